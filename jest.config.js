@@ -1,0 +1,21 @@
+const vm = require('node:vm');
+
+// NestJS 12 is ESM only, and Jest can require() ESM only on this Node with this flag.
+if (!vm.SourceTextModule) throw new Error('Jest needs --experimental-vm-modules on the pinned Node: run it with "npm test -- <arguments>".');
+
+// Also for global setup: Jest does not apply moduleNameMapper to it.
+const { SWC_OPTIONS } = require('./test/support/register-typescript.cjs');
+
+/** @type {import('jest').Config} */
+module.exports = {
+  testEnvironment: 'node',
+  roots: ['<rootDir>/src', '<rootDir>/test'],
+  testMatch: ['**/*.spec.ts'],
+  maxWorkers: 2,
+  testTimeout: 30_000,
+  globalSetup: '<rootDir>/test/support/global-setup.ts',
+  globalTeardown: '<rootDir>/test/support/global-teardown.ts',
+  reporters: ['default', '<rootDir>/test/support/closing-line.reporter.js'],
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  transform: { '^.+\\.ts$': ['@swc/jest', SWC_OPTIONS] },
+};

@@ -1,0 +1,226 @@
+// Makes the checkout ready to run: installs what package-lock.json names, generates the Prisma client, compiles src.
+// npm runs it before `start`, `test` and `check` with whatever Node the host has (18 or later), so it uses nothing newer
+// and no package. Each step is skipped when nothing it depends on has changed. It prints to stderr only: stdout belongs
+// to the command that follows.
+//
+//   node scripts/prepare.mjs [--no-build]
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+const LOCK = path.join(ROOT, '.cache', 'prepare.lock');
+const GENERATED = 'src/platform/postgres/generated';
+const CLIENT_STAMP = `${GENERATED}/.stamp`;
+const BUILD_STAMP = 'dist/.stamp.json';
+
+try {
+  takeLock();
+  if (!isInstalled()) install();
+  if (!isGenerated()) generateClient();
+  if (!process.argv.includes('--no-build') && !isBuilt()) build();
+} catch (error) {
+  say(error.message);
+  process.exitCode = 1;
+} finally {
+  releaseLock();
+}
+
+// --- install
+
+/** npm leaves in node_modules a record of what it put there; it writes that last, so an interrupted install has none. */
+function isInstalled() {
+  if (!existsSync(at('node_modules/.package-lock.json'))) return false;
+  const wanted = readJson('package-lock.json').packages;
+  const present = readJson('node_modules/.package-lock.json').packages;
+  return Object.entries(wanted).every(([location, entry]) => location === '' || isSatisfied(entry, present[location]));
+}
+
+function isSatisfied({ version, integrity, optional, devOptional }, found) {
+  if (!found) return optional === true || devOptional === true; // for another platform
+  return found.version === version && (integrity === undefined || found.integrity === integrity);
+}
+
+function install() {
+  say('Installing dependencies (once)…');
+  const flags = ['ci', '--ignore-scripts', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
+  const [command, ...args] = hostNpm();
+  const result = spawnSync(command, [...args, ...flags], {
+    cwd: ROOT,
+    env: hostEnvironment(),
+    stdio: ['ignore', 'ignore', 'pipe'],
+    encoding: 'utf8',
+  });
+  if (result.status === 0) return;
+  process.stderr.write(`${(result.stderr ?? '').split('\n').slice(0, 10).join('\n')}\n`); // npm goes on with its manual
+  throw new Error('The dependencies could not be installed: npm ci failed.');
+}
+
+/** The host's npm on the host's Node: the pinned Node is inside the directory that `npm ci` deletes. */
+function hostNpm() {
+  const { npm_execpath: npm, npm_node_execpath: node } = process.env;
+  const isUsable = npm?.endsWith('npm-cli.js') && existsSync(npm) && node && existsSync(node) && !node.startsWith(at('node_modules'));
+  return isUsable ? [node, npm] : ['npm'];
+}
+
+function hostEnvironment() {
+  const directories = (process.env.PATH ?? '').split(path.delimiter);
+  const ofHost = directories.filter((directory) => !directory.endsWith(path.join('node_modules', '.bin')));
+  return { ...process.env, PATH: ofHost.join(path.delimiter) };
+}
+
+// --- Prisma client
+
+function isGenerated() {
+  return existsSync(at(`${GENERATED}/client.ts`)) && readIfPresent(CLIENT_STAMP) === clientInputs();
+}
+
+function clientInputs() {
+  return digest(['prisma/schema.prisma', 'node_modules/prisma/package.json']);
+}
+
+function generateClient() {
+  say('Generating the database client…');
+  // `generate` needs no schema engine, but refuses to begin without one, and would download it.
+  const env = { ...process.env, PRISMA_SCHEMA_ENGINE_BINARY: '/bin/true', PRISMA_HIDE_UPDATE_MESSAGE: '1', CHECKPOINT_DISABLE: '1' };
+  run(['node_modules/prisma/build/index.js', 'generate', '--no-hints'], env, 'prisma generate failed.');
+  writeFileSync(at(CLIENT_STAMP), clientInputs());
+}
+
+// --- build
+
+function isBuilt() {
+  return readBuildStamp().inputs === buildInputs();
+}
+
+function buildInputs() {
+  const configurations = readdirSync(ROOT).filter((name) => /^tsconfig.*\.json$/.test(name));
+  const sources = [...filesUnder('src'), ...filesUnder('prisma')].filter(
+    (file) => !file.startsWith(GENERATED) && !file.endsWith('.spec.ts'),
+  );
+  return digest([...sources, ...configurations, 'package-lock.json']);
+}
+
+function build() {
+  say('Building…');
+  const inputs = buildInputs();
+  const compile = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--noEmitOnError', '--listEmittedFiles'];
+  const report = run(compile, process.env, 'The build failed.');
+  const files = report.split('\n').flatMap((line) => (line.startsWith('TSFILE: ') ? [path.relative(ROOT, line.slice(8).trim())] : []));
+  for (const file of readBuildStamp().files) if (!files.includes(file)) rmSync(at(file), { force: true });
+  writeFileSync(at(BUILD_STAMP), JSON.stringify({ inputs, files }));
+}
+
+function readBuildStamp() {
+  return JSON.parse(readIfPresent(BUILD_STAMP) ?? '{"files":[]}');
+}
+
+// --- one run at a time
+
+/** The lock appears complete, with its owner's process id, because a hard link is made in one step. */
+function takeLock() {
+  mkdirSync(path.dirname(LOCK), { recursive: true });
+  const mine = `${LOCK}.${process.pid}`;
+  writeFileSync(mine, String(process.pid));
+  for (let waiting = false; !tryLink(mine); waiting = true) {
+    const owner = readIfPresent('.cache/prepare.lock');
+    if (owner === null) continue;
+    if (!isAlive(Number(owner))) removeDeadLock(owner);
+    else if (!waiting) say(`Waiting for the preparation that process ${owner} is doing…`);
+    pause(100);
+  }
+  rmSync(mine);
+}
+
+function tryLink(mine) {
+  try {
+    linkSync(mine, LOCK);
+    return true;
+  } catch (error) {
+    if (error.code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** Renamed first: if another process has just replaced the dead lock by its own, that one is put back. */
+function removeDeadLock(owner) {
+  const aside = `${LOCK}.dead-${process.pid}`;
+  try {
+    renameSync(LOCK, aside);
+  } catch {
+    return;
+  }
+  if (readFileSync(aside, 'utf8') !== owner) tryLink(aside);
+  rmSync(aside);
+}
+
+function releaseLock() {
+  if (readIfPresent('.cache/prepare.lock') === String(process.pid)) rmSync(LOCK);
+}
+
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
+}
+
+// --- helpers
+
+/** Runs a script on the pinned Node. What it printed is shown only when it fails. */
+function run(args, env, complaint) {
+  const pinned = at('node_modules/.bin/node');
+  const node = existsSync(pinned) ? pinned : process.execPath;
+  const result = spawnSync(node, args, { cwd: ROOT, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 28 });
+  if (result.status === 0) return result.stdout;
+  process.stderr.write(`${result.stdout ?? ''}${result.stderr ?? ''}`);
+  throw new Error(complaint);
+}
+
+function digest(files) {
+  const hash = createHash('sha256');
+  for (const file of [...files].sort())
+    hash.update(`${file}\0`).update(
+      createHash('sha256')
+        .update(readFileSync(at(file)))
+        .digest(),
+    );
+  return hash.digest('hex');
+}
+
+function filesUnder(directory) {
+  if (!existsSync(at(directory))) return [];
+  return readdirSync(at(directory), { withFileTypes: true }).flatMap((entry) => {
+    const name = path.posix.join(directory, entry.name);
+    return entry.isDirectory() ? filesUnder(name) : [name];
+  });
+}
+
+function readIfPresent(file) {
+  try {
+    return readFileSync(at(file), 'utf8');
+  } catch (error) {
+    if (error.code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+function readJson(file) {
+  return JSON.parse(readFileSync(at(file), 'utf8'));
+}
+
+function at(file) {
+  return path.join(ROOT, file);
+}
+
+function pause(ms) {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+function say(line) {
+  process.stderr.write(`${line}\n`);
+}

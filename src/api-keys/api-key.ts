@@ -1,0 +1,35 @@
+/** A tenant's key for inference. The key itself is shown once, when it is made. */
+export interface ApiKey {
+  id: string;
+  tenantId: string;
+  projectId: string;
+  name: string;
+  last4: string;
+  /** Model references the key may use; `*` stands for all, an empty list for none. */
+  models: readonly string[];
+  /** The most output tokens a call may ask for; null: no limit of its own. */
+  maxOutputTokens: number | null;
+  createdBy: string;
+  createdAt: Date;
+  expiresAt: Date | null;
+  revokedAt: Date | null;
+}
+
+/** What a budget can be set on. The value is a public id. */
+export interface Scope {
+  kind: 'tenant' | 'project' | 'api_key';
+  value: string;
+}
+
+/** A verified key: who is calling. */
+export interface Caller {
+  tenantId: string;
+  projectId: string;
+  apiKeyId: string;
+  keyName: string;
+  /** Null: any model. */
+  models: ReadonlySet<string> | null;
+  maxOutputTokens: number | null;
+  /** The scopes whose budgets its calls count against. */
+  scopes: readonly Scope[];
+}

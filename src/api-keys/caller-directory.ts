@@ -1,0 +1,75 @@
+import { Injectable } from '@nestjs/common';
+import { WeirError } from '../kernel/errors.js';
+import { publicId } from '../kernel/ids.js';
+import { Keyring } from '../platform/crypto/index.js';
+import { ConfigChanges } from '../platform/postgres/index.js';
+import type { Caller } from './api-key.js';
+import { ApiKeysRepository, type VerifiableKey } from './api-keys.repository.js';
+import { digestOf, parseKey, sameDigest } from './key-format.js';
+
+interface Entry {
+  digest: Uint8Array;
+  expiresAt: number;
+  caller: Caller;
+}
+
+/** Verifies API keys against memory. A key that is unknown, wrong, revoked or expired gets one and the same answer. */
+@Injectable()
+export class CallerDirectory {
+  private readonly entries = new Map<string, Entry>();
+  private readonly lookupIdsByTenant = new Map<string, string[]>();
+
+  constructor(
+    private readonly repository: ApiKeysRepository,
+    private readonly keyring: Keyring,
+    changes: ConfigChanges,
+  ) {
+    changes.subscribe((tenantIds) => this.reload(tenantIds));
+  }
+
+  /** @throws WeirError invalid_api_key */
+  verify(presented: string): Caller {
+    const parsed = parseKey(presented);
+    const entry = parsed?.kind === 'sk' ? this.entries.get(parsed.lookupId) : undefined;
+    // An unknown key is compared too, so that the time taken tells nothing.
+    const matches = sameDigest(digestOf(this.keyring.pepper, presented), entry?.digest ?? NO_DIGEST);
+    if (!entry || !matches || entry.expiresAt <= Date.now()) throw new WeirError('invalid_api_key');
+    return entry.caller;
+  }
+
+  private async reload(tenantIds: string[] | null): Promise<void> {
+    const keys = await this.repository.usable(tenantIds);
+    const byTenant = Map.groupBy(keys, (key) => key.tenantId);
+    for (const tenantId of new Set([...(tenantIds ?? this.lookupIdsByTenant.keys()), ...byTenant.keys()])) {
+      for (const lookupId of this.lookupIdsByTenant.get(tenantId) ?? []) this.entries.delete(lookupId);
+      const current = byTenant.get(tenantId) ?? [];
+      for (const key of current) this.entries.set(key.lookupId, entryOf(key));
+      this.lookupIdsByTenant.set(
+        tenantId,
+        current.map((key) => key.lookupId),
+      );
+    }
+  }
+}
+
+const NO_DIGEST = Buffer.alloc(32);
+
+function entryOf(key: VerifiableKey): Entry {
+  return {
+    digest: key.digest,
+    expiresAt: key.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY,
+    caller: {
+      tenantId: key.tenantId,
+      projectId: key.projectId,
+      apiKeyId: key.id,
+      keyName: key.name,
+      models: key.models.includes('*') ? null : new Set(key.models),
+      maxOutputTokens: key.maxOutputTokens,
+      scopes: [
+        { kind: 'tenant', value: publicId('tenant', key.tenantId) },
+        { kind: 'project', value: publicId('project', key.projectId) },
+        { kind: 'api_key', value: publicId('apiKey', key.id) },
+      ],
+    },
+  };
+}

@@ -1,0 +1,79 @@
+const LF = 10;
+const CR = 13;
+
+/** Longest event accepted, in bytes: a base64 image fits. */
+const MAX_EVENT_BYTES = 16 * 1024 * 1024;
+
+/** Called with a buffer and where in it one whole event lies, its blank line included. */
+type Visit = (buffer: Buffer, start: number, end: number) => void;
+
+/**
+ * Finds whole server-sent events in a byte stream cut anywhere. Line ends may be LF, CRLF or CR; a byte-order mark is dropped. Works on
+ * bytes, so a character split between chunks stays whole.
+ */
+export class SseSplitter {
+  private rest: Buffer | null = null;
+  private started = false;
+
+  /** @throws when one event is longer than 16 MiB. */
+  push(chunk: Buffer, visit: Visit): void {
+    let buffer = this.rest ? Buffer.concat([this.rest, chunk]) : chunk;
+    if (!this.started && buffer.length > 0) {
+      if (buffer[0] === 0xef && buffer.length < 3) {
+        this.rest = buffer;
+        return;
+      }
+      this.started = true;
+      if (buffer[0] === 0xef && buffer[1] === 0xbb && buffer[2] === 0xbf) buffer = buffer.subarray(3);
+    }
+    const endOf = buffer.includes(CR) ? endOfAnyEvent : endOfLfEvent;
+    let start = 0;
+    for (let end = endOf(buffer, start); end !== -1; end = endOf(buffer, start)) {
+      visit(buffer, start, end);
+      start = end;
+    }
+    this.rest = start < buffer.length ? buffer.subarray(start) : null;
+    if (this.rest && this.rest.length > MAX_EVENT_BYTES) throw new Error('an event is longer than 16 MiB');
+  }
+
+  /** The input is over: a last event may lack its blank line. */
+  finish(visit: Visit): void {
+    if (!this.rest) return;
+    const last = Buffer.concat([this.rest, Buffer.from('\n\n')]);
+    this.rest = null;
+    visit(last, 0, last.length);
+  }
+}
+
+function endOfLfEvent(buffer: Buffer, start: number): number {
+  const at = buffer.indexOf('\n\n', start, 'latin1');
+  return at === -1 ? -1 : at + 2;
+}
+
+/** Position after the next empty line, whatever the line ends. A CR at the very end may be half a CRLF: undecided. */
+function endOfAnyEvent(buffer: Buffer, start: number): number {
+  let lineStart = start;
+  for (let i = start; i < buffer.length; i++) {
+    const byte = buffer[i];
+    if (byte !== LF && byte !== CR) continue;
+    if (byte === CR && i + 1 === buffer.length) return -1;
+    const next = byte === CR && buffer[i + 1] === LF ? i + 2 : i + 1;
+    if (i === lineStart) return next;
+    lineStart = next;
+    i = next - 1;
+  }
+  return -1;
+}
+
+/** The data of one event, its `data:` lines joined; null when it has none (a comment). `text` is latin1: bytes stay apart. */
+export function eventData(text: string): string | null {
+  if (text.startsWith('data:')) {
+    const end = text.search(/[\r\n]/);
+    if (end !== -1 && /^[\r\n]+$/.test(text.slice(end))) return text.slice(text[5] === ' ' ? 6 : 5, end);
+  }
+  const data = text
+    .split(/\r\n|\n|\r/)
+    .filter((line) => line.startsWith('data:') || line === 'data')
+    .map((line) => line.slice(line[5] === ' ' ? 6 : 5));
+  return data.length > 0 ? data.join('\n') : null;
+}

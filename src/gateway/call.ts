@@ -1,0 +1,21 @@
+import type { Caller } from '../api-keys/index.js';
+import type { Dialect, Prompt } from '../dialects/index.js';
+import { type Id, newId } from '../kernel/ids.js';
+
+/** One request of a tenant, from its first byte to its booking. */
+export class Call {
+  readonly id: Id = newId();
+  readonly receivedAt = performance.now();
+
+  constructor(
+    readonly surface: string,
+    readonly dialect: Dialect,
+    readonly caller: Caller,
+    readonly prompt: Prompt,
+  ) {}
+
+  /** Since the request arrived. */
+  elapsedMs(): number {
+    return performance.now() - this.receivedAt;
+  }
+}

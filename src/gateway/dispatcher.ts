@@ -1,0 +1,196 @@
+import { Injectable } from '@nestjs/common';
+import type { Refusal, ReplyFacts, StreamReader } from '../dialects/index.js';
+import { WeirError } from '../kernel/errors.js';
+import { Egress, type EgressError, type EgressRequest, type EgressSink, type Exchange, type Transport } from '../platform/egress/index.js';
+import { MockTransport } from '../providers/index.js';
+import type { Plan, Target } from '../routing/index.js';
+import type { Call } from './call.js';
+import { InFlight } from './in-flight.js';
+import type { Outcome } from './outcome.js';
+import type { Reply } from './reply.js';
+import { errorOfEgress, errorOfRefusal } from './upstream-errors.js';
+
+const MAX_REPLY_BYTES = 64 * 1024 * 1024;
+const MAX_ERROR_BYTES = 64 * 1024;
+const CHAT_PATH = '/chat/completions';
+
+const NOTHING_SEEN: ReplyFacts = { usage: null, usageRaw: null, finishReason: null, servedModel: null, outputBytes: 0 };
+
+/** Sends a call to its target and relays what comes back. */
+@Injectable()
+export class Dispatcher {
+  private readonly mock = new MockTransport();
+
+  constructor(
+    private readonly egress: Egress,
+    private readonly inFlight: InFlight,
+  ) {}
+
+  /** Resolves once everything but the end of the answer is with the client. Never rejects: a failed call is an outcome too. */
+  send(plan: Plan, call: Call, reply: Reply): Promise<Outcome> {
+    return new Promise((resolve) => {
+      const { target } = plan;
+      const transport: Transport = target.type === 'mock' ? this.mock : this.egress;
+      new Delivery(plan, call, reply, this.inFlight, resolve).start(transport, () => ({
+        origin: target.origin,
+        path: target.basePath + CHAT_PATH,
+        headers: headersFor(target, call),
+        body: call.dialect.encodeRequest(call.prompt, { model: target.model, maxOutputTokens: plan.maxOutputTokens, maxTokensField: target.maxTokensField }),
+      }));
+    });
+  }
+}
+
+/** Built from nothing: no header of the client goes upstream. */
+function headersFor(target: Target, call: Call): string[] {
+  const headers = ['content-type', 'application/json', 'accept', call.prompt.stream ? 'text/event-stream' : 'application/json', 'accept-encoding', 'identity', 'user-agent', 'weir'];
+  if (target.credential) headers.push('authorization', `Bearer ${target.credential.secret.reveal()}`);
+  return headers;
+}
+
+/** One attempt under way: takes what the provider sends, gives the client what it may have, and ends in an outcome exactly once. */
+class Delivery implements EgressSink {
+  private exchange: Exchange | null = null;
+  private readonly startedAt = performance.now();
+  private sent = false;
+  private status: number | null = null;
+  private retryAfter: string | undefined;
+  private firstByteMs: number | null = null;
+  private reader: StreamReader | null = null;
+  private bodyFacts: ReplyFacts | null = null;
+  private chunks: Buffer[] = [];
+  private bytes = 0;
+  private ended = false;
+
+  constructor(
+    private readonly plan: Plan,
+    private readonly call: Call,
+    private readonly reply: Reply,
+    private readonly inFlight: InFlight,
+    private readonly resolve: (outcome: Outcome) => void,
+  ) {}
+
+  start(transport: Transport, encode: () => EgressRequest): void {
+    if (this.reply.gone) return this.leave();
+    this.reply.onGone = () => this.leave();
+    this.reply.onDrain = () => this.exchange?.resume();
+    try {
+      this.exchange = transport.send(encode(), this);
+    } catch (cause) {
+      this.fail(new WeirError('internal_error', { cause }), false);
+    }
+  }
+
+  onSending(): void {
+    this.sent = true;
+    this.inFlight.sending(this.call.id, () => this.facts.outputBytes);
+  }
+
+  onHead(status: number, headers: Record<string, string | string[] | undefined>): void {
+    this.status = status;
+    this.firstByteMs = this.call.elapsedMs();
+    this.retryAfter = headers['retry-after']?.toString();
+    if (status >= 300 && status < 400) return this.fail(new WeirError('upstream_invalid_response', { message: 'The provider answered with a redirect, which is not followed.' }), false);
+    const encoding = headers['content-encoding'];
+    if (encoding !== undefined && encoding !== 'identity') return this.fail(unreadable('encoded'), status === 200);
+    const isEventStream = headers['content-type']?.toString().startsWith('text/event-stream');
+    if (status === 200 && this.call.prompt.stream && isEventStream) this.reader = this.call.dialect.streamReader(this.call.prompt);
+  }
+
+  onData(chunk: Buffer): void {
+    if (this.ended) return;
+    if (this.reader) return this.relay(this.reader, chunk);
+    this.exchange?.progress();
+    this.bytes += chunk.length;
+    if (this.bytes > (this.status === 200 ? MAX_REPLY_BYTES : MAX_ERROR_BYTES)) return this.fail(unreadable('too long'), this.status === 200);
+    this.chunks.push(chunk);
+  }
+
+  onEnd(): void {
+    if (this.ended) return;
+    if (this.status !== 200) return this.refused(this.call.dialect.decodeRefusal(this.status ?? 502, Buffer.concat(this.chunks)), false);
+    if (this.reader) return this.endStream(this.reader);
+    this.endBody();
+  }
+
+  onError(error: EgressError): void {
+    if (this.ended) return;
+    // Nothing was heard of it: a provider that is silent before its head is not billed for.
+    this.fail(errorOfEgress(error), this.status === 200);
+  }
+
+  private relay(reader: StreamReader, chunk: Buffer): void {
+    let pieces: Buffer[];
+    try {
+      pieces = reader.push(chunk);
+    } catch (cause) {
+      return this.fail(unreadable(cause), true);
+    }
+    if (reader.takeProgress()) this.exchange?.progress();
+    if (pieces.length > 0 && !this.reply.stream(pieces)) this.exchange?.pause();
+    if (reader.refusal) this.refused(reader.refusal, true);
+  }
+
+  private endStream(reader: StreamReader): void {
+    let pieces: Buffer[];
+    try {
+      pieces = reader.finish();
+    } catch (cause) {
+      return this.fail(unreadable(cause), true);
+    }
+    if (pieces.length > 0) this.reply.stream(pieces);
+    if (reader.refusal) return this.refused(reader.refusal, true);
+    if (!reader.complete) return this.fail(new WeirError('upstream_interrupted'), true);
+    this.end('completed', null, true);
+  }
+
+  private endBody(): void {
+    const body = this.chunks.length === 1 ? this.chunks[0]! : Buffer.concat(this.chunks);
+    let reply: ReplyFacts & { refusal: Refusal | null };
+    try {
+      if (this.call.prompt.stream) throw new Error('the provider did not stream');
+      reply = this.call.dialect.decodeResponse(body);
+    } catch (cause) {
+      return this.fail(unreadable(cause), true);
+    }
+    if (reply.refusal) return this.refused(reply.refusal, false);
+    this.bodyFacts = reply;
+    this.end('completed', null, true, body);
+  }
+
+  private get facts(): ReplyFacts {
+    return this.reader?.facts ?? this.bodyFacts ?? NOTHING_SEEN;
+  }
+
+  private refused(refusal: Refusal, used: boolean): void {
+    const { target } = this.plan;
+    this.fail(errorOfRefusal(refusal, target.provider, target.model, this.retryAfter), used);
+  }
+
+  /** @param used something was answered, so something may be billed. */
+  private fail(error: WeirError, used: boolean): void {
+    this.exchange?.cancel();
+    this.end(used ? 'cut' : 'failed', error, used);
+  }
+
+  /** The client is gone: the provider is cut off, and what it had begun is booked. */
+  private leave(): void {
+    if (this.ended) return;
+    this.exchange?.cancel();
+    this.end(this.sent ? 'cut' : 'failed', null, this.sent);
+  }
+
+  private end(status: Outcome['status'], error: WeirError | null, used: boolean, body: Buffer | null = null): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.reply.onGone = null;
+    this.reply.onDrain = null;
+    const { target } = this.plan;
+    const reason = error?.code ?? (status === 'completed' ? null : 'client_gone');
+    const latencyMs = Math.round((performance.now() - this.startedAt) * 1000) / 1000;
+    const attempt = { provider: target.provider, credential: target.credential?.id ?? null, status: this.status, reason, latencyMs };
+    this.resolve({ status, error, used, facts: this.facts, attempts: [attempt], firstByteMs: this.firstByteMs, body, reader: this.reader });
+  }
+}
+
+const unreadable = (cause: unknown): WeirError => new WeirError('upstream_invalid_response', { cause });

@@ -1,0 +1,19 @@
+import { Module } from '@nestjs/common';
+import { ApiKeysModule } from '../api-keys/index.js';
+import { BudgetsModule } from '../budgets/index.js';
+import { CallsModule } from '../calls/index.js';
+import { LedgerModule } from '../ledger/index.js';
+import { RoutingModule } from '../routing/index.js';
+import { Dispatcher } from './dispatcher.js';
+import { InFlight } from './in-flight.js';
+import { PublicServer } from './public-server.js';
+import { Relay } from './relay.js';
+import { ChatCompletions } from './surfaces/chat-completions.js';
+import { OwnAccount } from './surfaces/own-account.js';
+
+@Module({
+  imports: [ApiKeysModule, RoutingModule, BudgetsModule, LedgerModule, CallsModule],
+  providers: [InFlight, Dispatcher, Relay, ChatCompletions, OwnAccount, PublicServer],
+  exports: [PublicServer],
+})
+export class GatewayModule {}

@@ -1,0 +1,96 @@
+import { join } from 'node:path';
+import { Inject, Injectable } from '@nestjs/common';
+import type { Id } from '../kernel/ids.js';
+import { findDeadGateways, LedgerService, SentMarks } from '../ledger/index.js';
+import { type Config, CONFIG } from '../platform/config/index.js';
+import { LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
+import type { Reply } from './reply.js';
+
+const HEARTBEAT_MS = 5_000;
+/** A token is about four bytes of text. */
+export const BYTES_PER_TOKEN = 4;
+
+interface Entry {
+  reply: Reply;
+  /** Output seen so far; null before anything was sent. */
+  outputBytes: (() => number) | null;
+}
+
+/** The calls being served: keeps their leases alive, remembers across a crash which were sent, and waits for them at the end. */
+@Injectable()
+export class InFlight {
+  private readonly calls = new Map<Id, Entry>();
+  private marks: SentMarks | null = null;
+  private timer: NodeJS.Timeout | null = null;
+  private idle: (() => void) | null = null;
+
+  constructor(
+    private readonly ledger: LedgerService,
+    private readonly metrics: Metrics,
+    @Inject(LOGGER) private readonly log: Logger,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  /** Resolves what processes that died here left open, then starts the heartbeat. */
+  async start(): Promise<void> {
+    const directory = join(this.config.home, 'gateways');
+    this.marks = new SentMarks(directory, this.ledger.gatewayId);
+    for (const dead of findDeadGateways(directory, this.ledger.gatewayId)) {
+      const open = await this.ledger.expireGateway(dead.gatewayId, dead.sent);
+      if (open > 0) this.log.warn({ calls: open }, 'calls of a gateway that died are being resolved');
+      dead.forget();
+    }
+    await this.ledger.reap();
+    this.timer = setInterval(() => void this.heartbeat(), HEARTBEAT_MS).unref();
+  }
+
+  get size(): number {
+    return this.calls.size;
+  }
+
+  /** A call holds money from here on. */
+  begin(id: Id, reply: Reply): void {
+    this.calls.set(id, { reply, outputBytes: null });
+    this.metrics.inFlight.set(this.calls.size);
+  }
+
+  /** Its request is about to be written. */
+  sending(id: Id, outputBytes: () => number): void {
+    this.marks!.mark(id);
+    const entry = this.calls.get(id);
+    if (entry) entry.outputBytes = outputBytes;
+  }
+
+  /** It is booked: a crash can no longer lose it. */
+  booked(id: Id): void {
+    this.marks!.clear(id);
+  }
+
+  /** Its client has the end. */
+  finish(id: Id): void {
+    this.calls.delete(id);
+    this.metrics.inFlight.set(this.calls.size);
+    if (this.calls.size === 0) this.idle?.();
+  }
+
+  /** Waits for the calls in flight; those still running after `limitMs` are cut off and booked. */
+  async drain(limitMs: number): Promise<void> {
+    const limit = setTimeout(() => this.cut(), limitMs);
+    if (this.calls.size > 0) await new Promise<void>((resolve) => (this.idle = resolve));
+    clearTimeout(limit);
+    await this.ledger.quiet();
+    if (this.timer) clearInterval(this.timer);
+    this.marks?.remove();
+  }
+
+  /** Breaks off every call; each is booked as cut. */
+  cut(): void {
+    for (const { reply } of this.calls.values()) reply.abort();
+  }
+
+  private async heartbeat(): Promise<void> {
+    const sent = [...this.calls].flatMap(([id, { outputBytes }]) => (outputBytes ? [{ id, outputTokens: Math.ceil(outputBytes() / BYTES_PER_TOKEN) }] : []));
+    if (sent.length === 0) return;
+    await this.ledger.heartbeat(sent).catch((error) => this.log.warn({ err: error }, 'the heartbeat was not confirmed'));
+  }
+}

@@ -1,0 +1,20 @@
+import type { ReplyFacts, StreamReader } from '../dialects/index.js';
+import type { WeirError } from '../kernel/errors.js';
+import type { Attempt } from '../ledger/index.js';
+
+/** How a call went, whatever happened. */
+export interface Outcome {
+  /** `completed`: the whole answer came. `cut`: part of it. `failed`: nothing of use. */
+  status: 'completed' | 'cut' | 'failed';
+  /** What the client is told; null when it got its answer, or is gone. */
+  error: WeirError | null;
+  /** The provider may have used, and may bill, something. */
+  used: boolean;
+  facts: ReplyFacts;
+  attempts: Attempt[];
+  firstByteMs: number | null;
+  /** The whole reply, where it is not streamed. */
+  body: Buffer | null;
+  /** What ends the stream, where it is. */
+  reader: StreamReader | null;
+}

@@ -1,0 +1,117 @@
+import { Inject, Injectable } from '@nestjs/common';
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { openaiChat } from '../dialects/index.js';
+import { type ErrorCode, WeirError } from '../kernel/errors.js';
+import { newId, publicId } from '../kernel/ids.js';
+import { CONFIG, type Config } from '../platform/config/index.js';
+import { LOGGER, type Logger } from '../platform/telemetry/index.js';
+import { InFlight } from './in-flight.js';
+import { ChatCompletions } from './surfaces/chat-completions.js';
+import { OwnAccount } from './surfaces/own-account.js';
+
+const BODY_LIMIT_BYTES = 20 * 1024 * 1024;
+const HEAD_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 60_000;
+const KEEP_ALIVE_MS = 65_000;
+const MAX_HEADER_BYTES = 16 * 1024;
+
+const FASTIFY_CODES: Partial<Record<string, ErrorCode>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'request_too_large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
+  FST_ERR_CTP_EMPTY_TYPE: 'unsupported_media_type',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'invalid_request',
+  FST_ERR_BAD_URL: 'not_found',
+};
+
+/** The tenants' listener. A Fastify of its own, without Nest's router: nothing but the surface stands between a socket and the relay. */
+@Injectable()
+export class PublicServer {
+  private readonly app: FastifyInstance;
+  private draining = false;
+
+  constructor(
+    private readonly chat: ChatCompletions,
+    private readonly own: OwnAccount,
+    private readonly inFlight: InFlight,
+    @Inject(CONFIG) private readonly config: Config,
+    @Inject(LOGGER) private readonly log: Logger,
+  ) {
+    this.app = this.build();
+  }
+
+  /** Listens. Answers the URL to reach it at. @throws NodeJS.ErrnoException, e.g. EADDRINUSE */
+  async start(): Promise<string> {
+    await this.inFlight.start();
+    await this.app.listen({ host: this.config.public.host, port: this.config.public.port });
+    const { address, port, family } = this.app.server.address() as { address: string; port: number; family: string };
+    const host = ['0.0.0.0', '::'].includes(address) ? 'localhost' : family === 'IPv6' ? `[${address}]` : address;
+    return `${this.config.public.tls ? 'https' : 'http'}://${host}:${port}`;
+  }
+
+  /** Takes no new calls, and waits for those in flight; after `limitMs` they are cut off. Every one is booked when this resolves. */
+  async stop(limitMs: number): Promise<void> {
+    this.draining = true;
+    const closed = this.app.close();
+    await this.inFlight.drain(limitMs);
+    this.app.server.closeAllConnections();
+    await closed;
+  }
+
+  /** Ends calls in flight at once. */
+  cutCalls(): void {
+    this.inFlight.cut();
+  }
+
+  private build(): FastifyInstance {
+    const { tls } = this.config.public;
+    const http = {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: HEAD_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      connectionsCheckingInterval: 1_000,
+      noDelay: true,
+    };
+    const options = {
+      logger: false as const,
+      bodyLimit: BODY_LIMIT_BYTES,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      exposeHeadRoutes: false,
+      forceCloseConnections: 'idle' as const,
+      return503OnClosing: false,
+      frameworkErrors: (error: FastifyError, _request: unknown, reply: unknown) => this.sendError(error, reply as FastifyReply),
+    };
+    const app = (tls ? Fastify({ ...options, https: { ...http, ...tls } } as never) : Fastify({ ...options, http })) as unknown as FastifyInstance;
+    app.removeAllContentTypeParsers();
+    app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+    app.setErrorHandler((error: FastifyError | WeirError, _request, reply) => this.sendError(error, reply));
+    app.setNotFoundHandler((request, reply) => this.sendError(notFound(request), reply));
+    app.addHook('onRequest', async (_request, reply) => {
+      if (!this.draining) return;
+      reply.header('connection', 'close');
+      throw new WeirError('draining');
+    });
+
+    app.post('/v1/chat/completions', this.chat.handle);
+    app.get('/v1/models', this.own.listModels);
+    app.get('/v1/models/*', this.own.getModel);
+    app.get('/v1/key', this.own.getKey);
+    app.get('/v1/calls/:id', this.own.getCall);
+    return app;
+  }
+
+  private sendError(error: FastifyError | WeirError, reply: FastifyReply): void {
+    const known = error instanceof WeirError ? error : new WeirError(FASTIFY_CODES[error.code] ?? 'internal_error', { cause: error });
+    const requestId = publicId('call', newId());
+    if (known.code === 'internal_error') this.log.error({ err: error, request: requestId }, 'request failed');
+    reply
+      .code(known.status)
+      .headers({ ...known.headers(), 'x-request-id': requestId })
+      .type('application/json')
+      .send(JSON.stringify(openaiChat.encodeError(known)));
+  }
+}
+
+const notFound = (request: FastifyRequest): WeirError =>
+  new WeirError('not_found', { message: `There is no ${request.method} ${request.url.split('?')[0]} here. Calls go to POST /v1/chat/completions; GET /v1/models lists the models.` });

@@ -1,0 +1,128 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Admission, type Hold } from '../budgets/index.js';
+import { WeirError } from '../kernel/errors.js';
+import { publicId } from '../kernel/ids.js';
+import { formatUsd, usdNumber } from '../kernel/money.js';
+import { LedgerService, type Settlement } from '../ledger/index.js';
+import { LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
+import { storeRates } from '../prices/index.js';
+import { type Plan, Router } from '../routing/index.js';
+import type { Call } from './call.js';
+import { Dispatcher } from './dispatcher.js';
+import { InFlight } from './in-flight.js';
+import type { Outcome } from './outcome.js';
+import type { Reply } from './reply.js';
+import { estimatedInput, settlementOf } from './settlement.js';
+
+/** The road of a call, read top to bottom. */
+@Injectable()
+export class Relay {
+  constructor(
+    private readonly router: Router,
+    private readonly admission: Admission,
+    private readonly dispatcher: Dispatcher,
+    private readonly ledger: LedgerService,
+    private readonly inFlight: InFlight,
+    private readonly metrics: Metrics,
+    @Inject(LOGGER) private readonly log: Logger,
+  ) {}
+
+  async run(call: Call, reply: Reply): Promise<void> {
+    try {
+      const plan = this.plan(call, reply); //                          400 403 404
+      const hold = await this.admit(call, plan, reply); //             402 422 429 503
+      try {
+        const outcome = await this.dispatcher.send(plan, call, reply); // 4xx 502 503 504: an outcome, never thrown after the hold
+        const settlement = settlementOf(call, plan, hold, outcome);
+        await this.ledger.settle(call.caller.tenantId, settlement, () => this.inFlight.booked(call.id)); // commits before the tail leaves
+        this.end(reply, outcome, settlement);
+        this.report(call, outcome.error, settlement);
+      } finally {
+        this.inFlight.finish(call.id);
+      }
+    } catch (error) {
+      const refusal = error instanceof WeirError ? error : new WeirError('internal_error', { cause: error });
+      reply.fail(refusal);
+      this.report(call, refusal, null);
+    }
+  }
+
+  private plan(call: Call, reply: Reply): Plan {
+    const { caller, prompt } = call;
+    const plan = this.router.plan(caller, prompt.model, prompt.maxOutputTokens);
+    reply.setHeader('x-weir-model', plan.requestedModel);
+    reply.setHeader('x-weir-provider', plan.target.provider);
+    if (plan.maxOutputTokens !== prompt.maxOutputTokens) reply.setHeader('x-weir-max-tokens', String(plan.maxOutputTokens));
+    return plan;
+  }
+
+  private async admit(call: Call, plan: Plan, reply: Reply): Promise<Hold> {
+    const { caller, prompt } = call;
+    const { target } = plan;
+    const hold = await this.admission.admit({
+      callId: call.id,
+      tenantId: caller.tenantId,
+      scopes: caller.scopes,
+      price: target.price,
+      inputTokensBound: prompt.inputTokensBound,
+      outputTokensBound: plan.maxOutputTokens,
+      choices: prompt.choices,
+      context: {
+        project: caller.projectId,
+        key: caller.apiKeyId,
+        surface: call.surface,
+        stream: prompt.stream,
+        requested_model: plan.requestedModel,
+        provider: target.provider,
+        model: target.model,
+        credential: target.credential?.id ?? null,
+        price: target.price?.id ?? null,
+        rates: target.price && storeRates(target.price.rates),
+        input_tokens: estimatedInput(call),
+      },
+    });
+    this.inFlight.begin(call.id, reply);
+    if (hold.remaining !== null) reply.setHeader('x-weir-budget-remaining', formatUsd(hold.remaining));
+    return hold;
+  }
+
+  /** The call is booked: the client may have the end of its answer. */
+  private end(reply: Reply, outcome: Outcome, settlement: Settlement): void {
+    reply.setHeader('x-weir-attempts', String(outcome.attempts.length));
+    if (reply.gone) return;
+    if (outcome.error) return reply.fail(outcome.error);
+    if (outcome.reader) return reply.endStream(outcome.reader.tail(settlement.usage, settlement.amount === null ? null : usdNumber(settlement.amount)));
+    if (settlement.amount !== null) reply.setHeader('x-weir-cost', formatUsd(settlement.amount));
+    reply.setHeader('openai-processing-ms', String(Math.round(settlement.durationMs)));
+    reply.json(200, outcome.body!);
+  }
+
+  private report(call: Call, error: WeirError | null, settlement: Settlement | null): void {
+    const status = String(settlement?.httpStatus ?? error?.status);
+    this.metrics.calls.inc({ status });
+    this.metrics.duration.observe(call.elapsedMs() / 1000);
+    const { caller, prompt } = call;
+    const facts = {
+      call: publicId('call', call.id),
+      tenant: publicId('tenant', caller.tenantId),
+      key: publicId('apiKey', caller.apiKeyId),
+      model: prompt.model,
+      stream: prompt.stream,
+      status: Number(status),
+      error: error?.code,
+      cause: error && describe(error.cause),
+      cost: settlement?.amount == null ? undefined : formatUsd(settlement.amount),
+      estimated: settlement?.estimated || undefined,
+      ms: Math.round(call.elapsedMs() * 10) / 10,
+    };
+    if (error?.code === 'internal_error') this.log.error({ ...facts, err: error.cause }, 'call');
+    else this.log.info(facts, 'call');
+  }
+}
+
+/** A cause in a few words for the log. */
+function describe(cause: unknown): string | undefined {
+  if (cause === undefined) return undefined;
+  const code = (cause as { code?: unknown }).code;
+  return cause instanceof Error ? `${typeof code === 'string' ? `${code}: ` : ''}${cause.message}`.slice(0, 300) : String(cause).slice(0, 300);
+}

@@ -1,0 +1,75 @@
+import type { ServerResponse } from 'node:http';
+import type { Dialect } from '../dialects/index.js';
+import type { WeirError } from '../kernel/errors.js';
+
+const STREAM_HEAD = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache, no-transform', 'x-accel-buffering': 'no' };
+
+/** The way back to the client, in its dialect. Written straight on the socket's response; knows whether the client is still there. */
+export class Reply {
+  /** The head of the answer went out: its status can no longer change. */
+  started = false;
+  /** The client left before the answer was complete. */
+  gone = false;
+  /** Called once when the client leaves. */
+  onGone: (() => void) | null = null;
+  /** Called when a slow client can take more. */
+  onDrain: (() => void) | null = null;
+  private readonly headers: Record<string, string>;
+
+  constructor(
+    private readonly response: ServerResponse,
+    private readonly dialect: Dialect,
+    requestId: string,
+  ) {
+    this.headers = { 'x-request-id': requestId };
+    response.on('close', () => {
+      if (response.writableFinished) return;
+      this.gone = true;
+      this.onGone?.();
+    });
+    response.on('drain', () => this.onDrain?.());
+  }
+
+  setHeader(name: string, value: string): void {
+    this.headers[name] = value;
+  }
+
+  /** Sends a piece of a stream, its head before the first. False: the client is slow, wait for `onDrain`. */
+  stream(pieces: readonly Buffer[]): boolean {
+    if (!this.started) {
+      this.started = true;
+      this.response.writeHead(200, { ...this.headers, ...STREAM_HEAD });
+    }
+    let ready = true;
+    for (const piece of pieces) ready = this.response.write(piece);
+    return ready;
+  }
+
+  endStream(tail: Buffer): void {
+    if (!this.started) this.stream([]);
+    this.response.end(tail);
+  }
+
+  json(status: number, body: Buffer | string): void {
+    this.started = true;
+    const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
+    this.response.writeHead(status, { ...this.headers, 'content-type': 'application/json', 'content-length': String(length) });
+    this.response.end(body);
+  }
+
+  /** Before the first byte: its status and body. After: the stream's own error event, and no terminator. */
+  fail(error: WeirError): void {
+    if (this.gone) return;
+    if (this.started) {
+      this.response.end(this.dialect.encodeStreamError(error));
+      return;
+    }
+    Object.assign(this.headers, error.headers());
+    this.json(error.status, JSON.stringify(this.dialect.encodeError(error)));
+  }
+
+  /** Ends the connection at once: the answer cannot be completed. */
+  abort(): void {
+    this.response.destroy();
+  }
+}

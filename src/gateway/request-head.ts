@@ -1,0 +1,46 @@
+import { WeirError } from '../kernel/errors.js';
+
+/** Headers that may stand once only; Node would silently take the first. */
+const SINGLE = new Set(['authorization', 'host', 'content-type', 'content-length']);
+
+/**
+ * Reads the API key and checks the head of a request in one pass over its raw headers.
+ * @throws WeirError invalid_api_key, key_conflict, invalid_request, unsupported_media_type
+ */
+export function readHead(rawHeaders: readonly string[]): { key: string } {
+  let key: string | null = null;
+  let seen = 0;
+  const singles: string[] = [];
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]!.toLowerCase();
+    const value = rawHeaders[i + 1]!;
+    if (SINGLE.has(name)) {
+      if (singles.includes(name)) throw new WeirError('invalid_request', { message: `The header "${name}" stands twice.` });
+      singles.push(name);
+    }
+    const presented = presentedKey(name, value);
+    if (presented !== null) {
+      if (seen++ > 0 && presented !== key) throw new WeirError('key_conflict');
+      key = presented;
+    } else if (name.startsWith('x-weir-')) {
+      throw new WeirError('invalid_request', { param: name, message: `The header "${name}" is not one Weir knows.` });
+    } else if (name === 'content-encoding' && value !== 'identity') {
+      throw new WeirError('unsupported_media_type');
+    }
+  }
+  if (key === null) throw new WeirError('invalid_api_key');
+  return { key };
+}
+
+function presentedKey(name: string, value: string): string | null {
+  switch (name) {
+    case 'authorization':
+      return /^bearer /i.test(value) ? value.slice(7).trim() : value;
+    case 'x-api-key':
+    case 'api-key':
+    case 'x-goog-api-key':
+      return value;
+    default:
+      return null;
+  }
+}

@@ -1,0 +1,46 @@
+import type { Usage } from '../kernel/usage.js';
+import { inputTotal } from '../kernel/usage.js';
+import type { Hold } from '../budgets/index.js';
+import type { Settlement } from '../ledger/index.js';
+import { costOf, ratesFor, storeRates } from '../prices/index.js';
+import type { Plan } from '../routing/index.js';
+import type { Call } from './call.js';
+import { BYTES_PER_TOKEN } from './in-flight.js';
+import type { Outcome } from './outcome.js';
+
+const NOTHING: Usage = { input: 0, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: 0, reasoning: null };
+/** What proxies log for a client that left. */
+const CLIENT_CLOSED_REQUEST = 499;
+
+/** A fair guess at the prompt's tokens; never above the bound. */
+export const estimatedInput = (call: Call): number => Math.ceil(call.prompt.inputTokensBound / BYTES_PER_TOKEN);
+
+/** What is booked for a call: the provider's own numbers, or our meter's where they never came; nothing if nothing was used. */
+export function settlementOf(call: Call, plan: Plan, hold: Hold, outcome: Outcome): Settlement {
+  const { facts, error, used } = outcome;
+  const usage = !used ? NOTHING : (facts.usage ?? estimate(call, plan, facts.outputBytes));
+  const { price } = plan.target;
+  const rates = price && ratesFor(price, inputTotal(usage));
+  return {
+    id: hold.callId,
+    state: used ? 'settled' : 'voided',
+    amount: used && rates ? costOf(usage, rates) : null,
+    status: outcome.status,
+    httpStatus: error?.status ?? (outcome.status === 'completed' ? 200 : CLIENT_CLOSED_REQUEST),
+    errorCode: error?.code ?? (outcome.status === 'completed' ? null : 'client_gone'),
+    finishReason: facts.finishReason,
+    estimated: used && facts.usage === null,
+    servedModel: facts.servedModel,
+    attempts: outcome.attempts,
+    firstByteMs: outcome.firstByteMs,
+    durationMs: call.elapsedMs(),
+    usage,
+    usageRaw: facts.usageRaw,
+    rates: rates && storeRates(rates),
+  };
+}
+
+function estimate(call: Call, plan: Plan, outputBytes: number): Usage {
+  const output = Math.min(Math.ceil(outputBytes / BYTES_PER_TOKEN), plan.maxOutputTokens * call.prompt.choices);
+  return { ...NOTHING, input: estimatedInput(call), output };
+}

@@ -1,0 +1,84 @@
+import { Injectable } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { CallerDirectory } from '../../api-keys/index.js';
+import { BudgetsService, headroomOf } from '../../budgets/index.js';
+import { CallsRepository, renderCall } from '../../calls/index.js';
+import { WeirError } from '../../kernel/errors.js';
+import { parsePublicId, publicId } from '../../kernel/ids.js';
+import { formatUsd } from '../../kernel/money.js';
+import { Router } from '../../routing/index.js';
+import { verifyCaller } from './surface.js';
+
+const unixSeconds = (date: Date): number => Math.floor(date.getTime() / 1000);
+
+/** What a key may ask about itself: its models, its budgets, its calls. */
+@Injectable()
+export class OwnAccount {
+  constructor(
+    private readonly callers: CallerDirectory,
+    private readonly router: Router,
+    private readonly budgets: BudgetsService,
+    private readonly calls: CallsRepository,
+  ) {}
+
+  /** `GET /v1/models` */
+  listModels = (request: FastifyRequest): object => {
+    const caller = verifyCaller(this.callers, request);
+    return { object: 'list', data: this.router.models(caller).map(renderModel) };
+  };
+
+  /** `GET /v1/models/{id}`, where the id carries slashes. */
+  getModel = (request: FastifyRequest): object => {
+    const caller = verifyCaller(this.callers, request);
+    const reference = (request.params as { '*': string })['*'];
+    const { target } = this.router.plan(caller, reference, null);
+    const listed = this.router.models(caller).find((model) => model.reference === reference);
+    return renderModel(listed ?? { reference, provider: target.provider, createdAt: new Date(0) });
+  };
+
+  /** `GET /v1/key`: the key itself and the budgets its calls count against. */
+  getKey = async (request: FastifyRequest): Promise<object> => {
+    const caller = verifyCaller(this.callers, request);
+    const all = await this.budgets.list(caller.tenantId);
+    const own = all.filter((budget) => caller.scopes.some((scope) => scope.kind === budget.scopeKind && scope.value === budget.scopeValue));
+    const periods = await this.budgets.current(caller.tenantId, own);
+    return {
+      id: publicId('apiKey', caller.apiKeyId),
+      object: 'api_key',
+      name: caller.keyName,
+      project_id: publicId('project', caller.projectId),
+      models: caller.models ? [...caller.models] : ['*'],
+      max_output_tokens: caller.maxOutputTokens,
+      budgets: own.map((budget) => {
+        const period = periods.get(budget.id);
+        return {
+          id: publicId('budget', budget.id),
+          scope: { kind: budget.scopeKind, value: budget.scopeValue },
+          period: budget.periodKind,
+          limit: formatUsd(budget.limit),
+          spent: formatUsd(period?.spent ?? 0n),
+          held: formatUsd(period?.held ?? 0n),
+          remaining: formatUsd(period ? headroomOf(period) : budget.limit),
+          currency: 'usd',
+          resets_at: period?.endsAt ? unixSeconds(period.endsAt) : null,
+        };
+      }),
+    };
+  };
+
+  /** `GET /v1/calls/{id}`: a call this key made. */
+  getCall = async (request: FastifyRequest): Promise<object> => {
+    const caller = verifyCaller(this.callers, request);
+    const id = parsePublicId('call', (request.params as { id: string }).id);
+    const call = id && (await this.calls.find(caller.tenantId, id, { apiKeyId: caller.apiKeyId }));
+    if (!call) throw new WeirError('not_found', { message: 'This key made no such call.' });
+    return renderCall(call);
+  };
+}
+
+const renderModel = (model: { reference: string; provider: string; createdAt: Date }) => ({
+  id: model.reference,
+  object: 'model',
+  created: unixSeconds(model.createdAt),
+  owned_by: model.provider,
+});

@@ -1,0 +1,103 @@
+/** One row per refusal or failure a client can see. Doors render it in their own shape; nothing else decides a status. */
+interface ErrorRow {
+  status: number;
+  type: 'invalid_request_error' | 'insufficient_quota' | 'rate_limit_exceeded' | 'api_error';
+  /** What the caller reads unless a more exact sentence is given. Says what to do. */
+  text: string;
+  /** `x-should-retry`, where an SDK would otherwise guess wrong. */
+  retry?: boolean;
+  /** `retry-after` in seconds. */
+  retryAfterSeconds?: number;
+}
+
+const row = (status: number, type: ErrorRow['type'], text: string, retry?: boolean, retryAfterSeconds?: number): ErrorRow => ({
+  status,
+  type,
+  text,
+  retry,
+  retryAfterSeconds,
+});
+
+export const ERRORS = {
+  invalid_api_key: row(401, 'invalid_request_error', 'The API key is missing or not valid. Send it as "Authorization: Bearer <key>".', false),
+  key_conflict: row(400, 'invalid_request_error', 'The request carries two different API keys. Send one.', false),
+  invalid_admin_key: row(401, 'invalid_request_error', 'An admin key is needed here. Send it as "Authorization: Bearer <admin key>".', false),
+  forbidden: row(403, 'invalid_request_error', 'This key may not do that.', false),
+  model_not_allowed: row(403, 'invalid_request_error', 'This API key may not use that model.', false),
+  model_required: row(400, 'invalid_request_error', 'No model was given. Set "model" to a reference such as "mock/echo".', false),
+  model_not_found: row(404, 'invalid_request_error', 'The model does not exist.', false),
+  not_found: row(404, 'invalid_request_error', 'There is nothing at this address.', false),
+  conflict: row(409, 'invalid_request_error', 'The resource exists already or was changed meanwhile.', false),
+  precondition_failed: row(412, 'invalid_request_error', 'The resource was changed since it was read. Read it again and repeat the change.', false),
+  idempotency_in_progress: row(409, 'invalid_request_error', 'A request with this Idempotency-Key is still running.', true),
+  idempotency_mismatch: row(422, 'invalid_request_error', 'This Idempotency-Key was used with another request.', false),
+  budget_exceeded: row(402, 'insufficient_quota', 'The budget is spent.', false),
+  request_exceeds_budget: row(402, 'insufficient_quota', 'This request alone could cost more than the budget has left.', false),
+  budget_held: row(429, 'rate_limit_exceeded', 'Calls in flight hold what is left of the budget. Try again shortly.', true, 1),
+  model_not_priced: row(422, 'invalid_request_error', 'The model has no price, and a hard budget applies. Add a price.', false),
+  context_length_exceeded: row(400, 'invalid_request_error', 'The prompt is longer than the model accepts.'),
+  ledger_unavailable: row(503, 'api_error', 'The ledger cannot be reached, so no call is sent. Try again shortly.', true, 1),
+  overloaded: row(503, 'api_error', 'The gateway is overloaded. Try again shortly.', true, 1),
+  draining: row(503, 'api_error', 'The gateway is shutting down. Try again shortly.', true, 1),
+  provider_auth_failed: row(502, 'api_error', 'The provider refused the credential configured for it.', false),
+  provider_unavailable: row(503, 'api_error', "The provider's account is out of money or quota.", false),
+  upstream_rate_limited: row(429, 'rate_limit_exceeded', 'The provider is rate limiting. Try again later.', true, 1),
+  upstream_unreachable: row(502, 'api_error', 'The provider could not be reached.', true),
+  upstream_error: row(502, 'api_error', 'The provider failed.', true),
+  upstream_invalid_response: row(502, 'api_error', 'The provider sent a reply that cannot be read.', true),
+  upstream_interrupted: row(502, 'api_error', 'The provider broke off its reply.', true),
+  upstream_timeout: row(504, 'api_error', 'The provider did not answer in time.', true),
+  destination_refused: row(502, 'api_error', 'The provider address is not allowed by the egress policy.', false),
+  invalid_json: row(400, 'invalid_request_error', 'The request body is not valid JSON.'),
+  invalid_request: row(400, 'invalid_request_error', 'The request is not valid.'),
+  request_too_large: row(413, 'invalid_request_error', 'The request body is too large.'),
+  unsupported_media_type: row(415, 'invalid_request_error', 'Send the body as "Content-Type: application/json", without content-encoding.'),
+  request_timeout: row(408, 'invalid_request_error', 'The request was not received in time.'),
+  header_too_large: row(431, 'invalid_request_error', 'The request headers are too large.'),
+  internal_error: row(500, 'api_error', 'Weir failed. The request id names this failure in its logs.'),
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export interface ErrorDetails {
+  /** Replaces the row's text. Must not carry a secret. */
+  message?: string;
+  param?: string;
+  /** Machine-readable facts beside the error, e.g. the budget that denied. */
+  fields?: Record<string, unknown>;
+  retryAfterSeconds?: number;
+  /** For the log only. */
+  cause?: unknown;
+}
+
+/** A refusal or failure with a row in the table. `message` is what the caller may read; `cause` is for the log. */
+export class WeirError extends Error {
+  readonly status: number;
+  readonly type: ErrorRow['type'];
+  readonly retry: boolean | undefined;
+  readonly retryAfterSeconds: number | undefined;
+  readonly param: string | null;
+  readonly fields: Record<string, unknown> | undefined;
+
+  constructor(
+    readonly code: ErrorCode,
+    details: ErrorDetails = {},
+  ) {
+    const facts: ErrorRow = ERRORS[code];
+    super(details.message ?? facts.text, { cause: details.cause });
+    this.status = facts.status;
+    this.type = facts.type;
+    this.retry = facts.retry;
+    this.retryAfterSeconds = details.retryAfterSeconds ?? facts.retryAfterSeconds;
+    this.param = details.param ?? null;
+    this.fields = details.fields;
+  }
+
+  /** The headers that go with it. */
+  headers(): Record<string, string> {
+    const headers: Record<string, string> = {};
+    if (this.retry !== undefined) headers['x-should-retry'] = String(this.retry);
+    if (this.retryAfterSeconds !== undefined) headers['retry-after'] = String(this.retryAfterSeconds);
+    return headers;
+  }
+}

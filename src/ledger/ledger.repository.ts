@@ -1,0 +1,163 @@
+import { Injectable } from '@nestjs/common';
+import { Pool } from 'pg';
+import type { Denial, HoldAnswer, HoldRequest, Settlement, Verdict } from './ledger.js';
+
+interface HoldRow {
+  verdict: Verdict;
+  remaining: bigint | null;
+  denial: DenialRow | null;
+}
+
+interface DenialRow {
+  budget_id: string;
+  scope_kind: string;
+  scope_value: string;
+  amount: string | null;
+  limit: string;
+  spent: string;
+  held: string;
+  headroom: string;
+  resets_at: number | null;
+}
+
+/** How long a hold lives without a heartbeat. */
+export const LEASE_SECONDS = 30;
+
+/** The statements of the money path. Each may be repeated with the same ids. */
+@Injectable()
+export class LedgerRepository {
+  constructor(private readonly pool: Pool) {}
+
+  async hold(gatewayId: string, requests: HoldRequest[]): Promise<HoldAnswer[]> {
+    const scopes = new ScopeTable();
+    const linkCalls: number[] = [];
+    const linkScopes: number[] = [];
+    requests.forEach((request, index) => {
+      for (const scope of request.scopes) {
+        linkCalls.push(index + 1);
+        linkScopes.push(scopes.numberOf(request.tenantId, scope));
+      }
+    });
+    const { rows } = await this.pool.query<HoldRow>({
+      name: 'hold_batch',
+      text: 'SELECT * FROM hold_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)',
+      values: [
+        gatewayId,
+        `${LEASE_SECONDS} seconds`,
+        arrayOf(requests.map((request) => request.id)),
+        arrayOf(requests.map((request) => request.tenantId)),
+        arrayOf(requests.map((request) => request.amount ?? 'NULL')),
+        JSON.stringify(requests.map((request) => request.context)),
+        arrayOf(scopes.tenants),
+        arrayOf(scopes.kinds),
+        scopes.values,
+        arrayOf(linkCalls),
+        arrayOf(linkScopes),
+      ],
+    });
+    return rows.map(({ verdict, remaining, denial }) => ({ verdict, remaining, denial: denial && toDenial(denial) }));
+  }
+
+  /** Answers the ids this statement resolved; one that is missing was resolved before. */
+  async settle(settlements: Settlement[]): Promise<Set<string>> {
+    const { rows } = await this.pool.query<{ resolved_id: string }>({
+      name: 'settle_batch',
+      text: 'SELECT resolved_id FROM settle_batch($1)',
+      values: [`[${settlements.map(encodeSettlement).join(',')}]`],
+    });
+    return new Set(rows.map((row) => row.resolved_id));
+  }
+
+  /** Extends the leases of calls in flight and notes how many output tokens each has seen. */
+  async heartbeat(calls: { id: string; outputTokens: number }[]): Promise<void> {
+    await this.pool.query({
+      name: 'heartbeat_batch',
+      text: 'SELECT heartbeat_batch($1, $2, $3)',
+      values: [arrayOf(calls.map((call) => call.id)), arrayOf(calls.map((call) => call.outputTokens)), `${LEASE_SECONDS} seconds`],
+    });
+  }
+
+  /** A gateway is dead: its leases end, and what it had sent is noted. Answers how many calls it left open. */
+  async expireGateway(gatewayId: string, sent: string[]): Promise<number> {
+    const { rows } = await this.pool.query<{ expired: bigint }>('SELECT expire_gateway($1, $2) AS expired', [gatewayId, arrayOf(sent)]);
+    return Number(rows[0]!.expired);
+  }
+
+  /** Resolves up to `limit` holds whose lease is over. Answers their ids. */
+  async reap(limit: number): Promise<string[]> {
+    const { rows } = await this.pool.query<{ reaped_id: string }>('SELECT reaped_id FROM reap_holds($1)', [limit]);
+    return rows.map((row) => row.reaped_id);
+  }
+
+  /** Monthly partitions, from last month to three ahead. */
+  async ensurePartitions(): Promise<void> {
+    await this.pool.query('SELECT ensure_partitions()');
+  }
+}
+
+/** The distinct scopes of a batch, numbered from 1. */
+class ScopeTable {
+  readonly tenants: string[] = [];
+  readonly kinds: string[] = [];
+  readonly values: string[] = [];
+  private readonly numbers = new Map<string, number>();
+
+  numberOf(tenantId: string, { kind, value }: { kind: string; value: string }): number {
+    const key = `${tenantId}${kind}\0${value}`;
+    let number = this.numbers.get(key);
+    if (number === undefined) {
+      this.tenants.push(tenantId);
+      this.kinds.push(kind);
+      number = this.values.push(value);
+      this.numbers.set(key, number);
+    }
+    return number;
+  }
+}
+
+/** A Postgres array literal of values that need no quoting: uuids, numbers and our own words. */
+const arrayOf = (values: readonly (string | number | bigint)[]): string => `{${values.join(',')}}`;
+
+const toDenial = (row: DenialRow): Denial => ({
+  budgetId: row.budget_id,
+  scopeKind: row.scope_kind,
+  scopeValue: row.scope_value,
+  amount: row.amount === null ? null : BigInt(row.amount),
+  limit: BigInt(row.limit),
+  spent: BigInt(row.spent),
+  held: BigInt(row.held),
+  headroom: BigInt(row.headroom),
+  resetsAt: row.resets_at,
+});
+
+/** As `settle_batch` reads it. The amount is a bigint, which JSON carries as a bare number and Postgres reads exactly. */
+function encodeSettlement(s: Settlement): string {
+  const facts = JSON.stringify(storable({
+    id: s.id,
+    state: s.state,
+    status: s.status,
+    http_status: s.httpStatus,
+    error_code: s.errorCode,
+    finish_reason: s.finishReason,
+    estimated: s.estimated,
+    served_model: s.servedModel,
+    attempts: s.attempts.map(({ latencyMs, ...attempt }) => ({ ...attempt, latency_ms: latencyMs })),
+    first_byte_ms: s.firstByteMs,
+    duration_ms: s.durationMs,
+    usage_raw: s.usageRaw,
+    rates: s.rates,
+    input: s.usage.input,
+    cache_read: s.usage.cacheRead,
+    cache_write_5m: s.usage.cacheWrite5m,
+    cache_write_1h: s.usage.cacheWrite1h,
+    output: s.usage.output,
+    reasoning: s.usage.reasoning,
+  }));
+  return `${facts.slice(0, -1)},"amount":${s.amount ?? 'null'}}`;
+}
+
+/** Postgres stores neither NUL nor half a surrogate pair: a provider's words that carry one are left out, its numbers stay. */
+function storable<T extends { usage_raw: unknown; served_model: string | null; finish_reason: string | null }>(facts: T): T {
+  const words = JSON.stringify([facts.usage_raw, facts.served_model, facts.finish_reason]);
+  return /\\u(?:0000|d[89a-f])/i.test(words) ? { ...facts, usage_raw: null, served_model: null, finish_reason: null } : facts;
+}

@@ -1,0 +1,80 @@
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+
+const ID_BYTES = 16;
+const FILE = /^([0-9a-f-]{36})\.(\d+)$/;
+
+/**
+ * Which calls this process has sent to a provider and not yet booked, in a small file that survives a kill -9: one write into the page cache
+ * per call. What the file does not name was not sent, so its hold can be voided instead of guessed at.
+ */
+export class SentMarks {
+  private readonly path: string;
+  private readonly file: number;
+  private readonly free: number[] = [];
+  private readonly slotOf = new Map<string, number>();
+  private slots = 0;
+  private readonly bytes = Buffer.alloc(ID_BYTES);
+
+  constructor(directory: string, gatewayId: string) {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    this.path = join(directory, `${gatewayId}.${process.pid}`);
+    this.file = openSync(this.path, 'wx', 0o600);
+  }
+
+  /** Notes a call just before its request is written. */
+  mark(callId: string): void {
+    const slot = this.free.pop() ?? this.slots++;
+    this.slotOf.set(callId, slot);
+    this.bytes.write(callId.replaceAll('-', ''), 'hex');
+    writeSync(this.file, this.bytes, 0, ID_BYTES, slot * ID_BYTES);
+  }
+
+  /** The call is booked: its slot may be used again. What stands there still does no harm, its hold is no longer open. */
+  clear(callId: string): void {
+    const slot = this.slotOf.get(callId);
+    if (slot === undefined) return;
+    this.slotOf.delete(callId);
+    this.free.push(slot);
+  }
+
+  /** All calls are booked and the process ends in order. */
+  remove(): void {
+    closeSync(this.file);
+    rmSync(this.path, { force: true });
+  }
+}
+
+export interface DeadGateway {
+  gatewayId: string;
+  /** Calls it had sent; some may have been booked since. */
+  sent: string[];
+  /** Call once its holds are resolved. */
+  forget(): void;
+}
+
+/** Gateways that left marks in this directory and whose process is gone. */
+export function findDeadGateways(directory: string, ownGatewayId: string): DeadGateway[] {
+  return readdirSync(directory).flatMap((name) => {
+    const [, gatewayId, pid] = FILE.exec(name) ?? [];
+    if (!gatewayId || gatewayId === ownGatewayId || isAlive(Number(pid))) return [];
+    const path = join(directory, name);
+    return [{ gatewayId, sent: readIds(path), forget: () => rmSync(path, { force: true }) }];
+  });
+}
+
+/** A process of our own pid is ourselves, so the file is of an earlier one, as in a restarted container. */
+function isAlive(pid: number): boolean {
+  if (pid === process.pid) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+function readIds(path: string): string[] {
+  const hex = readFileSync(path).toString('hex');
+  return (hex.match(/.{32}/g) ?? []).map((id) => id.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'));
+}

@@ -1,0 +1,37 @@
+import 'reflect-metadata';
+import { parseArgs } from 'node:util';
+import { ConfigError, readConfig } from './platform/config/index.js';
+import { describeFailure, readyJson, readyText } from './roles/announce.js';
+import { startWeir, type Weir } from './roles/weir.js';
+
+/** How long calls in flight may take to end after Ctrl-C or SIGTERM; a second signal ends them at once. */
+const DRAIN_MS = 30_000;
+
+async function main(): Promise<void> {
+  const startedAt = performance.now();
+  const { values: flags } = parseArgs({ options: { json: { type: 'boolean', default: false }, 'env-file': { type: 'string' } } });
+  const config = readConfig(process.env, process.cwd(), flags['env-file']);
+  const weir = await startWeir(config);
+  stopOnSignals(weir);
+  process.stdout.write(flags.json ? readyJson(weir) : readyText(weir, config, performance.now() - startedAt));
+}
+
+function stopOnSignals(weir: Weir): void {
+  let stopping: Promise<void> | null = null;
+  const onSignal = () => {
+    if (stopping) return void weir.cutCalls();
+    stopping = weir.stop(DRAIN_MS).then(
+      () => process.exit(0),
+      (error) => fail(error),
+    );
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+}
+
+function fail(error: unknown): never {
+  process.stderr.write(`${describeFailure(error)}\n`);
+  process.exit(1);
+}
+
+main().catch(fail);

@@ -1,0 +1,1 @@
+export { type OpsOptions, registerOps } from './ops.js';

@@ -1,0 +1,140 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { parseEnv } from 'node:util';
+import { z } from 'zod';
+
+const ROLES = ['gateway', 'control', 'worker'] as const;
+export type Role = (typeof ROLES)[number];
+
+const port = (fallback: number) => z.coerce.number({ error: 'must be a port number' }).int().min(0).max(65535).default(fallback);
+const milliseconds = (fallback: number) => z.coerce.number({ error: 'must be a number of milliseconds' }).int().min(1).max(86_400_000).default(fallback);
+const url = (schemes: string[]) =>
+  z.string().refine((text) => URL.canParse(text) && schemes.includes(new URL(text).protocol), { error: `must be a URL starting with ${schemes.map((s) => `${s}//`).join(' or ')}` });
+const flag = z.enum(['0', '1'], { error: 'must be 0 or 1' }).transform((text) => text === '1');
+
+const hostPorts = z
+  .string()
+  .default('')
+  .transform((text) => text.split(',').map((part) => part.trim()).filter(Boolean))
+  .refine((parts) => parts.every((part) => /^(\[[0-9a-fA-F:.]+\]|[^\s:/@]+):\d{1,5}$/.test(part)), { error: 'must be a comma list of host:port' });
+
+/** Every variable Weir reads; any other `WEIR_*` is refused at start, because it is most likely a typing error. */
+const variables = z.object({
+  WEIR_HOME: z.string().min(1).default('.weir'),
+  WEIR_ROLES: z
+    .string()
+    .default(ROLES.join(','))
+    .transform((text) => text.split(',').map((part) => part.trim()).filter(Boolean))
+    .pipe(z.array(z.enum(ROLES, { error: `must be a comma list of ${ROLES.join(', ')}` })).min(1, { error: 'names no role' })),
+  WEIR_PUBLIC_HOST: z.string().min(1).default('127.0.0.1'),
+  WEIR_PUBLIC_PORT: port(8080),
+  WEIR_ADMIN_HOST: z.string().min(1).default('127.0.0.1'),
+  WEIR_ADMIN_PORT: port(8081),
+  WEIR_TLS_CERT: z.string().optional(),
+  WEIR_TLS_KEY: z.string().optional(),
+  DATABASE_URL: url(['postgres:', 'postgresql:']).optional(),
+  REDIS_URL: url(['redis:', 'rediss:']).optional(),
+  WEIR_MASTER_KEY: z.string().min(32, { error: 'must be at least 32 characters, e.g. the output of: openssl rand -base64 32' }).optional(),
+  WEIR_EGRESS_ALLOW: hostPorts,
+  WEIR_DEMO: flag.optional(),
+  WEIR_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  WEIR_CONNECT_TIMEOUT_MS: milliseconds(5_000),
+  WEIR_FIRST_BYTE_TIMEOUT_MS: milliseconds(120_000),
+  WEIR_PROGRESS_TIMEOUT_MS: milliseconds(60_000),
+  WEIR_TOTAL_TIMEOUT_MS: milliseconds(1_800_000),
+});
+
+/** The configuration of one process, read once before anything starts. Durations are in ms. */
+export interface Config {
+  home: string;
+  roles: ReadonlySet<Role>;
+  public: { host: string; port: number; tls: { cert: Buffer; key: Buffer } | null };
+  admin: { host: string; port: number };
+  /** Null: the embedded Postgres under `home`. */
+  databaseUrl: string | null;
+  /** Null: queues live in Postgres. */
+  redisUrl: string | null;
+  /** Null: generated once and kept under `home`. */
+  masterKey: string | null;
+  /** `host:port` of private or plain-HTTP destinations that calls may go to. */
+  egressAllow: ReadonlySet<string>;
+  /** Create a demo tenant at first start and keep its keys under `home`. */
+  demo: boolean;
+  logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  timeouts: { connectMs: number; firstByteMs: number; progressMs: number; totalMs: number };
+  /** Where a provider's own variables, such as OPENAI_API_KEY, are looked up. Empty values count as absent. */
+  variable(name: string): string | undefined;
+}
+
+/** Injection token of the configuration. */
+export const CONFIG = Symbol('config');
+
+/** All faults of a configuration, one line each. */
+export class ConfigError extends Error {
+  constructor(readonly faults: string[]) {
+    super(faults.join('\n'));
+  }
+}
+
+/**
+ * Reads the configuration from the environment, `.env.local` and `.env` in `directory`; the first of these that sets a variable wins.
+ * @param envFile replaces `.env.local` and `.env`, and wins over the environment.
+ * @throws ConfigError with every fault found.
+ */
+export function readConfig(environment: NodeJS.ProcessEnv = process.env, directory = process.cwd(), envFile?: string): Config {
+  const merged = withoutEmpty({
+    ...(envFile ? {} : { ...readEnvFile(resolve(directory, '.env')), ...readEnvFile(resolve(directory, '.env.local')) }),
+    ...environment,
+    ...(envFile ? requireEnvFile(resolve(directory, envFile)) : {}),
+  });
+  const faults = Object.keys(merged)
+    .filter((name) => name.startsWith('WEIR_') && !(name in variables.shape))
+    .map((name) => `${name} is not a variable of Weir; see .env.example for those that are`);
+  const parsed = variables.safeParse(merged);
+  if (!parsed.success) faults.push(...parsed.error.issues.map((issue) => `${String(issue.path[0])} ${issue.message}`));
+  if (faults.length > 0 || !parsed.success) throw new ConfigError(faults);
+
+  const v = parsed.data;
+  return {
+    home: resolve(directory, v.WEIR_HOME),
+    roles: new Set(v.WEIR_ROLES),
+    public: { host: v.WEIR_PUBLIC_HOST, port: v.WEIR_PUBLIC_PORT, tls: readTls(v.WEIR_TLS_CERT, v.WEIR_TLS_KEY, directory) },
+    admin: { host: v.WEIR_ADMIN_HOST, port: v.WEIR_ADMIN_PORT },
+    databaseUrl: v.DATABASE_URL ?? null,
+    redisUrl: v.REDIS_URL ?? null,
+    masterKey: v.WEIR_MASTER_KEY ?? null,
+    egressAllow: new Set(v.WEIR_EGRESS_ALLOW.map((hostPort) => hostPort.toLowerCase())),
+    demo: v.WEIR_DEMO ?? v.DATABASE_URL === undefined,
+    logLevel: v.WEIR_LOG_LEVEL,
+    timeouts: {
+      connectMs: v.WEIR_CONNECT_TIMEOUT_MS,
+      firstByteMs: v.WEIR_FIRST_BYTE_TIMEOUT_MS,
+      progressMs: v.WEIR_PROGRESS_TIMEOUT_MS,
+      totalMs: v.WEIR_TOTAL_TIMEOUT_MS,
+    },
+    variable: (name) => merged[name],
+  };
+}
+
+const withoutEmpty = (record: NodeJS.ProcessEnv) => Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined && value !== ''));
+
+const readEnvFile = (path: string): NodeJS.ProcessEnv => (existsSync(path) ? parseEnv(readFileSync(path, 'utf8')) : {});
+
+function requireEnvFile(path: string): NodeJS.ProcessEnv {
+  if (!existsSync(path)) throw new ConfigError([`--env-file: there is no file ${path}`]);
+  return readEnvFile(path);
+}
+
+function readTls(certPath: string | undefined, keyPath: string | undefined, directory: string) {
+  if (certPath === undefined && keyPath === undefined) return null;
+  if (certPath === undefined || keyPath === undefined) throw new ConfigError(['WEIR_TLS_CERT and WEIR_TLS_KEY must be set together']);
+  return { cert: readPem('WEIR_TLS_CERT', resolve(directory, certPath)), key: readPem('WEIR_TLS_KEY', resolve(directory, keyPath)) };
+}
+
+function readPem(name: string, path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch {
+    throw new ConfigError([`${name} names a file that cannot be read: ${path}`]);
+  }
+}

@@ -1,0 +1,1 @@
+export { CONFIG, type Config, ConfigError, type Role, readConfig } from './config.js';

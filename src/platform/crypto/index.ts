@@ -1,0 +1,2 @@
+export { fingerprint, Keyring, MasterKeyMismatch } from './keyring.js';
+export { Secret } from './secret.js';

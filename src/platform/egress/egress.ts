@@ -1,0 +1,213 @@
+import { isIP } from 'node:net';
+import { buildConnector, type Dispatcher, Pool } from 'undici';
+import { type DestinationGuard, DestinationRefused, portOf } from './destination.js';
+
+export interface EgressTimeouts {
+  connectMs: number;
+  /** From sending to the response head. */
+  firstByteMs: number;
+  /** Between two signs of progress, see {@link Exchange.progress}. */
+  progressMs: number;
+  totalMs: number;
+}
+
+export interface EgressRequest {
+  /** Scheme, host and port. */
+  origin: string;
+  path: string;
+  /** Names and values in turn; the only headers sent besides host and content-length. */
+  headers: string[];
+  body: string;
+}
+
+export type EgressFailure = 'refused' | 'unreachable' | 'timeout' | 'interrupted';
+
+/** Why an exchange failed. `interrupted`: after the response head; the others before it. */
+export class EgressError extends Error {
+  constructor(
+    readonly failure: EgressFailure,
+    cause: unknown,
+  ) {
+    super(failure, { cause });
+  }
+}
+
+/** What an exchange tells its caller, in this order; after `onEnd` or `onError` nothing more. */
+export interface EgressSink {
+  /** The request is about to be written: from here on the provider may bill it. */
+  onSending(): void;
+  onHead(status: number, headers: Record<string, string | string[] | undefined>): void;
+  onData(chunk: Buffer): void;
+  onEnd(): void;
+  onError(error: EgressError): void;
+}
+
+/** One request under way. */
+export interface Exchange {
+  /** Ends it at once and without a further word to the sink. */
+  cancel(): void;
+  pause(): void;
+  resume(): void;
+  /** Something of value arrived; keep-alive comments are none. Moves the progress deadline. */
+  progress(): void;
+}
+
+/** Anything that can carry a request: the network, or a provider that lives in this process. */
+export interface Transport {
+  send(request: EgressRequest, sink: EgressSink): Exchange;
+}
+
+const TICK_MS = 50;
+
+/**
+ * The one way out. Checks the destination, connects directly (proxy variables are not consulted), verifies TLS, follows no redirect,
+ * decodes nothing, and keeps its own deadlines by one shared tick instead of timers per call.
+ */
+export class Egress implements Transport {
+  private readonly pools = new Map<string, Pool>();
+  private readonly underWay = new Set<HttpExchange>();
+  private tick: NodeJS.Timeout | null = null;
+
+  constructor(
+    readonly guard: DestinationGuard,
+    private readonly timeouts: EgressTimeouts,
+  ) {}
+
+  send(request: EgressRequest, sink: EgressSink): Exchange {
+    const exchange = new HttpExchange(sink, this.timeouts, (ended) => this.underWay.delete(ended));
+    this.underWay.add(exchange);
+    this.tick ??= setInterval(() => this.checkDeadlines(), TICK_MS).unref();
+    try {
+      this.poolFor(request.origin).dispatch({ path: request.path, method: 'POST', headers: request.headers, body: request.body }, exchange);
+    } catch (error) {
+      queueMicrotask(() => exchange.fail(error));
+    }
+    return exchange;
+  }
+
+  async close(): Promise<void> {
+    if (this.tick) clearInterval(this.tick);
+    await Promise.all([...this.pools.values()].map((pool) => pool.destroy()));
+  }
+
+  private poolFor(origin: string): Pool {
+    let pool = this.pools.get(origin);
+    if (!pool) {
+      const url = new URL(origin);
+      this.guard.checkUrl(url);
+      pool = new Pool(origin, { connect: this.connector(url), headersTimeout: 0, bodyTimeout: 0, keepAliveTimeout: 30_000, allowH2: false });
+      this.pools.set(origin, pool);
+    }
+    return pool;
+  }
+
+  /** Connects only to addresses the guard accepts, and looks at the connected address once more. */
+  private connector(origin: URL): buildConnector.connector {
+    const connect = buildConnector({ timeout: this.timeouts.connectMs, lookup: this.guard.lookupFor(origin) } as buildConnector.BuildOptions);
+    const allowed = this.guard.isAllowed(origin.hostname, portOf(origin));
+    return (options, done) => {
+      connect(options, (...[error, socket]) => {
+        if (error) return done(error, null);
+        try {
+          if (!allowed && socket.remoteAddress && isIP(socket.remoteAddress)) this.guard.checkAddress(socket.remoteAddress);
+          done(null, socket);
+        } catch (refusal) {
+          socket.destroy();
+          done(refusal as Error, null);
+        }
+      });
+    };
+  }
+
+  private checkDeadlines(): void {
+    const now = performance.now();
+    for (const exchange of this.underWay) exchange.checkDeadlines(now);
+  }
+}
+
+class HttpExchange implements Dispatcher.DispatchHandler, Exchange {
+  private controller: Dispatcher.DispatchController | null = null;
+  private headSeen = false;
+  private ended = false;
+  private paused = false;
+  private readonly totalDeadline: number;
+  private deadline: number;
+
+  constructor(
+    private readonly sink: EgressSink,
+    private readonly timeouts: EgressTimeouts,
+    private readonly onEnded: (exchange: HttpExchange) => void,
+  ) {
+    const now = performance.now();
+    this.totalDeadline = now + timeouts.totalMs;
+    this.deadline = now + timeouts.firstByteMs;
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.controller = controller;
+    if (this.ended) return controller.abort(new Error('cancelled'));
+    this.sink.onSending();
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Record<string, string | string[] | undefined>): void {
+    if (this.ended || status < 200) return;
+    this.headSeen = true;
+    this.progress();
+    this.sink.onHead(status, headers);
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (!this.ended) this.sink.onData(chunk);
+  }
+
+  onResponseEnd(): void {
+    if (this.end()) this.sink.onEnd();
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.fail(error);
+  }
+
+  fail(error: unknown): void {
+    if (this.end()) this.sink.onError(new EgressError(this.failureOf(error), error));
+  }
+
+  cancel(): void {
+    if (this.end()) this.controller?.abort(new Error('cancelled'));
+  }
+
+  pause(): void {
+    this.paused = true;
+    this.controller?.pause();
+  }
+
+  resume(): void {
+    this.paused = false;
+    this.progress();
+    this.controller?.resume();
+  }
+
+  progress(): void {
+    this.deadline = performance.now() + this.timeouts.progressMs;
+  }
+
+  checkDeadlines(now: number): void {
+    if (now < this.totalDeadline && (this.paused || now < this.deadline)) return;
+    if (!this.end()) return;
+    this.controller?.abort(new Error('deadline'));
+    this.sink.onError(new EgressError(this.headSeen ? 'interrupted' : 'timeout', new Error('deadline')));
+  }
+
+  /** True the first time. */
+  private end(): boolean {
+    if (this.ended) return false;
+    this.ended = true;
+    this.onEnded(this);
+    return true;
+  }
+
+  private failureOf(error: unknown): EgressFailure {
+    if (error instanceof DestinationRefused) return 'refused';
+    return this.headSeen ? 'interrupted' : 'unreachable';
+  }
+}

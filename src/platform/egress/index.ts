@@ -1,0 +1,2 @@
+export { DestinationGuard, DestinationRefused } from './destination.js';
+export { Egress, EgressError, type EgressFailure, type EgressRequest, type EgressSink, type Exchange, type Transport } from './egress.js';

@@ -1,0 +1,6 @@
+export { Batcher } from './batcher.js';
+export { ConfigChanges, PLATFORM } from './changes.js';
+export { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded.js';
+export { migrate } from './migrate.js';
+export { createPool, DATABASE_URL, type Pool } from './pool.js';
+export { isUniqueViolation, Prisma, type PrismaExecutor } from './prisma.js';

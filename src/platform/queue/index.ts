@@ -1,0 +1,1 @@
+export { type JobResult, Queues, type ScheduledJob } from './queues.js';

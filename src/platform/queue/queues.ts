@@ -1,0 +1,98 @@
+import { createPostgresBackend, type Job, Queue, Worker, withBackend } from 'bullmq';
+import { Redis } from 'ioredis';
+import type { Logger } from '../telemetry/index.js';
+
+/** What a job answers: in how many ms to run once more ahead of its schedule; null: not. */
+export type JobResult = { againInMs: number | null };
+
+/** Work that is done on a schedule, by one of all workers at a time. */
+export interface ScheduledJob {
+  queue: string;
+  everyMs: number;
+  run(): Promise<JobResult>;
+}
+
+interface Running {
+  queue: Queue;
+  worker: Worker;
+}
+
+const RESCHEDULE_MS = 60_000;
+const KEEP = { removeOnComplete: { count: 100 }, removeOnFail: { count: 1_000 } };
+
+/** BullMQ on Redis, or on its own Postgres backend where there is no Redis. Never on the road of a call. */
+export class Queues {
+  private readonly running: Running[] = [];
+  private readonly redis: Redis | null;
+  private timer: NodeJS.Timeout | null = null;
+
+  constructor(
+    redisUrl: string | null,
+    private readonly databaseUrl: string,
+    private readonly log: Logger,
+  ) {
+    this.redis = redisUrl ? new Redis(redisUrl, { maxRetriesPerRequest: null, connectTimeout: 2_000 }) : null;
+    this.redis?.on('error', (error: Error) => this.log.warn({ err: error.message }, 'redis is not reachable; scheduled work waits'));
+  }
+
+  /** Starts a worker for each job and keeps their schedules, also when the queue store loses them. @throws when two jobs share a queue. */
+  start(jobs: readonly ScheduledJob[], report: (queue: string, ok: boolean) => void): void {
+    for (const job of jobs) {
+      if (this.running.some(({ queue }) => queue.name === job.queue)) throw new Error(`two workers for the queue ${job.queue}`);
+      this.running.push(this.open(job, report));
+    }
+    const schedule = () => {
+      for (const [index, { queue }] of this.running.entries()) {
+        queue.upsertJobScheduler(job(index).queue, { every: job(index).everyMs }, { name: 'tick', opts: KEEP }).catch((error) => this.warn(queue.name, error));
+      }
+    };
+    const job = (index: number) => jobs[index]!;
+    schedule();
+    this.timer = setInterval(schedule, RESCHEDULE_MS).unref();
+  }
+
+  async stop(): Promise<void> {
+    if (this.timer) clearInterval(this.timer);
+    const connected = !this.redis || this.redis.status === 'ready';
+    await Promise.all(this.running.map(({ worker }) => worker.close(!connected)));
+    await Promise.all(this.running.map(({ queue }) => (connected ? queue.close() : queue.disconnect())));
+    this.redis?.disconnect();
+  }
+
+  private open(scheduled: ScheduledJob, report: (queue: string, ok: boolean) => void): Running {
+    const process = async (_job: Job) => {
+      const { againInMs } = await scheduled.run();
+      if (againInMs !== null && againInMs < scheduled.everyMs) {
+        await queue.add('again', {}, { delay: Math.max(1, Math.ceil(againInMs)), deduplication: { id: 'again', ttl: Math.max(1, Math.ceil(againInMs)) }, ...KEEP });
+      }
+    };
+    const { queue, worker } = this.redis ? this.onRedis(scheduled.queue, process) : this.onPostgres(scheduled.queue, process);
+    queue.on('error', (error) => this.warn(scheduled.queue, error));
+    worker.on('error', (error) => this.warn(scheduled.queue, error));
+    worker.on('completed', () => report(scheduled.queue, true));
+    worker.on('failed', (_job, error) => {
+      report(scheduled.queue, false);
+      this.log.error({ err: error, queue: scheduled.queue }, 'a job failed');
+    });
+    return { queue, worker };
+  }
+
+  private onRedis(name: string, process: (job: Job) => Promise<void>): Running {
+    const connection = this.redis!;
+    return { queue: new Queue(name, { connection }), worker: new Worker(name, process, { connection, concurrency: 1 }) };
+  }
+
+  private onPostgres(name: string, process: (job: Job) => Promise<void>): Running {
+    const classes = withBackend(createPostgresBackend);
+    const connection = { connectionString: this.databaseUrl, max: 3 };
+    return {
+      queue: new classes.Queue(name, { connection }) as unknown as Queue,
+      worker: new classes.Worker(name, process, { connection, concurrency: 1 }) as unknown as Worker,
+    };
+  }
+
+  private warn(queue: string, error: unknown): void {
+    this.log.warn({ queue, err: error instanceof Error ? error.message : String(error) }, 'the queue is in trouble');
+  }
+}
+

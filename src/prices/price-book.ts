@@ -1,0 +1,81 @@
+import { Injectable } from '@nestjs/common';
+import { ConfigChanges, PLATFORM } from '../platform/postgres/index.js';
+import { canonicalModel } from './catalogue.js';
+import type { Price } from './price.js';
+import { PricesRepository } from './prices.repository.js';
+
+/** Prices by `provider model`, the latest first. */
+type Shelf = Map<string, Price[]>;
+
+const ANY_MODEL = '*';
+
+/** Under which names the platform prices a provider. */
+export interface Listing {
+  slug: string;
+  catalogueId: string | null;
+}
+
+/** What calls cost, in memory. A tenant's own price goes before the platform's, a model's before the provider's `*`. */
+@Injectable()
+export class PriceBook {
+  private readonly shelves = new Map<string, Shelf>();
+  private readonly canonical = new Map<string, string | null>();
+
+  constructor(
+    private readonly repository: PricesRepository,
+    changes: ConfigChanges,
+  ) {
+    changes.subscribe((tenantIds) => this.reload(tenantIds));
+  }
+
+  /**
+   * The price in force now. Null: unknown, which is not the same as free.
+   * @param provider the name of the provider record, which a tenant's own prices go by.
+   * @param listed how the provider is listed on the platform, where that applies: its slug, and its id in the price catalogue.
+   */
+  find(tenantId: string, provider: string, model: string, listed: Listing | null): Price | null {
+    const now = Date.now();
+    const own = this.shelves.get(tenantId);
+    const found = inForce(own, provider, model, now) ?? inForce(own, provider, ANY_MODEL, now);
+    if (found || !listed) return found;
+    const platform = this.shelves.get(PLATFORM);
+    return (
+      inForce(platform, listed.slug, model, now) ??
+      (listed.catalogueId ? inForce(platform, listed.slug, this.canonicalModel(listed.catalogueId, model), now) : null) ??
+      inForce(platform, listed.slug, ANY_MODEL, now)
+    );
+  }
+
+  /** Models of a provider that have a price of their own, the tenant's and the platform's. */
+  models(tenantId: string, provider: string, listed: Listing | null): string[] {
+    const priced = [...modelsOn(this.shelves.get(tenantId), provider), ...(listed ? modelsOn(this.shelves.get(PLATFORM), listed.slug) : [])];
+    return [...new Set(priced)].sort();
+  }
+
+  private async reload(tenantIds: string[] | null): Promise<void> {
+    const prices = await this.repository.list(tenantIds && tenantIds.map((id) => (id === PLATFORM ? null : id)));
+    const byOwner = Map.groupBy(prices, (price) => price.tenantId ?? PLATFORM);
+    for (const owner of tenantIds ?? this.shelves.keys()) if (!byOwner.has(owner)) this.shelves.delete(owner);
+    for (const [owner, owned] of byOwner) this.shelves.set(owner, Map.groupBy(owned, (price) => `${price.provider} ${price.model}`));
+  }
+
+  private canonicalModel(catalogueId: string, model: string): string {
+    const key = `${catalogueId} ${model}`;
+    let canonical = this.canonical.get(key);
+    if (canonical === undefined) {
+      canonical = canonicalModel(catalogueId, model);
+      if (this.canonical.size > 10_000) this.canonical.clear();
+      this.canonical.set(key, canonical);
+    }
+    return canonical ?? model;
+  }
+}
+
+function inForce(shelf: Shelf | undefined, provider: string, model: string, now: number): Price | null {
+  return shelf?.get(`${provider} ${model}`)?.find((price) => price.effectiveAt.getTime() <= now) ?? null;
+}
+
+function modelsOn(shelf: Shelf | undefined, provider: string): string[] {
+  const prefix = `${provider} `;
+  return [...(shelf?.keys() ?? [])].filter((key) => key.startsWith(prefix) && key !== prefix + ANY_MODEL).map((key) => key.slice(prefix.length));
+}

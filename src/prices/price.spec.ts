@@ -1,0 +1,57 @@
+import fc from 'fast-check';
+import { affordableOutput, costOf, loadRates, type Price, ratesFor, storeRates, worstCaseCost } from './price.js';
+
+const rate = fc.bigInt({ min: 0n, max: 1_000_000_000_000n });
+const rates = fc.record({ input: rate, cacheRead: rate, cacheWrite5m: rate, cacheWrite1h: rate, output: rate });
+const tokens = fc.integer({ min: 0, max: 2_000_000 });
+const usage = fc.record({ input: tokens, cacheRead: tokens, cacheWrite5m: tokens, cacheWrite1h: tokens, output: tokens, reasoning: fc.constant(null) });
+const price = fc.record({ rates, tiers: fc.array(fc.record({ aboveInputTokens: tokens, rates }), { maxLength: 2 }) }).map(
+  (fields): Price => ({
+    id: 'p',
+    tenantId: null,
+    provider: 'x',
+    model: 'm',
+    source: 'test',
+    notes: null,
+    effectiveAt: new Date(0),
+    createdAt: new Date(0),
+    rates: fields.rates,
+    tiers: fields.tiers.sort((a, b) => a.aboveInputTokens - b.aboveInputTokens),
+  }),
+);
+
+test('no usage within the bounds costs more than the worst case', () => {
+  fc.assert(
+    fc.property(price, usage, (p, u) => {
+      const input = u.input + u.cacheRead + u.cacheWrite5m + u.cacheWrite1h;
+      return costOf(u, ratesFor(p, input)) <= worstCaseCost(p, input, u.output);
+    }),
+  );
+});
+
+test('what is affordable fits, and one token more does not', () => {
+  fc.assert(
+    fc.property(price, tokens, fc.bigInt({ min: 0n, max: 10n ** 13n }), (p, input, amount) => {
+      const flat = { ...p, tiers: [] };
+      const output = affordableOutput(flat, input, amount);
+      if (output === Number.MAX_SAFE_INTEGER) return true;
+      return (output === 0 || worstCaseCost(flat, input, output) <= amount) && worstCaseCost(flat, input, output + 1) > amount - 1n;
+    }),
+  );
+});
+
+test('cost is rounded up once, at the end', () => {
+  const third = { input: 333_333n, cacheRead: 333_333n, cacheWrite5m: 0n, cacheWrite1h: 0n, output: 0n };
+  expect(costOf({ input: 1, cacheRead: 1, cacheWrite5m: 0, cacheWrite1h: 0, output: 0, reasoning: null }, third)).toBe(1n);
+});
+
+test('a long prompt moves the whole request into its tier', () => {
+  const base = { input: 1n, cacheRead: 1n, cacheWrite5m: 1n, cacheWrite1h: 1n, output: 1n };
+  const long = { ...base, input: 2n };
+  const tiered = { rates: base, tiers: [{ aboveInputTokens: 100, rates: long }] } as unknown as Price;
+  expect([ratesFor(tiered, 100), ratesFor(tiered, 101)]).toEqual([base, long]);
+});
+
+test('rates survive being stored', () => {
+  fc.assert(fc.property(rates, (r) => expect(loadRates(storeRates(r))).toEqual(r)));
+});

@@ -1,0 +1,89 @@
+import type { Nano } from '../kernel/money.js';
+import type { Usage } from '../kernel/usage.js';
+
+/** Nano-USD per million tokens, by token class. */
+export interface Rates {
+  input: bigint;
+  cacheRead: bigint;
+  cacheWrite5m: bigint;
+  cacheWrite1h: bigint;
+  output: bigint;
+}
+
+/** Rates for a whole request whose input is longer than a threshold. */
+export interface Tier {
+  aboveInputTokens: number;
+  rates: Rates;
+}
+
+/** An immutable price: a correction is a later row. `tenantId` null: the platform's. `model` `*` stands for every model of the provider. */
+export interface Price {
+  id: string;
+  tenantId: string | null;
+  provider: string;
+  model: string;
+  rates: Rates;
+  /** By rising threshold. */
+  tiers: readonly Tier[];
+  source: string;
+  notes: string | null;
+  effectiveAt: Date;
+  createdAt: Date;
+}
+
+const TOKENS_PER_RATE = 1_000_000n;
+
+/** The rates that apply to a request with this much input. */
+export function ratesFor(price: Price, inputTokens: number): Rates {
+  return price.tiers.findLast((tier) => inputTokens > tier.aboveInputTokens)?.rates ?? price.rates;
+}
+
+/** What an attempt cost: multiplied first, divided once, rounded up once. */
+export function costOf(usage: Usage, rates: Rates): Nano {
+  const scaled =
+    BigInt(usage.input) * rates.input +
+    BigInt(usage.cacheRead) * rates.cacheRead +
+    BigInt(usage.cacheWrite5m) * rates.cacheWrite5m +
+    BigInt(usage.cacheWrite1h) * rates.cacheWrite1h +
+    BigInt(usage.output) * rates.output;
+  return divideUp(scaled);
+}
+
+/** The most a call can cost: every input token in its dearest class and tier, every output token there may be. */
+export function worstCaseCost(price: Price, inputTokensBound: number, outputTokensBound: number): Nano {
+  const reachable = [price.rates, ...price.tiers.filter((tier) => inputTokensBound > tier.aboveInputTokens).map((tier) => tier.rates)];
+  const costs = reachable.map((rates) => divideUp(BigInt(inputTokensBound) * dearestInput(rates) + BigInt(outputTokensBound) * rates.output));
+  return costs.reduce((worst, cost) => (cost > worst ? cost : worst));
+}
+
+/** How many output tokens an amount pays for, after the input. Zero when it does not even pay for that. */
+export function affordableOutput(price: Price, inputTokensBound: number, amount: Nano): number {
+  const rates = ratesFor(price, inputTokensBound);
+  const left = amount * TOKENS_PER_RATE - BigInt(inputTokensBound) * dearestInput(rates);
+  if (left <= 0n) return 0;
+  return rates.output === 0n ? Number.MAX_SAFE_INTEGER : Number(left / rates.output);
+}
+
+const dearestInput = ({ input, cacheRead, cacheWrite5m, cacheWrite1h }: Rates): bigint =>
+  [cacheRead, cacheWrite5m, cacheWrite1h].reduce((dearest, rate) => (rate > dearest ? rate : dearest), input);
+
+const divideUp = (scaled: bigint): bigint => (scaled + TOKENS_PER_RATE - 1n) / TOKENS_PER_RATE;
+
+/** Rates as a JSON column holds them. Safe integers: a rate is below 9e15 nano-USD, i.e. nine million dollars per million tokens. */
+export type StoredRates = Record<'input' | 'cache_read' | 'cache_write_5m' | 'cache_write_1h' | 'output', number>;
+
+export const storeRates = (rates: Rates): StoredRates => ({
+  input: Number(rates.input),
+  cache_read: Number(rates.cacheRead),
+  cache_write_5m: Number(rates.cacheWrite5m),
+  cache_write_1h: Number(rates.cacheWrite1h),
+  output: Number(rates.output),
+});
+
+export const loadRates = (stored: StoredRates): Rates => ({
+  input: BigInt(stored.input),
+  cacheRead: BigInt(stored.cache_read),
+  cacheWrite5m: BigInt(stored.cache_write_5m),
+  cacheWrite1h: BigInt(stored.cache_write_1h),
+  output: BigInt(stored.output),
+});

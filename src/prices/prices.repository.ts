@@ -1,0 +1,60 @@
+import { Injectable } from '@nestjs/common';
+import { newId } from '../kernel/ids.js';
+import { Prisma } from '../platform/postgres/index.js';
+import { CATALOGUE_SOURCE, type CataloguePrice } from './catalogue.js';
+import { loadRates, type Price, type StoredRates, storeRates } from './price.js';
+
+export type NewPrice = Omit<Price, 'id' | 'createdAt'>;
+
+interface StoredTier {
+  above_input_tokens: number;
+  rates: StoredRates;
+}
+
+@Injectable()
+export class PricesRepository {
+  constructor(private readonly prisma: Prisma) {}
+
+  async insert(price: NewPrice): Promise<Price> {
+    const row = await this.prisma.price.create({
+      data: {
+        id: newId(),
+        tenantId: price.tenantId,
+        provider: price.provider,
+        model: price.model,
+        rates: storeRates(price.rates),
+        tiers: price.tiers.map((tier) => ({ above_input_tokens: tier.aboveInputTokens, rates: storeRates(tier.rates) })),
+        source: price.source,
+        notes: price.notes,
+        effectiveAt: price.effectiveAt,
+      },
+    });
+    return toPrice(row);
+  }
+
+  /** Adds catalogue rows that are not there yet. */
+  async seed(provider: string, prices: CataloguePrice[]): Promise<void> {
+    const known = await this.prisma.price.findMany({ where: { tenantId: null, provider, source: CATALOGUE_SOURCE }, select: { model: true, effectiveAt: true } });
+    const keys = new Set(known.map((row) => `${row.model} ${row.effectiveAt.toISOString()}`));
+    const missing = prices.filter((price) => !keys.has(`${price.model} ${price.effectiveAt.toISOString()}`));
+    await this.prisma.price.createMany({ data: missing.map((price) => ({ id: newId(), provider, source: CATALOGUE_SOURCE, ...price })) });
+  }
+
+  /** Prices of some owners (null: the platform), or all of them. */
+  async list(tenantIds: (string | null)[] | null): Promise<Price[]> {
+    const owners = tenantIds && { OR: [{ tenantId: { in: tenantIds.filter((id) => id !== null) } }, ...(tenantIds.includes(null) ? [{ tenantId: null }] : [])] };
+    const rows = await this.prisma.price.findMany({ ...(owners && { where: owners }), orderBy: [{ effectiveAt: 'desc' }, { createdAt: 'desc' }, { id: 'desc' }] });
+    return rows.map(toPrice);
+  }
+}
+
+type PriceRow = Awaited<ReturnType<Prisma['price']['findFirstOrThrow']>>;
+
+function toPrice(row: PriceRow): Price {
+  const tiers = row.tiers as unknown as StoredTier[];
+  return {
+    ...row,
+    rates: loadRates(row.rates as StoredRates),
+    tiers: tiers.map((tier) => ({ aboveInputTokens: tier.above_input_tokens, rates: loadRates(tier.rates) })),
+  };
+}

@@ -1,0 +1,26 @@
+import { Injectable } from '@nestjs/common';
+import { listedPrices } from './catalogue.js';
+import type { Price } from './price.js';
+import type { Listing } from './price-book.js';
+import { type NewPrice, PricesRepository } from './prices.repository.js';
+
+@Injectable()
+export class PricesService {
+  constructor(private readonly repository: PricesRepository) {}
+
+  create(price: NewPrice): Promise<Price> {
+    return this.repository.insert(price);
+  }
+
+  /** The rows of one owner, a tenant or the platform (null), the latest first. */
+  list(owner: string | null): Promise<Price[]> {
+    return this.repository.list([owner]);
+  }
+
+  /** Loads the price catalogue as platform rows; what is there stays. */
+  async seed(listings: readonly Listing[]): Promise<void> {
+    for (const { slug, catalogueId } of listings) {
+      await this.repository.seed(slug, listedPrices(slug, catalogueId));
+    }
+  }
+}

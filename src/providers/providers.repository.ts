@@ -1,0 +1,59 @@
+import { Injectable } from '@nestjs/common';
+import { WeirError } from '../kernel/errors.js';
+import { newId } from '../kernel/ids.js';
+import { isUniqueViolation, Prisma, type PrismaExecutor } from '../platform/postgres/index.js';
+import type { ProviderRecord } from './provider.js';
+
+export type NewProvider = Omit<ProviderRecord, 'id' | 'createdAt'>;
+
+@Injectable()
+export class ProvidersRepository {
+  constructor(private readonly prisma: Prisma) {}
+
+  async insert(provider: NewProvider, db: PrismaExecutor = this.prisma): Promise<ProviderRecord> {
+    try {
+      return await db.provider.create({ data: { id: newId(), ...provider, models: [...provider.models] } });
+    } catch (error) {
+      if (isUniqueViolation(error)) throw new WeirError('conflict', { param: 'name', message: `A provider named "${provider.name}" exists already.` });
+      throw error;
+    }
+  }
+
+  /** Null: no such provider of this owner. */
+  find(tenantId: string | null, id: string, db: PrismaExecutor = this.prisma): Promise<ProviderRecord | null> {
+    return db.provider.findFirst({ where: { id, tenantId, deletedAt: null } });
+  }
+
+  findByName(tenantId: string | null, name: string): Promise<ProviderRecord | null> {
+    return this.prisma.provider.findFirst({ where: { name, tenantId, deletedAt: null } });
+  }
+
+  /** A tenant's own records, or the platform's. */
+  list(tenantId: string | null): Promise<ProviderRecord[]> {
+    return this.prisma.provider.findMany({ where: { tenantId, deletedAt: null }, orderBy: { id: 'desc' } });
+  }
+
+  update(id: string, changes: Partial<Pick<ProviderRecord, 'baseUrl' | 'models'>>, db: PrismaExecutor = this.prisma): Promise<ProviderRecord> {
+    return db.provider.update({ where: { id }, data: { ...changes, models: changes.models && [...changes.models] } });
+  }
+
+  async delete(id: string, db: PrismaExecutor = this.prisma): Promise<void> {
+    await db.provider.update({ where: { id }, data: { deletedAt: new Date() } });
+  }
+
+  async grant(tenantId: string, providerId: string): Promise<void> {
+    await this.prisma.providerGrant.createMany({ data: [{ tenantId, providerId }], skipDuplicates: true });
+  }
+
+  async revokeGrant(tenantId: string, providerId: string): Promise<void> {
+    await this.prisma.providerGrant.deleteMany({ where: { tenantId, providerId } });
+  }
+
+  /** What each of these tenants (null: every tenant) may use: its own records and the platform's it was granted. */
+  async usable(tenantIds: string[] | null): Promise<{ tenantId: string; provider: ProviderRecord }[]> {
+    const tenants = tenantIds && { tenantId: { in: tenantIds } };
+    const own = await this.prisma.provider.findMany({ where: { tenantId: { not: null }, ...tenants, deletedAt: null } });
+    const granted = await this.prisma.providerGrant.findMany({ where: { ...tenants, provider: { deletedAt: null } }, include: { provider: true } });
+    return [...granted.map((grant) => ({ tenantId: grant.tenantId, provider: grant.provider })), ...own.map((provider) => ({ tenantId: provider.tenantId!, provider }))];
+  }
+}

@@ -1,0 +1,34 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { ControlModule, mountOpenApi } from '../control/index.js';
+import { GatewayModule } from '../gateway/index.js';
+import type { Config } from '../platform/config/index.js';
+import type { Logger } from '../platform/telemetry/index.js';
+import { SetupModule } from '../setup/index.js';
+import { WorkerModule } from '../workers/index.js';
+
+const BODY_LIMIT_BYTES = 1024 * 1024;
+
+@Module({})
+class AppModule {}
+
+/** One process: the rooms its roles need, behind the admin listener. The gateway brings its public listener along. */
+export async function createApp(config: Config, platform: DynamicModule, log: Logger): Promise<NestFastifyApplication> {
+  const doors = [config.roles.has('gateway') && GatewayModule, config.roles.has('control') && ControlModule, config.roles.has('worker') && WorkerModule];
+  const module: DynamicModule = { module: AppModule, imports: [platform, SetupModule, ...doors.filter((door) => door !== false)] };
+  const adapter = new FastifyAdapter({ bodyLimit: BODY_LIMIT_BYTES, forceCloseConnections: 'idle' } as never);
+  const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { logger: nestLogger(log), abortOnError: false });
+  if (config.roles.has('control')) mountOpenApi(app);
+  return app;
+}
+
+/** Nest speaks of itself at debug level only; what goes wrong is ours to say. */
+const nestLogger = (log: Logger) => ({
+  log: (message: unknown) => log.debug(String(message)),
+  debug: (message: unknown) => log.debug(String(message)),
+  verbose: (message: unknown) => log.trace(String(message)),
+  warn: (message: unknown) => log.warn(String(message)),
+  error: (message: unknown) => log.error(String(message)),
+  fatal: (message: unknown) => log.error(String(message)),
+});

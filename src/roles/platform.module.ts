@@ -1,0 +1,54 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { Pool } from 'pg';
+import { CONFIG, type Config } from '../platform/config/index.js';
+import { Keyring } from '../platform/crypto/index.js';
+import { DestinationGuard, Egress } from '../platform/egress/index.js';
+import { ConfigChanges, createPool, DATABASE_URL, Prisma } from '../platform/postgres/index.js';
+import { LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
+
+const POOL = { max: 12, statementTimeoutMs: 10_000, name: 'gateway' };
+
+/** What every room stands on, opened before Nest starts. */
+export interface Platform {
+  module: DynamicModule;
+  changes: ConfigChanges;
+  close(): Promise<void>;
+}
+
+/** @throws MasterKeyMismatch, or the connection's error */
+export async function openPlatform(config: Config, databaseUrl: string, masterKey: string, log: Logger): Promise<Platform> {
+  const pool = createPool(databaseUrl, POOL);
+  const keyring = await Keyring.open(pool, masterKey).catch(async (error) => {
+    await pool.end();
+    throw error;
+  });
+  const prisma = new Prisma(databaseUrl);
+  const changes = new ConfigChanges(databaseUrl, pool, log);
+  const guard = new DestinationGuard(config.egressAllow);
+  const egress = new Egress(guard, config.timeouts);
+  const providers = [
+    { provide: CONFIG, useValue: config },
+    { provide: LOGGER, useValue: log },
+    { provide: DATABASE_URL, useValue: databaseUrl },
+    { provide: Metrics, useValue: new Metrics() },
+    { provide: Pool, useValue: pool },
+    { provide: Prisma, useValue: prisma },
+    { provide: ConfigChanges, useValue: changes },
+    { provide: Keyring, useValue: keyring },
+    { provide: DestinationGuard, useValue: guard },
+    { provide: Egress, useValue: egress },
+  ];
+  return {
+    module: { module: PlatformModule, global: true, providers, exports: providers },
+    changes,
+    async close() {
+      await changes.stop();
+      await egress.close();
+      await prisma.$disconnect();
+      await pool.end();
+    },
+  };
+}
+
+@Module({})
+export class PlatformModule {}

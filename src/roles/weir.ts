@@ -1,0 +1,95 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance } from 'fastify';
+import { Pool } from 'pg';
+import { PublicServer } from '../gateway/index.js';
+import { registerOps } from '../ops/index.js';
+import type { Config } from '../platform/config/index.js';
+import { migrate, startEmbeddedPostgres } from '../platform/postgres/index.js';
+import { createLogger, type Logger, Metrics } from '../platform/telemetry/index.js';
+import { type FirstStart, Setup } from '../setup/index.js';
+import { createApp } from './app.js';
+import { masterKeyOf } from './master-key.js';
+import { openPlatform } from './platform.module.js';
+
+/** A running process. */
+export interface Weir {
+  /** Base URL of the tenants' listener; null without the gateway role. */
+  publicUrl: string | null;
+  adminUrl: string;
+  start: FirstStart | null;
+  /** Takes no new calls and ends those in flight within `limitMs`; resolves when nothing is left running. */
+  stop(limitMs: number): Promise<void>;
+  /** Ends calls in flight at once; they are booked as cut. */
+  cutCalls(): void;
+}
+
+/** Closes what was opened, the last first. */
+class Stack {
+  private readonly steps: (() => Promise<unknown>)[] = [];
+
+  push(step: () => Promise<unknown>): void {
+    this.steps.push(step);
+  }
+
+  async unwind(): Promise<void> {
+    for (let step = this.steps.pop(); step; step = this.steps.pop()) await step();
+  }
+}
+
+/** Starts a process with its roles. What was started is stopped again when a later step fails. */
+export async function startWeir(config: Config): Promise<Weir> {
+  const log = createLogger(config.logLevel);
+  const stack = new Stack();
+  try {
+    return await startOn(stack, config, log);
+  } catch (error) {
+    await stack.unwind().catch(() => {});
+    throw error;
+  }
+}
+
+async function startOn(stack: Stack, config: Config, log: Logger): Promise<Weir> {
+  mkdirSync(config.home, { recursive: true });
+  const databaseUrl = config.databaseUrl ?? (await startOwnPostgres(stack, config));
+  await migrate(databaseUrl);
+  const platform = await openPlatform(config, databaseUrl, masterKeyOf(config), log);
+  stack.push(() => platform.close());
+
+  const app = await createApp(config, platform.module, log);
+  const state = { draining: false };
+  registerOps(app.getHttpAdapter().getInstance<FastifyInstance>(), { metrics: app.get(Metrics), pool: app.get(Pool), isDraining: () => state.draining });
+  await app.init();
+  stack.push(() => app.close());
+  const start = config.roles.has('control') || config.demo ? await app.get(Setup).run() : null;
+  await platform.changes.start();
+
+  const publicServer = config.roles.has('gateway') ? app.get(PublicServer) : null;
+  const publicUrl = publicServer ? await publicServer.start() : null;
+  const adminUrl = await listenForAdmins(app, config);
+  return {
+    publicUrl,
+    adminUrl,
+    start,
+    async stop(limitMs) {
+      state.draining = true;
+      await publicServer?.stop(limitMs);
+      await stack.unwind();
+      log.flush();
+    },
+    cutCalls: () => publicServer?.cutCalls(),
+  };
+}
+
+/** Postgres of our own, under `home`, with a database for Weir. */
+async function startOwnPostgres(stack: Stack, config: Config): Promise<string> {
+  const postgres = await startEmbeddedPostgres({ dataDir: join(config.home, 'postgres') });
+  stack.push(() => postgres.stop());
+  return postgres.url;
+}
+
+async function listenForAdmins(app: NestFastifyApplication, config: Config): Promise<string> {
+  await app.listen(config.admin.port, config.admin.host);
+  return (await app.getUrl()).replace('[::1]', 'localhost').replace(/\/$/, '');
+}

@@ -1,0 +1,14 @@
+/** Models that think at length before they answer; their limit covers both. Facts as of 2026-11. */
+const REASONING_MODEL = /(^|\/)(o\d|gpt-[5-9]|deepseek-reasoner|grok-[4-9]|qwq|magistral)/i;
+
+const DEFAULT_LIMIT = 4_096;
+const REASONING_LIMIT = 32_768;
+
+/**
+ * The output tokens a call may make per answer: the least of what the client and its key ask for. When neither says, a limit that every
+ * model of its kind accepts, because a hold needs a bound and the bound must be true.
+ */
+export function outputLimit(model: string, requested: number | null, keyLimit: number | null): number {
+  const limits = [requested, keyLimit].filter((limit) => limit !== null);
+  return limits.length > 0 ? Math.min(...limits) : REASONING_MODEL.test(model) ? REASONING_LIMIT : DEFAULT_LIMIT;
+}

@@ -1,0 +1,112 @@
+import { Injectable } from '@nestjs/common';
+import { CredentialStore } from '../credentials/index.js';
+import { WeirError } from '../kernel/errors.js';
+import { nearest } from '../kernel/nearest.js';
+import { type Listing, PriceBook } from '../prices/index.js';
+import { ProviderDirectory, type ProviderRecord, type ProviderType, providerType } from '../providers/index.js';
+import { outputLimit } from './output-limit.js';
+import type { Plan, Target } from './plan.js';
+
+/** What routing needs to know of a caller. */
+interface Requester {
+  tenantId: string;
+  models: ReadonlySet<string> | null;
+  maxOutputTokens: number | null;
+}
+
+const ANY_MODEL = '*';
+
+/** Turns a reference into a target. There is no default and no guess: what is not configured is refused, naming the nearest name that is. */
+@Injectable()
+export class Router {
+  constructor(
+    private readonly providers: ProviderDirectory,
+    private readonly credentials: CredentialStore,
+    private readonly prices: PriceBook,
+  ) {}
+
+  /** @throws WeirError model_required, model_not_found, model_not_allowed */
+  plan(requester: Requester, reference: string | null, requestedOutputTokens: number | null): Plan {
+    if (reference === null) throw new WeirError('model_required', { param: 'model' });
+    const { provider, model } = this.resolve(requester.tenantId, reference);
+    if (requester.models && !requester.models.has(reference)) {
+      throw new WeirError('model_not_allowed', { param: 'model', message: `This API key may not use the model "${reference}".` });
+    }
+    return {
+      requestedModel: reference,
+      target: this.target(requester.tenantId, provider, model),
+      maxOutputTokens: outputLimit(model, requestedOutputTokens, requester.maxOutputTokens),
+    };
+  }
+
+  /** The references a caller may use, sorted. A provider that exposes any model shows those that have a price. */
+  models({ tenantId, models: allowed }: Requester): { reference: string; provider: string; createdAt: Date }[] {
+    return this.providers
+      .list(tenantId)
+      .flatMap((record) => {
+        const shown = record.models.includes(ANY_MODEL) ? this.pricedModels(tenantId, record) : [...record.models];
+        return shown.map((model) => ({ reference: `${record.name}/${model}`, provider: record.name, createdAt: record.createdAt }));
+      })
+      .filter(({ reference }) => allowed === null || allowed.has(reference))
+      .sort((a, b) => (a.reference < b.reference ? -1 : 1));
+  }
+
+  /** Splits at the first slash only: model ids may carry more. */
+  private resolve(tenantId: string, reference: string): { provider: ProviderRecord; model: string } {
+    const slash = reference.indexOf('/');
+    const name = slash === -1 ? reference : reference.slice(0, slash);
+    const model = slash === -1 ? '' : reference.slice(slash + 1);
+    const provider = this.providers.find(tenantId, name);
+    if (!provider && slash === -1) {
+      throw notFound(`"${reference}" names no provider. Write the model as provider/model-id`, this.near(tenantId, reference));
+    }
+    if (!provider) throw notFound(`There is no provider "${name}", asked for by "${reference}"`, this.nearProvider(tenantId, name));
+    if (model === '') throw notFound(`"${reference}" names no model. Write it as ${name}/model-id`, null);
+    if (!provider.models.includes(ANY_MODEL) && !provider.models.includes(model)) {
+      throw notFound(`The provider "${name}" does not expose the model "${model}"`, nearest(model, provider.models));
+    }
+    return { provider, model };
+  }
+
+  private target(tenantId: string, record: ProviderRecord, model: string): Target {
+    const type = providerType(record.type)!;
+    const url = new URL(record.baseUrl);
+    return {
+      providerId: record.id,
+      provider: record.name,
+      type: record.type,
+      dialect: type.dialect,
+      model,
+      origin: url.origin,
+      basePath: url.pathname.replace(/\/$/, ''),
+      credential: this.credentials.find(record.id),
+      price: this.prices.find(tenantId, record.name, model, listingOf(record, type)),
+      maxTokensField: type.baseUrl === record.baseUrl ? type.maxTokensField : 'max_tokens',
+    };
+  }
+
+  private pricedModels(tenantId: string, record: ProviderRecord): string[] {
+    return this.prices.models(tenantId, record.name, listingOf(record, providerType(record.type)!));
+  }
+
+  private nearProvider(tenantId: string, name: string): string | null {
+    return nearest(
+      name,
+      this.providers.list(tenantId).map((record) => record.name),
+    );
+  }
+
+  private near(tenantId: string, reference: string): string | null {
+    const references = this.models({ tenantId, models: null, maxOutputTokens: null }).map((model) => model.reference);
+    return references.find((candidate) => candidate.endsWith(`/${reference}`)) ?? this.nearProvider(tenantId, reference);
+  }
+}
+
+/** The platform's prices hold where the vendor itself is meant: a platform record, the vendor's own address, or its own name. */
+function listingOf(record: ProviderRecord, type: ProviderType): Listing | null {
+  const isVendor = record.tenantId === null || record.baseUrl === type.baseUrl || record.name === type.slug;
+  return isVendor ? { slug: type.slug, catalogueId: type.catalogueId } : null;
+}
+
+const notFound = (what: string, near: string | null): WeirError =>
+  new WeirError('model_not_found', { param: 'model', message: near ? `${what}. Did you mean "${near}"?` : `${what}.` });

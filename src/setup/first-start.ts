@@ -1,0 +1,105 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { ApiKeysService } from '../api-keys/index.js';
+import { BudgetsService } from '../budgets/index.js';
+import { CredentialsRepository } from '../credentials/index.js';
+import { publicId } from '../kernel/ids.js';
+import { parseUsd } from '../kernel/money.js';
+import { CONFIG, type Config } from '../platform/config/index.js';
+import { Secret } from '../platform/crypto/index.js';
+import { Prisma } from '../platform/postgres/index.js';
+import { PricesService } from '../prices/index.js';
+import { CATALOG, type ProviderRecord, ProvidersRepository } from '../providers/index.js';
+import { TenantsRepository } from '../tenants/index.js';
+import { type DemoKeys, readDemoKeys, writeDemoKeys } from './demo-keys.js';
+
+/** What a start has to show. */
+export interface FirstStart {
+  /** Only at the first start without a demo: the operator key, shown once. */
+  operatorKey: string | null;
+  demo: DemoKeys | null;
+  /** Names of the platform providers whose keys were found in the environment. */
+  platformProviders: string[];
+}
+
+const DEMO_BUDGET = { limit: parseUsd('10.00')!, periodKind: 'month', timezone: 'UTC', mode: 'deny' };
+
+/** Brings a database to where it can serve: catalogue prices, platform credentials from the environment, an operator, the demo tenant. */
+@Injectable()
+export class Setup {
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly prisma: Prisma,
+    private readonly tenants: TenantsRepository,
+    private readonly apiKeys: ApiKeysService,
+    private readonly providers: ProvidersRepository,
+    private readonly credentials: CredentialsRepository,
+    private readonly prices: PricesService,
+    private readonly budgets: BudgetsService,
+  ) {}
+
+  async run(): Promise<FirstStart> {
+    await this.prices.seed(CATALOG.map(({ slug, catalogueId }) => ({ slug, catalogueId })));
+    const platform = await this.savePlatformCredentials();
+    const platformProviders = platform.map((provider) => provider.name);
+    if (!this.config.demo) {
+      const operatorKey = (await this.apiKeys.operatorExists()) ? null : await this.apiKeys.createAdminKey(null, 'first operator');
+      return { operatorKey, demo: null, platformProviders };
+    }
+    const demo = readDemoKeys(this.config.home) ?? (await this.createDemo());
+    return { operatorKey: null, demo, platformProviders: platformProviders };
+  }
+
+  /** Provider keys of the environment belong to the platform. A tenant uses one only once it is granted. */
+  private async savePlatformCredentials(): Promise<ProviderRecord[]> {
+    const known = await this.credentials.open([null], () => {});
+    const saved: ProviderRecord[] = [];
+    for (const type of CATALOG) {
+      const key = type.envKeys.map((name) => this.config.variable(name)).find(Boolean);
+      if (!key || !type.baseUrl) continue;
+      const provider =
+        (await this.providers.findByName(null, type.slug)) ??
+        (await this.providers.insert({ tenantId: null, name: type.slug, type: type.slug, baseUrl: type.baseUrl, models: ['*'] }));
+      const current = known.find((credential) => credential.providerId === provider.id);
+      if (current?.secret.reveal() !== key) await this.credentials.put(provider, new Secret(key));
+      saved.push(provider);
+    }
+    return saved;
+  }
+
+  private async createDemo(): Promise<DemoKeys> {
+    const keys = await this.prisma.$transaction(async (db) => {
+      const { tenant, project } = await this.tenants.insert('demo', {}, db);
+      const { value } = await this.apiKeys.create(
+        { tenantId: tenant.id, projectId: project.id, name: 'demo', models: ['*'], maxOutputTokens: null, createdBy: 'setup', expiresAt: null },
+        db,
+      );
+      await this.providers.insert({ tenantId: tenant.id, name: 'mock', type: 'mock', baseUrl: 'mock://local', models: ['*'] }, db);
+      return {
+        tenant,
+        project,
+        apiKey: value,
+        adminKey: await this.apiKeys.createAdminKey(tenant.id, 'demo admin', db),
+        operatorKey: await this.apiKeys.createAdminKey(null, 'demo operator', db),
+      };
+    });
+    await this.budgets.create({
+      ...DEMO_BUDGET,
+      tenantId: keys.tenant.id,
+      scopeKind: 'project',
+      scopeValue: publicId('project', keys.project.id),
+      externalId: null,
+      metadata: {},
+    });
+    // The demo is one person's: it may use the keys this person has in the environment.
+    for (const provider of await this.providers.list(null)) await this.providers.grant(keys.tenant.id, provider.id);
+    const demo: DemoKeys = {
+      operator_key: keys.operatorKey,
+      tenant: publicId('tenant', keys.tenant.id),
+      tenant_admin_key: keys.adminKey,
+      project: publicId('project', keys.project.id),
+      api_key: keys.apiKey,
+    };
+    writeDemoKeys(this.config.home, demo);
+    return demo;
+  }
+}

@@ -1,0 +1,11 @@
+import { Module } from '@nestjs/common';
+import { ApiKeysModule } from '../api-keys/index.js';
+import { BudgetsModule } from '../budgets/index.js';
+import { CredentialsModule } from '../credentials/index.js';
+import { PricesModule } from '../prices/index.js';
+import { ProvidersModule } from '../providers/index.js';
+import { TenantsModule } from '../tenants/index.js';
+import { Setup } from './first-start.js';
+
+@Module({ imports: [TenantsModule, ApiKeysModule, ProvidersModule, CredentialsModule, PricesModule, BudgetsModule], providers: [Setup], exports: [Setup] })
+export class SetupModule {}

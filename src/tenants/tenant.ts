@@ -1,0 +1,22 @@
+/** A customer: the wall between one's data and another's. */
+export interface Tenant {
+  id: string;
+  name: string;
+  externalId: string | null;
+  metadata: unknown;
+  createdAt: Date;
+  archivedAt: Date | null;
+}
+
+export interface Project {
+  tenantId: string;
+  id: string;
+  name: string;
+  externalId: string | null;
+  metadata: unknown;
+  createdAt: Date;
+  archivedAt: Date | null;
+}
+
+/** Every tenant starts with a project of this name. */
+export const DEFAULT_PROJECT = 'default';

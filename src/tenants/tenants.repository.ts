@@ -1,0 +1,55 @@
+import { Injectable } from '@nestjs/common';
+import { WeirError } from '../kernel/errors.js';
+import { newId } from '../kernel/ids.js';
+import { isUniqueViolation, Prisma, type PrismaExecutor } from '../platform/postgres/index.js';
+import { DEFAULT_PROJECT, type Project, type Tenant } from './tenant.js';
+
+export interface Labels {
+  externalId?: string | null;
+  metadata?: Record<string, string>;
+}
+
+@Injectable()
+export class TenantsRepository {
+  constructor(private readonly prisma: Prisma) {}
+
+  /** Makes a tenant with its default project. */
+  async insert(name: string, labels: Labels, db: PrismaExecutor = this.prisma): Promise<{ tenant: Tenant; project: Project }> {
+    try {
+      const tenant = await db.tenant.create({ data: { id: newId(), name, ...labels } });
+      return { tenant, project: await this.insertProject(tenant.id, DEFAULT_PROJECT, {}, db) };
+    } catch (error) {
+      if (isUniqueViolation(error)) throw new WeirError('conflict', { param: 'external_id', message: 'A tenant with this external_id exists already.' });
+      throw error;
+    }
+  }
+
+  find(id: string): Promise<Tenant | null> {
+    return this.prisma.tenant.findUnique({ where: { id } });
+  }
+
+  list(): Promise<Tenant[]> {
+    return this.prisma.tenant.findMany({ orderBy: { id: 'desc' } });
+  }
+
+  async insertProject(tenantId: string, name: string, labels: Labels, db: PrismaExecutor = this.prisma): Promise<Project> {
+    try {
+      return await db.project.create({ data: { id: newId(), tenantId, name, ...labels } });
+    } catch (error) {
+      if (isUniqueViolation(error)) throw new WeirError('conflict', { param: 'name', message: `A project named "${name}" exists already.` });
+      throw error;
+    }
+  }
+
+  findProject(tenantId: string, id: string): Promise<Project | null> {
+    return this.prisma.project.findUnique({ where: { tenantId_id: { tenantId, id } } });
+  }
+
+  listProjects(tenantId: string): Promise<Project[]> {
+    return this.prisma.project.findMany({ where: { tenantId }, orderBy: { id: 'desc' } });
+  }
+
+  updateProject(tenantId: string, id: string, changes: { name?: string; archivedAt?: Date } & Labels): Promise<Project> {
+    return this.prisma.project.update({ where: { tenantId_id: { tenantId, id } }, data: changes });
+  }
+}

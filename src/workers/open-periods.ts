@@ -1,0 +1,21 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { BudgetsService } from '../budgets/index.js';
+import type { JobResult, ScheduledJob } from '../platform/queue/index.js';
+import { LOGGER, type Logger } from '../platform/telemetry/index.js';
+
+/** Closes budget periods that are over and opens the next, at the boundary itself and every few seconds for what was missed. */
+@Injectable()
+export class OpenPeriods implements ScheduledJob {
+  readonly queue = 'open-periods';
+  readonly everyMs = 5_000;
+
+  constructor(
+    private readonly budgets: BudgetsService,
+    @Inject(LOGGER) private readonly log: Logger,
+  ) {}
+
+  async run(): Promise<JobResult> {
+    for (const { event, period_id } of await this.budgets.rollPeriods()) this.log.info({ period: Number(period_id) }, event);
+    return { againInMs: await this.budgets.untilNextBoundary() };
+  }
+}

@@ -1,0 +1,36 @@
+import { Inject, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { BudgetsModule } from '../budgets/index.js';
+import { LedgerModule } from '../ledger/index.js';
+import { type Config, CONFIG } from '../platform/config/index.js';
+import { Queues } from '../platform/queue/index.js';
+import { DATABASE_URL } from '../platform/postgres/index.js';
+import { LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
+import { AddPartitions } from './add-partitions.js';
+import { OpenPeriods } from './open-periods.js';
+import { ReapHolds } from './reap-holds.js';
+
+@Module({ imports: [BudgetsModule, LedgerModule], providers: [OpenPeriods, ReapHolds, AddPartitions] })
+export class WorkerModule implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly queues: Queues;
+
+  constructor(
+    @Inject(CONFIG) config: Config,
+    @Inject(DATABASE_URL) databaseUrl: string,
+    @Inject(LOGGER) log: Logger,
+    private readonly metrics: Metrics,
+    private readonly openPeriods: OpenPeriods,
+    private readonly reapHolds: ReapHolds,
+    private readonly addPartitions: AddPartitions,
+  ) {
+    this.queues = new Queues(config.redisUrl, databaseUrl, log);
+  }
+
+  onApplicationBootstrap(): void {
+    const jobs = [this.openPeriods, this.reapHolds, this.addPartitions];
+    this.queues.start(jobs, (queue, ok) => this.metrics.jobs.inc({ queue, result: ok ? 'completed' : 'failed' }));
+  }
+
+  onApplicationShutdown(): Promise<void> {
+    return this.queues.stop();
+  }
+}
