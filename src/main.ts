@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { parseArgs } from 'node:util';
-import { ConfigError, readConfig } from './platform/config/index.js';
+import { readConfig } from './platform/config/index.js';
 import { describeFailure, readyJson, readyText } from './roles/announce.js';
 import { startWeir, type Weir } from './roles/weir.js';
 

@@ -4,6 +4,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import { Pool } from 'pg';
 import { PublicServer } from '../gateway/index.js';
+import { LedgerService } from '../ledger/index.js';
 import { registerOps } from '../ops/index.js';
 import type { Config } from '../platform/config/index.js';
 import { migrate, startEmbeddedPostgres } from '../platform/postgres/index.js';
@@ -59,13 +60,14 @@ async function startOn(stack: Stack, config: Config, log: Logger): Promise<Weir>
 
   const app = await createApp(config, platform.module, log);
   const state = { draining: false };
-  registerOps(app.getHttpAdapter().getInstance<FastifyInstance>(), { metrics: app.get(Metrics), pool: app.get(Pool), isDraining: () => state.draining });
+  registerOps(app.getHttpAdapter().getInstance() as unknown as FastifyInstance, { metrics: app.get(Metrics), pool: app.get(Pool), isDraining: () => state.draining });
   await app.init();
   stack.push(() => app.close());
-  const start = config.roles.has('control') || config.demo ? await app.get(Setup).run() : null;
+  await app.get(LedgerService, { strict: false }).ensurePartitions();
+  const start = config.roles.has('control') || config.demo ? await app.get(Setup, { strict: false }).run() : null;
   await platform.changes.start();
 
-  const publicServer = config.roles.has('gateway') ? app.get(PublicServer) : null;
+  const publicServer = config.roles.has('gateway') ? app.get(PublicServer, { strict: false }) : null;
   const publicUrl = publicServer ? await publicServer.start() : null;
   const adminUrl = await listenForAdmins(app, config);
   return {

@@ -25,7 +25,8 @@ export class WorkerModule implements OnApplicationBootstrap, OnApplicationShutdo
     this.queues = new Queues(config.redisUrl, databaseUrl, log);
   }
 
-  onApplicationBootstrap(): void {
+  async onApplicationBootstrap(): Promise<void> {
+    await this.queues.prepare();
     const jobs = [this.openPeriods, this.reapHolds, this.addPartitions];
     this.queues.start(jobs, (queue, ok) => this.metrics.jobs.inc({ queue, result: ok ? 'completed' : 'failed' }));
   }

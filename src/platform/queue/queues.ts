@@ -1,5 +1,6 @@
-import { createPostgresBackend, type Job, Queue, Worker, withBackend } from 'bullmq';
+import { createPostgresBackend, type Job, Queue, runMigrations, Worker, withBackend } from 'bullmq';
 import { Redis } from 'ioredis';
+import pg from 'pg';
 import type { Logger } from '../telemetry/index.js';
 
 /** What a job answers: in how many ms to run once more ahead of its schedule; null: not. */
@@ -33,6 +34,14 @@ export class Queues {
   ) {
     this.redis = redisUrl ? new Redis(redisUrl, { maxRetriesPerRequest: null, connectTimeout: 2_000 }) : null;
     this.redis?.on('error', (error: Error) => this.log.warn({ err: error.message }, 'redis is not reachable; scheduled work waits'));
+  }
+
+  /** Makes the tables of the Postgres backend, where that is the one. */
+  async prepare(): Promise<void> {
+    if (this.redis) return;
+    const client = new pg.Client({ connectionString: this.databaseUrl });
+    await client.connect();
+    await runMigrations(client).finally(() => client.end());
   }
 
   /** Starts a worker for each job and keeps their schedules, also when the queue store loses them. @throws when two jobs share a queue. */
