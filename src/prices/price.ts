@@ -31,6 +31,7 @@ export interface Price {
   createdAt: Date;
 }
 
+const MOST_TOKENS = BigInt(Number.MAX_SAFE_INTEGER);
 const TOKENS_PER_RATE = 1_000_000n;
 
 /** The rates that apply to a request with this much input. */
@@ -61,7 +62,8 @@ export function affordableOutput(price: Price, inputTokensBound: number, amount:
   const rates = ratesFor(price, inputTokensBound);
   const left = amount * TOKENS_PER_RATE - BigInt(inputTokensBound) * dearestInput(rates);
   if (left <= 0n) return 0;
-  return rates.output === 0n ? Number.MAX_SAFE_INTEGER : Number(left / rates.output);
+  const tokens = rates.output === 0n ? MOST_TOKENS : left / rates.output;
+  return Number(tokens < MOST_TOKENS ? tokens : MOST_TOKENS);
 }
 
 const dearestInput = ({ input, cacheRead, cacheWrite5m, cacheWrite1h }: Rates): bigint =>

@@ -23,13 +23,14 @@ export function readUsage(raw: unknown): Usage | null {
   const prompt = count(usage['prompt_tokens']);
   const completion = count(usage['completion_tokens']) ?? 0;
   const total = count(usage['total_tokens']);
-  const cacheRead = count(details?.['cached_tokens']) ?? count(usage['prompt_cache_hit_tokens']) ?? count(usage['cached_tokens']) ?? 0;
+  const cacheRead = [details?.['cached_tokens'], usage['prompt_cache_hit_tokens'], usage['cached_tokens'], usage['num_cached_tokens']].map(count).find((tokens) => tokens !== null) ?? 0;
   const cacheWrite = count(details?.['cache_write_tokens']) ?? 0;
   const reasoning = count(object(usage['completion_tokens_details'])?.['reasoning_tokens']);
   if (prompt === null) return null;
   const output = total !== null && total > prompt + completion ? total - prompt : completion;
   if ([prompt, output, cacheRead, cacheWrite, reasoning ?? 0].some(Number.isNaN)) return null;
   return {
+    // OpenRouter may count a token as read and as written, and bills it as both: only the rest is plain input.
     input: Math.max(0, prompt - cacheRead - cacheWrite),
     cacheRead,
     cacheWrite5m: cacheWrite,

@@ -1,0 +1,26 @@
+# syntax=docker/dockerfile:1
+
+FROM node:24-bookworm-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+# No install script of any package runs. Optional packages stay out: the pinned Node, which is the image's own here, and the embedded Postgres.
+RUN npm ci --ignore-scripts --omit=optional
+COPY tsconfig.json tsconfig.build.json prisma.config.ts ./
+COPY scripts ./scripts
+COPY prisma ./prisma
+COPY src ./src
+RUN node scripts/prepare.mjs && npm prune --ignore-scripts --omit=dev --omit=optional
+
+FROM node:24-bookworm-slim
+ENV NODE_ENV=production WEIR_HOME=/var/lib/weir WEIR_PUBLIC_HOST=0.0.0.0
+WORKDIR /app
+RUN install -d -o node -g node -m 700 /var/lib/weir
+COPY package.json LICENSE ./
+COPY --from=build /app/node_modules ./node_modules
+COPY --from=build /app/prisma/migrations ./prisma/migrations
+COPY --from=build /app/dist ./dist
+USER node
+EXPOSE 8080 8081
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.WEIR_ADMIN_PORT || 8081}/livez`).then((reply) => process.exit(reply.ok ? 0 : 1), () => process.exit(1))"]
+CMD ["node", "dist/main.js"]

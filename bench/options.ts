@@ -1,0 +1,71 @@
+import { parseArgs } from 'node:util';
+
+/** What to measure, and how long. */
+export interface Options {
+  rounds: number;
+  /** Per round and proxy. */
+  seconds: number;
+  warmUpSeconds: number;
+  /** Calls under way at any time in the closed loop. */
+  callers: number;
+  /** Calls per second of the steady load. */
+  rate: number;
+  /** Directory of the built product. */
+  dist: string;
+  /** Where to write a CPU profile of Weir; null: measure instead. */
+  profile: string | null;
+  autocannon: boolean;
+}
+
+export const HELP = `npm run bench -- [options]
+
+Measures Weir and nginx as a plain proxy before the same scripted provider, in turns, and prints medians.
+
+  --rounds N     rounds per workload (3)
+  --seconds N    length of a round for each proxy (6)
+  --callers N    calls under way at once (64)
+  --rate N       calls per second of the steady load (300)
+  --quick        one short round of everything, as a smoke test
+  --autocannon   let autocannon send the JSON calls, as a cross-check of our own load generator
+  --profile      write a CPU profile of Weir under JSON calls and print where its time goes; measures nothing else
+  --dist DIR     the build to measure (dist)
+  --help
+`;
+
+const FLAGS = {
+  rounds: { type: 'string', default: '3' },
+  seconds: { type: 'string', default: '6' },
+  callers: { type: 'string', default: '64' },
+  rate: { type: 'string', default: '300' },
+  dist: { type: 'string', default: 'dist' },
+  quick: { type: 'boolean', default: false },
+  autocannon: { type: 'boolean', default: false },
+  profile: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
+} as const;
+
+const QUICK = { rounds: 1, seconds: 0.6, warmUpSeconds: 0.3 };
+
+/** Null: help was asked for. @throws Error for an option that is none. */
+export function readOptions(args: string[]): Options | null {
+  const { values } = parseArgs({ args, options: FLAGS });
+  if (values.help) return null;
+  const seconds = positive('seconds', values.seconds);
+  return {
+    rounds: Math.ceil(positive('rounds', values.rounds)),
+    seconds,
+    warmUpSeconds: Math.min(seconds, 4),
+    callers: Math.ceil(positive('callers', values.callers)),
+    rate: positive('rate', values.rate),
+    dist: values.dist,
+    autocannon: values.autocannon,
+    profile: values.profile ? `weir-${Date.now()}.cpuprofile` : null,
+    ...(values.quick && QUICK),
+  };
+}
+
+function positive(name: string, text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value <= 3_600_000)) throw new Error(`--${name} must be a positive number, not "${text}"`);
+  return value;
+}

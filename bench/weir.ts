@@ -1,0 +1,108 @@
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Cores } from './machine.js';
+import { firstLine, type Running, startProxy } from './processes.js';
+
+const PATIENCE_MS = 10_000;
+/** In USD per million tokens. */
+const PRICE = { input: '0.15', output: '0.60' };
+const BUDGET = { limit: '1000000.00', period: 'month', timezone: 'UTC', mode: 'deny' };
+
+export interface Weir extends Running {
+  publicUrl: string;
+  port: number;
+  adminUrl: string;
+  tenantAdminKey: string;
+  apiKey: string;
+  /** Its log. */
+  log: string;
+}
+
+export interface WeirOptions {
+  directory: string;
+  dist: string;
+  databaseUrl: string;
+  upstreamPort: number;
+  cores: Cores | null;
+  /** More arguments for Node. */
+  nodeArgs: string[];
+}
+
+/** The product as it is built, with every role, on its core; then the tenant that calls: a provider, a price, and a budget on each scope. */
+export async function startWeir(options: WeirOptions): Promise<Weir> {
+  const log = join(options.directory, 'weir.log');
+  const args = ['--enable-source-maps', ...options.nodeArgs, resolve(options.dist, 'main.js'), '--json'];
+  const { child, pid, stop } = startProxy(options.cores, process.execPath, args, environment(options), options.directory, log);
+  const ready = JSON.parse(await firstLine(child, log)) as Record<
+    'public' | 'admin' | 'tenant' | 'tenant_admin_key' | 'project' | 'api_key',
+    string
+  >;
+  const weir = {
+    pid,
+    stop,
+    log,
+    publicUrl: ready.public,
+    port: Number(new URL(ready.public).port),
+    adminUrl: ready.admin,
+    tenantAdminKey: ready.tenant_admin_key,
+    apiKey: ready.api_key,
+  };
+  await configure(weir, options.upstreamPort, ready.tenant, ready.project);
+  return weir;
+}
+
+/** Nothing of the bench's own environment: no key, no setting. */
+function environment({ directory, databaseUrl, upstreamPort }: WeirOptions): NodeJS.ProcessEnv {
+  return {
+    PATH: process.env.PATH,
+    NODE_ENV: 'production',
+    DATABASE_URL: databaseUrl,
+    WEIR_HOME: join(directory, 'weir'),
+    WEIR_ROLES: 'gateway,control,worker',
+    WEIR_DEMO: '1',
+    WEIR_PUBLIC_PORT: '0',
+    WEIR_ADMIN_PORT: '0',
+    WEIR_EGRESS_ALLOW: `127.0.0.1:${upstreamPort}`,
+    WEIR_LOG_LEVEL: 'info',
+  };
+}
+
+async function configure(weir: Weir, upstreamPort: number, tenant: string, project: string): Promise<void> {
+  const create = (path: string, body: object) => request(`${weir.adminUrl}/v1/organization/${path}`, weir.tenantAdminKey, body);
+  const { id: key } = await request<{ id: string }>(`${weir.publicUrl}/v1/key`, weir.apiKey);
+  await create('prices', { provider: 'up', model: '*', ...PRICE });
+  for (const scope of [
+    { kind: 'tenant', value: tenant },
+    { kind: 'project', value: project },
+    { kind: 'api_key', value: key },
+  ]) {
+    await create('budgets', { scope, ...BUDGET });
+  }
+  await create('providers', { name: 'up', type: 'openai', base_url: `http://127.0.0.1:${upstreamPort}/v1`, key: 'bench-upstream-key' });
+}
+
+async function request<T>(url: string, key: string, body?: object): Promise<T> {
+  const response = await fetch(url, {
+    method: body ? 'POST' : 'GET',
+    headers: { authorization: `Bearer ${key}`, ...(body && { 'content-type': 'application/json' }) },
+    body: body && JSON.stringify(body),
+  });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${text}`);
+  return JSON.parse(text) as T;
+}
+
+/** Repeats a call until it is answered: what was just configured reaches the gateway a moment later. */
+export async function untilServed(call: () => Promise<Response>, weir: Weir): Promise<Response> {
+  const deadline = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const response = await call();
+    if (response.ok) return response;
+    const reply = await response.text();
+    if (Date.now() > deadline) throw new Error(`Weir answers ${response.status}: ${reply}\n${lastLines(weir.log)}`);
+    await delay(50);
+  }
+}
+
+const lastLines = (file: string): string => readFileSync(file, 'utf8').trim().split('\n').slice(-5).join('\n');

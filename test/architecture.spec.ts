@@ -1,0 +1,302 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import path from 'node:path';
+import ts from 'typescript';
+
+const SRC = path.resolve(__dirname, '../src');
+
+/** Who may import whom, besides itself and the ground (`platform`, `kernel`). A new arrow is a new word here, for a reviewer to see. */
+const ROOMS: Readonly<Record<string, readonly string[]>> = {
+  tenants: [],
+  'api-keys': [],
+  prices: [],
+  ledger: [],
+  calls: [],
+  dialects: [],
+  providers: ['dialects'], // the names of wire formats only
+  credentials: ['providers'],
+  routing: ['providers', 'prices', 'credentials', 'dialects'], // of dialects the names only
+  budgets: ['prices', 'ledger'],
+};
+const EVERY_ROOM = Object.keys(ROOMS);
+
+/** Ways in. A door never imports another. */
+const DOORS: Readonly<Record<string, readonly string[]>> = {
+  gateway: ['api-keys', 'routing', 'budgets', 'credentials', 'dialects', 'providers', 'ledger', 'calls', 'prices'],
+  control: EVERY_ROOM.filter((room) => room !== 'dialects'),
+  workers: ['budgets', 'ledger', 'calls', 'prices', 'credentials', 'routing'],
+  setup: EVERY_ROOM,
+  ops: [],
+};
+
+const COMPOSITION = { roles: [...Object.keys(DOORS), ...EVERY_ROOM], 'main.ts': ['roles'] };
+const GROUND = { platform: [], kernel: [] };
+const MAP: Readonly<Record<string, readonly string[]>> = { ...COMPOSITION, ...DOORS, ...ROOMS, ...GROUND };
+
+/** What stands on less than the whole ground. */
+const GROUND_OF: Readonly<Record<string, readonly string[]>> = { kernel: [], platform: ['kernel'], dialects: ['kernel'] };
+
+/** Packages that belong to one place. A pattern ends in `*`. */
+const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  undici: ['platform/egress/*'],
+  pg: ['platform/*', 'roles/*', 'ops/*', '*.repository.ts'],
+  '@prisma/*': ['platform/postgres/*'],
+  bullmq: ['platform/queue/*'],
+  ioredis: ['platform/queue/*'],
+  pino: ['platform/telemetry/*'],
+  'prom-client': ['platform/telemetry/*'],
+  '@pydantic/genai-prices': ['prices/*'],
+  '@nestjs/passport': ['control/*'],
+  '@nestjs/swagger': ['control/*'],
+  passport: ['control/*'],
+  'passport-custom': ['control/*'],
+  'node:child_process': ['platform/postgres/embedded*'],
+};
+
+/** Where the Prisma client itself may be used. Others may name its types, to pass a transaction on. */
+const PRISMA_USERS = ['*.repository.ts', 'platform/postgres/*', 'roles/platform.module.ts', 'setup/first-start.ts'];
+const ENVIRONMENT_READERS = ['platform/config/*', 'main.ts'];
+const NETWORK = /^node:(http|https|http2|tls|dgram)$/;
+
+interface Import {
+  specifier: string;
+  /** Erased by the compiler. */
+  typeOnly: boolean;
+  /** Names that exist at run time; `*` for all of a module. */
+  values: string[];
+}
+
+interface Source {
+  /** Relative to src, with forward slashes. */
+  file: string;
+  tree: ts.SourceFile;
+  imports: Import[];
+}
+
+const sources = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .map((file) => file.split(path.sep).join('/'))
+  .filter((file) => file.endsWith('.ts') && !file.startsWith('platform/postgres/generated/'))
+  .map(readSource);
+/** What is shipped. */
+const production = sources.filter(({ file }) => !file.endsWith('.spec.ts'));
+const files = new Set(sources.map(({ file }) => file));
+
+test('every directory of src is on the map, and the map has no other', () => {
+  const present = new Set(readdirSync(SRC));
+  expect([...present].filter((name) => !(name in MAP))).toEqual([]);
+  expect(Object.keys(MAP).filter((name) => !present.has(name))).toEqual([]);
+});
+
+test('imports follow the arrows', () => {
+  const strays = everyLocalImport().filter(({ from, to }) => from !== to && !mayImport(from, to));
+  expect(strays.map(({ file, target }) => `${file} → ${target}`)).toEqual([]);
+});
+
+test('a room and a door are entered by their index only', () => {
+  const back = everyLocalImport().filter(
+    ({ from, to, target }) => from !== to && !(to in GROUND) && to in MAP && target !== `${to}/index.ts`,
+  );
+  const roles = back.filter(({ file }) => file !== 'main.ts'); // roles have no face: nothing else may import them
+  expect(roles.map(({ file, target }) => `${file} → ${target}`)).toEqual([]);
+});
+
+test('the parts of the platform are entered by their index only, from outside of it', () => {
+  const back = everyLocalImport().filter(
+    ({ from, to, target }) => to === 'platform' && from !== 'platform' && !/^platform\/[^/]+\/index\.ts$/.test(target),
+  );
+  expect(back.map(({ file, target }) => `${file} → ${target}`)).toEqual([]);
+});
+
+test('no file imports itself by a detour', () => {
+  const targets = new Map(production.map(({ file, imports }) => [file, imports.flatMap((entry) => targetOf(file, entry.specifier) ?? [])]));
+  expect(cyclesIn(targets)).toEqual([]);
+});
+
+test.each(Object.entries(PACKAGES))('the package %s is used in its own places only', (name, places) => {
+  const wanted = (specifier: string) =>
+    name.endsWith('*') ? specifier.startsWith(name.slice(0, -1)) : specifier === name || specifier.startsWith(`${name}/`);
+  const users = production.filter(({ imports }) => imports.some(({ specifier }) => wanted(specifier)));
+  expect(strangers(users, places)).toEqual([]);
+});
+
+test('the database client is used in repositories only', () => {
+  const users = production.filter(({ file, imports }) =>
+    imports.some(({ specifier, values }) => {
+      const target = targetOf(file, specifier) ?? specifier;
+      return (
+        target.includes('postgres/generated') ||
+        (target.startsWith('platform/postgres/') && values.some((name) => name === 'Prisma' || name === '*'))
+      );
+    }),
+  );
+  expect(strangers(users, PRISMA_USERS)).toEqual([]);
+});
+
+test('only the configuration reads the environment', () => {
+  const readers = production.filter(({ tree }) => has(tree, readsEnvironment));
+  expect(strangers(readers, ENVIRONMENT_READERS)).toEqual([]);
+});
+
+test('only egress opens connections to the outside', () => {
+  const callers = production.filter(({ tree, imports }) => {
+    const network = imports.some(({ specifier, typeOnly }) => NETWORK.test(specifier) && !typeOnly);
+    return network || has(tree, (node) => ts.isCallExpression(node) && /^(globalThis\.)?fetch$/.test(node.expression.getText(tree)));
+  });
+  expect(strangers(callers, ['platform/egress/*'])).toEqual([]);
+});
+
+test('wire formats are pure: they import nothing but each other and the kernel', () => {
+  const impure = production.filter(
+    ({ file, imports }) => file.startsWith('dialects/') && imports.some(({ specifier }) => !specifier.startsWith('.')),
+  );
+  expect(impure.map(({ file }) => file)).toEqual([]);
+});
+
+test('the kernel knows no framework and does no I/O', () => {
+  const allowed = /^(\.|node:crypto$)/;
+  const strays = production.filter(
+    ({ file, imports }) => file.startsWith('kernel/') && imports.some(({ specifier }) => !allowed.test(specifier)),
+  );
+  expect(strays.map(({ file }) => file)).toEqual([]);
+});
+
+test('only the admin door declares controllers', () => {
+  const declaring = production.filter(({ tree }) => has(tree, (node) => ts.isDecorator(node) && /^@Controller\b/.test(node.getText(tree))));
+  expect(strangers(declaring, ['control/*'])).toEqual([]);
+});
+
+test('no class is called a Provider, which is the word of the framework', () => {
+  const named = production.flatMap(({ file, tree }) =>
+    find(tree, ts.isClassDeclaration).flatMap((node) => (node.name?.text.endsWith('Provider') ? [`${file}: ${node.name.text}`] : [])),
+  );
+  expect(named).toEqual([]);
+});
+
+test('files and directories are named in kebab-case, with a role after a dot', () => {
+  const name = /^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z]+)*$/;
+  expect([...files].filter((file) => !file.split('/').every((part) => name.test(part)))).toEqual([]);
+});
+
+// --- reading the sources
+
+function readSource(file: string): Source {
+  const tree = ts.createSourceFile(file, readFileSync(path.join(SRC, file), 'utf8'), ts.ScriptTarget.Latest, true);
+  return {
+    file,
+    tree,
+    imports: [
+      ...find(tree, ts.isImportDeclaration).map(importOf),
+      ...find(tree, ts.isExportDeclaration).flatMap(exportOf),
+      ...dynamicImports(tree),
+    ],
+  };
+}
+
+function importOf({ moduleSpecifier, importClause }: ts.ImportDeclaration): Import {
+  const names = importClause?.namedBindings;
+  const typeOnly = importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword;
+  const named =
+    names && ts.isNamedImports(names)
+      ? names.elements.filter((name) => !name.isTypeOnly).map((name) => (name.propertyName ?? name.name).text)
+      : [];
+  const whole = !importClause || importClause.name || (names && ts.isNamespaceImport(names)) ? ['*'] : [];
+  const values = typeOnly ? [] : [...whole, ...named];
+  return { specifier: textOf(moduleSpecifier), typeOnly: values.length === 0, values };
+}
+
+function exportOf({ moduleSpecifier, exportClause, isTypeOnly }: ts.ExportDeclaration): Import[] {
+  if (!moduleSpecifier) return [];
+  const named =
+    exportClause && ts.isNamedExports(exportClause)
+      ? exportClause.elements.filter((name) => !name.isTypeOnly).map((name) => (name.propertyName ?? name.name).text)
+      : ['*'];
+  const values = isTypeOnly ? [] : named;
+  return [{ specifier: textOf(moduleSpecifier), typeOnly: values.length === 0, values }];
+}
+
+/** `import('…')` and `require('…')`. */
+function dynamicImports(tree: ts.SourceFile): Import[] {
+  return find(tree, ts.isCallExpression).flatMap(({ expression, arguments: [first] }) => {
+    const loads = expression.kind === ts.SyntaxKind.ImportKeyword || expression.getText(tree) === 'require';
+    return loads && first ? [{ specifier: textOf(first), typeOnly: false, values: ['*'] }] : [];
+  });
+}
+
+/** What a module is called; Node's own always with `node:`. */
+function textOf(specifier: ts.Expression): string {
+  const text = ts.isStringLiteralLike(specifier) ? specifier.text : '';
+  return isBuiltin(text) && !text.startsWith('node:') ? `node:${text}` : text;
+}
+
+function find<Node extends ts.Node>(tree: ts.SourceFile, is: (node: ts.Node) => node is Node): Node[] {
+  const found: Node[] = [];
+  const visit = (node: ts.Node): void => {
+    if (is(node)) found.push(node);
+    ts.forEachChild(node, visit);
+  };
+  visit(tree);
+  return found;
+}
+
+const has = (tree: ts.SourceFile, is: (node: ts.Node) => boolean): boolean => find(tree, (node): node is ts.Node => is(node)).length > 0;
+
+/** `process.env`, `process['env']`, `const { env } = process` */
+function readsEnvironment(node: ts.Node): boolean {
+  if (ts.isPropertyAccessExpression(node)) return isProcess(node.expression) && node.name.text === 'env';
+  if (ts.isElementAccessExpression(node)) return isProcess(node.expression);
+  return (
+    ts.isVariableDeclaration(node) && ts.isObjectBindingPattern(node.name) && node.initializer !== undefined && isProcess(node.initializer)
+  );
+}
+
+const isProcess = (node: ts.Node): boolean => ts.isIdentifier(node) && node.text === 'process';
+
+// --- the map
+
+const roomOf = (file: string): string => file.split('/')[0]!;
+
+/** The file of ours that a specifier names; null when it is a package's. */
+function targetOf(file: string, specifier: string): string | null {
+  if (!specifier.startsWith('.')) return null;
+  return path.posix.join(path.posix.dirname(file), specifier).replace(/\.js$/, '.ts');
+}
+
+function everyLocalImport(): { file: string; from: string; to: string; target: string }[] {
+  return sources.flatMap(({ file, imports }) =>
+    imports.flatMap(({ specifier }) => {
+      const target = targetOf(file, specifier);
+      return target === null ? [] : [{ file, from: roomOf(file), to: roomOf(target), target }];
+    }),
+  );
+}
+
+function mayImport(from: string, to: string): boolean {
+  return to in GROUND ? (GROUND_OF[from] ?? Object.keys(GROUND)).includes(to) : MAP[from]?.includes(to) === true;
+}
+
+function strangers(users: Source[], places: readonly string[]): string[] {
+  return users.map(({ file }) => file).filter((file) => !places.some((place) => isIn(file, place)));
+}
+
+/** `ops/*` and `*.repository.ts`: one star, at an end. */
+function isIn(file: string, place: string): boolean {
+  if (place.startsWith('*')) return file.endsWith(place.slice(1));
+  return place.endsWith('*') ? file.startsWith(place.slice(0, -1)) : file === place;
+}
+
+function cyclesIn(targets: Map<string, string[]>): string[] {
+  const cycles: string[] = [];
+  const state = new Map<string, 'open' | 'done'>();
+  const walk = (file: string, trail: string[]): void => {
+    if (state.get(file) === 'done') return;
+    if (state.get(file) === 'open') {
+      cycles.push([...trail.slice(trail.indexOf(file)), file].join(' → '));
+      return;
+    }
+    state.set(file, 'open');
+    for (const target of targets.get(file) ?? []) walk(target, [...trail, file]);
+    state.set(file, 'done');
+  };
+  for (const file of targets.keys()) walk(file, []);
+  return cycles;
+}

@@ -1,0 +1,287 @@
+import OpenAI from 'openai';
+import { brokenInvariants } from '../../support/ledger.js';
+import { answer, delta, hang, json, ScriptedUpstream, type Script, stream } from '../../support/upstream.js';
+import { addUpstream, booked, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+
+const REQUEST = { model: 'up/test-model', messages: [{ role: 'user' as const, content: 'Hello' }], max_tokens: 100 };
+
+let upstream: ScriptedUpstream;
+let weir: TestWeir;
+let tenant: TestTenant;
+
+beforeAll(async () => {
+  upstream = await ScriptedUpstream.start();
+  weir = await startTestWeir({ WEIR_EGRESS_ALLOW: `${upstream.hostPort},127.0.0.1:9`, WEIR_FIRST_BYTE_TIMEOUT_MS: '300', WEIR_PROGRESS_TIMEOUT_MS: '300' });
+});
+
+beforeEach(async () => {
+  tenant = await createTenant(weir);
+  await addUpstream(tenant, weir, upstream.baseUrl);
+  upstream.calls.length = 0;
+  upstream.script = answer();
+});
+
+afterEach(async () => expect(await brokenInvariants(weir.db)).toEqual([]));
+
+afterAll(async () => {
+  await weir.stop();
+  await upstream.stop();
+});
+
+const budget = (limit: string, scope: object = { kind: 'tenant' }) => tenant.admin<{ id: string }>('POST', '/v1/organization/budgets', { scope, limit, period: 'month' });
+const call = (changes: object = {}) => tenant.openai.chat.completions.create({ ...REQUEST, ...changes } as typeof REQUEST);
+const drain = async (changes: object = {}) => {
+  for await (const _part of (await call({ stream: true, ...changes })) as never as AsyncIterable<unknown>);
+};
+const raw = (body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}) =>
+  fetch(`${weir.publicUrl}/v1/chat/completions`, { method: 'POST', body, headers: { authorization: `Bearer ${tenant.apiKey}`, 'content-type': 'application/json', ...headers } });
+
+describe('400', () => {
+  test.each([
+    ['no model', { model: undefined }, 'model_required'],
+    ['no messages', { messages: [] }, 'invalid_request'],
+    ['a field that steers transport', { base_url: 'http://127.0.0.1' }, 'invalid_request'],
+  ])('%s', async (_name, changes, code) => {
+    await expect(call(changes)).rejects.toMatchObject({ status: 400, code, type: 'invalid_request_error' });
+    expect(upstream.calls).toHaveLength(0);
+  });
+
+  test.each([
+    ['broken JSON', '{"model":', 400, 'invalid_json'],
+    ['a poisoned key', `{"__proto__":{},"model":"up/test-model"}`, 400, 'invalid_json'],
+    ['invalid UTF-8', new Uint8Array([0x7b, 0x22, 0xff, 0x22, 0x7d]), 400, 'invalid_json'],
+    ['too deep', `${'{"a":'.repeat(70)}1${'}'.repeat(70)}`, 400, 'invalid_request'],
+    ['too large', `{"x":"${'a'.repeat(21 * 1024 * 1024)}"}`, 413, 'request_too_large'],
+  ])('%s', async (_name, body, status, code) => {
+    const response = await raw(body as string);
+    expect(response.status).toBe(status);
+    expect(await response.json()).toMatchObject({ error: { code, message: expect.any(String) } });
+  });
+
+  test.each([
+    [{ 'content-type': 'text/plain' }, 415, 'unsupported_media_type'],
+    [{ 'content-type': 'application/x-www-form-urlencoded' }, 415, 'unsupported_media_type'],
+    [{ 'content-encoding': 'gzip' }, 415, 'unsupported_media_type'],
+    [{ 'x-api-key': 'another key' }, 400, 'key_conflict'],
+    [{ 'x-weir-max-cost': '1' }, 400, 'invalid_request'],
+  ])('headers %j', async (headers, status, code) => {
+    const response = await raw(JSON.stringify(REQUEST), headers as Record<string, string>);
+    expect(response.status).toBe(status);
+    expect(await response.json()).toMatchObject({ error: { code } });
+    expect(upstream.calls).toHaveLength(0);
+  });
+
+  test('what the provider refuses is passed on with its reason, without its secrets', async () => {
+    upstream.script = json(400, { error: { message: 'bad temperature for key sk-abcdef1234567890', type: 'invalid_request_error' } });
+    const error = await call().catch((caught) => caught);
+    expect(error).toMatchObject({ status: 400, code: 'invalid_request' });
+    expect(error.message).toContain('bad temperature');
+    expect(error.message).not.toContain('sk-abcdef');
+    expect(await booked(weir, tenant)).toMatchObject([{ status: 'failed', kind: null, http_status: 400 }]);
+  });
+
+  test('a prompt too long for the model', async () => {
+    upstream.script = json(400, { error: { message: 'maximum context length is 8 tokens', code: 'context_length_exceeded' } });
+    await expect(call()).rejects.toMatchObject({ status: 400, code: 'context_length_exceeded' });
+  });
+});
+
+describe('401', () => {
+  test.each(['', 'sk-unknown', 'weir_sk_aaaaaaaaaaaaaaaa_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA_00000000'])('the key %j', async (apiKey) => {
+    const stranger = new OpenAI({ apiKey: apiKey || 'x', baseURL: `${weir.publicUrl}/v1`, maxRetries: 2 });
+    await expect(stranger.chat.completions.create(REQUEST)).rejects.toMatchObject({ status: 401, code: 'invalid_api_key' });
+  });
+
+  test('an admin key is no inference key', async () => {
+    const admin = new OpenAI({ apiKey: tenant.adminKey, baseURL: `${weir.publicUrl}/v1`, maxRetries: 0 });
+    await expect(admin.chat.completions.create(REQUEST)).rejects.toMatchObject({ status: 401, code: 'invalid_api_key' });
+  });
+
+  test('a revoked key is refused within one second', async () => {
+    await call();
+    await tenant.admin('POST', `/v1/organization/projects/${tenant.projectId}/api_keys/${tenant.keyId}/revoke`);
+    const revokedAt = Date.now();
+    await eventually(async () => (await raw(JSON.stringify(REQUEST))).status === 401);
+    expect(Date.now() - revokedAt).toBeLessThan(1_000);
+  });
+
+  test('an expired key is refused', async () => {
+    const key = await tenant.admin<{ value: string }>('POST', `/v1/organization/projects/${tenant.projectId}/api_keys`, { name: 'old', expires_at: Math.floor(Date.now() / 1000) + 1 });
+    const expired = new OpenAI({ apiKey: key.value, baseURL: `${weir.publicUrl}/v1`, maxRetries: 0 });
+    await eventually(async () => expired.models.list().then(() => false, (error) => error.status === 401));
+  });
+});
+
+describe('402', () => {
+  test('a spent budget names the scope, the amounts and the reset', async () => {
+    const { id } = await budget('0.00');
+    const error = await call().catch((caught) => caught);
+    expect(error).toMatchObject({ status: 402, code: 'budget_exceeded', type: 'insufficient_quota' });
+    expect(error.error).toMatchObject({ budget_id: id, scope: { kind: 'tenant', value: tenant.id }, limit: '0.00', spent: '0.00', held: '0.00', resets_at: expect.any(Number) });
+    expect(error.headers.get('x-should-retry')).toBe('false');
+    expect(upstream.calls).toHaveLength(0);
+  });
+
+  test('a request that could cost more than is left says how many tokens would fit', async () => {
+    await budget('0.0005');
+    const error = await call({ max_tokens: 100_000 }).catch((caught) => caught);
+    expect(error).toMatchObject({ status: 402, code: 'request_exceeds_budget' });
+    await call({ max_tokens: error.error.affordable_max_tokens });
+    await expect(call({ max_tokens: error.error.affordable_max_tokens + 50 })).rejects.toMatchObject({ status: 402 });
+  });
+
+  test('budgets on tenant, project and key all count, and the one in the way is named', async () => {
+    await budget('1.00');
+    await budget('1.00', { kind: 'project', value: tenant.projectId });
+    await budget('0.00', { kind: 'api_key', value: tenant.keyId });
+    const error = await call().catch((caught) => caught);
+    expect(error.error).toMatchObject({ code: 'budget_exceeded', scope: { kind: 'api_key', value: tenant.keyId } });
+  });
+
+  test('64 calls at once against a budget that fits 10: exactly 10 are served', async () => {
+    // Output alone has a price here, so a call costs exactly what is held: 12 tokens at $2 per million.
+    await tenant.admin('POST', '/v1/organization/prices', { provider: 'up', model: 'test-model', input: '0', output: '2' });
+    await eventually(async () => {
+      await call({ max_tokens: 12 });
+      return (await booked(weir, tenant)).at(-1)!.amount === 24_000n;
+    });
+    const before = upstream.calls.length;
+    await budget('0.00024');
+    const results = await Promise.allSettled(Array.from({ length: 64 }, () => call({ max_tokens: 12 })));
+    expect(results.filter((result) => result.status === 'fulfilled')).toHaveLength(10);
+    expect(upstream.calls.length - before).toBe(10);
+    const refusals = results.flatMap((result) => (result.status === 'rejected' ? [result.reason.status] : []));
+    expect(new Set(refusals)).toEqual(expect.objectContaining({ size: expect.any(Number) }));
+    expect(refusals.every((status) => status === 402 || status === 429)).toBe(true);
+    await expect(call({ max_tokens: 12 })).rejects.toMatchObject({ status: 402, code: 'budget_exceeded' });
+  });
+
+  test('a model without a price is refused under a budget, and served without one, its cost unknown', async () => {
+    await tenant.admin('POST', '/v1/organization/providers', { name: 'unpriced', type: 'openai', base_url: upstream.baseUrl, key: 'sk-unpriced-secret', models: ['m'] });
+    await eventually(async () => (await tenant.openai.models.list()).data.some((model) => model.id === 'unpriced/m'));
+    const { response } = await tenant.openai.chat.completions.create({ ...REQUEST, model: 'unpriced/m' }).withResponse();
+    expect(response.headers.get('x-weir-cost')).toBeNull();
+    expect(await booked(weir, tenant)).toMatchObject([{ status: 'completed', amount: null, input: 9 }]);
+    await budget('1.00');
+    await expect(call({ model: 'unpriced/m' })).rejects.toMatchObject({ status: 422, code: 'model_not_priced' });
+  });
+});
+
+describe('403 and 404', () => {
+  test.each([
+    ['up/tset-model', 'Did you mean "test-model"?'],
+    ['upp/test-model', 'Did you mean "up"?'],
+    ['test-model', 'Did you mean "up/test-model"?'],
+    ['up/../admin', 'does not expose'],
+  ])('the model %s is refused with the nearest name', async (model, hint) => {
+    const error = await call({ model }).catch((caught) => caught);
+    expect(error).toMatchObject({ status: 404, code: 'model_not_found', param: 'model' });
+    expect(error.message).toContain(hint);
+  });
+
+  test('a key that may not use the model', async () => {
+    const key = await tenant.admin<{ value: string }>('POST', `/v1/organization/projects/${tenant.projectId}/api_keys`, { name: 'narrow', models: ['up/other/model'] });
+    const narrow = new OpenAI({ apiKey: key.value, baseURL: `${weir.publicUrl}/v1`, maxRetries: 0 });
+    await eventually(async () => narrow.models.list().then((list) => list.data.length === 1, () => false));
+    await expect(narrow.chat.completions.create(REQUEST)).rejects.toMatchObject({ status: 403, code: 'model_not_allowed' });
+  });
+
+  test('a provider that does not know the model', async () => {
+    upstream.script = json(404, { error: { message: 'no such model', code: 'model_not_found' } });
+    await expect(call()).rejects.toMatchObject({ status: 404, code: 'model_not_found' });
+  });
+
+  test('an endpoint that does not exist says where calls go', async () => {
+    await expect(tenant.openai.get('/nonsense')).rejects.toMatchObject({ status: 404, code: 'not_found', message: expect.stringContaining('/v1/chat/completions') });
+  });
+});
+
+describe('the provider fails: the client is told in Weir’s words, and nothing is booked', () => {
+  test.each<[string, Script, number, string]>([
+    ['429', json(429, { error: { message: 'slow down' } }, { 'retry-after': '7' }), 429, 'upstream_rate_limited'],
+    ['401', json(401, { error: { message: 'Incorrect API key provided: sk-up-s****' } }), 502, 'provider_auth_failed'],
+    ['out of money', json(429, { error: { code: 'insufficient_quota', message: 'x' } }), 503, 'provider_unavailable'],
+    ['500', json(500, '<html>secret stack</html>'), 502, 'upstream_error'],
+    ['a redirect', json(302, '', { location: 'http://127.0.0.1:1/' }), 502, 'upstream_invalid_response'],
+    ['a reset', (_call, response) => response.socket!.resetAndDestroy(), 502, 'upstream_unreachable'],
+    ['silence', hang, 504, 'upstream_timeout'],
+  ])('%s', async (_name, script, status, code) => {
+    upstream.script = script;
+    for (const streaming of [false, true]) {
+      const error = await call({ stream: streaming }).catch((caught) => caught);
+      expect(error).toMatchObject({ status, code });
+      expect(error.message).not.toMatch(/sk-|secret/);
+      if (code === 'upstream_rate_limited') expect(error.headers.get('retry-after')).toBe('7');
+    }
+    expect(await booked(weir, tenant)).toMatchObject([{ status: 'failed', kind: null }, { status: 'failed', kind: null }]);
+  });
+
+  test('an address nobody listens on', async () => {
+    await addUpstream(tenant, weir, 'http://127.0.0.1:9/v1', 'gone');
+    await expect(call({ model: 'gone/test-model' })).rejects.toMatchObject({ status: 502, code: 'upstream_unreachable' });
+  });
+
+  test.each([
+    ['no JSON', '<html>'],
+    ['null', 'null'],
+    ['an array', '[]'],
+    ['no choices', '{}'],
+  ])('a reply that is %s is not passed on, and the prompt is booked', async (_name, body) => {
+    upstream.script = json(200, body);
+    await expect(call()).rejects.toMatchObject({ status: 502, code: 'upstream_invalid_response' });
+    expect(await booked(weir, tenant)).toMatchObject([{ status: 'cut', kind: 'usage', estimated: true }]);
+  });
+});
+
+describe('after the first byte', () => {
+  test.each<[string, Script, string]>([
+    ['the stream ends without a finish', stream([delta({ content: 'half an ' }), delta({ content: 'answer' })]), 'upstream_interrupted'],
+    ['the connection breaks', stream([delta({ content: 'half an ' }), delta({ content: 'answer' })], 'reset'), 'upstream_interrupted'],
+    ['the provider goes silent', stream([delta({ content: 'half an ' }), delta({ content: 'answer' })], 'hang'), 'upstream_interrupted'],
+    ['the provider reports an error', stream([delta({ content: 'half an ' }), delta({ content: 'answer' }), 'data: {"error":{"message":"overloaded","code":529}}\n\n']), 'upstream_error'],
+    ['an event cannot be read', stream([delta({ content: 'half an ' }), delta({ content: 'answer' }), 'data: {"usage":{"broken\n\n']), 'upstream_invalid_response'],
+  ])('%s: the client gets an error event and no [DONE], and what was seen is booked as an estimate', async (_name, script, code) => {
+    upstream.script = script;
+    const response = await raw(JSON.stringify({ ...REQUEST, stream: true }));
+    const text = await response.text();
+    expect(response.status).toBe(200);
+    expect(text).toContain('half an ');
+    expect(text).not.toContain('[DONE]');
+    expect(JSON.parse(text.trimEnd().split('\n\n').at(-1)!.slice(6))).toMatchObject({ error: { code } });
+    expect(await booked(weir, tenant)).toMatchObject([{ status: 'cut', kind: 'usage', estimated: true, output: 4 }]);
+  });
+
+  test('the SDK sees a broken stream as an error', async () => {
+    upstream.script = stream([delta({ content: 'half' })]);
+    await expect(drain()).rejects.toThrow();
+  });
+
+  test('an error before the first content is a plain error with a status', async () => {
+    upstream.script = stream(['data: {"error":{"message":"overloaded","code":429}}\n\n']);
+    await expect(drain()).rejects.toMatchObject({ status: 429, code: 'upstream_rate_limited' });
+  });
+});
+
+describe('the client leaves', () => {
+  test('in the middle of a stream: the provider is cut off, and what was seen is booked', async () => {
+    upstream.script = stream([delta({ content: 'half an ' }), delta({ content: 'answer' })], 'hang');
+    const leaving = new AbortController();
+    const reply = await tenant.openai.chat.completions.create({ ...REQUEST, stream: true }, { signal: leaving.signal });
+    for await (const part of reply) if (part.choices[0]?.delta.content === 'answer') leaving.abort();
+    expect(await upstream.calls[0]!.closed).toBe(true);
+    await eventually(async () => (await booked(weir, tenant)).length === 1);
+    expect(await booked(weir, tenant)).toMatchObject([{ status: 'cut', error_code: 'client_gone', kind: 'usage', estimated: true, output: 4 }]);
+  });
+
+  test('while the provider thinks: the provider is cut off, and the prompt is booked', async () => {
+    upstream.script = hang;
+    const leaving = new AbortController();
+    const reply = tenant.openai.chat.completions.create(REQUEST, { signal: leaving.signal }).catch((error) => error);
+    await upstream.received(1);
+    leaving.abort();
+    await reply;
+    expect(await upstream.calls[0]!.closed).toBe(true);
+    await eventually(async () => (await booked(weir, tenant)).length === 1);
+    expect(await booked(weir, tenant)).toMatchObject([{ status: 'cut', kind: 'usage', estimated: true, output: 0 }]);
+  });
+});

@@ -1,0 +1,167 @@
+import { Pool } from 'pg';
+import { BudgetsRepository } from '../../src/budgets/budgets.repository.js';
+import { BudgetsService } from '../../src/budgets/budgets.service.js';
+import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
+import { createPool } from '../../src/platform/postgres/index.js';
+import { moveClock } from '../support/clock.js';
+import { createDatabase, type TestDatabase } from '../support/database.js';
+import { holdRequest, insertTenant, settlement } from '../support/ledger.js';
+
+let database: TestDatabase;
+let db: Pool;
+let pool: Pool;
+
+beforeEach(async () => {
+  database = await createDatabase();
+  db = new Pool({ connectionString: database.url, max: 4 });
+  await db.query('SELECT ensure_partitions()');
+  pool = createPool(database.url, { max: 8, statementTimeoutMs: 10_000, name: 'test' });
+});
+
+afterEach(async () => {
+  await Promise.all([db.end(), pool.end()]);
+  await database.drop();
+});
+
+const budgets = () => new BudgetsService(new BudgetsRepository(pool));
+const newBudget = async (period: string, timezone = 'UTC') => {
+  const tenantId = await insertTenant(db, []);
+  return budgets().create({ tenantId, scopeKind: 'tenant', scopeValue: tenantId, limit: 100n, periodKind: period, timezone, mode: 'deny', externalId: null, metadata: {} });
+};
+const events = async () => (await db.query<{ kind: string; starts_at: string }>(`SELECT kind, payload ->> 'starts_at' AS starts_at FROM outbox ORDER BY id`)).rows;
+const bounds = async (kind: string, timezone: string, at: string) =>
+  (await db.query<{ starts_at: Date; ends_at: Date }>(`SELECT * FROM period_bounds($1, $2, '2020-01-01Z', $3)`, [kind, timezone, at])).rows[0]!;
+
+test.each([
+  ['day', 'UTC', '2026-11-20T14:30:00Z', '2026-11-20T00:00:00Z', '2026-11-21T00:00:00Z'],
+  ['week', 'UTC', '2026-11-20T14:30:00Z', '2026-11-16T00:00:00Z', '2026-11-23T00:00:00Z'],
+  ['month', 'Europe/Berlin', '2026-10-31T23:30:00Z', '2026-10-31T23:00:00Z', '2026-11-30T23:00:00Z'],
+  ['hour', 'Asia/Kathmandu', '2026-11-20T14:30:00Z', '2026-11-20T14:15:00Z', '2026-11-20T15:15:00Z'],
+  ['minute', 'UTC', '2026-11-20T14:30:59Z', '2026-11-20T14:30:00Z', '2026-11-20T14:31:00Z'],
+  ['day of 23 hours', 'America/New_York', '2027-03-14T12:00:00Z', '2027-03-14T05:00:00Z', '2027-03-15T04:00:00Z'],
+  ['day of 25 hours', 'America/New_York', '2026-11-01T12:00:00Z', '2026-11-01T04:00:00Z', '2026-11-02T05:00:00Z'],
+  ['day whose midnight does not exist', 'Africa/Cairo', '2026-04-24T12:00:00Z', '2026-04-23T22:00:00Z', '2026-04-24T21:00:00Z'],
+])('a %s in %s', async (name, timezone, at, startsAt, endsAt) => {
+  expect(await bounds(name.split(' ')[0]!, timezone, at)).toEqual({ starts_at: new Date(startsAt), ends_at: new Date(endsAt) });
+});
+
+test.each(['UTC', 'Europe/Berlin', 'America/New_York', 'Africa/Cairo', 'Australia/Lord_Howe', 'Asia/Kathmandu', 'America/Havana', 'America/Sao_Paulo', 'Pacific/Apia', 'Pacific/Chatham', 'America/St_Johns', 'Asia/Tehran'])(
+  'two years of hours, days, weeks and months in %s follow each other without gap or overlap, and contain their own instants',
+  async (timezone) => {
+    const { rows } = await db.query<{ faults: bigint; periods: bigint }>(
+      `WITH RECURSIVE walk AS (
+         SELECT k.kind, b.starts_at, b.ends_at, 1 AS steps FROM unnest(ARRAY['hour', 'day', 'week', 'month']) AS k (kind), period_bounds(k.kind, $1, now(), '2026-01-01Z') b
+         UNION ALL
+         SELECT w.kind, b.starts_at, b.ends_at, w.steps + 1 FROM walk w, period_bounds(w.kind, $1, now(), w.ends_at) b WHERE w.ends_at < '2028-01-01Z' AND w.steps < 20000
+       ), pairs AS (SELECT *, lead(starts_at) OVER (PARTITION BY kind ORDER BY steps) AS next FROM walk)
+       SELECT count(*) AS periods, count(*) FILTER (WHERE next <> ends_at OR ends_at <= starts_at OR ends_at - starts_at > interval '32 days'
+         OR (period_bounds(kind, $1, now(), starts_at + (ends_at - starts_at) / 2)).starts_at <> starts_at
+         OR (period_bounds(kind, $1, now(), ends_at - interval '1 microsecond')).starts_at <> starts_at) AS faults FROM pairs`,
+      [timezone],
+    );
+    expect(rows[0]!.faults).toBe(0n);
+    expect(Number(rows[0]!.periods)).toBeGreaterThan(18_000);
+  },
+);
+
+test('a new budget is in a period at once, and that is told once', async () => {
+  const budget = await newBudget('day');
+  expect((await budgets().current(budget.tenantId, [budget])).get(budget.id)).toMatchObject({ limit: 100n, spent: 0n, held: 0n });
+  await budgets().rollPeriods();
+  expect((await events()).map((event) => event.kind)).toEqual(['budget.period_opened']);
+});
+
+test('when the clock passes the boundary the old period closes and the next opens, once, also when 32 workers come at once', async () => {
+  const budget = await newBudget('day');
+  await moveClock(db, '1 day');
+  await Promise.all(Array.from({ length: 32 }, () => budgets().rollPeriods()));
+  await budgets().rollPeriods();
+  expect((await events()).map((event) => event.kind)).toEqual(['budget.period_opened', 'budget.period_closed', 'budget.period_opened']);
+  const [current, previous] = await budgets().periods(budget.tenantId, budget.id, 10);
+  expect(current).toMatchObject({ startsAt: previous!.endsAt, closedAt: null });
+  expect(previous!.closedAt).not.toBeNull();
+});
+
+test('a worker that comes early changes nothing', async () => {
+  await newBudget('hour');
+  const before = await events();
+  await budgets().rollPeriods();
+  expect(await events()).toEqual(before);
+});
+
+test('after a downtime of three periods each of them is closed and opened, in order', async () => {
+  await newBudget('day');
+  await moveClock(db, '3 days');
+  await budgets().rollPeriods();
+  const told = await events();
+  expect(told.map((event) => event.kind)).toEqual(['opened', ...Array(3).fill(['closed', 'opened']).flat()].map((kind) => `budget.period_${kind}`));
+  const starts = told.filter((event) => event.kind.endsWith('opened')).map((event) => event.starts_at);
+  expect(starts).toEqual([...starts].sort());
+});
+
+test('a call may spend in the new period before any worker has opened it; a call held before settles in the old one', async () => {
+  const budget = await newBudget('day');
+  const ledger = new LedgerRepository(pool);
+  const early = holdRequest(budget.tenantId, 100n);
+  await ledger.hold(budget.id, [early]);
+  await moveClock(db, '1 day');
+  const late = holdRequest(budget.tenantId, 70n);
+  expect(await ledger.hold(budget.id, [late])).toMatchObject([{ verdict: 'held', remaining: 30n }]);
+  await ledger.settle([settlement(early.id, 90n), settlement(late.id, 50n)]);
+  await budgets().rollPeriods();
+  expect(await budgets().periods(budget.tenantId, budget.id, 10)).toMatchObject([{ spent: 50n, held: 0n }, { spent: 90n, held: 0n }]);
+  expect((await events()).map((event) => event.kind)).toEqual(['budget.period_opened', 'budget.period_closed', 'budget.period_opened']);
+});
+
+test('a new limit holds for the next call, and never below what is spent', async () => {
+  const budget = await newBudget('month');
+  const ledger = new LedgerRepository(pool);
+  const verdict = async (amount: bigint) => (await ledger.hold(budget.id, [holdRequest(budget.tenantId, amount)]))[0]!.verdict;
+  expect(await verdict(80n)).toBe('held');
+  await budgets().update(budget.tenantId, budget.id, { limit: 50n }, 1);
+  expect(await verdict(1n)).toBe('busy');
+  await budgets().update(budget.tenantId, budget.id, { limit: 200n }, 2);
+  expect(await verdict(120n)).toBe('held');
+  await expect(budgets().update(budget.tenantId, budget.id, { limit: 1n }, 2)).rejects.toMatchObject({ code: 'precondition_failed' });
+});
+
+test('a new time zone takes effect with the next period, which begins where the old one ends', async () => {
+  const budget = await newBudget('day');
+  await budgets().update(budget.tenantId, budget.id, { timezone: 'Asia/Tokyo' }, null);
+  const [old] = await budgets().periods(budget.tenantId, budget.id, 1);
+  await moveClock(db, '1 day');
+  await budgets().rollPeriods();
+  const periods = await budgets().periods(budget.tenantId, budget.id, 10);
+  const next = periods[periods.findIndex((period) => period.id === old!.id) - 1]!;
+  expect(next.startsAt).toEqual(old!.endsAt);
+  expect(next.endsAt!.toISOString()).toContain('T15:00:00');
+});
+
+test('a reset brings spent to zero by an entry of its own', async () => {
+  const budget = await newBudget('month');
+  const ledger = new LedgerRepository(pool);
+  const request = holdRequest(budget.tenantId, 100n);
+  await ledger.hold(budget.id, [request]);
+  await ledger.settle([settlement(request.id, 100n)]);
+  expect(await budgets().reset(budget.tenantId, budget.id, 'akey_1', 'new quarter')).toMatchObject({ spent: 0n });
+  const { rows } = await db.query(`SELECT amount, actor, reason FROM ledger_entries WHERE kind = 'manual'`);
+  expect(rows).toEqual([{ amount: -100n, actor: 'akey_1', reason: 'new quarter' }]);
+  expect((await ledger.hold(budget.id, [holdRequest(budget.tenantId, 100n)]))[0]!.verdict).toBe('held');
+});
+
+test('a deleted budget no longer denies, opens no further period, and still takes settlements', async () => {
+  const budget = await newBudget('day');
+  const ledger = new LedgerRepository(pool);
+  const request = holdRequest(budget.tenantId, 100n);
+  await ledger.hold(budget.id, [request]);
+  await budgets().delete(budget.tenantId, budget.id);
+  expect((await ledger.hold(budget.id, [holdRequest(budget.tenantId, 500n)]))[0]).toMatchObject({ verdict: 'held', remaining: null });
+  await ledger.settle([settlement(request.id, 40n)]);
+  await moveClock(db, '2 days');
+  await budgets().rollPeriods();
+  expect(await budgets().periods(budget.tenantId, budget.id, 10)).toMatchObject([{ spent: 40n, held: 0n, closedAt: expect.any(Date) }]);
+});
+
+test('an unknown time zone is refused, naming it', async () => {
+  await expect(newBudget('day', 'Mars/Olympus')).rejects.toMatchObject({ code: 'invalid_request', param: 'timezone' });
+});

@@ -1,0 +1,35 @@
+import { Pool } from 'pg';
+import { moveClock } from '../support/clock.js';
+import { startRedis, type TestRedis } from '../support/redis.js';
+import { createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../support/weir.js';
+
+const events = async (db: Pool) => (await db.query<{ kind: string }>('SELECT kind FROM outbox ORDER BY id')).rows.map((row) => row.kind);
+
+describe.each(['Postgres', 'Redis'])('with queues in %s', (backend) => {
+  let redis: TestRedis | null = null;
+  let weir: TestWeir;
+  let tenant: TestTenant;
+
+  beforeAll(async () => {
+    if (backend === 'Redis') redis = await startRedis();
+    weir = await startTestWeir(redis ? { REDIS_URL: redis.url } : {});
+  });
+
+  beforeEach(async () => {
+    await weir.db.query('DELETE FROM outbox');
+    tenant = await createTenant(weir);
+  });
+
+  afterAll(async () => {
+    await weir.stop();
+    await redis?.stop();
+  });
+
+  test('a period that ends is closed and its successor opened, by themselves and once', async () => {
+    if (backend === 'Redis' && !redis) return console.warn('no redis-server on this machine, and no way to fetch one: not tested on Redis');
+    await tenant.admin('POST', '/v1/organization/budgets', { scope: { kind: 'tenant' }, limit: '1.00', period: 'day' });
+    await moveClock(weir.db, '1 day');
+    await eventually(async () => (await events(weir.db)).length >= 3, 15_000);
+    expect(await events(weir.db)).toEqual(['budget.period_opened', 'budget.period_closed', 'budget.period_opened']);
+  });
+});

@@ -1,0 +1,143 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import OpenAI from 'openai';
+import { WeirProcess } from '../support/process.js';
+
+let home: string;
+let directory: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'weir-start-'));
+  chmodSync(directory, 0o755);
+  home = join(directory, '.weir');
+});
+
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+const postmaster = (): number => {
+  const location = join(home, 'postgres.location');
+  const dataDir = existsSync(location) ? readFileSync(location, 'utf8').trim() : join(home, 'postgres');
+  return Number(readFileSync(join(dataDir, 'postmaster.pid'), 'utf8').split('\n')[0]);
+};
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return !execFileSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' }).startsWith('Z');
+  } catch {
+    return false;
+  }
+};
+const sayHello = (ready: { public: string; api_key: string | null }) =>
+  new OpenAI({ apiKey: ready.api_key!, baseURL: `${ready.public}/v1`, maxRetries: 0 }).chat.completions.create({ model: 'mock/echo', messages: [{ role: 'user', content: 'Hello' }] });
+
+test('a first start with nothing running serves a call; Ctrl-C leaves nothing running; the second start keeps keys and money', async () => {
+  const first = WeirProcess.spawn({ WEIR_HOME: home });
+  const ready = await first.ready();
+  expect(ready).toEqual({
+    event: 'ready',
+    public: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+    admin: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+    operator_key: expect.stringMatching(/^weir_op_/),
+    tenant: expect.stringMatching(/^ten_/),
+    tenant_admin_key: expect.stringMatching(/^weir_adm_/),
+    project: expect.stringMatching(/^proj_/),
+    api_key: expect.stringMatching(/^weir_sk_/),
+  });
+  expect((await sayHello(ready)).choices[0]!.message.content).toBe('You said: Hello');
+  const pid = postmaster();
+  expect(await first.kill('SIGINT')).toBe(0);
+  expect(isAlive(pid)).toBe(false);
+  expect(statSync(join(home, 'demo.json')).mode & 0o777).toBe(0o600);
+  expect(statSync(join(home, 'master.key')).mode & 0o777).toBe(0o600);
+
+  const startedAt = Date.now();
+  const second = WeirProcess.spawn({ WEIR_HOME: home });
+  const again = await second.ready();
+  expect(Date.now() - startedAt).toBeLessThan(5_000);
+  expect({ ...again, public: '', admin: '' }).toEqual({ ...ready, public: '', admin: '' });
+  const key = await fetch(`${again.public}/v1/key`, { headers: { authorization: `Bearer ${again.api_key}` } });
+  expect(await key.json()).toMatchObject({ budgets: [{ spent: expect.not.stringMatching(/^0\.00$/) }] });
+  await second.kill('SIGTERM');
+});
+
+test('after a kill -9 the next start takes over the Postgres that was left, and ends it too', async () => {
+  const first = WeirProcess.spawn({ WEIR_HOME: home });
+  await first.ready();
+  const pid = postmaster();
+  await first.kill('SIGKILL');
+  expect(isAlive(pid)).toBe(true);
+  const second = WeirProcess.spawn({ WEIR_HOME: home });
+  await sayHello(await second.ready());
+  await second.kill('SIGINT');
+  expect(isAlive(postmasterOr(pid))).toBe(false);
+});
+
+const postmasterOr = (pid: number): number => {
+  try {
+    return postmaster();
+  } catch {
+    return pid;
+  }
+};
+
+test('what a person sees: the addresses, the keys and a curl that works when pasted', async () => {
+  const weir = WeirProcess.spawn({ WEIR_HOME: home }, []);
+  while (!weir.stdout.includes(`"Hello, Weir!"}]}'`)) await once(weir.child.stdout!, 'data');
+  const curl = weir.stdout.slice(weir.stdout.indexOf('curl '));
+  const reply = execFileSync('sh', ['-c', curl], { encoding: 'utf8' });
+  expect(reply).toContain('You');
+  expect(reply.trimEnd().endsWith('data: [DONE]')).toBe(true);
+  await weir.kill('SIGINT');
+});
+
+test('provider keys of the environment and of .env.local become platform credentials, which the demo tenant may use; the shell wins', async () => {
+  writeFileSync(join(directory, '.env'), 'GROQ_API_KEY=gsk-from-env-file\nWEIR_PUBLIC_PORT=1\n');
+  writeFileSync(join(directory, '.env.local'), 'MISTRAL_API_KEY=mistral-from-local\n');
+  const weir = WeirProcess.spawn({ WEIR_HOME: home, OPENAI_API_KEY: 'sk-from-shell' }, ['--json'], directory);
+  const ready = await weir.ready();
+  const models = await new OpenAI({ apiKey: ready.api_key!, baseURL: `${ready.public}/v1` }).models.list();
+  const providers = new Set(models.data.map((model) => model.owned_by));
+  expect([...providers].sort()).toEqual(['groq', 'mistral', 'mock', 'openai']);
+  await weir.kill('SIGINT');
+  expect(weir.stdout + weir.stderr).not.toMatch(/from-(shell|env-file|local)/);
+});
+
+describe('what cannot work is one clear line and exit 1', () => {
+  const failure = async (environment: Record<string, string>, flags = ['--json']) => {
+    const weir = WeirProcess.spawn({ WEIR_HOME: home, ...environment }, flags);
+    expect(await weir.exited()).toBe(1);
+    expect(weir.stdout).toBe('');
+    return weir.stderr.trimEnd().split('\n');
+  };
+
+  test('a port that is taken', async () => {
+    const blocker = createServer().listen(0, '127.0.0.1');
+    await once(blocker, 'listening');
+    const { port } = blocker.address() as { port: number };
+    expect(await failure({ WEIR_PUBLIC_PORT: String(port) })).toEqual([expect.stringContaining(`port ${port} is taken`)]);
+    blocker.close();
+  });
+
+  test('bad variables, all of them at once', async () => {
+    const lines = await failure({ WEIR_PUBLIC_PORT: 'eighty', WEIR_ROLES: 'gateway,cook', WEIR_PORT: '1', DATABASE_URL: 'mysql://x' });
+    expect(lines).toHaveLength(4);
+    expect(lines.join('\n')).toMatch(/WEIR_PORT is not a variable/);
+    expect(lines.join('\n')).toMatch(/WEIR_PUBLIC_PORT must be a port number/);
+  });
+
+  test('a database that cannot be reached, without its password', async () => {
+    const lines = await failure({ DATABASE_URL: 'postgresql://weir:hunter2secret@127.0.0.1:9/weir' });
+    expect(lines).toEqual([expect.stringMatching(/Postgres does not answer.*DATABASE_URL/)]);
+    expect(lines[0]).not.toContain('hunter2secret');
+  });
+
+  test('a short master key, a missing certificate, an unknown flag', async () => {
+    expect(await failure({ WEIR_MASTER_KEY: 'short' })).toEqual([expect.stringContaining('WEIR_MASTER_KEY must be at least 32')]);
+    expect(await failure({ WEIR_TLS_CERT: '/nowhere.pem', WEIR_TLS_KEY: '/nowhere.key' })).toEqual([expect.stringContaining('WEIR_TLS_CERT')]);
+    expect(await failure({}, ['--nonsense'])).toEqual([expect.stringContaining('--nonsense')]);
+  });
+});

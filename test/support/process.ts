@@ -1,0 +1,54 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+const ROOT = join(__dirname, '..', '..');
+
+export interface Ready {
+  event: 'ready';
+  public: string;
+  admin: string;
+  operator_key: string | null;
+  tenant: string | null;
+  tenant_admin_key: string | null;
+  project: string | null;
+  api_key: string | null;
+}
+
+/** The built product in a process of its own. */
+export class WeirProcess {
+  stderr = '';
+  stdout = '';
+  private readonly lines: AsyncIterator<string>;
+
+  private constructor(readonly child: ChildProcess) {
+    child.stderr!.on('data', (chunk) => (this.stderr += chunk));
+    child.stdout!.on('data', (chunk) => (this.stdout += chunk));
+    this.lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
+  }
+
+  /** Knows nothing of this process's environment but where programs are. */
+  static spawn(environment: Record<string, string>, flags = ['--json'], cwd = ROOT): WeirProcess {
+    const env = { PATH: process.env['PATH']!, HOME: process.env['HOME'] ?? '/', WEIR_PUBLIC_PORT: '0', WEIR_ADMIN_PORT: '0', WEIR_LOG_LEVEL: 'warn', ...environment };
+    return new WeirProcess(spawn(process.execPath, [join(ROOT, 'dist', 'main.js'), ...flags], { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] }));
+  }
+
+  /** Rejects with what it said on stderr when it ends before. */
+  async ready(): Promise<Ready> {
+    const { value, done } = await this.lines.next();
+    if (done) throw new Error(`it ended before it was ready: ${this.stderr}`);
+    return JSON.parse(value) as Ready;
+  }
+
+  /** Resolves with the exit code, or the signal that ended it. */
+  async exited(): Promise<number | NodeJS.Signals> {
+    if (this.child.exitCode === null && this.child.signalCode === null) await once(this.child, 'exit');
+    return this.child.exitCode ?? this.child.signalCode!;
+  }
+
+  async kill(signal: NodeJS.Signals): Promise<number | NodeJS.Signals> {
+    this.child.kill(signal);
+    return this.exited();
+  }
+}

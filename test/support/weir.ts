@@ -1,0 +1,121 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import OpenAI from 'openai';
+import { Pool } from 'pg';
+import { readConfig } from '../../src/platform/config/index.js';
+import { startWeir } from '../../src/roles/weir.js';
+import { createDatabase } from './database.js';
+
+export interface TestWeir {
+  publicUrl: string;
+  adminUrl: string;
+  operatorKey: string;
+  /** As the owner of its database. */
+  db: Pool;
+  databaseUrl: string;
+  stop(): Promise<void>;
+}
+
+export interface TestTenant {
+  id: string;
+  adminKey: string;
+  projectId: string;
+  keyId: string;
+  apiKey: string;
+  /** The official SDK, without retries of its own. */
+  openai: OpenAI;
+  admin<T = Record<string, never>>(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<T>;
+}
+
+/** The whole product in this process, on a database of its own. */
+export async function startTestWeir(environment: Record<string, string> = {}): Promise<TestWeir> {
+  const home = mkdtempSync(join(tmpdir(), 'weir-test-'));
+  const database = await createDatabase();
+  const config = readConfig(
+    { DATABASE_URL: database.url, WEIR_HOME: home, WEIR_PUBLIC_PORT: '0', WEIR_ADMIN_PORT: '0', WEIR_MASTER_KEY: 'test master key, at least 32 characters', WEIR_LOG_LEVEL: 'silent', ...environment },
+    home,
+  );
+  const weir = await startWeir(config);
+  const db = new Pool({ connectionString: database.url, max: 3 });
+  return {
+    publicUrl: weir.publicUrl!,
+    adminUrl: weir.adminUrl,
+    operatorKey: weir.start!.operatorKey!,
+    db,
+    databaseUrl: database.url,
+    async stop() {
+      await weir.stop(1_000);
+      await db.end();
+      await database.drop();
+      rmSync(home, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Calls the admin REST. @throws with the reply when it is not 2xx. */
+export async function admin<T>(weir: Pick<TestWeir, 'adminUrl'>, key: string, method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
+  const response = await fetch(weir.adminUrl + path, {
+    method,
+    headers: { authorization: `Bearer ${key}`, ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${text}`);
+  return JSON.parse(text) as T;
+}
+
+/** A new tenant with a key, made through the admin REST as a customer would. */
+export async function createTenant(weir: TestWeir): Promise<TestTenant> {
+  const tenant = await admin<{ id: string; admin_key: string }>(weir, weir.operatorKey, 'POST', '/v1/platform/tenants', { name: 'test' });
+  const call: TestTenant['admin'] = (method, path, body, headers) => admin(weir, tenant.admin_key, method, path, body, headers);
+  const projects = await call<{ data: { id: string; name: string }[] }>('GET', '/v1/organization/projects');
+  const projectId = projects.data.find((project) => project.name === 'default')!.id;
+  const key = await call<{ id: string; value: string }>('POST', `/v1/organization/projects/${projectId}/api_keys`, { name: 'test' });
+  const openai = new OpenAI({ apiKey: key.value, baseURL: `${weir.publicUrl}/v1`, maxRetries: 0 });
+  await eventually(async () => (await fetch(`${weir.publicUrl}/v1/key`, { headers: { authorization: `Bearer ${key.value}` } })).status === 200);
+  return { id: tenant.id, adminKey: tenant.admin_key, projectId, keyId: key.id, apiKey: key.value, openai, admin: call };
+}
+
+/** Resolves when the condition holds; asks again until then. */
+export async function eventually(condition: () => Promise<boolean>, withinMs = 5_000): Promise<void> {
+  const deadline = Date.now() + withinMs;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error(`the condition did not come true within ${withinMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/** Adds the upstream as provider `up`, with one price for all its models: $1 and $2 per million tokens. */
+export async function addUpstream(tenant: TestTenant, weir: TestWeir, baseUrl: string, name = 'up'): Promise<void> {
+  await tenant.admin('POST', '/v1/organization/prices', { provider: name, model: '*', input: '1', output: '2', cache_read: '0.1' });
+  await tenant.admin('POST', '/v1/organization/providers', { name, type: 'openai', base_url: baseUrl, key: `sk-${name}-secret-of-the-provider`, models: ['test-model', 'other/model'] });
+  await eventually(async () => {
+    const models = await tenant.openai.models.list();
+    return models.data.some((model) => model.id === `${name}/test-model`);
+  });
+}
+
+interface BookedCall {
+  id: string;
+  status: string;
+  http_status: number;
+  estimated: boolean;
+  error_code: string | null;
+  input: number;
+  cache_read: number;
+  output: number;
+  amount: bigint | null;
+  kind: string | null;
+}
+
+/** What the ledger holds of a tenant's calls, oldest first. */
+export async function booked(weir: TestWeir, tenant: TestTenant): Promise<BookedCall[]> {
+  const { rows } = await weir.db.query<BookedCall>(
+    `SELECT 'call_' || replace(c.id::text, '-', '') AS id, c.status, c.http_status, c.estimated, c.error_code, l.kind, l.amount,
+       l.input_tokens::int AS input, l.cache_read_tokens::int AS cache_read, l.output_tokens::int AS output
+     FROM calls c LEFT JOIN ledger_entries l ON l.call_id = c.id WHERE 'ten_' || replace(c.tenant_id::text, '-', '') = $1 ORDER BY c.admitted_at, c.id`,
+    [tenant.id],
+  );
+  return rows;
+}
