@@ -11,8 +11,8 @@ export interface Destination {
 export interface LoadResult {
   /** Calls answered, whatever the answer. */
   calls: number;
-  /** Those of them that were not answered with 200. */
-  failures: number;
+  /** How many of them were not answered with 200, by status. */
+  failures: Map<number, number>;
   seconds: number;
   /** In ms, ascending. */
   latencies: Float64Array;
@@ -21,11 +21,11 @@ export interface LoadResult {
 class Tally {
   private readonly latencies: number[] = [];
   private readonly startedAt = performance.now();
-  private failures = 0;
+  private readonly failures = new Map<number, number>();
 
-  readonly add = (milliseconds: number, ok: boolean): void => {
+  readonly add = (milliseconds: number, status: number): void => {
     this.latencies.push(milliseconds);
-    if (!ok) this.failures++;
+    if (status !== 200) this.failures.set(status, (this.failures.get(status) ?? 0) + 1);
   };
 
   result(): LoadResult {
@@ -40,8 +40,8 @@ export async function closedLoop({ port, request }: Destination, callers: number
   const until = performance.now() + seconds * 1000;
   const run = (caller: Caller) =>
     new Promise<void>((resolve) => {
-      const answered = (milliseconds: number, ok: boolean) => {
-        tally.add(milliseconds, ok);
+      const answered = (milliseconds: number, status: number) => {
+        tally.add(milliseconds, status);
         if (performance.now() < until) return caller.call(answered);
         caller.close();
         resolve();
@@ -60,8 +60,8 @@ export async function steadyLoad({ port, request }: Destination, rate: number, s
   for (let sent = 0; sent < rate * seconds; sent++) {
     const wait = startedAt + (sent * 1000) / rate - performance.now();
     if (wait > 0) await delay(wait);
-    let caller = callers.find(({ busy }) => !busy);
-    if (!caller) callers.push((caller = new Caller(port, request)));
+    const caller = callers.find(({ busy }) => !busy) ?? new Caller(port, request);
+    if (!callers.includes(caller)) callers.push(caller);
     caller.call(tally.add);
   }
   while (callers.some(({ busy }) => busy)) await delay(1);

@@ -19,10 +19,11 @@ const HEAD = {
   service_tier: 'default',
   system_fingerprint: 'fp_06737a9306',
 };
+export const TOTAL_TOKENS = 540;
 const USAGE = {
   prompt_tokens: 412,
   completion_tokens: 128,
-  total_tokens: 540,
+  total_tokens: TOTAL_TOKENS,
   prompt_tokens_details: { cached_tokens: 0, audio_tokens: 0 },
   completion_tokens_details: { reasoning_tokens: 0, audio_tokens: 0, accepted_prediction_tokens: 0, rejected_prediction_tokens: 0 },
 };
@@ -52,6 +53,16 @@ export function requestBytes(path: string, port: number, key: string, stream: bo
     `Content-Length: ${Buffer.byteLength(body)}`,
   ];
   return Buffer.from(`${head.join('\r\n')}\r\n\r\n${body}`);
+}
+
+/** The parts of {@link requestBytes}, for clients that write the rest of the head themselves. */
+export function parseRequest(request: Buffer): { path: string; headers: Record<string, string>; body: string } {
+  const [head, body] = request.toString().split('\r\n\r\n') as [string, string];
+  const [start, ...lines] = head.split('\r\n') as [string, ...string[]];
+  const headers = lines
+    .map((line) => line.split(': ') as [string, string])
+    .filter(([name]) => name !== 'Host' && name !== 'Content-Length');
+  return { path: start.split(' ')[1]!, headers: Object.fromEntries(headers), body };
 }
 
 /** The provider's answer to a JSON call, as it goes over the wire. */

@@ -56,7 +56,7 @@ export function latencyTable(title: string, rows: Row[]): string {
 function cell(row: Row, [, of, digits]: Column): string {
   const value = medianOf(row, of);
   if (Number.isNaN(value)) return '-';
-  return value.toFixed(digits).replace(/\B(?=(\d{3})+(?!\d|\.\d))/, digits === 0 ? ',' : '');
+  return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
 const line = (name: string, ...cells: string[]): string =>

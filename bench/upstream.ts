@@ -25,12 +25,12 @@ function serve(socket: Socket): void {
 function isWhole(request: Buffer): boolean {
   const headEnd = request.indexOf(HEAD_END);
   if (headEnd === -1) return false;
-  const length = /content-length: *(\d+)/i.exec(request.latin1Slice(0, headEnd));
+  const length = /content-length: *(\d+)/i.exec(request.toString('latin1', 0, headEnd));
   return request.length >= headEnd + HEAD_END.length + Number(length?.[1] ?? 0);
 }
 
 function answer(socket: Socket, request: Buffer): void {
-  counts[request.latin1Slice(0, PLAIN_START.length) === PLAIN_START ? 'plain' : 'weir']++;
+  counts[request.toString('latin1', 0, PLAIN_START.length) === PLAIN_START ? 'plain' : 'weir']++;
   socket.write(request.includes(STREAM_MARK) ? STREAM_REPLY : JSON_REPLY);
 }
 

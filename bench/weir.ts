@@ -32,7 +32,7 @@ export interface WeirOptions {
 /** The product as it is built, with every role, on its core; then the tenant that calls: a provider, a price, and a budget on each scope. */
 export async function startWeir(options: WeirOptions): Promise<Weir> {
   const log = join(options.directory, 'weir.log');
-  const args = ['--enable-source-maps', ...options.nodeArgs, resolve(options.dist, 'main.js'), '--json'];
+  const args = [...options.nodeArgs, resolve(options.dist, 'main.js'), '--json'];
   const { child, pid, stop } = startProxy(options.cores, process.execPath, args, environment(options), options.directory, log);
   const ready = JSON.parse(await firstLine(child, log)) as Record<
     'public' | 'admin' | 'tenant' | 'tenant_admin_key' | 'project' | 'api_key',
@@ -56,7 +56,6 @@ export async function startWeir(options: WeirOptions): Promise<Weir> {
 function environment({ directory, databaseUrl, upstreamPort }: WeirOptions): NodeJS.ProcessEnv {
   return {
     PATH: process.env.PATH,
-    NODE_ENV: 'production',
     DATABASE_URL: databaseUrl,
     WEIR_HOME: join(directory, 'weir'),
     WEIR_ROLES: 'gateway,control,worker',
@@ -69,27 +68,31 @@ function environment({ directory, databaseUrl, upstreamPort }: WeirOptions): Nod
 }
 
 async function configure(weir: Weir, upstreamPort: number, tenant: string, project: string): Promise<void> {
-  const create = (path: string, body: object) => request(`${weir.adminUrl}/v1/organization/${path}`, weir.tenantAdminKey, body);
-  const { id: key } = await request<{ id: string }>(`${weir.publicUrl}/v1/key`, weir.apiKey);
-  await create('prices', { provider: 'up', model: '*', ...PRICE });
-  for (const scope of [
-    { kind: 'tenant', value: tenant },
-    { kind: 'project', value: project },
-    { kind: 'api_key', value: key },
-  ]) {
-    await create('budgets', { scope, ...BUDGET });
+  const admin = <T>(method: string, path: string, body?: object) =>
+    request<T>(method, `${weir.adminUrl}/v1/organization/${path}`, weir.tenantAdminKey, body);
+  const { id: key } = await request<{ id: string }>('GET', `${weir.publicUrl}/v1/key`, weir.apiKey);
+  const { data: demo } = await admin<{ data: { id: string }[] }>('GET', 'budgets');
+  for (const { id } of demo) await admin('DELETE', `budgets/${id}`); // it would soon be spent
+  for (const [kind, value] of Object.entries({ tenant, project, api_key: key })) {
+    await admin('POST', 'budgets', { scope: { kind, value }, ...BUDGET });
   }
-  await create('providers', { name: 'up', type: 'openai', base_url: `http://127.0.0.1:${upstreamPort}/v1`, key: 'bench-upstream-key' });
+  await admin('POST', 'prices', { provider: 'up', model: '*', ...PRICE });
+  await admin('POST', 'providers', {
+    name: 'up',
+    type: 'openai',
+    base_url: `http://127.0.0.1:${upstreamPort}/v1`,
+    key: 'bench-upstream-key',
+  });
 }
 
-async function request<T>(url: string, key: string, body?: object): Promise<T> {
+async function request<T>(method: string, url: string, key: string, body?: object): Promise<T> {
   const response = await fetch(url, {
-    method: body ? 'POST' : 'GET',
+    method,
     headers: { authorization: `Bearer ${key}`, ...(body && { 'content-type': 'application/json' }) },
     body: body && JSON.stringify(body),
   });
   const text = await response.text();
-  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${text}`);
+  if (!response.ok) throw new Error(`${method} ${url} answered ${response.status}: ${text}`);
   return JSON.parse(text) as T;
 }
 

@@ -43,6 +43,10 @@ export class ApiKeysRepository {
     return this.prisma.apiKey.findFirst({ where: { tenantId, projectId, id } });
   }
 
+  findInTenant(tenantId: string, id: string): Promise<ApiKey | null> {
+    return this.prisma.apiKey.findUnique({ where: { tenantId_id: { tenantId, id } } });
+  }
+
   list(tenantId: string, projectId: string): Promise<ApiKey[]> {
     return this.prisma.apiKey.findMany({ where: { tenantId, projectId }, orderBy: { id: 'desc' } });
   }
@@ -55,7 +59,11 @@ export class ApiKeysRepository {
   /** Keys that may be used, of these tenants or of all (null): not revoked, of a project and tenant that are not archived. */
   usable(tenantIds: string[] | null): Promise<VerifiableKey[]> {
     return this.prisma.apiKey.findMany({
-      where: { ...(tenantIds && { tenantId: { in: tenantIds } }), revokedAt: null, project: { archivedAt: null, tenant: { archivedAt: null } } },
+      where: {
+        ...(tenantIds && { tenantId: { in: tenantIds } }),
+        revokedAt: null,
+        project: { archivedAt: null, tenant: { archivedAt: null } },
+      },
     });
   }
 

@@ -22,6 +22,11 @@ export class ApiKeysService {
     return this.repository.find(tenantId, projectId, id);
   }
 
+  /** A key of whichever project. */
+  findInTenant(tenantId: string, id: string): Promise<ApiKey | null> {
+    return this.repository.findInTenant(tenantId, id);
+  }
+
   list(tenantId: string, projectId: string): Promise<ApiKey[]> {
     return this.repository.list(tenantId, projectId);
   }

@@ -58,7 +58,10 @@ function denied(code: ErrorCode, denial: Denial, { price, inputTokensBound, choi
   const scope = `${denial.scopeKind.replace('_', ' ')} ${denial.scopeValue}`;
   const until = denial.resetsAt === null ? '' : ` It resets at ${new Date(denial.resetsAt * 1000).toISOString()}.`;
   const state = `limit $${formatUsd(denial.limit)}, spent $${formatUsd(denial.spent)}, held $${formatUsd(denial.held)}`;
-  const affordable = code === 'request_exceeds_budget' && price ? Math.floor(affordableOutput(price, inputTokensBound, denial.headroom) / choices) : undefined;
+  const affordable =
+    code === 'request_exceeds_budget' && price
+      ? Math.floor(affordableOutput(price, inputTokensBound, denial.headroom) / choices)
+      : undefined;
   const messages: Partial<Record<ErrorCode, string>> = {
     budget_exceeded: `The budget of ${scope} is spent: ${state}.${until}`,
     request_exceeds_budget: `This request could cost up to $${formatUsd(denial.amount ?? 0n)}, more than the budget of ${scope} has left: ${state}. ${affordable ? `Set max_tokens to ${affordable} or less.` : 'Shorten the prompt.'}${until}`,

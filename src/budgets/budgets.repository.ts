@@ -4,14 +4,16 @@ import { newId } from '../kernel/ids.js';
 import type { Nano } from '../kernel/money.js';
 import type { Budget, BudgetPeriod } from './budget.js';
 
-export type NewBudget = Pick<Budget, 'tenantId' | 'scopeKind' | 'scopeValue' | 'limit' | 'periodKind' | 'timezone' | 'mode' | 'externalId'> & { metadata: Record<string, string> };
+export type NewBudget = Pick<
+  Budget,
+  'tenantId' | 'scopeKind' | 'scopeValue' | 'limit' | 'periodKind' | 'timezone' | 'mode' | 'externalId'
+> & { metadata: Record<string, string> };
 
 export interface BudgetChanges {
   limit?: Nano;
   timezone?: string;
   metadata?: Record<string, string>;
 }
-
 
 const BUDGET = `tenant_id AS "tenantId", id, scope_kind AS "scopeKind", scope_value AS "scopeValue", limit_nano AS "limit", period_kind AS "periodKind",
   timezone, mode, external_id AS "externalId", metadata, version, created_at AS "createdAt"`;
@@ -28,7 +30,18 @@ export class BudgetsRepository {
       const { rows } = await client.query<Budget>(
         `INSERT INTO budgets (tenant_id, id, scope_kind, scope_value, limit_nano, period_kind, timezone, mode, external_id, metadata, created_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, weir_now()) RETURNING ${BUDGET}`,
-        [budget.tenantId, newId(), budget.scopeKind, budget.scopeValue, budget.limit, budget.periodKind, budget.timezone, budget.mode, budget.externalId, budget.metadata],
+        [
+          budget.tenantId,
+          newId(),
+          budget.scopeKind,
+          budget.scopeValue,
+          budget.limit,
+          budget.periodKind,
+          budget.timezone,
+          budget.mode,
+          budget.externalId,
+          budget.metadata,
+        ],
       );
       const { tenantId, id, scopeValue } = rows[0]!;
       await client.query('SELECT open_period(ensure_period($1, $2, $3, weir_now()), weir_now())', [tenantId, id, scopeValue]);
@@ -37,12 +50,18 @@ export class BudgetsRepository {
   }
 
   async find(tenantId: string, id: string): Promise<Budget | null> {
-    const { rows } = await this.pool.query<Budget>(`SELECT ${BUDGET} FROM budgets WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL`, [tenantId, id]);
+    const { rows } = await this.pool.query<Budget>(
+      `SELECT ${BUDGET} FROM budgets WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL`,
+      [tenantId, id],
+    );
     return rows[0] ?? null;
   }
 
   async list(tenantId: string): Promise<Budget[]> {
-    const { rows } = await this.pool.query<Budget>(`SELECT ${BUDGET} FROM budgets WHERE tenant_id = $1 AND deleted_at IS NULL ORDER BY id DESC`, [tenantId]);
+    const { rows } = await this.pool.query<Budget>(
+      `SELECT ${BUDGET} FROM budgets WHERE tenant_id = $1 AND deleted_at IS NULL ORDER BY id DESC`,
+      [tenantId],
+    );
     return rows;
   }
 
@@ -55,7 +74,11 @@ export class BudgetsRepository {
         [tenantId, id, changes.limit ?? null, changes.timezone ?? null, changes.metadata ?? null, version],
       );
       if (rows[0] && changes.limit !== undefined) {
-        await client.query('UPDATE budget_periods SET limit_nano = $3 WHERE tenant_id = $1 AND budget_id = $2 AND ends_at > weir_now()', [tenantId, id, changes.limit]);
+        await client.query('UPDATE budget_periods SET limit_nano = $3 WHERE tenant_id = $1 AND budget_id = $2 AND ends_at > weir_now()', [
+          tenantId,
+          id,
+          changes.limit,
+        ]);
       }
       return rows[0] ?? null;
     });

@@ -61,7 +61,8 @@ export class BudgetsService {
   /** Closes every period that is over and opens its successor. Safe to run late, twice or at once. Answers the events, in order. */
   async rollPeriods(): Promise<{ event: string; period_id: bigint }[]> {
     const events: { event: string; period_id: bigint }[] = [];
-    for (let batch = await this.repository.roll(ROLL_LIMIT); batch.length > 0; batch = await this.repository.roll(ROLL_LIMIT)) events.push(...batch);
+    for (let batch = await this.repository.roll(ROLL_LIMIT); batch.length > 0; batch = await this.repository.roll(ROLL_LIMIT))
+      events.push(...batch);
     return events;
   }
 
@@ -71,5 +72,9 @@ export class BudgetsService {
 }
 
 function assertTimeZone(name: string): void {
-  if (!isTimeZone(name)) throw new WeirError('invalid_request', { param: 'timezone', message: `"${name}" is not an IANA time zone. Use a name such as "Europe/Berlin" or "UTC".` });
+  if (!isTimeZone(name))
+    throw new WeirError('invalid_request', {
+      param: 'timezone',
+      message: `"${name}" is not an IANA time zone. Use a name such as "Europe/Berlin" or "UTC".`,
+    });
 }

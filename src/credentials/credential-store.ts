@@ -21,8 +21,10 @@ export class CredentialStore {
   }
 
   private async reload(tenantIds: string[] | null): Promise<void> {
-    const owners = tenantIds && tenantIds.map((id) => (id === PLATFORM ? null : id));
-    const opened = await this.repository.open(owners, (id) => this.log.error({ credential: id }, 'a credential cannot be opened; enter it again'));
+    const owners = tenantIds?.map((id) => (id === PLATFORM ? null : id)) ?? null;
+    const opened = await this.repository.open(owners, (id) =>
+      this.log.error({ credential: id }, 'a credential cannot be opened; enter it again'),
+    );
     const kept = owners ? [...this.byProvider.values()].filter((credential) => !owners.includes(credential.tenantId)) : [];
     this.byProvider = new Map([...kept, ...opened].map((credential) => [credential.providerId, credential]));
   }

@@ -23,7 +23,12 @@ export class CredentialsRepository {
   /** Seals a secret for a provider at its present origin, replacing what was there. */
   async put(provider: ProviderRecord, secret: Secret, db: PrismaExecutor = this.prisma): Promise<void> {
     const { origin } = new URL(provider.baseUrl);
-    const data = { id: newId(), tenantId: provider.tenantId, origin, sealed: new Uint8Array(this.keyring.seal(secret, context(provider, origin))) };
+    const data = {
+      id: newId(),
+      tenantId: provider.tenantId,
+      origin,
+      sealed: new Uint8Array(this.keyring.seal(secret, context(provider, origin))),
+    };
     await db.credential.deleteMany({ where: { providerId: provider.id } });
     await db.credential.create({ data: { ...data, providerId: provider.id } });
   }
@@ -41,7 +46,9 @@ export class CredentialsRepository {
 
   /** Opens every credential of these owners (null: all). One that cannot be opened is reported and left out. */
   async open(tenantIds: (string | null)[] | null, unreadable: (id: string) => void): Promise<(Credential & { tenantId: string | null })[]> {
-    const owners = tenantIds && { OR: [{ tenantId: { in: tenantIds.filter((id) => id !== null) } }, ...(tenantIds.includes(null) ? [{ tenantId: null }] : [])] };
+    const owners = tenantIds && {
+      OR: [{ tenantId: { in: tenantIds.filter((id) => id !== null) } }, ...(tenantIds.includes(null) ? [{ tenantId: null }] : [])],
+    };
     const rows = await this.prisma.credential.findMany({ where: { ...owners, provider: { deletedAt: null } } });
     return rows.flatMap((row) => {
       try {

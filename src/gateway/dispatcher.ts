@@ -35,7 +35,11 @@ export class Dispatcher {
         origin: target.origin,
         path: target.basePath + CHAT_PATH,
         headers: headersFor(target, call),
-        body: call.dialect.encodeRequest(call.prompt, { model: target.model, maxOutputTokens: plan.maxOutputTokens, maxTokensField: target.maxTokensField }),
+        body: call.dialect.encodeRequest(call.prompt, {
+          model: target.model,
+          maxOutputTokens: plan.maxOutputTokens,
+          maxTokensField: target.maxTokensField,
+        }),
       }));
     });
   }
@@ -43,7 +47,16 @@ export class Dispatcher {
 
 /** Built from nothing: no header of the client goes upstream. */
 function headersFor(target: Target, call: Call): string[] {
-  const headers = ['content-type', 'application/json', 'accept', call.prompt.stream ? 'text/event-stream' : 'application/json', 'accept-encoding', 'identity', 'user-agent', 'weir'];
+  const headers = [
+    'content-type',
+    'application/json',
+    'accept',
+    call.prompt.stream ? 'text/event-stream' : 'application/json',
+    'accept-encoding',
+    'identity',
+    'user-agent',
+    'weir',
+  ];
   if (target.credential) headers.push('authorization', `Bearer ${target.credential.secret.reveal()}`);
   return headers;
 }
@@ -90,7 +103,11 @@ class Delivery implements EgressSink {
     this.status = status;
     this.firstByteMs = this.call.elapsedMs();
     this.retryAfter = headers['retry-after']?.toString();
-    if (status >= 300 && status < 400) return this.fail(new WeirError('upstream_invalid_response', { message: 'The provider answered with a redirect, which is not followed.' }), false);
+    if (status >= 300 && status < 400)
+      return this.fail(
+        new WeirError('upstream_invalid_response', { message: 'The provider answered with a redirect, which is not followed.' }),
+        false,
+      );
     const encoding = headers['content-encoding'];
     if (encoding !== undefined && encoding !== 'identity') return this.fail(unreadable('encoded'), status === 200);
     const isEventStream = headers['content-type']?.toString().startsWith('text/event-stream');
@@ -102,7 +119,8 @@ class Delivery implements EgressSink {
     if (this.reader) return this.relay(this.reader, chunk);
     this.exchange?.progress();
     this.bytes += chunk.length;
-    if (this.bytes > (this.status === 200 ? MAX_REPLY_BYTES : MAX_ERROR_BYTES)) return this.fail(unreadable('too long'), this.status === 200);
+    if (this.bytes > (this.status === 200 ? MAX_REPLY_BYTES : MAX_ERROR_BYTES))
+      return this.fail(unreadable('too long'), this.status === 200);
     this.chunks.push(chunk);
   }
 

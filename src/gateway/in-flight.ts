@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Id } from '../kernel/ids.js';
 import { findDeadGateways, LedgerService, SentMarks } from '../ledger/index.js';
-import { type Config, CONFIG } from '../platform/config/index.js';
+import { CONFIG, type Config } from '../platform/config/index.js';
 import { LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
 import type { Reply } from './reply.js';
 
@@ -89,7 +89,9 @@ export class InFlight {
   }
 
   private async heartbeat(): Promise<void> {
-    const sent = [...this.calls].flatMap(([id, { outputBytes }]) => (outputBytes ? [{ id, outputTokens: Math.ceil(outputBytes() / BYTES_PER_TOKEN) }] : []));
+    const sent = [...this.calls].flatMap(([id, { outputBytes }]) =>
+      outputBytes ? [{ id, outputTokens: Math.ceil(outputBytes() / BYTES_PER_TOKEN) }] : [],
+    );
     if (sent.length === 0) return;
     await this.ledger.heartbeat(sent).catch((error) => this.log.warn({ err: error }, 'the heartbeat was not confirmed'));
   }

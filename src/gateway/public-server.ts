@@ -82,7 +82,9 @@ export class PublicServer {
       return503OnClosing: false,
       frameworkErrors: (error: FastifyError, _request: unknown, reply: unknown) => this.sendError(error, reply as FastifyReply),
     };
-    const app = (tls ? Fastify({ ...options, https: { ...http, ...tls } } as never) : Fastify({ ...options, http })) as unknown as FastifyInstance;
+    const app = (tls
+      ? Fastify({ ...options, https: { ...http, ...tls } } as never)
+      : Fastify({ ...options, http })) as unknown as FastifyInstance;
     app.removeAllContentTypeParsers();
     app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
     app.setErrorHandler((error: FastifyError | WeirError, _request, reply) => this.sendError(error, reply));
@@ -114,4 +116,6 @@ export class PublicServer {
 }
 
 const notFound = (request: FastifyRequest): WeirError =>
-  new WeirError('not_found', { message: `There is no ${request.method} ${request.url.split('?')[0]} here. Calls go to POST /v1/chat/completions; GET /v1/models lists the models.` });
+  new WeirError('not_found', {
+    message: `There is no ${request.method} ${request.url.split('?')[0]} here. Calls go to POST /v1/chat/completions; GET /v1/models lists the models.`,
+  });

@@ -91,7 +91,8 @@ export class Relay {
     reply.setHeader('x-weir-attempts', String(outcome.attempts.length));
     if (reply.gone) return;
     if (outcome.error) return reply.fail(outcome.error);
-    if (outcome.reader) return reply.endStream(outcome.reader.tail(settlement.usage, settlement.amount === null ? null : usdNumber(settlement.amount)));
+    if (outcome.reader)
+      return reply.endStream(outcome.reader.tail(settlement.usage, settlement.amount === null ? null : usdNumber(settlement.amount)));
     if (settlement.amount !== null) reply.setHeader('x-weir-cost', formatUsd(settlement.amount));
     reply.setHeader('openai-processing-ms', String(Math.round(settlement.durationMs)));
     reply.json(200, outcome.body!);
@@ -122,7 +123,9 @@ export class Relay {
 
 /** A cause in a few words for the log. */
 function describe(cause: unknown): string | undefined {
-  if (cause === undefined) return undefined;
+  if (cause === undefined || cause === null) return undefined;
   const code = (cause as { code?: unknown }).code;
-  return cause instanceof Error ? `${typeof code === 'string' ? `${code}: ` : ''}${cause.message}`.slice(0, 300) : String(cause).slice(0, 300);
+  return cause instanceof Error
+    ? `${typeof code === 'string' ? `${code}: ` : ''}${cause.message}`.slice(0, 300)
+    : String(cause).slice(0, 300);
 }

@@ -2,7 +2,11 @@ import type { ServerResponse } from 'node:http';
 import type { Dialect } from '../dialects/index.js';
 import type { WeirError } from '../kernel/errors.js';
 
-const STREAM_HEAD = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache, no-transform', 'x-accel-buffering': 'no' };
+const STREAM_HEAD = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-cache, no-transform',
+  'x-accel-buffering': 'no',
+};
 
 /** The way back to the client, in its dialect. Written straight on the socket's response; knows whether the client is still there. */
 export class Reply {
@@ -59,7 +63,7 @@ export class Reply {
 
   /** Before the first byte: its status and body. After: the stream's own error event, and no terminator. */
   fail(error: WeirError): void {
-    if (this.gone) return;
+    if (this.gone || this.response.writableEnded) return;
     if (this.started) {
       this.response.end(this.dialect.encodeStreamError(error));
       return;

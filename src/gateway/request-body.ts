@@ -9,7 +9,8 @@ const MAX_DEPTH = 64;
  * @throws WeirError invalid_json, invalid_request
  */
 export function parseBody(bytes: unknown): unknown {
-  if (!Buffer.isBuffer(bytes) || bytes.length === 0) throw new WeirError('invalid_json', { message: 'The request has no body. Send a JSON object.' });
+  if (!Buffer.isBuffer(bytes) || bytes.length === 0)
+    throw new WeirError('invalid_json', { message: 'The request has no body. Send a JSON object.' });
   if (!isUtf8(bytes)) throw new WeirError('invalid_json', { message: 'The request body is not valid UTF-8.' });
   let body: unknown;
   try {
@@ -17,7 +18,8 @@ export function parseBody(bytes: unknown): unknown {
   } catch (cause) {
     throw new WeirError('invalid_json', { cause });
   }
-  if (!isShallow(body, MAX_DEPTH)) throw new WeirError('invalid_request', { message: `The request body is nested more than ${MAX_DEPTH} levels deep.` });
+  if (!isShallow(body, MAX_DEPTH))
+    throw new WeirError('invalid_request', { message: `The request body is nested more than ${MAX_DEPTH} levels deep.` });
   return body;
 }
 

@@ -1,6 +1,6 @@
+import type { Hold } from '../budgets/index.js';
 import type { Usage } from '../kernel/usage.js';
 import { inputTotal } from '../kernel/usage.js';
-import type { Hold } from '../budgets/index.js';
 import type { Settlement } from '../ledger/index.js';
 import { costOf, ratesFor, storeRates } from '../prices/index.js';
 import type { Plan } from '../routing/index.js';

@@ -21,17 +21,26 @@ export function errorOfRefusal(refusal: Refusal, provider: string, model: string
   const sentence = refusal.message ? scrub(refusal.message) : null;
   switch (refusal.class) {
     case 'auth':
-      return new WeirError('provider_auth_failed', { message: `The provider "${provider}" refused the credential configured for it.`, cause: refusal.message });
+      return new WeirError('provider_auth_failed', {
+        message: `The provider "${provider}" refused the credential configured for it.`,
+        cause: refusal.message,
+      });
     case 'billing':
       return new WeirError('provider_unavailable', { cause: refusal.message });
     case 'rate_limit':
       return new WeirError('upstream_rate_limited', { retryAfterSeconds: normaliseRetryAfter(retryAfter), cause: refusal.message });
     case 'model_not_found':
-      return new WeirError('model_not_found', { param: 'model', message: `The provider "${provider}" does not know the model "${model}".`, cause: refusal.message });
+      return new WeirError('model_not_found', {
+        param: 'model',
+        message: `The provider "${provider}" does not know the model "${model}".`,
+        cause: refusal.message,
+      });
     case 'context_length':
       return new WeirError('context_length_exceeded', { param: 'messages', message: sentence ?? undefined });
     case 'bad_request':
-      return new WeirError('invalid_request', { message: sentence ? `The provider "${provider}" refused the request: ${sentence}` : undefined });
+      return new WeirError('invalid_request', {
+        message: sentence ? `The provider "${provider}" refused the request: ${sentence}` : undefined,
+      });
     case 'timeout':
       return new WeirError('upstream_timeout', { cause: refusal.message });
     case 'server':

@@ -19,16 +19,31 @@ const row = (status: number, type: ErrorRow['type'], text: string, retry?: boole
 });
 
 export const ERRORS = {
-  invalid_api_key: row(401, 'invalid_request_error', 'The API key is missing or not valid. Send it as "Authorization: Bearer <key>".', false),
+  invalid_api_key: row(
+    401,
+    'invalid_request_error',
+    'The API key is missing or not valid. Send it as "Authorization: Bearer <key>".',
+    false,
+  ),
   key_conflict: row(400, 'invalid_request_error', 'The request carries two different API keys. Send one.', false),
-  invalid_admin_key: row(401, 'invalid_request_error', 'An admin key is needed here. Send it as "Authorization: Bearer <admin key>".', false),
+  invalid_admin_key: row(
+    401,
+    'invalid_request_error',
+    'An admin key is needed here. Send it as "Authorization: Bearer <admin key>".',
+    false,
+  ),
   forbidden: row(403, 'invalid_request_error', 'This key may not do that.', false),
   model_not_allowed: row(403, 'invalid_request_error', 'This API key may not use that model.', false),
   model_required: row(400, 'invalid_request_error', 'No model was given. Set "model" to a reference such as "mock/echo".', false),
   model_not_found: row(404, 'invalid_request_error', 'The model does not exist.', false),
   not_found: row(404, 'invalid_request_error', 'There is nothing at this address.', false),
   conflict: row(409, 'invalid_request_error', 'The resource exists already or was changed meanwhile.', false),
-  precondition_failed: row(412, 'invalid_request_error', 'The resource was changed since it was read. Read it again and repeat the change.', false),
+  precondition_failed: row(
+    412,
+    'invalid_request_error',
+    'The resource was changed since it was read. Read it again and repeat the change.',
+    false,
+  ),
   idempotency_in_progress: row(409, 'invalid_request_error', 'A request with this Idempotency-Key is still running.', true),
   idempotency_mismatch: row(422, 'invalid_request_error', 'This Idempotency-Key was used with another request.', false),
   budget_exceeded: row(402, 'insufficient_quota', 'The budget is spent.', false),

@@ -132,27 +132,29 @@ const toDenial = (row: DenialRow): Denial => ({
 
 /** As `settle_batch` reads it. The amount is a bigint, which JSON carries as a bare number and Postgres reads exactly. */
 function encodeSettlement(s: Settlement): string {
-  const facts = JSON.stringify(storable({
-    id: s.id,
-    state: s.state,
-    status: s.status,
-    http_status: s.httpStatus,
-    error_code: s.errorCode,
-    finish_reason: s.finishReason,
-    estimated: s.estimated,
-    served_model: s.servedModel,
-    attempts: s.attempts.map(({ latencyMs, ...attempt }) => ({ ...attempt, latency_ms: latencyMs })),
-    first_byte_ms: s.firstByteMs,
-    duration_ms: s.durationMs,
-    usage_raw: s.usageRaw,
-    rates: s.rates,
-    input: s.usage.input,
-    cache_read: s.usage.cacheRead,
-    cache_write_5m: s.usage.cacheWrite5m,
-    cache_write_1h: s.usage.cacheWrite1h,
-    output: s.usage.output,
-    reasoning: s.usage.reasoning,
-  }));
+  const facts = JSON.stringify(
+    storable({
+      id: s.id,
+      state: s.state,
+      status: s.status,
+      http_status: s.httpStatus,
+      error_code: s.errorCode,
+      finish_reason: s.finishReason,
+      estimated: s.estimated,
+      served_model: s.servedModel,
+      attempts: s.attempts.map(({ latencyMs, ...attempt }) => ({ ...attempt, latency_ms: latencyMs })),
+      first_byte_ms: s.firstByteMs,
+      duration_ms: s.durationMs,
+      usage_raw: s.usageRaw,
+      rates: s.rates,
+      input: s.usage.input,
+      cache_read: s.usage.cacheRead,
+      cache_write_5m: s.usage.cacheWrite5m,
+      cache_write_1h: s.usage.cacheWrite1h,
+      output: s.usage.output,
+      reasoning: s.usage.reasoning,
+    }),
+  );
   return `${facts.slice(0, -1)},"amount":${s.amount ?? 'null'}}`;
 }
 

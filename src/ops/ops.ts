@@ -26,5 +26,11 @@ export function registerOps(app: FastifyInstance, { metrics, pool, isDraining }:
 
 async function answersInTime(pool: Pool): Promise<boolean> {
   const timeout = new Promise<false>((resolve) => setTimeout(resolve, READY_TIMEOUT_MS, false).unref());
-  return Promise.race([timeout, pool.query('SELECT 1').then(() => true, () => false)]);
+  return Promise.race([
+    timeout,
+    pool.query('SELECT 1').then(
+      () => true,
+      () => false,
+    ),
+  ]);
 }

@@ -39,7 +39,9 @@ function cataloguePrices(catalogueId: string): CataloguePrice[] {
     const bySince = Map.groupBy(dated, (entry) => entry.since);
     return [...bySince].flatMap(([since, entries]) => {
       const dearest = entries.map((entry) => entry.price).reduce((a, b) => (inputRate(b) > inputRate(a) ? b : a));
-      return 'input_mtok' in dearest || 'output_mtok' in dearest ? [{ model: id, effectiveAt: new Date(`${since}T00:00:00Z`), ...ratesOf(dearest) }] : [];
+      return 'input_mtok' in dearest || 'output_mtok' in dearest
+        ? [{ model: id, effectiveAt: new Date(`${since}T00:00:00Z`), ...ratesOf(dearest) }]
+        : [];
     });
   });
 }
@@ -79,4 +81,3 @@ function readRates(usdPerMillion: (key: string) => number | undefined): Rates {
     output: nano(usdPerMillion('output_mtok'), 0n),
   };
 }
-

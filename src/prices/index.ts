@@ -1,4 +1,15 @@
-export { affordableOutput, costOf, loadRates, type Price, type Rates, ratesFor, type StoredRates, storeRates, type Tier, worstCaseCost } from './price.js';
+export {
+  affordableOutput,
+  costOf,
+  loadRates,
+  type Price,
+  type Rates,
+  ratesFor,
+  type StoredRates,
+  storeRates,
+  type Tier,
+  worstCaseCost,
+} from './price.js';
 export { type Listing, PriceBook } from './price-book.js';
 export { PricesModule } from './prices.module.js';
 export type { NewPrice } from './prices.repository.js';

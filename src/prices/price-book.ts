@@ -48,15 +48,22 @@ export class PriceBook {
 
   /** Models of a provider that have a price of their own, the tenant's and the platform's. */
   models(tenantId: string, provider: string, listed: Listing | null): string[] {
-    const priced = [...modelsOn(this.shelves.get(tenantId), provider), ...(listed ? modelsOn(this.shelves.get(PLATFORM), listed.slug) : [])];
+    const priced = [
+      ...modelsOn(this.shelves.get(tenantId), provider),
+      ...(listed ? modelsOn(this.shelves.get(PLATFORM), listed.slug) : []),
+    ];
     return [...new Set(priced)].sort();
   }
 
   private async reload(tenantIds: string[] | null): Promise<void> {
-    const prices = await this.repository.list(tenantIds && tenantIds.map((id) => (id === PLATFORM ? null : id)));
+    const prices = await this.repository.list(tenantIds?.map((id) => (id === PLATFORM ? null : id)) ?? null);
     const byOwner = Map.groupBy(prices, (price) => price.tenantId ?? PLATFORM);
     for (const owner of tenantIds ?? this.shelves.keys()) if (!byOwner.has(owner)) this.shelves.delete(owner);
-    for (const [owner, owned] of byOwner) this.shelves.set(owner, Map.groupBy(owned, (price) => `${price.provider} ${price.model}`));
+    for (const [owner, owned] of byOwner)
+      this.shelves.set(
+        owner,
+        Map.groupBy(owned, (price) => `${price.provider} ${price.model}`),
+      );
   }
 
   private canonicalModel(catalogueId: string, model: string): string {
@@ -77,5 +84,7 @@ function inForce(shelf: Shelf | undefined, provider: string, model: string, now:
 
 function modelsOn(shelf: Shelf | undefined, provider: string): string[] {
   const prefix = `${provider} `;
-  return [...(shelf?.keys() ?? [])].filter((key) => key.startsWith(prefix) && key !== prefix + ANY_MODEL).map((key) => key.slice(prefix.length));
+  return [...(shelf?.keys() ?? [])]
+    .filter((key) => key.startsWith(prefix) && key !== prefix + ANY_MODEL)
+    .map((key) => key.slice(prefix.length));
 }

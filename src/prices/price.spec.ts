@@ -4,7 +4,14 @@ import { affordableOutput, costOf, loadRates, type Price, ratesFor, storeRates, 
 const rate = fc.bigInt({ min: 0n, max: 1_000_000_000_000n });
 const rates = fc.record({ input: rate, cacheRead: rate, cacheWrite5m: rate, cacheWrite1h: rate, output: rate });
 const tokens = fc.integer({ min: 0, max: 2_000_000 });
-const usage = fc.record({ input: tokens, cacheRead: tokens, cacheWrite5m: tokens, cacheWrite1h: tokens, output: tokens, reasoning: fc.constant(null) });
+const usage = fc.record({
+  input: tokens,
+  cacheRead: tokens,
+  cacheWrite5m: tokens,
+  cacheWrite1h: tokens,
+  output: tokens,
+  reasoning: fc.constant(null),
+});
 const price = fc.record({ rates, tiers: fc.array(fc.record({ aboveInputTokens: tokens, rates }), { maxLength: 2 }) }).map(
   (fields): Price => ({
     id: 'p',

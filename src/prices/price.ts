@@ -53,7 +53,9 @@ export function costOf(usage: Usage, rates: Rates): Nano {
 /** The most a call can cost: every input token in its dearest class and tier, every output token there may be. */
 export function worstCaseCost(price: Price, inputTokensBound: number, outputTokensBound: number): Nano {
   const reachable = [price.rates, ...price.tiers.filter((tier) => inputTokensBound > tier.aboveInputTokens).map((tier) => tier.rates)];
-  const costs = reachable.map((rates) => divideUp(BigInt(inputTokensBound) * dearestInput(rates) + BigInt(outputTokensBound) * rates.output));
+  const costs = reachable.map((rates) =>
+    divideUp(BigInt(inputTokensBound) * dearestInput(rates) + BigInt(outputTokensBound) * rates.output),
+  );
   return costs.reduce((worst, cost) => (cost > worst ? cost : worst));
 }
 

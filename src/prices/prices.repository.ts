@@ -34,16 +34,30 @@ export class PricesRepository {
 
   /** Adds catalogue rows that are not there yet. */
   async seed(provider: string, prices: CataloguePrice[]): Promise<void> {
-    const known = await this.prisma.price.findMany({ where: { tenantId: null, provider, source: CATALOGUE_SOURCE }, select: { model: true, effectiveAt: true } });
+    const known = await this.prisma.price.findMany({
+      where: { tenantId: null, provider, source: CATALOGUE_SOURCE },
+      select: { model: true, effectiveAt: true },
+    });
     const keys = new Set(known.map((row) => `${row.model} ${row.effectiveAt.toISOString()}`));
     const missing = prices.filter((price) => !keys.has(`${price.model} ${price.effectiveAt.toISOString()}`));
     await this.prisma.price.createMany({ data: missing.map((price) => ({ id: newId(), provider, source: CATALOGUE_SOURCE, ...price })) });
   }
 
+  /** Null: no such price of this owner. */
+  async find(tenantId: string | null, id: string): Promise<Price | null> {
+    const row = await this.prisma.price.findFirst({ where: { id, tenantId } });
+    return row && toPrice(row);
+  }
+
   /** Prices of some owners (null: the platform), or all of them. */
   async list(tenantIds: (string | null)[] | null): Promise<Price[]> {
-    const owners = tenantIds && { OR: [{ tenantId: { in: tenantIds.filter((id) => id !== null) } }, ...(tenantIds.includes(null) ? [{ tenantId: null }] : [])] };
-    const rows = await this.prisma.price.findMany({ ...(owners && { where: owners }), orderBy: [{ effectiveAt: 'desc' }, { createdAt: 'desc' }, { id: 'desc' }] });
+    const owners = tenantIds && {
+      OR: [{ tenantId: { in: tenantIds.filter((id) => id !== null) } }, ...(tenantIds.includes(null) ? [{ tenantId: null }] : [])],
+    };
+    const rows = await this.prisma.price.findMany({
+      ...(owners && { where: owners }),
+      orderBy: [{ effectiveAt: 'desc' }, { createdAt: 'desc' }, { id: 'desc' }],
+    });
     return rows.map(toPrice);
   }
 }

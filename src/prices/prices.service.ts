@@ -12,6 +12,11 @@ export class PricesService {
     return this.repository.insert(price);
   }
 
+  /** Null: no such row of this owner. */
+  find(owner: string | null, id: string): Promise<Price | null> {
+    return this.repository.find(owner, id);
+  }
+
   /** The rows of one owner, a tenant or the platform (null), the latest first. */
   list(owner: string | null): Promise<Price[]> {
     return this.repository.list([owner]);

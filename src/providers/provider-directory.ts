@@ -29,6 +29,7 @@ export class ProviderDirectory {
     const usable = await this.repository.usable(scope);
     const byTenant = Map.groupBy(usable, (entry) => entry.tenantId);
     for (const tenantId of scope ?? this.tenants.keys()) if (!byTenant.has(tenantId)) this.tenants.delete(tenantId);
-    for (const [tenantId, entries] of byTenant) this.tenants.set(tenantId, new Map(entries.map(({ provider }) => [provider.name, provider])));
+    for (const [tenantId, entries] of byTenant)
+      this.tenants.set(tenantId, new Map(entries.map(({ provider }) => [provider.name, provider])));
   }
 }

@@ -14,7 +14,8 @@ export class ProvidersRepository {
     try {
       return await db.provider.create({ data: { id: newId(), ...provider, models: [...provider.models] } });
     } catch (error) {
-      if (isUniqueViolation(error)) throw new WeirError('conflict', { param: 'name', message: `A provider named "${provider.name}" exists already.` });
+      if (isUniqueViolation(error))
+        throw new WeirError('conflict', { param: 'name', message: `A provider named "${provider.name}" exists already.` });
       throw error;
     }
   }
@@ -22,6 +23,12 @@ export class ProvidersRepository {
   /** Null: no such provider of this owner. */
   find(tenantId: string | null, id: string, db: PrismaExecutor = this.prisma): Promise<ProviderRecord | null> {
     return db.provider.findFirst({ where: { id, tenantId, deletedAt: null } });
+  }
+
+  /** Finds a record and locks it until the transaction ends, so that its origin and its secret change together. */
+  async lock(tenantId: string | null, id: string, db: PrismaExecutor): Promise<ProviderRecord | null> {
+    await db.$queryRaw`SELECT 1 FROM providers WHERE id = ${id}::uuid FOR UPDATE`;
+    return this.find(tenantId, id, db);
   }
 
   findByName(tenantId: string | null, name: string): Promise<ProviderRecord | null> {
@@ -33,7 +40,11 @@ export class ProvidersRepository {
     return this.prisma.provider.findMany({ where: { tenantId, deletedAt: null }, orderBy: { id: 'desc' } });
   }
 
-  update(id: string, changes: Partial<Pick<ProviderRecord, 'baseUrl' | 'models'>>, db: PrismaExecutor = this.prisma): Promise<ProviderRecord> {
+  update(
+    id: string,
+    changes: Partial<Pick<ProviderRecord, 'baseUrl' | 'models'>>,
+    db: PrismaExecutor = this.prisma,
+  ): Promise<ProviderRecord> {
     return db.provider.update({ where: { id }, data: { ...changes, models: changes.models && [...changes.models] } });
   }
 
@@ -53,7 +64,13 @@ export class ProvidersRepository {
   async usable(tenantIds: string[] | null): Promise<{ tenantId: string; provider: ProviderRecord }[]> {
     const tenants = tenantIds && { tenantId: { in: tenantIds } };
     const own = await this.prisma.provider.findMany({ where: { tenantId: { not: null }, ...tenants, deletedAt: null } });
-    const granted = await this.prisma.providerGrant.findMany({ where: { ...tenants, provider: { deletedAt: null } }, include: { provider: true } });
-    return [...granted.map((grant) => ({ tenantId: grant.tenantId, provider: grant.provider })), ...own.map((provider) => ({ tenantId: provider.tenantId!, provider }))];
+    const granted = await this.prisma.providerGrant.findMany({
+      where: { ...tenants, provider: { deletedAt: null } },
+      include: { provider: true },
+    });
+    return [
+      ...granted.map((grant) => ({ tenantId: grant.tenantId, provider: grant.provider })),
+      ...own.map((provider) => ({ tenantId: provider.tenantId!, provider })),
+    ];
   }
 }

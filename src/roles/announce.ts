@@ -1,4 +1,4 @@
-import { ConfigError, type Config } from '../platform/config/index.js';
+import { type Config, ConfigError } from '../platform/config/index.js';
 import type { Weir } from './weir.js';
 
 /** One line for programs: the addresses, and the keys where this start has them to show. */
@@ -23,7 +23,13 @@ export function readyText(weir: Weir, config: Config, startupMs: number): string
   const lines = [`Weir is ready (${(startupMs / 1000).toFixed(1)} s)`, ''];
   if (publicUrl) lines.push(row('Calls', `${publicUrl}/v1`, 'OpenAI-compatible API'));
   lines.push(row('Admin', adminUrl, config.roles.has('control') ? 'admin REST, /openapi.json, /readyz, /metrics' : '/readyz, /metrics'));
-  lines.push(row('Database', config.databaseUrl ? 'DATABASE_URL' : `embedded, under ${config.home}`, `queues in ${config.redisUrl ? 'Redis' : 'Postgres'}`));
+  lines.push(
+    row(
+      'Database',
+      config.databaseUrl ? 'DATABASE_URL' : `embedded, under ${config.home}`,
+      `queues in ${config.redisUrl ? 'Redis' : 'Postgres'}`,
+    ),
+  );
   if (start?.platformProviders.length) lines.push(row('Providers', start.platformProviders.join(', '), 'keys found in the environment'));
   if (start?.operatorKey) lines.push('', row('Operator key', start.operatorKey, 'shown this once: keep it'));
   if (start?.demo) lines.push('', ...demoLines(start.demo, publicUrl));
@@ -39,7 +45,16 @@ function demoLines(demo: NonNullable<NonNullable<Weir['start']>['demo']>, public
   ];
   if (!publicUrl) return lines;
   const body = `{"model":"mock/echo","stream":true,"messages":[{"role":"user","content":"Hello, Weir!"}]}`;
-  return [...lines, '', 'Try it:', '', `curl -N ${publicUrl}/v1/chat/completions \\`, `  -H 'Authorization: Bearer ${demo.api_key}' \\`, `  -H 'Content-Type: application/json' \\`, `  -d '${body}'`];
+  return [
+    ...lines,
+    '',
+    'Try it:',
+    '',
+    `curl -N ${publicUrl}/v1/chat/completions \\`,
+    `  -H 'Authorization: Bearer ${demo.api_key}' \\`,
+    `  -H 'Content-Type: application/json' \\`,
+    `  -d '${body}'`,
+  ];
 }
 
 const row = (name: string, value: string, note: string): string => `  ${name.padEnd(13)} ${value}${note ? `   ${note}` : ''}`;
@@ -48,10 +63,13 @@ const row = (name: string, value: string, note: string): string => `  ${name.pad
 export function describeFailure(error: unknown): string {
   if (error instanceof ConfigError) return error.faults.map((fault) => `weir: ${fault}`).join('\n');
   const { code, port, address, message } = error as NodeJS.ErrnoException & { port?: number; address?: string };
-  if (code === 'EADDRINUSE') return `weir: port ${port} is taken on ${address}; set WEIR_PUBLIC_PORT or WEIR_ADMIN_PORT to a free one, or 0 for any`;
+  if (code === 'EADDRINUSE')
+    return `weir: port ${port} is taken on ${address}; set WEIR_PUBLIC_PORT or WEIR_ADMIN_PORT to a free one, or 0 for any`;
   if (code === 'EACCES' && port) return `weir: port ${port} needs more rights; set WEIR_PUBLIC_PORT or WEIR_ADMIN_PORT to one above 1023`;
-  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return `weir: cannot listen on or find ${address ?? message}; check WEIR_PUBLIC_HOST, WEIR_ADMIN_HOST and DATABASE_URL`;
-  if (code === 'ECONNREFUSED' || code === 'ETIMEDOUT') return `weir: Postgres does not answer${address ? ` at ${address}:${port}` : ''}; check DATABASE_URL and that the server runs`;
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+    return `weir: cannot listen on or find ${address ?? message}; check WEIR_PUBLIC_HOST, WEIR_ADMIN_HOST and DATABASE_URL`;
+  if (code === 'ECONNREFUSED' || code === 'ETIMEDOUT')
+    return `weir: Postgres does not answer${address ? ` at ${address}:${port}` : ''}; check DATABASE_URL and that the server runs`;
   if (code === '28P01' || code === '28000' || code === '3D000') return `weir: Postgres refuses DATABASE_URL: ${message}`;
   return `weir: ${error instanceof Error ? error.message : String(error)}`;
 }

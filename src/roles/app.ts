@@ -15,7 +15,11 @@ class AppModule {}
 
 /** One process: the rooms its roles need, behind the admin listener. The gateway brings its public listener along. */
 export async function createApp(config: Config, platform: DynamicModule, log: Logger): Promise<NestFastifyApplication> {
-  const doors = [config.roles.has('gateway') && GatewayModule, config.roles.has('control') && ControlModule, config.roles.has('worker') && WorkerModule];
+  const doors = [
+    config.roles.has('gateway') && GatewayModule,
+    config.roles.has('control') && ControlModule,
+    config.roles.has('worker') && WorkerModule,
+  ];
   const module: DynamicModule = { module: AppModule, imports: [platform, SetupModule, ...doors.filter((door) => door !== false)] };
   const adapter = new FastifyAdapter({ bodyLimit: BODY_LIMIT_BYTES, forceCloseConnections: 'idle' } as never);
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { logger: nestLogger(log), abortOnError: false });

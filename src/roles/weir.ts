@@ -60,7 +60,11 @@ async function startOn(stack: Stack, config: Config, log: Logger): Promise<Weir>
 
   const app = await createApp(config, platform.module, log);
   const state = { draining: false };
-  registerOps(app.getHttpAdapter().getInstance() as unknown as FastifyInstance, { metrics: app.get(Metrics), pool: app.get(Pool), isDraining: () => state.draining });
+  registerOps(app.getHttpAdapter().getInstance() as unknown as FastifyInstance, {
+    metrics: app.get(Metrics),
+    pool: app.get(Pool),
+    isDraining: () => state.draining,
+  });
   await app.init();
   stack.push(() => app.close());
   await app.get(LedgerService, { strict: false }).ensurePartitions();

@@ -1,5 +1,5 @@
-import type { DialectName } from '../dialects/index.js';
 import type { Credential } from '../credentials/index.js';
+import type { DialectName } from '../dialects/index.js';
 import type { Price } from '../prices/index.js';
 
 /** Where one call may go, and on what terms. */

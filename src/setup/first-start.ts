@@ -70,7 +70,15 @@ export class Setup {
     const keys = await this.prisma.$transaction(async (db) => {
       const { tenant, project } = await this.tenants.insert('demo', {}, db);
       const { value } = await this.apiKeys.create(
-        { tenantId: tenant.id, projectId: project.id, name: 'demo', models: ['*'], maxOutputTokens: null, createdBy: 'setup', expiresAt: null },
+        {
+          tenantId: tenant.id,
+          projectId: project.id,
+          name: 'demo',
+          models: ['*'],
+          maxOutputTokens: null,
+          createdBy: 'setup',
+          expiresAt: null,
+        },
         db,
       );
       await this.providers.insert({ tenantId: tenant.id, name: 'mock', type: 'mock', baseUrl: 'mock://local', models: ['*'] }, db);

@@ -7,5 +7,9 @@ import { ProvidersModule } from '../providers/index.js';
 import { TenantsModule } from '../tenants/index.js';
 import { Setup } from './first-start.js';
 
-@Module({ imports: [TenantsModule, ApiKeysModule, ProvidersModule, CredentialsModule, PricesModule, BudgetsModule], providers: [Setup], exports: [Setup] })
+@Module({
+  imports: [TenantsModule, ApiKeysModule, ProvidersModule, CredentialsModule, PricesModule, BudgetsModule],
+  providers: [Setup],
+  exports: [Setup],
+})
 export class SetupModule {}

@@ -19,7 +19,8 @@ export class TenantsRepository {
       const tenant = await db.tenant.create({ data: { id: newId(), name, ...labels } });
       return { tenant, project: await this.insertProject(tenant.id, DEFAULT_PROJECT, {}, db) };
     } catch (error) {
-      if (isUniqueViolation(error)) throw new WeirError('conflict', { param: 'external_id', message: 'A tenant with this external_id exists already.' });
+      if (isUniqueViolation(error))
+        throw new WeirError('conflict', { param: 'external_id', message: 'A tenant with this external_id exists already.' });
       throw error;
     }
   }
@@ -36,8 +37,7 @@ export class TenantsRepository {
     try {
       return await db.project.create({ data: { id: newId(), tenantId, name, ...labels } });
     } catch (error) {
-      if (isUniqueViolation(error)) throw new WeirError('conflict', { param: 'name', message: `A project named "${name}" exists already.` });
-      throw error;
+      throw projectNameTaken(error, name);
     }
   }
 
@@ -49,7 +49,16 @@ export class TenantsRepository {
     return this.prisma.project.findMany({ where: { tenantId }, orderBy: { id: 'desc' } });
   }
 
-  updateProject(tenantId: string, id: string, changes: { name?: string; archivedAt?: Date } & Labels): Promise<Project> {
-    return this.prisma.project.update({ where: { tenantId_id: { tenantId, id } }, data: changes });
+  async updateProject(tenantId: string, id: string, changes: { name?: string; archivedAt?: Date } & Labels): Promise<Project> {
+    try {
+      return await this.prisma.project.update({ where: { tenantId_id: { tenantId, id } }, data: changes });
+    } catch (error) {
+      throw projectNameTaken(error, changes.name);
+    }
   }
+}
+
+function projectNameTaken(error: unknown, name: string | undefined): unknown {
+  if (!isUniqueViolation(error)) return error;
+  return new WeirError('conflict', { param: 'name', message: `A project named "${name}" exists already.` });
 }

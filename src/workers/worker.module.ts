@@ -1,9 +1,9 @@
 import { Inject, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { BudgetsModule } from '../budgets/index.js';
 import { LedgerModule } from '../ledger/index.js';
-import { type Config, CONFIG } from '../platform/config/index.js';
-import { Queues } from '../platform/queue/index.js';
+import { CONFIG, type Config } from '../platform/config/index.js';
 import { DATABASE_URL } from '../platform/postgres/index.js';
+import { Queues } from '../platform/queue/index.js';
 import { LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
 import { AddPartitions } from './add-partitions.js';
 import { OpenPeriods } from './open-periods.js';

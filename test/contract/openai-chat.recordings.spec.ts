@@ -8,13 +8,20 @@ interface Case {
   stream: boolean;
   http_status: number;
   files: { response: string };
-  expected: { text: string; finish_reason_openai: string | null; error: unknown; usage: { input_uncached: number | null; cache_read: number | null; cache_write: number | null; output_total: number | null } | null };
+  expected: {
+    text: string;
+    finish_reason_openai: string | null;
+    error: unknown;
+    usage: { input_uncached: number | null; cache_read: number | null; cache_write: number | null; output_total: number | null } | null;
+  };
 }
 
 /** Recorded provider traffic lies beside the checkout, where it is there at all. */
 const RECORDINGS = join(__dirname, '..', '..', '..', 'shared', 'fixtures');
 const present = existsSync(join(RECORDINGS, 'index.json'));
-const cases: Case[] = present ? JSON.parse(readFileSync(join(RECORDINGS, 'index.json'), 'utf8')).cases.filter((one: Case) => one.api === 'chat.completions') : [];
+const cases: Case[] = present
+  ? JSON.parse(readFileSync(join(RECORDINGS, 'index.json'), 'utf8')).cases.filter((one: Case) => one.api === 'chat.completions')
+  : [];
 
 const PROMPT: Prompt = { model: 'p/m', stream: true, includeUsage: true, maxOutputTokens: null, choices: 1, inputTokensBound: 1, body: {} };
 
@@ -33,7 +40,8 @@ function expectFacts(facts: ReturnType<typeof openaiChat.decodeResponse>, { expe
   expect(facts.usage).toMatchObject({ input, cacheRead: cacheRead ?? 0, cacheWrite5m: cacheWrite5m ?? 0, output });
 }
 
-if (!present) test('the recorded provider traffic is absent, so no recording is replayed', () => console.warn('no recordings beside the checkout'));
+if (!present)
+  test('the recorded provider traffic is absent, so no recording is replayed', () => console.warn('no recordings beside the checkout'));
 
 describe('recorded OpenAI-shaped traffic', () => {
   const whole = cases.filter((one) => !one.stream && one.http_status === 200);

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import OpenAI from 'openai';
-import { Pool } from 'pg';
-import { createDatabase, type TestDatabase } from '../support/database.js';
+import type { Pool } from 'pg';
+import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
 import { brokenInvariants } from '../support/ledger.js';
 import { WeirProcess } from '../support/process.js';
 import { answer, delta, hang, ScriptedUpstream, stream } from '../support/upstream.js';
@@ -23,14 +23,26 @@ let tenant: TestTenant;
 beforeEach(async () => {
   upstream = await ScriptedUpstream.start();
   database = await createDatabase();
-  db = new Pool({ connectionString: database.url, max: 3 });
+  db = openPool(database.url);
   home = mkdtempSync(join(tmpdir(), 'weir-kill-'));
-  environment = { DATABASE_URL: database.url, WEIR_HOME: home, WEIR_EGRESS_ALLOW: upstream.hostPort, WEIR_MASTER_KEY: 'test master key, at least 32 characters' };
+  environment = {
+    DATABASE_URL: database.url,
+    WEIR_HOME: home,
+    WEIR_EGRESS_ALLOW: upstream.hostPort,
+    WEIR_MASTER_KEY: 'test master key, at least 32 characters',
+  };
   gateway = WeirProcess.spawn(environment);
   const ready = await gateway.ready();
-  weir = { publicUrl: ready.public, adminUrl: ready.admin, operatorKey: ready.operator_key!, db, databaseUrl: database.url, stop: async () => {} };
+  weir = {
+    publicUrl: ready.public,
+    adminUrl: ready.admin,
+    operatorKey: ready.operator_key!,
+    db,
+    databaseUrl: database.url,
+    stop: async () => {},
+  };
   tenant = await createTenant(weir);
-  await addUpstream(tenant, weir, upstream.baseUrl);
+  await addUpstream(tenant, upstream.baseUrl);
   await tenant.admin('POST', '/v1/organization/budgets', { scope: { kind: 'tenant' }, limit: '1.00', period: 'month' });
 });
 
@@ -83,7 +95,9 @@ test('kill -9 while the provider thinks: the prompt is booked; a call that was o
   await gateway.ready();
   expect(await held()).toBe(0n);
   const calls = await booked(weir, tenant);
-  expect(calls.map(({ status, kind, estimated }) => ({ status, kind, estimated })).sort((a, b) => a.status.localeCompare(b.status))).toEqual([
+  expect(
+    calls.map(({ status, kind, estimated }) => ({ status, kind, estimated })).sort((a, b) => a.status.localeCompare(b.status)),
+  ).toEqual([
     { status: 'cut', kind: 'usage', estimated: true },
     { status: 'failed', kind: null, estimated: false },
   ]);
@@ -104,7 +118,12 @@ test('SIGTERM: calls in flight end whole and are booked, new ones are turned awa
     const content = part.choices[0]?.delta.content ?? '';
     if (text === '' && content !== '') {
       gateway.child.kill('SIGTERM');
-      await eventually(async () => fetch(`${weir.publicUrl}/v1/models`).then(() => false, () => true));
+      await eventually(async () =>
+        fetch(`${weir.publicUrl}/v1/models`).then(
+          () => false,
+          () => true,
+        ),
+      );
       finish();
     }
     text += content;
@@ -123,11 +142,21 @@ test('two gateways on one database share its budgets: 64 calls at once against o
     await tenant.admin('POST', '/v1/organization/prices', { provider: 'up', model: 'test-model', input: '0', output: '2' });
     upstream.script = answer();
     for (const client of [tenant.openai, other]) {
-      await eventually(async () => (await client.chat.completions.create({ ...REQUEST, max_tokens: 12 }).withResponse()).response.headers.get('x-weir-cost') === '0.000024');
+      await eventually(
+        async () =>
+          (await client.chat.completions.create({ ...REQUEST, max_tokens: 12 }).withResponse()).response.headers.get('x-weir-cost') ===
+          '0.000024',
+      );
     }
-    await tenant.admin('POST', '/v1/organization/budgets', { scope: { kind: 'api_key', value: tenant.keyId }, limit: '0.00024', period: 'lifetime' });
+    await tenant.admin('POST', '/v1/organization/budgets', {
+      scope: { kind: 'api_key', value: tenant.keyId },
+      limit: '0.00024',
+      period: 'lifetime',
+    });
     const before = upstream.calls.length;
-    const results = await Promise.allSettled(Array.from({ length: 64 }, (_, i) => (i % 2 ? other : tenant.openai).chat.completions.create({ ...REQUEST, max_tokens: 12 })));
+    const results = await Promise.allSettled(
+      Array.from({ length: 64 }, (_, i) => (i % 2 ? other : tenant.openai).chat.completions.create({ ...REQUEST, max_tokens: 12 })),
+    );
     expect(results.filter((result) => result.status === 'fulfilled')).toHaveLength(10);
     expect(upstream.calls.length - before).toBe(10);
   } finally {

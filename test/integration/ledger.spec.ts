@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
-import { Pool } from 'pg';
+import type { Pool } from 'pg';
 import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
 import { createPool } from '../../src/platform/postgres/index.js';
-import { createDatabase, type TestDatabase } from '../support/database.js';
+import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
 import { brokenInvariants, holdRequest, insertTenant, settlement } from '../support/ledger.js';
 
 const GATEWAY = randomUUID();
@@ -16,7 +16,7 @@ let ledger: LedgerRepository;
 
 beforeAll(async () => {
   database = await createDatabase();
-  db = new Pool({ connectionString: database.url, max: 4 });
+  db = openPool(database.url);
   await db.query('SELECT ensure_partitions()');
   pool = createPool(database.url, { max: 8, statementTimeoutMs: 10_000, name: 'test' });
   ledger = new LedgerRepository(pool);
@@ -29,8 +29,15 @@ afterAll(async () => {
   await database.drop();
 });
 
-const periodOf = async (tenantId: string) => (await db.query('SELECT spent, held, limit_nano FROM budget_periods WHERE tenant_id = $1 ORDER BY id', [tenantId])).rows;
-const entriesOf = async (callId: string) => (await db.query('SELECT kind, amount, estimated, input_tokens, output_tokens FROM ledger_entries WHERE call_id = $1 ORDER BY kind DESC', [callId])).rows;
+const periodOf = async (tenantId: string) =>
+  (await db.query('SELECT spent, held, limit_nano FROM budget_periods WHERE tenant_id = $1 ORDER BY id', [tenantId])).rows;
+const entriesOf = async (callId: string) =>
+  (
+    await db.query(
+      'SELECT kind, amount, estimated, input_tokens, output_tokens FROM ledger_entries WHERE call_id = $1 ORDER BY kind DESC',
+      [callId],
+    )
+  ).rows;
 
 test('a call is held, then booked once however often it is settled', async () => {
   const tenant = await insertTenant(db, [{ limit: 100n }]);
@@ -57,7 +64,10 @@ test('a denial names the budget and tells spent, too large, busy and unpriced ap
   const first = holdRequest(tenant, 60n);
   const verdict = async (amount: bigint | null) => (await ledger.hold(GATEWAY, [holdRequest(tenant, amount)]))[0]!;
   await ledger.hold(GATEWAY, [first]);
-  expect(await verdict(101n)).toMatchObject({ verdict: 'too_large', denial: { amount: 101n, limit: 100n, spent: 0n, held: 60n, headroom: 40n, scopeKind: 'tenant' } });
+  expect(await verdict(101n)).toMatchObject({
+    verdict: 'too_large',
+    denial: { amount: 101n, limit: 100n, spent: 0n, held: 60n, headroom: 40n, scopeKind: 'tenant' },
+  });
   expect(await verdict(41n)).toMatchObject({ verdict: 'busy' });
   expect(await verdict(null)).toMatchObject({ verdict: 'unpriced' });
   await ledger.settle([settlement(first.id, 60n)]);
@@ -70,13 +80,31 @@ test('a denial names the budget and tells spent, too large, busy and unpriced ap
 });
 
 test('all budgets of a call are held or none is, and the one in the way is named', async () => {
-  const tenant = await insertTenant(db, [{ limit: 1_000n }, { kind: 'project', value: 'proj_a', limit: 50n }, { kind: 'api_key', value: 'key_a', limit: 500n }]);
-  const scopes = [{ kind: 'tenant', value: tenant }, { kind: 'project', value: 'proj_a' }, { kind: 'api_key', value: 'key_a' }];
-  const [denied, held, other] = await ledger.hold(GATEWAY, [holdRequest(tenant, 60n, scopes), holdRequest(tenant, 30n, scopes), holdRequest(tenant, 400n, scopes.slice(0, 1))]);
+  const tenant = await insertTenant(db, [
+    { limit: 1_000n },
+    { kind: 'project', value: 'proj_a', limit: 50n },
+    { kind: 'api_key', value: 'key_a', limit: 500n },
+  ]);
+  const scopes = [
+    { kind: 'tenant', value: tenant },
+    { kind: 'project', value: 'proj_a' },
+    { kind: 'api_key', value: 'key_a' },
+  ];
+  const [denied, held, other] = await ledger.hold(GATEWAY, [
+    holdRequest(tenant, 60n, scopes),
+    holdRequest(tenant, 30n, scopes),
+    holdRequest(tenant, 400n, scopes.slice(0, 1)),
+  ]);
   expect(denied).toMatchObject({ verdict: 'too_large', denial: { scopeKind: 'project', scopeValue: 'proj_a' } });
   expect(held).toMatchObject({ verdict: 'held', remaining: 20n });
   expect(other).toMatchObject({ verdict: 'held', remaining: 570n });
-  expect(await periodOf(tenant)).toEqual(expect.arrayContaining([expect.objectContaining({ held: 430n }), expect.objectContaining({ held: 30n }), expect.objectContaining({ held: 30n })]));
+  expect(await periodOf(tenant)).toEqual(
+    expect.arrayContaining([
+      expect.objectContaining({ held: 430n }),
+      expect.objectContaining({ held: 30n }),
+      expect.objectContaining({ held: 30n }),
+    ]),
+  );
 });
 
 test('64 calls at once on a budget that fits 10: exactly 10 are held, also over several connections', async () => {
@@ -90,7 +118,10 @@ test('what costs more than was held is booked apart, and the next call is denied
   const request = holdRequest(tenant, 60n);
   await ledger.hold(GATEWAY, [request]);
   await ledger.settle([settlement(request.id, 150n)]);
-  expect(await entriesOf(request.id)).toMatchObject([{ kind: 'usage', amount: 60n }, { kind: 'overrun', amount: 90n }]);
+  expect(await entriesOf(request.id)).toMatchObject([
+    { kind: 'usage', amount: 60n },
+    { kind: 'overrun', amount: 90n },
+  ]);
   expect((await ledger.hold(GATEWAY, [holdRequest(tenant, 0n)]))[0]).toMatchObject({ verdict: 'exceeded' });
 });
 
@@ -150,22 +181,41 @@ test('a hold whose lease ends without any word of it is booked as an estimate: t
 });
 
 test('the run-time role can neither change nor delete what is booked', async () => {
-  for (const statement of ['UPDATE ledger_entries SET amount = 0', 'DELETE FROM ledger_entries', 'UPDATE calls SET status = $$x$$', 'DELETE FROM prices', 'UPDATE prices SET model = $$x$$']) {
+  for (const statement of [
+    'UPDATE ledger_entries SET amount = 0',
+    'DELETE FROM ledger_entries',
+    'UPDATE calls SET status = $$x$$',
+    'DELETE FROM prices',
+    'UPDATE prices SET model = $$x$$',
+  ]) {
     await expect(pool.query(statement)).rejects.toThrow('permission denied');
   }
 });
 
 test('random holds, settlements, voids and crashes over shared budgets leave every invariant true and deadlock nowhere', async () => {
-  const deadlocks = async () => (await db.query<{ deadlocks: bigint }>('SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()')).rows[0]!.deadlocks;
+  const deadlocks = async () =>
+    (await db.query<{ deadlocks: bigint }>('SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()')).rows[0]!.deadlocks;
   const before = await deadlocks();
-  const op = fc.record({ scopes: fc.subarray(['a', 'b', 'c', 'd'], { minLength: 1 }), amount: fc.bigInt({ min: 0n, max: 60n }), end: fc.constantFrom('settle', 'void', 'lose'), cost: fc.bigInt({ min: 0n, max: 60n }) });
+  const op = fc.record({
+    scopes: fc.subarray(['a', 'b', 'c', 'd'], { minLength: 1 }),
+    amount: fc.bigInt({ min: 0n, max: 60n }),
+    end: fc.constantFrom('settle', 'void', 'lose'),
+    cost: fc.bigInt({ min: 0n, max: 60n }),
+  });
   await fc.assert(
     fc.asyncProperty(fc.array(op, { minLength: 5, maxLength: 40 }), async (ops) => {
-      const tenant = await insertTenant(db, ['a', 'b', 'c', 'd'].map((value) => ({ kind: 'project', value, limit: 300n })));
+      const tenant = await insertTenant(
+        db,
+        ['a', 'b', 'c', 'd'].map((value) => ({ kind: 'project', value, limit: 300n })),
+      );
       const lost = randomUUID();
       await Promise.all(
         ops.map(async ({ scopes, amount, end, cost }) => {
-          const request = holdRequest(tenant, amount, scopes.map((value) => ({ kind: 'project', value })));
+          const request = holdRequest(
+            tenant,
+            amount,
+            scopes.map((value) => ({ kind: 'project', value })),
+          );
           const [answer] = await ledger.hold(end === 'lose' ? lost : GATEWAY, [request]);
           if (answer!.verdict !== 'held' || end === 'lose') return;
           const spent = cost < amount ? cost : amount;

@@ -1,10 +1,10 @@
-import { Pool } from 'pg';
+import type { Pool } from 'pg';
 import { BudgetsRepository } from '../../src/budgets/budgets.repository.js';
 import { BudgetsService } from '../../src/budgets/budgets.service.js';
 import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
 import { createPool } from '../../src/platform/postgres/index.js';
 import { moveClock } from '../support/clock.js';
-import { createDatabase, type TestDatabase } from '../support/database.js';
+import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
 import { holdRequest, insertTenant, settlement } from '../support/ledger.js';
 
 let database: TestDatabase;
@@ -13,7 +13,7 @@ let pool: Pool;
 
 beforeEach(async () => {
   database = await createDatabase();
-  db = new Pool({ connectionString: database.url, max: 4 });
+  db = openPool(database.url);
   await db.query('SELECT ensure_partitions()');
   pool = createPool(database.url, { max: 8, statementTimeoutMs: 10_000, name: 'test' });
 });
@@ -26,11 +26,23 @@ afterEach(async () => {
 const budgets = () => new BudgetsService(new BudgetsRepository(pool));
 const newBudget = async (period: string, timezone = 'UTC') => {
   const tenantId = await insertTenant(db, []);
-  return budgets().create({ tenantId, scopeKind: 'tenant', scopeValue: tenantId, limit: 100n, periodKind: period, timezone, mode: 'deny', externalId: null, metadata: {} });
+  return budgets().create({
+    tenantId,
+    scopeKind: 'tenant',
+    scopeValue: tenantId,
+    limit: 100n,
+    periodKind: period,
+    timezone,
+    mode: 'deny',
+    externalId: null,
+    metadata: {},
+  });
 };
-const events = async () => (await db.query<{ kind: string; starts_at: string }>(`SELECT kind, payload ->> 'starts_at' AS starts_at FROM outbox ORDER BY id`)).rows;
+const events = async () =>
+  (await db.query<{ kind: string; starts_at: string }>(`SELECT kind, payload ->> 'starts_at' AS starts_at FROM outbox ORDER BY id`)).rows;
 const bounds = async (kind: string, timezone: string, at: string) =>
-  (await db.query<{ starts_at: Date; ends_at: Date }>(`SELECT * FROM period_bounds($1, $2, '2020-01-01Z', $3)`, [kind, timezone, at])).rows[0]!;
+  (await db.query<{ starts_at: Date; ends_at: Date }>(`SELECT * FROM period_bounds($1, $2, '2020-01-01Z', $3)`, [kind, timezone, at]))
+    .rows[0]!;
 
 test.each([
   ['day', 'UTC', '2026-11-20T14:30:00Z', '2026-11-20T00:00:00Z', '2026-11-21T00:00:00Z'],
@@ -45,7 +57,20 @@ test.each([
   expect(await bounds(name.split(' ')[0]!, timezone, at)).toEqual({ starts_at: new Date(startsAt), ends_at: new Date(endsAt) });
 });
 
-test.each(['UTC', 'Europe/Berlin', 'America/New_York', 'Africa/Cairo', 'Australia/Lord_Howe', 'Asia/Kathmandu', 'America/Havana', 'America/Sao_Paulo', 'Pacific/Apia', 'Pacific/Chatham', 'America/St_Johns', 'Asia/Tehran'])(
+test.each([
+  'UTC',
+  'Europe/Berlin',
+  'America/New_York',
+  'Africa/Cairo',
+  'Australia/Lord_Howe',
+  'Asia/Kathmandu',
+  'America/Havana',
+  'America/Sao_Paulo',
+  'Pacific/Apia',
+  'Pacific/Chatham',
+  'America/St_Johns',
+  'Asia/Tehran',
+])(
   'two years of hours, days, weeks and months in %s follow each other without gap or overlap, and contain their own instants',
   async (timezone) => {
     const { rows } = await db.query<{ faults: bigint; periods: bigint }>(
@@ -94,7 +119,9 @@ test('after a downtime of three periods each of them is closed and opened, in or
   await moveClock(db, '3 days');
   await budgets().rollPeriods();
   const told = await events();
-  expect(told.map((event) => event.kind)).toEqual(['opened', ...Array(3).fill(['closed', 'opened']).flat()].map((kind) => `budget.period_${kind}`));
+  expect(told.map((event) => event.kind)).toEqual(
+    ['opened', ...Array(3).fill(['closed', 'opened']).flat()].map((kind) => `budget.period_${kind}`),
+  );
   const starts = told.filter((event) => event.kind.endsWith('opened')).map((event) => event.starts_at);
   expect(starts).toEqual([...starts].sort());
 });
@@ -109,7 +136,10 @@ test('a call may spend in the new period before any worker has opened it; a call
   expect(await ledger.hold(budget.id, [late])).toMatchObject([{ verdict: 'held', remaining: 30n }]);
   await ledger.settle([settlement(early.id, 90n), settlement(late.id, 50n)]);
   await budgets().rollPeriods();
-  expect(await budgets().periods(budget.tenantId, budget.id, 10)).toMatchObject([{ spent: 50n, held: 0n }, { spent: 90n, held: 0n }]);
+  expect(await budgets().periods(budget.tenantId, budget.id, 10)).toMatchObject([
+    { spent: 50n, held: 0n },
+    { spent: 90n, held: 0n },
+  ]);
   expect((await events()).map((event) => event.kind)).toEqual(['budget.period_opened', 'budget.period_closed', 'budget.period_opened']);
 });
 

@@ -1,4 +1,4 @@
-import { Pool } from 'pg';
+import type { Pool } from 'pg';
 import { moveClock } from '../support/clock.js';
 import { startRedis, type TestRedis } from '../support/redis.js';
 import { createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../support/weir.js';

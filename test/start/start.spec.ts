@@ -32,7 +32,10 @@ const isAlive = (pid: number): boolean => {
   }
 };
 const sayHello = (ready: { public: string; api_key: string | null }) =>
-  new OpenAI({ apiKey: ready.api_key!, baseURL: `${ready.public}/v1`, maxRetries: 0 }).chat.completions.create({ model: 'mock/echo', messages: [{ role: 'user', content: 'Hello' }] });
+  new OpenAI({ apiKey: ready.api_key!, baseURL: `${ready.public}/v1`, maxRetries: 0 }).chat.completions.create({
+    model: 'mock/echo',
+    messages: [{ role: 'user', content: 'Hello' }],
+  });
 
 test('a first start with nothing running serves a call; Ctrl-C leaves nothing running; the second start keeps keys and money', async () => {
   const first = WeirProcess.spawn({ WEIR_HOME: home });
@@ -137,7 +140,9 @@ describe('what cannot work is one clear line and exit 1', () => {
 
   test('a short master key, a missing certificate, an unknown flag', async () => {
     expect(await failure({ WEIR_MASTER_KEY: 'short' })).toEqual([expect.stringContaining('WEIR_MASTER_KEY must be at least 32')]);
-    expect(await failure({ WEIR_TLS_CERT: '/nowhere.pem', WEIR_TLS_KEY: '/nowhere.key' })).toEqual([expect.stringContaining('WEIR_TLS_CERT')]);
+    expect(await failure({ WEIR_TLS_CERT: '/nowhere.pem', WEIR_TLS_KEY: '/nowhere.key' })).toEqual([
+      expect.stringContaining('WEIR_TLS_CERT'),
+    ]);
     expect(await failure({}, ['--nonsense'])).toEqual([expect.stringContaining('--nonsense')]);
   });
 });

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { Client } from 'pg';
+import { Client, Pool } from 'pg';
+import { EXACT_TYPES } from '../../src/platform/postgres/pool.js';
 
 /** The database that global setup migrates and every spec clones. */
 export const TEMPLATE_DATABASE = 'weir_template';
@@ -46,6 +47,9 @@ function serverUrl(): string {
   if (!url) throw new Error('no test database: run the specs through "npm test"');
   return url;
 }
+
+/** A pool as the owner of a database, for looking behind the product's back. */
+export const openPool = (url: string): Pool => new Pool({ connectionString: url, max: 4, types: EXACT_TYPES });
 
 /** Runs one statement on a connection of its own. */
 export async function runOnce(url: string, statement: string): Promise<void> {

@@ -22,11 +22,24 @@ export async function brokenInvariants(db: Pool): Promise<string[]> {
   return rows.map((row) => row.broken);
 }
 
-const CONTEXT = { surface: 'chat.completions', stream: false, requested_model: 'p/m', provider: 'p', model: 'm', credential: null, price: null, input_tokens: 10 };
+const CONTEXT = {
+  surface: 'chat.completions',
+  stream: false,
+  requested_model: 'p/m',
+  provider: 'p',
+  model: 'm',
+  credential: null,
+  price: null,
+  input_tokens: 10,
+};
 const RATES = { input: 1_000_000, cache_read: 0, cache_write_5m: 0, cache_write_1h: 0, output: 2_000_000 };
 
 /** A hold of one call on the budgets of one tenant. */
-export const holdRequest = (tenantId: string, amount: bigint | null, scopes: HoldRequest['scopes'] = [{ kind: 'tenant', value: tenantId }]): HoldRequest => ({
+export const holdRequest = (
+  tenantId: string,
+  amount: bigint | null,
+  scopes: HoldRequest['scopes'] = [{ kind: 'tenant', value: tenantId }],
+): HoldRequest => ({
   id: randomUUID(),
   tenantId,
   amount,
@@ -55,7 +68,10 @@ export const settlement = (id: string, amount: bigint | null, changes: Partial<S
 });
 
 /** A tenant with a budget on each of these scopes. Answers its id. */
-export async function insertTenant(db: Pool, budgets: { kind?: string; value?: string; limit: bigint; period?: string; timezone?: string }[]): Promise<string> {
+export async function insertTenant(
+  db: Pool,
+  budgets: { kind?: string; value?: string; limit: bigint; period?: string; timezone?: string }[],
+): Promise<string> {
   const tenantId = randomUUID();
   await db.query(`INSERT INTO tenants (id, name) VALUES ($1, 'test')`, [tenantId]);
   for (const { kind = 'tenant', value = tenantId, limit, period = 'month', timezone = 'UTC' } of budgets) {

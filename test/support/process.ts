@@ -30,8 +30,17 @@ export class WeirProcess {
 
   /** Knows nothing of this process's environment but where programs are. */
   static spawn(environment: Record<string, string>, flags = ['--json'], cwd = ROOT): WeirProcess {
-    const env = { PATH: process.env['PATH']!, HOME: process.env['HOME'] ?? '/', WEIR_PUBLIC_PORT: '0', WEIR_ADMIN_PORT: '0', WEIR_LOG_LEVEL: 'warn', ...environment };
-    return new WeirProcess(spawn(process.execPath, [join(ROOT, 'dist', 'main.js'), ...flags], { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] }));
+    const env = {
+      PATH: process.env['PATH']!,
+      HOME: process.env['HOME'] ?? '/',
+      WEIR_PUBLIC_PORT: '0',
+      WEIR_ADMIN_PORT: '0',
+      WEIR_LOG_LEVEL: 'warn',
+      ...environment,
+    };
+    return new WeirProcess(
+      spawn(process.execPath, [join(ROOT, 'dist', 'main.js'), ...flags], { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] }),
+    );
   }
 
   /** Rejects with what it said on stderr when it ends before. */

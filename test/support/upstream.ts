@@ -23,8 +23,10 @@ export type Script = (call: UpstreamCall, response: ServerResponse) => void | Pr
 
 export const USAGE: Usage = { prompt_tokens: 9, completion_tokens: 12, total_tokens: 21 };
 
-export const chunk = (fields: object): string => `data: ${JSON.stringify({ id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1_700_000_000, model: 'test-model-2026', ...fields })}\n\n`;
-export const delta = (content: object, finish: string | null = null): string => chunk({ choices: [{ index: 0, delta: content, finish_reason: finish }] });
+export const chunk = (fields: object): string =>
+  `data: ${JSON.stringify({ id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1_700_000_000, model: 'test-model-2026', ...fields })}\n\n`;
+export const delta = (content: object, finish: string | null = null): string =>
+  chunk({ choices: [{ index: 0, delta: content, finish_reason: finish }] });
 
 /** A whole answer, streamed if asked for, with this usage. */
 export function answer(text = 'Hello from upstream', usage: Usage | null = USAGE): Script {
@@ -32,7 +34,14 @@ export function answer(text = 'Hello from upstream', usage: Usage | null = USAGE
     if (!call.body.stream) {
       call.billed = usage;
       const message = { role: 'assistant', content: text };
-      return json(200, { id: 'chatcmpl-1', object: 'chat.completion', created: 1_700_000_000, model: 'test-model-2026', choices: [{ index: 0, message, finish_reason: 'stop' }], usage })(call, response);
+      return json(200, {
+        id: 'chatcmpl-1',
+        object: 'chat.completion',
+        created: 1_700_000_000,
+        model: 'test-model-2026',
+        choices: [{ index: 0, message, finish_reason: 'stop' }],
+        usage,
+      })(call, response);
     }
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     response.write(delta({ role: 'assistant', content: '' }));
@@ -100,7 +109,13 @@ export class ScriptedUpstream {
     const chunks: Buffer[] = [];
     for await (const piece of request) chunks.push(piece as Buffer);
     const closed = new Promise<boolean>((resolve) => response.on('close', () => resolve(!response.writableFinished)));
-    const call: UpstreamCall = { path: request.url!, headers: request.headers, body: JSON.parse(Buffer.concat(chunks).toString()), billed: null, closed };
+    const call: UpstreamCall = {
+      path: request.url!,
+      headers: request.headers,
+      body: JSON.parse(Buffer.concat(chunks).toString()),
+      billed: null,
+      closed,
+    };
     this.calls.push(call);
     for (const wake of this.waiting.splice(0)) wake();
     await this.script(call, response);

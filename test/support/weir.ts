@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import OpenAI from 'openai';
-import { Pool } from 'pg';
+import type { Pool } from 'pg';
 import { readConfig } from '../../src/platform/config/index.js';
 import { startWeir } from '../../src/roles/weir.js';
-import { createDatabase } from './database.js';
+import { createDatabase, openPool } from './database.js';
 
 export interface TestWeir {
   publicUrl: string;
@@ -33,11 +33,19 @@ export async function startTestWeir(environment: Record<string, string> = {}): P
   const home = mkdtempSync(join(tmpdir(), 'weir-test-'));
   const database = await createDatabase();
   const config = readConfig(
-    { DATABASE_URL: database.url, WEIR_HOME: home, WEIR_PUBLIC_PORT: '0', WEIR_ADMIN_PORT: '0', WEIR_MASTER_KEY: 'test master key, at least 32 characters', WEIR_LOG_LEVEL: 'silent', ...environment },
+    {
+      DATABASE_URL: database.url,
+      WEIR_HOME: home,
+      WEIR_PUBLIC_PORT: '0',
+      WEIR_ADMIN_PORT: '0',
+      WEIR_MASTER_KEY: 'test master key, at least 32 characters',
+      WEIR_LOG_LEVEL: 'silent',
+      ...environment,
+    },
     home,
   );
   const weir = await startWeir(config);
-  const db = new Pool({ connectionString: database.url, max: 3 });
+  const db = openPool(database.url);
   return {
     publicUrl: weir.publicUrl!,
     adminUrl: weir.adminUrl,
@@ -54,7 +62,14 @@ export async function startTestWeir(environment: Record<string, string> = {}): P
 }
 
 /** Calls the admin REST. @throws with the reply when it is not 2xx. */
-export async function admin<T>(weir: Pick<TestWeir, 'adminUrl'>, key: string, method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
+export async function admin<T>(
+  weir: Pick<TestWeir, 'adminUrl'>,
+  key: string,
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<T> {
   const response = await fetch(weir.adminUrl + path, {
     method,
     headers: { authorization: `Bearer ${key}`, ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
@@ -73,7 +88,9 @@ export async function createTenant(weir: TestWeir): Promise<TestTenant> {
   const projectId = projects.data.find((project) => project.name === 'default')!.id;
   const key = await call<{ id: string; value: string }>('POST', `/v1/organization/projects/${projectId}/api_keys`, { name: 'test' });
   const openai = new OpenAI({ apiKey: key.value, baseURL: `${weir.publicUrl}/v1`, maxRetries: 0 });
-  await eventually(async () => (await fetch(`${weir.publicUrl}/v1/key`, { headers: { authorization: `Bearer ${key.value}` } })).status === 200);
+  await eventually(
+    async () => (await fetch(`${weir.publicUrl}/v1/key`, { headers: { authorization: `Bearer ${key.value}` } })).status === 200,
+  );
   return { id: tenant.id, adminKey: tenant.admin_key, projectId, keyId: key.id, apiKey: key.value, openai, admin: call };
 }
 
@@ -87,9 +104,15 @@ export async function eventually(condition: () => Promise<boolean>, withinMs = 5
 }
 
 /** Adds the upstream as provider `up`, with one price for all its models: $1 and $2 per million tokens. */
-export async function addUpstream(tenant: TestTenant, weir: TestWeir, baseUrl: string, name = 'up'): Promise<void> {
+export async function addUpstream(tenant: TestTenant, baseUrl: string, name = 'up'): Promise<void> {
   await tenant.admin('POST', '/v1/organization/prices', { provider: name, model: '*', input: '1', output: '2', cache_read: '0.1' });
-  await tenant.admin('POST', '/v1/organization/providers', { name, type: 'openai', base_url: baseUrl, key: `sk-${name}-secret-of-the-provider`, models: ['test-model', 'other/model'] });
+  await tenant.admin('POST', '/v1/organization/providers', {
+    name,
+    type: 'openai',
+    base_url: baseUrl,
+    key: `sk-${name}-secret-of-the-provider`,
+    models: ['test-model', 'other/model'],
+  });
   await eventually(async () => {
     const models = await tenant.openai.models.list();
     return models.data.some((model) => model.id === `${name}/test-model`);

@@ -25,11 +25,18 @@ const comment = fc.boolean();
 
 test('events are the same however the bytes are cut, with any line end, comments between, and the last blank line missing', () => {
   fc.assert(
-    fc.property(fc.array(payload, { minLength: 1, maxLength: 5 }), lineEnd, comment, fc.boolean(), fc.array(fc.nat(), { maxLength: 8 }), (payloads, end, comments, open, points) => {
-      const events = payloads.map((data) => `${comments ? `: keep-alive${end}${end}` : ''}data: ${data}${end}${end}`).join('');
-      const bytes = Buffer.from(open ? events.slice(0, -end.length) : events);
-      expect(dataOf(cut(bytes, points))).toEqual(payloads);
-    }),
+    fc.property(
+      fc.array(payload, { minLength: 1, maxLength: 5 }),
+      lineEnd,
+      comment,
+      fc.boolean(),
+      fc.array(fc.nat(), { maxLength: 8 }),
+      (payloads, end, comments, open, points) => {
+        const events = payloads.map((data) => `${comments ? `: keep-alive${end}${end}` : ''}data: ${data}${end}${end}`).join('');
+        const bytes = Buffer.from(open ? events.slice(0, -end.length) : events);
+        expect(dataOf(cut(bytes, points))).toEqual(payloads);
+      },
+    ),
     { numRuns: 2_000 },
   );
 });

@@ -38,7 +38,8 @@ export function refusalOf(status: number, error: ErrorBody | null): Refusal {
 
 function classOf(status: number, words: string, message: string): RefusalClass {
   if (/insufficient_quota|billing/.test(words) || status === 402) return 'billing';
-  if (/context_length_exceeded/.test(words) || (status === 400 && /maximum context length|context window/i.test(message))) return 'context_length';
+  if (/context_length_exceeded/.test(words) || (status === 400 && /maximum context length|context window/i.test(message)))
+    return 'context_length';
   if (status === 401 || status === 403 || /invalid_api_key|authentication|permission/.test(words)) return 'auth';
   if (status === 429 || /rate_limit/.test(words)) return 'rate_limit';
   if (status === 404 || /model_not_found/.test(words)) return 'model_not_found';

@@ -56,10 +56,38 @@ describe('request', () => {
 });
 
 const CHUNKS = [
-  { id: 'c1', object: 'chat.completion.chunk', created: 5, model: 'm-1', choices: [{ index: 0, delta: { role: 'assistant', content: '' }, finish_reason: null }], usage: null },
-  { id: 'c1', object: 'chat.completion.chunk', created: 5, model: 'm-1', choices: [{ index: 0, delta: { content: 'Grüße 👋' }, finish_reason: null }], usage: null },
-  { id: 'c1', object: 'chat.completion.chunk', created: 5, model: 'm-1', choices: [{ index: 0, delta: {}, finish_reason: 'stop' }], usage: null },
-  { id: 'c1', object: 'chat.completion.chunk', created: 5, model: 'm-1', choices: [], usage: { prompt_tokens: 9, completion_tokens: 3, total_tokens: 12 } },
+  {
+    id: 'c1',
+    object: 'chat.completion.chunk',
+    created: 5,
+    model: 'm-1',
+    choices: [{ index: 0, delta: { role: 'assistant', content: '' }, finish_reason: null }],
+    usage: null,
+  },
+  {
+    id: 'c1',
+    object: 'chat.completion.chunk',
+    created: 5,
+    model: 'm-1',
+    choices: [{ index: 0, delta: { content: 'Grüße 👋' }, finish_reason: null }],
+    usage: null,
+  },
+  {
+    id: 'c1',
+    object: 'chat.completion.chunk',
+    created: 5,
+    model: 'm-1',
+    choices: [{ index: 0, delta: {}, finish_reason: 'stop' }],
+    usage: null,
+  },
+  {
+    id: 'c1',
+    object: 'chat.completion.chunk',
+    created: 5,
+    model: 'm-1',
+    choices: [],
+    usage: { prompt_tokens: 9, completion_tokens: 3, total_tokens: 12 },
+  },
 ];
 const event = (data: unknown) => `data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`;
 const STREAM = Buffer.from([...CHUNKS, '[DONE]'].map(event).join(''));
@@ -74,7 +102,9 @@ describe('stream', () => {
   test('a client that asked for usage sees every event as it came, and the usage chunk in the tail', () => {
     const { reader, text } = read(true, [STREAM]);
     expect(text).toBe(CHUNKS.slice(0, 3).map(event).join(''));
-    expect(reader.tail(reader.facts.usage!, 0.5).toString()).toBe(event({ ...CHUNKS[3], usage: { ...CHUNKS[3]!.usage, cost: 0.5 } }) + event('[DONE]'));
+    expect(reader.tail(reader.facts.usage!, 0.5).toString()).toBe(
+      event({ ...CHUNKS[3], usage: { ...CHUNKS[3]!.usage, cost: 0.5 } }) + event('[DONE]'),
+    );
   });
 
   test('a client that did not ask sees no trace of usage', () => {
@@ -113,14 +143,20 @@ describe('stream', () => {
   });
 
   test('an error inside the stream is a refusal, not an answer', () => {
-    const { reader, text } = read(true, [Buffer.from(event(CHUNKS[0]) + event({ error: { message: 'overloaded', code: 529 } }) + event('[DONE]'))]);
+    const { reader, text } = read(true, [
+      Buffer.from(event(CHUNKS[0]) + event({ error: { message: 'overloaded', code: 529 } }) + event('[DONE]')),
+    ]);
     expect(reader.refusal).toEqual({ class: 'server', message: 'overloaded' });
     expect(reader.complete).toBe(false);
     expect(text).toBe(event(CHUNKS[0]));
   });
 
   test('words about usage and errors in the text change nothing', () => {
-    const chunk = { ...CHUNKS[1], choices: [{ index: 0, delta: { content: '"usage":null "error":{"message":"x"} "finish_reason":"stop"' }, finish_reason: null }], usage: undefined };
+    const chunk = {
+      ...CHUNKS[1],
+      choices: [{ index: 0, delta: { content: '"usage":null "error":{"message":"x"} "finish_reason":"stop"' }, finish_reason: null }],
+      usage: undefined,
+    };
     const { reader, text } = read(false, [Buffer.from(event(chunk))]);
     expect(text).toBe(event(chunk));
     expect(reader.facts.finishReason).toBeNull();
@@ -138,25 +174,57 @@ describe('stream', () => {
 
 describe('usage', () => {
   test.each([
-    ['cached tokens are part of the prompt', { prompt_tokens: 100, completion_tokens: 10, prompt_tokens_details: { cached_tokens: 60 } }, { input: 40, cacheRead: 60, output: 10 }],
-    ['cache writes are part of the prompt', { prompt_tokens: 100, completion_tokens: 10, prompt_tokens_details: { cached_tokens: 60, cache_write_tokens: 30 } }, { input: 10, cacheRead: 60, cacheWrite5m: 30 }],
-    ['overlapping cache counts never make input negative', { prompt_tokens: 2168, completion_tokens: 1, prompt_tokens_details: { cached_tokens: 2161, cache_write_tokens: 2161 } }, { input: 0, cacheRead: 2161, cacheWrite5m: 2161 }],
+    [
+      'cached tokens are part of the prompt',
+      { prompt_tokens: 100, completion_tokens: 10, prompt_tokens_details: { cached_tokens: 60 } },
+      { input: 40, cacheRead: 60, output: 10 },
+    ],
+    [
+      'cache writes are part of the prompt',
+      { prompt_tokens: 100, completion_tokens: 10, prompt_tokens_details: { cached_tokens: 60, cache_write_tokens: 30 } },
+      { input: 10, cacheRead: 60, cacheWrite5m: 30 },
+    ],
+    [
+      'overlapping cache counts never make input negative',
+      { prompt_tokens: 2168, completion_tokens: 1, prompt_tokens_details: { cached_tokens: 2161, cache_write_tokens: 2161 } },
+      { input: 0, cacheRead: 2161, cacheWrite5m: 2161 },
+    ],
     ['a larger total is hidden reasoning', { prompt_tokens: 35, completion_tokens: 12, total_tokens: 109 }, { input: 35, output: 74 }],
-    ['reasoning is part of output', { prompt_tokens: 1, completion_tokens: 50, completion_tokens_details: { reasoning_tokens: 40 } }, { output: 50, reasoning: 40 }],
-    ['the name DeepSeek gives cache reads', { prompt_tokens: 10, completion_tokens: 1, prompt_cache_hit_tokens: 4 }, { input: 6, cacheRead: 4 }],
+    [
+      'reasoning is part of output',
+      { prompt_tokens: 1, completion_tokens: 50, completion_tokens_details: { reasoning_tokens: 40 } },
+      { output: 50, reasoning: 40 },
+    ],
+    [
+      'the name DeepSeek gives cache reads',
+      { prompt_tokens: 10, completion_tokens: 1, prompt_cache_hit_tokens: 4 },
+      { input: 6, cacheRead: 4 },
+    ],
     ['the name Moonshot gives cache reads', { prompt_tokens: 10, completion_tokens: 1, cached_tokens: 4 }, { input: 6, cacheRead: 4 }],
   ])('%s', (_name, raw, expected) => expect(readUsage(raw)).toMatchObject(expected));
 
-  test.each([null, undefined, 7, {}, { prompt_tokens: -1 }, { prompt_tokens: 1.5 }, { prompt_tokens: '12' }, { prompt_tokens: 1e300 }, { prompt_tokens: Number.NaN }, { prompt_tokens: 1, completion_tokens: -5 }])(
-    '%j is no usage to bill by',
-    (raw) => expect(readUsage(raw)).toBeNull(),
-  );
+  test.each([
+    null,
+    undefined,
+    7,
+    {},
+    { prompt_tokens: -1 },
+    { prompt_tokens: 1.5 },
+    { prompt_tokens: '12' },
+    { prompt_tokens: 1e300 },
+    { prompt_tokens: Number.NaN },
+    { prompt_tokens: 1, completion_tokens: -5 },
+  ])('%j is no usage to bill by', (raw) => expect(readUsage(raw)).toBeNull());
 
   test('classes are disjoint and never negative, whatever a provider says', () => {
     const count = fc.nat(1_000_000);
     fc.assert(
       fc.property(count, count, count, count, (prompt, cached, written, completion) => {
-        const usage = readUsage({ prompt_tokens: prompt, completion_tokens: completion, prompt_tokens_details: { cached_tokens: cached, cache_write_tokens: written } })!;
+        const usage = readUsage({
+          prompt_tokens: prompt,
+          completion_tokens: completion,
+          prompt_tokens_details: { cached_tokens: cached, cache_write_tokens: written },
+        })!;
         expect(Math.min(usage.input, usage.cacheRead, usage.cacheWrite5m, usage.output)).toBeGreaterThanOrEqual(0);
         if (cached + written <= prompt) expect(usage.input + usage.cacheRead + usage.cacheWrite5m).toBe(prompt);
       }),

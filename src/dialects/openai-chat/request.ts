@@ -25,7 +25,8 @@ export function decodeRequest(body: unknown, bytes: number): Prompt {
     throw invalid('messages', 'Each entry of "messages" must be an object with a "role".');
   }
   const streamOptions = fields['stream_options'];
-  if (streamOptions !== undefined && streamOptions !== null && typeof streamOptions !== 'object') throw invalid('stream_options', '"stream_options" must be an object.');
+  if (streamOptions !== undefined && streamOptions !== null && typeof streamOptions !== 'object')
+    throw invalid('stream_options', '"stream_options" must be an object.');
   integer(fields, 'top_logprobs', 0, 20);
   return {
     model: model(fields['model']),
@@ -52,7 +53,8 @@ export function encodeRequest(prompt: Prompt, { model, maxOutputTokens, maxToken
 
 function model(value: unknown): string | null {
   if (value === undefined || value === null || value === '') return null;
-  if (typeof value !== 'string' || !MODEL.test(value)) throw invalid('model', '"model" must be a name such as "openai/gpt-5", at most 256 characters without spaces.');
+  if (typeof value !== 'string' || !MODEL.test(value))
+    throw invalid('model', '"model" must be a name such as "openai/gpt-5", at most 256 characters without spaces.');
   return value;
 }
 

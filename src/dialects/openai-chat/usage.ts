@@ -23,7 +23,10 @@ export function readUsage(raw: unknown): Usage | null {
   const prompt = count(usage['prompt_tokens']);
   const completion = count(usage['completion_tokens']) ?? 0;
   const total = count(usage['total_tokens']);
-  const cacheRead = [details?.['cached_tokens'], usage['prompt_cache_hit_tokens'], usage['cached_tokens'], usage['num_cached_tokens']].map(count).find((tokens) => tokens !== null) ?? 0;
+  const cacheRead =
+    [details?.['cached_tokens'], usage['prompt_cache_hit_tokens'], usage['cached_tokens'], usage['num_cached_tokens']]
+      .map(count)
+      .find((tokens) => tokens !== null) ?? 0;
   const cacheWrite = count(details?.['cache_write_tokens']) ?? 0;
   const reasoning = count(object(usage['completion_tokens_details'])?.['reasoning_tokens']);
   if (prompt === null) return null;

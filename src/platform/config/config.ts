@@ -7,16 +7,26 @@ const ROLES = ['gateway', 'control', 'worker'] as const;
 export type Role = (typeof ROLES)[number];
 
 const port = (fallback: number) => z.coerce.number({ error: 'must be a port number' }).int().min(0).max(65535).default(fallback);
-const milliseconds = (fallback: number) => z.coerce.number({ error: 'must be a number of milliseconds' }).int().min(1).max(86_400_000).default(fallback);
+const milliseconds = (fallback: number) =>
+  z.coerce.number({ error: 'must be a number of milliseconds' }).int().min(1).max(86_400_000).default(fallback);
 const url = (schemes: string[]) =>
-  z.string().refine((text) => URL.canParse(text) && schemes.includes(new URL(text).protocol), { error: `must be a URL starting with ${schemes.map((s) => `${s}//`).join(' or ')}` });
+  z.string().refine((text) => URL.canParse(text) && schemes.includes(new URL(text).protocol), {
+    error: `must be a URL starting with ${schemes.map((s) => `${s}//`).join(' or ')}`,
+  });
 const flag = z.enum(['0', '1'], { error: 'must be 0 or 1' }).transform((text) => text === '1');
 
 const hostPorts = z
   .string()
   .default('')
-  .transform((text) => text.split(',').map((part) => part.trim()).filter(Boolean))
-  .refine((parts) => parts.every((part) => /^(\[[0-9a-fA-F:.]+\]|[^\s:/@]+):\d{1,5}$/.test(part)), { error: 'must be a comma list of host:port' });
+  .transform((text) =>
+    text
+      .split(',')
+      .map((part) => part.trim())
+      .filter(Boolean),
+  )
+  .refine((parts) => parts.every((part) => /^(\[[0-9a-fA-F:.]+\]|[^\s:/@]+):\d{1,5}$/.test(part)), {
+    error: 'must be a comma list of host:port',
+  });
 
 /** Every variable Weir reads; any other `WEIR_*` is refused at start, because it is most likely a typing error. */
 const variables = z.object({
@@ -24,7 +34,12 @@ const variables = z.object({
   WEIR_ROLES: z
     .string()
     .default(ROLES.join(','))
-    .transform((text) => text.split(',').map((part) => part.trim()).filter(Boolean))
+    .transform((text) =>
+      text
+        .split(',')
+        .map((part) => part.trim())
+        .filter(Boolean),
+    )
     .pipe(z.array(z.enum(ROLES, { error: `must be a comma list of ${ROLES.join(', ')}` })).min(1, { error: 'names no role' })),
   WEIR_PUBLIC_HOST: z.string().min(1).default('127.0.0.1'),
   WEIR_PUBLIC_PORT: port(8080),
@@ -116,7 +131,8 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env, directo
   };
 }
 
-const withoutEmpty = (record: NodeJS.ProcessEnv) => Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined && value !== ''));
+const withoutEmpty = (record: NodeJS.ProcessEnv) =>
+  Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined && value !== ''));
 
 const readEnvFile = (path: string): NodeJS.ProcessEnv => (existsSync(path) ? parseEnv(readFileSync(path, 'utf8')) : {});
 

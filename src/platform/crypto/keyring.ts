@@ -63,12 +63,13 @@ export class Keyring {
 async function dataKey(pool: Pool, kek: Buffer, purpose: string): Promise<Buffer> {
   const context = `v1|data-key|${purpose}`;
   // Processes that start together agree on whichever key is stored first.
-  await pool.query('INSERT INTO data_keys (id, purpose, version, wrapped) VALUES ($1, $2, 1, $3) ON CONFLICT (purpose, version) DO NOTHING', [
-    newId(),
+  await pool.query(
+    'INSERT INTO data_keys (id, purpose, version, wrapped) VALUES ($1, $2, 1, $3) ON CONFLICT (purpose, version) DO NOTHING',
+    [newId(), purpose, seal(kek, randomBytes(32), context)],
+  );
+  const { rows } = await pool.query<{ wrapped: Buffer }>('SELECT wrapped FROM data_keys WHERE purpose = $1 ORDER BY version DESC LIMIT 1', [
     purpose,
-    seal(kek, randomBytes(32), context),
   ]);
-  const { rows } = await pool.query<{ wrapped: Buffer }>('SELECT wrapped FROM data_keys WHERE purpose = $1 ORDER BY version DESC LIMIT 1', [purpose]);
   try {
     return open(kek, rows[0]!.wrapped, context);
   } catch {

@@ -28,8 +28,10 @@ export class DestinationGuard {
     if (url.username || url.password) throw new DestinationRefused('The address must not carry a user name or password.');
     if (url.hash || url.search) throw new DestinationRefused('The address must not carry a query or a fragment.');
     if (this.isAllowed(url.hostname, portOf(url))) return;
-    if (url.protocol !== 'https:') throw new DestinationRefused(`Use https://, or have the deployment allow ${url.hostname}:${portOf(url)} in WEIR_EGRESS_ALLOW.`);
-    if (portOf(url) !== 443) throw new DestinationRefused(`Use port 443, or have the deployment allow ${url.hostname}:${portOf(url)} in WEIR_EGRESS_ALLOW.`);
+    if (url.protocol !== 'https:')
+      throw new DestinationRefused(`Use https://, or have the deployment allow ${url.hostname}:${portOf(url)} in WEIR_EGRESS_ALLOW.`);
+    if (portOf(url) !== 443)
+      throw new DestinationRefused(`Use port 443, or have the deployment allow ${url.hostname}:${portOf(url)} in WEIR_EGRESS_ALLOW.`);
     const literal = unbracketed(url.hostname);
     if (isIP(literal)) this.checkAddress(literal);
     else if (!literal.includes('.')) throw new DestinationRefused(`${literal} is not a public host name.`);

@@ -95,7 +95,13 @@ export class Egress implements Transport {
     if (!pool) {
       const url = new URL(origin);
       this.guard.checkUrl(url);
-      pool = new Pool(origin, { connect: this.connector(url), headersTimeout: 0, bodyTimeout: 0, keepAliveTimeout: 30_000, allowH2: false });
+      pool = new Pool(origin, {
+        connect: this.connector(url),
+        headersTimeout: 0,
+        bodyTimeout: 0,
+        keepAliveTimeout: 30_000,
+        allowH2: false,
+      });
       this.pools.set(origin, pool);
     }
     return pool;
@@ -103,7 +109,10 @@ export class Egress implements Transport {
 
   /** Connects only to addresses the guard accepts, and looks at the connected address once more. */
   private connector(origin: URL): buildConnector.connector {
-    const connect = buildConnector({ timeout: this.timeouts.connectMs, lookup: this.guard.lookupFor(origin) } as buildConnector.BuildOptions);
+    const connect = buildConnector({
+      timeout: this.timeouts.connectMs,
+      lookup: this.guard.lookupFor(origin),
+    } as buildConnector.BuildOptions);
     const allowed = this.guard.isAllowed(origin.hostname, portOf(origin));
     return (options, done) => {
       connect(options, (...[error, socket]) => {
@@ -149,7 +158,11 @@ class HttpExchange implements Dispatcher.DispatchHandler, Exchange {
     this.sink.onSending();
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Record<string, string | string[] | undefined>): void {
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
     if (this.ended || status < 200) return;
     this.headSeen = true;
     this.progress();

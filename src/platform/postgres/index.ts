@@ -2,5 +2,5 @@ export { Batcher } from './batcher.js';
 export { ConfigChanges, PLATFORM } from './changes.js';
 export { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded.js';
 export { migrate } from './migrate.js';
-export { createPool, DATABASE_URL, type Pool } from './pool.js';
+export { createPool, DATABASE_URL, EXACT_TYPES, type Pool } from './pool.js';
 export { isUniqueViolation, Prisma, type PrismaExecutor } from './prisma.js';

@@ -1,8 +1,15 @@
 import pg from 'pg';
 
-/** bigint columns are money and counters: read exactly. */
-pg.types.setTypeParser(pg.types.builtins.INT8, BigInt);
-pg.types.setTypeParser(1016 as never, (text: string) => text.slice(1, -1).split(',').filter(Boolean).map(BigInt));
+const BIGINT_ARRAY = 1016;
+
+/** bigint columns are money and counters: read exactly. For our own pools only, other libraries on pg expect its defaults. */
+export const EXACT_TYPES = {
+  getTypeParser(oid: number, format?: 'text' | 'binary') {
+    if (oid === pg.types.builtins.INT8) return BigInt;
+    if (oid === BIGINT_ARRAY) return (text: string) => text.slice(1, -1).split(',').filter(Boolean).map(BigInt);
+    return pg.types.getTypeParser(oid, format as 'text');
+  },
+} as pg.CustomTypesConfig;
 
 export type Pool = pg.Pool;
 
@@ -32,6 +39,7 @@ export function createPool(url: string, { max, statementTimeoutMs, name }: PoolO
     connectionTimeoutMillis: 2_000,
     application_name: `weir-${name}`,
     options: runtimeOptions(statementTimeoutMs),
+    types: EXACT_TYPES,
   });
   // A broken idle connection is replaced at its next use; without a listener it would end the process.
   pool.on('error', () => {});

@@ -52,7 +52,9 @@ export class Queues {
     }
     const schedule = () => {
       for (const [index, { queue }] of this.running.entries()) {
-        queue.upsertJobScheduler(job(index).queue, { every: job(index).everyMs }, { name: 'tick', opts: KEEP }).catch((error) => this.warn(queue.name, error));
+        queue
+          .upsertJobScheduler(job(index).queue, { every: job(index).everyMs }, { name: 'tick', opts: KEEP })
+          .catch((error) => this.warn(queue.name, error));
       }
     };
     const job = (index: number) => jobs[index]!;
@@ -72,7 +74,11 @@ export class Queues {
     const process = async (_job: Job) => {
       const { againInMs } = await scheduled.run();
       if (againInMs !== null && againInMs < scheduled.everyMs) {
-        await queue.add('again', {}, { delay: Math.max(1, Math.ceil(againInMs)), deduplication: { id: 'again', ttl: Math.max(1, Math.ceil(againInMs)) }, ...KEEP });
+        await queue.add(
+          'again',
+          {},
+          { delay: Math.max(1, Math.ceil(againInMs)), deduplication: { id: 'again', ttl: Math.max(1, Math.ceil(againInMs)) }, ...KEEP },
+        );
       }
     };
     const { queue, worker } = this.redis ? this.onRedis(scheduled.queue, process) : this.onPostgres(scheduled.queue, process);
@@ -104,4 +110,3 @@ export class Queues {
     this.log.warn({ queue, err: error instanceof Error ? error.message : String(error) }, 'the queue is in trouble');
   }
 }
-

@@ -3,7 +3,12 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 /** The figures `/metrics` shows. Labels never carry a tenant or a secret. */
 export class Metrics {
   readonly registry = new Registry();
-  readonly calls = new Counter({ name: 'weir_calls_total', help: 'Calls by final HTTP status.', labelNames: ['status'], registers: [this.registry] });
+  readonly calls = new Counter({
+    name: 'weir_calls_total',
+    help: 'Calls by final HTTP status.',
+    labelNames: ['status'],
+    registers: [this.registry],
+  });
   readonly duration = new Histogram({
     name: 'weir_call_duration_seconds',
     help: 'Time from the first byte of the request to the last byte of the reply.',
@@ -11,8 +16,17 @@ export class Metrics {
     registers: [this.registry],
   });
   readonly inFlight = new Gauge({ name: 'weir_calls_in_flight', help: 'Calls being served now.', registers: [this.registry] });
-  readonly settlementsPending = new Gauge({ name: 'weir_settlements_pending', help: 'Settlements that Postgres has not confirmed yet.', registers: [this.registry] });
-  readonly jobs = new Counter({ name: 'weir_jobs_total', help: 'Background jobs by queue and result.', labelNames: ['queue', 'result'], registers: [this.registry] });
+  readonly settlementsPending = new Gauge({
+    name: 'weir_settlements_pending',
+    help: 'Settlements that Postgres has not confirmed yet.',
+    registers: [this.registry],
+  });
+  readonly jobs = new Counter({
+    name: 'weir_jobs_total',
+    help: 'Background jobs by queue and result.',
+    labelNames: ['queue', 'result'],
+    registers: [this.registry],
+  });
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });

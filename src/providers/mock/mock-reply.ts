@@ -39,8 +39,21 @@ export function mockReply(request: MockRequest): MockReply {
   return reply(request.model, kept, [], kept.length < pieces.length ? 'length' : 'stop', promptTokens, kept.length);
 }
 
-function reply(model: string, pieces: string[], toolCalls: MockReply['toolCalls'], finishReason: MockReply['finishReason'], prompt: number, completion: number): MockReply {
-  return { model, pieces, toolCalls, finishReason, usage: { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion } };
+function reply(
+  model: string,
+  pieces: string[],
+  toolCalls: MockReply['toolCalls'],
+  finishReason: MockReply['finishReason'],
+  prompt: number,
+  completion: number,
+): MockReply {
+  return {
+    model,
+    pieces,
+    toolCalls,
+    finishReason,
+    usage: { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion },
+  };
 }
 
 function toolToCall({ tools, tool_choice: choice, messages }: MockRequest): { name: string; parameters: unknown } | null {
@@ -81,7 +94,13 @@ interface Schema {
   format?: string;
 }
 
-const TEXT_BY_FORMAT: Record<string, string> = { date: '2026-01-01', 'date-time': '2026-01-01T00:00:00Z', email: 'mock@example.com', uri: 'https://example.com/', uuid: '00000000-0000-4000-8000-000000000000' };
+const TEXT_BY_FORMAT: Record<string, string> = {
+  date: '2026-01-01',
+  'date-time': '2026-01-01T00:00:00Z',
+  email: 'mock@example.com',
+  uri: 'https://example.com/',
+  uuid: '00000000-0000-4000-8000-000000000000',
+};
 
 /** The smallest value that a JSON schema accepts. */
 export function stubFor(schema: unknown): unknown {

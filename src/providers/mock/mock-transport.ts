@@ -74,9 +74,14 @@ class MockExchange implements Exchange {
 
   progress(): void {}
 
-  private answer(body: { stream?: boolean; stream_options?: { include_usage?: boolean } } & Parameters<typeof mockReply>[0], script: Script): void {
+  private answer(
+    body: { stream?: boolean; stream_options?: { include_usage?: boolean } } & Parameters<typeof mockReply>[0],
+    script: Script,
+  ): void {
     if (script.errorStatus !== null) {
-      const error = { error: { message: `The mock was asked to fail with ${script.errorStatus}.`, type: 'mock_error', code: null, param: null } };
+      const error = {
+        error: { message: `The mock was asked to fail with ${script.errorStatus}.`, type: 'mock_error', code: null, param: null },
+      };
       this.sink.onHead(script.errorStatus, { 'content-type': 'application/json' });
       return this.sendAll([Buffer.from(JSON.stringify(error))], 0, false);
     }
@@ -116,16 +121,33 @@ class MockExchange implements Exchange {
 const CREATED = 1_767_225_600;
 
 function encodeReply({ model, pieces, toolCalls, finishReason, usage }: MockReply): object {
-  const message = { role: 'assistant', content: toolCalls.length > 0 ? null : pieces.join(''), ...(toolCalls.length > 0 && { tool_calls: toolCalls.map(encodeToolCall) }) };
-  return { id: 'chatcmpl-mock', object: 'chat.completion', created: CREATED, model, choices: [{ index: 0, message, logprobs: null, finish_reason: finishReason }], usage };
+  const message = {
+    role: 'assistant',
+    content: toolCalls.length > 0 ? null : pieces.join(''),
+    ...(toolCalls.length > 0 && { tool_calls: toolCalls.map(encodeToolCall) }),
+  };
+  return {
+    id: 'chatcmpl-mock',
+    object: 'chat.completion',
+    created: CREATED,
+    model,
+    choices: [{ index: 0, message, logprobs: null, finish_reason: finishReason }],
+    usage,
+  };
 }
 
-const encodeToolCall = (call: MockReply['toolCalls'][number]) => ({ id: call.id, type: 'function', function: { name: call.name, arguments: call.arguments } });
+const encodeToolCall = (call: MockReply['toolCalls'][number]) => ({
+  id: call.id,
+  type: 'function',
+  function: { name: call.name, arguments: call.arguments },
+});
 
 function encodeStream({ model, pieces, toolCalls, finishReason, usage }: MockReply, includeUsage: boolean): Buffer[] {
   const head = { id: 'chatcmpl-mock', object: 'chat.completion.chunk', created: CREATED, model };
-  const event = (payload: object) => Buffer.from(`data: ${JSON.stringify({ ...head, ...payload, ...(includeUsage && !('usage' in payload) && { usage: null }) })}\n\n`);
-  const delta = (content: object, finish: string | null = null) => event({ choices: [{ index: 0, delta: content, logprobs: null, finish_reason: finish }] });
+  const event = (payload: object) =>
+    Buffer.from(`data: ${JSON.stringify({ ...head, ...payload, ...(includeUsage && !('usage' in payload) && { usage: null }) })}\n\n`);
+  const delta = (content: object, finish: string | null = null) =>
+    event({ choices: [{ index: 0, delta: content, logprobs: null, finish_reason: finish }] });
   return [
     delta({ role: 'assistant', content: toolCalls.length > 0 ? null : '' }),
     ...pieces.map((content) => delta({ content })),

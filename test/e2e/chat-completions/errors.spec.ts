@@ -1,6 +1,6 @@
 import OpenAI from 'openai';
 import { brokenInvariants } from '../../support/ledger.js';
-import { answer, delta, hang, json, ScriptedUpstream, type Script, stream } from '../../support/upstream.js';
+import { answer, delta, hang, json, type Script, ScriptedUpstream, stream } from '../../support/upstream.js';
 import { addUpstream, booked, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
 
 const REQUEST = { model: 'up/test-model', messages: [{ role: 'user' as const, content: 'Hello' }], max_tokens: 100 };
@@ -11,12 +11,16 @@ let tenant: TestTenant;
 
 beforeAll(async () => {
   upstream = await ScriptedUpstream.start();
-  weir = await startTestWeir({ WEIR_EGRESS_ALLOW: `${upstream.hostPort},127.0.0.1:9`, WEIR_FIRST_BYTE_TIMEOUT_MS: '300', WEIR_PROGRESS_TIMEOUT_MS: '300' });
+  weir = await startTestWeir({
+    WEIR_EGRESS_ALLOW: `${upstream.hostPort},127.0.0.1:9`,
+    WEIR_FIRST_BYTE_TIMEOUT_MS: '300',
+    WEIR_PROGRESS_TIMEOUT_MS: '300',
+  });
 });
 
 beforeEach(async () => {
   tenant = await createTenant(weir);
-  await addUpstream(tenant, weir, upstream.baseUrl);
+  await addUpstream(tenant, upstream.baseUrl);
   upstream.calls.length = 0;
   upstream.script = answer();
 });
@@ -28,13 +32,18 @@ afterAll(async () => {
   await upstream.stop();
 });
 
-const budget = (limit: string, scope: object = { kind: 'tenant' }) => tenant.admin<{ id: string }>('POST', '/v1/organization/budgets', { scope, limit, period: 'month' });
+const budget = (limit: string, scope: object = { kind: 'tenant' }) =>
+  tenant.admin<{ id: string }>('POST', '/v1/organization/budgets', { scope, limit, period: 'month' });
 const call = (changes: object = {}) => tenant.openai.chat.completions.create({ ...REQUEST, ...changes } as typeof REQUEST);
 const drain = async (changes: object = {}) => {
   for await (const _part of (await call({ stream: true, ...changes })) as never as AsyncIterable<unknown>);
 };
 const raw = (body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}) =>
-  fetch(`${weir.publicUrl}/v1/chat/completions`, { method: 'POST', body, headers: { authorization: `Bearer ${tenant.apiKey}`, 'content-type': 'application/json', ...headers } });
+  fetch(`${weir.publicUrl}/v1/chat/completions`, {
+    method: 'POST',
+    body,
+    headers: { authorization: `Bearer ${tenant.apiKey}`, 'content-type': 'application/json', ...headers },
+  });
 
 describe('400', () => {
   test.each([
@@ -87,10 +96,13 @@ describe('400', () => {
 });
 
 describe('401', () => {
-  test.each(['', 'sk-unknown', 'weir_sk_aaaaaaaaaaaaaaaa_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA_00000000'])('the key %j', async (apiKey) => {
-    const stranger = new OpenAI({ apiKey: apiKey || 'x', baseURL: `${weir.publicUrl}/v1`, maxRetries: 2 });
-    await expect(stranger.chat.completions.create(REQUEST)).rejects.toMatchObject({ status: 401, code: 'invalid_api_key' });
-  });
+  test.each(['', 'sk-unknown', 'weir_sk_aaaaaaaaaaaaaaaa_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA_00000000'])(
+    'the key %j',
+    async (apiKey) => {
+      const stranger = new OpenAI({ apiKey: apiKey || 'x', baseURL: `${weir.publicUrl}/v1`, maxRetries: 2 });
+      await expect(stranger.chat.completions.create(REQUEST)).rejects.toMatchObject({ status: 401, code: 'invalid_api_key' });
+    },
+  );
 
   test('an admin key is no inference key', async () => {
     const admin = new OpenAI({ apiKey: tenant.adminKey, baseURL: `${weir.publicUrl}/v1`, maxRetries: 0 });
@@ -106,9 +118,17 @@ describe('401', () => {
   });
 
   test('an expired key is refused', async () => {
-    const key = await tenant.admin<{ value: string }>('POST', `/v1/organization/projects/${tenant.projectId}/api_keys`, { name: 'old', expires_at: Math.floor(Date.now() / 1000) + 1 });
+    const key = await tenant.admin<{ value: string }>('POST', `/v1/organization/projects/${tenant.projectId}/api_keys`, {
+      name: 'old',
+      expires_at: Math.floor(Date.now() / 1000) + 1,
+    });
     const expired = new OpenAI({ apiKey: key.value, baseURL: `${weir.publicUrl}/v1`, maxRetries: 0 });
-    await eventually(async () => expired.models.list().then(() => false, (error) => error.status === 401));
+    await eventually(async () =>
+      expired.models.list().then(
+        () => false,
+        (error) => error.status === 401,
+      ),
+    );
   });
 });
 
@@ -117,7 +137,14 @@ describe('402', () => {
     const { id } = await budget('0.00');
     const error = await call().catch((caught) => caught);
     expect(error).toMatchObject({ status: 402, code: 'budget_exceeded', type: 'insufficient_quota' });
-    expect(error.error).toMatchObject({ budget_id: id, scope: { kind: 'tenant', value: tenant.id }, limit: '0.00', spent: '0.00', held: '0.00', resets_at: expect.any(Number) });
+    expect(error.error).toMatchObject({
+      budget_id: id,
+      scope: { kind: 'tenant', value: tenant.id },
+      limit: '0.00',
+      spent: '0.00',
+      held: '0.00',
+      resets_at: expect.any(Number),
+    });
     expect(error.headers.get('x-should-retry')).toBe('false');
     expect(upstream.calls).toHaveLength(0);
   });
@@ -157,7 +184,13 @@ describe('402', () => {
   });
 
   test('a model without a price is refused under a budget, and served without one, its cost unknown', async () => {
-    await tenant.admin('POST', '/v1/organization/providers', { name: 'unpriced', type: 'openai', base_url: upstream.baseUrl, key: 'sk-unpriced-secret', models: ['m'] });
+    await tenant.admin('POST', '/v1/organization/providers', {
+      name: 'unpriced',
+      type: 'openai',
+      base_url: upstream.baseUrl,
+      key: 'sk-unpriced-secret',
+      models: ['m'],
+    });
     await eventually(async () => (await tenant.openai.models.list()).data.some((model) => model.id === 'unpriced/m'));
     const { response } = await tenant.openai.chat.completions.create({ ...REQUEST, model: 'unpriced/m' }).withResponse();
     expect(response.headers.get('x-weir-cost')).toBeNull();
@@ -180,9 +213,17 @@ describe('403 and 404', () => {
   });
 
   test('a key that may not use the model', async () => {
-    const key = await tenant.admin<{ value: string }>('POST', `/v1/organization/projects/${tenant.projectId}/api_keys`, { name: 'narrow', models: ['up/other/model'] });
+    const key = await tenant.admin<{ value: string }>('POST', `/v1/organization/projects/${tenant.projectId}/api_keys`, {
+      name: 'narrow',
+      models: ['up/other/model'],
+    });
     const narrow = new OpenAI({ apiKey: key.value, baseURL: `${weir.publicUrl}/v1`, maxRetries: 0 });
-    await eventually(async () => narrow.models.list().then((list) => list.data.length === 1, () => false));
+    await eventually(async () =>
+      narrow.models.list().then(
+        (list) => list.data.length === 1,
+        () => false,
+      ),
+    );
     await expect(narrow.chat.completions.create(REQUEST)).rejects.toMatchObject({ status: 403, code: 'model_not_allowed' });
   });
 
@@ -192,7 +233,11 @@ describe('403 and 404', () => {
   });
 
   test('an endpoint that does not exist says where calls go', async () => {
-    await expect(tenant.openai.get('/nonsense')).rejects.toMatchObject({ status: 404, code: 'not_found', message: expect.stringContaining('/v1/chat/completions') });
+    await expect(tenant.openai.get('/nonsense')).rejects.toMatchObject({
+      status: 404,
+      code: 'not_found',
+      message: expect.stringContaining('/v1/chat/completions'),
+    });
   });
 });
 
@@ -203,7 +248,7 @@ describe('the provider fails: the client is told in Weir’s words, and nothing 
     ['out of money', json(429, { error: { code: 'insufficient_quota', message: 'x' } }), 503, 'provider_unavailable'],
     ['500', json(500, '<html>secret stack</html>'), 502, 'upstream_error'],
     ['a redirect', json(302, '', { location: 'http://127.0.0.1:1/' }), 502, 'upstream_invalid_response'],
-    ['a reset', (_call, response) => response.socket!.resetAndDestroy(), 502, 'upstream_unreachable'],
+    ['a reset', (_call, response) => void response.socket!.resetAndDestroy(), 502, 'upstream_unreachable'],
     ['silence', hang, 504, 'upstream_timeout'],
   ])('%s', async (_name, script, status, code) => {
     upstream.script = script;
@@ -213,11 +258,14 @@ describe('the provider fails: the client is told in Weir’s words, and nothing 
       expect(error.message).not.toMatch(/sk-|secret/);
       if (code === 'upstream_rate_limited') expect(error.headers.get('retry-after')).toBe('7');
     }
-    expect(await booked(weir, tenant)).toMatchObject([{ status: 'failed', kind: null }, { status: 'failed', kind: null }]);
+    expect(await booked(weir, tenant)).toMatchObject([
+      { status: 'failed', kind: null },
+      { status: 'failed', kind: null },
+    ]);
   });
 
   test('an address nobody listens on', async () => {
-    await addUpstream(tenant, weir, 'http://127.0.0.1:9/v1', 'gone');
+    await addUpstream(tenant, 'http://127.0.0.1:9/v1', 'gone');
     await expect(call({ model: 'gone/test-model' })).rejects.toMatchObject({ status: 502, code: 'upstream_unreachable' });
   });
 
@@ -238,8 +286,16 @@ describe('after the first byte', () => {
     ['the stream ends without a finish', stream([delta({ content: 'half an ' }), delta({ content: 'answer' })]), 'upstream_interrupted'],
     ['the connection breaks', stream([delta({ content: 'half an ' }), delta({ content: 'answer' })], 'reset'), 'upstream_interrupted'],
     ['the provider goes silent', stream([delta({ content: 'half an ' }), delta({ content: 'answer' })], 'hang'), 'upstream_interrupted'],
-    ['the provider reports an error', stream([delta({ content: 'half an ' }), delta({ content: 'answer' }), 'data: {"error":{"message":"overloaded","code":529}}\n\n']), 'upstream_error'],
-    ['an event cannot be read', stream([delta({ content: 'half an ' }), delta({ content: 'answer' }), 'data: {"usage":{"broken\n\n']), 'upstream_invalid_response'],
+    [
+      'the provider reports an error',
+      stream([delta({ content: 'half an ' }), delta({ content: 'answer' }), 'data: {"error":{"message":"overloaded","code":529}}\n\n']),
+      'upstream_error',
+    ],
+    [
+      'an event cannot be read',
+      stream([delta({ content: 'half an ' }), delta({ content: 'answer' }), 'data: {"usage":{"broken\n\n']),
+      'upstream_invalid_response',
+    ],
   ])('%s: the client gets an error event and no [DONE], and what was seen is booked as an estimate', async (_name, script, code) => {
     upstream.script = script;
     const response = await raw(JSON.stringify({ ...REQUEST, stream: true }));
@@ -270,7 +326,9 @@ describe('the client leaves', () => {
     for await (const part of reply) if (part.choices[0]?.delta.content === 'answer') leaving.abort();
     expect(await upstream.calls[0]!.closed).toBe(true);
     await eventually(async () => (await booked(weir, tenant)).length === 1);
-    expect(await booked(weir, tenant)).toMatchObject([{ status: 'cut', error_code: 'client_gone', kind: 'usage', estimated: true, output: 4 }]);
+    expect(await booked(weir, tenant)).toMatchObject([
+      { status: 'cut', error_code: 'client_gone', kind: 'usage', estimated: true, output: 4 },
+    ]);
   });
 
   test('while the provider thinks: the provider is cut off, and the prompt is booked', async () => {

@@ -1,0 +1,79 @@
+import { publicId } from '../kernel/ids.js';
+import { formatUsd, type Nano } from '../kernel/money.js';
+import { inputTotal, type Usage } from '../kernel/usage.js';
+
+export const CALL_STATUSES = ['completed', 'cut', 'failed'] as const;
+export type CallStatus = (typeof CALL_STATUSES)[number];
+
+/** One try at a provider, as it was booked. */
+export interface BookedAttempt {
+  provider: string;
+  credential: string | null;
+  status: number | null;
+  reason: string | null;
+  latency_ms: number;
+}
+
+/** A call that is over, with the sums of its ledger entries. */
+export interface Call {
+  tenantId: string;
+  id: string;
+  admittedAt: Date;
+  projectId: string;
+  apiKeyId: string;
+  surface: string;
+  stream: boolean;
+  requestedModel: string;
+  servedModel: string | null;
+  provider: string;
+  status: CallStatus;
+  httpStatus: number;
+  errorCode: string | null;
+  finishReason: string | null;
+  /** Metered by Weir, because the provider's numbers never came. */
+  estimated: boolean;
+  attempts: readonly BookedAttempt[];
+  firstByteMs: number | null;
+  durationMs: number | null;
+  usage: Usage;
+  /** All its entries together: usage, overrun and later corrections. Null: the price was unknown. */
+  cost: Nano | null;
+}
+
+/** A call as the public and the admin API show it. */
+export const renderCall = (call: Call) => ({
+  id: publicId('call', call.id),
+  object: 'call' as const,
+  created_at: Math.floor(call.admittedAt.getTime() / 1000),
+  status: call.status,
+  http_status: call.httpStatus,
+  error_code: call.errorCode,
+  surface: call.surface,
+  stream: call.stream,
+  requested_model: call.requestedModel,
+  served_model: call.servedModel,
+  provider: call.provider,
+  finish_reason: call.finishReason,
+  project_id: publicId('project', call.projectId),
+  api_key_id: publicId('apiKey', call.apiKeyId),
+  usage: {
+    input_tokens: inputTotal(call.usage),
+    input_uncached_tokens: call.usage.input,
+    cache_read_tokens: call.usage.cacheRead,
+    cache_write_tokens: call.usage.cacheWrite5m + call.usage.cacheWrite1h,
+    output_tokens: call.usage.output,
+    reasoning_tokens: call.usage.reasoning,
+  },
+  cost: call.cost === null ? null : formatUsd(call.cost),
+  currency: 'usd' as const,
+  estimated: call.estimated,
+  attempts: call.attempts.map(({ provider, credential, status, reason, latency_ms }) => ({
+    provider,
+    credential_id: credential && publicId('credential', credential),
+    status,
+    reason,
+    latency_ms,
+  })),
+  first_byte_ms: call.firstByteMs,
+  duration_ms: call.durationMs,
+});

@@ -1,0 +1,13 @@
+export { CALL_STATUSES, type Call, renderCall } from './call.js';
+export { CallsModule } from './calls.module.js';
+export { CallsRepository } from './calls.repository.js';
+export {
+  BUCKET_WIDTHS,
+  type BucketPage,
+  type BucketWidth,
+  type CostSum,
+  type Group,
+  type GroupField,
+  type SumQuery,
+  type UsageSum,
+} from './usage.js';

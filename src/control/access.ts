@@ -1,0 +1,21 @@
+import type { Type } from '@nestjs/common';
+import { PATH_METADATA } from '@nestjs/common/constants';
+import { Reflector } from '@nestjs/core';
+
+/** Who may call a route. `operator`: the platform's. `tenant`: a tenant's admin, or an operator inside a tenant. `any`: either, as itself. */
+export type Audience = 'operator' | 'tenant' | 'any';
+
+/** Declares who may call a route, or all routes of a controller. A route without it fails the start. */
+export const Access = Reflector.createDecorator<Audience>();
+
+/** Routes of a controller that do not say who may call them, as `Controller.method`. */
+export function undeclaredRoutes(controller: Type): string[] {
+  if (Reflect.hasMetadata(Access.KEY, controller)) return [];
+  const { prototype } = controller as { prototype: Record<string, unknown> };
+  return Object.getOwnPropertyNames(prototype)
+    .filter((name) => {
+      const method = Object.getOwnPropertyDescriptor(prototype, name)?.value;
+      return typeof method === 'function' && Reflect.hasMetadata(PATH_METADATA, method) && !Reflect.hasMetadata(Access.KEY, method);
+    })
+    .map((name) => `${controller.name}.${name}`);
+}

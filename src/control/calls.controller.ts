@@ -1,0 +1,29 @@
+import { Controller, Get, Param, Query } from '@nestjs/common';
+import { CallsRepository, renderCall } from '../calls/index.js';
+import { Access } from './access.js';
+import { TenantId } from './admin.js';
+import { found, idOf } from './found.js';
+import { cursors, listOf, renderList } from './list.js';
+import { Answers } from './route.js';
+import { CallObject, CallQuery } from './schemas/call.js';
+
+@Controller('v1/organization/calls')
+@Access('tenant')
+export class CallsController {
+  constructor(private readonly calls: CallsRepository) {}
+
+  @Get()
+  @Answers(listOf(CallObject), 'List calls that are over.')
+  async list(@TenantId() tenantId: string, @Query({ schema: CallQuery }) query: CallQuery) {
+    const { limit, order, project_id: projectId, api_key_id: apiKeyId, model, status } = query;
+    const filters = { projectId, apiKeyId, model, status };
+    const { calls, hasMore } = await this.calls.list(tenantId, { ...cursors('call', query), limit, order, filters });
+    return renderList(calls.map(renderCall), hasMore);
+  }
+
+  @Get(':call_id')
+  @Answers(CallObject, 'Read a call: its tokens, cost and attempts.')
+  async get(@TenantId() tenantId: string, @Param('call_id') id: string) {
+    return renderCall(found('call', await this.calls.find(tenantId, idOf('call', id))));
+  }
+}

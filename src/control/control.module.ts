@@ -1,0 +1,75 @@
+import { Module, type OnModuleInit, type Type } from '@nestjs/common';
+import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE, DiscoveryModule, DiscoveryService } from '@nestjs/core';
+import { PassportModule } from '@nestjs/passport';
+import { ApiKeysModule } from '../api-keys/index.js';
+import { BudgetsModule } from '../budgets/index.js';
+import { CallsModule } from '../calls/index.js';
+import { CredentialsModule } from '../credentials/index.js';
+import { PricesModule } from '../prices/index.js';
+import { ProvidersModule } from '../providers/index.js';
+import { TenantsModule } from '../tenants/index.js';
+import { undeclaredRoutes } from './access.js';
+import { ApiKeysController } from './api-keys.controller.js';
+import { BudgetsController } from './budgets.controller.js';
+import { CallsController } from './calls.controller.js';
+import { ErrorFilter } from './error.filter.js';
+import { IdempotencyInterceptor } from './idempotency.interceptor.js';
+import { IdempotencyRepository } from './idempotency.repository.js';
+import { OpenApiController } from './openapi.controller.js';
+import { ApiDocument } from './openapi.js';
+import { AdminKeyStrategy, OperatorGuard } from './operator.guard.js';
+import { PlatformCredentialsController } from './platform-credentials.controller.js';
+import { PlatformPricesController, PricesController } from './prices.controller.js';
+import { ProjectsController } from './projects.controller.js';
+import { ProvidersController } from './providers.controller.js';
+import { RequestPipe } from './request.pipe.js';
+import { TenantsController } from './tenants.controller.js';
+import { Transactions } from './transactions.repository.js';
+import { UsageController } from './usage.controller.js';
+
+/** The admin REST: guard, pipe, interceptor and filter hold for every route of the admin listener. */
+@Module({
+  imports: [
+    DiscoveryModule,
+    PassportModule,
+    TenantsModule,
+    ApiKeysModule,
+    ProvidersModule,
+    CredentialsModule,
+    PricesModule,
+    BudgetsModule,
+    CallsModule,
+  ],
+  controllers: [
+    TenantsController,
+    PlatformCredentialsController,
+    PlatformPricesController,
+    ProjectsController,
+    ApiKeysController,
+    ProvidersController,
+    PricesController,
+    BudgetsController,
+    UsageController,
+    CallsController,
+    OpenApiController,
+  ],
+  providers: [
+    AdminKeyStrategy,
+    ApiDocument,
+    IdempotencyRepository,
+    Transactions,
+    { provide: APP_GUARD, useClass: OperatorGuard },
+    { provide: APP_PIPE, useClass: RequestPipe },
+    { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor },
+    { provide: APP_FILTER, useClass: ErrorFilter },
+  ],
+})
+export class ControlModule implements OnModuleInit {
+  constructor(private readonly discovery: DiscoveryService) {}
+
+  /** @throws when a route does not declare who may call it. */
+  onModuleInit(): void {
+    const undeclared = this.discovery.getControllers().flatMap(({ metatype }) => undeclaredRoutes(metatype as Type));
+    if (undeclared.length > 0) throw new Error(`these routes do not declare who may call them: ${undeclared.join(', ')}`);
+  }
+}

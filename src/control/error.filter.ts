@@ -1,0 +1,48 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Inject } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type ErrorCode, WeirError } from '../kernel/errors.js';
+import { newId } from '../kernel/ids.js';
+import { LOGGER, type Logger } from '../platform/telemetry/index.js';
+
+/** What Fastify and Nest refuse before a route is reached. */
+const CODES: Partial<Record<number, ErrorCode>> = {
+  400: 'invalid_json',
+  404: 'not_found',
+  408: 'request_timeout',
+  413: 'request_too_large',
+  415: 'unsupported_media_type',
+  431: 'header_too_large',
+};
+
+/** Renders every failure of the admin REST as `{error: {message, type, param, code, …}}`. What nobody foresaw is logged, and told by a request id only. */
+@Catch()
+export class ErrorFilter implements ExceptionFilter {
+  constructor(@Inject(LOGGER) private readonly log: Logger) {}
+
+  catch(thrown: unknown, host: ArgumentsHost): void {
+    const request = host.switchToHttp().getRequest<FastifyRequest>();
+    const error = thrown instanceof WeirError ? thrown : refusalOf(thrown, request);
+    const requestId = `req_${newId().replaceAll('-', '')}`;
+    if (error.code === 'internal_error')
+      this.log.error({ err: thrown, request: requestId, method: request.method, route: request.routeOptions.url }, 'admin request failed');
+    const { message, type, param, code, fields } = error;
+    host
+      .switchToHttp()
+      .getResponse<FastifyReply>()
+      .code(error.status)
+      .headers({ ...error.headers(), 'x-request-id': requestId })
+      .type('application/json')
+      .send({ error: { message, type, param, code, ...fields } });
+  }
+}
+
+function refusalOf(thrown: unknown, request: FastifyRequest): WeirError {
+  const code =
+    CODES[thrown instanceof HttpException ? thrown.getStatus() : ((thrown as { statusCode?: number } | null)?.statusCode ?? 500)];
+  if (code === 'not_found') {
+    return new WeirError(code, {
+      message: `There is no ${request.method} ${request.url.split('?')[0]} here. GET /openapi.json lists what there is.`,
+    });
+  }
+  return new WeirError(code ?? 'internal_error', { cause: thrown });
+}

@@ -1,0 +1,26 @@
+import { WeirError } from '../kernel/errors.js';
+import { type Id, type IdKind, parsePublicId } from '../kernel/ids.js';
+
+const NOUNS: Record<IdKind, string> = {
+  tenant: 'tenant',
+  project: 'project',
+  apiKey: 'API key',
+  adminKey: 'admin key',
+  provider: 'provider',
+  credential: 'credential',
+  price: 'price',
+  budget: 'budget',
+  period: 'period',
+  call: 'call',
+};
+
+/** The id in a path. One that cannot be is as unknown as one that is somebody else's. @throws WeirError not_found */
+export function idOf(kind: IdKind, text: string, param?: string): Id {
+  return found(kind, parsePublicId(kind, text), param);
+}
+
+/** @throws WeirError not_found when there is nothing. */
+export function found<T>(kind: IdKind, value: T | null, param?: string): T {
+  if (value === null) throw new WeirError('not_found', { param, message: `There is no such ${NOUNS[kind]}.` });
+  return value;
+}

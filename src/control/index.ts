@@ -1,0 +1,2 @@
+export { ControlModule } from './control.module.js';
+export { mountOpenApi } from './openapi.js';

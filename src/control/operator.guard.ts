@@ -1,0 +1,87 @@
+import { type ExecutionContext, Injectable } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { AuthGuard, PassportStrategy } from '@nestjs/passport';
+import type { FastifyRequest } from 'fastify';
+import { Strategy } from 'passport-custom';
+import { type AdminKey, ApiKeysService } from '../api-keys/index.js';
+import { WeirError } from '../kernel/errors.js';
+import { parsePublicId } from '../kernel/ids.js';
+import { TenantsRepository } from '../tenants/index.js';
+import { Access, type Audience } from './access.js';
+import type { Admin, AdminRequest } from './admin.js';
+
+const STRATEGY = 'admin-key';
+const TENANT_HEADER = 'x-weir-tenant';
+
+/** What a request is verified with. Passport keeps one strategy per process, so this comes with each request and not with the strategy. */
+interface Verification {
+  apiKeys: ApiKeysService;
+}
+
+/** Reads `Authorization: Bearer <admin key>`, the only place an admin key is accepted in. */
+@Injectable()
+export class AdminKeyStrategy extends PassportStrategy(Strategy, STRATEGY) {
+  constructor() {
+    super({ passOptionsToCallback: true });
+  }
+
+  async validate(request: FastifyRequest, { apiKeys }: Verification): Promise<AdminKey> {
+    const presented = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
+    const key = presented ? await apiKeys.verifyAdminKey(presented) : null;
+    if (!key) throw new WeirError('invalid_admin_key');
+    return key;
+  }
+}
+
+/** Lets a request through whose key may call the route, and settles which tenant it acts inside. */
+@Injectable()
+export class OperatorGuard extends AuthGuard(STRATEGY) {
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly apiKeys: ApiKeysService,
+    private readonly tenants: TenantsRepository,
+  ) {
+    super();
+  }
+
+  /** @throws WeirError invalid_admin_key, forbidden, invalid_request, not_found */
+  override async canActivate(context: ExecutionContext): Promise<boolean> {
+    await super.canActivate(context);
+    const request = context.switchToHttp().getRequest<AdminRequest & { user: AdminKey }>();
+    const audience = this.reflector.getAllAndOverride(Access, [context.getHandler(), context.getClass()]);
+    request.admin = await this.admit(request.user, audience, request.headers[TENANT_HEADER]);
+    return true;
+  }
+
+  override getAuthenticateOptions(): Verification {
+    return { apiKeys: this.apiKeys };
+  }
+
+  private async admit(key: AdminKey, audience: Audience, named: string | string[] | undefined): Promise<Admin> {
+    const isOperator = key.tenantId === null;
+    switch (audience) {
+      case 'any':
+        return { keyId: key.id, isOperator, tenantId: key.tenantId };
+      case 'operator':
+        if (!isOperator)
+          throw new WeirError('forbidden', { message: 'Only an operator key may do that; this key administers one tenant.' });
+        return { keyId: key.id, isOperator, tenantId: null };
+      case 'tenant':
+        return { keyId: key.id, isOperator, tenantId: await this.tenantOf(key.tenantId, named) };
+    }
+  }
+
+  private async tenantOf(own: string | null, named: string | string[] | undefined): Promise<string> {
+    if (named === undefined) {
+      if (own !== null) return own;
+      throw new WeirError('invalid_request', {
+        param: TENANT_HEADER,
+        message: `Say which tenant to act in: send the header "${TENANT_HEADER}: ten_…".`,
+      });
+    }
+    const id = parsePublicId('tenant', String(named));
+    const known = id !== null && (own === null ? (await this.tenants.find(id)) !== null : id === own);
+    if (!known) throw new WeirError('not_found', { param: TENANT_HEADER, message: 'There is no such tenant.' });
+    return id;
+  }
+}

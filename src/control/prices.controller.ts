@@ -1,0 +1,85 @@
+import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
+import { PricesService } from '../prices/index.js';
+import { Access } from './access.js';
+import { TenantId } from './admin.js';
+import { found, idOf } from './found.js';
+import { listOf, pageOf, renderList } from './list.js';
+import { Answers } from './route.js';
+import { CreatePrice, PriceObject, PriceQuery, ratesOf, renderPrice } from './schemas/price.js';
+
+/** What an owner's prices, a tenant's or the platform's (null), have in common. */
+abstract class Prices {
+  constructor(protected readonly prices: PricesService) {}
+
+  protected async add(tenantId: string | null, body: CreatePrice) {
+    const { provider, model, notes = null, effective_at: effectiveAt = new Date() } = body;
+    return renderPrice(
+      await this.prices.create({ tenantId, provider, model, rates: ratesOf(body), tiers: [], source: 'admin', notes, effectiveAt }),
+    );
+  }
+
+  protected async search(tenantId: string | null, query: PriceQuery) {
+    const { provider, model } = query;
+    const wanted = (await this.prices.list(tenantId)).filter(
+      (price) => (!provider || price.provider === provider) && (!model || price.model === model),
+    );
+    const { items, hasMore } = pageOf(wanted, 'price', query);
+    return renderList(items.map(renderPrice), hasMore);
+  }
+
+  protected async find(tenantId: string | null, id: string) {
+    return renderPrice(found('price', await this.prices.find(tenantId, idOf('price', id))));
+  }
+}
+
+@Controller('v1/organization/prices')
+@Access('tenant')
+export class PricesController extends Prices {
+  constructor(prices: PricesService) {
+    super(prices);
+  }
+
+  @Post()
+  @Answers(PriceObject, "Set a price. It goes before the platform's; a correction is a new price.")
+  create(@TenantId() tenantId: string, @Body({ schema: CreatePrice }) body: CreatePrice) {
+    return this.add(tenantId, body);
+  }
+
+  @Get()
+  @Answers(listOf(PriceObject), 'List the prices the tenant set itself.')
+  list(@TenantId() tenantId: string, @Query({ schema: PriceQuery }) query: PriceQuery) {
+    return this.search(tenantId, query);
+  }
+
+  @Get(':price_id')
+  @Answers(PriceObject, 'Read a price.')
+  get(@TenantId() tenantId: string, @Param('price_id') id: string) {
+    return this.find(tenantId, id);
+  }
+}
+
+@Controller('v1/platform/prices')
+@Access('operator')
+export class PlatformPricesController extends Prices {
+  constructor(prices: PricesService) {
+    super(prices);
+  }
+
+  @Post()
+  @Answers(PriceObject, 'Set a price for every tenant; provider is a provider type. A correction is a new price.')
+  create(@Body({ schema: CreatePrice }) body: CreatePrice) {
+    return this.add(null, body);
+  }
+
+  @Get()
+  @Answers(listOf(PriceObject), "List the platform's prices.")
+  list(@Query({ schema: PriceQuery }) query: PriceQuery) {
+    return this.search(null, query);
+  }
+
+  @Get(':price_id')
+  @Answers(PriceObject, 'Read a price.')
+  get(@Param('price_id') id: string) {
+    return this.find(null, id);
+  }
+}

@@ -1,0 +1,94 @@
+import { Body, Controller, Delete, Get, Param, Patch, Post, Query } from '@nestjs/common';
+import { CredentialsRepository } from '../credentials/index.js';
+import { publicId } from '../kernel/ids.js';
+import { Secret } from '../platform/crypto/index.js';
+import { DestinationGuard } from '../platform/egress/index.js';
+import { type ProviderRecord, ProvidersRepository } from '../providers/index.js';
+import { Access } from './access.js';
+import { TenantId } from './admin.js';
+import { found, idOf } from './found.js';
+import { ListQuery, listOf, pageOf, renderList } from './list.js';
+import { baseUrlOf, knownType } from './provider-address.js';
+import { Answers } from './route.js';
+import { deleted } from './schemas/common.js';
+import { CreateProvider, ProviderObject, renderProvider, UpdateProvider } from './schemas/provider.js';
+import { Transactions } from './transactions.repository.js';
+
+@Controller('v1/organization/providers')
+@Access('tenant')
+export class ProvidersController {
+  constructor(
+    private readonly providers: ProvidersRepository,
+    private readonly credentials: CredentialsRepository,
+    private readonly guard: DestinationGuard,
+    private readonly transactions: Transactions,
+  ) {}
+
+  @Post()
+  @Answers(ProviderObject, 'Add a provider. Its models are then called `name/model-id`.')
+  create(@TenantId() tenantId: string, @Body({ schema: CreateProvider }) body: CreateProvider) {
+    const type = knownType(body.type);
+    const baseUrl = baseUrlOf(type, body.base_url, this.guard);
+    return this.transactions.run(async (db) => {
+      const provider = await this.providers.insert(
+        { tenantId, name: body.name ?? type.slug, type: type.slug, baseUrl, models: body.models ?? ['*'] },
+        db,
+      );
+      if (body.key !== undefined) await this.credentials.put(provider, new Secret(body.key), db);
+      return renderProvider(provider, body.key !== undefined);
+    });
+  }
+
+  @Get()
+  @Answers(listOf(ProviderObject), 'List the providers of the tenant.')
+  async list(@TenantId() tenantId: string, @Query({ schema: ListQuery }) query: ListQuery) {
+    const { items, hasMore } = pageOf(await this.providers.list(tenantId), 'provider', query);
+    const withKey = await this.credentials.present(items.map((provider) => provider.id));
+    return renderList(
+      items.map((provider) => renderProvider(provider, withKey.has(provider.id))),
+      hasMore,
+    );
+  }
+
+  @Get(':provider_id')
+  @Answers(ProviderObject, 'Read a provider.')
+  async get(@TenantId() tenantId: string, @Param('provider_id') id: string) {
+    return this.render(found('provider', await this.providers.find(tenantId, idOf('provider', id))));
+  }
+
+  @Post(':provider_id')
+  @Answers(ProviderObject, 'Change a provider. Another origin drops the stored key unless a new one comes along: see has_key.')
+  async update(@TenantId() tenantId: string, @Param('provider_id') id: string, @Body({ schema: UpdateProvider }) body: UpdateProvider) {
+    const provider = await this.transactions.run(async (db) => {
+      const before = found('provider', await this.providers.lock(tenantId, idOf('provider', id), db));
+      const baseUrl = body.base_url && baseUrlOf(knownType(before.type), body.base_url, this.guard);
+      const after = await this.providers.update(before.id, { baseUrl, models: body.models }, db);
+      if (body.key) await this.credentials.put(after, new Secret(body.key), db);
+      else if (body.key === null || new URL(after.baseUrl).origin !== new URL(before.baseUrl).origin)
+        await this.credentials.drop(after.id, db);
+      return after;
+    });
+    return this.render(provider);
+  }
+
+  @Patch(':provider_id')
+  @Answers(ProviderObject, 'Change a provider. Another origin drops the stored key unless a new one comes along: see has_key.')
+  patch(@TenantId() tenantId: string, @Param('provider_id') id: string, @Body({ schema: UpdateProvider }) body: UpdateProvider) {
+    return this.update(tenantId, id, body);
+  }
+
+  @Delete(':provider_id')
+  @Answers(deleted('provider'), 'Remove a provider and destroy its key.')
+  delete(@TenantId() tenantId: string, @Param('provider_id') id: string) {
+    return this.transactions.run(async (db) => {
+      const provider = found('provider', await this.providers.lock(tenantId, idOf('provider', id), db));
+      await this.credentials.drop(provider.id, db);
+      await this.providers.delete(provider.id, db);
+      return { id: publicId('provider', provider.id), object: 'provider', deleted: true };
+    });
+  }
+
+  private async render(provider: ProviderRecord) {
+    return renderProvider(provider, (await this.credentials.present([provider.id])).has(provider.id));
+  }
+}

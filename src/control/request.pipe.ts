@@ -1,0 +1,73 @@
+import { type ArgumentMetadata, Injectable, StandardSchemaValidationPipe } from '@nestjs/common';
+import { z } from 'zod';
+import { WeirError } from '../kernel/errors.js';
+import { nearest } from '../kernel/nearest.js';
+
+/** Checks bodies and queries against the schema beside the parameter, and says what to do about the first fault. */
+@Injectable()
+export class RequestPipe extends StandardSchemaValidationPipe {
+  override async transform<T>(value: T, metadata: ArgumentMetadata): Promise<T> {
+    const given = metadata.type === 'query' ? withoutBrackets(value as Record<string, unknown>) : value;
+    return super.transform(given as T, metadata);
+  }
+
+  /** @throws WeirError invalid_request */
+  protected override validate<T>(value: unknown, schema: z.ZodType): { value: T } {
+    const result = schema.safeParse(value, { error: phrase });
+    if (result.success) return { value: result.data as T };
+    throw refusalOf(result.error.issues, schema);
+  }
+}
+
+/** SDKs write lists in a query as `name[]=a&name[]=b`. */
+const withoutBrackets = (query: Record<string, unknown>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(query).map(([name, value]) => [name.replace(/\[\]$/, ''), value]));
+
+/** An unknown name goes first: it is often the misspelling of one that is then missing. */
+function refusalOf(issues: z.core.$ZodIssue[], schema: z.ZodType): WeirError {
+  const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0]!;
+  if (issue.code === 'unrecognized_keys') {
+    const unknown = issue.keys[0]!;
+    const param = [...issue.path, unknown].join('.');
+    const near = issue.path.length === 0 && schema instanceof z.ZodObject ? nearest(unknown, Object.keys(schema.shape)) : null;
+    return new WeirError('invalid_request', {
+      param,
+      message: `"${param}" is not known here. ${near ? `Did you mean "${near}"?` : 'Leave it out.'}`,
+    });
+  }
+  const param = issue.path.join('.');
+  if (param === '') return new WeirError('invalid_request', { message: `The request ${issue.message}.` });
+  return new WeirError('invalid_request', { param, message: `"${param}" ${issue.message}.` });
+}
+
+const TYPE_NAMES: Record<string, string> = {
+  string: 'a string',
+  number: 'a number',
+  int: 'a whole number',
+  array: 'a list',
+  object: 'a JSON object',
+  record: 'a JSON object',
+};
+
+/** What a value must be, to follow its name. Undefined: the words that the schema or the library has for it. */
+function phrase(issue: z.core.$ZodRawIssue): string | undefined {
+  switch (issue.code) {
+    case 'invalid_type':
+      if (issue.input === undefined && issue.path?.length) return 'is missing';
+      return `must be ${TYPE_NAMES[issue.expected] ?? issue.expected}`;
+    case 'invalid_value':
+      return `must be ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}`;
+    case 'too_small':
+      return issue.origin === 'string' ? 'must not be empty' : `must ${measure(issue.origin, 'at least', issue.minimum)}`;
+    case 'too_big':
+      return `must ${measure(issue.origin, 'at most', issue.maximum)}`;
+    default:
+      return undefined;
+  }
+}
+
+function measure(origin: string, bound: string, size: number | bigint): string {
+  if (origin === 'string') return `have ${bound} ${size} characters`;
+  if (origin === 'array') return `have ${bound} ${size} entries`;
+  return `be ${bound} ${size}`;
+}

@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import type { ApiKey } from '../../api-keys/index.js';
+import { publicId } from '../../kernel/ids.js';
+import { name, Timestamp, text, time, unixSeconds, unixSecondsOrNull } from './common.js';
+
+const MAX_MODELS = 1_000;
+const MAX_OUTPUT_TOKENS = 10_000_000;
+
+export const CreateApiKey = z.strictObject({
+  name,
+  models: z
+    .array(text(512).regex(/^(\*|[^/]+\/.+)$/, { error: 'must be a model reference such as "openai/gpt-5", or "*" for all' }))
+    .max(MAX_MODELS)
+    .optional()
+    .describe('References of the models it may use, `provider/model-id`. Absent: all.'),
+  max_output_tokens: z.number().int().min(1).max(MAX_OUTPUT_TOKENS).optional().describe('The most output tokens one call may ask for.'),
+  expires_at: time.refine((at) => at > new Date(), { error: 'must lie in the future' }).optional(),
+});
+export type CreateApiKey = z.output<typeof CreateApiKey>;
+
+export const ApiKeyObject = z
+  .strictObject({
+    id: z.string(),
+    object: z.literal('api_key'),
+    name: z.string(),
+    redacted_value: z.string(),
+    project_id: z.string(),
+    models: z.array(z.string()),
+    max_output_tokens: z.number().int().nullable(),
+    created_by: z.string(),
+    created_at: Timestamp,
+    expires_at: Timestamp.nullable(),
+    revoked_at: Timestamp.nullable(),
+  })
+  .meta({ id: 'ApiKey' });
+
+export const NewApiKeyObject = ApiKeyObject.extend({ value: z.string().describe('The key itself. Shown this once.') }).meta({
+  id: 'NewApiKey',
+});
+
+export const renderApiKey = (key: ApiKey): z.input<typeof ApiKeyObject> => ({
+  id: publicId('apiKey', key.id),
+  object: 'api_key',
+  name: key.name,
+  redacted_value: `weir_sk_…${key.last4}`,
+  project_id: publicId('project', key.projectId),
+  models: [...key.models],
+  max_output_tokens: key.maxOutputTokens,
+  created_by: key.createdBy,
+  created_at: unixSeconds(key.createdAt),
+  expires_at: unixSecondsOrNull(key.expiresAt),
+  revoked_at: unixSecondsOrNull(key.revokedAt),
+});

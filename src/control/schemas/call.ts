@@ -1,0 +1,55 @@
+import { z } from 'zod';
+import { CALL_STATUSES } from '../../calls/index.js';
+import { ListQuery } from '../list.js';
+import { Currency, idText, Money, Timestamp, text } from './common.js';
+
+export const CallQuery = ListQuery.extend({
+  project_id: idText('project').optional(),
+  api_key_id: idText('apiKey').optional(),
+  model: text(512).optional().describe('As the caller asked for it, `provider/model-id`.'),
+  status: z.enum(CALL_STATUSES).optional(),
+});
+export type CallQuery = z.output<typeof CallQuery>;
+
+const tokens = z.number().int();
+
+export const CallObject = z
+  .strictObject({
+    id: z.string(),
+    object: z.literal('call'),
+    created_at: Timestamp,
+    status: z.enum(CALL_STATUSES),
+    http_status: z.number().int(),
+    error_code: z.string().nullable(),
+    surface: z.string(),
+    stream: z.boolean(),
+    requested_model: z.string(),
+    served_model: z.string().nullable(),
+    provider: z.string(),
+    finish_reason: z.string().nullable(),
+    project_id: z.string(),
+    api_key_id: z.string(),
+    usage: z.strictObject({
+      input_tokens: tokens.describe('All input: uncached, read from and written to a cache.'),
+      input_uncached_tokens: tokens,
+      cache_read_tokens: tokens,
+      cache_write_tokens: tokens,
+      output_tokens: tokens,
+      reasoning_tokens: tokens.nullable(),
+    }),
+    cost: Money.nullable().describe('All bookings of the call together. Null: the price was unknown.'),
+    currency: Currency,
+    estimated: z.boolean().describe("Metered by Weir, because the provider's numbers never came."),
+    attempts: z.array(
+      z.strictObject({
+        provider: z.string(),
+        credential_id: z.string().nullable(),
+        status: z.number().int().nullable(),
+        reason: z.string().nullable(),
+        latency_ms: z.number(),
+      }),
+    ),
+    first_byte_ms: z.number().nullable(),
+    duration_ms: z.number().nullable(),
+  })
+  .meta({ id: 'Call' });

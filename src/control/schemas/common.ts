@@ -1,0 +1,68 @@
+import { z } from 'zod';
+import { type Id, type IdKind, parsePublicId, publicId } from '../../kernel/ids.js';
+import { parseUsd } from '../../kernel/money.js';
+
+const MAX_LABELS = 16;
+const LAST_INSTANT = Date.UTC(2100, 0);
+
+/** Far below what a bigint of nano-USD holds. */
+const MAX_NANO = parseUsd('1000000000')!;
+
+/** Text that Postgres can store. */
+export const text = (max: number) =>
+  z
+    .string()
+    .max(max)
+    .refine((value) => !value.includes('\0'), { error: 'must not contain the character NUL' });
+
+export const name = text(255).min(1);
+
+export const externalId = text(255).min(1).describe('Your own id for it.');
+
+export const metadata = z
+  .record(text(64).min(1), text(512))
+  .refine((labels) => Object.keys(labels).length <= MAX_LABELS, { error: `must have at most ${MAX_LABELS} keys` })
+  .describe('Up to 16 keys with text values, for your own use.');
+
+/** An amount as it is sent; becomes nano-USD. */
+export const usd = z
+  .string({ error: (issue) => (issue.input === undefined ? undefined : 'must be USD as a decimal string, e.g. "1.00"') })
+  .regex(/^\d{1,10}(\.\d{1,9})?$/, { error: 'must be USD as a decimal string with at most nine decimals and no sign, e.g. "1.00"' })
+  .transform((amount) => parseUsd(amount)!)
+  .refine((nano) => nano <= MAX_NANO, { error: 'must be at most "1000000000"' });
+
+/** An instant as it is sent: unix seconds or ISO 8601. */
+export const time = z
+  .union([z.number().int(), z.iso.datetime({ offset: true })], {
+    error: 'must be a time: unix seconds, or ISO 8601 such as "2026-12-01T00:00:00Z"',
+  })
+  .transform((given) => new Date(typeof given === 'number' ? given * 1000 : given))
+  .refine((at) => at.getTime() >= 0 && at.getTime() < LAST_INSTANT, { error: 'must lie between 1970 and 2100' });
+
+/** A public id as it is sent; becomes the id. */
+export const idText = (kind: IdKind) =>
+  z.string().transform((given, context): Id => {
+    const id = parsePublicId(kind, given);
+    if (id !== null) return id;
+    context.addIssue({ code: 'custom', message: `must be an id that starts with "${publicId(kind, '')}"` });
+    return z.NEVER;
+  });
+
+/** At least one change. */
+export const notEmpty = [
+  (changes: object) => Object.keys(changes).length > 0,
+  { error: 'changes nothing. Send the fields to change' },
+] as const;
+
+// ── what is sent back ──
+
+export const Timestamp = z.number().int().describe('Unix seconds.');
+export const Money = z.string().describe('USD as a decimal string.');
+export const Currency = z.literal('usd');
+export const Metadata = z.record(z.string(), z.string());
+
+export const unixSeconds = (at: Date): number => Math.floor(at.getTime() / 1000);
+export const unixSecondsOrNull = (at: Date | null): number | null => at && unixSeconds(at);
+
+export const deleted = <Name extends string>(object: Name) =>
+  z.strictObject({ id: z.string(), object: z.literal(object), deleted: z.literal(true) });

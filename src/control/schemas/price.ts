@@ -1,0 +1,91 @@
+import { z } from 'zod';
+import { publicId } from '../../kernel/ids.js';
+import { formatUsd, parseUsd } from '../../kernel/money.js';
+import type { Price, Rates } from '../../prices/index.js';
+import { ListQuery } from '../list.js';
+import { Currency, Money, Timestamp, text, time, unixSeconds } from './common.js';
+import { providerName } from './provider.js';
+
+const MAX_RATE = parseUsd('1000000')!;
+const RATE_FAULT = 'must be USD per million tokens, at most nine decimals, as a decimal string such as "0.25" or a number';
+
+/** USD per million tokens; becomes nano-USD. A number counts as its shortest decimal text: it has nine decimals at most if those give it back. */
+const rate = z
+  .union([z.string(), z.number()], { error: (issue) => (issue.input === undefined ? 'is missing' : RATE_FAULT) })
+  .transform((given, context) => {
+    const nano = typeof given === 'string' ? parseUsd(given) : Number(given.toFixed(9)) === given ? parseUsd(given.toFixed(9)) : null;
+    if (nano !== null && nano <= MAX_RATE) return nano;
+    context.addIssue({ code: 'custom', message: nano === null ? RATE_FAULT : 'must be at most 1000000' });
+    return z.NEVER;
+  });
+
+export const CreatePrice = z.strictObject({
+  provider: providerName.describe('The name of the provider.'),
+  model: text(256).min(1).describe('The model id, or `*` for every model of the provider without a price of its own.'),
+  input: rate,
+  output: rate,
+  cache_read: rate.optional().describe('Absent: as input.'),
+  cache_write: rate.optional().describe('Absent: as input.'),
+  cache_write_1h: rate.optional().describe('Absent: as cache_write.'),
+  effective_at: time.optional().describe('Absent: now.'),
+  notes: text(1_000).optional(),
+});
+export type CreatePrice = z.output<typeof CreatePrice>;
+
+export const PriceQuery = ListQuery.extend({ provider: text(64).optional(), model: text(256).optional() });
+export type PriceQuery = z.output<typeof PriceQuery>;
+
+const RatesObject = { input: Money, output: Money, cache_read: Money, cache_write: Money, cache_write_1h: Money };
+
+export const PriceObject = z
+  .strictObject({
+    id: z.string(),
+    object: z.literal('price'),
+    provider: z.string(),
+    model: z.string(),
+    ...RatesObject,
+    currency: Currency,
+    unit: z.literal('million_tokens'),
+    tiers: z
+      .array(z.strictObject({ above_input_tokens: z.number().int(), ...RatesObject }))
+      .describe('Rates for whole requests whose input is longer.'),
+    effective_at: Timestamp,
+    source: z.string(),
+    notes: z.string().nullable(),
+    created_at: Timestamp,
+  })
+  .meta({ id: 'Price' });
+
+export function ratesOf(body: CreatePrice): Rates {
+  const cacheWrite5m = body.cache_write ?? body.input;
+  return {
+    input: body.input,
+    output: body.output,
+    cacheRead: body.cache_read ?? body.input,
+    cacheWrite5m,
+    cacheWrite1h: body.cache_write_1h ?? cacheWrite5m,
+  };
+}
+
+export const renderPrice = (price: Price): z.input<typeof PriceObject> => ({
+  id: publicId('price', price.id),
+  object: 'price',
+  provider: price.provider,
+  model: price.model,
+  ...renderRates(price.rates),
+  currency: 'usd',
+  unit: 'million_tokens',
+  tiers: price.tiers.map((tier) => ({ above_input_tokens: tier.aboveInputTokens, ...renderRates(tier.rates) })),
+  effective_at: unixSeconds(price.effectiveAt),
+  source: price.source,
+  notes: price.notes,
+  created_at: unixSeconds(price.createdAt),
+});
+
+const renderRates = (rates: Rates) => ({
+  input: formatUsd(rates.input),
+  output: formatUsd(rates.output),
+  cache_read: formatUsd(rates.cacheRead),
+  cache_write: formatUsd(rates.cacheWrite5m),
+  cache_write_1h: formatUsd(rates.cacheWrite1h),
+});

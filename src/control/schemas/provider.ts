@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { publicId } from '../../kernel/ids.js';
+import { PROVIDER_NAME, type ProviderRecord } from '../../providers/index.js';
+import { notEmpty, Timestamp, text, unixSeconds } from './common.js';
+
+const MAX_MODELS = 1_000;
+
+export const providerName = z
+  .string()
+  .regex(PROVIDER_NAME, { error: 'must start with a lower-case letter or digit and go on with those, ".", "_" or "-", up to 63 in all' });
+
+const baseUrl = text(2_048).refine((url) => URL.canParse(url), { error: 'must be a URL such as "https://api.example.com/v1"' });
+const models = z.array(text(256).min(1)).max(MAX_MODELS);
+
+/** Goes into a header as it is. */
+const key = z
+  .string()
+  .max(8_192)
+  .regex(/^[\x21-\x7e]+$/, { error: 'must be visible ASCII characters without spaces' });
+
+export const CreateProvider = z.strictObject({
+  name: providerName.optional().describe('The left part of `provider/model-id`. Absent: the type.'),
+  type: text(64).describe('A provider type of the catalogue. `openai` also stands for any server that speaks its chat format.'),
+  base_url: baseUrl.optional().describe("Absent: the vendor's own address."),
+  key: key.optional().describe('The secret the provider is shown. Never returned.'),
+  models: models.optional().describe('Ids of the models that may be asked for; `*` is any. Absent: any.'),
+});
+export type CreateProvider = z.output<typeof CreateProvider>;
+
+export const UpdateProvider = z
+  .strictObject({
+    base_url: baseUrl.optional().describe('Another origin drops the stored key, unless a new one comes along.'),
+    key: key.nullable().optional().describe('A new secret; null destroys the stored one.'),
+    models: models.optional(),
+  })
+  .refine(...notEmpty);
+export type UpdateProvider = z.output<typeof UpdateProvider>;
+
+export const ProviderObject = z
+  .strictObject({
+    id: z.string(),
+    object: z.literal('provider'),
+    name: z.string(),
+    type: z.string(),
+    base_url: z.string(),
+    models: z.array(z.string()),
+    has_key: z.boolean().describe('Whether a secret is stored for it.'),
+    created_at: Timestamp,
+  })
+  .meta({ id: 'Provider' });
+
+export const renderProvider = (provider: ProviderRecord, hasKey: boolean): z.input<typeof ProviderObject> => ({
+  id: publicId('provider', provider.id),
+  object: 'provider',
+  name: provider.name,
+  type: provider.type,
+  base_url: provider.baseUrl,
+  models: [...provider.models],
+  has_key: hasKey,
+  created_at: unixSeconds(provider.createdAt),
+});

@@ -1,0 +1,44 @@
+import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
+import type { z } from 'zod';
+import { ApiKeysService } from '../api-keys/index.js';
+import { publicId } from '../kernel/ids.js';
+import { TenantsRepository } from '../tenants/index.js';
+import { Access } from './access.js';
+import { found, idOf } from './found.js';
+import { ListQuery, listOf, pageOf, renderList } from './list.js';
+import { Answers } from './route.js';
+import { CreateTenant, NewTenantObject, renderTenant, TenantObject } from './schemas/tenant.js';
+import { Transactions } from './transactions.repository.js';
+
+@Controller('v1/platform/tenants')
+@Access('operator')
+export class TenantsController {
+  constructor(
+    private readonly tenants: TenantsRepository,
+    private readonly apiKeys: ApiKeysService,
+    private readonly transactions: Transactions,
+  ) {}
+
+  @Post()
+  @Answers(NewTenantObject, 'Create a tenant with a default project and an admin key.')
+  create(@Body({ schema: CreateTenant }) body: CreateTenant): Promise<z.input<typeof NewTenantObject>> {
+    return this.transactions.run(async (db) => {
+      const { tenant, project } = await this.tenants.insert(body.name, { externalId: body.external_id, metadata: body.metadata }, db);
+      const adminKey = await this.apiKeys.createAdminKey(tenant.id, 'first admin key', db);
+      return { ...renderTenant(tenant), admin_key: adminKey, default_project_id: publicId('project', project.id) };
+    });
+  }
+
+  @Get()
+  @Answers(listOf(TenantObject), 'List tenants.')
+  async list(@Query({ schema: ListQuery }) query: ListQuery) {
+    const { items, hasMore } = pageOf(await this.tenants.list(), 'tenant', query);
+    return renderList(items.map(renderTenant), hasMore);
+  }
+
+  @Get(':tenant_id')
+  @Answers(TenantObject, 'Read a tenant.')
+  async get(@Param('tenant_id') id: string) {
+    return renderTenant(found('tenant', await this.tenants.find(idOf('tenant', id))));
+  }
+}

@@ -1,0 +1,25 @@
+import { Controller, Get, Query } from '@nestjs/common';
+import { CallsRepository } from '../calls/index.js';
+import { Access } from './access.js';
+import { TenantId } from './admin.js';
+import { Answers } from './route.js';
+import { CostsPage, CostsQuery, costsSumQuery, renderCosts, renderUsage, UsagePage, UsageQuery, usageSumQuery } from './schemas/usage.js';
+
+/** Sums in the shape of OpenAI's organization API. */
+@Controller('v1/organization')
+@Access('tenant')
+export class UsageController {
+  constructor(private readonly calls: CallsRepository) {}
+
+  @Get('usage/completions')
+  @Answers(UsagePage, 'Sum up tokens and requests per bucket of time.')
+  async usage(@TenantId() tenantId: string, @Query({ schema: UsageQuery }) query: UsageQuery) {
+    return renderUsage(await this.calls.usage(tenantId, usageSumQuery(query)));
+  }
+
+  @Get('costs')
+  @Answers(CostsPage, 'Sum up costs per bucket of time. Calls whose price is unknown add nothing.')
+  async costs(@TenantId() tenantId: string, @Query({ schema: CostsQuery }) query: CostsQuery) {
+    return renderCosts(await this.calls.costs(tenantId, costsSumQuery(query)));
+  }
+}

@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { parseEnv } from 'node:util';
+import { readConfig } from '../../src/platform/config/index.js';
+import { CATALOG } from '../../src/providers/index.js';
+
+const ROOT = path.resolve(__dirname, '../..');
+const read = (file: string): string => readFileSync(path.join(ROOT, file), 'utf8');
+
+/** The variables as the schema names them. */
+const variables = [...read('src/platform/config/config.ts').matchAll(/^ {2}([A-Z][A-Z_]+):/gm)].map(([, name]) => name!);
+const providerKeys = CATALOG.flatMap(({ envKeys }) => envKeys);
+const OF_COMPOSE = ['POSTGRES_PASSWORD', 'REDIS_PASSWORD'];
+
+const example = parseEnv(read('.env.example').replace(/^#(?=[A-Z_]+=)/gm, ''));
+
+test('.env.example has every variable there is, and no other', () => {
+  expect(variables.length).toBeGreaterThan(15);
+  expect(Object.keys(example).sort()).toEqual([...variables, ...providerKeys, ...OF_COMPOSE].sort());
+});
+
+test('.env.example sets nothing as it stands', () => {
+  expect(parseEnv(read('.env.example'))).toEqual({});
+});
+
+test('what .env.example shows as defaults are the defaults', () => {
+  const { DATABASE_URL, REDIS_URL, WEIR_EGRESS_ALLOW, ...shown } = example;
+  const { variable: _shown, ...config } = readConfig(shown, tmpdir());
+  const { variable: _none, ...defaults } = readConfig({}, tmpdir());
+  expect([DATABASE_URL, REDIS_URL, WEIR_EGRESS_ALLOW].every((text) => text)).toBe(true);
+  expect(config).toEqual(defaults);
+  expect(() => readConfig(example, tmpdir())).not.toThrow();
+});
+
+test('the table in README.md has every variable', () => {
+  const rows = [...read('README.md').matchAll(/^\| `([A-Z_]+)`/gm)].map(([, name]) => name!);
+  expect([...rows].sort()).toEqual([...variables].sort());
+});
