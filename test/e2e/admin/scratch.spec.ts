@@ -1,15 +1,23 @@
 import { createTenant, startTestWeir } from '../../support/weir.js';
+
 test('x', async () => {
   const weir = await startTestWeir();
   const t = await createTenant(weir);
   const doc = await t.admin('GET', '/openapi.json');
   require('node:fs').writeFileSync('/tmp/doc.json', JSON.stringify(doc, null, 1));
-  const get = async (m: string, p: string, b?: unknown, h = {}) => { const r = await fetch(weir.adminUrl + p, { method: m, headers: { authorization: `Bearer ${t.adminKey}`, ...(b !== undefined && { 'content-type': 'application/json' }), ...h }, body: b === undefined ? undefined : typeof b === 'string' ? b : JSON.stringify(b) }); console.log(m, p, r.status, await r.text()); };
+  const get = async (m: string, p: string, b?: unknown, h = {}) => {
+    const r = await fetch(weir.adminUrl + p, {
+      method: m,
+      headers: { authorization: `Bearer ${t.adminKey}`, ...(b !== undefined && { 'content-type': 'application/json' }), ...h },
+      body: b === undefined ? undefined : typeof b === 'string' ? b : JSON.stringify(b),
+    });
+    console.log(m, p, r.status, await r.text());
+  };
   await get('GET', '/nope');
   await get('POST', '/v1/organization/projects', '{');
   await get('POST', '/v1/organization/projects', '');
   await get('POST', '/v1/organization/projects');
-  await get('POST', '/v1/organization/projects', 'a=b', {'content-type':'text/plain'});
+  await get('POST', '/v1/organization/projects', 'a=b', { 'content-type': 'text/plain' });
   await get('POST', '/v1/organization/projects', { nme: 'x' });
   await get('POST', '/v1/organization/projects', { name: '' });
   await get('POST', '/v1/organization/projects', { name: 5 });
@@ -24,7 +32,13 @@ test('x', async () => {
   await get('POST', '/v1/organization/budgets', { scope: { kind: 'tenant' }, limit: '5', period: 'fortnight' });
   await get('POST', '/v1/organization/budgets', { scope: { kind: 'tenant' }, limit: '5', period: 'month', timezone: 'Mars/Phobos' });
   await get('POST', '/v1/organization/budgets', { scope: { kind: 'tenant' }, limit: '5', period: 'month' });
-  await get('POST', '/v1/organization/prices', { provider: 'mock', model: 'x', input: 0.00000015, output: '0.6', effective_at: '2026-11-01T00:00:00Z' });
+  await get('POST', '/v1/organization/prices', {
+    provider: 'mock',
+    model: 'x',
+    input: 0.00000015,
+    output: '0.6',
+    effective_at: '2026-11-01T00:00:00Z',
+  });
   await get('POST', '/v1/organization/prices', { provider: 'mock', model: 'x', input: 1e-10, output: '0.6' });
   await get('POST', '/v1/organization/providers', { type: 'opnai' });
   await get('POST', '/v1/organization/providers', { type: 'openai', base_url: 'http://10.0.0.1:99/v1' });

@@ -1,0 +1,111 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { request } from 'node:https';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { admin, createTenant, startTestWeir, type TestWeir } from '../../support/weir.js';
+
+describe('the two listeners', () => {
+  let weir: TestWeir;
+  beforeAll(async () => {
+    weir = await startTestWeir();
+  });
+  afterAll(() => weir.stop());
+
+  const status = async (url: string, key = '') => (await fetch(url, { headers: { authorization: `Bearer ${key}` } })).status;
+
+  test('no admin endpoint answers on the tenants’ listener, and no inference endpoint on the admin one', async () => {
+    const tenant = await createTenant(weir);
+    for (const path of ['/v1/platform/tenants', '/v1/organization/projects', '/openapi.json', '/metrics', '/readyz']) {
+      expect(await status(weir.publicUrl + path, weir.operatorKey)).toBe(404);
+    }
+    for (const path of ['/v1/models', '/v1/key']) expect(await status(weir.adminUrl + path, tenant.apiKey)).toBeGreaterThanOrEqual(401);
+  });
+
+  test('readiness, liveness and metrics need no key and name no tenant', async () => {
+    const tenant = await createTenant(weir);
+    expect(await (await fetch(`${weir.adminUrl}/readyz`)).json()).toEqual({ status: 'ready' });
+    expect(await (await fetch(`${weir.adminUrl}/livez`)).json()).toEqual({ status: 'live' });
+    const metrics = await (await fetch(`${weir.adminUrl}/metrics`)).text();
+    expect(metrics).toContain('weir_calls_total');
+    expect(metrics).not.toContain(tenant.id);
+  });
+
+  test('the OpenAPI document is shown to admins only, and a tenant’s admin sees nothing of the platform', async () => {
+    expect(await status(`${weir.adminUrl}/openapi.json`)).toBe(401);
+    const tenant = await createTenant(weir);
+    const paths = async (key: string) => Object.keys((await admin<{ paths: object }>(weir, key, 'GET', '/openapi.json')).paths);
+    expect(await paths(weir.operatorKey)).toContain('/v1/platform/tenants');
+    expect((await paths(tenant.adminKey)).filter((path) => path.startsWith('/v1/platform'))).toEqual([]);
+  });
+
+  /** What the server answers to bytes that no HTTP client would send. */
+  const rawRequest = (text: string): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const { hostname, port } = new URL(weir.publicUrl);
+      let reply = '';
+      const socket = connect(Number(port), hostname, () => socket.end(text));
+      socket.on('data', (chunk) => (reply += chunk));
+      socket.on('close', () => resolve(reply));
+      socket.on('error', reject);
+    });
+
+  test.each([
+    ['two lengths', 'POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}', '400'],
+    [
+      'a length and chunks',
+      'POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+      '400',
+    ],
+    ['a space before the colon', 'GET /v1/models HTTP/1.1\r\nHost : x\r\n\r\n', '400'],
+    ['a folded header', 'GET /v1/models HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n', '400'],
+    [
+      'two keys that differ',
+      'GET /v1/models HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n',
+      '400',
+    ],
+    ['headers beyond 16 KiB', `GET /v1/models HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(17_000)}\r\n\r\n`, '431'],
+    ['a path with dots', 'GET /v1/../v1/models HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', '404'],
+    ['an encoded slash', 'GET /v1%2fmodels HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', '404'],
+  ])('%s is refused', async (_name, text, expected) => expect(await rawRequest(text)).toMatch(new RegExp(`^HTTP/1.1 ${expected} `)));
+});
+
+test('with a certificate the tenants’ listener speaks HTTPS', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'weir-tls-'));
+  const [cert, key] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
+  execFileSync(
+    'openssl',
+    [
+      'req',
+      '-x509',
+      '-newkey',
+      'rsa:2048',
+      '-nodes',
+      '-days',
+      '1',
+      '-subj',
+      '/CN=localhost',
+      '-addext',
+      'subjectAltName=IP:127.0.0.1',
+      '-keyout',
+      key,
+      '-out',
+      cert,
+    ],
+    { stdio: 'ignore' },
+  );
+  const weir = await startTestWeir({ WEIR_TLS_CERT: cert, WEIR_TLS_KEY: key });
+  try {
+    expect(weir.publicUrl).toMatch(/^https:/);
+    const status = await new Promise((resolve, reject) =>
+      request(`${weir.publicUrl}/v1/models`, { ca: readFileSync(cert) }, (response) => resolve(response.resume().statusCode))
+        .on('error', reject)
+        .end(),
+    );
+    expect(status).toBe(401);
+  } finally {
+    await weir.stop();
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
