@@ -1,9 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import path from 'node:path';
 import ts from 'typescript';
 
-const SRC = path.resolve(__dirname, '../src');
+const ROOT = path.resolve(__dirname, '..');
+const SRC = path.join(ROOT, 'src');
 
 /** Who may import whom, besides itself and the ground (`platform`, `kernel`). A new arrow is a new word here, for a reviewer to see. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
@@ -176,6 +177,32 @@ test('files and directories are named in kebab-case, with a role after a dot', (
   const name = /^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z]+)*$/;
   expect([...files].filter((file) => !file.split('/').every((part) => name.test(part)))).toEqual([]);
 });
+
+test('the documents name files that exist', () => {
+  const lost = documents().flatMap((file) =>
+    namedIn(file)
+      .filter((name) => !existsSync(path.join(ROOT, name)))
+      .map((name) => `${file}: ${name}`),
+  );
+  expect(lost).toEqual([]);
+});
+
+// --- the documents
+
+function documents(): string[] {
+  const below = readdirSync(path.join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' }).map(
+    (file) => `docs/${file.split(path.sep).join('/')}`,
+  );
+  return [...readdirSync(ROOT), ...below].filter((file) => file.endsWith('.md'));
+}
+
+/** What a document links to, and the paths it writes as code. Names with a placeholder are left out. */
+function namedIn(file: string): string[] {
+  const text = readFileSync(path.join(ROOT, file), 'utf8');
+  const links = [...text.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, link]) => path.posix.join(path.posix.dirname(file), link!));
+  const paths = [...text.matchAll(/`((?:src|test|prisma|scripts|bench|docs|deploy)\/[^`\s:]*)`/g)].map(([, name]) => name!);
+  return [...links, ...paths].filter((name) => !/[<*…]/.test(name));
+}
 
 // --- reading the sources
 

@@ -77,6 +77,6 @@ export class ApiKeysRepository {
   }
 
   async operatorExists(): Promise<boolean> {
-    return (await this.prisma.adminKey.count({ where: { tenantId: null, revokedAt: null } })) > 0;
+    return (await this.prisma.adminKey.findFirst({ where: { tenantId: null, revokedAt: null }, select: { id: true } })) !== null;
   }
 }

@@ -47,12 +47,13 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  expect(await brokenInvariants(db)).toEqual([]);
-  await gateway.kill('SIGKILL');
+  await WeirProcess.endAll();
+  const broken = await brokenInvariants(db);
   await db.end();
   await database.drop();
   await upstream.stop();
   rmSync(home, { recursive: true, force: true });
+  expect(broken).toEqual([]);
 });
 
 const held = async () => (await db.query<{ held: bigint }>('SELECT sum(held)::bigint AS held FROM budget_periods')).rows[0]!.held;

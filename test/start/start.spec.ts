@@ -16,7 +16,10 @@ beforeEach(() => {
   home = join(directory, '.weir');
 });
 
-afterEach(() => rmSync(directory, { recursive: true, force: true }));
+afterEach(async () => {
+  await WeirProcess.endAll();
+  rmSync(directory, { recursive: true, force: true });
+});
 
 const postmaster = (): number => {
   const location = join(home, 'postgres.location');

@@ -22,7 +22,11 @@ export class WeirProcess {
   stdout = '';
   private readonly lines: AsyncIterator<string>;
 
+  private static readonly alive = new Set<WeirProcess>();
+
   private constructor(readonly child: ChildProcess) {
+    WeirProcess.alive.add(this);
+    child.on('exit', () => WeirProcess.alive.delete(this));
     child.stderr!.on('data', (chunk) => (this.stderr += chunk));
     child.stdout!.on('data', (chunk) => (this.stdout += chunk));
     this.lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
@@ -41,6 +45,11 @@ export class WeirProcess {
     return new WeirProcess(
       spawn(process.execPath, [join(ROOT, 'dist', 'main.js'), ...flags], { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] }),
     );
+  }
+
+  /** Ends what a failed test left running. */
+  static async endAll(): Promise<void> {
+    await Promise.all([...WeirProcess.alive].map((weir) => weir.kill('SIGINT')));
   }
 
   /** Rejects with what it said on stderr when it ends before. */
