@@ -11,19 +11,19 @@ async function main(): Promise<void> {
   const startedAt = performance.now();
   const { values: flags } = parseArgs({ options: { json: { type: 'boolean', default: false }, 'env-file': { type: 'string' } } });
   const config = readConfig(process.env, process.cwd(), flags['env-file']);
-  const weir = await startWeir(config);
-  stopOnSignals(weir);
+  const starting = startWeir(config);
+  stopOnSignals(starting);
+  const weir = await starting;
   process.stdout.write(flags.json ? readyJson(weir) : readyText(weir, config, performance.now() - startedAt));
 }
 
-function stopOnSignals(weir: Weir): void {
-  let stopping: Promise<void> | null = null;
+/** A signal during the start waits for it, so that what was started is also stopped. */
+function stopOnSignals(starting: Promise<Weir>): void {
+  let stopping = false;
   const onSignal = () => {
-    if (stopping) return void weir.cutCalls();
-    stopping = weir.stop(DRAIN_MS).then(
-      () => process.exit(0),
-      (error) => fail(error),
-    );
+    const again = stopping;
+    stopping = true;
+    starting.then((weir) => (again ? weir.cutCalls() : weir.stop(DRAIN_MS).then(() => process.exit(0)))).catch(fail);
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);

@@ -120,9 +120,9 @@ export class BudgetsRepository {
     return rows[0]!;
   }
 
-  /** Closes periods that are over and opens the next. Answers what happened, in order; empty while another worker does it. */
-  async roll(limit: number): Promise<{ event: string; period_id: bigint }[]> {
-    const { rows } = await this.pool.query('SELECT event, period_id FROM roll_periods($1)', [limit]);
+  /** Closes one period that is over and opens the next. Answers what happened, in order; empty when nothing is left, or another worker does it. */
+  async roll(): Promise<{ event: string; period_id: bigint }[]> {
+    const { rows } = await this.pool.query('SELECT event, period_id FROM roll_period()');
     return rows;
   }
 

@@ -3,8 +3,6 @@ import { WeirError } from '../kernel/errors.js';
 import { type Budget, type BudgetPeriod, isTimeZone } from './budget.js';
 import { type BudgetChanges, BudgetsRepository, type NewBudget } from './budgets.repository.js';
 
-const ROLL_LIMIT = 500;
-
 @Injectable()
 export class BudgetsService {
   constructor(private readonly repository: BudgetsRepository) {}
@@ -61,8 +59,7 @@ export class BudgetsService {
   /** Closes every period that is over and opens its successor. Safe to run late, twice or at once. Answers the events, in order. */
   async rollPeriods(): Promise<{ event: string; period_id: bigint }[]> {
     const events: { event: string; period_id: bigint }[] = [];
-    for (let batch = await this.repository.roll(ROLL_LIMIT); batch.length > 0; batch = await this.repository.roll(ROLL_LIMIT))
-      events.push(...batch);
+    for (let step = await this.repository.roll(); step.length > 0; step = await this.repository.roll()) events.push(...step);
     return events;
   }
 

@@ -1,4 +1,5 @@
 import { Body, Controller, Delete, Get, Headers, Param, Patch, Post, Query, Res } from '@nestjs/common';
+import { ApiBody, ApiHeader } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { ApiKeysService } from '../api-keys/index.js';
 import { type Budget, BudgetsService } from '../budgets/index.js';
@@ -21,6 +22,8 @@ import {
   UpdateBudget,
 } from './schemas/budget.js';
 import { deleted } from './schemas/common.js';
+
+const IF_MATCH = { name: 'If-Match', required: false, description: 'The ETag of the version to change.' };
 
 @Controller('v1/organization/budgets')
 @Access('tenant')
@@ -71,6 +74,7 @@ export class BudgetsController {
 
   @Post(':budget_id')
   @Answers(BudgetObject, 'Change a budget; with If-Match, only if it still has that version.')
+  @ApiHeader(IF_MATCH)
   async update(
     @TenantId() tenantId: string,
     @Param('budget_id') id: string,
@@ -83,6 +87,7 @@ export class BudgetsController {
 
   @Patch(':budget_id')
   @Answers(BudgetObject, 'Change a budget; with If-Match, only if it still has that version.')
+  @ApiHeader(IF_MATCH)
   patch(
     @TenantId() tenantId: string,
     @Param('budget_id') id: string,

@@ -37,6 +37,9 @@ export class ErrorFilter implements ExceptionFilter {
 }
 
 function refusalOf(thrown: unknown, request: FastifyRequest): WeirError {
+  if ((thrown as { code?: string } | null)?.code === 'FST_ERR_CTP_EMPTY_JSON_BODY') {
+    return new WeirError('invalid_json', { message: 'The body is empty but announced as JSON. Send {} or leave Content-Type out.' });
+  }
   const code =
     CODES[thrown instanceof HttpException ? thrown.getStatus() : ((thrown as { statusCode?: number } | null)?.statusCode ?? 500)];
   if (code === 'not_found') {

@@ -73,7 +73,12 @@ export function mountOpenApi(app: NestFastifyApplication): void {
       'Tenants, projects, keys, providers, prices, budgets, usage and costs. Send an admin key as `Authorization: Bearer <key>`.',
     )
     .setVersion('1')
-    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An operator key or a tenant admin key.' })
+    .addBearerAuth({
+      type: 'http',
+      scheme: 'bearer',
+      bearerFormat: 'weir_adm_… or weir_op_…',
+      description: 'An operator key or a tenant admin key.',
+    })
     .addSecurityRequirements('bearer')
     .build();
   const document = SwaggerModule.createDocument(app, about, {

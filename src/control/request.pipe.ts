@@ -53,10 +53,11 @@ const TYPE_NAMES: Record<string, string> = {
 function phrase(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
     case 'invalid_type':
-      if (issue.input === undefined && issue.path?.length) return 'is missing';
+      if (!issue.path?.length) return 'must carry a JSON object, with "Content-Type: application/json"';
+      if (issue.input === undefined) return 'is missing';
       return `must be ${TYPE_NAMES[issue.expected] ?? issue.expected}`;
     case 'invalid_value':
-      return `must be ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}`;
+      return `must be ${issue.values.length > 1 ? 'one of ' : ''}${issue.values.map((value) => JSON.stringify(value)).join(', ')}`;
     case 'too_small':
       return issue.origin === 'string' ? 'must not be empty' : `must ${measure(issue.origin, 'at least', issue.minimum)}`;
     case 'too_big':

@@ -1,5 +1,7 @@
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import { Inject, Injectable } from '@nestjs/common';
-import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import Fastify, { type ConnectionError, type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { openaiChat } from '../dialects/index.js';
 import { type ErrorCode, WeirError } from '../kernel/errors.js';
 import { newId, publicId } from '../kernel/ids.js';
@@ -21,6 +23,11 @@ const FASTIFY_CODES: Partial<Record<string, ErrorCode>> = {
   FST_ERR_CTP_EMPTY_TYPE: 'unsupported_media_type',
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'invalid_request',
   FST_ERR_BAD_URL: 'not_found',
+};
+
+const PARSER_CODES: Partial<Record<string, ErrorCode>> = {
+  HPE_HEADER_OVERFLOW: 'header_too_large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
 };
 
 /** The tenants' listener. A Fastify of its own, without Nest's router: nothing but the surface stands between a socket and the relay. */
@@ -80,6 +87,7 @@ export class PublicServer {
       exposeHeadRoutes: false,
       forceCloseConnections: 'idle' as const,
       return503OnClosing: false,
+      clientErrorHandler: refuseMalformed,
       frameworkErrors: (error: FastifyError, _request: unknown, reply: unknown) => this.sendError(error, reply as FastifyReply),
     };
     const app = (tls
@@ -113,6 +121,23 @@ export class PublicServer {
       .type('application/json')
       .send(JSON.stringify(openaiChat.encodeError(known)));
   }
+}
+
+/** What Node's parser refuses has no request to answer through: the reply is written straight on the socket. */
+function refuseMalformed({ code }: ConnectionError, socket: Socket): void {
+  if (code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const error = new WeirError(
+    PARSER_CODES[code] ?? 'invalid_request',
+    PARSER_CODES[code] ? {} : { message: 'The request is not valid HTTP.' },
+  );
+  const body = JSON.stringify(openaiChat.encodeError(error));
+  const head = [
+    `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}`,
+    'content-type: application/json',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
 const notFound = (request: FastifyRequest): WeirError =>

@@ -12,6 +12,8 @@ const SHARDS = 4;
 const HOLD_TIMEOUT_MS = 1_000;
 /** A finished answer waits this long at most for its booking; the booking goes on. */
 const SETTLE_WAIT_MS = 10_000;
+/** Holds that wait for their turn, per shard, before more are turned away. */
+const MAX_WAITING_HOLDS = 1_000;
 const RETRY_MS = { first: 50, most: 2_000 };
 const REAP_LIMIT = 256;
 
@@ -33,10 +35,14 @@ export class LedgerService {
     this.settlements = Array.from({ length: SHARDS }, () => new Batcher((batch: Settlement[]) => this.settleUntilConfirmed(batch)));
   }
 
-  /** @throws WeirError ledger_unavailable when Postgres does not confirm in time; then nothing may be sent. */
+  /**
+   * @throws WeirError ledger_unavailable when Postgres does not confirm in time, overloaded when too many holds wait; then nothing may be sent.
+   */
   async hold(request: HoldRequest): Promise<HoldAnswer> {
+    const batcher = this.holds[shardOf(request.tenantId)]!;
+    if (batcher.backlog >= MAX_WAITING_HOLDS) throw new WeirError('overloaded');
     try {
-      return await within(HOLD_TIMEOUT_MS, this.holds[shardOf(request.tenantId)]!.add(request));
+      return await within(HOLD_TIMEOUT_MS, batcher.add(request));
     } catch (cause) {
       // The hold may have landed all the same: it is given back as soon as Postgres answers.
       this.track(this.settlements[shardOf(request.tenantId)]!.add(voided(request.id)));

@@ -1,8 +1,10 @@
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 
 const ID_BYTES = 16;
-const FILE = /^([0-9a-f-]{36})\.(\d+)$/;
+/** The gateway, the host it ran on and its process: a process id says nothing about another host, e.g. another container on the same volume. */
+const FILE = /^([0-9a-f-]{36})\.(.+)\.(\d+)$/;
 
 /**
  * Which calls this process has sent to a provider and not yet booked, in a small file that survives a kill -9: one write into the page cache
@@ -18,7 +20,7 @@ export class SentMarks {
 
   constructor(directory: string, gatewayId: string) {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    this.path = join(directory, `${gatewayId}.${process.pid}`);
+    this.path = join(directory, `${gatewayId}.${hostname()}.${process.pid}`);
     this.file = openSync(this.path, 'wx', 0o600);
   }
 
@@ -53,11 +55,11 @@ export interface DeadGateway {
   forget(): void;
 }
 
-/** Gateways that left marks in this directory and whose process is gone. */
+/** Gateways that left marks in this directory and whose process, of this host, is gone. */
 export function findDeadGateways(directory: string, ownGatewayId: string): DeadGateway[] {
   return readdirSync(directory).flatMap((name) => {
-    const [, gatewayId, pid] = FILE.exec(name) ?? [];
-    if (!gatewayId || gatewayId === ownGatewayId || isAlive(Number(pid))) return [];
+    const [, gatewayId, host, pid] = FILE.exec(name) ?? [];
+    if (!gatewayId || gatewayId === ownGatewayId || host !== hostname() || isAlive(Number(pid))) return [];
     const path = join(directory, name);
     return [{ gatewayId, sent: readIds(path), forget: () => rmSync(path, { force: true }) }];
   });

@@ -2,7 +2,7 @@
 const REASONING_MODEL = /(^|\/)(o\d|gpt-[5-9]|deepseek-reasoner|grok-[4-9]|qwq|magistral)/i;
 
 const DEFAULT_LIMIT = 4_096;
-const REASONING_LIMIT = 32_768;
+const REASONING_LIMIT = 16_384;
 
 /**
  * The output tokens a call may make per answer: the least of what the client and its key ask for. When neither says, a limit that every

@@ -1,5 +1,4 @@
 import type { Credential } from '../credentials/index.js';
-import type { DialectName } from '../dialects/index.js';
 import type { Price } from '../prices/index.js';
 
 /** Where one call may go, and on what terms. */
@@ -8,7 +7,6 @@ export interface Target {
   /** The record's name: the left part of a reference. */
   provider: string;
   type: string;
-  dialect: DialectName;
   /** The model id as the provider knows it: the right part of a reference. */
   model: string;
   origin: string;

@@ -75,7 +75,6 @@ export class Router {
       providerId: record.id,
       provider: record.name,
       type: record.type,
-      dialect: type.dialect,
       model,
       origin: url.origin,
       basePath: url.pathname.replace(/\/$/, ''),

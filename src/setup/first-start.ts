@@ -1,8 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { Pool } from 'pg';
 import { ApiKeysService } from '../api-keys/index.js';
 import { BudgetsService } from '../budgets/index.js';
 import { CredentialsRepository } from '../credentials/index.js';
-import { publicId } from '../kernel/ids.js';
+import { parsePublicId, publicId } from '../kernel/ids.js';
 import { parseUsd } from '../kernel/money.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
 import { Secret } from '../platform/crypto/index.js';
@@ -28,6 +29,7 @@ const DEMO_BUDGET = { limit: parseUsd('10.00')!, periodKind: 'month', timezone: 
 export class Setup {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
+    private readonly pool: Pool,
     private readonly prisma: Prisma,
     private readonly tenants: TenantsRepository,
     private readonly apiKeys: ApiKeysService,
@@ -37,7 +39,18 @@ export class Setup {
     private readonly budgets: BudgetsService,
   ) {}
 
+  /** Processes that start together take turns, so that each thing is made once. */
   async run(): Promise<FirstStart> {
+    const client = await this.pool.connect();
+    try {
+      await client.query(`SELECT pg_advisory_lock(hashtext('weir.setup'))`);
+      return await this.runAlone();
+    } finally {
+      client.release(true);
+    }
+  }
+
+  private async runAlone(): Promise<FirstStart> {
     await this.prices.seed(CATALOG.map(({ slug, catalogueId }) => ({ slug, catalogueId })));
     const platform = await this.savePlatformCredentials();
     const platformProviders = platform.map((provider) => provider.name);
@@ -46,16 +59,22 @@ export class Setup {
       return { operatorKey, demo: null, platformProviders };
     }
     const demo = readDemoKeys(this.config.home) ?? (await this.createDemo());
-    return { operatorKey: null, demo, platformProviders: platformProviders };
+    // The demo is one person's: it may use the keys this person has in the environment.
+    for (const provider of platform) await this.providers.grant(parsePublicId('tenant', demo.tenant)!, provider.id);
+    return { operatorKey: null, demo, platformProviders };
   }
 
-  /** Provider keys of the environment belong to the platform. A tenant uses one only once it is granted. */
+  /** Provider keys of the environment belong to the platform. A tenant uses one only once it is granted; one that is gone there is destroyed here. */
   private async savePlatformCredentials(): Promise<ProviderRecord[]> {
     const known = await this.credentials.open([null], () => {});
     const saved: ProviderRecord[] = [];
     for (const type of CATALOG) {
       const key = type.envKeys.map((name) => this.config.variable(name)).find(Boolean);
-      if (!key || !type.baseUrl) continue;
+      if (!key || !type.baseUrl) {
+        const orphan = await this.providers.findByName(null, type.slug);
+        if (orphan) await this.credentials.drop(orphan.id);
+        continue;
+      }
       const provider =
         (await this.providers.findByName(null, type.slug)) ??
         (await this.providers.insert({ tenantId: null, name: type.slug, type: type.slug, baseUrl: type.baseUrl, models: ['*'] }));
@@ -98,8 +117,6 @@ export class Setup {
       externalId: null,
       metadata: {},
     });
-    // The demo is one person's: it may use the keys this person has in the environment.
-    for (const provider of await this.providers.list(null)) await this.providers.grant(keys.tenant.id, provider.id);
     const demo: DemoKeys = {
       operator_key: keys.operatorKey,
       tenant: publicId('tenant', keys.tenant.id),

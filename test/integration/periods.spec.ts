@@ -192,6 +192,29 @@ test('a deleted budget no longer denies, opens no further period, and still take
   expect(await budgets().periods(budget.tenantId, budget.id, 10)).toMatchObject([{ spent: 40n, held: 0n, closedAt: expect.any(Date) }]);
 });
 
+test('periods roll under holds on all their budgets without a deadlock', async () => {
+  const deadlocks = async () =>
+    (await db.query<{ deadlocks: bigint }>('SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()')).rows[0]!.deadlocks;
+  const values = Array.from({ length: 12 }, (_, i) => `proj_${i}`);
+  const tenantId = await insertTenant(
+    db,
+    values.map((value) => ({ kind: 'project', value, limit: 10n ** 9n, period: 'hour' })),
+  );
+  const ledger = new LedgerRepository(pool);
+  const shuffled = () => [...values].sort(() => Math.random() - 0.5).map((value) => ({ kind: 'project', value }));
+  const hold = async () => {
+    const request = holdRequest(tenantId, 1n, shuffled());
+    expect((await ledger.hold(tenantId, [request]))[0]!.verdict).toBe('held');
+    await ledger.settle([settlement(request.id, 1n)]);
+  };
+  const before = await deadlocks();
+  for (let hours = 1; hours <= 6; hours++) {
+    await moveClock(db, `${hours} hours`);
+    await Promise.all([...Array.from({ length: 30 }, hold), budgets().rollPeriods(), budgets().rollPeriods()]);
+  }
+  expect(await deadlocks()).toBe(before);
+});
+
 test('an unknown time zone is refused, naming it', async () => {
   await expect(newBudget('day', 'Mars/Olympus')).rejects.toMatchObject({ code: 'invalid_request', param: 'timezone' });
 });

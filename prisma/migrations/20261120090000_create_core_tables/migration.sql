@@ -5,8 +5,9 @@ DO $$ BEGIN
   CREATE ROLE weir_app NOLOGIN NOSUPERUSER NOBYPASSRLS;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
+-- Membership alone is not enough since Postgres 16: who made the role may administer it, and gets the right to act as it here.
 DO $$ BEGIN
-  IF NOT pg_has_role(current_user, 'weir_app', 'MEMBER') THEN EXECUTE format('GRANT weir_app TO %I', current_user); END IF;
+  EXECUTE format('GRANT weir_app TO %I', current_user);
 END $$;
 GRANT USAGE ON SCHEMA public TO weir_app;
 

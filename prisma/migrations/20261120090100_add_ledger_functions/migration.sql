@@ -238,32 +238,31 @@ CREATE FUNCTION emit_event(p_tenant_id uuid, p_kind text, p_dedupe_key text, p_p
   INSERT INTO outbox (tenant_id, kind, dedupe_key, payload) VALUES (p_tenant_id, p_kind, p_dedupe_key, p_payload) ON CONFLICT (dedupe_key) DO NOTHING
 $$;
 
--- Closes budget periods that are over and opens their successors, period by period, so that a long downtime leaves no gap.
--- Answers what it did, and is a no-op while another worker does the same.
-CREATE FUNCTION roll_periods(p_limit integer) RETURNS TABLE (event text, period_id bigint) LANGUAGE plpgsql AS $$
-DECLARE v_now timestamptz := weir_now(); p record; next_id bigint; steps integer := 0;
+-- Closes the budget period that has been over for longest and opens its successor; where none is over, marks one opened that a hold has made.
+-- One period per transaction, so that its locks (budget, then periods) never wait for a hold that waits for them. Period by period, so that a
+-- long downtime leaves no gap. Answers what it did; nothing is left to do, or another worker is at it, when the answer is empty.
+CREATE FUNCTION roll_period() RETURNS TABLE (event text, period_id bigint) LANGUAGE plpgsql AS $$
+DECLARE v_now timestamptz := weir_now(); p record; next_id bigint;
 BEGIN
-  IF NOT pg_try_advisory_xact_lock(hashtext('weir.roll_periods')) THEN RETURN; END IF;
-  LOOP
-    SELECT q.* INTO p FROM budget_periods q WHERE q.closed_at IS NULL AND q.ends_at <= v_now ORDER BY q.ends_at, q.id LIMIT 1;
-    EXIT WHEN NOT FOUND OR steps >= p_limit;
-    steps := steps + 1;
-    -- The successor exists before its predecessor closes: there is no moment without a row to find.
-    SELECT CASE WHEN b.deleted_at IS NULL THEN ensure_period(p.tenant_id, p.budget_id, p.scope_value, p.ends_at) END
-      INTO next_id FROM budgets b WHERE b.tenant_id = p.tenant_id AND b.id = p.budget_id;
-    PERFORM open_period(p.id, v_now);
-    UPDATE budget_periods SET closed_at = v_now WHERE id = p.id RETURNING * INTO p;
-    PERFORM emit_event(p.tenant_id, 'budget.period_closed', 'budget.period_closed:' || p.id, jsonb_build_object('budget_id', p.budget_id,
-      'scope_value', p.scope_value, 'starts_at', p.starts_at, 'ends_at', p.ends_at, 'limit_nano', p.limit_nano::text, 'spent_nano', p.spent::text,
-      'held_nano', p.held::text, 'granted_nano', p.granted::text));
-    event := 'budget.period_closed'; period_id := p.id; RETURN NEXT;
-    IF next_id IS NOT NULL AND open_period(next_id, v_now) THEN
-      event := 'budget.period_opened'; period_id := next_id; RETURN NEXT;
-    END IF;
-  END LOOP;
-  FOR p IN SELECT q.id FROM budget_periods q WHERE q.opened_at IS NULL AND q.starts_at <= v_now ORDER BY q.starts_at, q.id LIMIT p_limit LOOP
-    IF open_period(p.id, v_now) THEN event := 'budget.period_opened'; period_id := p.id; RETURN NEXT; END IF;
-  END LOOP;
+  IF NOT pg_try_advisory_xact_lock(hashtext('weir.roll_period')) THEN RETURN; END IF;
+  SELECT q.* INTO p FROM budget_periods q WHERE q.closed_at IS NULL AND q.ends_at <= v_now ORDER BY q.ends_at, q.id LIMIT 1;
+  IF NOT FOUND THEN
+    SELECT q.id INTO next_id FROM budget_periods q WHERE q.opened_at IS NULL AND q.starts_at <= v_now ORDER BY q.starts_at, q.id LIMIT 1;
+    IF FOUND AND open_period(next_id, v_now) THEN event := 'budget.period_opened'; period_id := next_id; RETURN NEXT; END IF;
+    RETURN;
+  END IF;
+  -- The successor exists before its predecessor closes: there is no moment without a row to find.
+  SELECT CASE WHEN b.deleted_at IS NULL THEN ensure_period(p.tenant_id, p.budget_id, p.scope_value, p.ends_at) END
+    INTO next_id FROM budgets b WHERE b.tenant_id = p.tenant_id AND b.id = p.budget_id;
+  PERFORM open_period(p.id, v_now);
+  UPDATE budget_periods SET closed_at = v_now WHERE id = p.id RETURNING * INTO p;
+  PERFORM emit_event(p.tenant_id, 'budget.period_closed', 'budget.period_closed:' || p.id, jsonb_build_object('budget_id', p.budget_id,
+    'scope_value', p.scope_value, 'starts_at', p.starts_at, 'ends_at', p.ends_at, 'limit_nano', p.limit_nano::text, 'spent_nano', p.spent::text,
+    'held_nano', p.held::text, 'granted_nano', p.granted::text));
+  event := 'budget.period_closed'; period_id := p.id; RETURN NEXT;
+  IF next_id IS NOT NULL AND open_period(next_id, v_now) THEN
+    event := 'budget.period_opened'; period_id := next_id; RETURN NEXT;
+  END IF;
 END $$;
 
 -- Marks a period opened and says so, once. True when this call did it.

@@ -68,7 +68,11 @@ describe('the two listeners', () => {
     ['headers beyond 16 KiB', `GET /v1/models HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(17_000)}\r\n\r\n`, '431'],
     ['a path with dots', 'GET /v1/../v1/models HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', '404'],
     ['an encoded slash', 'GET /v1%2fmodels HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', '404'],
-  ])('%s is refused', async (_name, text, expected) => expect(await rawRequest(text)).toMatch(new RegExp(`^HTTP/1.1 ${expected} `)));
+  ])('%s is refused', async (_name, text, expected) => {
+    const reply = await rawRequest(text);
+    expect(reply).toMatch(new RegExp(`^HTTP/1.1 ${expected} `));
+    expect(JSON.parse(reply.split('\r\n\r\n')[1]!)).toMatchObject({ error: { type: 'invalid_request_error', code: expect.any(String) } });
+  });
 });
 
 test('with a certificate the tenants’ listener speaks HTTPS', async () => {

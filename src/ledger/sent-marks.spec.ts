@@ -1,0 +1,51 @@
+import { mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { newId } from '../kernel/ids.js';
+import { findDeadGateways, SentMarks } from './sent-marks.js';
+
+let directory: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'weir-marks-'));
+});
+
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+/** As if the process that wrote the marks had been another one. */
+const pretend = (gatewayId: string, host: string, pid: number) =>
+  renameSync(join(directory, `${gatewayId}.${hostname()}.${process.pid}`), join(directory, `${gatewayId}.${host}.${pid}`));
+
+const NO_SUCH_PROCESS = 2 ** 22 + 1;
+
+test('a dead gateway is found with the calls it had sent and not yet booked', () => {
+  const [gatewayId, booked, open, again] = [newId(), newId(), newId(), newId()];
+  const marks = new SentMarks(directory, gatewayId);
+  marks.mark(booked);
+  marks.mark(open);
+  marks.clear(booked);
+  marks.mark(again);
+  pretend(gatewayId, hostname(), NO_SUCH_PROCESS);
+
+  const [dead, ...others] = findDeadGateways(directory, newId());
+  expect(others).toEqual([]);
+  expect(dead).toMatchObject({ gatewayId, sent: [again, open] });
+  dead!.forget();
+  expect(readdirSync(directory)).toEqual([]);
+});
+
+test('a gateway that lives, or that ran on another host, is left alone', () => {
+  const [living, elsewhere] = [newId(), newId()];
+  new SentMarks(directory, living);
+  pretend(living, hostname(), process.ppid);
+  new SentMarks(directory, elsewhere);
+  pretend(elsewhere, 'another-host', NO_SUCH_PROCESS);
+  expect(findDeadGateways(directory, newId())).toEqual([]);
+});
+
+test('a gateway that ends in order leaves nothing', () => {
+  const marks = new SentMarks(directory, newId());
+  marks.mark(newId());
+  marks.remove();
+  expect(readdirSync(directory)).toEqual([]);
+});
