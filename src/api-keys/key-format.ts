@@ -1,4 +1,4 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
 /** `sk`: inference. `adm`: the admin REST, one tenant. `op`: the admin REST, the platform. */
@@ -32,7 +32,7 @@ export function generateKey(kind: KeyKind): { key: string; lookupId: string; las
 }
 
 /** What is stored of a key. A 256-bit random secret needs no stretching. */
-export const digestOf = (pepper: Buffer, key: string): Buffer => createHmac('sha256', pepper).update(key).digest();
+export const digestOf = (pepper: KeyObject, key: string): Buffer => createHmac('sha256', pepper).update(key).digest();
 
 export const sameDigest = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && timingSafeEqual(a, b);
 

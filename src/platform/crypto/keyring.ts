@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHash, createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto';
 import { newId } from '../../kernel/ids.js';
 import type { Pool } from '../postgres/pool.js';
 import { Secret } from './secret.js';
@@ -36,8 +36,8 @@ export class MasterKeyMismatch extends Error {}
  */
 export class Keyring {
   private constructor(
-    /** HMAC key for API-key digests. */
-    readonly pepper: Buffer,
+    /** HMAC key for API-key digests. A key object, because a call's HMAC costs a quarter with one. */
+    readonly pepper: KeyObject,
     private readonly sealingKey: Buffer,
   ) {}
 
@@ -47,7 +47,7 @@ export class Keyring {
    */
   static async open(pool: Pool, masterKey: string): Promise<Keyring> {
     const kek = Buffer.from(hkdfSync('sha256', masterKey, '', 'weir master key', 32));
-    return new Keyring(await dataKey(pool, kek, 'pepper'), await dataKey(pool, kek, 'credentials'));
+    return new Keyring(createSecretKey(await dataKey(pool, kek, 'pepper')), await dataKey(pool, kek, 'credentials'));
   }
 
   /** @param context what the value belongs to, e.g. `tenant|provider|origin|purpose`; needed unchanged to open it. */
