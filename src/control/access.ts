@@ -1,6 +1,6 @@
 import type { Type } from '@nestjs/common';
-import { PATH_METADATA } from '@nestjs/common/constants';
-import { Reflector } from '@nestjs/core';
+import { METHOD_METADATA } from '@nestjs/common/constants';
+import { MetadataScanner, Reflector } from '@nestjs/core';
 
 /** Who may call a route. `operator`: the platform's. `tenant`: a tenant's admin, or an operator inside a tenant. `any`: either, as itself. */
 export type Audience = 'operator' | 'tenant' | 'any';
@@ -11,11 +11,9 @@ export const Access = Reflector.createDecorator<Audience>();
 /** Routes of a controller that do not say who may call them, as `Controller.method`. */
 export function undeclaredRoutes(controller: Type): string[] {
   if (Reflect.hasMetadata(Access.KEY, controller)) return [];
-  const { prototype } = controller as { prototype: Record<string, unknown> };
-  return Object.getOwnPropertyNames(prototype)
-    .filter((name) => {
-      const method = Object.getOwnPropertyDescriptor(prototype, name)?.value;
-      return typeof method === 'function' && Reflect.hasMetadata(PATH_METADATA, method) && !Reflect.hasMetadata(Access.KEY, method);
-    })
+  const { prototype } = controller as { prototype: Record<string, object> };
+  return new MetadataScanner()
+    .getAllMethodNames(prototype)
+    .filter((name) => Reflect.hasMetadata(METHOD_METADATA, prototype[name]!) && !Reflect.hasMetadata(Access.KEY, prototype[name]!))
     .map((name) => `${controller.name}.${name}`);
 }

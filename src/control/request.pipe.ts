@@ -15,7 +15,7 @@ export class RequestPipe extends StandardSchemaValidationPipe {
   protected override validate<T>(value: unknown, schema: z.ZodType): { value: T } {
     const result = schema.safeParse(value, { error: phrase });
     if (result.success) return { value: result.data as T };
-    throw refusalOf(result.error.issues, schema);
+    throw refusalOf(result.error.issues, value, schema);
   }
 }
 
@@ -24,7 +24,7 @@ const withoutBrackets = (query: Record<string, unknown>): Record<string, unknown
   Object.fromEntries(Object.entries(query).map(([name, value]) => [name.replace(/\[\]$/, ''), value]));
 
 /** An unknown name goes first: it is often the misspelling of one that is then missing. */
-function refusalOf(issues: z.core.$ZodIssue[], schema: z.ZodType): WeirError {
+function refusalOf(issues: z.core.$ZodIssue[], value: unknown, schema: z.ZodType): WeirError {
   const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0]!;
   if (issue.code === 'unrecognized_keys') {
     const unknown = issue.keys[0]!;
@@ -37,8 +37,11 @@ function refusalOf(issues: z.core.$ZodIssue[], schema: z.ZodType): WeirError {
   }
   const param = issue.path.join('.');
   if (param === '') return new WeirError('invalid_request', { message: `The request ${issue.message}.` });
-  return new WeirError('invalid_request', { param, message: `"${param}" ${issue.message}.` });
+  return new WeirError('invalid_request', { param, message: `"${param}" ${isMissing(value, issue.path) ? 'is missing' : issue.message}.` });
 }
+
+const isMissing = (value: unknown, path: PropertyKey[]): boolean =>
+  path.reduce((inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key], value) === undefined;
 
 const TYPE_NAMES: Record<string, string> = {
   string: 'a string',
@@ -49,12 +52,11 @@ const TYPE_NAMES: Record<string, string> = {
   record: 'a JSON object',
 };
 
-/** What a value must be, to follow its name. Undefined: the words that the schema or the library has for it. */
-function phrase(issue: z.core.$ZodRawIssue): string | undefined {
+/** What a value must be, to follow its name, where the schema has no words of its own for it. */
+function phrase(issue: z.core.$ZodRawIssue): string {
   switch (issue.code) {
     case 'invalid_type':
       if (!issue.path?.length) return 'must carry a JSON object, with "Content-Type: application/json"';
-      if (issue.input === undefined) return 'is missing';
       return `must be ${TYPE_NAMES[issue.expected] ?? issue.expected}`;
     case 'invalid_value':
       return `must be ${issue.values.length > 1 ? 'one of ' : ''}${issue.values.map((value) => JSON.stringify(value)).join(', ')}`;
@@ -62,8 +64,10 @@ function phrase(issue: z.core.$ZodRawIssue): string | undefined {
       return issue.origin === 'string' ? 'must not be empty' : `must ${measure(issue.origin, 'at least', issue.minimum)}`;
     case 'too_big':
       return `must ${measure(issue.origin, 'at most', issue.maximum)}`;
+    case 'invalid_key':
+      return `has a key that ${issue.issues[0]!.message}`;
     default:
-      return undefined;
+      return 'is not valid';
   }
 }
 

@@ -26,16 +26,16 @@ export const metadata = z
 
 /** An amount as it is sent; becomes nano-USD. */
 export const usd = z
-  .string({ error: (issue) => (issue.input === undefined ? undefined : 'must be USD as a decimal string, e.g. "1.00"') })
+  .string({ error: 'must be USD as a decimal string, e.g. "1.00"' })
   .regex(/^\d{1,10}(\.\d{1,9})?$/, { error: 'must be USD as a decimal string with at most nine decimals and no sign, e.g. "1.00"' })
   .transform((amount) => parseUsd(amount)!)
   .refine((nano) => nano <= MAX_NANO, { error: 'must be at most "1000000000"' });
 
+const NO_TIME = 'must be a time: unix seconds, or ISO 8601 such as "2026-12-01T00:00:00Z"';
+
 /** An instant as it is sent: unix seconds or ISO 8601. */
 export const time = z
-  .union([z.number().int(), z.iso.datetime({ offset: true })], {
-    error: 'must be a time: unix seconds, or ISO 8601 such as "2026-12-01T00:00:00Z"',
-  })
+  .union([z.number().int(), z.iso.datetime({ offset: true, error: NO_TIME })], { error: NO_TIME })
   .transform((given) => new Date(typeof given === 'number' ? given * 1000 : given))
   .refine((at) => at.getTime() >= 0 && at.getTime() < LAST_INSTANT, { error: 'must lie between 1970 and 2100' });
 

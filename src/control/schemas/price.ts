@@ -10,14 +10,12 @@ const MAX_RATE = parseUsd('1000000')!;
 const RATE_FAULT = 'must be USD per million tokens, at most nine decimals, as a decimal string such as "0.25" or a number';
 
 /** USD per million tokens; becomes nano-USD. A number counts as its shortest decimal text: it has nine decimals at most if those give it back. */
-const rate = z
-  .union([z.string(), z.number()], { error: (issue) => (issue.input === undefined ? 'is missing' : RATE_FAULT) })
-  .transform((given, context) => {
-    const nano = typeof given === 'string' ? parseUsd(given) : Number(given.toFixed(9)) === given ? parseUsd(given.toFixed(9)) : null;
-    if (nano !== null && nano <= MAX_RATE) return nano;
-    context.addIssue({ code: 'custom', message: nano === null ? RATE_FAULT : 'must be at most 1000000' });
-    return z.NEVER;
-  });
+const rate = z.union([z.string(), z.number()], { error: RATE_FAULT }).transform((given, context) => {
+  const nano = typeof given === 'string' ? parseUsd(given) : Number(given.toFixed(9)) === given ? parseUsd(given.toFixed(9)) : null;
+  if (nano !== null && nano <= MAX_RATE) return nano;
+  context.addIssue({ code: 'custom', message: nano === null ? RATE_FAULT : 'must be at most 1000000' });
+  return z.NEVER;
+});
 
 export const CreatePrice = z.strictObject({
   provider: providerName.describe('The name of the provider.'),

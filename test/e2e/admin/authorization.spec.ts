@@ -1,0 +1,173 @@
+import { Controller, Get } from '@nestjs/common';
+import { Access, undeclaredRoutes } from '../../../src/control/access.js';
+import { createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { addMock, clientOf, makeCall, type Send } from './client.js';
+import { ROUTES, type Route } from './routes.js';
+
+let weir: TestWeir;
+let alice: TestTenant;
+let bob: TestTenant;
+let operator: Send;
+/** Of Alice and the platform, by the name of the path parameter that takes them. No test changes what they name. */
+let standing: Ids;
+
+beforeAll(async () => {
+  weir = await startTestWeir({ OPENAI_API_KEY: 'sk-platform-secret' });
+  [alice, bob] = [await createTenant(weir), await createTenant(weir)];
+  operator = clientOf(weir, weir.operatorKey);
+  await addMock(alice);
+  const credentials = await operator('GET', '/v1/platform/credentials');
+  const prices = await operator('GET', '/v1/platform/prices?limit=1');
+  const platform = { tenant_id: alice.id, credential_id: credentials.body.data[0]!.id, platform_price_id: prices.body.data[0]!.id };
+  standing = { ...platform, call_id: await makeCall(alice), ...(await newResources()) };
+});
+
+afterAll(() => weir.stop());
+
+type Ids = Record<string, string>;
+
+/** A valid body for each route that takes one. A new route needs a line here. */
+const BODIES: Record<string, () => object> = {
+  'POST /v1/platform/tenants': () => ({ name: 'someone' }),
+  'POST /v1/platform/prices': () => ({ provider: 'mock', model: 'm', input: '1', output: '1' }),
+  'POST /v1/platform/credentials/{credential_id}/grants': () => ({ tenant: alice.id }),
+  'POST /v1/organization/projects': () => ({ name: unique() }),
+  'POST /v1/organization/projects/{project_id}': () => ({ name: unique() }),
+  'PATCH /v1/organization/projects/{project_id}': () => ({ name: unique() }),
+  'POST /v1/organization/projects/{project_id}/api_keys': () => ({ name: 'k' }),
+  'POST /v1/organization/providers': () => ({ type: 'groq', name: unique() }),
+  'POST /v1/organization/providers/{provider_id}': () => ({ models: ['m'] }),
+  'PATCH /v1/organization/providers/{provider_id}': () => ({ models: ['m'] }),
+  'POST /v1/organization/prices': () => ({ provider: 'mock', model: 'm', input: '1', output: '1' }),
+  'POST /v1/organization/budgets': () => ({ scope: { kind: 'tenant' }, limit: '1.00', period: 'month' }),
+  'POST /v1/organization/budgets/{budget_id}': () => ({ limit: '2.00' }),
+  'PATCH /v1/organization/budgets/{budget_id}': () => ({ limit: '2.00' }),
+};
+const WITHOUT_BODY = /\/(archive|revoke|reset)$/;
+const QUERIES: Record<string, string> = {
+  '/v1/organization/usage/completions': '?start_time=1795000000',
+  '/v1/organization/costs': '?start_time=1795000000',
+};
+
+let count = 0;
+const unique = (): string => `name-${++count}`;
+
+/** Resources of Alice's that may be changed and removed. */
+async function newResources(): Promise<Ids> {
+  const made = async (path: string, body: object) => ((await alice.admin('POST', path, body)) as { id: string }).id;
+  const project = await made('/v1/organization/projects', { name: unique() });
+  return {
+    project_id: project,
+    key_id: await made(`/v1/organization/projects/${project}/api_keys`, { name: 'k' }),
+    provider_id: await made('/v1/organization/providers', { type: 'openai', name: unique(), key: 'sk-alice' }),
+    price_id: await made('/v1/organization/prices', { provider: 'mock', model: 'm', input: '1', output: '1' }),
+    budget_id: await made('/v1/organization/budgets', { scope: { kind: 'project', value: project }, limit: '1.00', period: 'month' }),
+  };
+}
+
+function requestOf({ method, path }: Route, ids = standing): { path: string; body: object | undefined } {
+  const named = path.startsWith('/v1/platform/prices') ? path.replace('{price_id}', '{platform_price_id}') : path;
+  const body = BODIES[`${method} ${path}`];
+  if (!body && ['POST', 'PATCH'].includes(method) && !WITHOUT_BODY.test(path)) throw new Error(`no body for ${method} ${path}`);
+  return { path: named.replace(/\{(\w+)\}/g, (_, name: string) => ids[name]!) + (QUERIES[path] ?? ''), body: body?.() };
+}
+
+const titled = ROUTES.map((route) => [`${route.method} ${route.path}`, route] as const);
+const forTenants = titled.filter(([, { audience }]) => audience === 'tenant');
+const forOperators = titled.filter(([, { audience }]) => audience === 'operator');
+
+test('there are routes of every audience', () =>
+  expect(new Set(ROUTES.map(({ audience }) => audience))).toEqual(new Set(['tenant', 'operator', 'any'])));
+
+test.each(titled)('%s: without an admin key, 401', async (_, route) => {
+  const { path, body } = requestOf(route);
+  const mistyped = `${alice.adminKey.slice(0, -1)}${alice.adminKey.endsWith('0') ? '1' : '0'}`;
+  for (const key of [null, alice.apiKey, 'sk-something', mistyped]) {
+    const reply = await clientOf(weir, key)(route.method, path, body);
+    expect([reply.status, reply.body.error.code]).toEqual([401, 'invalid_admin_key']);
+  }
+});
+
+test.each(titled)('%s: a key in another place than Authorization is not looked at', async (_, route) => {
+  const { path, body } = requestOf(route);
+  const reply = await clientOf(weir, null)(route.method, path, body, {
+    'x-api-key': weir.operatorKey,
+    'api-key': weir.operatorKey,
+    cookie: `key=${weir.operatorKey}`,
+  });
+  expect(reply.status).toBe(401);
+});
+
+test.each(forOperators)('%s: 403 for a tenant admin, done for an operator', async (_, route) => {
+  const { path, body } = requestOf(route);
+  const refused = await clientOf(weir, alice.adminKey)(route.method, path, body, { 'x-weir-tenant': alice.id });
+  expect([refused.status, refused.body.error.code]).toEqual([403, 'forbidden']);
+  expect(await operator(route.method, path, body)).toMatchObject({ status: 200 });
+});
+
+test.each(forTenants)("%s: nothing of another tenant's is found, seen or changed", async (_, route) => {
+  const { path, body } = requestOf(route);
+  const reply = await clientOf(weir, bob.adminKey)(route.method, path, body);
+  if (route.path.includes('{')) expect([reply.status, reply.body.error?.code]).toEqual([404, 'not_found']);
+  else expect(reply.status).toBe(200);
+  const seen = JSON.stringify(reply.body);
+  for (const id of Object.values(standing)) expect(seen).not.toContain(id);
+});
+
+test.each(forTenants)('%s: a tenant admin cannot name another tenant to act in', async (_, route) => {
+  const { path, body } = requestOf(route);
+  const reply = await clientOf(weir, bob.adminKey)(route.method, path, body, { 'x-weir-tenant': alice.id });
+  expect([reply.status, reply.body.error.code]).toEqual([404, 'not_found']);
+});
+
+test.each(forTenants)('%s: done for the tenant admin, and for an operator who names the tenant', async (_, route) => {
+  const own = requestOf(route, { ...standing, ...(await newResources()) });
+  expect(await clientOf(weir, alice.adminKey)(route.method, own.path, own.body)).toMatchObject({ status: 200 });
+
+  const { path, body } = requestOf(route, { ...standing, ...(await newResources()) });
+  const unnamed = await operator(route.method, path, body);
+  expect([unnamed.status, unnamed.body.error.param]).toEqual([400, 'x-weir-tenant']);
+  for (const stranger of [`ten_${'0'.repeat(32)}`, 'alice', bob.projectId]) {
+    expect(await operator(route.method, path, body, { 'x-weir-tenant': stranger })).toMatchObject({ status: 404 });
+  }
+  expect(await operator(route.method, path, body, { 'x-weir-tenant': alice.id })).toMatchObject({ status: 200 });
+});
+
+test.each(forTenants.filter(([, { path }]) => path.includes('{')))('%s: 404 for an id that cannot be', async (_, route) => {
+  const { body } = requestOf(route);
+  const reply = await clientOf(weir, alice.adminKey)(route.method, route.path.replace(/\{\w+\}/g, 'nonsense'), body);
+  expect([reply.status, reply.body.error.code]).toEqual([404, 'not_found']);
+});
+
+test('a budget cannot be set on what is not the tenant’s', async () => {
+  const { project_id, key_id } = standing;
+  for (const scope of [
+    { kind: 'project', value: project_id },
+    { kind: 'api_key', value: key_id },
+    { kind: 'tenant', value: alice.id },
+  ]) {
+    const reply = await clientOf(weir, bob.adminKey)('POST', '/v1/organization/budgets', { scope, limit: '1.00', period: 'month' });
+    expect([reply.status, reply.body.error.param]).toEqual([404, 'scope.value']);
+  }
+});
+
+test('a granted platform credential can be used until the grant is taken back', async () => {
+  const carol = await createTenant(weir);
+  const grants = `/v1/platform/credentials/${standing['credential_id']}/grants`;
+  const models = async () => (await carol.openai.models.list()).data.length;
+  expect(await models()).toBe(0);
+  await operator('POST', grants, { tenant: carol.id });
+  await eventually(async () => (await models()) > 0);
+  await operator('DELETE', `${grants}/${carol.id}`);
+  await eventually(async () => (await models()) === 0);
+});
+
+test('a route that does not say who may call it is found at start', () => {
+  @Controller('a')
+  class Undeclared {
+    @Get() read() {}
+    @Get('b') @Access('any') declared() {}
+    helper() {}
+  }
+  expect(undeclaredRoutes(Undeclared)).toEqual(['Undeclared.read']);
+});
