@@ -47,5 +47,11 @@ function refusalOf(thrown: unknown, request: FastifyRequest): WeirError {
       message: `There is no ${request.method} ${request.url.split('?')[0]} here. GET /openapi.json lists what there is.`,
     });
   }
-  return new WeirError(code ?? 'internal_error', { cause: thrown });
+  return new WeirError(code ?? (isOutage(thrown) ? 'database_unavailable' : 'internal_error'), { cause: thrown });
 }
+
+/** Postgres is away, starting or shutting down, in the words of pg and of Prisma. */
+const isOutage = (thrown: unknown): boolean =>
+  /^(ECONNREFUSED|ECONNRESET|ETIMEDOUT|EPIPE|57P0[123]|08...|P1001|P1002|P1008|P1017)$/.test(
+    String((thrown as { code?: unknown } | null)?.code),
+  );

@@ -23,6 +23,8 @@ export async function createApp(config: Config, platform: DynamicModule, log: Lo
   const module: DynamicModule = { module: AppModule, imports: [platform, SetupModule, ...doors.filter((door) => door !== false)] };
   const adapter = new FastifyAdapter({ bodyLimit: BODY_LIMIT_BYTES, forceCloseConnections: 'idle' } as never);
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { logger: nestLogger(log), abortOnError: false });
+  // Bodies are JSON; Fastify would take plain text as well.
+  app.getHttpAdapter().getInstance().removeContentTypeParser('text/plain');
   if (config.roles.has('control')) mountOpenApi(app);
   return app;
 }

@@ -3,7 +3,7 @@ import { Pool } from 'pg';
 import { CONFIG, type Config } from '../platform/config/index.js';
 import { Keyring } from '../platform/crypto/index.js';
 import { DestinationGuard, Egress } from '../platform/egress/index.js';
-import { ConfigChanges, createPool, DATABASE_URL, Prisma } from '../platform/postgres/index.js';
+import { ConfigChanges, createPool, DATABASE_URL, Locks, Prisma } from '../platform/postgres/index.js';
 import { LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
 
 const POOL = { max: 12, statementTimeoutMs: 10_000, name: 'gateway' };
@@ -32,6 +32,7 @@ export async function openPlatform(config: Config, databaseUrl: string, masterKe
     { provide: DATABASE_URL, useValue: databaseUrl },
     { provide: Metrics, useValue: new Metrics() },
     { provide: Pool, useValue: pool },
+    { provide: Locks, useValue: new Locks(pool) },
     { provide: Prisma, useValue: prisma },
     { provide: ConfigChanges, useValue: changes },
     { provide: Keyring, useValue: keyring },

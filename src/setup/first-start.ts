@@ -1,5 +1,4 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { Pool } from 'pg';
 import { ApiKeysService } from '../api-keys/index.js';
 import { BudgetsService } from '../budgets/index.js';
 import { CredentialsRepository } from '../credentials/index.js';
@@ -7,7 +6,7 @@ import { parsePublicId, publicId } from '../kernel/ids.js';
 import { parseUsd } from '../kernel/money.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
 import { Secret } from '../platform/crypto/index.js';
-import { Prisma } from '../platform/postgres/index.js';
+import { Locks, Prisma } from '../platform/postgres/index.js';
 import { PricesService } from '../prices/index.js';
 import { CATALOG, type ProviderRecord, ProvidersRepository } from '../providers/index.js';
 import { TenantsRepository } from '../tenants/index.js';
@@ -29,7 +28,7 @@ const DEMO_BUDGET = { limit: parseUsd('10.00')!, periodKind: 'month', timezone: 
 export class Setup {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
-    private readonly pool: Pool,
+    private readonly locks: Locks,
     private readonly prisma: Prisma,
     private readonly tenants: TenantsRepository,
     private readonly apiKeys: ApiKeysService,
@@ -40,14 +39,8 @@ export class Setup {
   ) {}
 
   /** Processes that start together take turns, so that each thing is made once. */
-  async run(): Promise<FirstStart> {
-    const client = await this.pool.connect();
-    try {
-      await client.query(`SELECT pg_advisory_lock(hashtext('weir.setup'))`);
-      return await this.runAlone();
-    } finally {
-      client.release(true);
-    }
+  run(): Promise<FirstStart> {
+    return this.locks.exclusively('weir.setup', () => this.runAlone());
   }
 
   private async runAlone(): Promise<FirstStart> {

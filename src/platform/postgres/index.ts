@@ -1,6 +1,7 @@
 export { Batcher } from './batcher.js';
 export { ConfigChanges, PLATFORM } from './changes.js';
 export { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded.js';
+export { Locks } from './locks.js';
 export { migrate } from './migrate.js';
 export { createPool, DATABASE_URL, EXACT_TYPES, type Pool } from './pool.js';
 export { isUniqueViolation, Prisma, type PrismaExecutor } from './prisma.js';
