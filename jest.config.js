@@ -1,7 +1,8 @@
 const vm = require('node:vm');
 
 // NestJS 12 is ESM only, and Jest can require() ESM only on this Node with this flag.
-if (!vm.SourceTextModule) throw new Error('Jest needs --experimental-vm-modules on the pinned Node: run it with "npm test -- <arguments>".');
+if (!vm.SourceTextModule)
+  throw new Error('Jest needs --experimental-vm-modules on the pinned Node: run it with "npm test -- <arguments>".');
 
 // Also for global setup: Jest does not apply moduleNameMapper to it.
 const { SWC_OPTIONS } = require('./test/support/register-typescript.cjs');
