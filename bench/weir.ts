@@ -29,10 +29,13 @@ export interface WeirOptions {
   nodeArgs: string[];
 }
 
+/** As `npm start` and the image run it. */
+const NODE_ARGS = ['--max-semi-space-size=32'];
+
 /** The product as it is built, with every role, on its core; then the tenant that calls: a provider, a price, and a budget on each scope. */
 export async function startWeir(options: WeirOptions): Promise<Weir> {
   const log = join(options.directory, 'weir.log');
-  const args = [...options.nodeArgs, resolve(options.dist, 'main.js'), '--json'];
+  const args = [...NODE_ARGS, ...options.nodeArgs, resolve(options.dist, 'main.js'), '--json'];
   const { child, pid, stop } = startProxy(options.cores, process.execPath, args, environment(options), options.directory, log);
   const ready = JSON.parse(await firstLine(child, log)) as Record<
     'public' | 'admin' | 'tenant' | 'tenant_admin_key' | 'project' | 'api_key',

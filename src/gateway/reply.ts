@@ -58,7 +58,9 @@ export class Reply {
     this.started = true;
     const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
     this.response.writeHead(status, { ...this.headers, 'content-type': 'application/json', 'content-length': String(length) });
-    this.response.end(body);
+    // Node joins the head with a text and sends both in one write; a buffer would be a second one. latin1 carries bytes as they are.
+    if (typeof body === 'string') this.response.end(body);
+    else this.response.end(body.toString('latin1'), 'latin1');
   }
 
   /** Before the first byte: its status and body. After: the stream's own error event, and no terminator. */

@@ -1,5 +1,7 @@
 import { WeirError } from '../kernel/errors.js';
 
+const MATTERS = /^(?:authorization|host|content-|x-|api-key)/i;
+
 /** Headers that may stand once only; Node would silently take the first. */
 const SINGLE = new Set(['authorization', 'host', 'content-type', 'content-length']);
 
@@ -12,6 +14,7 @@ export function readHead(rawHeaders: readonly string[]): { key: string } {
   let seen = 0;
   const singles: string[] = [];
   for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (!MATTERS.test(rawHeaders[i]!)) continue;
     const name = rawHeaders[i]!.toLowerCase();
     const value = rawHeaders[i + 1]!;
     if (SINGLE.has(name)) {

@@ -130,36 +130,38 @@ const toDenial = (row: DenialRow): Denial => ({
   resetsAt: row.resets_at,
 });
 
-/** As `settle_batch` reads it. The amount is a bigint, which JSON carries as a bare number and Postgres reads exactly. */
+/**
+ * As `settle_batch` reads it. The amount is a bigint, which JSON carries as a bare number and Postgres reads exactly. Postgres stores neither
+ * NUL nor half a surrogate pair: a provider's words that carry one are left out, its numbers stay.
+ */
 function encodeSettlement(s: Settlement): string {
-  const facts = JSON.stringify(
-    storable({
-      id: s.id,
-      state: s.state,
-      status: s.status,
-      http_status: s.httpStatus,
-      error_code: s.errorCode,
-      finish_reason: s.finishReason,
-      estimated: s.estimated,
-      served_model: s.servedModel,
-      attempts: s.attempts.map(({ latencyMs, ...attempt }) => ({ ...attempt, latency_ms: latencyMs })),
-      first_byte_ms: s.firstByteMs,
-      duration_ms: s.durationMs,
-      usage_raw: s.usageRaw,
-      rates: s.rates,
-      input: s.usage.input,
-      cache_read: s.usage.cacheRead,
-      cache_write_5m: s.usage.cacheWrite5m,
-      cache_write_1h: s.usage.cacheWrite1h,
-      output: s.usage.output,
-      reasoning: s.usage.reasoning,
-    }),
-  );
-  return `${facts.slice(0, -1)},"amount":${s.amount ?? 'null'}}`;
+  const facts = JSON.stringify(settlementFields(s));
+  const storable = UNSTORABLE.test(facts)
+    ? JSON.stringify(settlementFields({ ...s, usageRaw: null, servedModel: null, finishReason: null }))
+    : facts;
+  return `${storable.slice(0, -1)},"amount":${s.amount ?? 'null'}}`;
 }
 
-/** Postgres stores neither NUL nor half a surrogate pair: a provider's words that carry one are left out, its numbers stay. */
-function storable<T extends { usage_raw: unknown; served_model: string | null; finish_reason: string | null }>(facts: T): T {
-  const words = JSON.stringify([facts.usage_raw, facts.served_model, facts.finish_reason]);
-  return /\\u(?:0000|d[89a-f])/i.test(words) ? { ...facts, usage_raw: null, served_model: null, finish_reason: null } : facts;
-}
+const UNSTORABLE = /\\u(?:0000|d[89a-f])/i;
+
+const settlementFields = (s: Settlement) => ({
+  id: s.id,
+  state: s.state,
+  status: s.status,
+  http_status: s.httpStatus,
+  error_code: s.errorCode,
+  finish_reason: s.finishReason,
+  estimated: s.estimated,
+  served_model: s.servedModel,
+  attempts: s.attempts.map(({ latencyMs, ...attempt }) => ({ ...attempt, latency_ms: latencyMs })),
+  first_byte_ms: s.firstByteMs,
+  duration_ms: s.durationMs,
+  usage_raw: s.usageRaw,
+  rates: s.rates,
+  input: s.usage.input,
+  cache_read: s.usage.cacheRead,
+  cache_write_5m: s.usage.cacheWrite5m,
+  cache_write_1h: s.usage.cacheWrite1h,
+  output: s.usage.output,
+  reasoning: s.usage.reasoning,
+});

@@ -14,6 +14,7 @@ const HOLD_TIMEOUT_MS = 1_000;
 const SETTLE_WAIT_MS = 10_000;
 /** Holds that wait for their turn, per shard, before more are turned away. */
 const MAX_WAITING_HOLDS = 1_000;
+const PATIENCE_TICK_MS = 1_000;
 const RETRY_MS = { first: 50, most: 2_000 };
 const REAP_LIMIT = 256;
 
@@ -24,14 +25,20 @@ export class LedgerService {
   readonly gatewayId = newId();
   private readonly holds: Batcher<HoldRequest, HoldAnswer>[];
   private readonly settlements: Batcher<Settlement, boolean>[];
-  private readonly unconfirmed = new Set<Promise<unknown>>();
+  /** Bookings under way, the oldest first. */
+  private readonly pending = new Set<{ id: string; since: number; release(): void }>();
+  private patience: NodeJS.Timeout | null = null;
+  private allBooked: (() => void) | null = null;
 
   constructor(
     private readonly repository: LedgerRepository,
     private readonly metrics: Metrics,
     @Inject(LOGGER) private readonly log: Logger,
   ) {
-    this.holds = Array.from({ length: SHARDS }, () => new Batcher((requests: HoldRequest[]) => repository.hold(this.gatewayId, requests)));
+    this.holds = Array.from(
+      { length: SHARDS },
+      () => new Batcher((requests: HoldRequest[]) => within(HOLD_TIMEOUT_MS, repository.hold(this.gatewayId, requests))),
+    );
     this.settlements = Array.from({ length: SHARDS }, () => new Batcher((batch: Settlement[]) => this.settleUntilConfirmed(batch)));
   }
 
@@ -42,19 +49,29 @@ export class LedgerService {
     const batcher = this.holds[shardOf(request.tenantId)]!;
     if (batcher.backlog >= MAX_WAITING_HOLDS) throw new WeirError('overloaded');
     try {
-      return await within(HOLD_TIMEOUT_MS, batcher.add(request));
+      return await batcher.add(request);
     } catch (cause) {
       // The hold may have landed all the same: it is given back as soon as Postgres answers.
-      this.track(this.settlements[shardOf(request.tenantId)]!.add(voided(request.id)));
+      void this.settle(request.tenantId, voided(request.id), () => {});
       throw new WeirError('ledger_unavailable', { cause });
     }
   }
 
   /** Books how a call ended. Resolves when it is committed, or after ten seconds, with the booking going on; `onBooked` follows the commit. */
-  async settle(tenantId: string, settlement: Settlement, onBooked: () => void): Promise<void> {
-    const booked = this.settlements[shardOf(tenantId)]!.add(settlement).then(onBooked);
-    this.track(booked);
-    await within(SETTLE_WAIT_MS, booked).catch(() => this.log.error({ call: settlement.id }, 'a call could not be booked yet; trying on'));
+  settle(tenantId: string, settlement: Settlement, onBooked: () => void): Promise<void> {
+    return new Promise((release) => {
+      const pending = { id: settlement.id, since: performance.now(), release };
+      this.pending.add(pending);
+      this.metrics.settlementsPending.set(this.pending.size);
+      this.patience ??= setInterval(() => this.releaseImpatient(), PATIENCE_TICK_MS).unref();
+      void this.settlements[shardOf(tenantId)]!.add(settlement).then(() => {
+        onBooked();
+        this.pending.delete(pending);
+        this.metrics.settlementsPending.set(this.pending.size);
+        release();
+        if (this.pending.size === 0) this.allBooked?.();
+      });
+    });
   }
 
   heartbeat(calls: { id: string; outputTokens: number }[]): Promise<void> {
@@ -82,17 +99,18 @@ export class LedgerService {
 
   /** Resolves when no booking is under way. */
   async quiet(): Promise<void> {
-    while (this.unconfirmed.size > 0) await Promise.allSettled(this.unconfirmed);
+    if (this.pending.size > 0) await new Promise<void>((resolve) => (this.allBooked = resolve));
+    if (this.patience) clearInterval(this.patience);
   }
 
-  private track(promise: Promise<unknown>): void {
-    this.unconfirmed.add(promise);
-    this.metrics.settlementsPending.set(this.unconfirmed.size);
-    const done = () => {
-      this.unconfirmed.delete(promise);
-      this.metrics.settlementsPending.set(this.unconfirmed.size);
-    };
-    promise.then(done, done);
+  /** One look at all that wait, instead of a timer for each. */
+  private releaseImpatient(): void {
+    const before = performance.now() - SETTLE_WAIT_MS;
+    for (const { id, since, release } of this.pending) {
+      if (since > before) return;
+      this.log.error({ call: id }, 'a call could not be booked yet; trying on');
+      release();
+    }
   }
 
   private async settleUntilConfirmed(batch: Settlement[]): Promise<boolean[]> {
