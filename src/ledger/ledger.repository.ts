@@ -62,8 +62,8 @@ export class LedgerRepository {
   async settle(settlements: Settlement[]): Promise<Set<string>> {
     const { rows } = await this.pool.query<{ resolved_id: string }>({
       name: 'settle_batch',
-      text: 'SELECT resolved_id FROM settle_batch($1)',
-      values: [`[${settlements.map(encodeSettlement).join(',')}]`],
+      text: 'SELECT resolved_id FROM settle_batch($1, $2)',
+      values: [arrayOf(settlements.map((settlement) => settlement.id)), `[${settlements.map(encodeSettlement).join(',')}]`],
     });
     return new Set(rows.map((row) => row.resolved_id));
   }

@@ -54,7 +54,7 @@ END $$;
 -- Answers one row per call, in order. verdict: held · exceeded (the budget is spent) · too_large (this call alone is more than what is left)
 -- · busy (it would fit but for open holds) · unpriced. remaining: least headroom over the call's budgets after the hold, NULL without budgets.
 CREATE FUNCTION hold_batch(
-  p_gateway_id uuid, p_lease interval, p_ids uuid[], p_tenants uuid[], p_amounts bigint[], p_contexts jsonb,
+  p_gateway_id uuid, p_lease interval, p_ids uuid[], p_tenants uuid[], p_amounts bigint[], p_contexts json,
   p_scope_tenants uuid[], p_scope_kinds text[], p_scope_values text[], p_link_calls integer[], p_link_scopes integer[]
 ) RETURNS TABLE (verdict text, remaining bigint, denial jsonb) LANGUAGE plpgsql AS $$
 DECLARE
@@ -131,9 +131,9 @@ BEGIN
     FROM unnest(v_periods, v_added) AS a (id, added) WHERE p.id = a.id AND a.added > 0;
 
   INSERT INTO holds (id, tenant_id, gateway_id, amount, period_ids, context, created_at, lease_until)
-    SELECT c.id, c.tenant_id, p_gateway_id, c.amount, coalesce(p.period_ids, '{}'), x.context, v_now, v_now + p_lease
+    SELECT c.id, c.tenant_id, p_gateway_id, c.amount, coalesce(p.period_ids, '{}'), x.context::jsonb, v_now, v_now + p_lease
     FROM unnest(p_ids, p_tenants, p_amounts, v_verdicts) WITH ORDINALITY AS c (id, tenant_id, amount, verdict, number)
-    JOIN jsonb_array_elements(p_contexts) WITH ORDINALITY AS x (context, number) USING (number)
+    JOIN json_array_elements_text(p_contexts) WITH ORDINALITY AS x (context, number) USING (number)
     LEFT JOIN (
       SELECT l.call, array_agg(v_periods[l.position] ORDER BY l.position) AS period_ids
       FROM unnest(v_call_of, v_position_of) AS l (call, position) GROUP BY l.call
@@ -156,21 +156,22 @@ END $$;
 -- Resolves holds, each exactly once: money held goes back, money spent goes on, the call and its ledger entries go in.
 -- Each outcome: id, state (settled, voided), amount (nano-USD, NULL when unpriced) and what became of the call. if_expired: only if the lease is over.
 -- Answers the ids this statement resolved; an id that is missing was resolved before.
-CREATE FUNCTION settle_batch(p_outcomes jsonb) RETURNS TABLE (resolved_id uuid) LANGUAGE plpgsql AS $$
+-- p_ids: the ids of p_outcomes. State is compared so that the index on open holds does not serve: finding a few ids by it would read every open hold.
+CREATE FUNCTION settle_batch(p_ids uuid[], p_outcomes json) RETURNS TABLE (resolved_id uuid) LANGUAGE plpgsql AS $$
 DECLARE v_now timestamptz := weir_now();
 BEGIN
   PERFORM 1 FROM budget_periods WHERE id IN (
-      SELECT unnest(h.period_ids) FROM holds h JOIN jsonb_array_elements(p_outcomes) o ON h.id = (o ->> 'id')::uuid WHERE h.state = 'open')
+      SELECT unnest(h.period_ids) FROM holds h WHERE h.id = ANY (p_ids) AND h.state NOT IN ('settled', 'voided', 'expired'))
     ORDER BY id FOR UPDATE;
   RETURN QUERY
   WITH o AS (
-    SELECT * FROM jsonb_to_recordset(p_outcomes) AS o (
+    SELECT * FROM json_to_recordset(p_outcomes) AS o (
       id uuid, state text, if_expired boolean, amount bigint, status text, http_status integer, error_code text, finish_reason text, estimated boolean,
       served_model text, attempts jsonb, first_byte_ms double precision, duration_ms double precision, usage_raw jsonb, rates jsonb,
       input bigint, cache_read bigint, cache_write_5m bigint, cache_write_1h bigint, output bigint, reasoning bigint)
   ), resolved AS (
     UPDATE holds h SET state = CASE WHEN o.if_expired AND o.state = 'settled' THEN 'expired' ELSE o.state END, resolved_at = v_now
-    FROM o WHERE h.id = o.id AND h.state = 'open' AND (o.if_expired IS NOT TRUE OR h.lease_until < v_now)
+    FROM o WHERE h.id = ANY (p_ids) AND h.id = o.id AND h.state NOT IN ('settled', 'voided', 'expired') AND (o.if_expired IS NOT TRUE OR h.lease_until < v_now)
     RETURNING h.id, h.tenant_id, h.amount AS held, h.period_ids, h.context, h.created_at, o.state AS outcome, o.amount, o.status, o.http_status, o.error_code,
       o.finish_reason, o.estimated, o.served_model, o.attempts, o.first_byte_ms, o.duration_ms, o.usage_raw, o.rates, o.input, o.cache_read,
       o.cache_write_5m, o.cache_write_1h, o.output, o.reasoning
@@ -218,18 +219,18 @@ $$;
 
 -- Resolves holds whose lease is over. Known not to have been sent: voided. Else what is known was used is booked, as an estimate.
 CREATE FUNCTION reap_holds(p_limit integer) RETURNS TABLE (reaped_id uuid) LANGUAGE plpgsql AS $$
-DECLARE v_outcomes jsonb;
+DECLARE v_ids uuid[]; v_outcomes json;
 BEGIN
-  SELECT jsonb_agg(jsonb_build_object('id', h.id, 'if_expired', true, 'attempts', '[]'::jsonb, 'http_status', 0, 'error_code', 'gateway_lost',
+  SELECT array_agg(h.id ORDER BY h.id), json_agg(json_build_object('id', h.id, 'if_expired', true, 'attempts', '[]'::json, 'http_status', 0, 'error_code', 'gateway_lost',
       'status', CASE WHEN h.sent IS FALSE THEN 'failed' ELSE 'cut' END, 'state', CASE WHEN h.sent IS FALSE THEN 'voided' ELSE 'settled' END,
       'estimated', h.sent IS NOT FALSE, 'rates', h.context -> 'rates', 'input', (h.context ->> 'input_tokens')::bigint, 'cache_read', 0,
       'cache_write_5m', 0, 'cache_write_1h', 0, 'output', h.checkpoint_output_tokens,
       'amount', div((h.context ->> 'input_tokens')::numeric * (h.context -> 'rates' ->> 'input')::numeric
         + h.checkpoint_output_tokens::numeric * (h.context -> 'rates' ->> 'output')::numeric + 999999, 1000000)) ORDER BY h.id)
-    INTO v_outcomes
+    INTO v_ids, v_outcomes
     FROM (SELECT * FROM holds WHERE state = 'open' AND lease_until < weir_now() ORDER BY lease_until LIMIT p_limit) h;
   IF v_outcomes IS NOT NULL THEN
-    RETURN QUERY SELECT resolved_id FROM settle_batch(v_outcomes);
+    RETURN QUERY SELECT resolved_id FROM settle_batch(v_ids, v_outcomes);
   END IF;
 END $$;
 
