@@ -26,10 +26,12 @@ export class InFlight {
 
   constructor(
     private readonly ledger: LedgerService,
-    private readonly metrics: Metrics,
+    metrics: Metrics,
     @Inject(LOGGER) private readonly log: Logger,
     @Inject(CONFIG) private readonly config: Config,
-  ) {}
+  ) {
+    metrics.watch('weir_calls_in_flight', 'Calls being served now.', () => this.calls.size);
+  }
 
   /** Resolves what processes that died here left open, then starts the heartbeat. */
   async start(): Promise<void> {
@@ -51,7 +53,6 @@ export class InFlight {
   /** A call holds money from here on. */
   begin(id: Id, reply: Reply): void {
     this.calls.set(id, { reply, outputBytes: null });
-    this.metrics.inFlight.set(this.calls.size);
   }
 
   /** Its request is about to be written. */
@@ -69,7 +70,6 @@ export class InFlight {
   /** Its client has the end. */
   finish(id: Id): void {
     this.calls.delete(id);
-    this.metrics.inFlight.set(this.calls.size);
     if (this.calls.size === 0) this.idle?.();
   }
 

@@ -96,10 +96,10 @@ export class PublicServer {
     app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
     app.setErrorHandler((error: FastifyError | WeirError, _request, reply) => this.sendError(error, reply));
     app.setNotFoundHandler((request, reply) => this.sendError(notFound(request), reply));
-    app.addHook('onRequest', async (_request, reply) => {
-      if (!this.draining) return;
+    app.addHook('onRequest', (_request, reply, done) => {
+      if (!this.draining) return done();
       reply.header('connection', 'close');
-      throw new WeirError('draining');
+      done(new WeirError('draining'));
     });
 
     app.post('/v1/chat/completions', this.chat.handle);

@@ -31,7 +31,6 @@ export class Reply {
       this.gone = true;
       this.onGone?.();
     });
-    response.on('drain', () => this.onDrain?.());
   }
 
   setHeader(name: string, value: string): void {
@@ -42,6 +41,7 @@ export class Reply {
   stream(pieces: readonly Buffer[]): boolean {
     if (!this.started) {
       this.started = true;
+      this.response.on('drain', () => this.onDrain?.());
       this.response.writeHead(200, { ...this.headers, ...STREAM_HEAD });
     }
     let ready = true;

@@ -32,13 +32,14 @@ export class LedgerService {
 
   constructor(
     private readonly repository: LedgerRepository,
-    private readonly metrics: Metrics,
+    metrics: Metrics,
     @Inject(LOGGER) private readonly log: Logger,
   ) {
     this.holds = Array.from(
       { length: SHARDS },
       () => new Batcher((requests: HoldRequest[]) => within(HOLD_TIMEOUT_MS, repository.hold(this.gatewayId, requests))),
     );
+    metrics.watch('weir_settlements_pending', 'Settlements that Postgres has not confirmed yet.', () => this.pending.size);
     this.settlements = Array.from({ length: SHARDS }, () => new Batcher((batch: Settlement[]) => this.settleUntilConfirmed(batch)));
   }
 
@@ -62,12 +63,10 @@ export class LedgerService {
     return new Promise((release) => {
       const pending = { id: settlement.id, since: performance.now(), release };
       this.pending.add(pending);
-      this.metrics.settlementsPending.set(this.pending.size);
       this.patience ??= setInterval(() => this.releaseImpatient(), PATIENCE_TICK_MS).unref();
       void this.settlements[shardOf(tenantId)]!.add(settlement).then(() => {
         onBooked();
         this.pending.delete(pending);
-        this.metrics.settlementsPending.set(this.pending.size);
         release();
         if (this.pending.size === 0) this.allBooked?.();
       });

@@ -237,9 +237,9 @@ CREATE TABLE ledger_entries (
   period_ids            bigint[] NOT NULL,
   actor                 text,
   reason                text,
-  PRIMARY KEY (tenant_id, call_id, attempt, kind, admitted_at)
+  -- In this order it also serves reports over a time range.
+  PRIMARY KEY (tenant_id, admitted_at, call_id, attempt, kind)
 ) PARTITION BY RANGE (admitted_at);
-CREATE INDEX ledger_entries_time_idx ON ledger_entries (tenant_id, admitted_at);
 
 -- ── events and changes ───────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -15,12 +15,6 @@ export class Metrics {
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
     registers: [this.registry],
   });
-  readonly inFlight = new Gauge({ name: 'weir_calls_in_flight', help: 'Calls being served now.', registers: [this.registry] });
-  readonly settlementsPending = new Gauge({
-    name: 'weir_settlements_pending',
-    help: 'Settlements that Postgres has not confirmed yet.',
-    registers: [this.registry],
-  });
   readonly jobs = new Counter({
     name: 'weir_jobs_total',
     help: 'Background jobs by queue and result.',
@@ -30,5 +24,17 @@ export class Metrics {
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
+  }
+
+  /** A figure that is read when somebody looks, and costs nothing until then. */
+  watch(name: string, help: string, read: () => number): void {
+    new Gauge({
+      name,
+      help,
+      registers: [this.registry],
+      collect() {
+        this.set(read());
+      },
+    });
   }
 }
