@@ -82,7 +82,6 @@ async function startOn(stack: Stack, config: Config, log: Logger): Promise<Weir>
       state.draining = true;
       await publicServer?.stop(limitMs);
       await stack.unwind();
-      log.flush();
     },
     cutCalls: () => publicServer?.cutCalls(),
   };
