@@ -67,10 +67,9 @@ function endOfAnyEvent(buffer: Buffer, start: number): number {
 
 /** The data of one event, its `data:` lines joined; null when it has none (a comment). `text` is latin1: bytes stay apart. */
 export function eventData(text: string): string | null {
-  if (text.startsWith('data:')) {
-    const end = text.search(/[\r\n]/);
-    if (end !== -1 && /^[\r\n]+$/.test(text.slice(end))) return text.slice(text[5] === ' ' ? 6 : 5, end);
-  }
+  // Nearly every event is one line of data.
+  if (text.startsWith('data:') && text.indexOf('\n') === text.length - 2 && !text.includes('\r'))
+    return text.slice(text[5] === ' ' ? 6 : 5, -2);
   const data = text
     .split(/\r\n|\n|\r/)
     .filter((line) => line.startsWith('data:') || line === 'data')

@@ -163,6 +163,13 @@ describe('stream', () => {
     expect(reader.refusal).toBeNull();
   });
 
+  test('an empty finish reason is none', () => {
+    const { reader } = read(false, [
+      Buffer.from(event({ ...CHUNKS[1], choices: [{ index: 0, delta: { content: 'x' }, finish_reason: '' }] })),
+    ]);
+    expect([reader.complete, reader.facts.finishReason]).toEqual([false, null]);
+  });
+
   test('usage in a chunk with choices is read, and hidden from a client who did not ask', () => {
     const last = { ...CHUNKS[2], usage: CHUNKS[3]!.usage };
     const { reader, text } = read(false, [Buffer.from(event(CHUNKS[0]) + event(last) + event('[DONE]'))]);

@@ -1,14 +1,18 @@
 import type { Usage } from '../../kernel/usage.js';
 import type { Prompt, Refusal, ReplyFacts, StreamReader } from '../dialect.js';
+import { eachString } from '../kit/json-scan.js';
 import { eventData, SseSplitter } from '../kit/sse.js';
 import { errorIn, refusalOf } from './errors.js';
 import { encodeUsage, findUsage, readUsage } from './usage.js';
 
 const DONE = Buffer.from('data: [DONE]\n\n');
+const COMMON_NULL_USAGE = ',"usage":null';
 const NULL_USAGE = /,\s*"usage"\s*:\s*null|"usage"\s*:\s*null\s*,/;
-const FINISH = /"finish_reason"\s*:\s*"([^"]+)"/g;
 const MODEL = /"model"\s*:\s*"([^"]*)"/;
-const OUTPUT = /"(?:content|reasoning_content|reasoning|refusal|arguments)"\s*:\s*"((?:[^"\\]|\\.)*)"/g;
+/** Where a model's output stands in a delta. */
+const OUTPUT_KEYS = ['"content"', '"reasoning_content"', '"reasoning"', '"refusal"', '"arguments"'];
+/** A terminator and blanks some send after it. */
+const MAX_DONE_LENGTH = 16;
 
 /**
  * Reads a chat stream while its events pass verbatim. Parses only what carries usage or an error; `[DONE]` and the usage chunk are the
@@ -67,7 +71,7 @@ export class ChatStreamReader implements StreamReader {
     const data = eventData(text);
     if (data === null) return this.pass(buffer, start, end);
     this.progressed = true;
-    if (data.trimEnd() === '[DONE]') {
+    if (data.length <= MAX_DONE_LENGTH && data.trimEnd() === '[DONE]') {
       this.done = true;
       return;
     }
@@ -80,9 +84,12 @@ export class ChatStreamReader implements StreamReader {
     }
     this.meter(data);
     if (!data.includes('"usage"')) return this.pass(buffer, start, end);
-    if (NULL_USAGE.test(data)) {
+    const common = text.indexOf(COMMON_NULL_USAGE);
+    if (common !== -1 || NULL_USAGE.test(data)) {
       if (this.prompt.includeUsage) return this.pass(buffer, start, end);
-      return this.replace(Buffer.from(text.replace(NULL_USAGE, ''), 'latin1'));
+      if (common === -1) return this.replace(Buffer.from(text.replace(NULL_USAGE, ''), 'latin1'));
+      this.pass(buffer, start, start + common);
+      return this.pass(buffer, start + common + COMMON_NULL_USAGE.length, end);
     }
     this.readUsageEvent(data, buffer, start, end);
   };
@@ -109,12 +116,18 @@ export class ChatStreamReader implements StreamReader {
 
   private meter(data: string): void {
     if (this.facts.servedModel === null) this.readHead(data);
-    for (const match of data.matchAll(OUTPUT)) this.facts.outputBytes += match[1]!.length;
-    for (const match of data.matchAll(FINISH)) {
+    for (const key of OUTPUT_KEYS) eachString(data, key, this.countOutput);
+    eachString(data, '"finish_reason"', (start, end) => {
+      // Some send an empty reason with every chunk.
+      if (end === start) return;
       this.finished++;
-      this.facts.finishReason = match[1]!;
-    }
+      this.facts.finishReason = data.slice(start, end);
+    });
   }
+
+  private readonly countOutput = (start: number, end: number): void => {
+    this.facts.outputBytes += end - start;
+  };
 
   private readHead(data: string): void {
     this.facts.servedModel = MODEL.exec(data)?.[1] ?? null;
@@ -146,7 +159,8 @@ export class ChatStreamReader implements StreamReader {
     this.closeRun();
     const out = this.out;
     this.out = [];
-    return out;
+    // One write to the client, however many pieces it takes.
+    return out.length > 1 ? [Buffer.concat(out)] : out;
   }
 }
 
