@@ -47,6 +47,25 @@ export function cpuOfFamily(pid: number): number {
   return children.reduce((sum, fields) => sum + (fields ? ticks(fields, 11, 12, 13, 14) : 0), ticks(own, 11, 12, 13, 14));
 }
 
+/** Watches what other programs take of the machine from now on, as a share of all its cores; `own` tells our own CPU time in µs. */
+export function watchOthers(own: () => number): () => number {
+  const start = { busy: busyMicros(), own: own(), at: performance.now() };
+  return () => {
+    const elapsedMicros = (performance.now() - start.at) * 1000 * cpus().length;
+    return (busyMicros() - start.busy - (own() - start.own)) / elapsedMicros;
+  };
+}
+
+/** CPU time of all processes together. NaN where there is no /proc. */
+function busyMicros(): number {
+  try {
+    const total = readFileSync('/proc/stat', 'utf8').split('\n')[0]!.split(/\s+/);
+    return ticks(total, 1, 2, 3);
+  } catch {
+    return Number.NaN;
+  }
+}
+
 /** The process ids of a process's children. */
 export function childrenOf(pid: number): number[] {
   const ids = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
 /** What to measure, and how long. */
@@ -16,6 +17,8 @@ export interface Options {
   profile: string | null;
   autocannon: boolean;
 }
+
+const PROFILE = resolve(__dirname, '../.cache/weir.cpuprofile');
 
 export const HELP = `npm run bench -- [options]
 
@@ -59,7 +62,7 @@ export function readOptions(args: string[]): Options | null {
     rate: positive('rate', values.rate),
     dist: values.dist,
     autocannon: values.autocannon,
-    profile: values.profile ? `weir-${Date.now()}.cpuprofile` : null,
+    profile: values.profile ? PROFILE : null,
     ...(values.quick && QUICK),
   };
 }

@@ -1,9 +1,10 @@
 // Measures Weir and nginx before the same scripted provider, in turns, on one core each. `npm run bench -- --help`
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { byAutocannon } from './autocannon.js';
 import { readBookings } from './bookings.js';
 import { closedLoop, type Destination, type LoadResult, quantile, steadyLoad } from './load.js';
-import { describeMachine, divideCores } from './machine.js';
+import { describeMachine, divideCores, watchOthers } from './machine.js';
 import { EVENTS } from './messages.js';
 import { HELP, type Options, readOptions } from './options.js';
 import { profile, profileTable } from './profile.js';
@@ -11,6 +12,9 @@ import { latencyTable, loadTable, type Measurement, type Row } from './report.js
 import { type Contestant, type Kind, type Stage, setUp } from './stage.js';
 
 type Load = (destination: Destination, seconds: number) => Promise<LoadResult>;
+
+/** Share of the machine that other programs may take before the figures are in doubt. */
+const DISTURBANCE = 0.05;
 
 const cleanUp: (() => unknown)[] = [];
 
@@ -21,8 +25,11 @@ async function main(): Promise<void> {
   say(describeMachine(cores));
   const stage = await setUp(options, cores, cleanUp);
   if (options.profile) return profileWeir(stage, options, options.profile);
+  const others = watchOthers(stage.cpu);
   await measure(stage, options);
   await compareBookings(stage);
+  if (others() > DISTURBANCE)
+    say(`Other programs took ${Math.round(others() * 100)} % of the machine meanwhile: measure again when it is quiet.`);
 }
 
 async function measure({ straight, proxies }: Stage, options: Options): Promise<void> {
@@ -88,6 +95,7 @@ async function profileWeir({ weir, proxies }: Stage, { callers, seconds, warmUpS
   const taken = await profile(weir.log, async () => {
     calls = (await closedLoop(destination, callers, seconds)).calls;
   });
+  mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, JSON.stringify(taken));
   say(`${profileTable(taken, calls)}\n\nThe whole profile is in ${file}`);
 }

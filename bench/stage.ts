@@ -33,6 +33,8 @@ export interface Stage {
   straight: Contestant;
   /** nginx, where there is one, then Weir. */
   proxies: Contestant[];
+  /** CPU time of everything that belongs to the bench so far, in µs. */
+  cpu(): number;
 }
 
 /** Starts it all, and sees that every contestant gives the provider's answers. `cleanUp` gets what undoes it, the last first. */
@@ -59,7 +61,9 @@ export async function setUp(options: Options, cores: Cores | null, cleanUp: (() 
     postgresCpu: () => cpuOfFamily(postgres.pid),
   });
   for (const contestant of [straight, ...proxies]) await checkAnswers(contestant, weir);
-  return { upstream, weir, databaseUrl: postgres.url, straight, proxies };
+  const own = [process.pid, upstream.pid, weir.pid, ...(nginx ? [nginx.worker] : [])];
+  const cpu = () => own.reduce((sum, pid) => sum + cpuOf(pid), cpuOfFamily(postgres.pid));
+  return { upstream, weir, databaseUrl: postgres.url, straight, proxies, cpu };
 }
 
 function unmetered(name: string, port: number): Contestant {

@@ -18,6 +18,7 @@ export class Reply {
   onGone: (() => void) | null = null;
   /** Called when a slow client can take more. */
   onDrain: (() => void) | null = null;
+  private collecting = false;
   private readonly headers: Record<string, string>;
 
   constructor(
@@ -44,9 +45,21 @@ export class Reply {
       this.response.on('drain', () => this.onDrain?.());
       this.response.writeHead(200, { ...this.headers, ...STREAM_HEAD });
     }
+    this.collect();
     let ready = true;
     for (const piece of pieces) ready = this.response.write(piece);
     return ready;
+  }
+
+  /** What arrives in one read leaves in one write, however many events it holds. */
+  private collect(): void {
+    if (this.collecting) return;
+    this.collecting = true;
+    this.response.cork();
+    process.nextTick(() => {
+      this.collecting = false;
+      if (!this.response.writableEnded) this.response.uncork();
+    });
   }
 
   endStream(tail: Buffer): void {
