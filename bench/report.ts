@@ -47,7 +47,8 @@ export function loadTable(title: string, rows: Row[]): string {
 
 /** Medians of a steady load, and what each row adds to the first, which goes straight to the provider. */
 export function latencyTable(title: string, rows: Row[]): string {
-  const added = (row: Row, of: keyof Measurement) => (row === rows[0] ? '' : `+${(medianOf(row, of) - medianOf(rows[0]!, of)).toFixed(2)}`);
+  const added = (row: Row, of: keyof Measurement) =>
+    row === rows[0] ? '' : (medianOf(row, of) - medianOf(rows[0]!, of)).toLocaleString('en-US', { ...decimals(2), signDisplay: 'always' });
   const header = line('', ...LATENCY.map(([name]) => name), 'added p50', 'added p99');
   const body = rows.map((row) => line(row.name, ...LATENCY.map((column) => cell(row, column)), added(row, 'p50'), added(row, 'p99')));
   return [title, header, ...body].join('\n');
@@ -56,8 +57,10 @@ export function latencyTable(title: string, rows: Row[]): string {
 function cell(row: Row, [, of, digits]: Column): string {
   const value = medianOf(row, of);
   if (Number.isNaN(value)) return '-';
-  return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  return value.toLocaleString('en-US', decimals(digits));
 }
+
+const decimals = (digits: number) => ({ minimumFractionDigits: digits, maximumFractionDigits: digits });
 
 const line = (name: string, ...cells: string[]): string =>
   `  ${name.padEnd(14)}${cells.map((text) => text.padStart(WIDTH)).join('')}`.trimEnd();
