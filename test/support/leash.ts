@@ -1,10 +1,15 @@
 import { spawn } from 'node:child_process';
 
+// A test may have frozen the server and what it has forked.
 // The watcher's stdin is a pipe that we hold open; the kernel closes it however we die, Ctrl-C and kill -9 included.
 const WATCHER = `
   const [pid, directory] = process.argv.slice(1);
   process.stdin.resume().on('close', () => {
-    try { process.kill(Number(pid), 'SIGCONT'); process.kill(Number(pid), 'SIGINT'); } catch {}
+    const signal = (target, name) => { try { process.kill(Number(target), name); } catch {} };
+    const table = require('node:child_process').execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' }).split('\\n');
+    const family = [pid, ...table.map((line) => line.trim().split(/\\s+/)).filter(([, parent]) => parent === pid).map(([child]) => child)];
+    for (const member of family) signal(member, 'SIGCONT');
+    signal(pid, 'SIGINT');
     const deadline = Date.now() + 5000;
     const sweep = () => {
       let alive = true;

@@ -107,7 +107,11 @@ export class ScriptedUpstream {
 
   private async take(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
-    for await (const piece of request) chunks.push(piece as Buffer);
+    try {
+      for await (const piece of request) chunks.push(piece as Buffer);
+    } catch {
+      return; // its sender died before it was whole, so it was never a call
+    }
     const closed = new Promise<boolean>((resolve) => response.on('close', () => resolve(!response.writableFinished)));
     const call: UpstreamCall = {
       path: request.url!,

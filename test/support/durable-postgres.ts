@@ -1,0 +1,120 @@
+import { randomUUID } from 'node:crypto';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { Pool } from 'pg';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/platform/postgres/embedded.js';
+import { migrate } from '../../src/platform/postgres/migrate.js';
+import { openPool, runOnce, urlOfDatabase } from './database.js';
+import { leash } from './leash.js';
+import { signalFamily } from './process-family.js';
+import { TcpProxy } from './tcp-proxy.js';
+
+/**
+ * A PostgreSQL of a spec's own that keeps what it has committed, and that may be frozen and killed. The product reaches it through `proxy`,
+ * at an address that survives a restart; the spec looks into it directly, whatever the proxy is doing.
+ */
+export class DurablePostgres {
+  private readonly pools = new Set<Pool>();
+
+  private constructor(
+    private readonly directory: string,
+    private server: EmbeddedPostgres,
+    private release: () => void,
+    /** The way of the product to this server. */
+    readonly proxy: TcpProxy,
+  ) {}
+
+  static async start(): Promise<DurablePostgres> {
+    const directory = mkdtempSync(path.join(tmpdir(), 'weir-faults-'));
+    chmodSync(directory, 0o755); // as root, PostgreSQL runs as somebody else, who must be able to get in
+    const server = await startEmbeddedPostgres({ dataDir: path.join(directory, 'postgres') });
+    const release = leash(server.pid, directory);
+    return new DurablePostgres(directory, server, release, await TcpProxy.start(server.port));
+  }
+
+  /** An empty database with all migrations applied. */
+  async createDatabase(): Promise<DurableDatabase> {
+    const name = `test_${randomUUID().replaceAll('-', '')}`;
+    await runOnce(this.server.url, `create database ${name}`);
+    await migrate(this.directUrl(name));
+    return new DurableDatabase(this, name);
+  }
+
+  /** Every process of the server stops where it is: connections stay open and nothing answers. */
+  freeze(): void {
+    signalFamily(this.server.pid, 'SIGSTOP');
+  }
+
+  thaw(): void {
+    signalFamily(this.server.pid, 'SIGCONT');
+  }
+
+  /** Every process of the server dies at once, as when its machine loses power. */
+  async kill(): Promise<void> {
+    await this.closePools();
+    signalFamily(this.server.pid, 'SIGKILL');
+    this.release();
+  }
+
+  /** Starts it again on what it had written; the product finds it at the same address. */
+  async restart(): Promise<void> {
+    this.server = await startEmbeddedPostgres({ dataDir: path.join(this.directory, 'postgres') });
+    this.release = leash(this.server.pid, this.directory);
+    this.proxy.retarget(this.server.port);
+  }
+
+  async stop(): Promise<void> {
+    this.thaw();
+    await this.closePools();
+    await this.proxy.stop();
+    await this.server.stop();
+    this.release();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  /** Past the proxy, where the server is now. */
+  directUrl(database: string): string {
+    return urlOfDatabase(this.server.url, database);
+  }
+
+  /** Through the proxy. */
+  productUrl(database: string): string {
+    const url = new URL(this.directUrl(database));
+    url.port = String(this.proxy.port);
+    return url.href;
+  }
+
+  openPool(database: string): Pool {
+    const pool = openPool(this.directUrl(database));
+    this.pools.add(pool);
+    return pool;
+  }
+
+  private async closePools(): Promise<void> {
+    const pools = [...this.pools];
+    this.pools.clear();
+    await Promise.all(pools.map((pool) => pool.end()));
+  }
+}
+
+/** One database of a {@link DurablePostgres}. */
+export class DurableDatabase {
+  private pool: Pool | null = null;
+
+  constructor(
+    private readonly server: DurablePostgres,
+    private readonly name: string,
+  ) {}
+
+  /** For the product: through the proxy, the same after a restart. */
+  get url(): string {
+    return this.server.productUrl(this.name);
+  }
+
+  /** For the spec: as the owner, directly. Another one after each restart of the server. */
+  get db(): Pool {
+    if (!this.pool || this.pool.ended) this.pool = this.server.openPool(this.name);
+    return this.pool;
+  }
+}
