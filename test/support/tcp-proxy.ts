@@ -98,9 +98,9 @@ export class TcpProxy {
   private accept(client: Socket): void {
     this.accepted++;
     if (this.fault.kind === 'reset') return void client.on('error', () => {}).resetAndDestroy();
-    const link = new Link(
+    const link: Link = new Link(
       client,
-      () => (link.forgotten ? { kind: 'black-hole' } : this.fault),
+      (): Fault => (link.forgotten ? { kind: 'black-hole' } : this.fault),
       () => connect({ port: this.target, host: '127.0.0.1', allowHalfOpen: true, noDelay: true }),
       () => this.links.delete(link),
     );

@@ -45,6 +45,7 @@ export class Load {
   readonly seen: Seen[] = [];
   private running = true;
   private turn = 0;
+  private waiting: (() => void)[] = [];
   private readonly clients: Promise<void>[];
 
   constructor(
@@ -54,6 +55,11 @@ export class Load {
     private readonly keys: readonly string[],
   ) {
     this.clients = Array.from({ length: clients }, (_, index) => this.client(random.branch(index)));
+  }
+
+  /** Resolves once this many calls are over. */
+  async reached(calls: number): Promise<void> {
+    while (this.seen.length < calls) await new Promise<void>((resolve) => this.waiting.push(resolve));
   }
 
   /** Resolves when the last call is over. */
@@ -93,6 +99,7 @@ export class Load {
         onSent: (leave) => leavesAt !== null && setTimeout(leave, leavesAt).unref(),
       });
       this.seen.push(result);
+      for (const wake of this.waiting.splice(0)) wake();
       if (result.end !== 'whole') await pause(random.int(1, 20)); // as a client would that was turned away
     }
   }

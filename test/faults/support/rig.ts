@@ -25,6 +25,21 @@ interface Database {
   readonly db: Pool;
 }
 
+/** Posts to the admin REST as the tenant, below `/v1/organization/`. */
+export type Post = <T = unknown>(path: string, body: object) => Promise<T>;
+
+export interface RigOptions {
+  /** Of the tenant, in USD per month; one that is never spent unless given. */
+  budget?: string;
+  /** USD per million input tokens. */
+  inputPrice?: string;
+  environment?: Record<string, string>;
+  /** Where the gateways find the upstream, `host:port`, if not at its own address. */
+  upstreamAt?: (upstream: ScriptedUpstream) => Promise<string>;
+  /** More to set up through the admin REST. */
+  prepare?: (tenant: TestTenant, post: Post) => Promise<void>;
+}
+
 /** What a fault is tried on: a database, a scripted upstream, a tenant with a budget, and gateways that come and go. */
 export class Rig {
   readonly gateways: Gateway[] = [];
@@ -38,14 +53,8 @@ export class Rig {
     private readonly environment: Record<string, string>,
   ) {}
 
-  /**
-   * Sets up the tenant with a process that is gone again when this resolves.
-   * @param options.upstreamPort where the gateways find the upstream, if not at its own port
-   */
-  static async start(
-    database: Database,
-    options: { budget?: string; environment?: Record<string, string>; upstreamAt?: (upstream: ScriptedUpstream) => Promise<string> } = {},
-  ): Promise<Rig> {
+  /** Sets up the tenant with a process that is gone again when this resolves. */
+  static async start(database: Database, options: RigOptions = {}): Promise<Rig> {
     const upstream = await ScriptedUpstream.start();
     const hostPort = (await options.upstreamAt?.(upstream)) ?? upstream.hostPort;
     const rig = new Rig(database, upstream, mkdtempSync(join(tmpdir(), 'weir-rig-')), {
@@ -53,10 +62,7 @@ export class Rig {
       WEIR_EGRESS_ALLOW: hostPort,
       ...options.environment,
     });
-    const setup = await rig.spawn('setup', { WEIR_ROLES: 'control,gateway' });
-    rig.tenant = await rig.createTenant(setup, hostPort, options.budget ?? '1000000.00');
-    await rig.end(setup);
-    rig.gateways.length = 0;
+    await rig.setUp(hostPort, options);
     return rig;
   }
 
@@ -119,20 +125,17 @@ export class Rig {
     rmSync(this.directory, { recursive: true, force: true });
   }
 
-  private async createTenant(gateway: Gateway, hostPort: string, budget: string): Promise<TestTenant> {
-    const ready = JSON.parse(gateway.process.stdout.split('\n')[0]!) as { public: string; admin: string; operator_key: string };
-    const weir = { publicUrl: ready.public, adminUrl: ready.admin, operatorKey: ready.operator_key, db: this.db };
-    const tenant = await createTenant({ ...weir, databaseUrl: this.database.url, stop: async () => {} });
-    const call = (path: string, body: object) => admin(weir, tenant.adminKey, 'POST', `/v1/organization/${path}`, body);
-    await call('prices', { provider: 'up', model: '*', input: '1', output: '1000' });
-    await call('providers', {
-      name: 'up',
-      type: 'openai',
-      base_url: `http://${hostPort}/v1`,
-      key: 'sk-up-secret-of-the-provider',
-      models: ['test-model'],
-    });
-    await call('budgets', { scope: { kind: 'tenant' }, limit: budget, period: 'month' });
-    return tenant;
+  private async setUp(hostPort: string, { budget = '1000000.00', inputPrice = '1', prepare }: RigOptions): Promise<void> {
+    const setup = this.launch('setup', { WEIR_ROLES: 'control,gateway' });
+    const ready = await setup.process.ready();
+    const weir = { publicUrl: ready.public, adminUrl: ready.admin, operatorKey: ready.operator_key!, db: this.db };
+    this.tenant = await createTenant({ ...weir, databaseUrl: this.database.url, stop: async () => {} });
+    const post: Post = (path, body) => admin(weir, this.tenant.adminKey, 'POST', `/v1/organization/${path}`, body);
+    await post('prices', { provider: 'up', model: '*', input: inputPrice, output: '1000' });
+    const key = 'sk-up-secret-of-the-provider';
+    await post('providers', { name: 'up', type: 'openai', base_url: `http://${hostPort}/v1`, key, models: ['test-model'] });
+    await post('budgets', { scope: { kind: 'tenant' }, limit: budget, period: 'month' });
+    await prepare?.(this.tenant, post);
+    await this.end(setup);
   }
 }

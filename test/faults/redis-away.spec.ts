@@ -1,0 +1,99 @@
+import { moveClock } from '../support/clock.js';
+import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
+import { Random, sizeOf } from '../support/random.js';
+import { startRedis, type TestRedis } from '../support/redis.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+import { eventually } from '../support/weir.js';
+import { audit } from './support/audit.js';
+import { Load, livelyUpstream } from './support/load.js';
+import { Rig } from './support/rig.js';
+
+const CALLS = sizeOf('FAULT_CALLS', 300);
+const SKIPPED = 'no redis-server on this machine, and no way to fetch one: not tested';
+
+jest.setTimeout(90_000);
+
+let database: TestDatabase;
+let redis: TestRedis | null;
+/** The way of the product to Redis, the same for whichever Redis is behind it. */
+let proxy: TcpProxy;
+let rig: Rig;
+
+beforeEach(async () => {
+  redis = await startRedis();
+  if (!redis) return console.warn(SKIPPED);
+  proxy = await TcpProxy.start(Number(new URL(redis.url).port));
+  database = await createDatabase();
+  rig = await Rig.start(
+    { url: database.url, db: openPool(database.url) },
+    {
+      environment: { REDIS_URL: `redis://${proxy.hostPort}` },
+      prepare: async (_tenant, post) => void (await post('budgets', { scope: { kind: 'tenant' }, limit: '1000000.00', period: 'hour' })),
+    },
+  );
+  rig.upstream.script = livelyUpstream(Random.ofRun('redis'));
+});
+
+afterEach(async () => {
+  if (!redis) return;
+  await rig.stop();
+  await rig.db.end();
+  await database.drop();
+  await proxy.stop();
+  await redis.stop();
+});
+
+/** Makes many calls while something happens to Redis, and looks at them and at the ledger. */
+async function callsGoOn(during: (load: Load) => Promise<void>): Promise<void> {
+  const load = new Load(rig, Random.ofRun('redis load'), 8, [rig.tenant.apiKey]);
+  await load.reached(CALLS / 3);
+  await during(load);
+  await load.reached(CALLS);
+  await load.stop();
+  expect(load.seen.filter(({ end }) => end !== 'whole' && end !== 'left')).toEqual([]);
+  await rig.settled();
+  expect((await audit(rig.db, { upstream: rig.upstream.calls, seen: load.seen })).broken).toEqual([]);
+}
+
+const periodEvents = async (): Promise<string[]> =>
+  (await rig.db.query<{ kind: string }>(`SELECT kind FROM outbox WHERE kind LIKE 'budget.period_%' ORDER BY kind`)).rows.map(
+    ({ kind }) => kind,
+  );
+
+test('Redis away before the start and all the time: the gateway starts and no call fails; once Redis is there, periods roll', async () => {
+  if (!redis) return;
+  await proxy.set({ kind: 'refuse' });
+  await rig.spawn('gateway', { WEIR_ROLES: 'gateway,worker' });
+  await callsGoOn(async () => {});
+  expect(await periodEvents()).toEqual([]);
+
+  await proxy.set({ kind: 'pass' });
+  await eventually(async () => (await periodEvents()).length > 0, 20_000);
+});
+
+test('Redis frozen during the run: no call fails', async () => {
+  if (!redis) return;
+  const { pid } = redis;
+  await rig.spawn('gateway', { WEIR_ROLES: 'gateway,worker' });
+  await callsGoOn(async (load) => {
+    process.kill(pid, 'SIGSTOP');
+    await load.reached((CALLS * 2) / 3);
+    process.kill(pid, 'SIGCONT');
+  });
+});
+
+test('Redis killed during the run, back with nothing in it: no call fails, and each period closes and opens once', async () => {
+  if (!redis) return;
+  await rig.spawn('gateway', { WEIR_ROLES: 'gateway,worker' });
+  await callsGoOn(async (load) => {
+    await redis!.stop();
+    await load.reached((CALLS * 2) / 3);
+    redis = await startRedis();
+    proxy.retarget(Number(new URL(redis!.url).port));
+  });
+  await eventually(async () => (await periodEvents()).length === 2, 20_000); // of the month and of the hour
+  await moveClock(rig.db, '1 hour');
+  // Its schedules were lost with it: the worker puts them there again within a minute.
+  await eventually(async () => (await periodEvents()).length >= 4, 75_000);
+  expect(await periodEvents()).toEqual(['budget.period_closed', 'budget.period_opened', 'budget.period_opened', 'budget.period_opened']);
+});
