@@ -102,7 +102,11 @@ test('reset ends open connections and each new one', async () => {
 
 test('refuse: nobody listens, until it ends; the port stays the same', async () => {
   const { port } = proxy;
+  const before = await open();
+  await roundTrip(before, 'warm');
+  const closed = closing(before);
   await proxy.set({ kind: 'refuse' });
+  await closed;
   const refused = connect(port, '127.0.0.1');
   const [error] = await once(refused, 'error');
   expect(error).toMatchObject({ code: 'ECONNREFUSED' });

@@ -112,6 +112,11 @@ export class DurableDatabase {
     return this.server.productUrl(this.name);
   }
 
+  /** Past the proxy, for a process that shall not be touched by its faults. Another one after each restart of the server. */
+  get directUrl(): string {
+    return this.server.directUrl(this.name);
+  }
+
   /** For the spec: as the owner, directly. Another one after each restart of the server. */
   get db(): Pool {
     if (!this.pool || this.pool.ended) this.pool = this.server.openPool(this.name);

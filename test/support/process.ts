@@ -48,8 +48,8 @@ export class WeirProcess {
   }
 
   /** Ends what a failed test left running. */
-  static async endAll(): Promise<void> {
-    await Promise.all([...WeirProcess.alive].map((weir) => weir.kill('SIGINT')));
+  static async endAll(signal: NodeJS.Signals = 'SIGINT'): Promise<void> {
+    await Promise.all([...WeirProcess.alive].map((weir) => weir.kill(signal)));
   }
 
   /** Rejects with what it said on stderr when it ends before. */

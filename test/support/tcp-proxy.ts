@@ -59,9 +59,9 @@ export class TcpProxy {
   /** Resolves when the fault is in force. */
   async set(fault: Fault): Promise<void> {
     this.fault = fault;
+    if (fault.kind === 'refuse' || fault.kind === 'reset') this.resetAll();
     if (fault.kind === 'refuse') await this.close();
     else if (!this.server) await this.listen();
-    if (fault.kind === 'refuse' || fault.kind === 'reset') this.resetAll();
     for (const link of this.links) link.wake();
   }
 
@@ -92,7 +92,10 @@ export class TcpProxy {
   private async close(): Promise<void> {
     const server = this.server;
     this.server = null;
-    if (server) await new Promise<void>((resolve) => server.close(() => resolve()));
+    if (!server) return;
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    this.resetAll(); // it waits for the open ones, and one may just have come
+    await closed;
   }
 
   private accept(client: Socket): void {

@@ -9,6 +9,9 @@ import { admin, createTenant, eventually, type TestTenant } from '../../support/
 /** Nano-USD per token. An output token costs a thousand input tokens, so a hold tells its call's output limit. */
 export const PRICE = { input: 1_000n, output: 1_000_000n };
 
+/** A gateway with nothing to serve ends within this. */
+const END_WITHIN_MS = 15_000;
+
 /** A gateway process and what it leaves on disk. */
 export interface Gateway {
   readonly home: string;
@@ -105,7 +108,9 @@ export class Rig {
   /** Ends a gateway in order: every call it serves is over and booked. */
   async end(gateway: Gateway): Promise<void> {
     gateway.url = null;
+    const deadline = setTimeout(() => gateway.process.child.kill('SIGKILL'), END_WITHIN_MS);
     const ended = await gateway.process.kill('SIGTERM');
+    clearTimeout(deadline);
     if (ended !== 0) throw new Error(`a gateway did not end in order (${ended}): ${gateway.process.stderr}`);
   }
 
@@ -119,8 +124,9 @@ export class Rig {
     await eventually(async () => (await this.held()) === 0n, withinMs);
   }
 
+  /** Leaves nothing running. Outright: what a test wants to see of an orderly end it asks for itself. */
   async stop(): Promise<void> {
-    await WeirProcess.endAll();
+    await WeirProcess.endAll('SIGKILL');
     await this.upstream.stop();
     rmSync(this.directory, { recursive: true, force: true });
   }
