@@ -68,7 +68,7 @@ export function describeFailure(error: unknown): string {
   if (code === 'EACCES' && port) return `weir: port ${port} needs more rights; set WEIR_PUBLIC_PORT or WEIR_ADMIN_PORT to one above 1023`;
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
     return `weir: cannot listen on or find ${address ?? message}; check WEIR_PUBLIC_HOST, WEIR_ADMIN_HOST and DATABASE_URL`;
-  if (code === 'ECONNREFUSED' || code === 'ETIMEDOUT')
+  if (code === 'ECONNREFUSED' || code === 'ETIMEDOUT' || (code === undefined && /^timeout (expired|exceeded)/.test(message)))
     return `weir: Postgres does not answer${address ? ` at ${address}:${port}` : ''}; check DATABASE_URL and that the server runs`;
   if (code === '28P01' || code === '28000' || code === '3D000') return `weir: Postgres refuses DATABASE_URL: ${message}`;
   return `weir: ${error instanceof Error ? error.message : String(error)}`;

@@ -6,6 +6,9 @@ import { Client } from 'pg';
 /** The advisory lock that Prisma's own tools take, so that the two never run at once. */
 const PRISMA_MIGRATE_LOCK = 72707369;
 
+/** A server that accepts a connection and says nothing would otherwise be waited for without end. */
+const CONNECT_TIMEOUT_MS = 10_000;
+
 const MIGRATIONS_DIR = path.resolve(__dirname, '../../../prisma/migrations');
 
 interface Migration {
@@ -25,7 +28,7 @@ interface Migration {
  */
 export async function migrate(connectionString: string, directory = MIGRATIONS_DIR): Promise<string[]> {
   const migrations = readMigrations(directory);
-  const client = new Client({ connectionString, application_name: 'weir-migrate' });
+  const client = new Client({ connectionString, application_name: 'weir-migrate', connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
   client.on('error', () => {}); // a lost connection fails the statement in flight, which tells it better
   await client.connect();
   try {
