@@ -19,6 +19,8 @@ interface Running {
 }
 
 const RESCHEDULE_MS = 60_000;
+/** How long a stop waits for the queue store. */
+const GOODBYE_MS = { connected: 10_000, lost: 1_000 };
 const KEEP = { removeOnComplete: { count: 100 }, removeOnFail: { count: 1_000 } };
 
 /** BullMQ on Redis, or on its own Postgres backend where there is no Redis. Never on the road of a call. */
@@ -62,12 +64,26 @@ export class Queues {
     this.timer = setInterval(schedule, RESCHEDULE_MS).unref();
   }
 
+  /** Lets jobs under way end. A store that does not answer is not waited for: what is in it stays in it. */
   async stop(): Promise<void> {
     if (this.timer) clearInterval(this.timer);
     const connected = !this.redis || this.redis.status === 'ready';
-    await Promise.all(this.running.map(({ worker }) => worker.close(!connected)));
-    await Promise.all(this.running.map(({ queue }) => (connected ? queue.close() : queue.disconnect())));
+    let patience: NodeJS.Timeout | undefined;
+    const limit = new Promise<void>((resolve) => {
+      patience = setTimeout(resolve, connected ? GOODBYE_MS.connected : GOODBYE_MS.lost);
+    });
+    await Promise.race([this.close(connected), limit]);
+    clearTimeout(patience);
     this.redis?.disconnect();
+  }
+
+  private async close(connected: boolean): Promise<void> {
+    try {
+      await Promise.all(this.running.map(({ worker }) => worker.close(!connected)));
+      await Promise.all(this.running.map(({ queue }) => (connected ? queue.close() : queue.disconnect())));
+    } catch (error) {
+      this.warn('all', error);
+    }
   }
 
   private open(scheduled: ScheduledJob, report: (queue: string, ok: boolean) => void): Running {
