@@ -61,6 +61,7 @@ export class Queues {
     };
     const job = (index: number) => jobs[index]!;
     schedule();
+    this.redis?.on('ready', schedule); // it may have come back with nothing in it
     this.timer = setInterval(schedule, RESCHEDULE_MS).unref();
   }
 

@@ -97,8 +97,8 @@ function judge(call: Booked, heard: UpstreamCall | undefined): string[] {
 
 /** Whoever saw the end of an answer was charged what the provider billed; who was refused was charged nothing. */
 function compare(client: Seen, call: Booked | undefined, heard: UpstreamCall | undefined): string[] {
-  const known = call?.status === 'completed' || call?.kinds.includes('late'); // the truth came after the reaper had booked an estimate
-  if (client.end === 'whole' && (!known || call.amount !== costOf(heard!.billed!)))
+  const known = call?.status === 'completed' || call?.kinds.includes('late') === true; // the truth came after the reaper had booked an estimate
+  if (client.end === 'whole' && (!known || call?.amount !== costOf(heard!.billed!)))
     return [`client ${client.tag} saw the end, but the ledger says ${call?.status}, ${call?.amount}`];
   const wasSent = client.status !== null && client.status >= 500 && client.code !== 'ledger_unavailable';
   if (client.end === 'refused' && !wasSent && (heard || (call && call.amount !== null)))
