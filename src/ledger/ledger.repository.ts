@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Pool } from 'pg';
+import { crashOnceSent } from '../platform/faults/index.js';
 import type { Adjustment, BookedCall, Denial, HoldAnswer, HoldRequest, LimitDenial, Rates, Scope, Settlement, Verdict } from './ledger.js';
 
 interface AdmissionRow {
@@ -69,6 +70,7 @@ export class LedgerRepository {
         linkScopes.push(scopes.numberOf(request.tenantId, scope));
       }
     });
+    crashOnceSent('hold_sent');
     const { rows } = await this.pool.query<AdmissionRow>({
       name: 'admit_batch',
       text: 'SELECT * FROM admit_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)',
@@ -96,6 +98,7 @@ export class LedgerRepository {
    * before.
    */
   async settle(settlements: ReadonlyMap<string, string>): Promise<Set<string>> {
+    crashOnceSent('settle_sent');
     const { rows } = await this.pool.query<{ resolved_id: string }>({
       name: 'settle_batch',
       text: 'SELECT resolved_id FROM settle_batch($1, $2)',
@@ -184,6 +187,7 @@ export class LedgerRepository {
 
   /** Resolves up to `limit` holds whose lease is over. Answers their ids. */
   async reap(limit: number): Promise<string[]> {
+    crashOnceSent('reap_sent');
     const { rows } = await this.pool.query<{ reaped_id: string }>('SELECT reaped_id FROM reap_holds($1)', [limit]);
     return rows.map((row) => row.reaped_id);
   }
