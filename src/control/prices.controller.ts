@@ -1,6 +1,6 @@
 import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
 import { Rerating } from '../budgets/index.js';
-import { PricesService } from '../prices/index.js';
+import { PriceBook, PricesService } from '../prices/index.js';
 import { Router } from '../routing/index.js';
 import { Access } from './access.js';
 import { Actor, TenantId } from './admin.js';
@@ -60,6 +60,7 @@ export class PricesController extends Prices {
     prices: PricesService,
     private readonly rerating: Rerating,
     private readonly router: Router,
+    private readonly book: PriceBook,
   ) {
     super(prices);
   }
@@ -71,6 +72,7 @@ export class PricesController extends Prices {
   )
   async rerate(@TenantId() tenantId: string, @Actor() actor: string, @Body({ schema: Rerate }) body: Rerate) {
     const { start_time: from, end_time: to = new Date(), provider = null, model = null, dry_run: dryRun, reason = null } = body;
+    await this.book.refresh(tenantId);
     const rerated = await this.rerating.rerate({ tenantId, from, to, provider, model, dryRun, actor, reason }, (...asked) =>
       this.router.priceAt(tenantId, ...asked),
     );

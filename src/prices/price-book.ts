@@ -45,6 +45,11 @@ export class PriceBook {
     );
   }
 
+  /** Reads a tenant's prices and the platform's now, where waiting to be told of a change is not good enough. */
+  refresh(tenantId: string): Promise<void> {
+    return this.reload([tenantId, PLATFORM]);
+  }
+
   /** Models of a provider that have a price of their own, the tenant's and the platform's. */
   models(tenantId: string, provider: string, listed: Listing | null): string[] {
     const priced = [
