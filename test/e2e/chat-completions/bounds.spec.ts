@@ -80,6 +80,12 @@ describe('what a call may cost', () => {
     });
     const model = { ...REQUEST, model: 'up/test-model', max_tokens: 2_000_000_000, n: 128 };
     const other = { ...REQUEST, model: 'up/other/model' };
+    await eventually(() =>
+      create(model).then(
+        () => false,
+        () => true,
+      ),
+    );
     const outcomes = await Promise.allSettled([create(other), create(model), create(other)]);
     expect(outcomes.map((outcome) => outcome.status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
     expect(await refusal(model)).toMatchObject({ status: 402, code: 'cost_limit_exceeded' });
