@@ -4,7 +4,7 @@ import { newId } from '../kernel/ids.js';
 import { Batcher } from '../platform/postgres/index.js';
 import { LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
 import { Bookings } from './bookings.js';
-import type { HoldAnswer, HoldRequest, Settlement } from './ledger.js';
+import type { Adjustment, BookedCall, HoldAnswer, HoldRequest, Settlement } from './ledger.js';
 import { LedgerRepository } from './ledger.repository.js';
 import { SHARDS, shardOf } from './shards.js';
 
@@ -12,6 +12,7 @@ import { SHARDS, shardOf } from './shards.js';
 const HOLD_PATIENCE_MS = 250;
 /** Holds that wait for their turn, per shard, before more are turned away. */
 const MAX_WAITING_HOLDS = 1_000;
+const HOLD_RETRY_MS = 20;
 const RETRY_MS = { first: 100, most: 2_000 };
 const REAP_LIMIT = 256;
 
@@ -64,6 +65,16 @@ export class LedgerService {
     return this.bookings.add(tenantId, settlement, onBooked);
   }
 
+  /** Calls of a tenant that were booked, by time of admission, after the last of the page before. */
+  bookedCalls(...asked: Parameters<LedgerRepository['bookedCalls']>): Promise<BookedCall[]> {
+    return this.repository.bookedCalls(...asked);
+  }
+
+  /** Books corrections, each once. Answers how many this booked. */
+  adjust(tenantId: string, adjustments: Adjustment[], actor: string, reason: string | null): Promise<number> {
+    return this.repository.adjust(tenantId, adjustments, actor, reason);
+  }
+
   heartbeat(calls: { id: string; outputTokens: number }[]): Promise<void> {
     return this.repository.heartbeat(calls);
   }
@@ -95,7 +106,7 @@ export class LedgerService {
 
   private async holdInTime(shard: number, requests: HoldRequest[]): Promise<HoldAnswer[]> {
     try {
-      return await within(HOLD_PATIENCE_MS, this.repository.hold(this.gatewayId, requests));
+      return await within(HOLD_PATIENCE_MS, this.holdAgain(requests));
     } catch (cause) {
       const error = new WeirError('ledger_unavailable', { cause });
       this.holds[shard]!.rejectWaiting(error);
@@ -103,6 +114,19 @@ export class LedgerService {
       for (const { id, tenantId } of requests)
         void this.abandoned.add({ id, tenantId }).then(() => this.settle(tenantId, voided(id), () => {}));
       throw error;
+    }
+  }
+
+  /** A connection that broke, or a batch that lost against another, is tried again with the same ids as long as the calls wait. */
+  private async holdAgain(requests: HoldRequest[]): Promise<HoldAnswer[]> {
+    const deadline = performance.now() + HOLD_PATIENCE_MS;
+    for (;;) {
+      try {
+        return await this.repository.hold(this.gatewayId, requests);
+      } catch (error) {
+        if (!isTransient(error) || performance.now() > deadline) throw error;
+        await new Promise((resolve) => setTimeout(resolve, HOLD_RETRY_MS));
+      }
     }
   }
 
@@ -116,6 +140,12 @@ export class LedgerService {
       }
     }
   }
+}
+
+/** pg's own errors have no code when a connection ends; 08, 57 and 53 are the server's words for it, 40 a lost race. */
+function isTransient(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  return code === undefined || /^(08|40|53|57|E[A-Z]+$)/.test(String(code));
 }
 
 const NOTHING = { input: 0, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: 0, reasoning: null };

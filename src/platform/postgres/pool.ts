@@ -27,9 +27,9 @@ export interface PoolOptions {
   name: string;
 }
 
-/** Connection options that make a session work as the run-time role. */
+/** Connection options that make a session work as the run-time role, and a commit mean what it says, whatever the server's own settings are. */
 export const runtimeOptions = (statementTimeoutMs: number): string =>
-  `-c role=${RUNTIME_ROLE} -c statement_timeout=${statementTimeoutMs} -c jit=off`;
+  `-c role=${RUNTIME_ROLE} -c statement_timeout=${statementTimeoutMs} -c synchronous_commit=on -c jit=off`;
 
 /** A bounded pool that works as the run-time role. Connecting takes at most two seconds. */
 export function createPool(url: string, { max, statementTimeoutMs, name }: PoolOptions): Pool {
