@@ -35,7 +35,7 @@ const CASES: Case[] = [
   ...waiting('hold_sent', 'absent', 'voided'),
   ...waiting('hold_committed', 'voided'),
   ...waiting('before_connect', 'voided'),
-  ...waiting('connected', 'voided', 'estimated'), // charged if the upstream had it, which the audit looks into
+  ...waiting('connected', 'estimated'), // it is noted as sent just before the request is written
   ...waiting('first_byte', 'estimated'),
   ...waiting('mid_stream', 'estimated').filter(({ stream }) => stream),
   ...waiting('upstream_end', 'estimated'),
