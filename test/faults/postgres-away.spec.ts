@@ -172,6 +172,25 @@ test('a gateway killed while its journal holds what Postgres did not take: it is
   }
 });
 
+test('a gateway that dies as soon as its journal is synced, before its client has the end: it is booked once after the restart', async () => {
+  const doomed = await rig.spawn('doomed', { WEIR_CRASH: 'journal_appended' });
+  const { goOn, ended } = await streamInFlight(doomed.url!);
+  postgres.freeze();
+  try {
+    goOn();
+    expect(await doomed.process.exited()).toBe('SIGKILL');
+    expect(await ended).toMatchObject({ end: 'broken' });
+    await postgres.proxy.set({ kind: 'reset' });
+  } finally {
+    postgres.thaw();
+    await postgres.proxy.set({ kind: 'pass' });
+  }
+  await rig.end(await rig.spawn('doomed'));
+  rig.gateways.length = 1;
+  const { tag } = await ended;
+  expect(await bookedAs(tag)).toMatchObject([{ status: 'completed', kinds: ['usage'], amount: costOf(STEPS_USAGE) }]);
+});
+
 test.each([
   ['kept', '1 minute'],
   ['killed', '2 minutes'],
