@@ -142,8 +142,7 @@ class Link {
   reset(): void {
     if (this.over) return;
     for (const lane of this.lanes) lane.stop();
-    this.client.resetAndDestroy();
-    this.server?.resetAndDestroy();
+    for (const socket of [this.client, this.server]) if (socket) cutOff(socket);
     this.end();
   }
 
@@ -168,6 +167,12 @@ class Link {
     this.over = true;
     this.onOver();
   }
+}
+
+/** Node cannot reset a socket that has said its goodbye already, and would leave it open for good. */
+function cutOff(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 /** One direction of a connection. */
