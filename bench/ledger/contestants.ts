@@ -1,9 +1,6 @@
 import { newId } from '../../src/kernel/ids.js';
-import { LedgerService } from '../../src/ledger/index.js';
-import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
 import { createPool } from '../../src/platform/postgres/index.js';
-import { createLogger, Metrics } from '../../src/platform/telemetry/index.js';
-import { holdRequest, settlement } from '../../test/support/ledger.js';
+import { holdRequest, openLedger, settlement } from '../../test/support/ledger.js';
 import { NaiveLedger } from './naive.js';
 import type { Stage } from './stage.js';
 
@@ -21,13 +18,12 @@ export interface Contestant {
   stop(): Promise<void>;
 }
 
-/** As the product's own. */
-const POOL = { max: 12, statementTimeoutMs: 10_000 };
+/** As large as the product's. */
+const POOL = { max: 12, statementTimeoutMs: 10_000, name: 'naive' };
 
 /** The product's own ledger, as a gateway uses it. */
 export function weir({ url, tenantId, scopes }: Stage): Contestant {
-  const pool = createPool(url, { ...POOL, name: 'bench' });
-  const ledger = new LedgerService(new LedgerRepository(pool), new Metrics(), createLogger('warn'));
+  const { ledger, close } = openLedger(url, 'bench');
   return {
     name: 'Weir',
     async hold() {
@@ -37,16 +33,13 @@ export function weir({ url, tenantId, scopes }: Stage): Contestant {
       return id;
     },
     settle: (id) => ledger.settle(tenantId, settlement(id, SPENT), () => {}),
-    async stop() {
-      await ledger.quiet();
-      await pool.end();
-    },
+    stop: close,
   };
 }
 
 /** One transaction per hold and one per settlement, as it is usually written, on the same tables. */
 export function naive({ url, tenantId, scopes }: Stage): Contestant {
-  const pool = createPool(url, { ...POOL, name: 'naive' });
+  const pool = createPool(url, POOL);
   const ledger = new NaiveLedger(pool, tenantId, scopes);
   return {
     name: 'naive',
