@@ -115,5 +115,7 @@ process.once('message', async (task: Task) => {
   const { ledger, close } = openLedger(task.url, 'actor');
   const account = await new Actor(task, ledger).run();
   await close();
-  process.send!(account, () => process.disconnect());
+  process.send!(account, () => process.exit(0));
 });
+// Nobody is left to report to.
+process.once('disconnect', () => process.exit(1));

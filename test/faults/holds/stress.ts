@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -50,9 +50,9 @@ export async function stress(db: Pool, { url, processes, callers, holds, seed }:
   const payers = await insertPayers(db, processes * callers, random);
   const startedAt = performance.now();
   const task = { url, payers, callers, holds: Math.ceil(holds / processes) };
-  const crowd = Promise.all(Array.from({ length: processes }, (_, number) => act({ ...task, seed: seed + 1 + number * callers })));
-  const resets = await whileRunning(crowd, () => resetSpent(db, random));
-  const accounts = await crowd;
+  const children = Array.from({ length: processes }, startActor);
+  const crowd = Promise.all(children.map((child, number) => act(child, { ...task, seed: seed + 1 + number * callers })));
+  const { resets, accounts } = await watch(children, crowd, () => resetSpent(db, random));
   const seconds = (performance.now() - startedAt) / 1000;
   const { confirmed, ...booked } = await compareBookings(db);
   return {
@@ -66,10 +66,13 @@ export async function stress(db: Pool, { url, processes, callers, holds, seed }:
   };
 }
 
-/** Runs a process of the crowd to its end. */
-async function act(task: Task): Promise<Account> {
+function startActor(): ChildProcess {
   const execArgv = ['-r', join(__dirname, '../../support/register-typescript.cjs')];
-  const child = fork(join(__dirname, 'actor.ts'), { execArgv, serialization: 'advanced' });
+  return fork(join(__dirname, 'actor.ts'), { execArgv, serialization: 'advanced' });
+}
+
+/** Lets a process of the crowd do its task. */
+async function act(child: ChildProcess, task: Task): Promise<Account> {
   child.send(task);
   const [account] = await Promise.race([
     once(child, 'message') as Promise<[Account]>,
@@ -78,19 +81,20 @@ async function act(task: Task): Promise<Account> {
   return account;
 }
 
-/** Does something again and again at random times. Answers the sum of what it answered. */
-async function whileRunning(crowd: Promise<unknown>, work: () => Promise<number>): Promise<number> {
+/** Resets budgets until the crowd is done. Leaves no process behind. */
+async function watch(children: ChildProcess[], crowd: Promise<Account[]>, reset: () => Promise<number>) {
   let running = true;
   const end = () => {
     running = false;
   };
   void crowd.then(end, end);
-  let total = 0;
-  while (running) {
-    total += await work();
-    await delay(30);
+  try {
+    let resets = 0;
+    for (; running; await delay(30)) resets += await reset();
+    return { resets, accounts: await crowd };
+  } finally {
+    for (const child of children) child.kill();
   }
-  return total;
 }
 
 const BOOKED = `
