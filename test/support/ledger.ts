@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
 import { type HoldRequest, LedgerService, type Settlement } from '../../src/ledger/index.js';
-import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
+import { encodeSettlement, LedgerRepository } from '../../src/ledger/ledger.repository.js';
 import { createPool } from '../../src/platform/postgres/index.js';
 import { createLogger, Metrics } from '../../src/platform/telemetry/index.js';
 
@@ -57,6 +57,7 @@ export const holdRequest = (
   id: randomUUID(),
   tenantId,
   amount,
+  tokens: 100,
   scopes,
   context: { ...CONTEXT, project: tenantId, key: tenantId, rates: amount === null ? null : RATES },
 });
@@ -80,6 +81,10 @@ export const settlement = (id: string, amount: bigint | null, changes: Partial<S
   rates: RATES,
   ...changes,
 });
+
+/** Settlements as the ledger's statement takes them. */
+export const encoded = (settlements: Settlement[]): Map<string, string> =>
+  new Map(settlements.map((one) => [one.id, encodeSettlement(one)]));
 
 /** A tenant with a budget on each of these scopes. Answers its id. */
 export async function insertTenant(

@@ -31,7 +31,7 @@ export async function recordHistory(db: Pool): Promise<void> {
     CREATE FUNCTION record_history() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
     BEGIN
       INSERT INTO history (budget_id, at, unspent, held)
-        VALUES (NEW.budget_id, extract(epoch FROM clock_timestamp()) * 1000, NEW.limit_nano + NEW.granted - NEW.spent, NEW.held);
+        VALUES (NEW.budget_id, extract(epoch FROM clock_timestamp()) * 1000, NEW.limit_nano + NEW.granted + NEW.aged - NEW.spent, NEW.held);
       RETURN NULL;
     END $$;
     CREATE TRIGGER record_history AFTER INSERT OR UPDATE ON budget_periods FOR EACH ROW EXECUTE FUNCTION record_history()`);
