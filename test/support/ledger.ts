@@ -30,7 +30,7 @@ export async function brokenInvariants(db: Pool): Promise<string[]> {
       WHERE p.spent + p.held > p.limit_nano + p.granted + o.total
     UNION ALL
     SELECT format('I4 call %s: hold is %s, %s call rows', h.id, h.state, count(c.id)) FROM holds h LEFT JOIN calls c ON c.id = h.id
-      GROUP BY h.id HAVING (h.state = 'open') <> (count(c.id) = 0) OR count(c.id) > 1
+      GROUP BY h.id HAVING (h.state IN ('open', 'refused')) <> (count(c.id) = 0) OR count(c.id) > 1
     UNION ALL
     SELECT format('I5 call %s has %s entries of kind %s', l.call_id, count(*), l.kind) FROM ledger_entries l GROUP BY l.call_id, l.attempt, l.kind HAVING count(*) > 1`);
   return rows.map((row) => row.broken);
