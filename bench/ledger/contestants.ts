@@ -1,6 +1,7 @@
 import { newId } from '../../src/kernel/ids.js';
 import { createPool } from '../../src/platform/postgres/index.js';
-import { holdRequest, openLedger, settlement } from '../../test/support/ledger.js';
+import { holdRequest, settlement } from '../../test/support/ledger.js';
+import { openLedger } from '../../test/support/open-ledger.js';
 import { NaiveLedger } from './naive.js';
 import type { Stage } from './stage.js';
 

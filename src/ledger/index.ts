@@ -1,6 +1,8 @@
 export { journalPath } from './journal.js';
 export type {
+  Adjustment,
   Attempt,
+  BookedCall,
   Denial,
   HoldAnswer,
   HoldContext,

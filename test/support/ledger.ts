@@ -1,20 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
-import { type HoldRequest, LedgerService, type Settlement } from '../../src/ledger/index.js';
-import { encodeSettlement, LedgerRepository } from '../../src/ledger/ledger.repository.js';
-import { createPool } from '../../src/platform/postgres/index.js';
-import { createLogger, Metrics } from '../../src/platform/telemetry/index.js';
-
-/** The product's ledger as a gateway uses it, with a pool like the gateway's. */
-export function openLedger(url: string, name: string): { ledger: LedgerService; close(): Promise<void> } {
-  const pool = createPool(url, { max: 12, statementTimeoutMs: 10_000, name });
-  const ledger = new LedgerService(new LedgerRepository(pool), new Metrics(), createLogger('warn'));
-  const close = async () => {
-    await ledger.quiet();
-    await pool.end();
-  };
-  return { ledger, close };
-}
+import type { HoldRequest, Settlement } from '../../src/ledger/index.js';
+import { encodeSettlement } from '../../src/ledger/ledger.repository.js';
 
 /** What the checker found wrong; empty when the ledger's invariants hold. */
 export async function brokenInvariants(db: Pool): Promise<string[]> {
@@ -26,11 +13,11 @@ export async function brokenInvariants(db: Pool): Promise<string[]> {
       CROSS JOIN LATERAL (SELECT coalesce(sum(h.amount), 0) AS total FROM holds h WHERE h.state = 'open' AND p.id = ANY (h.period_ids)) h WHERE p.held <> h.total
     UNION ALL
     SELECT format('I3 period %s: spent %s + held %s > limit %s + grants %s + overruns %s', p.id, p.spent, p.held, p.limit_nano, p.granted, o.total) FROM budget_periods p
-      CROSS JOIN LATERAL (SELECT coalesce(sum(l.amount), 0) AS total FROM ledger_entries l WHERE l.kind = 'overrun' AND p.id = ANY (l.period_ids)) o
-      WHERE p.spent + p.held > p.limit_nano + p.granted + o.total
+      CROSS JOIN LATERAL (SELECT coalesce(sum(l.amount), 0) AS total FROM ledger_entries l WHERE l.kind IN ('overrun', 'late', 'adjustment') AND l.amount > 0 AND p.id = ANY (l.period_ids)) o
+      WHERE p.hard AND p.spent + p.held > p.limit_nano + p.granted + p.aged + o.total
     UNION ALL
-    SELECT format('I4 call %s: hold is %s, %s call rows', h.id, h.state, count(c.id)) FROM holds h LEFT JOIN calls c ON c.id = h.id
-      GROUP BY h.id HAVING (h.state IN ('open', 'refused')) <> (count(c.id) = 0) OR count(c.id) > 1
+    SELECT format('I4 call %s: hold is %s, %s call rows', h.id, h.state, count(c.id)) FROM holds h LEFT JOIN calls c ON c.id = h.id WHERE h.state <> 'refused'
+      GROUP BY h.id HAVING (h.state = 'open') <> (count(c.id) = 0) OR count(c.id) > 1
     UNION ALL
     SELECT format('I5 call %s has %s entries of kind %s', l.call_id, count(*), l.kind) FROM ledger_entries l GROUP BY l.call_id, l.attempt, l.kind HAVING count(*) > 1`);
   return rows.map((row) => row.broken);
