@@ -35,6 +35,7 @@ async function inTurns(contestants: Contestant[], { callers, seconds, warmUpSeco
   for (const count of callers) {
     for (const contestant of contestants) {
       await measure(contestant, count, warmUpSeconds, stage);
+      await stage.db.query('CHECKPOINT');
       measurements.push(await measure(contestant, count, seconds, stage));
     }
   }

@@ -40,7 +40,7 @@ export function readOptions(args: string[]): Options | null {
   return {
     seconds,
     warmUpSeconds: Math.min(seconds, 2),
-    callers: values.callers.split(',').map((text) => Math.ceil(positive('callers', text))),
+    callers: [...new Set(values.callers.split(',').map((text) => Math.ceil(positive('callers', text))))],
     naive: values.naive,
     ...(values.quick && QUICK),
   };
