@@ -8,6 +8,8 @@ export interface Measurement {
   name: string;
   /** Holds that were settled. */
   pairs: number;
+  /** Holds that were given up, because Postgres took too long for them. */
+  unconfirmed: number;
   perSecond: number;
   hold: { p50: number; p99: number };
   settle: { p50: number; p99: number };
@@ -19,6 +21,7 @@ export interface Measurement {
 export async function measure(contestant: Contestant, callers: number, seconds: number, { postgresCpu }: Stage): Promise<Measurement> {
   const holds: number[] = [];
   const settlements: number[] = [];
+  let unconfirmed = 0;
   const cpu = postgresCpu();
   const startedAt = performance.now();
   const until = startedAt + seconds * 1000;
@@ -26,6 +29,10 @@ export async function measure(contestant: Contestant, callers: number, seconds: 
     while (performance.now() < until) {
       const asked = performance.now();
       const id = await contestant.hold();
+      if (id === null) {
+        unconfirmed++;
+        continue;
+      }
       const held = performance.now();
       await contestant.settle(id);
       holds.push(held - asked);
@@ -38,6 +45,7 @@ export async function measure(contestant: Contestant, callers: number, seconds: 
     callers,
     name: contestant.name,
     pairs: holds.length,
+    unconfirmed,
     perSecond: holds.length / elapsed,
     hold: quantiles(holds),
     settle: quantiles(settlements),

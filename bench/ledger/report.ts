@@ -1,7 +1,7 @@
 import type { Measurement } from './measure.js';
 
 const WIDTH = 12;
-const TITLES = ['pairs/s', 'hold p50', 'p99 ms', 'settle p50', 'p99 ms', 'Postgres %'];
+const TITLES = ['pairs/s', 'hold p50', 'p99 ms', 'settle p50', 'p99 ms', 'Postgres %', 'given up'];
 
 /** A block per number of callers: each contestant, and how the first compares with the second. */
 export function table(measurements: Measurement[]): string {
@@ -12,7 +12,7 @@ export function table(measurements: Measurement[]): string {
   return blocks.join('\n\n');
 }
 
-const rowOf = ({ name, perSecond, hold, settle, postgresCore }: Measurement): string =>
+const rowOf = ({ name, perSecond, hold, settle, postgresCore, unconfirmed }: Measurement): string =>
   line(name, [
     figure(perSecond, 0),
     figure(hold.p50, 2),
@@ -20,6 +20,7 @@ const rowOf = ({ name, perSecond, hold, settle, postgresCore }: Measurement): st
     figure(settle.p50, 2),
     figure(settle.p99, 2),
     figure(postgresCore, 0),
+    unconfirmed === 0 ? '' : figure(unconfirmed, 0),
   ]);
 
 function ratio([weir, naive]: Measurement[]): string[] {
