@@ -7,7 +7,7 @@ import { Client } from 'pg';
 const PRISMA_MIGRATE_LOCK = 72707369;
 
 /** A server that accepts a connection and says nothing would otherwise be waited for without end. */
-const CONNECT_TIMEOUT_MS = 10_000;
+const CONNECT_TIMEOUT_MS = 5_000;
 
 const MIGRATIONS_DIR = path.resolve(__dirname, '../../../prisma/migrations');
 
