@@ -5,7 +5,7 @@ import { Load, livelyUpstream } from './support/load.js';
 import { type Gateway, Rig } from './support/rig.js';
 
 /** How often something is killed. By hand: hundreds. */
-const KILLS = sizeOf('FAULT_KILLS', 6);
+const KILLS = sizeOf('FAULT_KILLS', 4);
 const CLIENTS = sizeOf('FAULT_CLIENTS', 16);
 const GATEWAYS = sizeOf('FAULT_GATEWAYS', 2);
 /** Of the kills, those that hit Postgres. */

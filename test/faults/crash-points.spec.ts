@@ -24,10 +24,13 @@ interface Case {
   fates: Fate[];
 }
 
-const shapes = [true, false];
+/** Before anything is sent the shape of the answer makes no difference; by hand FAULT_CASES=all tries both all the same. */
+const SHAPELESS = process.env['FAULT_CASES'] === 'all' ? [] : ['after_auth', 'hold_sent', 'hold_committed', 'before_connect'];
+const shapesOf = (point: string): boolean[] => (SHAPELESS.includes(point) ? [true] : [true, false]);
 const waiting = (point: string, ...fates: Fate[]): Case[] =>
-  shapes.map((stream) => ({ point, stream, client: 'waits', home: 'kept', fates }));
-const gone = (point: string, ...fates: Fate[]): Case[] => shapes.map((stream) => ({ point, stream, client: 'gone', home: 'kept', fates }));
+  shapesOf(point).map((stream) => ({ point, stream, client: 'waits', home: 'kept', fates }));
+const gone = (point: string, ...fates: Fate[]): Case[] =>
+  shapesOf(point).map((stream) => ({ point, stream, client: 'gone', home: 'kept', fates }));
 const lost = (point: string, ...fates: Fate[]): Case => ({ point, stream: true, client: 'waits', home: 'lost', fates });
 
 const CASES: Case[] = [
@@ -99,14 +102,24 @@ afterAll(async () => {
 });
 
 async function run(one: Case): Promise<void> {
+  rig.upstream.script = (seen, response) => scripts.get(seen.body.max_tokens!)!(seen, response);
+  const name = one.home === 'kept' ? 'kept' : `lost-${rig.nextTag()}`;
+  const gateway = rig.launch(name, { WEIR_CRASH: one.point });
+  const { public: url } = await gateway.process.ready();
+  // On a busy machine the first hold of a new process may be late, and is then refused as it should be: its client tries again.
+  let seen = await attempt(one, url);
+  while (seen.code === 'ledger_unavailable') seen = await attempt(one, url);
+  const died = await Promise.race([gateway.process.exited(), new Promise<0>((resolve) => setTimeout(resolve, 5_000, 0).unref())]);
+  if (died === 0) await gateway.process.kill('SIGKILL');
+  results.set(nameOf(one), { died, seen, booked: [] });
+}
+
+function attempt(one: Case, url: string): Promise<Seen> {
   const tag = rig.nextTag();
   const leaves = one.client === 'gone';
   const hangs = leaves && one.point.startsWith('settle');
   scripts.set(tag, hangs ? hangAfterFirst : answerInSteps);
-  rig.upstream.script = (seen, response) => scripts.get(seen.body.max_tokens!)!(seen, response);
-  const gateway = rig.launch(one.home === 'kept' ? 'kept' : `lost-${tag}`, { WEIR_CRASH: one.point });
-  const { public: url } = await gateway.process.ready();
-  const seen = await call({
+  return call({
     url,
     key: rig.tenant.apiKey,
     tag,
@@ -116,9 +129,6 @@ async function run(one: Case): Promise<void> {
       else if (leaves) leave();
     },
   });
-  const died = await Promise.race([gateway.process.exited(), new Promise<0>((resolve) => setTimeout(resolve, 5_000, 0).unref())]);
-  if (died === 0) await gateway.process.kill('SIGKILL');
-  results.set(nameOf(one), { died, seen, booked: [] });
 }
 
 const scripts = new Map<number, Script>();

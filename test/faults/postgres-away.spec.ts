@@ -56,6 +56,8 @@ async function make(stream: boolean, onData?: (text: string) => void, url = gate
 
 /** A stream that has begun and does not end before it is told to. */
 async function streamInFlight(url?: string): Promise<{ goOn: () => void; ended: Promise<Seen> }> {
+  // On a busy machine the first hold of a new process may be late, and is then refused as it should be.
+  await eventually(async () => (await make(false, undefined, url)).end === 'whole');
   const { script, goOn } = pausedStream();
   rig.upstream.script = script;
   let ended!: Promise<Seen>;
