@@ -1,6 +1,6 @@
 export { Batcher } from './batcher.js';
 export { ConfigChanges, PLATFORM } from './changes.js';
-export { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded.js';
+export { type EmbeddedPostgres, hasEmbeddedPostgres, startEmbeddedPostgres } from './embedded.js';
 export { Locks } from './locks.js';
 export { migrate } from './migrate.js';
 export { createPool, DATABASE_URL, EXACT_TYPES, type Pool } from './pool.js';
