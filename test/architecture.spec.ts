@@ -133,6 +133,13 @@ test('the database client is used in repositories only', () => {
   expect(strangers(users, PRISMA_USERS)).toEqual([]);
 });
 
+test('no row is read by findUnique, which joins what different requests ask at once, and so asks for one tenant as another', () => {
+  const callers = production.filter(({ tree }) =>
+    has(tree, (node) => ts.isPropertyAccessExpression(node) && /^findUnique(OrThrow)?$/.test(node.name.text)),
+  );
+  expect(strangers(callers, [])).toEqual([]);
+});
+
 test('only the configuration reads the environment', () => {
   const readers = production.filter(({ tree }) => has(tree, readsEnvironment));
   expect(strangers(readers, ENVIRONMENT_READERS)).toEqual([]);

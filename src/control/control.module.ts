@@ -23,6 +23,7 @@ import { PlatformPricesController, PricesController } from './prices.controller.
 import { ProjectsController } from './projects.controller.js';
 import { ProvidersController } from './providers.controller.js';
 import { RequestPipe } from './request.pipe.js';
+import { TenantScopeInterceptor } from './tenant-scope.interceptor.js';
 import { TenantsController } from './tenants.controller.js';
 import { Transactions } from './transactions.repository.js';
 import { UsageController } from './usage.controller.js';
@@ -60,6 +61,8 @@ import { UsageController } from './usage.controller.js';
     Transactions,
     { provide: APP_GUARD, useClass: OperatorGuard },
     { provide: APP_PIPE, useClass: RequestPipe },
+    // First: the other runs inside of it.
+    { provide: APP_INTERCEPTOR, useClass: TenantScopeInterceptor },
     { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor },
     { provide: APP_FILTER, useClass: ErrorFilter },
   ],

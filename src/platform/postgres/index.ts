@@ -3,5 +3,7 @@ export { ConfigChanges, PLATFORM } from './changes.js';
 export { type EmbeddedPostgres, hasEmbeddedPostgres, startEmbeddedPostgres } from './embedded.js';
 export { Locks } from './locks.js';
 export { migrate } from './migrate.js';
-export { createPool, DATABASE_URL, EXACT_TYPES, type Pool } from './pool.js';
+export { createPool, createScopedPool, createWalledPool, DATABASE_URL, EXACT_TYPES, type Pool } from './pool.js';
 export { isUniqueViolation, Prisma, type PrismaExecutor } from './prisma.js';
+export { assertBoundRole } from './runtime-role.js';
+export { EVERY_TENANT, inTenantScope, type TenantScope } from './tenant-scope.js';

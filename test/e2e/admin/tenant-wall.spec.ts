@@ -1,0 +1,49 @@
+import { createTenant, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { addMock, clientOf, makeCall, type Send } from './client.js';
+
+let weir: TestWeir;
+let alice: TestTenant;
+let bob: TestTenant;
+let operator: Send;
+
+beforeAll(async () => {
+  weir = await startTestWeir();
+  [alice, bob] = [await createTenant(weir), await createTenant(weir)];
+  operator = clientOf(weir, weir.operatorKey);
+  await addMock(alice);
+});
+
+afterAll(() => weir.stop());
+
+const idsOf = ({ body }: { body: unknown }) => (body as { data: { id: string }[] }).data.map(({ id }) => id);
+
+test('the road of a call does not stand behind the wall of the tenant who asked the admin door last', async () => {
+  await clientOf(weir, bob.adminKey)('GET', '/v1/organization/projects');
+  expect(await makeCall(alice)).toMatch(/^call_/);
+});
+
+test('a request of a tenant, or of an operator inside one, is answered behind its wall; one of the platform sees every tenant', async () => {
+  // From here on Postgres shows projects only to a session that works for one tenant.
+  await weir.db.query(
+    `CREATE POLICY one_tenant_only ON projects AS RESTRICTIVE FOR SELECT TO weir_app USING (current_setting('weir.tenant') <> '*')`,
+  );
+  const path = '/v1/organization/projects';
+  expect(idsOf(await clientOf(weir, alice.adminKey)('GET', path))).toEqual([alice.projectId]);
+  expect(idsOf(await operator('GET', path, undefined, { 'x-weir-tenant': bob.id }))).toEqual([bob.projectId]);
+  const made = await clientOf(weir, alice.adminKey)('POST', path, { name: 'new' }, { 'idempotency-key': 'once' });
+  expect(made.status).toBe(200);
+  await weir.db.query('DROP POLICY one_tenant_only ON projects');
+
+  await weir.db.query(
+    `CREATE POLICY platform_only ON tenants AS RESTRICTIVE FOR SELECT TO weir_app USING (current_setting('weir.tenant') = '*')`,
+  );
+  expect(idsOf(await operator('GET', '/v1/platform/tenants')).sort()).toEqual([alice.id, bob.id].sort());
+  await weir.db.query('DROP POLICY platform_only ON tenants');
+});
+
+test('requests of two tenants at once are each answered from behind their own wall', async () => {
+  const [a, b] = [clientOf(weir, alice.adminKey), clientOf(weir, bob.adminKey)];
+  const projects = (tenant: TestTenant, send: Send) => send('GET', `/v1/organization/projects/${tenant.projectId}`);
+  const replies = await Promise.all(Array.from({ length: 40 }, (_, i) => (i % 2 ? projects(alice, a) : projects(bob, b))));
+  expect(new Set(replies.map(({ status }) => status))).toEqual(new Set([200]));
+});
