@@ -1,3 +1,5 @@
+import type { Nano } from '../kernel/money.js';
+
 /** A tenant's key for inference. The key itself is shown once, when it is made. */
 export interface ApiKey {
   id: string;
@@ -9,6 +11,10 @@ export interface ApiKey {
   models: readonly string[];
   /** The most output tokens a call may ask for; null: no limit of its own. */
   maxOutputTokens: number | null;
+  /** The most one call may cost, in nano-USD; null: no limit of its own. */
+  maxCallNano: bigint | null;
+  /** `shrink`: lower a call's output limit to what its budgets still allow, instead of refusing it. */
+  fit: string | null;
   createdBy: string;
   createdAt: Date;
   expiresAt: Date | null;
@@ -30,6 +36,10 @@ export interface Caller {
   /** Null: any model. */
   models: ReadonlySet<string> | null;
   maxOutputTokens: number | null;
+  maxCallCost: Nano | null;
+  shrinksToFit: boolean;
+  /** What a call of unknown price is held and booked for under a hard budget; null: it is refused. */
+  unpricedCallCost: Nano | null;
   /** The scopes whose budgets its calls count against. */
   scopes: readonly Scope[];
 }

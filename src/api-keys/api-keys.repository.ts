@@ -9,6 +9,8 @@ export interface NewApiKey {
   name: string;
   models: readonly string[];
   maxOutputTokens: number | null;
+  maxCallNano: bigint | null;
+  fit: string | null;
   createdBy: string;
   expiresAt: Date | null;
 }
@@ -19,7 +21,7 @@ export interface StoredDigest {
   last4: string;
 }
 
-export type VerifiableKey = ApiKey & { lookupId: string; digest: Uint8Array };
+export type VerifiableKey = ApiKey & { lookupId: string; digest: Uint8Array; project: { tenant: { unpricedCallNano: bigint | null } } };
 
 export interface AdminKey {
   id: string;
@@ -64,6 +66,7 @@ export class ApiKeysRepository {
         revokedAt: null,
         project: { archivedAt: null, tenant: { archivedAt: null } },
       },
+      include: { project: { select: { tenant: { select: { unpricedCallNano: true } } } } },
     });
   }
 

@@ -65,6 +65,9 @@ function entryOf(key: VerifiableKey): Entry {
       keyName: key.name,
       models: key.models.includes('*') ? null : new Set(key.models),
       maxOutputTokens: key.maxOutputTokens,
+      maxCallCost: key.maxCallNano,
+      shrinksToFit: key.fit === 'shrink',
+      unpricedCallCost: key.project.tenant.unpricedCallNano,
       scopes: [
         { kind: 'tenant', value: publicId('tenant', key.tenantId) },
         { kind: 'project', value: publicId('project', key.projectId) },

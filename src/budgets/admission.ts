@@ -1,22 +1,31 @@
 import { Injectable } from '@nestjs/common';
-import { type ErrorCode, WeirError } from '../kernel/errors.js';
-import { type Id, publicId } from '../kernel/ids.js';
-import { formatUsd, type Nano } from '../kernel/money.js';
-import { type Denial, type HoldContext, LedgerService, type Verdict } from '../ledger/index.js';
+import type { WeirError } from '../kernel/errors.js';
+import type { Id } from '../kernel/ids.js';
+import type { Nano } from '../kernel/money.js';
+import { type HoldContext, LedgerService, type Rates, type Scope } from '../ledger/index.js';
 import { affordableOutput, type Price, worstCaseCost } from '../prices/index.js';
+import { callTooDear, deniedByBudget, deniedByLimit } from './denials.js';
 
 /** What a call is held for. */
 export interface Exposure {
   callId: Id;
   tenantId: Id;
-  scopes: readonly { kind: string; value: string }[];
+  scopes: readonly Scope[];
   /** Null: unknown. */
   price: Price | null;
+  /** What a call of unknown price is held for; null: it is not. */
+  unpricedCost: Nano | null;
   inputTokensBound: number;
+  /** A tighter bound, which takes a moment to find. */
+  refineInput: () => number;
   /** Per answer. */
   outputTokensBound: number;
   /** How many answers are asked for. */
   choices: number;
+  /** The most the call may cost; null: what its budgets allow. */
+  maxCost: Nano | null;
+  /** Lower the output limit to what fits, instead of refusing. */
+  shrinkToFit: boolean;
   context: HoldContext;
 }
 
@@ -26,59 +35,88 @@ export interface Hold {
   tenantId: Id;
   /** Null: the price is unknown. */
   amount: Nano | null;
-  /** Least headroom over the call's budgets once it is held; null: it has none. */
+  /** Per answer; lower than asked for where the call was shrunk to fit. */
+  maxOutputTokens: number;
+  /** Least headroom over the call's hard budgets once it is held; null: it has none. */
   remaining: Nano | null;
+  /** The highest alert threshold any of its budgets has reached, in percent; null: none. */
+  warnedPercent: number | null;
+  /** Null: no limit applies. */
+  rates: Rates | null;
 }
 
-const CODES: Record<Exclude<Verdict, 'held'>, ErrorCode> = {
-  exceeded: 'budget_exceeded',
-  too_large: 'request_exceeds_budget',
-  busy: 'budget_held',
-  unpriced: 'model_not_priced',
-};
+/** A call is not shrunk below this: an answer that breaks off at once helps nobody. */
+const LEAST_OUTPUT_TOKENS = 16;
+/** Headroom moves while a call is fitted to it. */
+const MAX_TRIES = 4;
 
 @Injectable()
 export class Admission {
   constructor(private readonly ledger: LedgerService) {}
 
   /**
-   * Holds a call's worst case on every budget of its scopes, all or none.
-   * @throws WeirError budget_exceeded, request_exceeds_budget, budget_held, model_not_priced, ledger_unavailable
+   * Counts a call by its limits and holds its worst case on every budget of its scopes, all or none. Before it is refused for its size, its
+   * tokens are counted exactly, and, where that is wanted, its output limit is lowered to what fits.
+   * @throws WeirError budget_exceeded, request_exceeds_budget, cost_limit_exceeded, budget_held, model_not_priced, rate_limit_exceeded,
+   * ledger_unavailable, overloaded
    */
   async admit(exposure: Exposure): Promise<Hold> {
-    const { callId, tenantId, price } = exposure;
-    const amount = price && worstCaseCost(price, exposure.inputTokensBound, exposure.outputTokensBound * exposure.choices);
-    const answer = await this.ledger.hold({ id: callId, tenantId, amount, scopes: exposure.scopes, context: exposure.context });
-    if (answer.verdict !== 'held') throw denied(CODES[answer.verdict], answer.denial!, exposure);
-    return { callId, tenantId, amount, remaining: answer.remaining };
+    const { callId, tenantId, choices, shrinkToFit } = exposure;
+    let input = exposure.inputTokensBound;
+    let output = exposure.outputTokensBound;
+    let refined = false;
+    for (let tries = 1; ; tries++) {
+      const { held, refusal } = await this.try(exposure, input, output);
+      if (held) return { callId, tenantId, maxOutputTokens: output, ...held };
+      if (!refusal.bySize) throw refusal.error(null);
+      if (!refined) {
+        refined = true;
+        const exact = exposure.refineInput();
+        if (exact < input) {
+          input = exact;
+          continue;
+        }
+      }
+      const { price } = exposure;
+      const affordable = price && refusal.headroom !== null ? affordableIn(price, input, refusal.headroom, choices) : null;
+      const least = Math.min(LEAST_OUTPUT_TOKENS, exposure.outputTokensBound);
+      if (!shrinkToFit || affordable === null || affordable < least || affordable >= output || tries >= MAX_TRIES)
+        throw refusal.error(affordable);
+      output = affordable;
+    }
+  }
+
+  private async try(exposure: Exposure, input: number, output: number): Promise<Attempt> {
+    const { callId: id, tenantId, price, choices, maxCost, scopes, context } = exposure;
+    const amount = price ? worstCaseCost(price, input, output * choices) : exposure.unpricedCost;
+    if (maxCost !== null && (amount === null || amount > maxCost)) {
+      return refusedBy({ bySize: amount !== null, headroom: maxCost, error: (affordable) => callTooDear(amount, maxCost, affordable) });
+    }
+    const answer = await this.ledger.hold({ id, tenantId, amount, tokens: input + output * choices, scopes, context });
+    const { verdict, denial, limitDenial } = answer;
+    if (limitDenial)
+      return refusedBy({ bySize: verdict === 'tokens', headroom: null, error: () => deniedByLimit(verdict, limitDenial, answer.rates) });
+    if (denial) {
+      const bySize = verdict === 'too_large' || verdict === 'busy';
+      return refusedBy({ bySize, headroom: denial.headroom, error: (affordable) => deniedByBudget(verdict, denial, affordable) });
+    }
+    const { remaining, warnedPercent, rates } = answer;
+    return { held: { amount, remaining, warnedPercent, rates }, refusal: null };
   }
 }
 
-function denied(code: ErrorCode, denial: Denial, { price, inputTokensBound, choices }: Exposure): WeirError {
-  const scope = `${denial.scopeKind.replace('_', ' ')} ${denial.scopeValue}`;
-  const until = denial.resetsAt === null ? '' : ` It resets at ${new Date(denial.resetsAt * 1000).toISOString()}.`;
-  const state = `limit $${formatUsd(denial.limit)}, spent $${formatUsd(denial.spent)}, held $${formatUsd(denial.held)}`;
-  const affordable =
-    code === 'request_exceeds_budget' && price
-      ? Math.floor(affordableOutput(price, inputTokensBound, denial.headroom) / choices)
-      : undefined;
-  const messages: Partial<Record<ErrorCode, string>> = {
-    budget_exceeded: `The budget of ${scope} is spent: ${state}.${until}`,
-    request_exceeds_budget: `This request could cost up to $${formatUsd(denial.amount ?? 0n)}, more than the budget of ${scope} has left: ${state}. ${affordable ? `Set max_tokens to ${affordable} or less.` : 'Shorten the prompt.'}${until}`,
-    budget_held: `Calls in flight hold what is left of the budget of ${scope}: ${state}. Try again shortly.`,
-    model_not_priced: `The model has no price, and the budget of ${scope} is a hard cap. Add a price for it.`,
-  };
-  return new WeirError(code, {
-    message: messages[code],
-    fields: {
-      budget_id: publicId('budget', denial.budgetId),
-      scope: { kind: denial.scopeKind, value: denial.scopeValue },
-      limit: formatUsd(denial.limit),
-      spent: formatUsd(denial.spent),
-      held: formatUsd(denial.held),
-      currency: 'usd',
-      resets_at: denial.resetsAt,
-      ...(affordable !== undefined && { affordable_max_tokens: affordable }),
-    },
-  });
+type Attempt = { held: Pick<Hold, 'amount' | 'remaining' | 'warnedPercent' | 'rates'>; refusal: null } | { held: null; refusal: Refusal };
+
+interface Refusal {
+  /** A smaller call might be admitted. */
+  bySize: boolean;
+  /** What such a call may cost; null where cost is not the reason. */
+  headroom: Nano | null;
+  /** @param affordable output tokens per answer that would fit; null: not known. */
+  error(affordable: number | null): WeirError;
 }
+
+const refusedBy = (refusal: Refusal): Attempt => ({ held: null, refusal });
+
+const affordableIn = (price: Price, input: number, headroom: Nano, choices: number): number =>
+  Math.floor(affordableOutput(price, input, headroom) / choices);

@@ -3,3 +3,4 @@ export { type Budget, type BudgetPeriod, headroomOf, PERIOD_KINDS, type PeriodKi
 export { BudgetsModule } from './budgets.module.js';
 export type { BudgetChanges, NewBudget } from './budgets.repository.js';
 export { BudgetsService } from './budgets.service.js';
+export { rateHeaders } from './denials.js';

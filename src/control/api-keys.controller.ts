@@ -37,6 +37,8 @@ export class ApiKeysController {
       name: body.name,
       models: body.models ?? ['*'],
       maxOutputTokens: body.max_output_tokens ?? null,
+      maxCallNano: body.max_cost_per_call ?? null,
+      fit: body.fit ?? null,
       createdBy: actor,
       expiresAt: body.expires_at ?? null,
     });

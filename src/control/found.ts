@@ -11,6 +11,8 @@ const NOUNS: Record<IdKind, string> = {
   price: 'price',
   budget: 'budget',
   period: 'period',
+  limit: 'limit',
+  grant: 'grant',
   call: 'call',
 };
 

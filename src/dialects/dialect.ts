@@ -15,6 +15,8 @@ export interface Prompt {
   maxOutputTokens: number | null;
   /** How many answers are asked for. */
   choices: number;
+  /** Whom the client serves with this call, in its own words; null when it does not say. */
+  endUser: string | null;
   /** No tokenizer makes more input tokens of this request: a byte-level token is at least one byte. */
   inputTokensBound: number;
   body: Record<string, unknown>;
@@ -38,6 +40,8 @@ export interface ReplyFacts {
   servedModel: string | null;
   /** Bytes of text, reasoning and tool arguments seen: our own meter, for when usage never comes. */
   outputBytes: number;
+  /** How many pieces they came in. A provider sends a token or more at a time. */
+  outputPieces: number;
 }
 
 /** Why a provider refused, by status and code before words. */
@@ -54,6 +58,8 @@ export interface StreamReader {
   readonly facts: ReplyFacts;
   /** The provider reported a failure inside the stream. */
   readonly refusal: Refusal | null;
+  /** The output went past its limit: what came after was thrown away, and the tail ends the answer as one cut by its length. */
+  readonly overLimit: boolean;
   /** Every answer ended as the format demands; end of input before that is an interruption. */
   readonly complete: boolean;
   /** An event with content came since the last look; comments and pings do not count. */
@@ -74,7 +80,8 @@ export interface Dialect {
   encodeRequest(prompt: Prompt, rewrite: Rewrite): string;
   /** Reads a whole reply. @throws when it is no reply of this format. */
   decodeResponse(body: Buffer): ReplyFacts & { refusal: Refusal | null };
-  streamReader(prompt: Prompt): StreamReader;
+  /** @param maxOutputTokens of all choices together; a provider that goes on is cut off there. */
+  streamReader(prompt: Prompt, maxOutputTokens: number): StreamReader;
   decodeRefusal(status: number, body: Buffer): Refusal;
   encodeError(error: WeirError): object;
   /** A failure after bytes were sent: the format's own event, which no terminator follows. */

@@ -1,6 +1,7 @@
 import type { Caller } from '../api-keys/index.js';
 import type { Dialect, Prompt } from '../dialects/index.js';
 import { type Id, newId } from '../kernel/ids.js';
+import type { CallOptions } from './call-options.js';
 
 /** One request of a tenant, from its first byte to its booking. */
 export class Call {
@@ -12,6 +13,7 @@ export class Call {
     readonly dialect: Dialect,
     readonly caller: Caller,
     readonly prompt: Prompt,
+    readonly options: CallOptions,
   ) {}
 
   /** Since the request arrived. */

@@ -1,7 +1,9 @@
 import { Injectable } from '@nestjs/common';
+import type { Hold } from '../budgets/index.js';
 import type { Refusal, ReplyFacts, StreamReader } from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { Egress, type EgressError, type EgressRequest, type EgressSink, type Exchange, type Transport } from '../platform/egress/index.js';
+import { crashPoint } from '../platform/faults/index.js';
 import { MockTransport } from '../providers/index.js';
 import type { Plan, Target } from '../routing/index.js';
 import type { Call } from './call.js';
@@ -14,7 +16,7 @@ const MAX_REPLY_BYTES = 64 * 1024 * 1024;
 const MAX_ERROR_BYTES = 64 * 1024;
 const CHAT_PATH = '/chat/completions';
 
-const NOTHING_SEEN: ReplyFacts = { usage: null, usageRaw: null, finishReason: null, servedModel: null, outputBytes: 0 };
+const NOTHING_SEEN: ReplyFacts = { usage: null, usageRaw: null, finishReason: null, servedModel: null, outputBytes: 0, outputPieces: 0 };
 
 /** Sends a call to its target and relays what comes back. */
 @Injectable()
@@ -27,17 +29,17 @@ export class Dispatcher {
   ) {}
 
   /** Resolves once everything but the end of the answer is with the client. Never rejects: a failed call is an outcome too. */
-  send(plan: Plan, call: Call, reply: Reply): Promise<Outcome> {
+  send(plan: Plan, hold: Hold, call: Call, reply: Reply): Promise<Outcome> {
     return new Promise((resolve) => {
       const { target } = plan;
       const transport: Transport = target.type === 'mock' ? this.mock : this.egress;
-      new Delivery(plan, call, reply, this.inFlight, resolve).start(transport, () => ({
+      new Delivery(plan, hold, call, reply, this.inFlight, resolve).start(transport, () => ({
         origin: target.origin,
         path: target.basePath + CHAT_PATH,
         headers: headersFor(target, call),
         body: call.dialect.encodeRequest(call.prompt, {
           model: target.model,
-          maxOutputTokens: plan.maxOutputTokens,
+          maxOutputTokens: hold.maxOutputTokens,
           maxTokensField: target.maxTokensField,
         }),
       }));
@@ -77,6 +79,7 @@ class Delivery implements EgressSink {
 
   constructor(
     private readonly plan: Plan,
+    private readonly hold: Hold,
     private readonly call: Call,
     private readonly reply: Reply,
     private readonly inFlight: InFlight,
@@ -88,6 +91,7 @@ class Delivery implements EgressSink {
     this.reply.onGone = () => this.leave();
     this.reply.onDrain = () => this.exchange?.resume();
     try {
+      crashPoint('before_connect');
       this.exchange = transport.send(encode(), this);
     } catch (cause) {
       this.fail(new WeirError('internal_error', { cause }), false);
@@ -97,11 +101,13 @@ class Delivery implements EgressSink {
   onSending(): void {
     this.sent = true;
     this.inFlight.sending(this.call.id, () => this.facts.outputBytes);
+    crashPoint('connected');
   }
 
   onHead(status: number, headers: Record<string, string | string[] | undefined>): void {
     this.status = status;
     this.firstByteMs = this.call.elapsedMs();
+    crashPoint('first_byte');
     this.retryAfter = headers['retry-after']?.toString();
     if (status >= 300 && status < 400)
       return this.fail(
@@ -111,7 +117,8 @@ class Delivery implements EgressSink {
     const encoding = headers['content-encoding'];
     if (encoding !== undefined && encoding !== 'identity') return this.fail(unreadable('encoded'), status === 200);
     const isEventStream = headers['content-type']?.toString().startsWith('text/event-stream');
-    if (status === 200 && this.call.prompt.stream && isEventStream) this.reader = this.call.dialect.streamReader(this.call.prompt);
+    if (status === 200 && this.call.prompt.stream && isEventStream)
+      this.reader = this.call.dialect.streamReader(this.call.prompt, this.hold.maxOutputTokens * this.call.prompt.choices);
   }
 
   onData(chunk: Buffer): void {
@@ -126,6 +133,7 @@ class Delivery implements EgressSink {
 
   onEnd(): void {
     if (this.ended) return;
+    crashPoint('upstream_end');
     if (this.status !== 200) return this.refused(this.call.dialect.decodeRefusal(this.status ?? 502, Buffer.concat(this.chunks)), false);
     if (this.reader) return this.endStream(this.reader);
     this.endBody();
@@ -146,7 +154,9 @@ class Delivery implements EgressSink {
     }
     if (reader.takeProgress()) this.exchange?.progress();
     if (pieces.length > 0 && !this.reply.stream(pieces)) this.exchange?.pause();
-    if (reader.refusal) this.refused(reader.refusal, true);
+    crashPoint('mid_stream');
+    if (reader.refusal) return this.refused(reader.refusal, true);
+    if (reader.overLimit) this.cutAtLimit();
   }
 
   private endStream(reader: StreamReader): void {
@@ -159,6 +169,12 @@ class Delivery implements EgressSink {
     if (pieces.length > 0) this.reply.stream(pieces);
     if (reader.refusal) return this.refused(reader.refusal, true);
     if (!reader.complete) return this.fail(new WeirError('upstream_interrupted'), true);
+    this.end('completed', null, true);
+  }
+
+  /** The provider goes on past the output limit it was given, which the money is held for. */
+  private cutAtLimit(): void {
+    this.exchange?.cancel();
     this.end('completed', null, true);
   }
 

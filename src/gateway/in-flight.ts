@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Id } from '../kernel/ids.js';
-import { findDeadGateways, LedgerService, SentMarks } from '../ledger/index.js';
+import { findDeadGateways, journalPath, LedgerService, SentMarks } from '../ledger/index.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
 import { LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
 import type { Reply } from './reply.js';
@@ -37,7 +37,9 @@ export class InFlight {
   async start(): Promise<void> {
     const directory = join(this.config.home, 'gateways');
     this.marks = new SentMarks(directory, this.ledger.gatewayId);
+    this.ledger.keepJournal(journalPath(directory, this.ledger.gatewayId));
     for (const dead of findDeadGateways(directory, this.ledger.gatewayId)) {
+      await this.ledger.replay(dead.journal);
       const open = await this.ledger.expireGateway(dead.gatewayId, dead.sent);
       if (open > 0) this.log.warn({ calls: open }, 'calls of a gateway that died are being resolved');
       dead.forget();
@@ -78,9 +80,9 @@ export class InFlight {
     const limit = setTimeout(() => this.cut(), limitMs);
     if (this.calls.size > 0) await new Promise<void>((resolve) => (this.idle = resolve));
     clearTimeout(limit);
-    await this.ledger.quiet();
+    const allBooked = await this.ledger.quiet();
     if (this.timer) clearInterval(this.timer);
-    this.marks?.remove();
+    this.marks?.close(allBooked);
   }
 
   /** Breaks off every call; each is booked as cut. */

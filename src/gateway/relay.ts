@@ -1,16 +1,19 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { Admission, type Hold } from '../budgets/index.js';
+import { Admission, type Hold, rateHeaders } from '../budgets/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { publicId } from '../kernel/ids.js';
-import { formatUsd, usdNumber } from '../kernel/money.js';
+import { formatUsd, type Nano, usdNumber } from '../kernel/money.js';
 import { LedgerService, type Settlement } from '../ledger/index.js';
+import { crashPoint } from '../platform/faults/index.js';
 import { LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
 import { storeRates } from '../prices/index.js';
 import { type Plan, Router } from '../routing/index.js';
 import type { Call } from './call.js';
+import { scopesOf } from './call-options.js';
 import { Dispatcher } from './dispatcher.js';
 import { InFlight } from './in-flight.js';
 import type { Outcome } from './outcome.js';
+import { refinedInputTokens } from './refine-input.js';
 import type { Reply } from './reply.js';
 import { estimatedInput, settlementOf } from './settlement.js';
 
@@ -32,9 +35,11 @@ export class Relay {
       const plan = this.plan(call, reply); //                          400 403 404
       const hold = await this.admit(call, plan, reply); //             402 422 429 503
       try {
-        const outcome = await this.dispatcher.send(plan, call, reply); // 4xx 502 503 504: an outcome, never thrown after the hold
+        const outcome = await this.dispatcher.send(plan, hold, call, reply); // 4xx 502 503 504: an outcome, never thrown after the hold
         const settlement = settlementOf(call, plan, hold, outcome);
+        crashPoint('settle_sent');
         await this.ledger.settle(call.caller.tenantId, settlement, () => this.inFlight.booked(call.id)); // commits before the tail leaves
+        crashPoint('settle_committed');
         this.end(reply, outcome, settlement);
         this.report(call, outcome.error, settlement);
       } finally {
@@ -52,21 +57,26 @@ export class Relay {
     const plan = this.router.plan(caller, prompt.model, prompt.maxOutputTokens);
     reply.setHeader('x-weir-model', plan.requestedModel);
     reply.setHeader('x-weir-provider', plan.target.provider);
-    if (plan.maxOutputTokens !== prompt.maxOutputTokens) reply.setHeader('x-weir-max-tokens', String(plan.maxOutputTokens));
     return plan;
   }
 
   private async admit(call: Call, plan: Plan, reply: Reply): Promise<Hold> {
     const { caller, prompt } = call;
     const { target } = plan;
+    const { options } = call;
+    crashPoint('hold_sent');
     const hold = await this.admission.admit({
       callId: call.id,
       tenantId: caller.tenantId,
-      scopes: caller.scopes,
+      scopes: [...caller.scopes, ...scopesOf(options, target.provider, plan.requestedModel, prompt.endUser)],
       price: target.price,
+      unpricedCost: caller.unpricedCallCost,
       inputTokensBound: prompt.inputTokensBound,
+      refineInput: () => refinedInputTokens(prompt),
       outputTokensBound: plan.maxOutputTokens,
       choices: prompt.choices,
+      maxCost: least(options.maxCost, caller.maxCallCost),
+      shrinkToFit: options.shrinkToFit || caller.shrinksToFit,
       context: {
         project: caller.projectId,
         key: caller.apiKeyId,
@@ -79,10 +89,18 @@ export class Relay {
         price: target.price?.id ?? null,
         rates: target.price && storeRates(target.price.rates),
         input_tokens: estimatedInput(call),
+        ...(prompt.endUser !== null && { end_user: prompt.endUser }),
+        ...(options.session !== null && { session: options.session }),
+        ...(options.tags.length > 0 && { tags: options.tags }),
+        ...(options.scopeKeys.length > 0 && { scopes: options.scopeKeys }),
       },
     });
+    crashPoint('hold_committed');
     this.inFlight.begin(call.id, reply);
+    if (hold.maxOutputTokens !== prompt.maxOutputTokens) reply.setHeader('x-weir-max-tokens', String(hold.maxOutputTokens));
     if (hold.remaining !== null) reply.setHeader('x-weir-budget-remaining', formatUsd(hold.remaining));
+    if (hold.warnedPercent !== null) reply.setHeader('x-weir-budget-warning', `${hold.warnedPercent}% of a budget is spent`);
+    if (hold.rates) for (const [name, value] of Object.entries(rateHeaders(hold.rates))) reply.setHeader(name, value);
     return hold;
   }
 
@@ -120,6 +138,8 @@ export class Relay {
     else this.log.info(facts, 'call');
   }
 }
+
+const least = (a: Nano | null, b: Nano | null): Nano | null => (a === null ? b : b === null || a < b ? a : b);
 
 /** A cause in a few words for the log. */
 function describe(cause: unknown): string | undefined {

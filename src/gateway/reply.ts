@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Dialect } from '../dialects/index.js';
 import type { WeirError } from '../kernel/errors.js';
+import { crashPoint } from '../platform/faults/index.js';
 
 const STREAM_HEAD = {
   'content-type': 'text/event-stream; charset=utf-8',
@@ -64,16 +65,19 @@ export class Reply {
 
   endStream(tail: Buffer): void {
     if (!this.started) this.stream([]);
-    this.response.end(tail);
+    crashPoint('before_done');
+    this.response.end(tail, () => crashPoint('after_done'));
   }
 
   json(status: number, body: Buffer | string): void {
+    crashPoint('before_done');
     this.started = true;
     const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
     this.response.writeHead(status, { ...this.headers, 'content-type': 'application/json', 'content-length': String(length) });
     // Node joins the head with a text and sends both in one write; a buffer would be a second one. latin1 carries bytes as they are.
-    if (typeof body === 'string') this.response.end(body);
-    else this.response.end(body.toString('latin1'), 'latin1');
+    const sent = () => crashPoint('after_done');
+    if (typeof body === 'string') this.response.end(body, sent);
+    else this.response.end(body.toString('latin1'), 'latin1', sent);
   }
 
   /** Before the first byte: its status and body. After: the stream's own error event, and no terminator. */

@@ -1,4 +1,5 @@
 import { WeirError } from '../kernel/errors.js';
+import { type CallOptions, NO_OPTIONS, withHeader } from './call-options.js';
 
 const MATTERS = /^(?:authorization|host|content-|x-|api-key)/i;
 
@@ -6,18 +7,20 @@ const MATTERS = /^(?:authorization|host|content-|x-|api-key)/i;
 const SINGLE = new Set(['authorization', 'host', 'content-type', 'content-length']);
 
 /**
- * Reads the API key and checks the head of a request in one pass over its raw headers.
+ * Reads the API key and the call's options, and checks the head of a request, in one pass over its raw headers.
  * @throws WeirError invalid_api_key, key_conflict, invalid_request, unsupported_media_type
  */
-export function readHead(rawHeaders: readonly string[]): { key: string } {
+export function readHead(rawHeaders: readonly string[]): { key: string; options: CallOptions } {
   let key: string | null = null;
   let seen = 0;
+  let options = NO_OPTIONS;
   const singles: string[] = [];
   for (let i = 0; i < rawHeaders.length; i += 2) {
     if (!MATTERS.test(rawHeaders[i]!)) continue;
     const name = rawHeaders[i]!.toLowerCase();
     const value = rawHeaders[i + 1]!;
-    if (SINGLE.has(name)) {
+    const isOption = name.startsWith('x-weir-');
+    if (isOption || SINGLE.has(name)) {
       if (singles.includes(name)) throw new WeirError('invalid_request', { message: `The header "${name}" stands twice.` });
       singles.push(name);
     }
@@ -25,14 +28,14 @@ export function readHead(rawHeaders: readonly string[]): { key: string } {
     if (presented !== null) {
       if (seen++ > 0 && presented !== key) throw new WeirError('key_conflict');
       key = presented;
-    } else if (name.startsWith('x-weir-')) {
-      throw new WeirError('invalid_request', { param: name, message: `The header "${name}" is not one Weir knows.` });
+    } else if (isOption) {
+      options = withHeader(options, name, value);
     } else if (name === 'content-encoding' && value !== 'identity') {
       throw new WeirError('unsupported_media_type');
     }
   }
   if (key === null) throw new WeirError('invalid_api_key');
-  return { key };
+  return { key, options };
 }
 
 function presentedKey(name: string, value: string): string | null {

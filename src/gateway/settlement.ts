@@ -18,18 +18,19 @@ export const estimatedInput = (call: Call): number => Math.ceil(call.prompt.inpu
 /** What is booked for a call: the provider's own numbers, or our meter's where they never came; nothing if nothing was used. */
 export function settlementOf(call: Call, plan: Plan, hold: Hold, outcome: Outcome): Settlement {
   const { facts, error, used } = outcome;
-  const usage = !used ? NOTHING : (facts.usage ?? estimate(call, plan, facts.outputBytes));
+  const usage = !used ? NOTHING : (facts.usage ?? estimate(call, hold, outcome));
   const { price } = plan.target;
   const rates = price && ratesFor(price, inputTotal(usage));
   return {
     id: hold.callId,
     state: used ? 'settled' : 'voided',
-    amount: used && rates ? costOf(usage, rates) : null,
+    // Of unknown price: what the platform allowed for it was held, and is booked.
+    amount: !used ? null : rates ? costOf(usage, rates) : hold.amount,
     status: outcome.status,
     httpStatus: error?.status ?? (outcome.status === 'completed' ? 200 : CLIENT_CLOSED_REQUEST),
     errorCode: error?.code ?? (outcome.status === 'completed' ? null : 'client_gone'),
     finishReason: facts.finishReason,
-    estimated: used && facts.usage === null,
+    estimated: used && (facts.usage === null || (rates === null && hold.amount !== null)),
     servedModel: facts.servedModel,
     attempts: outcome.attempts,
     firstByteMs: outcome.firstByteMs,
@@ -40,7 +41,10 @@ export function settlementOf(call: Call, plan: Plan, hold: Hold, outcome: Outcom
   };
 }
 
-function estimate(call: Call, plan: Plan, outputBytes: number): Usage {
-  const output = Math.min(Math.ceil(outputBytes / BYTES_PER_TOKEN), plan.maxOutputTokens * call.prompt.choices);
+/** By our own meter: not above the limit that was sent, unless the provider went past it. */
+function estimate(call: Call, hold: Hold, { facts, reader }: Outcome): Usage {
+  const limit = hold.maxOutputTokens * call.prompt.choices;
+  const metered = Math.ceil(facts.outputBytes / BYTES_PER_TOKEN);
+  const output = reader?.overLimit ? Math.max(metered, facts.outputPieces) : Math.min(metered, limit);
   return { ...NOTHING, input: estimatedInput(call), output };
 }

@@ -1,7 +1,7 @@
 /** One row per refusal or failure a client can see. Doors render it in their own shape; nothing else decides a status. */
 interface ErrorRow {
   status: number;
-  type: 'invalid_request_error' | 'insufficient_quota' | 'rate_limit_exceeded' | 'api_error';
+  type: 'invalid_request_error' | 'insufficient_quota' | 'rate_limit_exceeded' | 'requests' | 'tokens' | 'api_error';
   /** What the caller reads unless a more exact sentence is given. Says what to do. */
   text: string;
   /** `x-should-retry`, where an SDK would otherwise guess wrong. */
@@ -48,6 +48,8 @@ export const ERRORS = {
   idempotency_mismatch: row(422, 'invalid_request_error', 'This Idempotency-Key was used with another request.', false),
   budget_exceeded: row(402, 'insufficient_quota', 'The budget is spent.', false),
   request_exceeds_budget: row(402, 'insufficient_quota', 'This request alone could cost more than the budget has left.', false),
+  cost_limit_exceeded: row(402, 'insufficient_quota', 'This request could cost more than its cost limit allows.', false),
+  rate_limit_exceeded: row(429, 'requests', 'Too many requests. Try again shortly.', true, 1),
   budget_held: row(429, 'rate_limit_exceeded', 'Calls in flight hold what is left of the budget. Try again shortly.', true, 1),
   model_not_priced: row(422, 'invalid_request_error', 'The model has no price, and a hard budget applies. Add a price.', false),
   context_length_exceeded: row(400, 'invalid_request_error', 'The prompt is longer than the model accepts.'),
@@ -82,6 +84,12 @@ export interface ErrorDetails {
   /** Machine-readable facts beside the error, e.g. the budget that denied. */
   fields?: Record<string, unknown>;
   retryAfterSeconds?: number;
+  /** Replaces the row's type, where a code has several. */
+  type?: ErrorRow['type'];
+  /** Further headers, e.g. the state of a limit. */
+  headers?: Record<string, string>;
+  /** Replaces the row's advice. */
+  retry?: boolean;
   /** For the log only. */
   cause?: unknown;
 }
@@ -94,6 +102,7 @@ export class WeirError extends Error {
   readonly retryAfterSeconds: number | undefined;
   readonly param: string | null;
   readonly fields: Record<string, unknown> | undefined;
+  private readonly extraHeaders: Record<string, string> | undefined;
 
   constructor(
     readonly code: ErrorCode,
@@ -102,16 +111,17 @@ export class WeirError extends Error {
     const facts: ErrorRow = ERRORS[code];
     super(details.message ?? facts.text, { cause: details.cause });
     this.status = facts.status;
-    this.type = facts.type;
-    this.retry = facts.retry;
+    this.type = details.type ?? facts.type;
+    this.retry = details.retry ?? facts.retry;
     this.retryAfterSeconds = details.retryAfterSeconds ?? facts.retryAfterSeconds;
     this.param = details.param ?? null;
     this.fields = details.fields;
+    this.extraHeaders = details.headers;
   }
 
   /** The headers that go with it. */
   headers(): Record<string, string> {
-    const headers: Record<string, string> = {};
+    const headers: Record<string, string> = { ...this.extraHeaders };
     if (this.retry !== undefined) headers['x-should-retry'] = String(this.retry);
     if (this.retryAfterSeconds !== undefined) headers['retry-after'] = String(this.retryAfterSeconds);
     return headers;

@@ -13,6 +13,8 @@ const PREFIXES = {
   price: 'price',
   budget: 'bud',
   period: 'per',
+  limit: 'lim',
+  grant: 'grant',
   call: 'call',
 } as const;
 export type IdKind = keyof typeof PREFIXES;

@@ -154,10 +154,10 @@ const booking = (depth: Depth): string => `
     SELECT h.id AS hold_id, h.tenant_id, h.state, coalesce(c.calls, 0) AS calls, coalesce(e.usage, 0) AS usage, coalesce(e.others, 0) AS others
     FROM holds h ${BOOKED[depth]} ${depth === 'recent' ? `WHERE ${RECENT_HOLD}` : ''}
   ), i4 AS (
-    SELECT hold_id, tenant_id, state, calls::text FROM hold WHERE calls <> CASE WHEN state = 'open' THEN 0 ELSE 1 END
+    SELECT hold_id, tenant_id, state, calls::text FROM hold WHERE calls <> CASE WHEN state IN ('open', 'refused') THEN 0 ELSE 1 END
   ), i6 AS (
     SELECT hold_id, tenant_id, state, usage::text, others::text, NULL AS kind, NULL AS total FROM hold
-      WHERE usage <> CASE WHEN state IN ('settled', 'expired') THEN 1 ELSE 0 END OR (state IN ('open', 'voided') AND others > 0)
+      WHERE usage <> CASE WHEN state IN ('settled', 'expired') THEN 1 ELSE 0 END OR (state NOT IN ('settled', 'expired') AND others > 0)
     UNION ALL
     SELECT l.call_id, l.tenant_id, NULL, NULL, NULL, l.kind, l.amount::text FROM ledger_entries l
       WHERE l.kind IN ('usage', 'overrun', 'late') ${depth === 'recent' ? `AND ${RECENT_ENTRY}` : ''}

@@ -84,11 +84,10 @@ const SENTENCES: Record<Invariant, (facts: Facts) => Sentence> = {
   }),
   I4: (facts) => ({
     what: `call:${facts['hold_id']}`,
-    message: `The hold of ${call(facts)} is ${facts['state']}, but there are ${facts['calls']} rows of it in calls instead of ${facts['state'] === 'open' ? 'none' : 'one'}.`,
-    remedy:
-      facts['state'] === 'open'
-        ? 'The call was booked past settle_batch: find out by whom, and void the hold.'
-        : 'The hold was resolved past settle_batch, or the call was removed: find out by whom.',
+    message: `The hold of ${call(facts)} is ${facts['state']}, but there are ${facts['calls']} rows of it in calls instead of ${isBooked(facts) ? 'one' : 'none'}.`,
+    remedy: isBooked(facts)
+      ? 'The hold was resolved past settle_batch, or the call was removed: find out by whom.'
+      : 'The call was booked past settle_batch: find out by whom, and void the hold.',
   }),
   I5: (facts) => ({
     what: `call:${facts['hold_id']}:${facts['attempt']}:${facts['kind']}`,
@@ -122,9 +121,12 @@ const SENTENCES: Record<Invariant, (facts: Facts) => Sentence> = {
         },
 };
 
+/** A call that was refused while Postgres was away has a hold, so that it cannot be held later, and no call row. */
+const isBooked = (facts: Facts): boolean => !['open', 'refused'].includes(facts['state']!);
+
 function wantedEntries(state: string): string {
   if (state === 'open') return 'none, because nothing is booked before a hold is over';
-  return state === 'voided' ? 'none, because nothing was used' : 'one usage entry';
+  return state === 'settled' || state === 'expired' ? 'one usage entry' : 'none, because nothing was used';
 }
 
 const usd = (nano: string | null | undefined): string => (nano == null ? 'an unknown amount' : `$${formatUsd(BigInt(nano) as Nano)}`);

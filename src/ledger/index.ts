@@ -1,7 +1,20 @@
 export { type Audit, type Breach, type Check, type Depth, INVARIANTS, type Invariant } from './audit.js';
 export { AuditRepository } from './audit.repository.js';
 export { Auditor } from './auditor.js';
-export type { Attempt, Denial, HoldAnswer, HoldContext, HoldRequest, Settlement, Verdict } from './ledger.js';
+export { journalPath } from './journal.js';
+export type {
+  Attempt,
+  Denial,
+  HoldAnswer,
+  HoldContext,
+  HoldRequest,
+  LimitDenial,
+  LimitVerdict,
+  Rates,
+  Scope,
+  Settlement,
+  Verdict,
+} from './ledger.js';
 export { LedgerModule } from './ledger.module.js';
 export { LedgerService } from './ledger.service.js';
 export { findDeadGateways, SentMarks } from './sent-marks.js';

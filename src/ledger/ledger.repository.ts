@@ -1,14 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import { Pool } from 'pg';
-import type { Denial, HoldAnswer, HoldRequest, Settlement, Verdict } from './ledger.js';
+import type { Denial, HoldAnswer, HoldRequest, LimitDenial, Rates, Scope, Settlement, Verdict } from './ledger.js';
 
-interface HoldRow {
+interface AdmissionRow {
   verdict: Verdict;
   remaining: bigint | null;
-  denial: DenialRow | null;
+  warned: number | null;
+  rates: Rates | null;
+  denial: BudgetDenialRow | LimitDenialRow | null;
 }
 
-interface DenialRow {
+interface BudgetDenialRow {
   budget_id: string;
   scope_kind: string;
   scope_value: string;
@@ -20,8 +22,23 @@ interface DenialRow {
   resets_at: number | null;
 }
 
+interface LimitDenialRow {
+  limit_id: string;
+  scope_kind: string;
+  scope_value: string;
+  limit: number;
+  tokens: number;
+  wait: number;
+}
+
 /** How long a hold lives without a heartbeat. */
 export const LEASE_SECONDS = 30;
+/** After this long a connection is given up and another is tried: the server may be gone without a word. The statement may still land. */
+const HOLD_TIMEOUT_MS = 2_000;
+const SETTLE_TIMEOUT_MS = 5_000;
+
+/** pg takes a timeout per query, which its types do not know. */
+type QueryConfig = import('pg').QueryConfig & { query_timeout: number };
 
 /** The statements of the money path. Each may be repeated with the same ids. */
 @Injectable()
@@ -38,15 +55,16 @@ export class LedgerRepository {
         linkScopes.push(scopes.numberOf(request.tenantId, scope));
       }
     });
-    const { rows } = await this.pool.query<HoldRow>({
-      name: 'hold_batch',
-      text: 'SELECT * FROM hold_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)',
+    const { rows } = await this.pool.query<AdmissionRow>({
+      name: 'admit_batch',
+      text: 'SELECT * FROM admit_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)',
       values: [
         gatewayId,
         `${LEASE_SECONDS} seconds`,
         arrayOf(requests.map((request) => request.id)),
         arrayOf(requests.map((request) => request.tenantId)),
         arrayOf(requests.map((request) => request.amount ?? 'NULL')),
+        arrayOf(requests.map((request) => request.tokens)),
         JSON.stringify(requests.map((request) => request.context)),
         arrayOf(scopes.tenants),
         arrayOf(scopes.kinds),
@@ -54,18 +72,32 @@ export class LedgerRepository {
         arrayOf(linkCalls),
         arrayOf(linkScopes),
       ],
-    });
-    return rows.map(({ verdict, remaining, denial }) => ({ verdict, remaining, denial: denial && toDenial(denial) }));
+      query_timeout: HOLD_TIMEOUT_MS,
+    } as QueryConfig);
+    return rows.map(toAnswer);
   }
 
-  /** Answers the ids this statement resolved; one that is missing was resolved before. */
-  async settle(settlements: Settlement[]): Promise<Set<string>> {
+  /**
+   * Books settlements as `encodeSettlement` wrote them, by call id. Answers the ids this statement resolved; one that is missing was resolved
+   * before.
+   */
+  async settle(settlements: ReadonlyMap<string, string>): Promise<Set<string>> {
     const { rows } = await this.pool.query<{ resolved_id: string }>({
       name: 'settle_batch',
       text: 'SELECT resolved_id FROM settle_batch($1, $2)',
-      values: [arrayOf(settlements.map((settlement) => settlement.id)), `[${settlements.map(encodeSettlement).join(',')}]`],
-    });
+      values: [arrayOf([...settlements.keys()]), `[${[...settlements.values()].join(',')}]`],
+      query_timeout: SETTLE_TIMEOUT_MS,
+    } as QueryConfig);
     return new Set(rows.map((row) => row.resolved_id));
+  }
+
+  /** Makes sure that holds which were given up can never land: what has not landed by now never will. */
+  async abandon(gatewayId: string, holds: { id: string; tenantId: string }[]): Promise<void> {
+    await this.pool.query({
+      text: 'SELECT abandon_holds($1, $2, $3)',
+      values: [gatewayId, arrayOf(holds.map((hold) => hold.id)), arrayOf(holds.map((hold) => hold.tenantId))],
+      query_timeout: SETTLE_TIMEOUT_MS,
+    } as QueryConfig);
   }
 
   /** Extends the leases of calls in flight and notes how many output tokens each has seen. */
@@ -102,7 +134,7 @@ class ScopeTable {
   readonly values: string[] = [];
   private readonly numbers = new Map<string, number>();
 
-  numberOf(tenantId: string, { kind, value }: { kind: string; value: string }): number {
+  numberOf(tenantId: string, { kind, value }: Scope): number {
     const key = `${tenantId}${kind}\0${value}`;
     let number = this.numbers.get(key);
     if (number === undefined) {
@@ -118,7 +150,19 @@ class ScopeTable {
 /** A Postgres array literal of values that need no quoting: uuids, numbers and our own words. */
 const arrayOf = (values: readonly (string | number | bigint)[]): string => `{${values.join(',')}}`;
 
-const toDenial = (row: DenialRow): Denial => ({
+function toAnswer({ verdict, remaining, warned, rates, denial }: AdmissionRow): HoldAnswer {
+  const isLimit = denial !== null && 'limit_id' in denial;
+  return {
+    verdict,
+    remaining,
+    warnedPercent: warned || null,
+    rates,
+    denial: denial && !isLimit ? toDenial(denial as BudgetDenialRow) : null,
+    limitDenial: isLimit ? toLimitDenial(denial) : null,
+  };
+}
+
+const toDenial = (row: BudgetDenialRow): Denial => ({
   budgetId: row.budget_id,
   scopeKind: row.scope_kind,
   scopeValue: row.scope_value,
@@ -130,11 +174,20 @@ const toDenial = (row: DenialRow): Denial => ({
   resetsAt: row.resets_at,
 });
 
+const toLimitDenial = (row: LimitDenialRow): LimitDenial => ({
+  limitId: row.limit_id,
+  scopeKind: row.scope_kind,
+  scopeValue: row.scope_value,
+  limit: row.limit,
+  tokens: row.tokens,
+  waitSeconds: row.wait,
+});
+
 /**
  * As `settle_batch` reads it. The amount is a bigint, which JSON carries as a bare number and Postgres reads exactly. Postgres stores neither
  * NUL nor half a surrogate pair: a provider's words that carry one are left out, its numbers stay.
  */
-function encodeSettlement(s: Settlement): string {
+export function encodeSettlement(s: Settlement): string {
   const facts = JSON.stringify(settlementFields(s));
   const storable = UNSTORABLE.test(facts)
     ? JSON.stringify(settlementFields({ ...s, usageRaw: null, servedModel: null, finishReason: null }))

@@ -3,19 +3,16 @@ import { WeirError } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { Batcher } from '../platform/postgres/index.js';
 import { LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
+import { Bookings } from './bookings.js';
 import type { HoldAnswer, HoldRequest, Settlement } from './ledger.js';
 import { LedgerRepository } from './ledger.repository.js';
+import { SHARDS, shardOf } from './shards.js';
 
-/** Batches of different tenants need not wait for each other. */
-const SHARDS = 4;
-/** A hold that takes longer is refused: nothing has been sent yet. */
-const HOLD_TIMEOUT_MS = 1_000;
-/** A finished answer waits this long at most for its booking; the booking goes on. */
-const SETTLE_WAIT_MS = 10_000;
+/** When Postgres takes longer for a batch of holds, it and all that wait behind it are refused: nothing has been sent yet. */
+const HOLD_PATIENCE_MS = 250;
 /** Holds that wait for their turn, per shard, before more are turned away. */
 const MAX_WAITING_HOLDS = 1_000;
-const PATIENCE_TICK_MS = 1_000;
-const RETRY_MS = { first: 50, most: 2_000 };
+const RETRY_MS = { first: 100, most: 2_000 };
 const REAP_LIMIT = 256;
 
 /** Holds money before calls and books what they cost after. Money statements are retried with the same ids until they are confirmed. */
@@ -24,53 +21,47 @@ export class LedgerService {
   /** This process, as the owner of holds. */
   readonly gatewayId = newId();
   private readonly holds: Batcher<HoldRequest, HoldAnswer>[];
-  private readonly settlements: Batcher<Settlement, boolean>[];
-  /** Bookings under way, the oldest first. */
-  private readonly pending = new Set<{ id: string; since: number; release(): void }>();
-  private patience: NodeJS.Timeout | null = null;
-  private allBooked: (() => void) | null = null;
+  private readonly bookings: Bookings;
+  private readonly abandoned: Batcher<{ id: string; tenantId: string }, void>;
+  private stopped = false;
 
   constructor(
     private readonly repository: LedgerRepository,
     metrics: Metrics,
     @Inject(LOGGER) private readonly log: Logger,
   ) {
-    this.holds = Array.from(
-      { length: SHARDS },
-      () => new Batcher((requests: HoldRequest[]) => within(HOLD_TIMEOUT_MS, repository.hold(this.gatewayId, requests))),
-    );
-    metrics.watch('weir_settlements_pending', 'Settlements that Postgres has not confirmed yet.', () => this.pending.size);
-    this.settlements = Array.from({ length: SHARDS }, () => new Batcher((batch: Settlement[]) => this.settleUntilConfirmed(batch)));
+    this.holds = Array.from({ length: SHARDS }, (_, shard) => new Batcher((requests: HoldRequest[]) => this.holdInTime(shard, requests)));
+    this.abandoned = new Batcher(async (holds) => {
+      await this.abandonUntilConfirmed(holds);
+      return holds.map(() => undefined);
+    });
+    this.bookings = new Bookings(repository, log);
+    metrics.watch('weir_settlements_pending', 'Settlements that Postgres has not confirmed yet.', () => this.bookings.size);
+  }
+
+  /** Where bookings are kept while Postgres is away. */
+  keepJournal(path: string): void {
+    this.bookings.keepIn(path);
+  }
+
+  /** Books what a dead gateway left in its journal. */
+  replay(settlements: Map<string, string>): Promise<void> {
+    return this.bookings.replay(settlements);
   }
 
   /**
+   * Counts a call by its limits and holds its worst case on its budgets, all or none.
    * @throws WeirError ledger_unavailable when Postgres does not confirm in time, overloaded when too many holds wait; then nothing may be sent.
    */
   async hold(request: HoldRequest): Promise<HoldAnswer> {
     const batcher = this.holds[shardOf(request.tenantId)]!;
     if (batcher.backlog >= MAX_WAITING_HOLDS) throw new WeirError('overloaded');
-    try {
-      return await batcher.add(request);
-    } catch (cause) {
-      // The hold may have landed all the same: it is given back as soon as Postgres answers.
-      void this.settle(request.tenantId, voided(request.id), () => {});
-      throw new WeirError('ledger_unavailable', { cause });
-    }
+    return batcher.add(request);
   }
 
-  /** Books how a call ended. Resolves when it is committed, or after ten seconds, with the booking going on; `onBooked` follows the commit. */
+  /** Books how a call ended. Resolves when that is safe, in Postgres or in the journal; `onBooked` follows the commit. */
   settle(tenantId: string, settlement: Settlement, onBooked: () => void): Promise<void> {
-    return new Promise((release) => {
-      const pending = { id: settlement.id, since: performance.now(), release };
-      this.pending.add(pending);
-      this.patience ??= setInterval(() => this.releaseImpatient(), PATIENCE_TICK_MS).unref();
-      void this.settlements[shardOf(tenantId)]!.add(settlement).then(() => {
-        onBooked();
-        this.pending.delete(pending);
-        release();
-        if (this.pending.size === 0) this.allBooked?.();
-      });
-    });
+    return this.bookings.add(tenantId, settlement, onBooked);
   }
 
   heartbeat(calls: { id: string; outputTokens: number }[]): Promise<void> {
@@ -96,47 +87,36 @@ export class LedgerService {
     return this.repository.ensurePartitions();
   }
 
-  /** Resolves when no booking is under way. */
-  async quiet(): Promise<void> {
-    if (this.pending.size > 0) await new Promise<void>((resolve) => (this.allBooked = resolve));
-    if (this.patience) clearInterval(this.patience);
+  /** Resolves when no booking is under way: true when Postgres has them all, false when some are left to the journal. */
+  quiet(): Promise<boolean> {
+    this.stopped = true;
+    return this.bookings.quiet();
   }
 
-  /** One look at all that wait, instead of a timer for each. */
-  private releaseImpatient(): void {
-    const before = performance.now() - SETTLE_WAIT_MS;
-    for (const { id, since, release } of this.pending) {
-      if (since > before) return;
-      this.log.error({ call: id }, 'a call could not be booked yet; trying on');
-      release();
+  private async holdInTime(shard: number, requests: HoldRequest[]): Promise<HoldAnswer[]> {
+    try {
+      return await within(HOLD_PATIENCE_MS, this.repository.hold(this.gatewayId, requests));
+    } catch (cause) {
+      const error = new WeirError('ledger_unavailable', { cause });
+      this.holds[shard]!.rejectWaiting(error);
+      // The holds may land all the same, now or later: they are given back as soon as Postgres answers.
+      for (const { id, tenantId } of requests)
+        void this.abandoned.add({ id, tenantId }).then(() => this.settle(tenantId, voided(id), () => {}));
+      throw error;
     }
   }
 
-  private async settleUntilConfirmed(batch: Settlement[]): Promise<boolean[]> {
-    for (let waitMs = RETRY_MS.first; ; waitMs = Math.min(waitMs * 2, RETRY_MS.most)) {
+  private async abandonUntilConfirmed(holds: { id: string; tenantId: string }[]): Promise<void> {
+    for (let waitMs = RETRY_MS.first; !this.stopped; waitMs = Math.min(waitMs * 2, RETRY_MS.most)) {
       try {
-        const resolved = await this.repository.settle(batch);
-        return batch.map((settlement) => resolved.has(settlement.id));
+        return await this.repository.abandon(this.gatewayId, holds);
       } catch (error) {
-        if (isRefusal(error)) return this.settleOneByOne(batch, error);
-        this.log.warn({ err: error, calls: batch.length }, 'settlements are not confirmed; trying again');
+        this.log.warn({ err: error, calls: holds.length }, 'holds that were given up are not confirmed; trying again');
         await new Promise((resolve) => setTimeout(resolve, waitMs));
       }
     }
   }
-
-  /** Postgres refuses what one settlement says: the others must not wait for it. The reaper books that call by its hold. */
-  private async settleOneByOne(batch: Settlement[], error: unknown): Promise<boolean[]> {
-    if (batch.length > 1) return (await Promise.all(batch.map((settlement) => this.settleUntilConfirmed([settlement])))).flat();
-    this.log.error({ err: error, call: batch[0]!.id }, 'a settlement cannot be stored; the call will be booked as an estimate');
-    return [false];
-  }
 }
-
-/** The statement is at fault, not the connection: data exception, constraint, syntax. */
-const isRefusal = (error: unknown): boolean => /^(22|23|42)/.test(String((error as { code?: unknown } | null)?.code));
-
-const shardOf = (tenantId: string): number => Number.parseInt(tenantId.slice(-2), 16) % SHARDS;
 
 const NOTHING = { input: 0, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: 0, reasoning: null };
 
@@ -159,10 +139,10 @@ const voided = (id: string): Settlement => ({
   rates: null,
 });
 
-/** Rejects when the promise takes longer. */
+/** Rejects when the promise takes longer. An answer that has arrived while this process was busy is in time. */
 function within<T>(ms: number, promise: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`not confirmed within ${ms} ms`)), ms);
+    const timer = setTimeout(() => setImmediate(() => reject(new Error(`not confirmed within ${ms} ms`))), ms);
     promise.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }

@@ -8,8 +8,16 @@ export interface HoldRequest {
   tenantId: string;
   /** Null: the price is unknown. */
   amount: Nano | null;
-  scopes: readonly { kind: string; value: string }[];
+  /** The most tokens the call may use, as limits on tokens count it. */
+  tokens: number;
+  scopes: readonly Scope[];
   context: HoldContext;
+}
+
+/** One of the things a call is counted by. Values are opaque and belong to the tenant. */
+export interface Scope {
+  kind: string;
+  value: string;
 }
 
 /** What the ledger must know of a call to book it should its gateway die. */
@@ -27,9 +35,17 @@ export interface HoldContext {
   rates: Record<string, number> | null;
   /** A fair estimate of the prompt, for a call that nobody lives to meter. */
   input_tokens: number;
+  end_user?: string;
+  session?: string;
+  tags?: readonly string[];
+  scopes?: readonly string[];
 }
 
-export type Verdict = 'held' | 'exceeded' | 'too_large' | 'busy' | 'unpriced';
+/** What a budget says of a call it holds no money for. */
+export type BudgetVerdict = 'exceeded' | 'too_large' | 'busy' | 'unpriced';
+/** Which kind of limit a call runs into. */
+export type LimitVerdict = 'requests' | 'tokens' | 'concurrency';
+export type Verdict = 'held' | BudgetVerdict | LimitVerdict;
 
 /** The budget that stood in the way. Amounts in nano-USD. */
 export interface Denial {
@@ -45,12 +61,41 @@ export interface Denial {
   resetsAt: number | null;
 }
 
+/** The limit that stood in the way. */
+export interface LimitDenial {
+  limitId: string;
+  scopeKind: string;
+  scopeValue: string;
+  limit: number;
+  /** What the call asked for, where tokens are limited. */
+  tokens: number;
+  /** Until enough is free again. */
+  waitSeconds: number;
+}
+
+/** The tightest limits on a call's scopes, after it was counted. */
+export interface Rates {
+  limit_requests?: number;
+  remaining_requests?: number;
+  /** Seconds until the first of the counted requests is forgotten. */
+  reset_requests?: number;
+  limit_tokens?: number;
+  remaining_tokens?: number;
+  reset_tokens?: number;
+}
+
 export interface HoldAnswer {
   verdict: Verdict;
-  /** Least headroom over the call's budgets after the hold; null: it has none. */
-  remaining: Nano | null;
-  /** Present unless held. */
+  /** Present when a budget is in the way. */
   denial: Denial | null;
+  /** Present when a limit is in the way. */
+  limitDenial: LimitDenial | null;
+  /** Least headroom over the call's hard budgets after the hold; null: it has none. */
+  remaining: Nano | null;
+  /** The highest alert threshold any of its budgets has reached, in percent; null: none. */
+  warnedPercent: number | null;
+  /** Null: no limit applies. */
+  rates: Rates | null;
 }
 
 /** One try at a provider. */

@@ -46,6 +46,6 @@ test('a gateway that lives, or that ran on another host, is left alone', () => {
 test('a gateway that ends in order leaves nothing', () => {
   const marks = new SentMarks(directory, newId());
   marks.mark(newId());
-  marks.remove();
+  marks.close(true);
   expect(readdirSync(directory)).toEqual([]);
 });

@@ -1,6 +1,7 @@
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { journalPath, readJournal } from './journal.js';
 
 const ID_BYTES = 16;
 /** The gateway, the host it ran on and its process: a process id says nothing about another host, e.g. another container on the same volume. */
@@ -40,10 +41,10 @@ export class SentMarks {
     this.free.push(slot);
   }
 
-  /** All calls are booked and the process ends in order. */
-  remove(): void {
+  /** The process ends in order. Unless all its calls are booked, its file stays for the next start to find. */
+  close(allBooked: boolean): void {
     closeSync(this.file);
-    rmSync(this.path, { force: true });
+    if (allBooked) rmSync(this.path, { force: true });
   }
 }
 
@@ -51,7 +52,9 @@ export interface DeadGateway {
   gatewayId: string;
   /** Calls it had sent; some may have been booked since. */
   sent: string[];
-  /** Call once its holds are resolved. */
+  /** Settlements it could not book, by call id. */
+  journal: Map<string, string>;
+  /** Call once its holds are resolved and its journal is booked. */
   forget(): void;
 }
 
@@ -61,7 +64,12 @@ export function findDeadGateways(directory: string, ownGatewayId: string): DeadG
     const [, gatewayId, host, pid] = FILE.exec(name) ?? [];
     if (!gatewayId || gatewayId === ownGatewayId || host !== hostname() || isAlive(Number(pid))) return [];
     const path = join(directory, name);
-    return [{ gatewayId, sent: readIds(path), forget: () => rmSync(path, { force: true }) }];
+    const journal = journalPath(directory, gatewayId);
+    const forget = () => {
+      rmSync(journal, { force: true });
+      rmSync(path, { force: true });
+    };
+    return [{ gatewayId, sent: readIds(path), journal: readJournal(journal), forget }];
   });
 }
 

@@ -7,6 +7,7 @@ import { PublicServer } from '../gateway/index.js';
 import { LedgerService } from '../ledger/index.js';
 import { registerOps } from '../ops/index.js';
 import type { Config } from '../platform/config/index.js';
+import { armCrash } from '../platform/faults/index.js';
 import { migrate, startEmbeddedPostgres } from '../platform/postgres/index.js';
 import { createLogger, type Logger, Metrics } from '../platform/telemetry/index.js';
 import { type FirstStart, Setup } from '../setup/index.js';
@@ -52,6 +53,7 @@ export async function startWeir(config: Config): Promise<Weir> {
 }
 
 async function startOn(stack: Stack, config: Config, log: Logger): Promise<Weir> {
+  armCrash(config.crash);
   mkdirSync(config.home, { recursive: true });
   const databaseUrl = config.databaseUrl ?? (await startOwnPostgres(stack, config));
   await migrate(databaseUrl);

@@ -88,6 +88,8 @@ export class Setup {
           name: 'demo',
           models: ['*'],
           maxOutputTokens: null,
+          maxCallNano: null,
+          fit: null,
           createdBy: 'setup',
           expiresAt: null,
         },

@@ -23,7 +23,16 @@ const cases: Case[] = present
   ? JSON.parse(readFileSync(join(RECORDINGS, 'index.json'), 'utf8')).cases.filter((one: Case) => one.api === 'chat.completions')
   : [];
 
-const PROMPT: Prompt = { model: 'p/m', stream: true, includeUsage: true, maxOutputTokens: null, choices: 1, inputTokensBound: 1, body: {} };
+const PROMPT: Prompt = {
+  model: 'p/m',
+  stream: true,
+  includeUsage: true,
+  maxOutputTokens: null,
+  endUser: null,
+  choices: 1,
+  inputTokensBound: 1,
+  body: {},
+};
 
 /** What a client has to read: the text of every chunk that was passed on. */
 const textOf = (sse: string): string =>
@@ -65,7 +74,7 @@ describe('recorded OpenAI-shaped traffic', () => {
     test.each(streams.map((one) => [one.id, one] as const))('%s, whole and in pieces of 1, 7 and 1024 bytes', (_id, one) => {
       const bytes = readFileSync(join(RECORDINGS, one.files.response));
       for (const size of [bytes.length, 1024, 7, 1]) {
-        const reader = openaiChat.streamReader(PROMPT);
+        const reader = openaiChat.streamReader(PROMPT, 1_000_000);
         const out: Buffer[] = [];
         for (let at = 0; at < bytes.length; at += size) out.push(...reader.push(bytes.subarray(at, at + size)));
         out.push(...reader.finish());

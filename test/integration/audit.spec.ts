@@ -8,7 +8,7 @@ import { createPool } from '../../src/platform/postgres/index.js';
 import { createLogger, Metrics } from '../../src/platform/telemetry/index.js';
 import { moveClock } from '../support/clock.js';
 import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
-import { holdRequest, insertTenant, settlement } from '../support/ledger.js';
+import { encoded, holdRequest, insertTenant, settlement } from '../support/ledger.js';
 
 const GATEWAY = randomUUID();
 let database: TestDatabase;
@@ -33,7 +33,7 @@ beforeEach(async () => {
   const requests = [100n, 100n, 100n].map((amount) => holdRequest(tenant, amount));
   await ledger.hold(GATEWAY, requests);
   [open, settled, voided] = requests.map(({ id }) => id) as [string, string, string];
-  await ledger.settle([settlement(settled, 150n), settlement(voided, null, { state: 'voided', status: 'failed' })]);
+  await ledger.settle(encoded([settlement(settled, 150n), settlement(voided, null, { state: 'voided', status: 'failed' })]));
 });
 
 afterEach(async () => {
@@ -108,6 +108,26 @@ test('I3: a budget whose limit was lowered below what is spent, or that only now
   expect(await breaches()).toEqual([]);
 });
 
+test('I3: a budget that only observes may be spent beyond its limit', async () => {
+  await db.query('UPDATE budget_periods SET hard = false, limit_nano = 1');
+  expect(await breaches()).toEqual([]);
+});
+
+test('what left a rolling window, what became known late and what was corrected break nothing', async () => {
+  await db.query(`UPDATE holds SET lease_until = now() - interval '1 s' WHERE id = $1`, [open]);
+  await ledger.reap(10);
+  await ledger.settle(encoded([settlement(open, 2_000n)]));
+  expect((await db.query(`SELECT FROM ledger_entries WHERE kind = 'late'`)).rowCount).toBe(1);
+  expect(await breaches()).toEqual([]);
+  await db.query('UPDATE budget_periods SET aged = 2000, limit_nano = 1, most_allowed = NULL');
+  expect(await breaches()).toEqual([]);
+});
+
+test('a call that was refused because its hold was not confirmed in time has no call row, and needs none', async () => {
+  await ledger.abandon(GATEWAY, [{ id: randomUUID(), tenantId: tenant }]);
+  expect(await breaches()).toEqual([]);
+});
+
 test('I4: a hold that is over without a call, or open with one, is named', async () => {
   await db.query('DELETE FROM calls WHERE id = $1', [voided]);
   expect(await breaches()).toEqual([
@@ -165,7 +185,7 @@ test('I7: a hold that nobody reaps is named, once its lease is over for a minute
 });
 
 test('I7: money that is held for no call is named', async () => {
-  await ledger.settle([settlement(open, 1n)]);
+  await ledger.settle(encoded([settlement(open, 1n)]));
   await db.query('UPDATE budget_periods SET held = 5');
   expect(await breaches()).toEqual([
     { invariant: 'I2', message: expect.any(String) },
@@ -178,7 +198,8 @@ test('calls that are held, booked and lost while an audit looks break nothing', 
   const traffic = async () => {
     for (let i = 0; i < 150; i++) {
       const request = holdRequest(tenant, 1n);
-      if ((await ledger.hold(GATEWAY, [request]))[0]!.verdict === 'held') await ledger.settle([settlement(request.id, BigInt(i % 3))]);
+      if ((await ledger.hold(GATEWAY, [request]))[0]!.verdict === 'held')
+        await ledger.settle(encoded([settlement(request.id, BigInt(i % 3))]));
     }
   };
   const audits = (async () => {

@@ -4,7 +4,7 @@ import type { Pool } from 'pg';
 import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
 import { createPool } from '../../src/platform/postgres/index.js';
 import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
-import { brokenInvariants, holdRequest, insertTenant, settlement } from '../support/ledger.js';
+import { brokenInvariants, encoded, holdRequest, insertTenant, settlement } from '../support/ledger.js';
 
 const GATEWAY = randomUUID();
 let database: TestDatabase;
@@ -42,11 +42,11 @@ const entriesOf = async (callId: string) =>
 test('a call is held, then booked once however often it is settled', async () => {
   const tenant = await insertTenant(db, [{ limit: 100n }]);
   const request = holdRequest(tenant, 60n);
-  expect(await ledger.hold(GATEWAY, [request])).toEqual([{ verdict: 'held', remaining: 40n, denial: null }]);
+  expect(await ledger.hold(GATEWAY, [request])).toMatchObject([{ verdict: 'held', remaining: 40n, denial: null }]);
   expect(await periodOf(tenant)).toEqual([{ spent: 0n, held: 60n, limit_nano: 100n }]);
 
-  expect(await ledger.settle([settlement(request.id, 25n)])).toEqual(new Set([request.id]));
-  expect(await ledger.settle([settlement(request.id, 99n)])).toEqual(new Set());
+  expect(await ledger.settle(encoded([settlement(request.id, 25n)]))).toEqual(new Set([request.id]));
+  expect(await ledger.settle(encoded([settlement(request.id, 99n)]))).toEqual(new Set());
   expect(await periodOf(tenant)).toEqual([{ spent: 25n, held: 0n, limit_nano: 100n }]);
   expect(await entriesOf(request.id)).toEqual([{ kind: 'usage', amount: 25n, estimated: false, input_tokens: 1n, output_tokens: 1n }]);
 });
@@ -70,11 +70,11 @@ test('a denial names the budget and tells spent, too large, busy and unpriced ap
   });
   expect(await verdict(41n)).toMatchObject({ verdict: 'busy' });
   expect(await verdict(null)).toMatchObject({ verdict: 'unpriced' });
-  await ledger.settle([settlement(first.id, 60n)]);
+  await ledger.settle(encoded([settlement(first.id, 60n)]));
   expect(await verdict(41n)).toMatchObject({ verdict: 'too_large' });
   const second = holdRequest(tenant, 40n);
   await ledger.hold(GATEWAY, [second]);
-  await ledger.settle([settlement(second.id, 40n)]);
+  await ledger.settle(encoded([settlement(second.id, 40n)]));
   expect(await verdict(1n)).toMatchObject({ verdict: 'exceeded', denial: { spent: 100n, held: 0n } });
   expect(await verdict(0n)).toMatchObject({ verdict: 'held' });
 });
@@ -117,7 +117,7 @@ test('what costs more than was held is booked apart, and the next call is denied
   const tenant = await insertTenant(db, [{ limit: 100n }]);
   const request = holdRequest(tenant, 60n);
   await ledger.hold(GATEWAY, [request]);
-  await ledger.settle([settlement(request.id, 150n)]);
+  await ledger.settle(encoded([settlement(request.id, 150n)]));
   expect(await entriesOf(request.id)).toMatchObject([
     { kind: 'usage', amount: 60n },
     { kind: 'overrun', amount: 90n },
@@ -129,7 +129,7 @@ test('a void gives everything back and books no cost', async () => {
   const tenant = await insertTenant(db, [{ limit: 100n }]);
   const request = holdRequest(tenant, 60n);
   await ledger.hold(GATEWAY, [request]);
-  await ledger.settle([settlement(request.id, null, { state: 'voided', status: 'failed', httpStatus: 502 })]);
+  await ledger.settle(encoded([settlement(request.id, null, { state: 'voided', status: 'failed', httpStatus: 502 })]));
   expect(await periodOf(tenant)).toMatchObject([{ spent: 0n, held: 0n }]);
   expect(await entriesOf(request.id)).toEqual([]);
 });
@@ -137,8 +137,8 @@ test('a void gives everything back and books no cost', async () => {
 test('a call without a price and without a budget is booked with cost null', async () => {
   const tenant = await insertTenant(db, []);
   const request = holdRequest(tenant, null);
-  expect(await ledger.hold(GATEWAY, [request])).toEqual([{ verdict: 'held', remaining: null, denial: null }]);
-  await ledger.settle([settlement(request.id, null, { rates: null })]);
+  expect(await ledger.hold(GATEWAY, [request])).toMatchObject([{ verdict: 'held', remaining: null, denial: null }]);
+  await ledger.settle(encoded([settlement(request.id, null, { rates: null })]));
   expect(await entriesOf(request.id)).toMatchObject([{ kind: 'usage', amount: null }]);
 });
 
@@ -147,7 +147,7 @@ test('amounts beyond 2^53 nano-dollars stay exact', async () => {
   const tenant = await insertTenant(db, [{ limit }]);
   const request = holdRequest(tenant, limit);
   expect(await ledger.hold(GATEWAY, [request])).toMatchObject([{ verdict: 'held', remaining: 0n }]);
-  await ledger.settle([settlement(request.id, limit)]);
+  await ledger.settle(encoded([settlement(request.id, limit)]));
   expect(await periodOf(tenant)).toMatchObject([{ spent: limit }]);
 });
 
@@ -166,9 +166,17 @@ test('a dead gateway: what it had not sent is voided, what it had is booked as a
   expect(await entriesOf(unsent.id)).toEqual([]);
   // 10 input tokens at $0.001 and 7 output tokens at $0.002 per million.
   expect(await entriesOf(sent.id)).toEqual([{ kind: 'usage', amount: 24n, estimated: true, input_tokens: 10n, output_tokens: 7n }]);
-  expect(await ledger.settle([settlement(sent.id, 50n)])).toEqual(new Set());
-  await ledger.settle([settlement(alive.id, 1n)]);
+  await ledger.settle(encoded([settlement(alive.id, 1n)]));
   expect(await periodOf(tenant)).toMatchObject([{ spent: 25n, held: 0n }]);
+
+  // The truth comes late, and twice: the difference is booked once.
+  expect(await ledger.settle(encoded([settlement(sent.id, 50n)]))).toEqual(new Set([sent.id]));
+  expect(await ledger.settle(encoded([settlement(sent.id, 50n)]))).toEqual(new Set());
+  expect(await entriesOf(sent.id)).toEqual([
+    { kind: 'usage', amount: 24n, estimated: true, input_tokens: 10n, output_tokens: 7n },
+    { kind: 'late', amount: 26n, estimated: false, input_tokens: -9n, output_tokens: -6n },
+  ]);
+  expect(await periodOf(tenant)).toMatchObject([{ spent: 51n, held: 0n }]);
 });
 
 test('a hold whose lease ends without any word of it is booked as an estimate: the provider may have served it', async () => {
@@ -219,7 +227,9 @@ test('random holds, settlements, voids and crashes over shared budgets leave eve
           const [answer] = await ledger.hold(end === 'lose' ? lost : GATEWAY, [request]);
           if (answer!.verdict !== 'held' || end === 'lose') return;
           const spent = cost < amount ? cost : amount;
-          await ledger.settle([end === 'settle' ? settlement(request.id, spent) : settlement(request.id, null, { state: 'voided' })]);
+          await ledger.settle(
+            encoded([end === 'settle' ? settlement(request.id, spent) : settlement(request.id, null, { state: 'voided' })]),
+          );
         }),
       );
       expect(await brokenInvariants(db)).toEqual([]);

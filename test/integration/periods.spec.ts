@@ -5,7 +5,7 @@ import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
 import { createPool } from '../../src/platform/postgres/index.js';
 import { moveClock } from '../support/clock.js';
 import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
-import { holdRequest, insertTenant, settlement } from '../support/ledger.js';
+import { encoded, holdRequest, insertTenant, settlement } from '../support/ledger.js';
 
 let database: TestDatabase;
 let db: Pool;
@@ -41,7 +41,7 @@ const newBudget = async (period: string, timezone = 'UTC') => {
 const events = async () =>
   (await db.query<{ kind: string; starts_at: string }>(`SELECT kind, payload ->> 'starts_at' AS starts_at FROM outbox ORDER BY id`)).rows;
 const bounds = async (kind: string, timezone: string, at: string) =>
-  (await db.query<{ starts_at: Date; ends_at: Date }>(`SELECT * FROM period_bounds($1, $2, '2020-01-01Z', $3)`, [kind, timezone, at]))
+  (await db.query<{ starts_at: Date; ends_at: Date }>(`SELECT * FROM period_bounds($1, $2, NULL, '2020-01-01Z', $3)`, [kind, timezone, at]))
     .rows[0]!;
 
 test.each([
@@ -134,7 +134,7 @@ test('a call may spend in the new period before any worker has opened it; a call
   await moveClock(db, '1 day');
   const late = holdRequest(budget.tenantId, 70n);
   expect(await ledger.hold(budget.id, [late])).toMatchObject([{ verdict: 'held', remaining: 30n }]);
-  await ledger.settle([settlement(early.id, 90n), settlement(late.id, 50n)]);
+  await ledger.settle(encoded([settlement(early.id, 90n), settlement(late.id, 50n)]));
   await budgets().rollPeriods();
   expect(await budgets().periods(budget.tenantId, budget.id, 10)).toMatchObject([
     { spent: 50n, held: 0n },
@@ -172,7 +172,7 @@ test('a reset brings spent to zero by an entry of its own', async () => {
   const ledger = new LedgerRepository(pool);
   const request = holdRequest(budget.tenantId, 100n);
   await ledger.hold(budget.id, [request]);
-  await ledger.settle([settlement(request.id, 100n)]);
+  await ledger.settle(encoded([settlement(request.id, 100n)]));
   expect(await budgets().reset(budget.tenantId, budget.id, 'akey_1', 'new quarter')).toMatchObject({ spent: 0n });
   const { rows } = await db.query(`SELECT amount, actor, reason FROM ledger_entries WHERE kind = 'manual'`);
   expect(rows).toEqual([{ amount: -100n, actor: 'akey_1', reason: 'new quarter' }]);
@@ -186,7 +186,7 @@ test('a deleted budget no longer denies, opens no further period, and still take
   await ledger.hold(budget.id, [request]);
   await budgets().delete(budget.tenantId, budget.id);
   expect((await ledger.hold(budget.id, [holdRequest(budget.tenantId, 500n)]))[0]).toMatchObject({ verdict: 'held', remaining: null });
-  await ledger.settle([settlement(request.id, 40n)]);
+  await ledger.settle(encoded([settlement(request.id, 40n)]));
   await moveClock(db, '2 days');
   await budgets().rollPeriods();
   expect(await budgets().periods(budget.tenantId, budget.id, 10)).toMatchObject([{ spent: 40n, held: 0n, closedAt: expect.any(Date) }]);
@@ -205,7 +205,7 @@ test('periods roll under holds on all their budgets without a deadlock', async (
   const hold = async () => {
     const request = holdRequest(tenantId, 1n, shuffled());
     expect((await ledger.hold(tenantId, [request]))[0]!.verdict).toBe('held');
-    await ledger.settle([settlement(request.id, 1n)]);
+    await ledger.settle(encoded([settlement(request.id, 1n)]));
   };
   const before = await deadlocks();
   for (let hours = 1; hours <= 6; hours++) {

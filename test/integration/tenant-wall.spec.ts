@@ -14,7 +14,7 @@ import {
 } from '../../src/platform/postgres/index.js';
 import { TenantsRepository } from '../../src/tenants/index.js';
 import { createDatabase, createEmptyDatabase, openPool, runOnce, type TestDatabase } from '../support/database.js';
-import { holdRequest, insertTenant, settlement } from '../support/ledger.js';
+import { encoded, holdRequest, insertTenant, settlement } from '../support/ledger.js';
 
 let database: TestDatabase;
 let db: Pool;
@@ -44,7 +44,7 @@ async function furnish(): Promise<string> {
   const ledger = new LedgerRepository(pool);
   const request = holdRequest(tenant, 10n);
   await ledger.hold(tenant, [request]);
-  await ledger.settle([settlement(request.id, 10n)]);
+  await ledger.settle(encoded([settlement(request.id, 10n)]));
   const owned = `$1, $1`;
   await db.query(`INSERT INTO projects (tenant_id, id, name) VALUES (${owned}, 'default')`, [tenant]);
   await db.query(
@@ -131,8 +131,8 @@ test('the functions of the ledger do nothing for another tenant', async () => {
   const ledger = new LedgerRepository(pool);
   await expect(as(alice, () => ledger.hold(alice, [request]))).rejects.toThrow('row-level security');
   await ledger.hold(bob, [request]);
-  expect(await as(alice, () => ledger.settle([settlement(request.id, 1n)]))).toEqual(new Set());
-  expect(await ledger.settle([settlement(request.id, 1n)])).toEqual(new Set([request.id]));
+  expect(await as(alice, () => ledger.settle(encoded([settlement(request.id, 1n)])))).toEqual(new Set());
+  expect(await ledger.settle(encoded([settlement(request.id, 1n)]))).toEqual(new Set([request.id]));
 });
 
 test('partitions cannot be read past their table', async () => {
@@ -210,7 +210,7 @@ test('an owner who is no superuser applies the migrations, and the product works
   const ledger = new LedgerRepository(app);
   const request = holdRequest(tenant, 10n);
   expect(await ledger.hold(tenant, [request])).toMatchObject([{ verdict: 'held' }]);
-  expect(await ledger.settle([settlement(request.id, 10n)])).toEqual(new Set([request.id]));
+  expect(await ledger.settle(encoded([settlement(request.id, 10n)]))).toEqual(new Set([request.id]));
   expect((await own.query('SELECT spent FROM budget_periods')).rows).toEqual([{ spent: 10n }]);
   await Promise.all([own.end(), app.end()]);
   await empty.drop();

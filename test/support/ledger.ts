@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
 import { AuditRepository, type HoldRequest, type Settlement } from '../../src/ledger/index.js';
+import { encodeSettlement } from '../../src/ledger/ledger.repository.js';
 
 /** What the product's own auditor finds wrong; empty when the ledger's invariants hold. */
 export async function brokenInvariants(db: Pool): Promise<string[]> {
@@ -29,6 +30,7 @@ export const holdRequest = (
   id: randomUUID(),
   tenantId,
   amount,
+  tokens: 100,
   scopes,
   context: { ...CONTEXT, project: tenantId, key: tenantId, rates: amount === null ? null : RATES },
 });
@@ -52,6 +54,10 @@ export const settlement = (id: string, amount: bigint | null, changes: Partial<S
   rates: RATES,
   ...changes,
 });
+
+/** Settlements as the ledger's statement takes them. */
+export const encoded = (settlements: Settlement[]): Map<string, string> =>
+  new Map(settlements.map((one) => [one.id, encodeSettlement(one)]));
 
 /** A tenant with a budget on each of these scopes. Answers its id. */
 export async function insertTenant(

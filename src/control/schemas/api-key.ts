@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { ApiKey } from '../../api-keys/index.js';
 import { publicId } from '../../kernel/ids.js';
-import { name, Timestamp, text, time, unixSeconds, unixSecondsOrNull } from './common.js';
+import { formatUsd } from '../../kernel/money.js';
+import { Money, name, Timestamp, text, time, unixSeconds, unixSecondsOrNull, usd } from './common.js';
 
 const MAX_MODELS = 1_000;
 const MAX_OUTPUT_TOKENS = 10_000_000;
@@ -14,6 +15,11 @@ export const CreateApiKey = z.strictObject({
     .optional()
     .describe('References of the models it may use, `provider/model-id`. Absent: all.'),
   max_output_tokens: z.number().int().min(1).max(MAX_OUTPUT_TOKENS).optional().describe('The most output tokens one call may ask for.'),
+  max_cost_per_call: usd.optional().describe('The most one call may cost, in USD as a decimal string.'),
+  fit: z
+    .literal('shrink')
+    .optional()
+    .describe('`shrink`: lower the output limit of a call to what its budgets still allow, instead of refusing it.'),
   expires_at: time.refine((at) => at > new Date(), { error: 'must lie in the future' }).optional(),
 });
 export type CreateApiKey = z.output<typeof CreateApiKey>;
@@ -27,6 +33,8 @@ export const ApiKeyObject = z
     project_id: z.string(),
     models: z.array(z.string()),
     max_output_tokens: z.number().int().nullable(),
+    max_cost_per_call: Money.nullable(),
+    fit: z.literal('shrink').nullable(),
     created_by: z.string(),
     created_at: Timestamp,
     expires_at: Timestamp.nullable(),
@@ -46,6 +54,8 @@ export const renderApiKey = (key: ApiKey): z.input<typeof ApiKeyObject> => ({
   project_id: publicId('project', key.projectId),
   models: [...key.models],
   max_output_tokens: key.maxOutputTokens,
+  max_cost_per_call: key.maxCallNano === null ? null : formatUsd(key.maxCallNano),
+  fit: key.fit as 'shrink' | null,
   created_by: key.createdBy,
   created_at: unixSeconds(key.createdAt),
   expires_at: unixSecondsOrNull(key.expiresAt),

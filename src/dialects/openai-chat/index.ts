@@ -16,7 +16,7 @@ export const openaiChat: Dialect = {
   decodeRequest,
   encodeRequest,
   decodeResponse,
-  streamReader: (prompt) => new ChatStreamReader(prompt),
+  streamReader: (prompt, maxOutputTokens) => new ChatStreamReader(prompt, maxOutputTokens),
   decodeRefusal,
   encodeError,
   encodeStreamError: (error) => Buffer.from(`data: ${JSON.stringify(encodeError(error))}\n\n`),
@@ -36,11 +36,19 @@ function decodeResponse(body: Buffer): ReplyFacts & { refusal: Refusal | null } 
     finishReason: typeof finish === 'string' ? finish : null,
     servedModel: typeof model === 'string' ? model : null,
     outputBytes: choices.reduce((bytes, { message }) => bytes + textBytes(message), 0),
+    outputPieces: choices.length,
     refusal: null,
   };
 }
 
-const emptyFacts = (): ReplyFacts => ({ usage: null, usageRaw: null, finishReason: null, servedModel: null, outputBytes: 0 });
+const emptyFacts = (): ReplyFacts => ({
+  usage: null,
+  usageRaw: null,
+  finishReason: null,
+  servedModel: null,
+  outputBytes: 0,
+  outputPieces: 0,
+});
 
 function textBytes(message: Choice['message']): number {
   const texts = [message?.content, message?.reasoning_content].filter((text) => typeof text === 'string');

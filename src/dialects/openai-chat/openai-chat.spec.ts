@@ -93,7 +93,7 @@ const event = (data: unknown) => `data: ${typeof data === 'string' ? data : JSON
 const STREAM = Buffer.from([...CHUNKS, '[DONE]'].map(event).join(''));
 
 function read(includeUsage: boolean, chunks: Buffer[]) {
-  const reader = openaiChat.streamReader(decode({ stream: true, stream_options: { include_usage: includeUsage } }));
+  const reader = openaiChat.streamReader(decode({ stream: true, stream_options: { include_usage: includeUsage } }), 10_000);
   const out = [...chunks.flatMap((chunk) => reader.push(chunk)), ...reader.finish()];
   return { reader, text: Buffer.concat(out).toString() };
 }
@@ -131,7 +131,7 @@ describe('stream', () => {
   test('any cut before the finish is incomplete, and still tells what it saw', () => {
     const finishAt = STREAM.indexOf('"finish_reason":"stop"');
     for (let end = 0; end < finishAt; end++) {
-      const reader = openaiChat.streamReader(decode({ stream: true }));
+      const reader = openaiChat.streamReader(decode({ stream: true }), 10_000);
       reader.push(STREAM.subarray(0, end));
       // A cut inside an event leaves half a JSON text, which is an error of its own.
       try {

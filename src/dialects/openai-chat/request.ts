@@ -4,6 +4,8 @@ import type { Prompt, Rewrite } from '../dialect.js';
 const MAX_CHOICES = 128;
 /** Printable, and storable: no control character and no half surrogate pair. */
 const MODEL = /^[^\s\p{Cc}\p{Cs}]{1,256}$/u;
+/** `*` stands for all in a budget. */
+const END_USER = /^(?!\*$)[^\p{Cc}\p{Cs}]{1,256}$/u;
 const MAX_MESSAGES = 10_000;
 
 /** Fields that would steer transport. They are refused: where a call goes is configuration, never content. */
@@ -34,6 +36,7 @@ export function decodeRequest(body: unknown, bytes: number): Prompt {
     includeUsage: (streamOptions as Record<string, unknown> | null | undefined)?.['include_usage'] === true,
     maxOutputTokens: smallest(integer(fields, 'max_tokens', 1), integer(fields, 'max_completion_tokens', 1)),
     choices: integer(fields, 'n', 1, MAX_CHOICES) ?? 1,
+    endUser: endUser(fields),
     inputTokensBound: bytes,
     body: fields,
   };
@@ -49,6 +52,15 @@ export function encodeRequest(prompt: Prompt, { model, maxOutputTokens, maxToken
   for (const field of given.length > 0 ? given : [maxTokensField]) body[field] = maxOutputTokens;
   if (prompt.stream) body['stream_options'] = { ...(body['stream_options'] as object | null), include_usage: true };
   return JSON.stringify(body);
+}
+
+/** OpenAI's name for it, and its older one. */
+function endUser(fields: Record<string, unknown>): string | null {
+  const value = fields['safety_identifier'] ?? fields['user'] ?? null;
+  if (value === null || value === '') return null;
+  if (typeof value !== 'string' || !END_USER.test(value))
+    throw invalid('user', '"user" must be a text of at most 256 printable characters.');
+  return value;
 }
 
 function model(value: unknown): string | null {

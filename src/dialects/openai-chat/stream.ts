@@ -11,6 +11,8 @@ const NULL_USAGE = /,\s*"usage"\s*:\s*null|"usage"\s*:\s*null\s*,/;
 const MODEL = /"model"\s*:\s*"([^"]*)"/;
 /** Where a model's output stands in a delta. */
 const OUTPUT_KEYS = ['"content"', '"reasoning_content"', '"reasoning"', '"refusal"', '"arguments"'];
+/** Text and code average three to five; no long answer comes near this. */
+const MOST_BYTES_PER_TOKEN = 8;
 /** A terminator and blanks some send after it. */
 const MAX_DONE_LENGTH = 16;
 
@@ -19,8 +21,9 @@ const MAX_DONE_LENGTH = 16;
  * tail, which the gateway writes once the call is booked.
  */
 export class ChatStreamReader implements StreamReader {
-  readonly facts: ReplyFacts = { usage: null, usageRaw: null, finishReason: null, servedModel: null, outputBytes: 0 };
+  readonly facts: ReplyFacts = { usage: null, usageRaw: null, finishReason: null, servedModel: null, outputBytes: 0, outputPieces: 0 };
   refusal: Refusal | null = null;
+  overLimit = false;
   /** The chunk that carried usage and no choices, as the provider sent it. */
   usageChunk: Record<string, unknown> | null = null;
 
@@ -35,10 +38,15 @@ export class ChatStreamReader implements StreamReader {
   private runStart = 0;
   private runEnd = 0;
 
-  constructor(private readonly prompt: Prompt) {}
+  constructor(
+    private readonly prompt: Prompt,
+    private readonly maxOutputTokens: number,
+  ) {}
 
   get complete(): boolean {
-    return this.refusal === null && (this.finished >= this.prompt.choices || (this.done && this.facts.servedModel !== null));
+    return (
+      this.refusal === null && (this.overLimit || this.finished >= this.prompt.choices || (this.done && this.facts.servedModel !== null))
+    );
   }
 
   takeProgress(): boolean {
@@ -58,15 +66,18 @@ export class ChatStreamReader implements StreamReader {
   }
 
   tail(usage: Usage, costUsd: number | null): Buffer {
-    if (!this.prompt.includeUsage || this.usagePassed) return DONE;
+    const finish = this.overLimit ? this.finishByLength() : '';
+    if (!this.prompt.includeUsage || this.usagePassed) return finish === '' ? DONE : Buffer.from(`${finish}${DONE}`);
     const chunk = this.usageChunk ?? { ...this.head, object: 'chat.completion.chunk', model: this.facts.servedModel, choices: [] };
     const shown = (this.facts.usage ? this.facts.usageRaw : encodeUsage(usage)) as object;
-    return Buffer.from(`data: ${JSON.stringify({ ...chunk, usage: costUsd === null ? shown : { ...shown, cost: costUsd } })}\n\n${DONE}`);
+    return Buffer.from(
+      `${finish}data: ${JSON.stringify({ ...chunk, usage: costUsd === null ? shown : { ...shown, cost: costUsd } })}\n\n${DONE}`,
+    );
   }
 
   private readonly visit = (buffer: Buffer, start: number, end: number): void => {
-    // What follows [DONE] or an error is read to the end and thrown away.
-    if (this.done || this.refusal) return;
+    // What follows [DONE], an error or the limit is read to the end and thrown away.
+    if (this.done || this.refusal || this.overLimit) return;
     const text = buffer.toString('latin1', start, end);
     const data = eventData(text);
     if (data === null) return this.pass(buffer, start, end);
@@ -116,13 +127,29 @@ export class ChatStreamReader implements StreamReader {
 
   private meter(data: string): void {
     if (this.facts.servedModel === null) this.readHead(data);
+    const before = this.facts.outputBytes;
     for (const key of OUTPUT_KEYS) eachString(data, key, this.countOutput);
+    if (this.facts.outputBytes > before) this.meterOutput();
     eachString(data, '"finish_reason"', (start, end) => {
       // Some send an empty reason with every chunk.
       if (end === start) return;
       this.finished++;
       this.facts.finishReason = data.slice(start, end);
     });
+  }
+
+  /** Counts only what is certain, so that no honest answer is cut: a piece is a token at least, and tokens are eight bytes at most on average. */
+  private meterOutput(): void {
+    this.facts.outputPieces++;
+    const tokens = Math.max(this.facts.outputPieces, Math.floor(this.facts.outputBytes / MOST_BYTES_PER_TOKEN));
+    if (tokens <= this.maxOutputTokens) return;
+    this.overLimit = true;
+    this.facts.finishReason = 'length';
+  }
+
+  private finishByLength(): string {
+    const choices = Array.from({ length: this.prompt.choices }, (_, index) => ({ index, delta: {}, finish_reason: 'length' }));
+    return `data: ${JSON.stringify({ ...this.head, object: 'chat.completion.chunk', model: this.facts.servedModel, choices })}\n\n`;
   }
 
   private readonly countOutput = (start: number, end: number): void => {

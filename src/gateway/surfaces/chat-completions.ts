@@ -7,7 +7,7 @@ import { Call } from '../call.js';
 import { Relay } from '../relay.js';
 import { Reply } from '../reply.js';
 import { parseBody } from '../request-body.js';
-import { verifyCaller } from './surface.js';
+import { verifyCall } from './surface.js';
 
 /** `POST /v1/chat/completions` */
 @Injectable()
@@ -19,10 +19,10 @@ export class ChatCompletions {
 
   /** Takes the socket over from Fastify once the request is understood; what is refused before that goes through its error handler. */
   handle = (request: FastifyRequest, reply: FastifyReply): void => {
-    const caller = verifyCaller(this.callers, request);
+    const { caller, options } = verifyCall(this.callers, request);
     const bytes = request.body as Buffer;
     const prompt = openaiChat.decodeRequest(parseBody(bytes), bytes.length);
-    const call = new Call('chat.completions', openaiChat, caller, prompt);
+    const call = new Call('chat.completions', openaiChat, caller, prompt, options);
     reply.hijack();
     void this.relay.run(call, new Reply(reply.raw, openaiChat, publicId('call', call.id)));
   };

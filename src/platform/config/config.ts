@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { z } from 'zod';
+import { CRASH_POINTS, type Crash } from '../faults/index.js';
 
 const ROLES = ['gateway', 'control', 'worker'] as const;
 export type Role = (typeof ROLES)[number];
@@ -14,6 +15,17 @@ const url = (schemes: string[]) =>
     error: `must be a URL starting with ${schemes.map((s) => `${s}//`).join(' or ')}`,
   });
 const flag = z.enum(['0', '1'], { error: 'must be 0 or 1' }).transform((text) => text === '1');
+
+/** `point` or `point:n`. */
+const crash = z
+  .string()
+  .regex(new RegExp(`^(${CRASH_POINTS.join('|')})(:[1-9]\\d{0,5})?$`), {
+    error: `must be point or point:n, where point is one of ${CRASH_POINTS.join(', ')}`,
+  })
+  .transform((text): Crash => {
+    const [point, passing = '1'] = text.split(':');
+    return { point: point as Crash['point'], passing: Number(passing) };
+  });
 
 const hostPorts = z
   .string()
@@ -57,6 +69,7 @@ const variables = z.object({
   WEIR_FIRST_BYTE_TIMEOUT_MS: milliseconds(120_000),
   WEIR_PROGRESS_TIMEOUT_MS: milliseconds(60_000),
   WEIR_TOTAL_TIMEOUT_MS: milliseconds(1_800_000),
+  WEIR_CRASH: crash.optional(),
 });
 
 /** The configuration of one process, read once before anything starts. Durations are in ms. */
@@ -77,6 +90,8 @@ export interface Config {
   demo: boolean;
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   timeouts: { connectMs: number; firstByteMs: number; progressMs: number; totalMs: number };
+  /** For tests: where to die. */
+  crash: Crash | null;
   /** Where a provider's own variables, such as OPENAI_API_KEY, are looked up. Empty values count as absent. */
   variable(name: string): string | undefined;
 }
@@ -127,6 +142,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env, directo
       progressMs: v.WEIR_PROGRESS_TIMEOUT_MS,
       totalMs: v.WEIR_TOTAL_TIMEOUT_MS,
     },
+    crash: v.WEIR_CRASH ?? null,
     variable: (name) => merged[name],
   };
 }

@@ -32,6 +32,11 @@ export class Batcher<In, Out> {
     });
   }
 
+  /** Turns away all that have not been sent yet. */
+  rejectWaiting(error: unknown): void {
+    for (const waiting of this.waiting.splice(0)) waiting.reject(error);
+  }
+
   private async drain(): Promise<void> {
     while (this.waiting.length > 0) {
       const batch = this.waiting.length <= this.maxItems ? this.waiting : this.waiting.slice(0, this.maxItems);

@@ -1,0 +1,93 @@
+import { type ErrorCode, WeirError } from '../kernel/errors.js';
+import { publicId } from '../kernel/ids.js';
+import { formatUsd, type Nano } from '../kernel/money.js';
+import type { Denial, LimitDenial, Rates, Verdict } from '../ledger/index.js';
+
+const CODES: Partial<Record<Verdict, ErrorCode>> = {
+  exceeded: 'budget_exceeded',
+  too_large: 'request_exceeds_budget',
+  busy: 'budget_held',
+  unpriced: 'model_not_priced',
+};
+
+/** What a client reads when a budget is in the way. */
+export function deniedByBudget(verdict: Verdict, denial: Denial, affordable: number | null): WeirError {
+  const spent = verdict === 'exceeded' || verdict === 'too_large';
+  // A session's budget is the cap of that session.
+  const code = spent && denial.scopeKind === 'session' ? 'cost_limit_exceeded' : CODES[verdict]!;
+  const scope = `${denial.scopeKind.replace('_', ' ')} ${denial.scopeValue}`;
+  const until = denial.resetsAt === null ? '' : ` It resets at ${new Date(denial.resetsAt * 1000).toISOString()}.`;
+  const state = `limit $${formatUsd(denial.limit)}, spent $${formatUsd(denial.spent)}, held $${formatUsd(denial.held)}`;
+  const messages: Partial<Record<Verdict, string>> = {
+    exceeded: `The budget of ${scope} is spent: ${state}.${until}`,
+    too_large: `This request could cost up to $${formatUsd(denial.amount ?? 0n)}, more than the budget of ${scope} has left: ${state}. ${advice(affordable)}${until}`,
+    busy: `Calls in flight hold what is left of the budget of ${scope}: ${state}. Try again shortly.`,
+    unpriced: `The model has no price, and the budget of ${scope} is a hard cap. Add a price for it.`,
+  };
+  return new WeirError(code, {
+    message: messages[verdict],
+    fields: {
+      budget_id: publicId('budget', denial.budgetId),
+      scope: { kind: denial.scopeKind, value: denial.scopeValue },
+      limit: formatUsd(denial.limit),
+      spent: formatUsd(denial.spent),
+      held: formatUsd(denial.held),
+      currency: 'usd',
+      resets_at: denial.resetsAt,
+      ...(verdict === 'too_large' && affordable !== null && { affordable_max_tokens: affordable }),
+    },
+  });
+}
+
+/** What a client reads when the call alone is above what one call may cost. */
+export function callTooDear(amount: Nano | null, maxCost: Nano, affordable: number | null): WeirError {
+  const message =
+    amount === null
+      ? `The model has no price, so no cost limit can be kept. Add a price for it, or leave the limit of $${formatUsd(maxCost)} out.`
+      : `This request could cost up to $${formatUsd(amount)}, more than its cost limit of $${formatUsd(maxCost)}. ${advice(affordable)}`;
+  return new WeirError(amount === null ? 'model_not_priced' : 'cost_limit_exceeded', {
+    message,
+    fields: { limit: formatUsd(maxCost), currency: 'usd', ...(affordable !== null && { affordable_max_tokens: affordable }) },
+  });
+}
+
+/** What a client reads when a limit is in the way. */
+export function deniedByLimit(verdict: Verdict, denial: LimitDenial, rates: Rates | null): WeirError {
+  const scope = `${denial.scopeKind.replace('_', ' ')} ${denial.scopeValue}`;
+  const never = verdict === 'tokens' && denial.tokens > denial.limit;
+  const messages: Partial<Record<Verdict, string>> = {
+    requests: `The limit of ${scope} is ${denial.limit} requests per minute.`,
+    tokens: never
+      ? `This request may use up to ${denial.tokens} tokens, and the limit of ${scope} is ${denial.limit} tokens per minute. Lower max_tokens or shorten the prompt.`
+      : `This request may use up to ${denial.tokens} tokens, more than what is left of the limit of ${scope}: ${denial.limit} tokens per minute.`,
+    concurrency: `The limit of ${scope} is ${denial.limit} requests at a time.`,
+  };
+  return new WeirError('rate_limit_exceeded', {
+    type: verdict === 'tokens' ? 'tokens' : 'requests',
+    message: never ? messages[verdict] : `${messages[verdict]} Try again in ${denial.waitSeconds} s.`,
+    retry: !never,
+    retryAfterSeconds: denial.waitSeconds,
+    headers: rates ? rateHeaders(rates) : {},
+    fields: {
+      limit_id: publicId('limit', denial.limitId),
+      scope: { kind: denial.scopeKind, value: denial.scopeValue },
+      limit: denial.limit,
+    },
+  });
+}
+
+/** In OpenAI's names. Resets are durations. */
+export function rateHeaders(rates: Rates): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const unit of ['requests', 'tokens'] as const) {
+    const limit = rates[`limit_${unit}`];
+    if (limit === undefined) continue;
+    headers[`x-ratelimit-limit-${unit}`] = String(limit);
+    headers[`x-ratelimit-remaining-${unit}`] = String(rates[`remaining_${unit}`]);
+    headers[`x-ratelimit-reset-${unit}`] = `${rates[`reset_${unit}`]}s`;
+  }
+  return headers;
+}
+
+const advice = (affordable: number | null): string =>
+  affordable !== null && affordable > 0 ? `Set max_tokens to ${affordable} or less.` : 'Shorten the prompt.';

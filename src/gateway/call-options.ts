@@ -1,0 +1,68 @@
+import { WeirError } from '../kernel/errors.js';
+import { type Nano, parseUsd } from '../kernel/money.js';
+import type { Scope } from '../ledger/index.js';
+
+/** What a request's `x-weir-` headers ask for. */
+export interface CallOptions {
+  session: string | null;
+  /** Keys of the tenant's own that the call is counted by. */
+  scopeKeys: readonly string[];
+  tags: readonly string[];
+  /** The most this call may cost. */
+  maxCost: Nano | null;
+  shrinkToFit: boolean;
+}
+
+export const NO_OPTIONS: CallOptions = { session: null, scopeKeys: [], tags: [], maxCost: null, shrinkToFit: false };
+
+const MAX_LABELS = 16;
+/** Printable and storable: no control character, no half surrogate pair, no blank at either end. `*` stands for all in a budget. */
+export const LABEL = /^(?!\*$)[^\s\p{Cc}\p{Cs}](?:[^\p{Cc}\p{Cs}]{0,254}[^\s\p{Cc}\p{Cs}])?$/u;
+
+/**
+ * Adds what one header says.
+ * @throws WeirError invalid_request for a header that is unknown or says nothing sensible.
+ */
+export function withHeader(options: CallOptions, name: string, value: string): CallOptions {
+  const invalid = (message: string) => new WeirError('invalid_request', { param: name, message: `The header "${name}" ${message}.` });
+  switch (name) {
+    case 'x-weir-session':
+      if (!LABEL.test(value)) throw invalid('must be 1 to 256 printable characters');
+      return { ...options, session: value };
+    case 'x-weir-scope':
+      return { ...options, scopeKeys: labels(value) ?? fail(invalid(LABELS_EXPECTED)) };
+    case 'x-weir-tags':
+      return { ...options, tags: labels(value) ?? fail(invalid(LABELS_EXPECTED)) };
+    case 'x-weir-max-cost':
+      return { ...options, maxCost: parseUsd(value) ?? fail(invalid('must be USD as a decimal number, e.g. 0.05')) };
+    case 'x-weir-fit':
+      if (value !== 'shrink') throw invalid('must be "shrink"');
+      return { ...options, shrinkToFit: true };
+    default:
+      throw invalid('is not one Weir knows');
+  }
+}
+
+const LABELS_EXPECTED = `must be a comma list of 1 to ${MAX_LABELS} labels of at most 256 printable characters`;
+
+function labels(value: string): string[] | null {
+  const all = [...new Set(value.split(',').map((label) => label.trim()))];
+  return all.length <= MAX_LABELS && all.every((label) => LABEL.test(label)) ? all : null;
+}
+
+function fail(error: WeirError): never {
+  throw error;
+}
+
+/** The scopes a call is counted by beyond those of its key. */
+export function scopesOf(options: CallOptions, provider: string, model: string, endUser: string | null): Scope[] {
+  const scopes: Scope[] = [
+    { kind: 'provider', value: provider },
+    { kind: 'model', value: model },
+  ];
+  if (endUser !== null) scopes.push({ kind: 'end_user', value: endUser });
+  if (options.session !== null) scopes.push({ kind: 'session', value: options.session });
+  for (const value of options.tags) scopes.push({ kind: 'tag', value });
+  for (const value of options.scopeKeys) scopes.push({ kind: 'scope', value });
+  return scopes;
+}

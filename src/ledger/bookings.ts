@@ -1,0 +1,149 @@
+import { Batcher } from '../platform/postgres/index.js';
+import type { Logger } from '../platform/telemetry/index.js';
+import { Journal } from './journal.js';
+import type { Settlement } from './ledger.js';
+import { encodeSettlement, type LedgerRepository } from './ledger.repository.js';
+import { SHARDS, shardOf } from './shards.js';
+
+/** A finished answer waits this long for Postgres; then its booking goes to the journal. */
+const JOURNAL_AFTER_MS = 250;
+/** A finished answer waits this long at most, should the journal refuse the booking too. The booking goes on. */
+const PATIENCE_MS = 10_000;
+const TICK_MS = 50;
+const RETRY_MS = { first: 50, most: 1_000 };
+
+interface Pending {
+  id: string;
+  since: number;
+  settlement: string;
+  journalled: boolean;
+  release(): void;
+}
+
+interface Encoded {
+  id: string;
+  settlement: string;
+}
+
+/** Books how calls ended: in Postgres, again and again until it confirms; meanwhile in the journal. */
+export class Bookings {
+  private readonly batchers: Batcher<Encoded, boolean>[];
+  /** The oldest first. */
+  private readonly pending = new Set<Pending>();
+  private timer: NodeJS.Timeout | null = null;
+  private settled: (() => void) | null = null;
+  private journal: Journal | null = null;
+  private stopped = false;
+
+  constructor(
+    private readonly repository: LedgerRepository,
+    private readonly log: Logger,
+  ) {
+    this.batchers = Array.from({ length: SHARDS }, () => new Batcher((batch: Encoded[]) => this.bookUntilConfirmed(batch)));
+  }
+
+  get size(): number {
+    return this.pending.size;
+  }
+
+  /** Where to keep what Postgres does not take. Without it a finished answer waits for Postgres alone. */
+  keepIn(path: string): void {
+    this.journal = new Journal(path);
+  }
+
+  /** Resolves when the booking is safe: committed, or synced to the journal. `onBooked` follows the commit. */
+  add(tenantId: string, settlement: Settlement, onBooked: () => void): Promise<void> {
+    const encoded = encodeSettlement(settlement);
+    return new Promise((release) => {
+      const pending = { id: settlement.id, since: performance.now(), settlement: encoded, journalled: false, release };
+      this.pending.add(pending);
+      this.timer ??= setInterval(() => this.look(), TICK_MS).unref();
+      void this.batchers[shardOf(tenantId)]!.add({ id: settlement.id, settlement: encoded }).then((booked) => {
+        if (!booked && this.stopped) return;
+        onBooked();
+        this.pending.delete(pending);
+        void this.journal?.forget(pending.id).catch((error) => this.log.error({ err: error }, 'the journal could not be emptied'));
+        release();
+        if (this.pending.size === 0) this.rest();
+      });
+    });
+  }
+
+  /** Books what another process left in its journal. */
+  async replay(settlements: Map<string, string>): Promise<void> {
+    const all = [...settlements].map(([id, settlement]) => ({ id, settlement }));
+    for (let i = 0; i < all.length; i += 256) await this.bookUntilConfirmed(all.slice(i, i + 256));
+  }
+
+  /**
+   * Resolves when no booking is under way: true when Postgres has them all, false when some are left to the journal, because Postgres is away
+   * and the process must end.
+   */
+  async quiet(): Promise<boolean> {
+    const deadline = performance.now() + PATIENCE_MS;
+    while (this.pending.size > 0) {
+      const onlyJournal = [...this.pending].every((pending) => pending.journalled);
+      if (onlyJournal && performance.now() > deadline) break;
+      await new Promise<void>((resolve) => {
+        this.settled = resolve;
+        setTimeout(resolve, TICK_MS);
+      });
+    }
+    this.stopped = true;
+    this.rest();
+    await this.journal?.close();
+    return this.pending.size === 0;
+  }
+
+  private rest(): void {
+    if (this.timer) clearInterval(this.timer);
+    this.timer = null;
+    this.settled?.();
+  }
+
+  /** One look at all that wait, instead of a timer for each. */
+  private look(): void {
+    const now = performance.now();
+    for (const pending of this.pending) {
+      if (now - pending.since < JOURNAL_AFTER_MS) return;
+      if (this.journal && !this.journal.has(pending.id)) this.keep(this.journal, pending);
+      if (now - pending.since < PATIENCE_MS || pending.journalled) continue;
+      this.log.error({ call: pending.id }, 'a call could not be booked yet; trying on');
+      pending.release();
+    }
+  }
+
+  private keep(journal: Journal, pending: Pending): void {
+    journal.append(pending.id, pending.settlement).then(
+      () => {
+        pending.journalled = true;
+        pending.release();
+      },
+      (error) => this.log.error({ err: error, call: pending.id }, 'the journal cannot be written'),
+    );
+  }
+
+  private async bookUntilConfirmed(batch: Encoded[]): Promise<boolean[]> {
+    for (let waitMs = RETRY_MS.first; !this.stopped; waitMs = Math.min(waitMs * 2, RETRY_MS.most)) {
+      try {
+        await this.repository.settle(new Map(batch.map(({ id, settlement }) => [id, settlement])));
+        return batch.map(() => true);
+      } catch (error) {
+        if (isRefusal(error)) return this.bookOneByOne(batch, error);
+        this.log.warn({ err: error, calls: batch.length }, 'settlements are not confirmed; trying again');
+        await new Promise((resolve) => setTimeout(resolve, waitMs));
+      }
+    }
+    return batch.map(() => false);
+  }
+
+  /** Postgres refuses what one settlement says: the others must not wait for it. The reaper books that call by its hold. */
+  private async bookOneByOne(batch: Encoded[], error: unknown): Promise<boolean[]> {
+    if (batch.length > 1) return (await Promise.all(batch.map((one) => this.bookUntilConfirmed([one])))).flat();
+    this.log.error({ err: error, call: batch[0]!.id }, 'a settlement cannot be stored; the call will be booked as an estimate');
+    return [true];
+  }
+}
+
+/** The statement is at fault, not the connection: data exception, constraint, syntax. */
+const isRefusal = (error: unknown): boolean => /^(22|23|42)/.test(String((error as { code?: unknown } | null)?.code));

@@ -1,0 +1,78 @@
+import { readFileSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { crashPoint } from '../platform/faults/index.js';
+import { Batcher } from '../platform/postgres/index.js';
+
+/** Where a gateway keeps the settlements that Postgres has not confirmed. */
+export const journalPath = (directory: string, gatewayId: string): string => join(directory, `${gatewayId}.journal`);
+
+/**
+ * Settlements that could not be booked in time, on this machine's disk: once a line is synced, the booking survives the process. One JSON
+ * line per settlement, as Postgres will be given it.
+ */
+export class Journal {
+  private file: Promise<FileHandle> | null = null;
+  private readonly kept = new Set<string>();
+  private readonly lines: Batcher<string, void>;
+
+  constructor(private readonly path: string) {
+    // Lines that arrive while one sync is under way share the next.
+    this.lines = new Batcher(async (lines) => {
+      this.file ??= open(this.path, 'a', 0o600);
+      const file = await this.file;
+      await file.appendFile(lines.join(''));
+      await file.datasync();
+      crashPoint('journal_appended');
+      return lines.map(() => undefined);
+    });
+  }
+
+  /** Resolves when the settlement is on disk. @throws when the disk refuses it. */
+  async append(id: string, settlement: string): Promise<void> {
+    this.kept.add(id);
+    await this.lines.add(`${settlement}\n`);
+  }
+
+  has(id: string): boolean {
+    return this.kept.has(id);
+  }
+
+  /** Postgres has it. When that is true of all of them, the file is emptied. */
+  async forget(id: string): Promise<void> {
+    if (!this.kept.delete(id) || this.kept.size > 0 || this.lines.backlog > 0) return;
+    const file = await this.file;
+    if (this.kept.size === 0) await file?.truncate(0);
+  }
+
+  async close(): Promise<void> {
+    await (await this.file)?.close();
+  }
+}
+
+/** The settlements in a journal, by call id. A last line that was cut off by a crash was never promised to anybody. */
+export function readJournal(path: string): Map<string, string> {
+  const settlements = new Map<string, string>();
+  for (const line of readLines(path)) {
+    const id = idIn(line);
+    if (id) settlements.set(id, line);
+  }
+  return settlements;
+}
+
+function readLines(path: string): string[] {
+  try {
+    return readFileSync(path, 'utf8').split('\n');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+function idIn(line: string): string | null {
+  try {
+    return (JSON.parse(line) as { id: string }).id;
+  } catch {
+    return null;
+  }
+}
