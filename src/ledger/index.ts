@@ -17,4 +17,5 @@ export type {
 } from './ledger.js';
 export { LedgerModule } from './ledger.module.js';
 export { LedgerService } from './ledger.service.js';
+export { RetentionRepository } from './retention.repository.js';
 export { findDeadGateways, SentMarks } from './sent-marks.js';

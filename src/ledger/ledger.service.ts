@@ -83,10 +83,6 @@ export class LedgerService {
     return total;
   }
 
-  ensurePartitions(): Promise<void> {
-    return this.repository.ensurePartitions();
-  }
-
   /** Resolves when no booking is under way: true when Postgres has them all, false when some are left to the journal. */
   quiet(): Promise<boolean> {
     this.stopped = true;

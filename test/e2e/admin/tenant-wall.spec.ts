@@ -47,3 +47,14 @@ test('requests of two tenants at once are each answered from behind their own wa
   const replies = await Promise.all(Array.from({ length: 40 }, (_, i) => (i % 2 ? projects(alice, a) : projects(bob, b))));
   expect(new Set(replies.map(({ status }) => status))).toEqual(new Set([200]));
 });
+
+test('a list that takes Postgres longer than two seconds is given up, and says what to do', async () => {
+  await weir.db.query('CREATE POLICY slow ON projects AS RESTRICTIVE FOR SELECT TO weir_app USING (pg_sleep(10) IS NOT NULL)');
+  await weir.db.query('CREATE POLICY slow ON calls AS RESTRICTIVE FOR SELECT TO weir_app USING (pg_sleep(10) IS NOT NULL)');
+  const startedAt = performance.now();
+  const paths = ['/v1/organization/projects', '/v1/organization/calls'];
+  const replies = await Promise.all(paths.map((path) => clientOf(weir, alice.adminKey)('GET', path)));
+  expect(replies.map(({ status, body }) => [status, body.error.code])).toEqual(paths.map(() => [503, 'query_timeout']));
+  expect(performance.now() - startedAt).toBeLessThan(4_000);
+  for (const table of ['projects', 'calls']) await weir.db.query(`DROP POLICY slow ON ${table}`);
+});
