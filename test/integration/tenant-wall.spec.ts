@@ -182,6 +182,10 @@ test('work that runs at once stays each behind its own wall, through Prisma and 
       });
     }),
   );
+  // Asked in the same turn of the event loop, and awaited outside of the scope.
+  const projects = await Promise.all([alice, bob, alice, bob].map((own) => as(own, () => tenants.findProject(own, own))));
+  expect(projects.map((project) => project?.tenantId)).toEqual([alice, bob, alice, bob]);
+  expect(await as(alice, () => prisma.tenant.findMany({ select: { id: true } }))).toEqual([{ id: alice }]);
   expect(await tenants.list()).toHaveLength(2);
   await prisma.$disconnect();
   await Promise.all([scoped.end(), many.end()]);

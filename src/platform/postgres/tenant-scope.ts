@@ -15,7 +15,15 @@ const NOBODY: TenantScope = { tenantId: '', statementTimeoutMs: 10_000 };
 const scopes = new AsyncLocalStorage<TenantScope>();
 
 /** Runs a piece of work behind the wall of one tenant: all it starts asks Postgres as that tenant. */
-export const inTenantScope = <T>(scope: TenantScope, work: () => T): T => scopes.run(scope, work);
+export function inTenantScope<T>(scope: TenantScope, work: () => T): T {
+  return scopes.run(scope, () => {
+    const result = work();
+    // Prisma's promises ask nothing before they are awaited, which may be outside.
+    return isThenable(result) ? (Promise.resolve(result) as T) : result;
+  });
+}
+
+const isThenable = (value: unknown): boolean => typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 
 type Connected = Parameters<pg.Pool['connect']>[0];
 
