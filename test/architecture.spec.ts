@@ -13,6 +13,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   prices: [],
   ledger: [],
   calls: [],
+  limits: [],
   dialects: [],
   providers: ['dialects'], // the names of wire formats only
   credentials: ['providers'],
@@ -23,7 +24,7 @@ const EVERY_ROOM = Object.keys(ROOMS);
 
 /** Ways in. A door never imports another. */
 const DOORS: Readonly<Record<string, readonly string[]>> = {
-  gateway: ['api-keys', 'routing', 'budgets', 'credentials', 'dialects', 'providers', 'ledger', 'calls', 'prices'],
+  gateway: ['api-keys', 'limits', 'routing', 'budgets', 'credentials', 'dialects', 'providers', 'ledger', 'calls', 'prices'],
   control: EVERY_ROOM.filter((room) => room !== 'dialects'),
   workers: ['budgets', 'ledger', 'calls', 'prices', 'credentials', 'routing'],
   setup: EVERY_ROOM,
@@ -47,6 +48,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   pino: ['platform/telemetry/*'],
   'prom-client': ['platform/telemetry/*'],
   '@pydantic/genai-prices': ['prices/*'],
+  'gpt-tokenizer/*': ['gateway/refine-input.ts'],
   '@nestjs/passport': ['control/*'],
   '@nestjs/swagger': ['control/*'],
   passport: ['control/*'],

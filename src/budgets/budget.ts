@@ -1,22 +1,35 @@
 import type { Nano } from '../kernel/money.js';
 
-export const SCOPE_KINDS = ['tenant', 'project', 'api_key'] as const;
+/** What a call is counted by. The first three are ids; the others are names, of ours or the tenant's own. */
+export const SCOPE_KINDS = ['tenant', 'project', 'api_key', 'end_user', 'session', 'model', 'provider', 'tag', 'scope'] as const;
 export type ScopeKind = (typeof SCOPE_KINDS)[number];
 
-export const PERIOD_KINDS = ['minute', 'hour', 'day', 'week', 'month', 'lifetime'] as const;
+/** As a scope value: a counter of its own for each value that is seen. */
+export const EACH = '*';
+
+export const PERIOD_KINDS = ['minute', 'hour', 'day', 'week', 'month', 'year', 'lifetime', 'rolling'] as const;
 export type PeriodKind = (typeof PERIOD_KINDS)[number];
 
-/** An amount per period on one scope. Mode `deny`: a hard cap. */
+/** `deny`: a hard cap. `observe`: it counts and alerts, and never refuses a call. */
+export const MODES = ['deny', 'observe'] as const;
+
+/** An amount per period on one scope, or on each value of a kind of scope. */
 export interface Budget {
   tenantId: string;
   id: string;
   scopeKind: string;
-  /** The public id of the tenant, project or key. */
+  /** The public id of the tenant, project or key; a name; or `*` for each. */
   scopeValue: string;
   limit: Nano;
   periodKind: string;
   /** IANA name; decides when days, weeks and months begin. */
   timezone: string;
+  /** From when periods are counted; null: from the calendar's own beginnings. */
+  anchor: Date | null;
+  /** How long a rolling budget looks back; null for the other kinds. */
+  windowSeconds: number | null;
+  /** Percents of the limit at which an event is due, once per period. */
+  thresholds: readonly number[];
   mode: string;
   externalId: string | null;
   metadata: unknown;
@@ -35,10 +48,31 @@ export interface BudgetPeriod {
   endsAt: Date | null;
   limit: Nano;
   granted: Nano;
+  /** Of a rolling budget: within its window. */
   spent: Nano;
   held: Nano;
   openedAt: Date | null;
   closedAt: Date | null;
+  /** Null until it is closed and nothing of it is in flight. */
+  statement: Statement | null;
+}
+
+/** What became of a period. */
+export interface Statement {
+  calls: number;
+  /** The dearest first. Amounts in nano-USD. */
+  topModels: { provider: string; model: string; calls: number; amount: Nano }[];
+}
+
+/** More headroom for one period. */
+export interface Grant {
+  id: string;
+  periodId: bigint;
+  scopeValue: string;
+  amount: Nano;
+  actor: string;
+  reason: string | null;
+  createdAt: Date;
 }
 
 /** What calls may still be held for. Negative after an overrun or a lowered limit. */

@@ -1,5 +1,16 @@
 export { Admission, type Hold } from './admission.js';
-export { type Budget, type BudgetPeriod, headroomOf, PERIOD_KINDS, type PeriodKind, SCOPE_KINDS, type ScopeKind } from './budget.js';
+export {
+  type Budget,
+  type BudgetPeriod,
+  EACH,
+  type Grant,
+  headroomOf,
+  MODES,
+  PERIOD_KINDS,
+  type PeriodKind,
+  SCOPE_KINDS,
+  type ScopeKind,
+} from './budget.js';
 export { BudgetsModule } from './budgets.module.js';
 export type { BudgetChanges, NewBudget } from './budgets.repository.js';
 export { BudgetsService } from './budgets.service.js';

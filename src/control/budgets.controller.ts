@@ -1,41 +1,43 @@
 import { Body, Controller, Delete, Get, Headers, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import { ApiHeader } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { ApiKeysService } from '../api-keys/index.js';
 import { type Budget, BudgetsService } from '../budgets/index.js';
-import { WeirError } from '../kernel/errors.js';
-import { publicId } from '../kernel/ids.js';
-import { TenantsRepository } from '../tenants/index.js';
 import { Access } from './access.js';
 import { Actor, TenantId } from './admin.js';
-import { found, idOf } from './found.js';
+import { IF_MATCH, versionIn } from './etag.js';
+import { idOf } from './found.js';
 import { ListQuery, listOf, pageOf, renderList } from './list.js';
 import { Answers } from './route.js';
 import {
   BudgetObject,
   CreateBudget,
+  CreateGrant,
+  GrantObject,
+  GrantsQuery,
   PeriodObject,
   PeriodsQuery,
   ResetBudget,
   renderBudget,
+  renderGrant,
   renderPeriod,
   UpdateBudget,
 } from './schemas/budget.js';
 import { deleted } from './schemas/common.js';
-
-const IF_MATCH = { name: 'If-Match', required: false, description: 'The ETag of the version to change.' };
+import { Scopes } from './scopes.js';
 
 @Controller('v1/organization/budgets')
 @Access('tenant')
 export class BudgetsController {
   constructor(
     private readonly budgets: BudgetsService,
-    private readonly tenants: TenantsRepository,
-    private readonly apiKeys: ApiKeysService,
+    private readonly scopes: Scopes,
   ) {}
 
   @Post()
-  @Answers(BudgetObject, 'Set a budget on a tenant, a project or an API key.')
+  @Answers(
+    BudgetObject,
+    'Set a budget on a tenant, project, API key, end user, session, model, provider, tag or scope, or on each of a kind.',
+  )
   async create(
     @TenantId() tenantId: string,
     @Body({ schema: CreateBudget }) body: CreateBudget,
@@ -44,10 +46,13 @@ export class BudgetsController {
     const budget = await this.budgets.create({
       tenantId,
       scopeKind: body.scope.kind,
-      scopeValue: await this.scopeValue(tenantId, body.scope),
+      scopeValue: await this.scopes.valueOf(tenantId, body.scope),
       limit: body.limit,
       periodKind: body.period,
       timezone: body.timezone,
+      anchor: body.anchor ?? null,
+      windowSeconds: body.window_seconds,
+      thresholds: body.thresholds,
       mode: body.mode,
       externalId: body.external_id ?? null,
       metadata: body.metadata ?? {},
@@ -107,9 +112,13 @@ export class BudgetsController {
 
   @Get(':budget_id/periods')
   @Answers(listOf(PeriodObject), 'List the latest periods of a budget.')
-  async periods(@TenantId() tenantId: string, @Param('budget_id') id: string, @Query({ schema: PeriodsQuery }) { limit }: PeriodsQuery) {
+  async periods(
+    @TenantId() tenantId: string,
+    @Param('budget_id') id: string,
+    @Query({ schema: PeriodsQuery }) { limit, scope_value }: PeriodsQuery,
+  ) {
     const budget = await this.budgets.get(tenantId, idOf('budget', id));
-    const periods = await this.budgets.periods(tenantId, budget.id, limit + 1);
+    const periods = await this.budgets.periods(tenantId, budget.id, limit + 1, scope_value);
     return renderList(periods.slice(0, limit).map(renderPeriod), periods.length > limit);
   }
 
@@ -123,24 +132,27 @@ export class BudgetsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const budgetId = idOf('budget', id);
-    await this.budgets.reset(tenantId, budgetId, actor, body?.reason ?? null);
+    await this.budgets.reset(tenantId, budgetId, actor, body?.reason ?? null, body?.scope_value);
     return this.render(await this.budgets.get(tenantId, budgetId), reply);
   }
 
-  /** The public id of what the budget is set on. @throws WeirError not_found when it is not the tenant's. */
-  private async scopeValue(tenantId: string, { kind, value = publicId('tenant', tenantId) }: CreateBudget['scope']): Promise<string> {
-    const param = 'scope.value';
-    switch (kind) {
-      case 'tenant':
-        found('tenant', idOf('tenant', value, param) === tenantId || null, param);
-        return value;
-      case 'project':
-        found('project', await this.tenants.findProject(tenantId, idOf('project', value, param)), param);
-        return value;
-      case 'api_key':
-        found('apiKey', await this.apiKeys.findInTenant(tenantId, idOf('apiKey', value, param)), param);
-        return value;
-    }
+  @Post(':budget_id/grants')
+  @Answers(GrantObject, 'Let the current period spend more, by exactly this much.')
+  async grant(
+    @TenantId() tenantId: string,
+    @Actor() actor: string,
+    @Param('budget_id') id: string,
+    @Body({ schema: CreateGrant }) body: CreateGrant,
+  ) {
+    const { amount, reason = null, scope_value = null } = body;
+    return renderGrant(await this.budgets.grant(tenantId, idOf('budget', id), scope_value, amount, actor, reason));
+  }
+
+  @Get(':budget_id/grants')
+  @Answers(listOf(GrantObject), 'List the latest grants of a budget.')
+  async grants(@TenantId() tenantId: string, @Param('budget_id') id: string, @Query({ schema: GrantsQuery }) { limit }: GrantsQuery) {
+    const grants = await this.budgets.grants(tenantId, idOf('budget', id), limit + 1);
+    return renderList(grants.slice(0, limit).map(renderGrant), grants.length > limit);
   }
 
   private async render(budget: Budget, reply: FastifyReply) {
@@ -148,12 +160,4 @@ export class BudgetsController {
     reply.header('etag', `"${budget.version}"`);
     return renderBudget(budget, periods.get(budget.id) ?? null);
   }
-}
-
-/** The version an `If-Match` asks for; null: any. @throws WeirError precondition_failed for what was never an ETag of ours. */
-function versionIn(ifMatch: string | undefined): number | null {
-  if (ifMatch === undefined || ifMatch === '*') return null;
-  const version = /^"?(\d{1,9})"?$/.exec(ifMatch)?.[1];
-  if (version === undefined) throw new WeirError('precondition_failed');
-  return Number(version);
 }

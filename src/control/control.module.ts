@@ -5,6 +5,7 @@ import { ApiKeysModule } from '../api-keys/index.js';
 import { BudgetsModule } from '../budgets/index.js';
 import { CallsModule } from '../calls/index.js';
 import { CredentialsModule } from '../credentials/index.js';
+import { LimitsModule } from '../limits/index.js';
 import { PricesModule } from '../prices/index.js';
 import { ProvidersModule } from '../providers/index.js';
 import { TenantsModule } from '../tenants/index.js';
@@ -15,6 +16,7 @@ import { CallsController } from './calls.controller.js';
 import { ErrorFilter } from './error.filter.js';
 import { IdempotencyInterceptor } from './idempotency.interceptor.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
+import { LimitsController } from './limits.controller.js';
 import { OpenApiController } from './openapi.controller.js';
 import { ApiDocument } from './openapi.js';
 import { AdminKeyStrategy, OperatorGuard } from './operator.guard.js';
@@ -23,6 +25,7 @@ import { PlatformPricesController, PricesController } from './prices.controller.
 import { ProjectsController } from './projects.controller.js';
 import { ProvidersController } from './providers.controller.js';
 import { RequestPipe } from './request.pipe.js';
+import { Scopes } from './scopes.js';
 import { TenantScopeInterceptor } from './tenant-scope.interceptor.js';
 import { TenantsController } from './tenants.controller.js';
 import { Transactions } from './transactions.repository.js';
@@ -39,6 +42,7 @@ import { UsageController } from './usage.controller.js';
     CredentialsModule,
     PricesModule,
     BudgetsModule,
+    LimitsModule,
     CallsModule,
   ],
   controllers: [
@@ -50,6 +54,7 @@ import { UsageController } from './usage.controller.js';
     ProvidersController,
     PricesController,
     BudgetsController,
+    LimitsController,
     UsageController,
     CallsController,
     OpenApiController,
@@ -58,6 +63,7 @@ import { UsageController } from './usage.controller.js';
     AdminKeyStrategy,
     ApiDocument,
     IdempotencyRepository,
+    Scopes,
     Transactions,
     { provide: APP_GUARD, useClass: OperatorGuard },
     { provide: APP_PIPE, useClass: RequestPipe },

@@ -3,6 +3,7 @@ import { ApiKeysModule } from '../api-keys/index.js';
 import { BudgetsModule } from '../budgets/index.js';
 import { CallsModule } from '../calls/index.js';
 import { LedgerModule } from '../ledger/index.js';
+import { LimitsModule } from '../limits/index.js';
 import { RoutingModule } from '../routing/index.js';
 import { Dispatcher } from './dispatcher.js';
 import { InFlight } from './in-flight.js';
@@ -12,7 +13,7 @@ import { ChatCompletions } from './surfaces/chat-completions.js';
 import { OwnAccount } from './surfaces/own-account.js';
 
 @Module({
-  imports: [ApiKeysModule, RoutingModule, BudgetsModule, LedgerModule, CallsModule],
+  imports: [ApiKeysModule, RoutingModule, BudgetsModule, LedgerModule, LimitsModule, CallsModule],
   providers: [InFlight, Dispatcher, Relay, ChatCompletions, OwnAccount, PublicServer],
   exports: [PublicServer],
 })

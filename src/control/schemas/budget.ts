@@ -1,34 +1,52 @@
 import { z } from 'zod';
-import { type Budget, type BudgetPeriod, headroomOf, PERIOD_KINDS, SCOPE_KINDS } from '../../budgets/index.js';
+import { type Budget, type BudgetPeriod, type Grant, headroomOf, MODES, PERIOD_KINDS, SCOPE_KINDS } from '../../budgets/index.js';
 import { publicId } from '../../kernel/ids.js';
 import { formatUsd } from '../../kernel/money.js';
 import {
   Currency,
   externalId,
+  label,
   Metadata,
   Money,
   metadata,
   notEmpty,
   Timestamp,
   text,
+  time,
   unixSeconds,
   unixSecondsOrNull,
   usd,
 } from './common.js';
 
-const scope = z
+export const scope = z
   .strictObject({
     kind: z.enum([...SCOPE_KINDS, 'key']).transform((kind) => (kind === 'key' ? 'api_key' : kind)),
-    value: text(64).optional().describe('The id of the tenant, project or API key. Not needed for the tenant.'),
+    value: label
+      .optional()
+      .describe(
+        'The id of the tenant, project or API key, or the name of the model, provider, end user, session, tag or scope; `*`: each by itself. Not needed for the tenant.',
+      ),
   })
   .refine(({ kind, value }) => kind === 'tenant' || value !== undefined, { path: ['value'], error: 'is missing' });
+
+const MAX_WINDOW_SECONDS = 366 * 86_400;
+const MAX_THRESHOLDS = 10;
+
+const thresholds = z
+  .array(z.number().int().min(1).max(1_000))
+  .max(MAX_THRESHOLDS)
+  .transform((percents) => [...new Set(percents)].sort((a, b) => a - b))
+  .describe('Percents of the limit at which an event is due, once per period.');
 
 export const CreateBudget = z.strictObject({
   scope: scope.describe('Whose calls count against it.'),
   limit: usd.describe('USD per period, as a decimal string.'),
   period: z.enum(PERIOD_KINDS),
   timezone: text(64).default('UTC').describe('IANA name; decides when days, weeks and months begin.'),
-  mode: z.literal('deny').default('deny').describe('`deny`: a hard cap.'),
+  anchor: time.optional().describe('When periods are counted from; absent: the calendar.'),
+  window_seconds: z.number().int().min(60).max(MAX_WINDOW_SECONDS).optional().describe('How far a `rolling` budget looks back.'),
+  thresholds: thresholds.default([]),
+  mode: z.enum(MODES).default('deny').describe('`deny`: a hard cap. `observe`: it counts and alerts, and refuses nothing.'),
   external_id: externalId.optional(),
   metadata: metadata.optional(),
 });
@@ -38,21 +56,37 @@ export const UpdateBudget = z
   .strictObject({
     limit: usd.optional().describe('Holds at once, also for the current period.'),
     timezone: text(64).optional().describe('Holds from the next period on.'),
+    anchor: time.nullable().optional().describe('Holds from the next period on.'),
+    thresholds: thresholds.optional(),
+    mode: z.enum(MODES).optional().describe('Holds at once.'),
     metadata: metadata.optional(),
   })
   .refine(...notEmpty);
 export type UpdateBudget = z.output<typeof UpdateBudget>;
 
-export const ResetBudget = z.strictObject({ reason: text(1_000).optional() }).optional();
+const scopeValue = label.optional().describe('Which counter, where the budget counts each value by itself.');
+
+export const ResetBudget = z.strictObject({ reason: text(1_000).optional(), scope_value: scopeValue }).optional();
 export type ResetBudget = z.output<typeof ResetBudget>;
 
-export const PeriodsQuery = z.strictObject({ limit: z.coerce.number().int().min(1).max(100).default(20) });
+export const CreateGrant = z.strictObject({
+  amount: usd.refine((nano) => nano > 0n, { error: 'must be above zero' }).describe('USD by which the current period may spend more.'),
+  reason: text(1_000).optional(),
+  scope_value: scopeValue,
+});
+export type CreateGrant = z.output<typeof CreateGrant>;
+
+export const GrantsQuery = z.strictObject({ limit: z.coerce.number().int().min(1).max(100).default(20) });
+export type GrantsQuery = z.output<typeof GrantsQuery>;
+
+export const PeriodsQuery = z.strictObject({ limit: z.coerce.number().int().min(1).max(100).default(20), scope_value: scopeValue });
 export type PeriodsQuery = z.output<typeof PeriodsQuery>;
 
 export const PeriodObject = z
   .strictObject({
     id: z.string(),
     object: z.literal('budget_period'),
+    scope_value: z.string(),
     starts_at: Timestamp,
     ends_at: Timestamp.nullable(),
     limit: Money,
@@ -62,6 +96,13 @@ export const PeriodObject = z
     remaining: Money.describe('limit + granted - spent - held. Negative after a lowered limit.'),
     currency: Currency,
     closed_at: Timestamp.nullable(),
+    statement: z
+      .strictObject({
+        calls: z.number().int(),
+        top_models: z.array(z.strictObject({ provider: z.string(), model: z.string(), calls: z.number().int(), amount: Money })),
+      })
+      .nullable()
+      .describe('Written once the period is closed and nothing of it is in flight.'),
   })
   .meta({ id: 'BudgetPeriod' });
 
@@ -74,7 +115,10 @@ export const BudgetObject = z
     currency: Currency,
     period: z.enum(PERIOD_KINDS),
     timezone: z.string(),
-    mode: z.literal('deny'),
+    anchor: Timestamp.nullable(),
+    window_seconds: z.number().int().nullable(),
+    thresholds: z.array(z.number().int()),
+    mode: z.enum(MODES),
     version: z.number().int().describe('The ETag.'),
     external_id: z.string().nullable(),
     metadata: Metadata,
@@ -92,6 +136,9 @@ export const renderBudget = (budget: Budget, period: BudgetPeriod | null): Budge
   currency: 'usd',
   period: budget.periodKind as BudgetObject['period'],
   timezone: budget.timezone,
+  anchor: unixSecondsOrNull(budget.anchor),
+  window_seconds: budget.windowSeconds,
+  thresholds: [...budget.thresholds],
   mode: budget.mode as BudgetObject['mode'],
   version: budget.version,
   external_id: budget.externalId,
@@ -103,6 +150,7 @@ export const renderBudget = (budget: Budget, period: BudgetPeriod | null): Budge
 export const renderPeriod = (period: BudgetPeriod): z.input<typeof PeriodObject> => ({
   id: publicId('period', String(period.id)),
   object: 'budget_period',
+  scope_value: period.scopeValue,
   starts_at: unixSeconds(period.startsAt),
   ends_at: unixSecondsOrNull(period.endsAt),
   limit: formatUsd(period.limit),
@@ -112,4 +160,34 @@ export const renderPeriod = (period: BudgetPeriod): z.input<typeof PeriodObject>
   remaining: formatUsd(headroomOf(period)),
   currency: 'usd',
   closed_at: unixSecondsOrNull(period.closedAt),
+  statement: period.statement && {
+    calls: period.statement.calls,
+    top_models: period.statement.topModels.map(({ amount, ...model }) => ({ ...model, amount: formatUsd(amount) })),
+  },
+});
+
+export const GrantObject = z
+  .strictObject({
+    id: z.string(),
+    object: z.literal('budget_grant'),
+    period_id: z.string(),
+    scope_value: z.string(),
+    amount: Money,
+    currency: Currency,
+    granted_by: z.string(),
+    reason: z.string().nullable(),
+    created_at: Timestamp,
+  })
+  .meta({ id: 'BudgetGrant' });
+
+export const renderGrant = (grant: Grant): z.input<typeof GrantObject> => ({
+  id: publicId('grant', grant.id),
+  object: 'budget_grant',
+  period_id: publicId('period', String(grant.periodId)),
+  scope_value: grant.scopeValue,
+  amount: formatUsd(grant.amount),
+  currency: 'usd',
+  granted_by: grant.actor,
+  reason: grant.reason,
+  created_at: unixSeconds(grant.createdAt),
 });

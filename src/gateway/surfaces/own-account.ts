@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { CallerDirectory } from '../../api-keys/index.js';
-import { BudgetsService, headroomOf } from '../../budgets/index.js';
+import { BudgetsService, EACH, headroomOf } from '../../budgets/index.js';
 import { CallsRepository, renderCall } from '../../calls/index.js';
 import { WeirError } from '../../kernel/errors.js';
 import { parsePublicId, publicId } from '../../kernel/ids.js';
 import { formatUsd } from '../../kernel/money.js';
+import { LimitsService } from '../../limits/index.js';
 import { Router } from '../../routing/index.js';
 import { verifyCaller } from './surface.js';
 
@@ -18,6 +19,7 @@ export class OwnAccount {
     private readonly callers: CallerDirectory,
     private readonly router: Router,
     private readonly budgets: BudgetsService,
+    private readonly limits: LimitsService,
     private readonly calls: CallsRepository,
   ) {}
 
@@ -39,9 +41,13 @@ export class OwnAccount {
   /** `GET /v1/key`: the key itself and the budgets its calls count against. */
   getKey = async (request: FastifyRequest): Promise<object> => {
     const caller = verifyCaller(this.callers, request);
-    const all = await this.budgets.list(caller.tenantId);
-    const own = all.filter((budget) => caller.scopes.some((scope) => scope.kind === budget.scopeKind && scope.value === budget.scopeValue));
-    const periods = await this.budgets.current(caller.tenantId, own);
+    const [counting, limits] = await Promise.all([
+      this.budgets.counting(caller.tenantId, caller.scopes),
+      this.limits.list(caller.tenantId),
+    ]);
+    const own = limits.filter((limit) =>
+      caller.scopes.some((scope) => scope.kind === limit.scopeKind && (limit.scopeValue === EACH || limit.scopeValue === scope.value)),
+    );
     return {
       id: publicId('apiKey', caller.apiKeyId),
       object: 'api_key',
@@ -49,11 +55,18 @@ export class OwnAccount {
       project_id: publicId('project', caller.projectId),
       models: caller.models ? [...caller.models] : ['*'],
       max_output_tokens: caller.maxOutputTokens,
-      budgets: own.map((budget) => {
-        const period = periods.get(budget.id);
+      max_cost_per_call: caller.maxCallCost === null ? null : formatUsd(caller.maxCallCost),
+      rate_limits: own.map((limit) => ({
+        id: publicId('limit', limit.id),
+        scope: { kind: limit.scopeKind, value: limit.scopeValue },
+        max_requests_per_1_minute: limit.requestsPerMinute,
+        max_tokens_per_1_minute: limit.tokensPerMinute,
+        max_concurrent_requests: limit.concurrency,
+      })),
+      budgets: counting.map(({ budget, scopeValue, period }) => {
         return {
           id: publicId('budget', budget.id),
-          scope: { kind: budget.scopeKind, value: budget.scopeValue },
+          scope: { kind: budget.scopeKind, value: scopeValue },
           period: budget.periodKind,
           limit: formatUsd(budget.limit),
           spent: formatUsd(period?.spent ?? 0n),

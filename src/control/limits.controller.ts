@@ -1,0 +1,101 @@
+import { Body, Controller, Delete, Get, Headers, Param, Patch, Post, Query, Res } from '@nestjs/common';
+import { ApiHeader } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { type Limit, LimitsService } from '../limits/index.js';
+import { Access } from './access.js';
+import { TenantId } from './admin.js';
+import { IF_MATCH, versionIn } from './etag.js';
+import { idOf } from './found.js';
+import { ListQuery, listOf, pageOf, renderList } from './list.js';
+import { Answers } from './route.js';
+import { deleted } from './schemas/common.js';
+import { CreateLimit, LimitObject, renderLimit, UpdateLimit } from './schemas/limit.js';
+import { Scopes } from './scopes.js';
+
+@Controller('v1/organization/rate_limits')
+@Access('tenant')
+export class LimitsController {
+  constructor(
+    private readonly limits: LimitsService,
+    private readonly scopes: Scopes,
+  ) {}
+
+  @Post()
+  @Answers(LimitObject, 'Limit requests per minute, tokens per minute or calls at a time, on a scope or on each of a kind.')
+  async create(
+    @TenantId() tenantId: string,
+    @Body({ schema: CreateLimit }) body: CreateLimit,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const { scope, external_id: externalId = null, metadata = {} } = body;
+    const limit = await this.limits.create({
+      tenantId,
+      scopeKind: scope.kind,
+      scopeValue: await this.scopes.valueOf(tenantId, scope),
+      requestsPerMinute: body.max_requests_per_1_minute ?? null,
+      tokensPerMinute: body.max_tokens_per_1_minute ?? null,
+      concurrency: body.max_concurrent_requests ?? null,
+      externalId,
+      metadata,
+    });
+    return render(limit, reply);
+  }
+
+  @Get()
+  @Answers(listOf(LimitObject), 'List rate limits.')
+  async list(@TenantId() tenantId: string, @Query({ schema: ListQuery }) query: ListQuery) {
+    const { items, hasMore } = pageOf(await this.limits.list(tenantId), 'limit', query);
+    return renderList(items.map(renderLimit), hasMore);
+  }
+
+  @Get(':rate_limit_id')
+  @Answers(LimitObject, 'Read a rate limit. Its version is the ETag.')
+  async get(@TenantId() tenantId: string, @Param('rate_limit_id') id: string, @Res({ passthrough: true }) reply: FastifyReply) {
+    return render(await this.limits.get(tenantId, idOf('limit', id)), reply);
+  }
+
+  @Post(':rate_limit_id')
+  @Answers(LimitObject, 'Change a rate limit; with If-Match, only if it still has that version. The next call goes by it.')
+  @ApiHeader(IF_MATCH)
+  async update(
+    @TenantId() tenantId: string,
+    @Param('rate_limit_id') id: string,
+    @Headers('if-match') ifMatch: string | undefined,
+    @Body({ schema: UpdateLimit }) body: UpdateLimit,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const changes = {
+      requestsPerMinute: body.max_requests_per_1_minute,
+      tokensPerMinute: body.max_tokens_per_1_minute,
+      concurrency: body.max_concurrent_requests,
+      metadata: body.metadata,
+    };
+    const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
+    return render(await this.limits.update(tenantId, idOf('limit', id), given, versionIn(ifMatch)), reply);
+  }
+
+  @Patch(':rate_limit_id')
+  @Answers(LimitObject, 'Change a rate limit; with If-Match, only if it still has that version. The next call goes by it.')
+  @ApiHeader(IF_MATCH)
+  patch(
+    @TenantId() tenantId: string,
+    @Param('rate_limit_id') id: string,
+    @Headers('if-match') ifMatch: string | undefined,
+    @Body({ schema: UpdateLimit }) body: UpdateLimit,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    return this.update(tenantId, id, ifMatch, body, reply);
+  }
+
+  @Delete(':rate_limit_id')
+  @Answers(deleted('rate_limit'), 'Remove a rate limit.')
+  async delete(@TenantId() tenantId: string, @Param('rate_limit_id') id: string) {
+    await this.limits.delete(tenantId, idOf('limit', id));
+    return { id, object: 'rate_limit', deleted: true };
+  }
+}
+
+function render(limit: Limit, reply: FastifyReply) {
+  reply.header('etag', `"${limit.version}"`);
+  return renderLimit(limit);
+}

@@ -1,0 +1,3 @@
+export type { Limit } from './limit.js';
+export { LimitsModule } from './limits.module.js';
+export { LimitsService } from './limits.service.js';

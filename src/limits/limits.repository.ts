@@ -1,0 +1,59 @@
+import { Injectable } from '@nestjs/common';
+import { Pool } from 'pg';
+import { newId } from '../kernel/ids.js';
+import type { Limit } from './limit.js';
+
+export type NewLimit = Omit<Limit, 'id' | 'version' | 'createdAt' | 'metadata'> & { metadata: Record<string, string> };
+
+export type LimitChanges = Partial<Pick<NewLimit, 'requestsPerMinute' | 'tokensPerMinute' | 'concurrency' | 'metadata'>>;
+
+const LIMIT = `tenant_id AS "tenantId", id, scope_kind AS "scopeKind", scope_value AS "scopeValue", requests_per_minute AS "requestsPerMinute",
+  tokens_per_minute::float8 AS "tokensPerMinute", concurrency, external_id AS "externalId", metadata, version, created_at AS "createdAt"`;
+
+@Injectable()
+export class LimitsRepository {
+  constructor(private readonly pool: Pool) {}
+
+  async insert(limit: NewLimit): Promise<Limit> {
+    const { tenantId, scopeKind, scopeValue, requestsPerMinute, tokensPerMinute, concurrency, externalId, metadata } = limit;
+    const { rows } = await this.pool.query<Limit>(
+      `INSERT INTO limits (tenant_id, id, scope_kind, scope_value, requests_per_minute, tokens_per_minute, concurrency, external_id, metadata, created_at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, weir_now()) RETURNING ${LIMIT}`,
+      [tenantId, newId(), scopeKind, scopeValue, requestsPerMinute, tokensPerMinute, concurrency, externalId, metadata],
+    );
+    return rows[0]!;
+  }
+
+  async find(tenantId: string, id: string): Promise<Limit | null> {
+    const { rows } = await this.pool.query<Limit>(`SELECT ${LIMIT} FROM limits WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL`, [
+      tenantId,
+      id,
+    ]);
+    return rows[0] ?? null;
+  }
+
+  async list(tenantId: string): Promise<Limit[]> {
+    const { rows } = await this.pool.query<Limit>(
+      `SELECT ${LIMIT} FROM limits WHERE tenant_id = $1 AND deleted_at IS NULL ORDER BY id DESC`,
+      [tenantId],
+    );
+    return rows;
+  }
+
+  /** Changes a limit if it still has this version (null: whatever it has). Holds for the next call. Null: it has another version. */
+  async update(tenantId: string, id: string, changes: LimitChanges, version: number | null): Promise<Limit | null> {
+    const set = (name: keyof LimitChanges) => [changes[name] !== undefined, changes[name] ?? null];
+    const { rows } = await this.pool.query<Limit>(
+      `UPDATE limits SET requests_per_minute = CASE WHEN $3 THEN $4 ELSE requests_per_minute END,
+         tokens_per_minute = CASE WHEN $5 THEN $6 ELSE tokens_per_minute END, concurrency = CASE WHEN $7 THEN $8 ELSE concurrency END,
+         metadata = coalesce($9, metadata), version = version + 1
+       WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL AND ($10::integer IS NULL OR version = $10) RETURNING ${LIMIT}`,
+      [tenantId, id, ...set('requestsPerMinute'), ...set('tokensPerMinute'), ...set('concurrency'), changes.metadata ?? null, version],
+    );
+    return rows[0] ?? null;
+  }
+
+  async delete(tenantId: string, id: string): Promise<void> {
+    await this.pool.query('UPDATE limits SET deleted_at = weir_now() WHERE tenant_id = $1 AND id = $2', [tenantId, id]);
+  }
+}

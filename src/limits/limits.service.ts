@@ -1,0 +1,41 @@
+import { Injectable } from '@nestjs/common';
+import { WeirError } from '../kernel/errors.js';
+import type { Limit } from './limit.js';
+import { type LimitChanges, LimitsRepository, type NewLimit } from './limits.repository.js';
+
+/** What is set. Calls are counted where they are admitted, in the ledger's own statement. */
+@Injectable()
+export class LimitsService {
+  constructor(private readonly repository: LimitsRepository) {}
+
+  create(limit: NewLimit): Promise<Limit> {
+    return this.repository.insert(limit);
+  }
+
+  /** @throws WeirError not_found */
+  async get(tenantId: string, id: string): Promise<Limit> {
+    const limit = await this.repository.find(tenantId, id);
+    if (!limit) throw new WeirError('not_found', { message: 'There is no such limit.' });
+    return limit;
+  }
+
+  list(tenantId: string): Promise<Limit[]> {
+    return this.repository.list(tenantId);
+  }
+
+  /** @throws WeirError not_found, precondition_failed, invalid_request when nothing would be limited any more. */
+  async update(tenantId: string, id: string, changes: LimitChanges, version: number | null): Promise<Limit> {
+    const { requestsPerMinute, tokensPerMinute, concurrency } = { ...(await this.get(tenantId, id)), ...changes };
+    if (requestsPerMinute === null && tokensPerMinute === null && concurrency === null)
+      throw new WeirError('invalid_request', { message: 'A limit must limit something. Delete it instead.' });
+    const limit = await this.repository.update(tenantId, id, changes, version);
+    if (!limit) throw new WeirError('precondition_failed');
+    return limit;
+  }
+
+  /** @throws WeirError not_found */
+  async delete(tenantId: string, id: string): Promise<void> {
+    await this.get(tenantId, id);
+    await this.repository.delete(tenantId, id);
+  }
+}
