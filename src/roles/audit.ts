@@ -19,7 +19,8 @@ export async function auditLedger(config: Config, depth: Depth): Promise<Audit> 
   try {
     return await auditAt(postgres.url, depth);
   } finally {
-    if (!postgres.wasRunning) await postgres.stop();
+    // A Weir that was started meanwhile has taken it over, and will stop it.
+    if (!postgres.wasRunning && (await isUnused(postgres.url))) await postgres.stop();
   }
 }
 
@@ -33,6 +34,15 @@ async function auditAt(databaseUrl: string, depth: Depth): Promise<Audit> {
   } finally {
     await pool.end();
   }
+}
+
+async function isUnused(databaseUrl: string): Promise<boolean> {
+  const pool = createPool(databaseUrl, { max: 1, statementTimeoutMs: 10_000, name: 'audit' });
+  const others = `SELECT FROM pg_stat_activity WHERE backend_type = 'client backend' AND application_name <> 'weir-audit'`;
+  return pool
+    .query(others)
+    .then(({ rowCount }) => rowCount === 0)
+    .finally(() => pool.end());
 }
 
 /** A table of what was looked at, then what is wrong and what to do about it. */
