@@ -3,6 +3,7 @@ import { Pool, type PoolClient } from 'pg';
 import { newId } from '../kernel/ids.js';
 import type { Nano } from '../kernel/money.js';
 import type { Scope } from '../ledger/index.js';
+import { crashOnceSent, crashPoint } from '../platform/faults/index.js';
 import { type Budget, type BudgetPeriod, EACH, type Grant } from './budget.js';
 
 export type NewBudget = Pick<
@@ -202,7 +203,9 @@ export class BudgetsRepository {
 
   /** Closes one period that is over and opens the next. Answers what happened, in order; empty when nothing is left, or another worker does it. */
   async roll(): Promise<{ event: string; period_id: bigint }[]> {
+    crashOnceSent('roll_sent');
     const { rows } = await this.pool.query('SELECT event, period_id FROM roll_period()');
+    crashPoint('rolled');
     return rows;
   }
 

@@ -15,3 +15,4 @@ export { BudgetsModule } from './budgets.module.js';
 export type { BudgetChanges, NewBudget } from './budgets.repository.js';
 export { BudgetsService } from './budgets.service.js';
 export { rateHeaders } from './denials.js';
+export { type Rerated, Rerating } from './rerating.js';

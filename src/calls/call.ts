@@ -21,6 +21,11 @@ export interface Call {
   admittedAt: Date;
   projectId: string;
   apiKeyId: string;
+  /** Whom it was made for, in the tenant's own words; null: not said. */
+  endUser: string | null;
+  session: string | null;
+  tags: readonly string[];
+  scopes: readonly string[];
   surface: string;
   stream: boolean;
   requestedModel: string;
@@ -56,6 +61,10 @@ export const renderCall = (call: Call) => ({
   finish_reason: call.finishReason,
   project_id: publicId('project', call.projectId),
   api_key_id: publicId('apiKey', call.apiKeyId),
+  end_user: call.endUser,
+  session: call.session,
+  tags: [...call.tags],
+  scopes: [...call.scopes],
   usage: {
     input_tokens: inputTotal(call.usage),
     input_uncached_tokens: call.usage.input,

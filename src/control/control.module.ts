@@ -8,6 +8,7 @@ import { CredentialsModule } from '../credentials/index.js';
 import { LimitsModule } from '../limits/index.js';
 import { PricesModule } from '../prices/index.js';
 import { ProvidersModule } from '../providers/index.js';
+import { RoutingModule } from '../routing/index.js';
 import { TenantsModule } from '../tenants/index.js';
 import { undeclaredRoutes } from './access.js';
 import { ApiKeysController } from './api-keys.controller.js';
@@ -43,6 +44,7 @@ import { UsageController } from './usage.controller.js';
     PricesModule,
     BudgetsModule,
     LimitsModule,
+    RoutingModule,
     CallsModule,
   ],
   controllers: [

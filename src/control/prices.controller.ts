@@ -1,11 +1,23 @@
 import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
-import { PricesService } from '../prices/index.js';
+import { Rerating } from '../budgets/index.js';
+import { PriceBook, PricesService } from '../prices/index.js';
+import { Router } from '../routing/index.js';
 import { Access } from './access.js';
-import { TenantId } from './admin.js';
+import { Actor, TenantId } from './admin.js';
 import { found, idOf } from './found.js';
 import { listOf, pageOf, renderList } from './list.js';
 import { Answers } from './route.js';
-import { CreatePrice, PriceObject, PriceQuery, ratesOf, renderPrice } from './schemas/price.js';
+import {
+  CreatePrice,
+  PriceObject,
+  PriceQuery,
+  Rerate,
+  RerateObject,
+  ratesOf,
+  renderPrice,
+  renderRerate,
+  tiersOf,
+} from './schemas/price.js';
 
 /** What an owner's prices, a tenant's or the platform's (null), have in common. */
 abstract class Prices {
@@ -14,7 +26,16 @@ abstract class Prices {
   protected async add(tenantId: string | null, body: CreatePrice) {
     const { provider, model, notes = null, effective_at: effectiveAt = new Date() } = body;
     return renderPrice(
-      await this.prices.create({ tenantId, provider, model, rates: ratesOf(body), tiers: [], source: 'admin', notes, effectiveAt }),
+      await this.prices.create({
+        tenantId,
+        provider,
+        model,
+        rates: ratesOf(body),
+        tiers: tiersOf(body),
+        source: 'admin',
+        notes,
+        effectiveAt,
+      }),
     );
   }
 
@@ -35,8 +56,27 @@ abstract class Prices {
 @Controller('v1/organization/prices')
 @Access('tenant')
 export class PricesController extends Prices {
-  constructor(prices: PricesService) {
+  constructor(
+    prices: PricesService,
+    private readonly rerating: Rerating,
+    private readonly router: Router,
+    private readonly book: PriceBook,
+  ) {
     super(prices);
+  }
+
+  @Post('rerate')
+  @Answers(
+    RerateObject,
+    'Price booked calls again by what is known today; a difference is booked as an adjustment. Only says what would change, unless dry_run is false.',
+  )
+  async rerate(@TenantId() tenantId: string, @Actor() actor: string, @Body({ schema: Rerate }) body: Rerate) {
+    const { start_time: from, end_time: to = new Date(), provider = null, model = null, dry_run: dryRun, reason = null } = body;
+    await this.book.refresh(tenantId);
+    const rerated = await this.rerating.rerate({ tenantId, from, to, provider, model, dryRun, actor, reason }, (...asked) =>
+      this.router.priceAt(tenantId, ...asked),
+    );
+    return renderRerate(rerated, dryRun);
   }
 
   @Post()

@@ -7,7 +7,7 @@ import { Access } from './access.js';
 import { found, idOf } from './found.js';
 import { ListQuery, listOf, pageOf, renderList } from './list.js';
 import { Answers } from './route.js';
-import { CreateTenant, NewTenantObject, renderTenant, TenantObject } from './schemas/tenant.js';
+import { CreateTenant, NewTenantObject, renderTenant, TenantObject, UpdateTenant } from './schemas/tenant.js';
 import { Transactions } from './transactions.repository.js';
 
 @Controller('v1/platform/tenants')
@@ -34,6 +34,13 @@ export class TenantsController {
   async list(@Query({ schema: ListQuery }) query: ListQuery) {
     const { items, hasMore } = pageOf(await this.tenants.list(), 'tenant', query);
     return renderList(items.map(renderTenant), hasMore);
+  }
+
+  @Post(':tenant_id')
+  @Answers(TenantObject, 'Change a tenant.')
+  async update(@Param('tenant_id') id: string, @Body({ schema: UpdateTenant }) body: UpdateTenant) {
+    const { name, external_id: externalId, metadata, unpriced_call_cost: unpricedCallNano } = body;
+    return renderTenant(await this.tenants.update(idOf('tenant', id), { name, externalId, metadata, unpricedCallNano }));
   }
 
   @Get(':tenant_id')

@@ -22,6 +22,6 @@ export class UsageController {
   @Get('costs')
   @Answers(CostsPage, 'Sum up costs per bucket of time. Calls whose price is unknown add nothing.')
   async costs(@TenantId() tenantId: string, @Query({ schema: CostsQuery }) query: CostsQuery) {
-    return renderCosts(await this.calls.costs(tenantId, costsSumQuery(query)));
+    return renderCosts(await this.calls.costs(tenantId, costsSumQuery(query), query.basis));
   }
 }

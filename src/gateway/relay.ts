@@ -37,7 +37,6 @@ export class Relay {
       try {
         const outcome = await this.dispatcher.send(plan, hold, call, reply); // 4xx 502 503 504: an outcome, never thrown after the hold
         const settlement = settlementOf(call, plan, hold, outcome);
-        crashPoint('settle_sent');
         await this.ledger.settle(call.caller.tenantId, settlement, () => this.inFlight.booked(call.id)); // commits before the tail leaves
         crashPoint('settle_committed');
         this.end(reply, outcome, settlement);
@@ -64,7 +63,6 @@ export class Relay {
     const { caller, prompt } = call;
     const { target } = plan;
     const { options } = call;
-    crashPoint('hold_sent');
     const hold = await this.admission.admit({
       callId: call.id,
       tenantId: caller.tenantId,

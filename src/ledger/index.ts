@@ -3,7 +3,9 @@ export { AuditRepository } from './audit.repository.js';
 export { Auditor } from './auditor.js';
 export { journalPath } from './journal.js';
 export type {
+  Adjustment,
   Attempt,
+  BookedCall,
   Denial,
   HoldAnswer,
   HoldContext,

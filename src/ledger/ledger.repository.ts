@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Pool } from 'pg';
-import type { Denial, HoldAnswer, HoldRequest, LimitDenial, Rates, Scope, Settlement, Verdict } from './ledger.js';
+import { crashOnceSent } from '../platform/faults/index.js';
+import type { Adjustment, BookedCall, Denial, HoldAnswer, HoldRequest, LimitDenial, Rates, Scope, Settlement, Verdict } from './ledger.js';
 
 interface AdmissionRow {
   verdict: Verdict;
@@ -31,6 +32,20 @@ interface LimitDenialRow {
   wait: number;
 }
 
+interface BookedRow {
+  call_id: string;
+  admitted_at: string;
+  provider: string;
+  model: string;
+  charged: bigint | null;
+  input: number;
+  cache_read: number;
+  cache_write_5m: number;
+  cache_write_1h: number;
+  output: number;
+  adjustments: number;
+}
+
 /** How long a hold lives without a heartbeat. */
 export const LEASE_SECONDS = 30;
 /** After this long a connection is given up and another is tried: the server may be gone without a word. The statement may still land. */
@@ -55,6 +70,7 @@ export class LedgerRepository {
         linkScopes.push(scopes.numberOf(request.tenantId, scope));
       }
     });
+    crashOnceSent('hold_sent');
     const { rows } = await this.pool.query<AdmissionRow>({
       name: 'admit_batch',
       text: 'SELECT * FROM admit_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)',
@@ -82,6 +98,7 @@ export class LedgerRepository {
    * before.
    */
   async settle(settlements: ReadonlyMap<string, string>): Promise<Set<string>> {
+    crashOnceSent('settle_sent');
     const { rows } = await this.pool.query<{ resolved_id: string }>({
       name: 'settle_batch',
       text: 'SELECT resolved_id FROM settle_batch($1, $2)',
@@ -98,6 +115,59 @@ export class LedgerRepository {
       values: [gatewayId, arrayOf(holds.map((hold) => hold.id)), arrayOf(holds.map((hold) => hold.tenantId))],
       query_timeout: SETTLE_TIMEOUT_MS,
     } as QueryConfig);
+  }
+
+  /** Calls of a tenant that were booked, by time of admission, after the last of the page before. */
+  async bookedCalls(
+    tenantId: string,
+    span: { from: Date; to: Date; provider: string | null; model: string | null },
+    after: BookedCall | null,
+    limit: number,
+  ): Promise<BookedCall[]> {
+    const { rows } = await this.pool.query<BookedRow>(
+      `SELECT call_id, admitted_at::text AS admitted_at, max(provider) AS provider, max(model) AS model, sum(amount)::bigint AS charged,
+         sum(input_tokens)::float8 AS input, sum(cache_read_tokens)::float8 AS cache_read, sum(cache_write_5m_tokens)::float8 AS cache_write_5m,
+         sum(cache_write_1h_tokens)::float8 AS cache_write_1h, sum(output_tokens)::float8 AS output,
+         (count(*) FILTER (WHERE kind = 'adjustment'))::integer AS adjustments
+       FROM ledger_entries
+       WHERE tenant_id = $1 AND admitted_at >= $2 AND admitted_at < $3 AND kind <> 'manual' AND ($4::text IS NULL OR provider = $4)
+         AND ($5::text IS NULL OR model = $5) AND ($6::timestamptz IS NULL OR (admitted_at, call_id) > ($6, $7::uuid))
+       GROUP BY ledger_entries.admitted_at, call_id ORDER BY ledger_entries.admitted_at, call_id LIMIT $8`,
+      [tenantId, span.from, span.to, span.provider, span.model, after?.admittedAt ?? null, after?.callId ?? null, limit],
+    );
+    return rows.map((row) => ({
+      callId: row.call_id,
+      admittedAt: row.admitted_at,
+      provider: row.provider,
+      model: row.model,
+      usage: {
+        input: row.input,
+        cacheRead: row.cache_read,
+        cacheWrite5m: row.cache_write_5m,
+        cacheWrite1h: row.cache_write_1h,
+        output: row.output,
+        reasoning: null,
+      },
+      charged: row.charged,
+      adjustments: row.adjustments,
+    }));
+  }
+
+  /** Books corrections, each once. Answers how many this statement booked. */
+  async adjust(tenantId: string, adjustments: Adjustment[], actor: string, reason: string | null): Promise<number> {
+    const column = <T>(of: (adjustment: Adjustment) => T) => adjustments.map(of);
+    const { rowCount } = await this.pool.query('SELECT * FROM adjust_calls($1, $2, $3, $4, $5, $6, $7, $8, $9)', [
+      tenantId,
+      column((one) => one.callId),
+      column((one) => one.admittedAt),
+      column((one) => one.number),
+      column((one) => one.amount),
+      column((one) => one.priceId),
+      column((one) => JSON.stringify(one.rates)),
+      actor,
+      reason,
+    ]);
+    return rowCount ?? 0;
   }
 
   /** Extends the leases of calls in flight and notes how many output tokens each has seen. */
@@ -117,6 +187,7 @@ export class LedgerRepository {
 
   /** Resolves up to `limit` holds whose lease is over. Answers their ids. */
   async reap(limit: number): Promise<string[]> {
+    crashOnceSent('reap_sent');
     const { rows } = await this.pool.query<{ reaped_id: string }>('SELECT reaped_id FROM reap_holds($1)', [limit]);
     return rows.map((row) => row.reaped_id);
   }

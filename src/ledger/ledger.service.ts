@@ -4,7 +4,7 @@ import { newId } from '../kernel/ids.js';
 import { Batcher } from '../platform/postgres/index.js';
 import { LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
 import { Bookings } from './bookings.js';
-import type { HoldAnswer, HoldRequest, Settlement } from './ledger.js';
+import type { Adjustment, BookedCall, HoldAnswer, HoldRequest, Settlement } from './ledger.js';
 import { LedgerRepository } from './ledger.repository.js';
 import { SHARDS, shardOf } from './shards.js';
 
@@ -62,6 +62,16 @@ export class LedgerService {
   /** Books how a call ended. Resolves when that is safe, in Postgres or in the journal; `onBooked` follows the commit. */
   settle(tenantId: string, settlement: Settlement, onBooked: () => void): Promise<void> {
     return this.bookings.add(tenantId, settlement, onBooked);
+  }
+
+  /** Calls of a tenant that were booked, by time of admission, after the last of the page before. */
+  bookedCalls(...asked: Parameters<LedgerRepository['bookedCalls']>): Promise<BookedCall[]> {
+    return this.repository.bookedCalls(...asked);
+  }
+
+  /** Books corrections, each once. Answers how many this booked. */
+  adjust(tenantId: string, adjustments: Adjustment[], actor: string, reason: string | null): Promise<number> {
+    return this.repository.adjust(tenantId, adjustments, actor, reason);
   }
 
   heartbeat(calls: { id: string; outputTokens: number }[]): Promise<void> {

@@ -98,6 +98,33 @@ export interface HoldAnswer {
   rates: Rates | null;
 }
 
+/** What a call was booked for, all its entries together. */
+export interface BookedCall {
+  callId: string;
+  /** As Postgres writes it, which keeps the microseconds. */
+  admittedAt: string;
+  provider: string;
+  model: string;
+  usage: Usage;
+  /** Null: its price was unknown. */
+  charged: Nano | null;
+  /** Corrections so far. */
+  adjustments: number;
+}
+
+/** A correction of what a call was booked for. */
+export interface Adjustment {
+  callId: string;
+  /** As Postgres writes it, which keeps the microseconds. */
+  admittedAt: string;
+  /** From 1; a number that has been used is not used again. */
+  number: number;
+  /** The difference in nano-USD. */
+  amount: Nano;
+  priceId: string;
+  rates: Record<string, number>;
+}
+
 /** One try at a provider. */
 export interface Attempt {
   provider: string;

@@ -29,21 +29,25 @@ export class PriceBook {
   }
 
   /**
-   * The price in force now. Null: unknown, which is not the same as free.
+   * The price in force at a time, now unless given. Null: unknown, which is not the same as free.
    * @param provider the name of the provider record, which a tenant's own prices go by.
    * @param listed how the provider is listed on the platform, where that applies: its slug, and its id in the price catalogue.
    */
-  find(tenantId: string, provider: string, model: string, listed: Listing | null): Price | null {
-    const now = Date.now();
+  find(tenantId: string, provider: string, model: string, listed: Listing | null, at = Date.now()): Price | null {
     const own = this.shelves.get(tenantId);
-    const found = inForce(own, provider, model, now) ?? inForce(own, provider, ANY_MODEL, now);
+    const found = inForce(own, provider, model, at) ?? inForce(own, provider, ANY_MODEL, at);
     if (found || !listed) return found;
     const platform = this.shelves.get(PLATFORM);
     return (
-      inForce(platform, listed.slug, model, now) ??
-      (listed.catalogueId ? inForce(platform, listed.slug, this.canonicalModel(listed.catalogueId, model), now) : null) ??
-      inForce(platform, listed.slug, ANY_MODEL, now)
+      inForce(platform, listed.slug, model, at) ??
+      (listed.catalogueId ? inForce(platform, listed.slug, this.canonicalModel(listed.catalogueId, model), at) : null) ??
+      inForce(platform, listed.slug, ANY_MODEL, at)
     );
+  }
+
+  /** Reads a tenant's prices and the platform's now, where waiting to be told of a change is not good enough. */
+  refresh(tenantId: string): Promise<void> {
+    return this.reload([tenantId, PLATFORM]);
   }
 
   /** Models of a provider that have a price of their own, the tenant's and the platform's. */
@@ -78,8 +82,8 @@ export class PriceBook {
   }
 }
 
-function inForce(shelf: Shelf | undefined, provider: string, model: string, now: number): Price | null {
-  return shelf?.get(`${provider} ${model}`)?.find((price) => price.effectiveAt.getTime() <= now) ?? null;
+function inForce(shelf: Shelf | undefined, provider: string, model: string, at: number): Price | null {
+  return shelf?.get(`${provider} ${model}`)?.find((price) => price.effectiveAt.getTime() <= at) ?? null;
 }
 
 function modelsOn(shelf: Shelf | undefined, provider: string): string[] {

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { CredentialStore } from '../credentials/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { nearest } from '../kernel/nearest.js';
-import { type Listing, PriceBook } from '../prices/index.js';
+import { type Listing, type Price, PriceBook } from '../prices/index.js';
 import { ProviderDirectory, type ProviderRecord, type ProviderType, providerType } from '../providers/index.js';
 import { outputLimit } from './output-limit.js';
 import type { Plan, Target } from './plan.js';
@@ -49,6 +49,13 @@ export class Router {
       })
       .filter(({ reference }) => allowed === null || allowed.has(reference))
       .sort((a, b) => (a.reference < b.reference ? -1 : 1));
+  }
+
+  /** What a model of a provider cost at a time, by the prices known today. Null: unknown. */
+  priceAt(tenantId: string, provider: string, model: string, at: Date): Price | null {
+    const record = this.providers.find(tenantId, provider);
+    const listing = record ? listingOf(record, providerType(record.type)!) : null;
+    return this.prices.find(tenantId, provider, model, listing, at.getTime());
   }
 
   /** Splits at the first slash only: model ids may carry more. */

@@ -4,6 +4,8 @@ export interface Tenant {
   name: string;
   externalId: string | null;
   metadata: unknown;
+  /** What a call of unknown price is held and booked for under a hard budget, in nano-USD; null: it is refused. */
+  unpricedCallNano: bigint | null;
   createdAt: Date;
   archivedAt: Date | null;
 }

@@ -19,14 +19,22 @@ export class TenantsRepository {
       const tenant = await db.tenant.create({ data: { id: newId(), name, ...labels } });
       return { tenant, project: await this.insertProject(tenant.id, DEFAULT_PROJECT, {}, db) };
     } catch (error) {
-      if (isUniqueViolation(error))
-        throw new WeirError('conflict', { param: 'external_id', message: 'A tenant with this external_id exists already.' });
-      throw error;
+      throw externalIdTaken(error);
     }
   }
 
   find(id: string): Promise<Tenant | null> {
     return this.prisma.tenant.findFirst({ where: { id } });
+  }
+
+  /** @throws WeirError not_found, conflict */
+  async update(id: string, changes: { name?: string; unpricedCallNano?: bigint | null } & Labels): Promise<Tenant> {
+    if (!(await this.find(id))) throw new WeirError('not_found', { message: 'There is no such tenant.' });
+    try {
+      return await this.prisma.tenant.update({ where: { id }, data: changes });
+    } catch (error) {
+      throw externalIdTaken(error);
+    }
   }
 
   list(): Promise<Tenant[]> {
@@ -56,6 +64,11 @@ export class TenantsRepository {
       throw projectNameTaken(error, changes.name);
     }
   }
+}
+
+function externalIdTaken(error: unknown): unknown {
+  if (!isUniqueViolation(error)) return error;
+  return new WeirError('conflict', { param: 'external_id', message: 'A tenant with this external_id exists already.' });
 }
 
 function projectNameTaken(error: unknown, name: string | undefined): unknown {

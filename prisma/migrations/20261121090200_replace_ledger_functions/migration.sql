@@ -321,9 +321,9 @@ BEGIN
     SELECT q.verdict, q.remaining, q.warned,
       CASE WHEN q.tight_requests IS NOT NULL OR q.tight_tokens IS NOT NULL THEN (
         SELECT jsonb_strip_nulls(jsonb_build_object(
-          'limit_requests', max(l.requests_per_minute) FILTER (WHERE n.id = v_counters[q.tight_requests]), 'remaining_requests', greatest(0, q.rest_requests),
+          'limit_requests', max(l.requests_per_minute) FILTER (WHERE n.id = v_counters[q.tight_requests]), 'remaining_requests', CASE WHEN q.rest_requests IS NOT NULL THEN greatest(0, q.rest_requests) END,
           'reset_requests', max(ring_wait(ring_at(n.requests, n.second, v_second), v_second, 1)) FILTER (WHERE n.id = v_counters[q.tight_requests]),
-          'limit_tokens', max(l.tokens_per_minute) FILTER (WHERE n.id = v_counters[q.tight_tokens]), 'remaining_tokens', greatest(0, q.rest_tokens),
+          'limit_tokens', max(l.tokens_per_minute) FILTER (WHERE n.id = v_counters[q.tight_tokens]), 'remaining_tokens', CASE WHEN q.rest_tokens IS NOT NULL THEN greatest(0, q.rest_tokens) END,
           'reset_tokens', max(ring_wait(ring_at(n.tokens, n.second, v_second), v_second, 1)) FILTER (WHERE n.id = v_counters[q.tight_tokens])))
         FROM limit_counters n JOIN limits l ON l.tenant_id = n.tenant_id AND l.id = n.limit_id
         WHERE n.id IN (v_counters[q.tight_requests], v_counters[q.tight_tokens]))

@@ -29,6 +29,10 @@ export const CallObject = z
     finish_reason: z.string().nullable(),
     project_id: z.string(),
     api_key_id: z.string(),
+    end_user: z.string().nullable(),
+    session: z.string().nullable(),
+    tags: z.array(z.string()),
+    scopes: z.array(z.string()),
     usage: z.strictObject({
       input_tokens: tokens.describe('All input: uncached, read from and written to a cache.'),
       input_uncached_tokens: tokens,

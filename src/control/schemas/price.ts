@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import type { Rerated } from '../../budgets/index.js';
 import { publicId } from '../../kernel/ids.js';
 import { formatUsd, parseUsd } from '../../kernel/money.js';
-import type { Price, Rates } from '../../prices/index.js';
+import type { Price, Rates, Tier } from '../../prices/index.js';
 import { ListQuery } from '../list.js';
 import { Currency, Money, Timestamp, text, time, unixSeconds } from './common.js';
 import { providerName } from './provider.js';
@@ -17,14 +18,29 @@ const rate = z.union([z.string(), z.number()], { error: RATE_FAULT }).transform(
   return z.NEVER;
 });
 
-export const CreatePrice = z.strictObject({
-  provider: providerName.describe('The name of the provider.'),
-  model: text(256).min(1).describe('The model id, or `*` for every model of the provider without a price of its own.'),
+const MAX_TIERS = 8;
+
+const rates = {
   input: rate,
   output: rate,
   cache_read: rate.optional().describe('Absent: as input.'),
   cache_write: rate.optional().describe('Absent: as input.'),
   cache_write_1h: rate.optional().describe('Absent: as cache_write.'),
+};
+
+const tiers = z
+  .array(z.strictObject({ above_input_tokens: z.number().int().min(1).max(1e12), ...rates }))
+  .max(MAX_TIERS)
+  .refine((all) => all.every((tier, i) => i === 0 || tier.above_input_tokens > all[i - 1]!.above_input_tokens), {
+    error: 'must be in the order of above_input_tokens, each once',
+  })
+  .describe('Rates for whole requests whose input is longer.');
+
+export const CreatePrice = z.strictObject({
+  provider: providerName.describe('The name of the provider.'),
+  model: text(256).min(1).describe('The model id, or `*` for every model of the provider without a price of its own.'),
+  ...rates,
+  tiers: tiers.default([]),
   effective_at: time.optional().describe('Absent: now.'),
   notes: text(1_000).optional(),
 });
@@ -54,7 +70,7 @@ export const PriceObject = z
   })
   .meta({ id: 'Price' });
 
-export function ratesOf(body: CreatePrice): Rates {
+export function ratesOf(body: Omit<CreatePrice['tiers'][number], 'above_input_tokens'>): Rates {
   const cacheWrite5m = body.cache_write ?? body.input;
   return {
     input: body.input,
@@ -86,4 +102,54 @@ const renderRates = (rates: Rates) => ({
   cache_read: formatUsd(rates.cacheRead),
   cache_write: formatUsd(rates.cacheWrite5m),
   cache_write_1h: formatUsd(rates.cacheWrite1h),
+});
+
+export const tiersOf = (body: CreatePrice): Tier[] =>
+  body.tiers.map(({ above_input_tokens: aboveInputTokens, ...tier }) => ({ aboveInputTokens, rates: ratesOf(tier) }));
+
+export const Rerate = z
+  .strictObject({
+    start_time: time.describe('Calls admitted from then on.'),
+    end_time: time.optional().describe('Calls admitted before. Absent: now.'),
+    provider: providerName.optional(),
+    model: text(256).min(1).optional(),
+    dry_run: z.boolean().default(true).describe('Say what would change, and change nothing.'),
+    reason: text(1_000).optional(),
+  })
+  .refine(({ start_time, end_time }) => end_time === undefined || end_time > start_time, {
+    path: ['end_time'],
+    error: 'must be later than start_time',
+  });
+export type Rerate = z.output<typeof Rerate>;
+
+export const RerateObject = z
+  .strictObject({
+    object: z.literal('rerate'),
+    dry_run: z.boolean(),
+    calls: z.number().int(),
+    changed: z.number().int(),
+    unpriced: z.number().int().describe('Calls without a price still; they stay as they are.'),
+    charged: Money,
+    corrected: Money,
+    difference: Money,
+    currency: Currency,
+    changes: z.array(z.strictObject({ call_id: z.string(), charged: Money.nullable(), corrected: Money })).describe('The first of them.'),
+  })
+  .meta({ id: 'Rerate' });
+
+export const renderRerate = (rerated: Rerated, dryRun: boolean): z.input<typeof RerateObject> => ({
+  object: 'rerate',
+  dry_run: dryRun,
+  calls: rerated.calls,
+  changed: rerated.changed,
+  unpriced: rerated.unpriced,
+  charged: formatUsd(rerated.charged),
+  corrected: formatUsd(rerated.corrected),
+  difference: formatUsd(rerated.corrected - rerated.charged),
+  currency: 'usd',
+  changes: rerated.changes.map(({ callId, charged, corrected }) => ({
+    call_id: publicId('call', callId),
+    charged: charged === null ? null : formatUsd(charged),
+    corrected: formatUsd(corrected),
+  })),
 });

@@ -1,10 +1,25 @@
 import { z } from 'zod';
 import { publicId } from '../../kernel/ids.js';
+import { formatUsd } from '../../kernel/money.js';
 import type { Tenant } from '../../tenants/index.js';
-import { externalId, Metadata, metadata, name, Timestamp, unixSeconds } from './common.js';
+import { externalId, Metadata, Money, metadata, name, notEmpty, Timestamp, unixSeconds, usd } from './common.js';
 
 export const CreateTenant = z.strictObject({ name, external_id: externalId.optional(), metadata: metadata.optional() });
 export type CreateTenant = z.output<typeof CreateTenant>;
+
+export const UpdateTenant = z
+  .strictObject({
+    name: name.optional(),
+    external_id: externalId.nullable().optional(),
+    metadata: metadata.optional(),
+    unpriced_call_cost: usd
+      .refine((nano) => nano > 0n, { error: 'must be above zero; null refuses such calls' })
+      .nullable()
+      .optional()
+      .describe('USD that a call of unknown price is held and booked for under a hard budget. null: it is refused.'),
+  })
+  .refine(...notEmpty);
+export type UpdateTenant = z.output<typeof UpdateTenant>;
 
 export const TenantObject = z
   .strictObject({
@@ -13,6 +28,7 @@ export const TenantObject = z
     name: z.string(),
     external_id: z.string().nullable(),
     metadata: Metadata,
+    unpriced_call_cost: Money.nullable(),
     created_at: Timestamp,
   })
   .meta({ id: 'Tenant' });
@@ -28,5 +44,6 @@ export const renderTenant = (tenant: Tenant): z.input<typeof TenantObject> => ({
   name: tenant.name,
   external_id: tenant.externalId,
   metadata: tenant.metadata as Record<string, string>,
+  unpriced_call_cost: tenant.unpricedCallNano === null ? null : formatUsd(tenant.unpricedCallNano),
   created_at: unixSeconds(tenant.createdAt),
 });

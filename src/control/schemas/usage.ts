@@ -54,7 +54,9 @@ export const UsageQuery = sumsQuery(['project_id', 'api_key_id', 'model'], USAGE
 export type UsageQuery = z.output<typeof UsageQuery>;
 
 /** A line item is a model. */
-export const CostsQuery = sumsQuery(['project_id', 'api_key_id', 'line_item'], COST_LIMITS);
+export const CostsQuery = sumsQuery(['project_id', 'api_key_id', 'line_item'], COST_LIMITS).safeExtend({
+  basis: z.enum(['corrected', 'charged']).default('corrected').describe('`charged`: without the corrections that were booked later.'),
+});
 export type CostsQuery = z.output<typeof CostsQuery>;
 
 const tokens = z.number().int();

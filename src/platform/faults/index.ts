@@ -40,3 +40,8 @@ export function crashPoint(point: CrashPoint): void {
   if (armed === null || armed.point !== point || ++passings < armed.passing) return;
   process.kill(process.pid, 'SIGKILL');
 }
+
+/** The same once what is being sent now has left for the server, and before it can have answered. */
+export function crashOnceSent(point: CrashPoint): void {
+  if (armed?.point === point) setImmediate(() => crashPoint(point));
+}

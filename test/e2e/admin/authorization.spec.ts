@@ -42,6 +42,12 @@ const BODIES: Record<string, () => object> = {
   'POST /v1/organization/budgets': () => ({ scope: { kind: 'tenant' }, limit: '1.00', period: 'month' }),
   'POST /v1/organization/budgets/{budget_id}': () => ({ limit: '2.00' }),
   'PATCH /v1/organization/budgets/{budget_id}': () => ({ limit: '2.00' }),
+  'POST /v1/organization/budgets/{budget_id}/grants': () => ({ amount: '1.00' }),
+  'POST /v1/organization/rate_limits': () => ({ scope: { kind: 'tenant' }, max_concurrent_requests: 100 }),
+  'POST /v1/organization/rate_limits/{rate_limit_id}': () => ({ max_concurrent_requests: 200 }),
+  'PATCH /v1/organization/rate_limits/{rate_limit_id}': () => ({ max_concurrent_requests: 200 }),
+  'POST /v1/organization/prices/rerate': () => ({ start_time: 1795000000 }),
+  'POST /v1/platform/tenants/{tenant_id}': () => ({ metadata: {} }),
 };
 const WITHOUT_BODY = /\/(archive|revoke|reset)$/;
 const QUERIES: Record<string, string> = {
@@ -61,6 +67,7 @@ async function newResources(): Promise<Ids> {
     key_id: await made(`/v1/organization/projects/${project}/api_keys`, { name: 'k' }),
     provider_id: await made('/v1/organization/providers', { type: 'openai', name: unique(), key: 'sk-alice' }),
     price_id: await made('/v1/organization/prices', { provider: 'mock', model: 'm', input: '1', output: '1' }),
+    rate_limit_id: await made('/v1/organization/rate_limits', { scope: { kind: 'project', value: project }, max_concurrent_requests: 100 }),
     budget_id: await made('/v1/organization/budgets', { scope: { kind: 'project', value: project }, limit: '1.00', period: 'month' }),
   };
 }

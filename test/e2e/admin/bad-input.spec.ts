@@ -77,9 +77,15 @@ test.each<[string, string, object, string, string]>([
     '/v1/organization/budgets',
     { ...BUDGET, period: 'fortnight' },
     'period',
-    '"period" must be one of "minute", "hour", "day", "week", "month", "lifetime".',
+    '"period" must be one of "minute", "hour", "day", "week", "month", "year", "lifetime", "rolling".',
   ],
-  ['a mode that does not exist', '/v1/organization/budgets', { ...BUDGET, mode: 'warn' }, 'mode', '"mode" must be "deny".'],
+  [
+    'a mode that does not exist',
+    '/v1/organization/budgets',
+    { ...BUDGET, mode: 'warn' },
+    'mode',
+    '"mode" must be one of "deny", "observe".',
+  ],
   [
     'a scope without its value',
     '/v1/organization/budgets',

@@ -72,7 +72,11 @@ describe('400', () => {
     [{ 'content-type': 'application/x-www-form-urlencoded' }, 415, 'unsupported_media_type'],
     [{ 'content-encoding': 'gzip' }, 415, 'unsupported_media_type'],
     [{ 'x-api-key': 'another key' }, 400, 'key_conflict'],
-    [{ 'x-weir-max-cost': '1' }, 400, 'invalid_request'],
+    [{ 'x-weir-unknown': '1' }, 400, 'invalid_request'],
+    [{ 'x-weir-max-cost': 'a dollar' }, 400, 'invalid_request'],
+    [{ 'x-weir-fit': 'grow' }, 400, 'invalid_request'],
+    [{ 'x-weir-session': '*' }, 400, 'invalid_request'],
+    [{ 'x-weir-tags': 'a,,b' }, 400, 'invalid_request'],
   ])('headers %j', async (headers, status, code) => {
     const response = await raw(JSON.stringify(REQUEST), headers as Record<string, string>);
     expect(response.status).toBe(status);
