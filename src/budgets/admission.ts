@@ -49,6 +49,8 @@ export interface Hold {
 const LEAST_OUTPUT_TOKENS = 16;
 /** Headroom moves while a call is fitted to it. */
 const MAX_TRIES = 4;
+/** A million dollars, far below what Postgres can add up: one absurd call must not make a statement fail that carries others. */
+const MOST_COST: Nano = 1_000_000_000_000_000n;
 
 @Injectable()
 export class Admission {
@@ -87,9 +89,10 @@ export class Admission {
   }
 
   private async try(exposure: Exposure, input: number, output: number): Promise<Attempt> {
-    const { callId: id, tenantId, price, choices, maxCost, scopes, context } = exposure;
+    const { callId: id, tenantId, price, choices, scopes, context } = exposure;
     const amount = price ? worstCaseCost(price, input, output * choices) : exposure.unpricedCost;
-    if (maxCost !== null && (amount === null || amount > maxCost)) {
+    const maxCost = exposure.maxCost ?? MOST_COST;
+    if (amount === null ? exposure.maxCost !== null : amount > maxCost) {
       return refusedBy({ bySize: amount !== null, headroom: maxCost, error: (affordable) => callTooDear(amount, maxCost, affordable) });
     }
     const answer = await this.ledger.hold({ id, tenantId, amount, tokens: input + output * choices, scopes, context });

@@ -1,7 +1,7 @@
 import type { Prompt } from '../dialects/index.js';
 
 /** Longer texts keep their bound by bytes: counting must not hold up other calls. */
-const MAX_CHARACTERS = 400_000;
+const MAX_CHARACTERS = 100_000;
 /** Counted piece by piece, because a tokenizer may take quadratic time over a long run of one character. A cut only adds tokens. */
 const PIECE = 2_000;
 /** Other vendors' tokenizers make more tokens of the same text than the one counted with. */

@@ -12,6 +12,7 @@ import { SHARDS, shardOf } from './shards.js';
 const HOLD_PATIENCE_MS = 250;
 /** Holds that wait for their turn, per shard, before more are turned away. */
 const MAX_WAITING_HOLDS = 1_000;
+const HOLD_RETRY_MS = 20;
 const RETRY_MS = { first: 100, most: 2_000 };
 const REAP_LIMIT = 256;
 
@@ -101,7 +102,7 @@ export class LedgerService {
 
   private async holdInTime(shard: number, requests: HoldRequest[]): Promise<HoldAnswer[]> {
     try {
-      return await within(HOLD_PATIENCE_MS, this.repository.hold(this.gatewayId, requests));
+      return await within(HOLD_PATIENCE_MS, this.holdAgain(requests));
     } catch (cause) {
       const error = new WeirError('ledger_unavailable', { cause });
       this.holds[shard]!.rejectWaiting(error);
@@ -109,6 +110,19 @@ export class LedgerService {
       for (const { id, tenantId } of requests)
         void this.abandoned.add({ id, tenantId }).then(() => this.settle(tenantId, voided(id), () => {}));
       throw error;
+    }
+  }
+
+  /** A connection that broke, or a batch that lost against another, is tried again with the same ids as long as the calls wait. */
+  private async holdAgain(requests: HoldRequest[]): Promise<HoldAnswer[]> {
+    const deadline = performance.now() + HOLD_PATIENCE_MS;
+    for (;;) {
+      try {
+        return await this.repository.hold(this.gatewayId, requests);
+      } catch (error) {
+        if (!isTransient(error) || performance.now() > deadline) throw error;
+        await new Promise((resolve) => setTimeout(resolve, HOLD_RETRY_MS));
+      }
     }
   }
 
@@ -122,6 +136,12 @@ export class LedgerService {
       }
     }
   }
+}
+
+/** pg's own errors have no code when a connection ends; 08, 57 and 53 are the server's words for it, 40 a lost race. */
+function isTransient(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  return code === undefined || /^(08|40|53|57|E[A-Z]+$)/.test(String(code));
 }
 
 const NOTHING = { input: 0, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: 0, reasoning: null };

@@ -38,12 +38,16 @@ export const createWalledPool = (url: string, options: PoolOptions): WalledPool 
 export const createScopedPool = (url: string, options: PoolOptions, walled: WalledPool): Pool =>
   quiet(new ScopedPool(poolConfig(url, options, EVERY_TENANT), walled));
 
+/** Options that make a session work as the run-time role, and a commit mean what it says, whatever the server's own settings are. */
+const sessionOptions = (statementTimeoutMs: number, tenant: string): string =>
+  `-c role=${RUNTIME_ROLE} -c weir.tenant=${tenant} -c statement_timeout=${statementTimeoutMs} -c synchronous_commit=on -c jit=off`;
+
 const poolConfig = (url: string, { max, statementTimeoutMs, name }: PoolOptions, tenant: string): pg.PoolConfig => ({
   connectionString: url,
   max,
   connectionTimeoutMillis: 2_000,
   application_name: `weir-${name}`,
-  options: `-c role=${RUNTIME_ROLE} -c weir.tenant=${tenant} -c statement_timeout=${statementTimeoutMs} -c jit=off`,
+  options: sessionOptions(statementTimeoutMs, tenant),
   types: EXACT_TYPES,
 });
 

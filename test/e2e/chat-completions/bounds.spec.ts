@@ -70,6 +70,27 @@ describe('what a call may cost', () => {
     await refusal({ ...REQUEST, max_tokens: affordable + 1 }, { 'x-weir-max-cost': '0.0002' });
   });
 
+  test('a call that could cost millions is refused by itself, also without a budget, and nobody beside it is', async () => {
+    await tenant.admin('POST', '/v1/organization/prices', {
+      provider: 'up',
+      model: 'test-model',
+      input: '1000000',
+      output: '1000000',
+      effective_at: 0,
+    });
+    const model = { ...REQUEST, model: 'up/test-model', max_tokens: 2_000_000_000, n: 128 };
+    const other = { ...REQUEST, model: 'up/other/model' };
+    await eventually(() =>
+      create(model).then(
+        () => false,
+        () => true,
+      ),
+    );
+    const outcomes = await Promise.allSettled([create(other), create(model), create(other)]);
+    expect(outcomes.map((outcome) => outcome.status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(await refusal(model)).toMatchObject({ status: 402, code: 'cost_limit_exceeded' });
+  });
+
   test('a key has a cost limit of its own, and the lower of the two holds', async () => {
     const openai = await newKey({ max_cost_per_call: '0.0001' });
     await expect(openai.chat.completions.create(REQUEST, { headers: { 'x-weir-max-cost': '1' } })).rejects.toMatchObject({
