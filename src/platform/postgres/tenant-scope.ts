@@ -23,6 +23,9 @@ export function inTenantScope<T>(scope: TenantScope, work: () => T): T {
   });
 }
 
+/** Runs work for the platform in the midst of a tenant's: what fills memory that all tenants share must see all of them. */
+export const outsideTenantScope = <T>(work: () => Promise<T>): Promise<T> => scopes.exit(async () => work());
+
 const isThenable = (value: unknown): boolean => typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 
 type Connected = Parameters<pg.Pool['connect']>[0];

@@ -1,4 +1,4 @@
-import { createTenant, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
 import { addMock, clientOf, makeCall, type Send } from './client.js';
 
 let weir: TestWeir;
@@ -7,7 +7,7 @@ let bob: TestTenant;
 let operator: Send;
 
 beforeAll(async () => {
-  weir = await startTestWeir();
+  weir = await startTestWeir({ OPENAI_API_KEY: 'sk-platform-secret' });
   [alice, bob] = [await createTenant(weir), await createTenant(weir)];
   operator = clientOf(weir, weir.operatorKey);
   await addMock(alice);
@@ -20,6 +20,16 @@ const idsOf = ({ body }: { body: unknown }) => (body as { data: { id: string }[]
 test('the road of a call does not stand behind the wall of the tenant who asked the admin door last', async () => {
   await clientOf(weir, bob.adminKey)('GET', '/v1/organization/projects');
   expect(await makeCall(alice)).toMatch(/^call_/);
+});
+
+test("what the gateway knows of the platform's prices outlasts a request that reads prices again behind a tenant's wall", async () => {
+  const { body } = await operator('GET', '/v1/platform/credentials');
+  await operator('POST', `/v1/platform/credentials/${body.data[0]!.id}/grants`, { tenant: alice.id });
+  const models = async () => (await alice.openai.models.list()).data.length;
+  await eventually(async () => (await models()) > 10);
+  const before = await models();
+  expect((await clientOf(weir, alice.adminKey)('POST', '/v1/organization/prices/rerate', { start_time: 0 })).status).toBe(200);
+  expect(await models()).toBe(before);
 });
 
 test('a request of a tenant, or of an operator inside one, is answered behind its wall; one of the platform sees every tenant', async () => {
