@@ -65,6 +65,6 @@ test('a list that takes Postgres longer than two seconds is given up, and says w
   const paths = ['/v1/organization/projects', '/v1/organization/calls'];
   const replies = await Promise.all(paths.map((path) => clientOf(weir, alice.adminKey)('GET', path)));
   expect(replies.map(({ status, body }) => [status, body.error.code])).toEqual(paths.map(() => [503, 'query_timeout']));
-  expect(performance.now() - startedAt).toBeLessThan(4_000);
+  expect(performance.now() - startedAt).toBeLessThan(8_000);
   for (const table of ['projects', 'calls']) await weir.db.query(`DROP POLICY slow ON ${table}`);
 });
