@@ -24,9 +24,9 @@ export function onProxyCore(cores: Cores | null, command: string, args: string[]
   return cores ? ['taskset', ['-c', String(cores.proxy), command, ...args]] : [command, args];
 }
 
-export function describeMachine(cores: Cores | null): string {
+export function describeMachine(cores: Cores | null, alone = 'proxy'): string {
   const model = cpus()[0]?.model.trim() ?? 'unknown processor';
-  const pinned = cores ? `proxy on core ${cores.proxy}, all else on ${cores.others}` : 'nothing pinned: figures vary more';
+  const pinned = cores ? `${alone} on core ${cores.proxy}, all else on ${cores.others}` : 'nothing pinned: figures vary more';
   return `${model}, ${cpus().length} cores, ${pinned}; Node ${process.version}`;
 }
 

@@ -9,6 +9,7 @@ import { SHARDS, shardOf } from './shards.js';
 const JOURNAL_AFTER_MS = 250;
 /** A finished answer waits this long at most, should the journal refuse the booking too. The booking goes on. */
 const PATIENCE_MS = 10_000;
+const JOURNAL_RETRY_MS = 1_000;
 const TICK_MS = 50;
 const RETRY_MS = { first: 50, most: 1_000 };
 
@@ -16,7 +17,10 @@ interface Pending {
   id: string;
   since: number;
   settlement: string;
+  /** When it is due for the journal next; never again once it is there. */
+  journalAt: number;
   journalled: boolean;
+  overdue: boolean;
   release(): void;
 }
 
@@ -55,7 +59,16 @@ export class Bookings {
   add(tenantId: string, settlement: Settlement, onBooked: () => void): Promise<void> {
     const encoded = encodeSettlement(settlement);
     return new Promise((release) => {
-      const pending = { id: settlement.id, since: performance.now(), settlement: encoded, journalled: false, release };
+      const since = performance.now();
+      const pending = {
+        id: settlement.id,
+        since,
+        settlement: encoded,
+        journalAt: since + JOURNAL_AFTER_MS,
+        journalled: false,
+        overdue: false,
+        release,
+      };
       this.pending.add(pending);
       this.timer ??= setInterval(() => this.look(), TICK_MS).unref();
       void this.batchers[shardOf(tenantId)]!.add({ id: settlement.id, settlement: encoded }).then((booked) => {
@@ -106,20 +119,25 @@ export class Bookings {
     const now = performance.now();
     for (const pending of this.pending) {
       if (now - pending.since < JOURNAL_AFTER_MS) return;
-      if (this.journal && !this.journal.has(pending.id)) this.keep(this.journal, pending);
-      if (now - pending.since < PATIENCE_MS || pending.journalled) continue;
+      if (this.journal && now >= pending.journalAt) this.keep(this.journal, pending);
+      if (now - pending.since < PATIENCE_MS || pending.journalled || pending.overdue) continue;
+      pending.overdue = true;
       this.log.error({ call: pending.id }, 'a call could not be booked yet; trying on');
       pending.release();
     }
   }
 
   private keep(journal: Journal, pending: Pending): void {
+    pending.journalAt = Number.POSITIVE_INFINITY;
     journal.append(pending.id, pending.settlement).then(
       () => {
         pending.journalled = true;
         pending.release();
       },
-      (error) => this.log.error({ err: error, call: pending.id }, 'the journal cannot be written'),
+      (error) => {
+        pending.journalAt = performance.now() + JOURNAL_RETRY_MS;
+        this.log.error({ err: error, call: pending.id }, 'the journal cannot be written');
+      },
     );
   }
 

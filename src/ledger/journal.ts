@@ -19,8 +19,7 @@ export class Journal {
   constructor(private readonly path: string) {
     // Lines that arrive while one sync is under way share the next.
     this.lines = new Batcher(async (lines) => {
-      this.file ??= open(this.path, 'a', 0o600);
-      const file = await this.file;
+      const file = await this.opened();
       await file.appendFile(lines.join(''));
       await file.datasync();
       crashPoint('journal_appended');
@@ -31,11 +30,12 @@ export class Journal {
   /** Resolves when the settlement is on disk. @throws when the disk refuses it. */
   async append(id: string, settlement: string): Promise<void> {
     this.kept.add(id);
-    await this.lines.add(`${settlement}\n`);
-  }
-
-  has(id: string): boolean {
-    return this.kept.has(id);
+    try {
+      await this.lines.add(`${settlement}\n`);
+    } catch (error) {
+      this.kept.delete(id);
+      throw error;
+    }
   }
 
   /** Postgres has it. When that is true of all of them, the file is emptied. */
@@ -43,6 +43,16 @@ export class Journal {
     if (!this.kept.delete(id) || this.kept.size > 0 || this.lines.backlog > 0) return;
     const file = await this.file;
     if (this.kept.size === 0) await file?.truncate(0);
+  }
+
+  private async opened(): Promise<FileHandle> {
+    this.file ??= open(this.path, 'a', 0o600);
+    try {
+      return await this.file;
+    } catch (error) {
+      this.file = null;
+      throw error;
+    }
   }
 
   async close(): Promise<void> {

@@ -24,6 +24,8 @@ export class LedgerService {
   private readonly holds: Batcher<HoldRequest, HoldAnswer>[];
   private readonly bookings: Bookings;
   private readonly abandoned: Batcher<{ id: string; tenantId: string }, void>;
+  /** Calls whose hold was given up and may land still. */
+  private givenUp = 0;
   private stopped = false;
 
   constructor(
@@ -94,10 +96,14 @@ export class LedgerService {
     return total;
   }
 
-  /** Resolves when no booking is under way: true when Postgres has them all, false when some are left to the journal. */
-  quiet(): Promise<boolean> {
+  /**
+   * Resolves when no booking is under way: true when Postgres has them all, false when some are left to the journal, or holds that were given
+   * up to the next start.
+   */
+  async quiet(): Promise<boolean> {
+    const allBooked = await this.bookings.quiet();
     this.stopped = true;
-    return this.bookings.quiet();
+    return allBooked && this.givenUp === 0;
   }
 
   private async holdInTime(shard: number, requests: HoldRequest[]): Promise<HoldAnswer[]> {
@@ -107,8 +113,7 @@ export class LedgerService {
       const error = new WeirError('ledger_unavailable', { cause });
       this.holds[shard]!.rejectWaiting(error);
       // The holds may land all the same, now or later: they are given back as soon as Postgres answers.
-      for (const { id, tenantId } of requests)
-        void this.abandoned.add({ id, tenantId }).then(() => this.settle(tenantId, voided(id), () => {}));
+      for (const { id, tenantId } of requests) void this.giveUp(id, tenantId);
       throw error;
     }
   }
@@ -124,6 +129,14 @@ export class LedgerService {
         await new Promise((resolve) => setTimeout(resolve, HOLD_RETRY_MS));
       }
     }
+  }
+
+  private async giveUp(id: string, tenantId: string): Promise<void> {
+    this.givenUp++;
+    await this.abandoned.add({ id, tenantId });
+    if (this.stopped) return;
+    this.givenUp--;
+    await this.settle(tenantId, voided(id), () => {});
   }
 
   private async abandonUntilConfirmed(holds: { id: string; tenantId: string }[]): Promise<void> {

@@ -208,6 +208,31 @@ test('a threshold that a new limit moves is told when it is reached, and not aga
   expect(await events('budget.threshold_reached')).toMatchObject([{ spent_nano: '110' }]);
 });
 
+test("a template that is changed while calls are held on many of its values gets in nobody's way", async () => {
+  const tenant = await insertTenant(db, []);
+  const budget = await create(tenant, { scopeKind: 'end_user', scopeValue: '*', limit: 1_000_000n });
+  const deadlocks = async () =>
+    Number((await db.query('SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()')).rows[0].deadlocks);
+  const before = await deadlocks();
+  // Their periods are made against the order of their names, in which a change would find them.
+  const values = Array.from({ length: 60 }, (_, i) => String(i).padStart(2, '0'));
+  for (const value of values.toReversed()) await spend(tenant, 1n, [{ kind: 'end_user', value }]);
+  let changing = true;
+  const changes = (async () => {
+    for (let i = 0; i < 40; i++) await budgets.update(tenant, budget.id, { limit: 1_000_000n + BigInt(i) }, null);
+    changing = false;
+  })();
+  const work = async () => {
+    while (changing) {
+      const requests = [...values].sort(() => Math.random() - 0.5).map((value) => holdRequest(tenant, 1n, [{ kind: 'end_user', value }]));
+      await ledger.hold(GATEWAY, requests);
+      await ledger.settle(encoded(requests.map(({ id }) => settlement(id, 1n))));
+    }
+  };
+  await Promise.all([changes, work(), work(), work()]);
+  expect(await deadlocks()).toBe(before);
+});
+
 test('a grant raises the current period by exactly that, and leaves with it', async () => {
   const tenant = await insertTenant(db, []);
   const budget = await create(tenant, { periodKind: 'day' });

@@ -5,6 +5,7 @@ import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
 import { createPool } from '../../src/platform/postgres/index.js';
 import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
 import { brokenInvariants, encoded, holdRequest, insertTenant, settlement } from '../support/ledger.js';
+import { eventually } from '../support/weir.js';
 
 const GATEWAY = randomUUID();
 let database: TestDatabase;
@@ -49,6 +50,23 @@ test('a call is held, then booked once however often it is settled', async () =>
   expect(await ledger.settle(encoded([settlement(request.id, 99n)]))).toEqual(new Set());
   expect(await periodOf(tenant)).toEqual([{ spent: 25n, held: 0n, limit_nano: 100n }]);
   expect(await entriesOf(request.id)).toEqual([{ kind: 'usage', amount: 25n, estimated: false, input_tokens: 1n, output_tokens: 1n }]);
+});
+
+test('the truth that waits behind the reaper is booked as well', async () => {
+  const tenant = await insertTenant(db, [{ limit: 100n }]);
+  const request = holdRequest(tenant, 60n);
+  await ledger.hold(GATEWAY, [request]);
+  await db.query(`UPDATE holds SET lease_until = '-infinity', sent = true WHERE id = $1`, [request.id]);
+  const reaper = await db.connect();
+  await reaper.query('BEGIN');
+  await reaper.query('SELECT reap_holds(10)');
+  const truth = ledger.settle(encoded([settlement(request.id, 50n)]));
+  await eventually(async () => (await db.query(`SELECT 1 FROM pg_locks WHERE NOT granted`)).rows.length > 0);
+  await reaper.query('COMMIT');
+  reaper.release();
+  expect(await truth).toEqual(new Set([request.id]));
+  expect((await entriesOf(request.id)).map((entry) => entry.kind)).toEqual(['usage', 'late']);
+  expect(await periodOf(tenant)).toMatchObject([{ spent: 50n, held: 0n }]);
 });
 
 test('a hold that is repeated with its id is held once', async () => {

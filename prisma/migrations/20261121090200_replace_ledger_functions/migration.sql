@@ -74,11 +74,13 @@ BEGIN
 END $$;
 
 -- A budget was changed: its periods under way follow.
-CREATE FUNCTION follow_budget(p_tenant_id uuid, p_budget_id uuid) RETURNS void LANGUAGE sql AS $$
+CREATE FUNCTION follow_budget(p_tenant_id uuid, p_budget_id uuid) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM 1 FROM budget_periods WHERE tenant_id = p_tenant_id AND budget_id = p_budget_id AND ends_at > weir_now() ORDER BY id FOR UPDATE;
   UPDATE budget_periods p SET limit_nano = b.limit_nano, hard = b.mode = 'deny',
     next_threshold = next_threshold(b.limit_nano + p.granted, b.thresholds, p.spent - p.aged)
-  FROM budgets b WHERE b.tenant_id = p_tenant_id AND b.id = p_budget_id AND p.tenant_id = b.tenant_id AND p.budget_id = b.id AND p.ends_at > weir_now()
-$$;
+  FROM budgets b WHERE b.tenant_id = p_tenant_id AND b.id = p_budget_id AND p.tenant_id = b.tenant_id AND p.budget_id = b.id AND p.ends_at > weir_now();
+END $$;
 
 -- Rolling windows forget what is older than they are: it becomes headroom again. The periods are locked.
 CREATE FUNCTION age_periods(p_periods bigint[], p_now timestamptz) RETURNS void LANGUAGE sql AS $$
@@ -425,10 +427,10 @@ DROP FUNCTION settle_batch(uuid[], json);
 -- Answers the ids this statement resolved; an id that is missing was resolved before.
 -- p_ids: the ids of p_outcomes. State is compared so that the index on open holds does not serve: finding a few ids by it would read every open hold.
 CREATE FUNCTION settle_batch(p_ids uuid[], p_outcomes json) RETURNS TABLE (resolved_id uuid) LANGUAGE plpgsql AS $$
-DECLARE v_now timestamptz := weir_now(); v_periods bigint[]; v_spent bigint[]; v_late boolean; v_counters bigint[];
+DECLARE v_now timestamptz := weir_now(); v_periods bigint[]; v_counters bigint[];
 BEGIN
-  SELECT array_agg(DISTINCT p.id), bool_or(h.state = 'expired') INTO v_periods, v_late
-    FROM holds h LEFT JOIN LATERAL unnest(h.period_ids) AS p (id) ON true WHERE h.id = ANY (p_ids) AND h.state NOT IN ('settled', 'voided', 'refused');
+  SELECT array_agg(DISTINCT p.id) INTO v_periods
+    FROM holds h CROSS JOIN unnest(h.period_ids) AS p (id) WHERE h.id = ANY (p_ids) AND h.state NOT IN ('settled', 'voided', 'refused');
   PERFORM 1 FROM budget_periods WHERE id = ANY (v_periods) ORDER BY id FOR UPDATE;
   SELECT array_agg(DISTINCT c.id) INTO v_counters
     FROM holds h CROSS JOIN unnest(h.counter_ids) AS c (id) WHERE h.id = ANY (p_ids) AND h.state NOT IN ('settled', 'voided', 'expired', 'refused');
@@ -485,7 +487,10 @@ BEGIN
   )
   SELECT r.id FROM resolved r;
 
-  IF v_late THEN RETURN QUERY SELECT settle_late(p_ids, p_outcomes, v_now); END IF;
+  -- Looked for under the locks: the reaper may have been there while they were waited for.
+  IF EXISTS (SELECT 1 FROM holds WHERE id = ANY (p_ids) AND state = 'expired' AND late_at IS NULL) THEN
+    RETURN QUERY SELECT settle_late(p_ids, p_outcomes, v_now);
+  END IF;
   IF EXISTS (SELECT 1 FROM budget_periods WHERE id = ANY (v_periods) AND spent - aged >= next_threshold) THEN PERFORM raise_alerts(v_periods, v_now); END IF;
 END $$;
 
