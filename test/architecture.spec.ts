@@ -31,7 +31,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   ops: [],
 };
 
-const COMPOSITION = { roles: [...Object.keys(DOORS), ...EVERY_ROOM], 'main.ts': ['roles'] };
+const COMPOSITION = { roles: [...Object.keys(DOORS), ...EVERY_ROOM], 'main.ts': ['roles'], 'audit.ts': ['roles'] };
 const GROUND = { platform: [], kernel: [] };
 const MAP: Readonly<Record<string, readonly string[]>> = { ...COMPOSITION, ...DOORS, ...ROOMS, ...GROUND };
 
@@ -58,7 +58,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 
 /** Where the Prisma client itself may be used. Others may name its types, to pass a transaction on. */
 const PRISMA_USERS = ['*.repository.ts', 'platform/postgres/*', 'roles/platform.module.ts', 'setup/first-start.ts'];
-const ENVIRONMENT_READERS = ['platform/config/*', 'main.ts'];
+const ENVIRONMENT_READERS = ['platform/config/*', 'main.ts', 'audit.ts'];
 const NETWORK = /^node:(http|https|http2|tls|dgram)$/;
 
 interface Import {
@@ -99,7 +99,7 @@ test('a room and a door are entered by their index only', () => {
   const back = everyLocalImport().filter(
     ({ from, to, target }) => from !== to && !(to in GROUND) && to in MAP && target !== `${to}/index.ts`,
   );
-  const roles = back.filter(({ file }) => file !== 'main.ts'); // roles have no face: nothing else may import them
+  const roles = back.filter(({ file }) => file !== 'main.ts' && file !== 'audit.ts'); // roles have no face: nothing else may import them
   expect(roles.map(({ file, target }) => `${file} → ${target}`)).toEqual([]);
 });
 
@@ -133,6 +133,13 @@ test('the database client is used in repositories only', () => {
     }),
   );
   expect(strangers(users, PRISMA_USERS)).toEqual([]);
+});
+
+test('no row is read by findUnique, which joins what different requests ask at once, and so asks for one tenant as another', () => {
+  const callers = production.filter(({ tree }) =>
+    has(tree, (node) => ts.isPropertyAccessExpression(node) && /^findUnique(OrThrow)?$/.test(node.name.text)),
+  );
+  expect(strangers(callers, [])).toEqual([]);
 });
 
 test('only the configuration reads the environment', () => {

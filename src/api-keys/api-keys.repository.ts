@@ -46,7 +46,7 @@ export class ApiKeysRepository {
   }
 
   findInTenant(tenantId: string, id: string): Promise<ApiKey | null> {
-    return this.prisma.apiKey.findUnique({ where: { tenantId_id: { tenantId, id } } });
+    return this.prisma.apiKey.findFirst({ where: { tenantId, id } });
   }
 
   list(tenantId: string, projectId: string): Promise<ApiKey[]> {
@@ -76,7 +76,7 @@ export class ApiKeysRepository {
   }
 
   findAdminKey(lookupId: string): Promise<AdminKey | null> {
-    return this.prisma.adminKey.findUnique({ where: { lookupId } });
+    return this.prisma.adminKey.findFirst({ where: { lookupId } });
   }
 
   async operatorExists(): Promise<boolean> {

@@ -27,6 +27,7 @@ import { ProjectsController } from './projects.controller.js';
 import { ProvidersController } from './providers.controller.js';
 import { RequestPipe } from './request.pipe.js';
 import { Scopes } from './scopes.js';
+import { TenantScopeInterceptor } from './tenant-scope.interceptor.js';
 import { TenantsController } from './tenants.controller.js';
 import { Transactions } from './transactions.repository.js';
 import { UsageController } from './usage.controller.js';
@@ -68,6 +69,8 @@ import { UsageController } from './usage.controller.js';
     Transactions,
     { provide: APP_GUARD, useClass: OperatorGuard },
     { provide: APP_PIPE, useClass: RequestPipe },
+    // First: the other runs inside of it.
+    { provide: APP_INTERCEPTOR, useClass: TenantScopeInterceptor },
     { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor },
     { provide: APP_FILTER, useClass: ErrorFilter },
   ],

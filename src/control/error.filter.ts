@@ -47,7 +47,12 @@ function refusalOf(thrown: unknown, request: FastifyRequest): WeirError {
       message: `There is no ${request.method} ${request.url.split('?')[0]} here. GET /openapi.json lists what there is.`,
     });
   }
-  return new WeirError(code ?? (isOutage(thrown) ? 'database_unavailable' : 'internal_error'), { cause: thrown });
+  return new WeirError(code ?? databaseCode(thrown) ?? 'internal_error', { cause: thrown });
+}
+
+function databaseCode(thrown: unknown): ErrorCode | null {
+  if (isOutage(thrown)) return 'database_unavailable';
+  return thrown instanceof Error && thrown.message.includes('canceling statement due to statement timeout') ? 'query_timeout' : null;
 }
 
 /** Postgres is away, starting or shutting down, in the words of pg and of Prisma. */

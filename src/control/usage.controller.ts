@@ -4,10 +4,12 @@ import { Access } from './access.js';
 import { TenantId } from './admin.js';
 import { Answers } from './route.js';
 import { CostsPage, CostsQuery, costsSumQuery, renderCosts, renderUsage, UsagePage, UsageQuery, usageSumQuery } from './schemas/usage.js';
+import { StatementTimeout } from './tenant-scope.interceptor.js';
 
 /** Sums in the shape of OpenAI's organization API. */
 @Controller('v1/organization')
 @Access('tenant')
+@StatementTimeout(10_000)
 export class UsageController {
   constructor(private readonly calls: CallsRepository) {}
 

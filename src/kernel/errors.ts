@@ -54,6 +54,12 @@ export const ERRORS = {
   model_not_priced: row(422, 'invalid_request_error', 'The model has no price, and a hard budget applies. Add a price.', false),
   context_length_exceeded: row(400, 'invalid_request_error', 'The prompt is longer than the model accepts.'),
   database_unavailable: row(503, 'api_error', 'The database cannot be reached. Try again shortly.', true, 1),
+  query_timeout: row(
+    503,
+    'api_error',
+    'The database took too long for this. Ask for less: a smaller page, a shorter time or fewer groups.',
+    false,
+  ),
   ledger_unavailable: row(503, 'api_error', 'The ledger cannot be reached, so no call is sent. Try again shortly.', true, 1),
   overloaded: row(503, 'api_error', 'The gateway is overloaded. Try again shortly.', true, 1),
   draining: row(503, 'api_error', 'The gateway is shutting down. Try again shortly.', true, 1),

@@ -1,3 +1,6 @@
+export { type Audit, type Breach, type Check, type Depth, INVARIANTS, type Invariant } from './audit.js';
+export { AuditRepository } from './audit.repository.js';
+export { Auditor } from './auditor.js';
 export { journalPath } from './journal.js';
 export type {
   Adjustment,
@@ -16,4 +19,5 @@ export type {
 } from './ledger.js';
 export { LedgerModule } from './ledger.module.js';
 export { LedgerService } from './ledger.service.js';
+export { RetentionRepository } from './retention.repository.js';
 export { findDeadGateways, SentMarks } from './sent-marks.js';

@@ -191,11 +191,6 @@ export class LedgerRepository {
     const { rows } = await this.pool.query<{ reaped_id: string }>('SELECT reaped_id FROM reap_holds($1)', [limit]);
     return rows.map((row) => row.reaped_id);
   }
-
-  /** Monthly partitions, from last month to three ahead. */
-  async ensurePartitions(): Promise<void> {
-    await this.pool.query('SELECT ensure_partitions()');
-  }
 }
 
 /** The distinct scopes of a batch, numbered from 1. */

@@ -96,10 +96,6 @@ export class LedgerService {
     return total;
   }
 
-  ensurePartitions(): Promise<void> {
-    return this.repository.ensurePartitions();
-  }
-
   /**
    * Resolves when no booking is under way: true when Postgres has them all, false when some are left to the journal, or holds that were given
    * up to the next start.

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { ConfigChanges, PLATFORM } from '../platform/postgres/index.js';
+import { ConfigChanges, outsideTenantScope, PLATFORM } from '../platform/postgres/index.js';
 import { canonicalModel } from './catalogue.js';
 import type { Price } from './price.js';
 import { PricesRepository } from './prices.repository.js';
@@ -47,7 +47,7 @@ export class PriceBook {
 
   /** Reads a tenant's prices and the platform's now, where waiting to be told of a change is not good enough. */
   refresh(tenantId: string): Promise<void> {
-    return this.reload([tenantId, PLATFORM]);
+    return outsideTenantScope(() => this.reload([tenantId, PLATFORM]));
   }
 
   /** Models of a provider that have a price of their own, the tenant's and the platform's. */

@@ -3,10 +3,21 @@ import { Pool } from 'pg';
 import { CONFIG, type Config } from '../platform/config/index.js';
 import { Keyring } from '../platform/crypto/index.js';
 import { DestinationGuard, Egress } from '../platform/egress/index.js';
-import { ConfigChanges, createPool, DATABASE_URL, Locks, Prisma } from '../platform/postgres/index.js';
+import {
+  assertBoundRole,
+  ConfigChanges,
+  createScopedPool,
+  createWalledPool,
+  DATABASE_URL,
+  Locks,
+  Prisma,
+} from '../platform/postgres/index.js';
 import { LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
 
 const POOL = { max: 12, statementTimeoutMs: 10_000, name: 'gateway' };
+const PRISMA_POOL = { max: 5, statementTimeoutMs: 10_000, name: 'config' };
+/** Connections of the admin door: opened when the first request comes. */
+const CONTROL_POOL = { max: 8, statementTimeoutMs: 10_000, name: 'control' };
 
 /** What every room stands on, opened before Nest starts. */
 export interface Platform {
@@ -15,14 +26,16 @@ export interface Platform {
   close(): Promise<void>;
 }
 
-/** @throws MasterKeyMismatch, or the connection's error */
+/** @throws UnboundRole, MasterKeyMismatch, or the connection's error */
 export async function openPlatform(config: Config, databaseUrl: string, masterKey: string, log: Logger): Promise<Platform> {
-  const pool = createPool(databaseUrl, POOL);
-  const keyring = await Keyring.open(pool, masterKey).catch(async (error) => {
+  const walled = createWalledPool(databaseUrl, CONTROL_POOL);
+  const pool = createScopedPool(databaseUrl, POOL, walled);
+  const keyring = await openKeyring(pool, masterKey).catch(async (error) => {
     await pool.end();
     throw error;
   });
-  const prisma = new Prisma(databaseUrl);
+  const prismaPool = createScopedPool(databaseUrl, PRISMA_POOL, walled);
+  const prisma = new Prisma(prismaPool);
   const changes = new ConfigChanges(databaseUrl, pool, log);
   const guard = new DestinationGuard(config.egressAllow);
   const egress = new Egress(guard, config.timeouts);
@@ -46,9 +59,14 @@ export async function openPlatform(config: Config, databaseUrl: string, masterKe
       await changes.stop();
       await egress.close();
       await prisma.$disconnect();
-      await pool.end();
+      await Promise.all([pool.end(), prismaPool.end(), walled.end()]);
     },
   };
+}
+
+async function openKeyring(pool: Pool, masterKey: string): Promise<Keyring> {
+  await assertBoundRole(pool);
+  return Keyring.open(pool, masterKey);
 }
 
 @Module({})

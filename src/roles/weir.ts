@@ -4,7 +4,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import { Pool } from 'pg';
 import { PublicServer } from '../gateway/index.js';
-import { LedgerService } from '../ledger/index.js';
+import { RetentionRepository } from '../ledger/index.js';
 import { registerOps } from '../ops/index.js';
 import type { Config } from '../platform/config/index.js';
 import { armCrash } from '../platform/faults/index.js';
@@ -69,7 +69,7 @@ async function startOn(stack: Stack, config: Config, log: Logger): Promise<Weir>
   });
   await app.init();
   stack.push(() => app.close());
-  await app.get(LedgerService, { strict: false }).ensurePartitions();
+  await app.get(RetentionRepository, { strict: false }).ensurePartitions();
   const start = config.roles.has('control') || config.demo ? await app.get(Setup, { strict: false }).run() : null;
   await platform.changes.start();
 

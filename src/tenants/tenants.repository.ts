@@ -24,7 +24,7 @@ export class TenantsRepository {
   }
 
   find(id: string): Promise<Tenant | null> {
-    return this.prisma.tenant.findUnique({ where: { id } });
+    return this.prisma.tenant.findFirst({ where: { id } });
   }
 
   /** @throws WeirError not_found, conflict */
@@ -50,7 +50,7 @@ export class TenantsRepository {
   }
 
   findProject(tenantId: string, id: string): Promise<Project | null> {
-    return this.prisma.project.findUnique({ where: { tenantId_id: { tenantId, id } } });
+    return this.prisma.project.findFirst({ where: { tenantId, id } });
   }
 
   listProjects(tenantId: string): Promise<Project[]> {

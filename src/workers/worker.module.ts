@@ -5,11 +5,12 @@ import { CONFIG, type Config } from '../platform/config/index.js';
 import { DATABASE_URL } from '../platform/postgres/index.js';
 import { Queues } from '../platform/queue/index.js';
 import { LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
-import { AddPartitions } from './add-partitions.js';
+import { AuditLedger } from './audit-ledger.js';
+import { KeepPartitions } from './keep-partitions.js';
 import { OpenPeriods } from './open-periods.js';
 import { ReapHolds } from './reap-holds.js';
 
-@Module({ imports: [BudgetsModule, LedgerModule], providers: [OpenPeriods, ReapHolds, AddPartitions] })
+@Module({ imports: [BudgetsModule, LedgerModule], providers: [OpenPeriods, ReapHolds, KeepPartitions, AuditLedger] })
 export class WorkerModule implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly queues: Queues;
 
@@ -20,14 +21,15 @@ export class WorkerModule implements OnApplicationBootstrap, OnApplicationShutdo
     private readonly metrics: Metrics,
     private readonly openPeriods: OpenPeriods,
     private readonly reapHolds: ReapHolds,
-    private readonly addPartitions: AddPartitions,
+    private readonly keepPartitions: KeepPartitions,
+    private readonly auditLedger: AuditLedger,
   ) {
     this.queues = new Queues(config.redisUrl, databaseUrl, log);
   }
 
   async onApplicationBootstrap(): Promise<void> {
     await this.queues.prepare();
-    const jobs = [this.openPeriods, this.reapHolds, this.addPartitions];
+    const jobs = [this.openPeriods, this.reapHolds, this.keepPartitions, this.auditLedger];
     this.queues.start(jobs, (queue, ok) => this.metrics.jobs.inc({ queue, result: ok ? 'completed' : 'failed' }));
   }
 

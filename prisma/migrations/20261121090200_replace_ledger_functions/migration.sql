@@ -429,11 +429,10 @@ DROP FUNCTION settle_batch(uuid[], json);
 CREATE FUNCTION settle_batch(p_ids uuid[], p_outcomes json) RETURNS TABLE (resolved_id uuid) LANGUAGE plpgsql AS $$
 DECLARE v_now timestamptz := weir_now(); v_periods bigint[]; v_counters bigint[];
 BEGIN
-  SELECT array_agg(DISTINCT p.id) INTO v_periods
-    FROM holds h CROSS JOIN unnest(h.period_ids) AS p (id) WHERE h.id = ANY (p_ids) AND h.state NOT IN ('settled', 'voided', 'refused');
+  SELECT array_agg(DISTINCT p.id), array_agg(DISTINCT c.id) FILTER (WHERE c.id IS NOT NULL) INTO v_periods, v_counters
+    FROM holds h LEFT JOIN LATERAL unnest(h.period_ids) AS p (id) ON true LEFT JOIN LATERAL unnest(h.counter_ids) AS c (id) ON true
+    WHERE h.id = ANY (p_ids) AND h.state NOT IN ('settled', 'voided', 'refused');
   PERFORM 1 FROM budget_periods WHERE id = ANY (v_periods) ORDER BY id FOR UPDATE;
-  SELECT array_agg(DISTINCT c.id) INTO v_counters
-    FROM holds h CROSS JOIN unnest(h.counter_ids) AS c (id) WHERE h.id = ANY (p_ids) AND h.state NOT IN ('settled', 'voided', 'expired', 'refused');
   IF v_counters IS NOT NULL THEN PERFORM 1 FROM limit_counters WHERE id = ANY (v_counters) ORDER BY id FOR UPDATE; END IF;
 
   RETURN QUERY
@@ -445,6 +444,9 @@ BEGIN
     RETURNING h.id, h.tenant_id, h.amount AS held, h.tokens, h.period_ids, h.counter_ids, h.context, h.created_at, o.state AS outcome, o.amount, o.status,
       o.http_status, o.error_code, o.finish_reason, o.estimated, o.served_model, o.attempts, o.first_byte_ms, o.duration_ms, o.usage_raw, o.rates, o.input,
       o.cache_read, o.cache_write_5m, o.cache_write_1h, o.output, o.reasoning
+  ), told AS MATERIALIZED (
+    SELECT r.*, x.* FROM resolved r CROSS JOIN LATERAL jsonb_to_record(r.context) AS x (project uuid, key uuid, surface text, stream boolean,
+      requested_model text, provider text, model text, credential uuid, price uuid, end_user text, session text, tags text[], scopes text[])
   ), sums AS (
     SELECT p.period_id, sum(coalesce(r.held, 0))::bigint AS held,
       sum(CASE WHEN r.outcome = 'settled' THEN coalesce(r.amount, 0) ELSE 0 END)::bigint AS spent
@@ -466,21 +468,18 @@ BEGIN
   ), booked_calls AS (
     INSERT INTO calls (tenant_id, id, admitted_at, finished_at, project_id, api_key_id, surface, stream, requested_model, served_model, provider,
       credential_id, status, http_status, error_code, finish_reason, estimated, attempts, first_byte_ms, duration_ms, usage_raw, held, end_user, session, tags, scopes)
-    SELECT r.tenant_id, r.id, r.created_at, v_now, (r.context ->> 'project')::uuid, (r.context ->> 'key')::uuid, r.context ->> 'surface',
-      (r.context ->> 'stream')::boolean, r.context ->> 'requested_model', r.served_model, r.context ->> 'provider', (r.context ->> 'credential')::uuid,
+    SELECT r.tenant_id, r.id, r.created_at, v_now, r.project, r.key, r.surface, r.stream, r.requested_model, r.served_model, r.provider, r.credential,
       r.status, r.http_status, r.error_code, r.finish_reason, r.estimated, r.attempts, r.first_byte_ms, r.duration_ms, r.usage_raw, r.held,
-      r.context ->> 'end_user', r.context ->> 'session',
-      CASE WHEN r.context ? 'tags' THEN ARRAY(SELECT jsonb_array_elements_text(r.context -> 'tags')) END,
-      CASE WHEN r.context ? 'scopes' THEN ARRAY(SELECT jsonb_array_elements_text(r.context -> 'scopes')) END
-    FROM resolved r
+      r.end_user, r.session, r.tags, r.scopes
+    FROM told r
   ), booked_entries AS (
     -- What exceeds the hold is booked apart, so that spent + held <= limit + grants + booked overruns can be proved.
     INSERT INTO ledger_entries (tenant_id, call_id, attempt, kind, admitted_at, booked_at, project_id, api_key_id, provider, model, input_tokens,
       cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens, price_id, rates, amount, estimated, period_ids)
-    SELECT r.tenant_id, r.id, 1, e.kind, r.created_at, v_now, (r.context ->> 'project')::uuid, (r.context ->> 'key')::uuid, r.context ->> 'provider',
-      r.context ->> 'model', e.factor * r.input, e.factor * r.cache_read, e.factor * r.cache_write_5m, e.factor * r.cache_write_1h, e.factor * r.output,
-      e.factor * r.reasoning, (r.context ->> 'price')::uuid, r.rates, e.amount, r.estimated, r.period_ids
-    FROM resolved r CROSS JOIN LATERAL (
+    SELECT r.tenant_id, r.id, 1, e.kind, r.created_at, v_now, r.project, r.key, r.provider, r.model, e.factor * r.input, e.factor * r.cache_read,
+      e.factor * r.cache_write_5m, e.factor * r.cache_write_1h, e.factor * r.output, e.factor * r.reasoning, r.price, r.rates, e.amount, r.estimated,
+      r.period_ids
+    FROM told r CROSS JOIN LATERAL (
       VALUES ('usage', 1, least(r.amount, r.held)), ('overrun', 0, r.amount - r.held)
     ) AS e (kind, factor, amount)
     WHERE r.outcome = 'settled' AND (e.kind = 'usage' OR e.amount > 0)

@@ -1,14 +1,17 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { CallerDirectory } from '../../api-keys/index.js';
+import { type Caller, CallerDirectory } from '../../api-keys/index.js';
 import { BudgetsService, EACH, headroomOf } from '../../budgets/index.js';
 import { CallsRepository, renderCall } from '../../calls/index.js';
 import { WeirError } from '../../kernel/errors.js';
 import { parsePublicId, publicId } from '../../kernel/ids.js';
 import { formatUsd } from '../../kernel/money.js';
 import { LimitsService } from '../../limits/index.js';
+import { inTenantScope } from '../../platform/postgres/index.js';
 import { Router } from '../../routing/index.js';
 import { verifyCaller } from './surface.js';
+
+const READ_MS = 2_000;
 
 const unixSeconds = (date: Date): number => Math.floor(date.getTime() / 1000);
 
@@ -41,10 +44,9 @@ export class OwnAccount {
   /** `GET /v1/key`: the key itself and the budgets its calls count against. */
   getKey = async (request: FastifyRequest): Promise<object> => {
     const caller = verifyCaller(this.callers, request);
-    const [counting, limits] = await Promise.all([
-      this.budgets.counting(caller.tenantId, caller.scopes),
-      this.limits.list(caller.tenantId),
-    ]);
+    const [counting, limits] = await asTenant(caller, () =>
+      Promise.all([this.budgets.counting(caller.tenantId, caller.scopes), this.limits.list(caller.tenantId)]),
+    );
     const own = limits.filter((limit) =>
       caller.scopes.some((scope) => scope.kind === limit.scopeKind && (limit.scopeValue === EACH || limit.scopeValue === scope.value)),
     );
@@ -83,11 +85,15 @@ export class OwnAccount {
   getCall = async (request: FastifyRequest): Promise<object> => {
     const caller = verifyCaller(this.callers, request);
     const id = parsePublicId('call', (request.params as { id: string }).id);
-    const call = id && (await this.calls.find(caller.tenantId, id, { apiKeyId: caller.apiKeyId }));
+    const call = id && (await asTenant(caller, () => this.calls.find(caller.tenantId, id, { apiKeyId: caller.apiKeyId })));
     if (!call) throw new WeirError('not_found', { message: 'This key made no such call.' });
     return renderCall(call);
   };
 }
+
+/** Behind the wall of the caller's tenant. */
+const asTenant = <T>(caller: Caller, work: () => Promise<T>): Promise<T> =>
+  inTenantScope({ tenantId: caller.tenantId, statementTimeoutMs: READ_MS }, work);
 
 const renderModel = (model: { reference: string; provider: string; createdAt: Date }) => ({
   id: model.reference,

@@ -69,6 +69,7 @@ const variables = z.object({
   WEIR_FIRST_BYTE_TIMEOUT_MS: milliseconds(120_000),
   WEIR_PROGRESS_TIMEOUT_MS: milliseconds(60_000),
   WEIR_TOTAL_TIMEOUT_MS: milliseconds(1_800_000),
+  WEIR_RETENTION_MONTHS: z.coerce.number({ error: 'must be a number of months' }).int().min(3, { error: 'must be at least 3' }).optional(),
   WEIR_CRASH: crash.optional(),
 });
 
@@ -92,6 +93,8 @@ export interface Config {
   timeouts: { connectMs: number; firstByteMs: number; progressMs: number; totalMs: number };
   /** For tests: where to die. */
   crash: Crash | null;
+  /** Months that calls and ledger entries are kept after their own; null: for good. */
+  retentionMonths: number | null;
   /** Where a provider's own variables, such as OPENAI_API_KEY, are looked up. Empty values count as absent. */
   variable(name: string): string | undefined;
 }
@@ -142,6 +145,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env, directo
       progressMs: v.WEIR_PROGRESS_TIMEOUT_MS,
       totalMs: v.WEIR_TOTAL_TIMEOUT_MS,
     },
+    retentionMonths: v.WEIR_RETENTION_MONTHS ?? null,
     crash: v.WEIR_CRASH ?? null,
     variable: (name) => merged[name],
   };

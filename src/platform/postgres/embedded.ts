@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -32,6 +32,8 @@ export interface EmbeddedPostgres {
   readonly pid: number;
   /** Where the files really are. */
   readonly dataDir: string;
+  /** It was running before, and somebody else may be using it. */
+  readonly wasRunning: boolean;
   /** Ends the server and resolves when it is gone. Open connections are cut. */
   stop(): Promise<void>;
 }
@@ -50,20 +52,26 @@ interface Postmaster {
 export async function startEmbeddedPostgres({ dataDir, durable = true }: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const home = findHome(dataDir);
   const running = await findRunning(home.dataDir);
-  if (running) return handle(home, running);
+  if (running) return handle(home, running, true);
 
   const binaries = findBinaries(home.user);
   const ready = holdsDatabase(home.dataDir) ? home : createDatabase(home, binaries, durable);
-  return handle(ready, await launch(ready, binaries, durable));
+  return handle(ready, await launch(ready, binaries, durable), false);
 }
 
-function handle(home: Home, { pid, port }: Postmaster): EmbeddedPostgres {
+/** Whether there is a database under a directory that `startEmbeddedPostgres` would start. */
+export function hasEmbeddedPostgres(dataDir: string): boolean {
+  return existsSync(path.dirname(dataDir)) && holdsDatabase(findHome(dataDir).dataDir);
+}
+
+function handle(home: Home, { pid, port }: Postmaster, wasRunning: boolean): EmbeddedPostgres {
   let stopped: Promise<void> | undefined;
   return {
     url: `postgresql://postgres:${readPassword(home)}@127.0.0.1:${port}/postgres`,
     port,
     pid,
     dataDir: home.dataDir,
+    wasRunning,
     stop: () => {
       stopped ??= stopPostmaster(pid, home.dataDir);
       return stopped;

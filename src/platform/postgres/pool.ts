@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { EVERY_TENANT, ScopedPool, WalledPool } from './tenant-scope.js';
 
 const BIGINT_ARRAY = 1016;
 
@@ -27,21 +28,31 @@ export interface PoolOptions {
   name: string;
 }
 
-/** Connection options that make a session work as the run-time role, and a commit mean what it says, whatever the server's own settings are. */
-export const runtimeOptions = (statementTimeoutMs: number): string =>
-  `-c role=${RUNTIME_ROLE} -c statement_timeout=${statementTimeoutMs} -c synchronous_commit=on -c jit=off`;
+/** A bounded pool that works as the run-time role and sees every tenant. Connecting takes at most two seconds. */
+export const createPool = (url: string, options: PoolOptions): Pool => quiet(new pg.Pool(poolConfig(url, options, EVERY_TENANT)));
 
-/** A bounded pool that works as the run-time role. Connecting takes at most two seconds. */
-export function createPool(url: string, { max, statementTimeoutMs, name }: PoolOptions): Pool {
-  const pool = new pg.Pool({
-    connectionString: url,
-    max,
-    connectionTimeoutMillis: 2_000,
-    application_name: `weir-${name}`,
-    options: runtimeOptions(statementTimeoutMs),
-    types: EXACT_TYPES,
-  });
-  // A broken idle connection is replaced at its next use; without a listener it would end the process.
+/** The same, for connections that see one tenant at a time. */
+export const createWalledPool = (url: string, options: PoolOptions): WalledPool => quiet(new WalledPool(poolConfig(url, options, '')));
+
+/** A pool that sees every tenant, except for work in the scope of one: that uses `walled`. */
+export const createScopedPool = (url: string, options: PoolOptions, walled: WalledPool): Pool =>
+  quiet(new ScopedPool(poolConfig(url, options, EVERY_TENANT), walled));
+
+/** Options that make a session work as the run-time role, and a commit mean what it says, whatever the server's own settings are. */
+const sessionOptions = (statementTimeoutMs: number, tenant: string): string =>
+  `-c role=${RUNTIME_ROLE} -c weir.tenant=${tenant} -c statement_timeout=${statementTimeoutMs} -c synchronous_commit=on -c jit=off`;
+
+const poolConfig = (url: string, { max, statementTimeoutMs, name }: PoolOptions, tenant: string): pg.PoolConfig => ({
+  connectionString: url,
+  max,
+  connectionTimeoutMillis: 2_000,
+  application_name: `weir-${name}`,
+  options: sessionOptions(statementTimeoutMs, tenant),
+  types: EXACT_TYPES,
+});
+
+/** A broken idle connection is replaced at its next use; without a listener it would end the process. */
+function quiet<P extends Pool>(pool: P): P {
   pool.on('error', () => {});
   return pool;
 }

@@ -1,11 +1,12 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import { type Prisma as Generated, PrismaClient } from './generated/client.js';
-import { runtimeOptions } from './pool.js';
+import type { Pool } from './pool.js';
 
 /** The control plane's client. Never on the road of a call. */
 export class Prisma extends PrismaClient {
-  constructor(url: string) {
-    super({ adapter: new PrismaPg({ connectionString: url, max: 5, connectionTimeoutMillis: 2_000, options: runtimeOptions(10_000) }) });
+  /** @param pool stays its owner's to end. */
+  constructor(pool: Pool) {
+    super({ adapter: new PrismaPg(pool) });
   }
 }
 

@@ -21,6 +21,7 @@ interface Running {
 const RESCHEDULE_MS = 60_000;
 /** How long a stop waits for the queue store. */
 const GOODBYE_MS = { connected: 10_000, lost: 1_000 };
+const STATEMENT_TIMEOUT_MS = 30_000;
 const KEEP = { removeOnComplete: { count: 100 }, removeOnFail: { count: 1_000 } };
 
 /** BullMQ on Redis, or on its own Postgres backend where there is no Redis. Never on the road of a call. */
@@ -116,7 +117,7 @@ export class Queues {
 
   private onPostgres(name: string, process: (job: Job) => Promise<void>): Running {
     const classes = withBackend(createPostgresBackend);
-    const connection = { connectionString: this.databaseUrl, max: 3 };
+    const connection = { connectionString: this.databaseUrl, max: 3, statement_timeout: STATEMENT_TIMEOUT_MS };
     return {
       queue: new classes.Queue(name, { connection }) as unknown as Queue,
       worker: new classes.Worker(name, process, { connection, concurrency: 1 }) as unknown as Worker,

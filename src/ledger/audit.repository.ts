@@ -1,0 +1,179 @@
+import { Injectable } from '@nestjs/common';
+import { Pool, type PoolClient } from 'pg';
+import { type Audit, type Breach, breachOf, type Check, type Depth, type Facts, type Invariant } from './audit.js';
+
+/** What a statement answers: one row per invariant it proves. */
+interface Row {
+  invariant: Invariant;
+  checked: bigint;
+  broken: bigint;
+  facts: Facts[] | null;
+}
+
+/** Breaches that are told one by one, per invariant. */
+const LISTED = 50;
+/** How long the whole of Postgres may be read for. A snapshot that is held for long keeps dead rows from being removed. */
+const TIMEOUT: Record<Depth, string> = { recent: '30s', full: '30min' };
+
+/** Proves the invariants of the ledger, all in one snapshot that no other process waits for. */
+@Injectable()
+export class AuditRepository {
+  constructor(private readonly pool: Pool) {}
+
+  async audit(depth: Depth): Promise<Audit> {
+    const client = await this.pool.connect();
+    const startedAt = performance.now();
+    try {
+      await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY');
+      await client.query(`SET LOCAL statement_timeout = '${TIMEOUT[depth]}'; SET LOCAL work_mem = '64MB'`);
+      // Before the snapshot is taken: a partition that is dropped after it would be missed here, and not be archived there.
+      await client.query('LOCK TABLE calls, ledger_entries IN ACCESS SHARE MODE');
+      const { rows } = await client.query<{ at: Date }>('SELECT weir_now() AS at');
+      const checks: Check[] = [];
+      const breaches: Breach[] = [];
+      for (const statement of STATEMENTS[depth]) {
+        const found = await check(client, statement);
+        checks.push(...found.checks);
+        breaches.push(...found.breaches);
+      }
+      const byInvariant = (a: { invariant: string }, b: { invariant: string }) => a.invariant.localeCompare(b.invariant);
+      return {
+        depth,
+        at: rows[0]!.at,
+        tookMs: performance.now() - startedAt,
+        checks: checks.sort(byInvariant),
+        breaches: breaches.sort(byInvariant),
+      };
+    } finally {
+      await client.query('ROLLBACK').catch(() => {});
+      client.release();
+    }
+  }
+
+  /** Writes an event about a breach; there is one, however often it is found. */
+  async report({ tenantId, key, invariant, message, remedy }: Breach): Promise<void> {
+    await this.pool.query(`SELECT emit_event($1, 'ledger.audit_failed', $2, $3)`, [
+      tenantId,
+      `ledger.audit_failed:${key}`,
+      { invariant, message, remedy },
+    ]);
+  }
+}
+
+async function check(client: PoolClient, statement: string): Promise<{ checks: Check[]; breaches: Breach[] }> {
+  const startedAt = performance.now();
+  const { rows } = await client.query<Row>(statement);
+  const tookMs = performance.now() - startedAt;
+  return {
+    checks: rows.map(({ invariant, checked, broken }) => ({ invariant, checked: Number(checked), broken: Number(broken), tookMs })),
+    breaches: rows.flatMap(({ invariant, facts }) => (facts ?? []).map((found) => breachOf(invariant, found))),
+  };
+}
+
+/** A row of the answer. `broken` names a CTE with the facts of what breaks the invariant. */
+const answer = (invariant: Invariant, checked: string, broken: string): string =>
+  `SELECT '${invariant}' AS invariant, (SELECT count(*) FROM ${checked}) AS checked, (SELECT count(*) FROM ${broken}) AS broken,
+     (SELECT jsonb_agg(to_jsonb(b)) FROM (SELECT * FROM ${broken} LIMIT ${LISTED}) b) AS facts`;
+
+/** Conditions that make an audit recent. An id's first 48 bits are its time, so the newest holds stand together in their index. */
+const RECENT_PERIOD = `(p.closed_at IS NULL OR p.closed_at > weir_now() - interval '15 minutes')`;
+const RECENT_HOLD = `(h.state = 'open' OR h.id >= (lpad(to_hex((extract(epoch FROM weir_now()) * 1000)::bigint - 900000), 12, '0') || repeat('0', 20))::uuid)`;
+const RECENT_ENTRY = `l.admitted_at > weir_now() - interval '15 minutes'`;
+
+const PERIOD_FACTS = 'p.tenant_id, p.id::text AS period_id, p.budget_id, p.scope_value, p.starts_at, p.spent::text, p.held::text';
+
+/** I1 and I3. No entry is older than the period it counts for; a lifetime's may be as old as its budget. */
+const spending = (depth: Depth): string => `
+  WITH period AS (
+    SELECT p.* FROM budget_periods p ${depth === 'recent' ? `WHERE ${RECENT_PERIOD}` : ''}
+  ), entry AS (
+    SELECT u.period_id, sum(l.amount) AS total, count(*) AS entries,
+      coalesce(sum(l.amount) FILTER (WHERE l.kind IN ('overrun', 'late', 'adjustment') AND l.amount > 0), 0) AS above
+    FROM ledger_entries l CROSS JOIN LATERAL unnest(l.period_ids) AS u (period_id)
+    ${depth === 'recent' ? `WHERE l.admitted_at >= (SELECT min(starts_at) - interval '1 hour' FROM period)` : ''}
+    GROUP BY u.period_id
+  ), figure AS (
+    SELECT p.*, coalesce(e.total, 0) + p.archived AS total, coalesce(e.entries, 0) AS entries, coalesce(e.above, 0) + p.archived_above AS above,
+      p.spent + p.held - greatest(p.limit_nano + p.granted, p.most_allowed) - p.aged - coalesce(e.above, 0) - p.archived_above AS beyond
+    FROM period p LEFT JOIN entry e ON e.period_id = p.id
+  ), i1 AS (
+    SELECT ${PERIOD_FACTS}, p.total::text, p.entries::text FROM figure p WHERE p.spent <> p.total
+  ), hard AS (
+    SELECT * FROM figure WHERE hard
+  ), i3 AS (
+    SELECT ${PERIOD_FACTS}, p.limit_nano::text AS "limit", p.granted::text, p.above::text, p.beyond::text FROM hard p WHERE p.beyond > 0
+  )
+  ${answer('I1', 'period', 'i1')} UNION ALL ${answer('I3', 'hard', 'i3')}`;
+
+/** I2 and I7. A hold whose gateway is known to be dead has a lease that ended long ago: it counts from when it was made. */
+const holding = (depth: Depth): string => `
+  WITH hold AS MATERIALIZED (
+    SELECT h.id, h.tenant_id, h.amount, h.period_ids, h.counter_ids, h.lease_until, h.created_at FROM holds h WHERE h.state = 'open'
+  ), open_hold AS (
+    SELECT u.period_id, coalesce(sum(h.amount), 0) AS total, count(*) AS holds FROM hold h CROSS JOIN LATERAL unnest(h.period_ids) AS u (period_id) GROUP BY 1
+  ), figure AS (
+    SELECT p.*, coalesce(s.total, 0) AS total, coalesce(s.holds, 0) AS holds
+    FROM budget_periods p LEFT JOIN open_hold s ON s.period_id = p.id ${depth === 'recent' ? `WHERE ${RECENT_PERIOD}` : ''}
+  ), flight AS (
+    SELECT u.counter_id, count(*) AS holds FROM hold h CROSS JOIN LATERAL unnest(h.counter_ids) AS u (counter_id) GROUP BY 1
+  ), counter AS (
+    SELECT c.tenant_id, c.id, c.limit_id, c.scope_value, c.open, coalesce(f.holds, 0) AS holds FROM limit_counters c LEFT JOIN flight f ON f.counter_id = c.id
+  ), holder AS (
+    SELECT id FROM figure UNION ALL SELECT id FROM counter
+  ), i2 AS (
+    SELECT ${PERIOD_FACTS}, p.total::text, p.holds::text, NULL AS counter_id, NULL AS limit_id, NULL AS open FROM figure p WHERE p.held <> p.total
+    UNION ALL
+    SELECT c.tenant_id, NULL, NULL, c.scope_value, NULL, NULL, NULL, NULL, c.holds::text, c.id::text, c.limit_id::text, c.open::text
+      FROM counter c WHERE c.open <> c.holds
+  ), i7 AS (
+    SELECT h.tenant_id, h.id AS hold_id, h.amount::text, h.lease_until::text, NULL AS period_id, NULL::uuid AS budget_id, NULL AS scope_value,
+      NULL::timestamptz AS starts_at, NULL AS held
+      FROM hold h WHERE greatest(h.lease_until, h.created_at) < weir_now() - interval '1 minute'
+    UNION ALL
+    SELECT p.tenant_id, NULL, NULL, NULL, p.id::text, p.budget_id, p.scope_value, p.starts_at, p.held::text FROM figure p WHERE p.held <> 0 AND p.holds = 0
+  )
+  ${answer('I2', 'holder', 'i2')} UNION ALL ${answer('I7', 'hold', 'i7')}`;
+
+/** What is booked of a hold: hashed when all are looked at, looked up one by one when few are. */
+const BOOKED: Record<Depth, string> = {
+  full: `LEFT JOIN (SELECT tenant_id, id, count(*) AS calls FROM calls GROUP BY 1, 2) c ON c.tenant_id = h.tenant_id AND c.id = h.id
+    LEFT JOIN (
+      SELECT tenant_id, call_id, count(*) FILTER (WHERE kind = 'usage') AS usage, count(*) FILTER (WHERE kind <> 'usage') AS others
+      FROM ledger_entries WHERE kind IN ('usage', 'overrun', 'late') GROUP BY 1, 2
+    ) e ON e.tenant_id = h.tenant_id AND e.call_id = h.id`,
+  recent: `CROSS JOIN LATERAL (SELECT count(*) AS calls FROM calls c WHERE c.tenant_id = h.tenant_id AND c.id = h.id AND c.admitted_at >= h.created_at) c
+    CROSS JOIN LATERAL (
+      SELECT count(*) FILTER (WHERE kind = 'usage') AS usage, count(*) FILTER (WHERE kind <> 'usage') AS others FROM ledger_entries l
+      WHERE l.tenant_id = h.tenant_id AND l.admitted_at = h.created_at AND l.call_id = h.id AND l.kind IN ('usage', 'overrun', 'late')
+    ) e`,
+};
+
+/** I4 and I6. */
+const booking = (depth: Depth): string => `
+  WITH hold AS MATERIALIZED (
+    SELECT h.id AS hold_id, h.tenant_id, h.state, coalesce(c.calls, 0) AS calls, coalesce(e.usage, 0) AS usage, coalesce(e.others, 0) AS others
+    FROM holds h ${BOOKED[depth]} ${depth === 'recent' ? `WHERE ${RECENT_HOLD}` : ''}
+  ), i4 AS (
+    SELECT hold_id, tenant_id, state, calls::text FROM hold WHERE calls <> CASE WHEN state IN ('open', 'refused') THEN 0 ELSE 1 END
+  ), i6 AS (
+    SELECT hold_id, tenant_id, state, usage::text, others::text, NULL AS kind, NULL AS total FROM hold
+      WHERE usage <> CASE WHEN state IN ('settled', 'expired') THEN 1 ELSE 0 END OR (state NOT IN ('settled', 'expired') AND others > 0)
+    UNION ALL
+    SELECT l.call_id, l.tenant_id, NULL, NULL, NULL, l.kind, l.amount::text FROM ledger_entries l
+      WHERE l.kind IN ('usage', 'overrun', 'late') ${depth === 'recent' ? `AND ${RECENT_ENTRY}` : ''}
+        AND NOT EXISTS (SELECT FROM calls c WHERE c.tenant_id = l.tenant_id AND c.id = l.call_id AND c.admitted_at = l.admitted_at)
+  )
+  ${answer('I4', 'hold', 'i4')} UNION ALL ${answer('I6', 'hold', 'i6')}`;
+
+/** I5. The key of the table has the moment of admission in it, so it does not stop a call from being billed again in another month. */
+const duplicates = (depth: Depth): string => `
+  WITH entry AS (
+    SELECT l.tenant_id, l.call_id AS hold_id, l.attempt::text, l.kind, count(*) AS entries, sum(l.amount)::text AS total
+    FROM ledger_entries l ${depth === 'recent' ? `WHERE ${RECENT_ENTRY}` : ''} GROUP BY 1, 2, 3, 4
+  ), i5 AS (
+    SELECT tenant_id, hold_id, attempt, kind, entries::text, total FROM entry WHERE entries > 1
+  )
+  ${answer('I5', 'entry', 'i5')}`;
+
+const statements = (depth: Depth): string[] => [spending(depth), holding(depth), booking(depth), duplicates(depth)];
+const STATEMENTS: Record<Depth, string[]> = { full: statements('full'), recent: statements('recent') };

@@ -1,0 +1,137 @@
+import { publicId } from '../kernel/ids.js';
+import { formatUsd, type Nano } from '../kernel/money.js';
+
+/** `full`: everything there is. `recent`: periods that are open or closed a moment ago, and calls of the last minutes. */
+export type Depth = 'full' | 'recent';
+
+/** What is always true of the ledger. */
+export const INVARIANTS = {
+  I1: 'what a period has spent is the sum of its entries',
+  I2: 'what a period or a limit holds are its open holds',
+  I3: 'no hard budget is spent and held beyond its limit',
+  I4: 'a hold that is over has one call, an open one none',
+  I5: 'one entry per call, attempt and kind',
+  I6: 'what was used is booked once, and nothing else is',
+  I7: 'what is no longer in flight holds nothing',
+} as const;
+export type Invariant = keyof typeof INVARIANTS;
+
+/** Something that must not be. */
+export interface Breach {
+  invariant: Invariant;
+  tenantId: string;
+  /** The same for the same fault, e.g. `I1:period:12`. */
+  key: string;
+  /** One sentence, with ids and figures. */
+  message: string;
+  /** What to do about it. */
+  remedy: string;
+}
+
+/** One invariant, looked at. */
+export interface Check {
+  invariant: Invariant;
+  /** How many periods, holds or entries were looked at. */
+  checked: number;
+  /** How many of them break it; `breaches` of the audit lists the first few. */
+  broken: number;
+  tookMs: number;
+}
+
+/** What the ledger looked like in one snapshot. */
+export interface Audit {
+  depth: Depth;
+  /** The moment of the snapshot, in Postgres' time. */
+  at: Date;
+  tookMs: number;
+  checks: Check[];
+  breaches: Breach[];
+}
+
+/** Figures as the auditor's statements answer them: bigints as text, which JSON would round. */
+export type Facts = Record<string, string | null>;
+
+/** Says what is wrong, from the facts that a statement found. */
+export function breachOf(invariant: Invariant, facts: Facts): Breach {
+  const { what, ...sentence } = SENTENCES[invariant](facts);
+  return { invariant, tenantId: facts['tenant_id']!, key: `${invariant}:${what}`, ...sentence };
+}
+
+type Sentence = { what: string; message: string; remedy: string };
+
+const SENTENCES: Record<Invariant, (facts: Facts) => Sentence> = {
+  I1: (facts) => ({
+    what: `period:${facts['period_id']}`,
+    message: `${period(facts)} has spent ${usd(facts['spent'])}, but its ${facts['entries']} entries and what is archived of it come to ${usd(facts['total'])}.`,
+    remedy: `The entries are right: find out who wrote to budget_periods, then set spent to ${facts['total']} where id = ${facts['period_id']}.`,
+  }),
+  I2: (facts) =>
+    facts['counter_id'] != null
+      ? {
+          what: `counter:${facts['counter_id']}`,
+          message: `The counter ${facts['counter_id']} of limit ${facts['limit_id']}, scope ${facts['scope_value']}, of ${tenant(facts)}, counts ${facts['open']} calls in flight, but ${facts['holds']} are.`,
+          remedy: `Set open to ${facts['holds']} in limit_counters where id = ${facts['counter_id']}.`,
+        }
+      : {
+          what: `period:${facts['period_id']}`,
+          message: `${period(facts)} holds ${usd(facts['held'])}, but its ${facts['holds']} open holds come to ${usd(facts['total'])}.`,
+          remedy: `The holds are right: set held to ${facts['total']} in budget_periods where id = ${facts['period_id']}, while no call is in flight.`,
+        },
+  I3: (facts) => ({
+    what: `period:${facts['period_id']}`,
+    message: `${period(facts)} has spent ${usd(facts['spent'])} and holds ${usd(facts['held'])}, which is ${usd(facts['beyond'])} beyond what its limit of ${usd(facts['limit'])}, its grants of ${usd(facts['granted'])} and what was booked above its holds (${usd(facts['above'])}) allow.`,
+    remedy: 'Somebody was admitted who should not have been: keep the database as it is, and report this with the entries of the period.',
+  }),
+  I4: (facts) => ({
+    what: `call:${facts['hold_id']}`,
+    message: `The hold of ${call(facts)} is ${facts['state']}, but there are ${facts['calls']} rows of it in calls instead of ${isBooked(facts) ? 'one' : 'none'}.`,
+    remedy: isBooked(facts)
+      ? 'The hold was resolved past settle_batch, or the call was removed: find out by whom.'
+      : 'The call was booked past settle_batch: find out by whom, and void the hold.',
+  }),
+  I5: (facts) => ({
+    what: `call:${facts['hold_id']}:${facts['attempt']}:${facts['kind']}`,
+    message: `${upper(call(facts))} has ${facts['entries']} entries of kind ${facts['kind']} for attempt ${facts['attempt']}, of ${usd(facts['total'])} together.`,
+    remedy: 'The call is billed more than once: book an adjustment of what is too much.',
+  }),
+  I6: (facts) =>
+    facts['state'] === null
+      ? {
+          what: `call:${facts['hold_id']}:${facts['kind']}`,
+          message: `There is an entry of kind ${facts['kind']} over ${usd(facts['total'])} for ${call(facts)}, but there is no such call.`,
+          remedy: 'What is billed was never served: book an adjustment that takes it back.',
+        }
+      : {
+          what: `call:${facts['hold_id']}`,
+          message: `The hold of ${call(facts)} is ${facts['state']}, but it has ${facts['usage']} usage entries and ${facts['others']} others, instead of ${wantedEntries(facts['state']!)}.`,
+          remedy: 'What was used and what is booked differ: compare the call row with its entries, and book an adjustment.',
+        },
+  I7: (facts) =>
+    facts['hold_id'] != null
+      ? {
+          what: `call:${facts['hold_id']}`,
+          message: `The hold of ${call(facts)} over ${usd(facts['amount'])} is open, but its lease was over at ${facts['lease_until']}.`,
+          remedy:
+            'Start a process with the role worker: its reaper resolves such holds within seconds. If one runs, its log says what is wrong.',
+        }
+      : {
+          what: `period:${facts['period_id']}`,
+          message: `${period(facts)} holds ${usd(facts['held'])}, but nothing of it is in flight.`,
+          remedy: `Set held to 0 in budget_periods where id = ${facts['period_id']}: what is held there can never be spent.`,
+        },
+};
+
+/** A call that was refused while Postgres was away has a hold, so that it cannot be held later, and no call row. */
+const isBooked = (facts: Facts): boolean => !['open', 'refused'].includes(facts['state']!);
+
+function wantedEntries(state: string): string {
+  if (state === 'open') return 'none, because nothing is booked before a hold is over';
+  return state === 'settled' || state === 'expired' ? 'one usage entry' : 'none, because nothing was used';
+}
+
+const usd = (nano: string | null | undefined): string => (nano == null ? 'an unknown amount' : `$${formatUsd(BigInt(nano) as Nano)}`);
+const tenant = (facts: Facts): string => publicId('tenant', facts['tenant_id']!);
+const call = (facts: Facts): string => `${publicId('call', facts['hold_id']!)} of ${tenant(facts)}`;
+const period = (facts: Facts): string =>
+  `Period ${publicId('period', facts['period_id']!)} of budget ${publicId('budget', facts['budget_id']!)}, from ${facts['starts_at']}, scope ${facts['scope_value']}, of ${tenant(facts)}`;
+const upper = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
