@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { crashPoint } from '../platform/faults/index.js';
 import { Batcher } from '../platform/postgres/index.js';
 
@@ -46,13 +46,21 @@ export class Journal {
   }
 
   private async opened(): Promise<FileHandle> {
-    this.file ??= open(this.path, 'a', 0o600);
+    this.file ??= this.create();
     try {
       return await this.file;
     } catch (error) {
       this.file = null;
       throw error;
     }
+  }
+
+  /** The directory is synced too: without its name in it a new file is lost with the power. */
+  private async create(): Promise<FileHandle> {
+    const file = await open(this.path, 'a', 0o600);
+    const directory = await open(dirname(this.path), 'r');
+    await directory.sync().finally(() => directory.close());
+    return file;
   }
 
   async close(): Promise<void> {
