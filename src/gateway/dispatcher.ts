@@ -7,7 +7,7 @@ import { crashPoint } from '../platform/faults/index.js';
 import { MockTransport } from '../providers/index.js';
 import type { Plan, Target } from '../routing/index.js';
 import type { Call } from './call.js';
-import { InFlight } from './in-flight.js';
+import type { Flight } from './in-flight.js';
 import type { Outcome } from './outcome.js';
 import type { Reply } from './reply.js';
 import { errorOfEgress, errorOfRefusal } from './upstream-errors.js';
@@ -23,17 +23,14 @@ const NOTHING_SEEN: ReplyFacts = { usage: null, usageRaw: null, finishReason: nu
 export class Dispatcher {
   private readonly mock = new MockTransport();
 
-  constructor(
-    private readonly egress: Egress,
-    private readonly inFlight: InFlight,
-  ) {}
+  constructor(private readonly egress: Egress) {}
 
   /** Resolves once everything but the end of the answer is with the client. Never rejects: a failed call is an outcome too. */
-  send(plan: Plan, hold: Hold, call: Call, reply: Reply): Promise<Outcome> {
+  send(plan: Plan, hold: Hold, call: Call, flight: Flight): Promise<Outcome> {
     return new Promise((resolve) => {
       const { target } = plan;
       const transport: Transport = target.type === 'mock' ? this.mock : this.egress;
-      new Delivery(plan, hold, call, reply, this.inFlight, resolve).start(transport, () => ({
+      new Delivery(plan, hold, call, flight, resolve).start(transport, () => ({
         origin: target.origin,
         path: target.basePath + CHAT_PATH,
         headers: headersFor(target, call),
@@ -65,6 +62,7 @@ function headersFor(target: Target, call: Call): string[] {
 
 /** One attempt under way: takes what the provider sends, gives the client what it may have, and ends in an outcome exactly once. */
 class Delivery implements EgressSink {
+  private readonly reply: Reply;
   private exchange: Exchange | null = null;
   private readonly startedAt = performance.now();
   private sent = false;
@@ -81,10 +79,11 @@ class Delivery implements EgressSink {
     private readonly plan: Plan,
     private readonly hold: Hold,
     private readonly call: Call,
-    private readonly reply: Reply,
-    private readonly inFlight: InFlight,
+    private readonly flight: Flight,
     private readonly resolve: (outcome: Outcome) => void,
-  ) {}
+  ) {
+    this.reply = flight.reply;
+  }
 
   start(transport: Transport, encode: () => EgressRequest): void {
     if (this.reply.gone) return this.leave();
@@ -100,7 +99,7 @@ class Delivery implements EgressSink {
 
   onSending(): void {
     this.sent = true;
-    this.inFlight.sending(this.call.id, () => this.facts.outputBytes);
+    this.flight.sending(() => this.facts.outputBytes);
     crashPoint('connected');
   }
 

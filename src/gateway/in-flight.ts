@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Id } from '../kernel/ids.js';
+import { Slots, type Slotted } from '../kernel/slots.js';
 import { findDeadGateways, journalPath, LedgerService, SentMarks } from '../ledger/index.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
 import { LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
@@ -10,16 +11,36 @@ const HEARTBEAT_MS = 5_000;
 /** A token is about four bytes of text. */
 export const BYTES_PER_TOKEN = 4;
 
-interface Entry {
-  reply: Reply;
+/** A call that holds money and has not ended. */
+export class Flight implements Slotted {
+  slot = -1;
+  /** Where it is marked as sent; null: it was not sent. */
+  private mark: number | null = null;
   /** Output seen so far; null before anything was sent. */
-  outputBytes: (() => number) | null;
+  outputBytes: (() => number) | null = null;
+
+  constructor(
+    readonly id: Id,
+    readonly reply: Reply,
+    private readonly marks: SentMarks,
+  ) {}
+
+  /** Its request is about to be written. */
+  sending(outputBytes: () => number): void {
+    this.mark = this.marks.mark(this.id);
+    this.outputBytes = outputBytes;
+  }
+
+  /** It is booked: a crash can no longer lose it. */
+  booked(): void {
+    if (this.mark !== null) this.marks.clear(this.mark);
+  }
 }
 
 /** The calls being served: keeps their leases alive, remembers across a crash which were sent, and waits for them at the end. */
 @Injectable()
 export class InFlight {
-  private readonly calls = new Map<Id, Entry>();
+  private readonly flights = new Slots<Flight>();
   private marks: SentMarks | null = null;
   private timer: NodeJS.Timeout | null = null;
   private idle: (() => void) | null = null;
@@ -30,7 +51,7 @@ export class InFlight {
     @Inject(LOGGER) private readonly log: Logger,
     @Inject(CONFIG) private readonly config: Config,
   ) {
-    metrics.watch('weir_calls_in_flight', 'Calls being served now.', () => this.calls.size);
+    metrics.watch('weir_calls_in_flight', 'Calls being served now.', () => this.flights.size);
   }
 
   /** Resolves what processes that died here left open, then starts the heartbeat. */
@@ -49,36 +70,26 @@ export class InFlight {
   }
 
   get size(): number {
-    return this.calls.size;
+    return this.flights.size;
   }
 
   /** A call holds money from here on. */
-  begin(id: Id, reply: Reply): void {
-    this.calls.set(id, { reply, outputBytes: null });
-  }
-
-  /** Its request is about to be written. */
-  sending(id: Id, outputBytes: () => number): void {
-    this.marks!.mark(id);
-    const entry = this.calls.get(id);
-    if (entry) entry.outputBytes = outputBytes;
-  }
-
-  /** It is booked: a crash can no longer lose it. */
-  booked(id: Id): void {
-    this.marks!.clear(id);
+  begin(id: Id, reply: Reply): Flight {
+    const flight = new Flight(id, reply, this.marks!);
+    this.flights.add(flight);
+    return flight;
   }
 
   /** Its client has the end. */
-  finish(id: Id): void {
-    this.calls.delete(id);
-    if (this.calls.size === 0) this.idle?.();
+  finish(flight: Flight): void {
+    this.flights.delete(flight);
+    if (this.flights.size === 0) this.idle?.();
   }
 
   /** Waits for the calls in flight; those still running after `limitMs` are cut off and booked. */
   async drain(limitMs: number): Promise<void> {
     const limit = setTimeout(() => this.cut(), limitMs);
-    if (this.calls.size > 0) await new Promise<void>((resolve) => (this.idle = resolve));
+    if (this.flights.size > 0) await new Promise<void>((resolve) => (this.idle = resolve));
     clearTimeout(limit);
     const allBooked = await this.ledger.quiet();
     if (this.timer) clearInterval(this.timer);
@@ -87,11 +98,11 @@ export class InFlight {
 
   /** Breaks off every call; each is booked as cut. */
   cut(): void {
-    for (const { reply } of this.calls.values()) reply.abort();
+    for (const { reply } of this.flights) reply.abort();
   }
 
   private async heartbeat(): Promise<void> {
-    const sent = [...this.calls].flatMap(([id, { outputBytes }]) =>
+    const sent = [...this.flights].flatMap(({ id, outputBytes }) =>
       outputBytes ? [{ id, outputTokens: Math.ceil(outputBytes() / BYTES_PER_TOKEN) }] : [],
     );
     if (sent.length === 0) return;

@@ -34,15 +34,16 @@ export class Relay {
     try {
       const plan = this.plan(call, reply); //                          400 403 404
       const hold = await this.admit(call, plan, reply); //             402 422 429 503
+      const flight = this.inFlight.begin(call.id, reply);
       try {
-        const outcome = await this.dispatcher.send(plan, hold, call, reply); // 4xx 502 503 504: an outcome, never thrown after the hold
+        const outcome = await this.dispatcher.send(plan, hold, call, flight); // 4xx 502 503 504: an outcome, never thrown after the hold
         const settlement = settlementOf(call, plan, hold, outcome);
-        await this.ledger.settle(call.caller.tenantId, settlement, () => this.inFlight.booked(call.id)); // commits before the tail leaves
+        await this.ledger.settle(call.caller.tenantId, settlement, () => flight.booked()); // commits before the tail leaves
         crashPoint('settle_committed');
         this.end(reply, outcome, settlement);
         this.report(call, outcome.error, settlement);
       } finally {
-        this.inFlight.finish(call.id);
+        this.inFlight.finish(flight);
       }
     } catch (error) {
       const refusal = error instanceof WeirError ? error : new WeirError('internal_error', { cause: error });
@@ -94,7 +95,6 @@ export class Relay {
       },
     });
     crashPoint('hold_committed');
-    this.inFlight.begin(call.id, reply);
     if (hold.maxOutputTokens !== prompt.maxOutputTokens) reply.setHeader('x-weir-max-tokens', String(hold.maxOutputTokens));
     if (hold.remaining !== null) reply.setHeader('x-weir-budget-remaining', formatUsd(hold.remaining));
     if (hold.warnedPercent !== null) reply.setHeader('x-weir-budget-warning', `${hold.warnedPercent}% of a budget is spent`);

@@ -1,3 +1,4 @@
+import { Slots, type Slotted } from '../kernel/slots.js';
 import { Batcher } from '../platform/postgres/index.js';
 import type { Logger } from '../platform/telemetry/index.js';
 import { Journal } from './journal.js';
@@ -13,7 +14,7 @@ const JOURNAL_RETRY_MS = 1_000;
 const TICK_MS = 50;
 const RETRY_MS = { first: 50, most: 1_000 };
 
-interface Pending {
+interface Pending extends Slotted {
   id: string;
   since: number;
   settlement: string;
@@ -32,8 +33,7 @@ interface Encoded {
 /** Books how calls ended: in Postgres, again and again until it confirms; meanwhile in the journal. */
 export class Bookings {
   private readonly batchers: Batcher<Encoded, boolean>[];
-  /** The oldest first. */
-  private readonly pending = new Set<Pending>();
+  private readonly pending = new Slots<Pending>();
   private timer: NodeJS.Timeout | null = null;
   private settled: (() => void) | null = null;
   private journal: Journal | null = null;
@@ -61,6 +61,7 @@ export class Bookings {
     return new Promise((release) => {
       const since = performance.now();
       const pending = {
+        slot: -1,
         id: settlement.id,
         since,
         settlement: encoded,
@@ -118,7 +119,6 @@ export class Bookings {
   private look(): void {
     const now = performance.now();
     for (const pending of this.pending) {
-      if (now - pending.since < JOURNAL_AFTER_MS) return;
       if (this.journal && now >= pending.journalAt) this.keep(this.journal, pending);
       if (now - pending.since < PATIENCE_MS || pending.journalled || pending.overdue) continue;
       pending.overdue = true;

@@ -21,9 +21,9 @@ const NO_SUCH_PROCESS = 2 ** 22 + 1;
 test('a dead gateway is found with the calls it had sent and not yet booked', () => {
   const [gatewayId, booked, open, again] = [newId(), newId(), newId(), newId()];
   const marks = new SentMarks(directory, gatewayId);
-  marks.mark(booked);
+  const slot = marks.mark(booked);
   marks.mark(open);
-  marks.clear(booked);
+  marks.clear(slot);
   marks.mark(again);
   pretend(gatewayId, hostname(), NO_SUCH_PROCESS);
 

@@ -15,7 +15,6 @@ export class SentMarks {
   private readonly path: string;
   private readonly file: number;
   private readonly free: number[] = [];
-  private readonly slotOf = new Map<string, number>();
   private slots = 0;
   private readonly bytes = Buffer.alloc(ID_BYTES);
 
@@ -25,19 +24,16 @@ export class SentMarks {
     this.file = openSync(this.path, 'wx', 0o600);
   }
 
-  /** Notes a call just before its request is written. */
-  mark(callId: string): void {
+  /** Notes a call just before its request is written. Answers its slot. */
+  mark(callId: string): number {
     const slot = this.free.pop() ?? this.slots++;
-    this.slotOf.set(callId, slot);
     this.bytes.write(callId.replaceAll('-', ''), 'hex');
     writeSync(this.file, this.bytes, 0, ID_BYTES, slot * ID_BYTES);
+    return slot;
   }
 
   /** The call is booked: its slot may be used again. What stands there still does no harm, its hold is no longer open. */
-  clear(callId: string): void {
-    const slot = this.slotOf.get(callId);
-    if (slot === undefined) return;
-    this.slotOf.delete(callId);
+  clear(slot: number): void {
     this.free.push(slot);
   }
 

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { buildConnector, type Dispatcher, Pool } from 'undici';
+import { Slots, type Slotted } from '../../kernel/slots.js';
 import { type DestinationGuard, DestinationRefused, portOf } from './destination.js';
 
 export interface EgressTimeouts {
@@ -65,7 +66,7 @@ const TICK_MS = 50;
  */
 export class Egress implements Transport {
   private readonly pools = new Map<string, Pool>();
-  private readonly underWay = new Set<HttpExchange>();
+  private readonly underWay = new Slots<HttpExchange>();
   private tick: NodeJS.Timeout | null = null;
 
   constructor(
@@ -134,7 +135,8 @@ export class Egress implements Transport {
   }
 }
 
-class HttpExchange implements Dispatcher.DispatchHandler, Exchange {
+class HttpExchange implements Dispatcher.DispatchHandler, Exchange, Slotted {
+  slot = -1;
   private controller: Dispatcher.DispatchController | null = null;
   private headSeen = false;
   private ended = false;
