@@ -46,6 +46,7 @@ async function dieAt(point: string, work: () => Promise<void>): Promise<void> {
   const doomed = rig.launch('worker', { WEIR_ROLES: 'worker', WEIR_CRASH: point });
   expect(await doomed.process.exited()).toBe('SIGKILL');
   const worker = rig.launch('worker', { WEIR_ROLES: 'worker' });
+  await worker.process.ready();
   await work();
   await rig.end(worker);
 }
