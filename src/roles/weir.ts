@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import { Pool } from 'pg';
@@ -14,6 +15,9 @@ import { type FirstStart, Setup } from '../setup/index.js';
 import { createApp } from './app.js';
 import { masterKeyOf } from './master-key.js';
 import { openPlatform } from './platform.module.js';
+
+/** Connections to a server that is silent cannot be closed in order; what is safe on disk must not wait for them. */
+const UNWIND_MS = 15_000;
 
 /** A running process. */
 export interface Weir {
@@ -83,7 +87,7 @@ async function startOn(stack: Stack, config: Config, log: Logger): Promise<Weir>
     async stop(limitMs) {
       state.draining = true;
       await publicServer?.stop(limitMs);
-      await stack.unwind();
+      await Promise.race([stack.unwind(), delay(UNWIND_MS, undefined, { ref: false })]);
     },
     cutCalls: () => publicServer?.cutCalls(),
   };

@@ -174,6 +174,22 @@ test('a gateway killed while its journal holds what Postgres did not take: it is
   }
 });
 
+test('a gateway told to stop while Postgres is silent: it ends, and what its journal holds is booked once after the restart', async () => {
+  const { goOn, ended } = await streamInFlight();
+  postgres.freeze();
+  try {
+    goOn();
+    expect(await ended).toMatchObject({ end: 'whole' });
+    expect(await gateway.process.kill('SIGTERM')).toBe(0);
+    await postgres.proxy.set({ kind: 'reset' });
+  } finally {
+    postgres.thaw();
+    await postgres.proxy.set({ kind: 'pass' });
+  }
+  await rig.restart(gateway);
+  expect(await bookedAs((await ended).tag)).toMatchObject([{ status: 'completed', kinds: ['usage'], amount: costOf(STEPS_USAGE) }]);
+}, 90_000);
+
 test('a gateway that dies as soon as its journal is synced, before its client has the end: it is booked once after the restart', async () => {
   const doomed = await rig.spawn('doomed', { WEIR_CRASH: 'journal_appended' });
   const { goOn, ended } = await streamInFlight(doomed.url!);
