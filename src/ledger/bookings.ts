@@ -10,6 +10,8 @@ import { SHARDS, shardOf } from './shards.js';
 const JOURNAL_AFTER_MS = 250;
 /** A finished answer waits this long at most, should the journal refuse the booking too. The booking goes on. */
 const PATIENCE_MS = 10_000;
+/** What only the journal holds is left to the next start after this long. */
+const LEAVE_AFTER_MS = 3_000;
 const JOURNAL_RETRY_MS = 1_000;
 const TICK_MS = 50;
 const RETRY_MS = { first: 50, most: 1_000 };
@@ -94,7 +96,7 @@ export class Bookings {
    * and the process must end.
    */
   async quiet(): Promise<boolean> {
-    const deadline = performance.now() + PATIENCE_MS;
+    const deadline = performance.now() + LEAVE_AFTER_MS;
     while (this.pending.size > 0) {
       const onlyJournal = [...this.pending].every((pending) => pending.journalled);
       if (onlyJournal && performance.now() > deadline) break;

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { WeirError } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
+import { CONFIG, type Config } from '../platform/config/index.js';
 import { Batcher } from '../platform/postgres/index.js';
 import { LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
 import { Bookings } from './bookings.js';
@@ -8,8 +9,6 @@ import type { Adjustment, BookedCall, HoldAnswer, HoldRequest, Settlement } from
 import { LedgerRepository } from './ledger.repository.js';
 import { SHARDS, shardOf } from './shards.js';
 
-/** When Postgres takes longer for a batch of holds, it and all that wait behind it are refused: nothing has been sent yet. */
-const HOLD_PATIENCE_MS = 250;
 /** Holds that wait for their turn, per shard, before more are turned away. */
 const MAX_WAITING_HOLDS = 1_000;
 const HOLD_RETRY_MS = 20;
@@ -27,12 +26,16 @@ export class LedgerService {
   /** Calls whose hold was given up and may land still. */
   private givenUp = 0;
   private stopped = false;
+  /** When Postgres takes longer for a batch of holds, it and all that wait behind it are refused: nothing has been sent yet. */
+  private readonly patienceMs: number;
 
   constructor(
     private readonly repository: LedgerRepository,
     metrics: Metrics,
     @Inject(LOGGER) private readonly log: Logger,
+    @Inject(CONFIG) { timeouts }: Pick<Config, 'timeouts'>,
   ) {
+    this.patienceMs = timeouts.ledgerMs;
     this.holds = Array.from({ length: SHARDS }, (_, shard) => new Batcher((requests: HoldRequest[]) => this.holdInTime(shard, requests)));
     this.abandoned = new Batcher(async (holds) => {
       await this.abandonUntilConfirmed(holds);
@@ -108,7 +111,7 @@ export class LedgerService {
 
   private async holdInTime(shard: number, requests: HoldRequest[]): Promise<HoldAnswer[]> {
     try {
-      return await within(HOLD_PATIENCE_MS, this.holdAgain(requests));
+      return await within(this.patienceMs, this.holdAgain(requests));
     } catch (cause) {
       const error = new WeirError('ledger_unavailable', { cause });
       this.holds[shard]!.rejectWaiting(error);
@@ -120,7 +123,7 @@ export class LedgerService {
 
   /** A connection that broke, or a batch that lost against another, is tried again with the same ids as long as the calls wait. */
   private async holdAgain(requests: HoldRequest[]): Promise<HoldAnswer[]> {
-    const deadline = performance.now() + HOLD_PATIENCE_MS;
+    const deadline = performance.now() + this.patienceMs;
     for (;;) {
       try {
         return await this.repository.hold(this.gatewayId, requests);

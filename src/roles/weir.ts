@@ -17,7 +17,7 @@ import { masterKeyOf } from './master-key.js';
 import { openPlatform } from './platform.module.js';
 
 /** Connections to a server that is silent cannot be closed in order; what is safe on disk must not wait for them. */
-const UNWIND_MS = 15_000;
+const UNWIND_MS = 8_000;
 
 /** A running process. */
 export interface Weir {

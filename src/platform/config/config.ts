@@ -70,6 +70,7 @@ const variables = z.object({
   WEIR_PROGRESS_TIMEOUT_MS: milliseconds(60_000),
   WEIR_TOTAL_TIMEOUT_MS: milliseconds(1_800_000),
   WEIR_RETENTION_MONTHS: z.coerce.number({ error: 'must be a number of months' }).int().min(3, { error: 'must be at least 3' }).optional(),
+  WEIR_LEDGER_TIMEOUT_MS: milliseconds(250),
   WEIR_CRASH: crash.optional(),
 });
 
@@ -90,7 +91,7 @@ export interface Config {
   /** Create a demo tenant at first start and keep its keys under `home`. */
   demo: boolean;
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
-  timeouts: { connectMs: number; firstByteMs: number; progressMs: number; totalMs: number };
+  timeouts: { connectMs: number; firstByteMs: number; progressMs: number; totalMs: number; ledgerMs: number };
   /** For tests: where to die. */
   crash: Crash | null;
   /** Months that calls and ledger entries are kept after their own; null: for good. */
@@ -144,6 +145,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env, directo
       firstByteMs: v.WEIR_FIRST_BYTE_TIMEOUT_MS,
       progressMs: v.WEIR_PROGRESS_TIMEOUT_MS,
       totalMs: v.WEIR_TOTAL_TIMEOUT_MS,
+      ledgerMs: v.WEIR_LEDGER_TIMEOUT_MS,
     },
     retentionMonths: v.WEIR_RETENTION_MONTHS ?? null,
     crash: v.WEIR_CRASH ?? null,
