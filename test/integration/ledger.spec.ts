@@ -57,7 +57,7 @@ test('the truth that waits behind the reaper is booked as well', async () => {
   const request = holdRequest(tenant, 60n);
   await ledger.hold(GATEWAY, [request]);
   await db.query(`UPDATE holds SET lease_until = '-infinity', sent = true WHERE id = $1`, [request.id]);
-  const reaper = await db.connect();
+  const reaper = await pool.connect();
   await reaper.query('BEGIN');
   await reaper.query('SELECT reap_holds(10)');
   const truth = ledger.settle(encoded([settlement(request.id, 50n)]));

@@ -117,6 +117,14 @@ BEGIN
   END LOOP;
 END $$;
 
+-- What gateways and workers do for all tenants is not for a session that is bound to one.
+CREATE FUNCTION assert_every_tenant() RETURNS void LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  IF coalesce(current_setting('weir.tenant', true), '') <> '*' THEN
+    RAISE insufficient_privilege USING MESSAGE = 'row-level security: this statement works for every tenant, and the session for one';
+  END IF;
+END $$;
+
 -- ── admission ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 -- The counter of a limit for one scope value.
@@ -162,6 +170,7 @@ DECLARE
   v_amount bigint; v_worst text; v_worst_at integer; v_least bigint; v_warning integer; v_fresh boolean;
   v_counted integer := 0; v_inserted integer;
 BEGIN
+  PERFORM assert_every_tenant();
   SELECT array_agg(m.number), array_agg(coalesce(m.period_id, ensure_period(m.tenant_id, m.budget_id, m.value, v_now))), bool_or(m.rolling)
     INTO v_scopes, v_scope_periods, v_rolling
     FROM (
@@ -429,6 +438,7 @@ DROP FUNCTION settle_batch(uuid[], json);
 CREATE FUNCTION settle_batch(p_ids uuid[], p_outcomes json) RETURNS TABLE (resolved_id uuid) LANGUAGE plpgsql AS $$
 DECLARE v_now timestamptz := weir_now(); v_periods bigint[]; v_counters bigint[];
 BEGIN
+  PERFORM assert_every_tenant();
   SELECT array_agg(DISTINCT p.id), array_agg(DISTINCT c.id) FILTER (WHERE c.id IS NOT NULL) INTO v_periods, v_counters
     FROM holds h LEFT JOIN LATERAL unnest(h.period_ids) AS p (id) ON true LEFT JOIN LATERAL unnest(h.counter_ids) AS c (id) ON true
     WHERE h.id = ANY (p_ids) AND h.state NOT IN ('settled', 'voided', 'refused');
