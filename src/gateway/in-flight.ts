@@ -66,6 +66,7 @@ export class InFlight {
       dead.forget();
     }
     await this.ledger.reap();
+    await this.ledger.warmUp();
     this.timer = setInterval(() => void this.heartbeat(), HEARTBEAT_MS).unref();
   }
 

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Pool } from 'pg';
+import { newId } from '../kernel/ids.js';
 import { crashOnceSent } from '../platform/faults/index.js';
 import type { Adjustment, BookedCall, Denial, HoldAnswer, HoldRequest, LimitDenial, Rates, Scope, Settlement, Verdict } from './ledger.js';
 
@@ -59,6 +60,11 @@ type QueryConfig = import('pg').QueryConfig & { query_timeout: number };
 @Injectable()
 export class LedgerRepository {
   constructor(private readonly pool: Pool) {}
+
+  /** Makes some connections ready for the first calls: a new one has to plan all its statements. */
+  async warmUp(connections: number): Promise<void> {
+    await Promise.all(Array.from({ length: connections }, () => this.hold(newId(), []).then(() => this.settle(new Map()))));
+  }
 
   async hold(gatewayId: string, requests: HoldRequest[]): Promise<HoldAnswer[]> {
     const scopes = new ScopeTable();

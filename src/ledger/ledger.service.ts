@@ -50,6 +50,11 @@ export class LedgerService {
     this.bookings.keepIn(path);
   }
 
+  /** Resolves when the first calls will not wait for what only comes once. */
+  warmUp(): Promise<void> {
+    return this.repository.warmUp(2 * SHARDS);
+  }
+
   /** Books what a dead gateway left in its journal. */
   replay(settlements: Map<string, string>): Promise<void> {
     return this.bookings.replay(settlements);

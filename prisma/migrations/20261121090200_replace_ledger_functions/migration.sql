@@ -232,7 +232,7 @@ BEGIN
   -- Under the locks: an id that is known was held by an earlier try of this very statement.
   SELECT array_agg(id) INTO v_known FROM holds WHERE id = ANY (p_ids);
 
-  FOR i IN 1 .. array_length(p_ids, 1) LOOP
+  FOR i IN 1 .. coalesce(array_length(p_ids, 1), 0) LOOP
     first_pair := k;
     WHILE k <= pairs AND v_call_of[k] = i LOOP k := k + 1; END LOOP;
     last_pair := k - 1;

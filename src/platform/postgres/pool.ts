@@ -46,6 +46,8 @@ const poolConfig = (url: string, { max, statementTimeoutMs, name }: PoolOptions,
   connectionString: url,
   max,
   connectionTimeoutMillis: 2_000,
+  // A connection that has planned its statements is worth keeping through a quiet hour.
+  idleTimeoutMillis: 3_600_000,
   application_name: `weir-${name}`,
   options: sessionOptions(statementTimeoutMs, tenant),
   types: EXACT_TYPES,
