@@ -76,7 +76,7 @@ export class LedgerRepository {
         linkScopes.push(scopes.numberOf(request.tenantId, scope));
       }
     });
-    crashOnceSent('hold_sent');
+    if (requests.length > 0) crashOnceSent('hold_sent');
     const { rows } = await this.pool.query<AdmissionRow>({
       name: 'admit_batch',
       text: 'SELECT * FROM admit_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)',
@@ -104,7 +104,7 @@ export class LedgerRepository {
    * before.
    */
   async settle(settlements: ReadonlyMap<string, string>): Promise<Set<string>> {
-    crashOnceSent('settle_sent');
+    if (settlements.size > 0) crashOnceSent('settle_sent');
     const { rows } = await this.pool.query<{ resolved_id: string }>({
       name: 'settle_batch',
       text: 'SELECT resolved_id FROM settle_batch($1, $2)',
