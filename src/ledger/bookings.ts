@@ -78,7 +78,7 @@ export class Bookings {
         if (!booked && this.stopped) return;
         onBooked();
         this.pending.delete(pending);
-        void this.journal?.forget(pending.id).catch((error) => this.log.error({ err: error }, 'the journal could not be emptied'));
+        if (pending.journalAt === Number.POSITIVE_INFINITY) this.forget(pending.id);
         release();
         if (this.pending.size === 0) this.rest();
       });
@@ -107,7 +107,7 @@ export class Bookings {
     }
     this.stopped = true;
     this.rest();
-    await this.journal?.close();
+    await this.journal?.close(this.pending.size === 0);
     return this.pending.size === 0;
   }
 
@@ -141,6 +141,10 @@ export class Bookings {
         this.log.error({ err: error, call: pending.id }, 'the journal cannot be written');
       },
     );
+  }
+
+  private forget(id: string): void {
+    this.journal!.forget(id).catch((error) => this.log.error({ err: error }, 'the journal could not be emptied'));
   }
 
   private async bookUntilConfirmed(batch: Encoded[]): Promise<boolean[]> {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { crashPoint } from '../platform/faults/index.js';
@@ -17,12 +17,16 @@ export class Journal {
   private readonly lines: Batcher<string, void>;
 
   constructor(private readonly path: string) {
-    // Lines that arrive while one sync is under way share the next.
+    // One write at a time, emptying included: what is promised to be there must not be cut off by a truncation that was asked for before.
     this.lines = new Batcher(async (lines) => {
       const file = await this.opened();
-      await file.appendFile(lines.join(''));
-      await file.datasync();
-      crashPoint('journal_appended');
+      if (this.kept.size === 0) {
+        await file.truncate(0);
+      } else {
+        await file.appendFile(lines.join(''));
+        await file.datasync();
+        crashPoint('journal_appended');
+      }
       return lines.map(() => undefined);
     });
   }
@@ -40,9 +44,7 @@ export class Journal {
 
   /** Postgres has it. When that is true of all of them, the file is emptied. */
   async forget(id: string): Promise<void> {
-    if (!this.kept.delete(id) || this.kept.size > 0 || this.lines.backlog > 0) return;
-    const file = await this.file;
-    if (this.kept.size === 0) await file?.truncate(0);
+    if (this.kept.delete(id) && this.kept.size === 0) await this.lines.add('');
   }
 
   private async opened(): Promise<FileHandle> {
@@ -63,8 +65,10 @@ export class Journal {
     return file;
   }
 
-  async close(): Promise<void> {
+  /** The process ends in order. Unless all its calls are booked, the file stays for the next start to find. */
+  async close(allBooked: boolean): Promise<void> {
     await (await this.file)?.close();
+    if (allBooked) rmSync(this.path, { force: true });
   }
 }
 

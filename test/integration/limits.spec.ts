@@ -4,7 +4,6 @@ import type { Pool } from 'pg';
 import type { HoldRequest } from '../../src/ledger/index.js';
 import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
 import { createPool } from '../../src/platform/postgres/index.js';
-import { moveClock } from '../support/clock.js';
 import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
 import { brokenInvariants, encoded, holdRequest, insertTenant, settlement } from '../support/ledger.js';
 
@@ -166,10 +165,4 @@ test('in no 60 seconds, wherever they begin, are there more requests or tokens t
     }),
     { numRuns: 15 },
   );
-});
-
-test('the clock may be moved for all of it', async () => {
-  await moveClock(db, '1 hour');
-  const tenant = await tenantWith({ requests: 1 });
-  expect(await admit(request(tenant), request(tenant))).toEqual(['held', 'requests']);
 });
