@@ -8,6 +8,7 @@ import { HELP, type Options, readOptions } from './ledger/options.js';
 import { table } from './ledger/report.js';
 import { type Stage, setUp } from './ledger/stage.js';
 import { cpuOf, describeMachine, divideCores, watchOthers } from './machine.js';
+import { runProgram } from './program.js';
 
 /** Share of the machine that other programs may take before the figures are in doubt. */
 const DISTURBANCE = 0.05;
@@ -70,23 +71,4 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** Ends what was started, whatever happens on the way. */
-async function finish(code: number): Promise<never> {
-  for (let step = cleanUp.pop(); step; step = cleanUp.pop()) {
-    try {
-      await step();
-    } catch (error) {
-      process.stderr.write(`bench: ${(error as Error).message}\n`);
-    }
-  }
-  process.exit(code);
-}
-
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void finish(130));
-main().then(
-  () => finish(0),
-  (error: Error) => {
-    process.stderr.write(`bench: ${error.message}\n`);
-    return finish(1);
-  },
-);
+runProgram(main, cleanUp);

@@ -8,6 +8,7 @@ import { describeMachine, divideCores, watchOthers } from './machine.js';
 import { EVENTS } from './messages.js';
 import { HELP, type Options, readOptions } from './options.js';
 import { profile, profileTable } from './profile.js';
+import { runProgram } from './program.js';
 import { latencyTable, loadTable, type Measurement, type Row } from './report.js';
 import { type Contestant, type Kind, type Stage, setUp } from './stage.js';
 
@@ -104,23 +105,4 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** Ends what was started, whatever happens on the way. */
-async function finish(code: number): Promise<never> {
-  for (let step = cleanUp.pop(); step; step = cleanUp.pop()) {
-    try {
-      await step();
-    } catch (error) {
-      process.stderr.write(`bench: ${(error as Error).message}\n`);
-    }
-  }
-  process.exit(code);
-}
-
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void finish(130));
-main().then(
-  () => finish(0),
-  (error: Error) => {
-    process.stderr.write(`bench: ${error.message}\n`);
-    return finish(1);
-  },
-);
+runProgram(main, cleanUp);

@@ -13,7 +13,7 @@ export interface Exposure {
   scopes: readonly Scope[];
   /** Null: unknown. */
   price: Price | null;
-  /** What a call of unknown price is held for; null: it is not. */
+  /** What a call of unknown price is held for where a hard budget asks for an amount; null: it is refused there. */
   unpricedCost: Nano | null;
   inputTokensBound: number;
   /** A tighter bound, which takes a moment to find. */
@@ -67,9 +67,14 @@ export class Admission {
     let input = exposure.inputTokensBound;
     let output = exposure.outputTokensBound;
     let refined = false;
+    let unpricedCost: Nano | null = null;
     for (let tries = 1; ; tries++) {
-      const { held, refusal } = await this.try(exposure, input, output);
+      const { held, refusal } = await this.try(exposure, input, output, unpricedCost);
       if (held) return { callId, tenantId, maxOutputTokens: output, ...held };
+      if (refusal.unpriced && unpricedCost === null && exposure.unpricedCost !== null) {
+        unpricedCost = exposure.unpricedCost;
+        continue;
+      }
       if (!refusal.bySize) throw refusal.error(null);
       if (!refined) {
         refined = true;
@@ -88,20 +93,35 @@ export class Admission {
     }
   }
 
-  private async try(exposure: Exposure, input: number, output: number): Promise<Attempt> {
+  private async try(exposure: Exposure, input: number, output: number, unpricedCost: Nano | null): Promise<Attempt> {
     const { callId: id, tenantId, price, choices, scopes, context } = exposure;
-    const amount = price ? worstCaseCost(price, input, output * choices) : exposure.unpricedCost;
+    const amount = price ? worstCaseCost(price, input, output * choices) : unpricedCost;
     const maxCost = exposure.maxCost ?? MOST_COST;
     if (amount === null ? exposure.maxCost !== null : amount > maxCost) {
-      return refusedBy({ bySize: amount !== null, headroom: maxCost, error: (affordable) => callTooDear(amount, maxCost, affordable) });
+      return refusedBy({
+        bySize: price !== null,
+        unpriced: amount === null,
+        headroom: maxCost,
+        error: (affordable) => callTooDear(amount, maxCost, affordable),
+      });
     }
     const answer = await this.ledger.hold({ id, tenantId, amount, tokens: input + output * choices, scopes, context });
     const { verdict, denial, limitDenial } = answer;
     if (limitDenial)
-      return refusedBy({ bySize: verdict === 'tokens', headroom: null, error: () => deniedByLimit(verdict, limitDenial, answer.rates) });
+      return refusedBy({
+        bySize: verdict === 'tokens',
+        unpriced: false,
+        headroom: null,
+        error: () => deniedByLimit(verdict, limitDenial, answer.rates),
+      });
     if (denial) {
       const bySize = verdict === 'too_large' || verdict === 'busy';
-      return refusedBy({ bySize, headroom: denial.headroom, error: (affordable) => deniedByBudget(verdict, denial, affordable) });
+      return refusedBy({
+        bySize,
+        unpriced: verdict === 'unpriced',
+        headroom: denial.headroom,
+        error: (affordable) => deniedByBudget(verdict, denial, affordable),
+      });
     }
     const { remaining, warnedPercent, rates } = answer;
     return { held: { amount, remaining, warnedPercent, rates }, refusal: null };
@@ -113,6 +133,8 @@ type Attempt = { held: Pick<Hold, 'amount' | 'remaining' | 'warnedPercent' | 'ra
 interface Refusal {
   /** A smaller call might be admitted. */
   bySize: boolean;
+  /** It has no amount, and one is needed. */
+  unpriced: boolean;
   /** What such a call may cost; null where cost is not the reason. */
   headroom: Nano | null;
   /** @param affordable output tokens per answer that would fit; null: not known. */

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Dialect } from '../dialects/index.js';
 import type { WeirError } from '../kernel/errors.js';
-import { crashPoint } from '../platform/faults/index.js';
+import { crashAfter, crashPoint } from '../platform/faults/index.js';
 
 const STREAM_HEAD = {
   'content-type': 'text/event-stream; charset=utf-8',
@@ -66,7 +66,8 @@ export class Reply {
   endStream(tail: Buffer): void {
     if (!this.started) this.stream([]);
     crashPoint('before_done');
-    this.response.end(tail, () => crashPoint('after_done'));
+    crashAfter('after_done', this.response, 'finish');
+    this.response.end(tail);
   }
 
   json(status: number, body: Buffer | string): void {
@@ -75,9 +76,9 @@ export class Reply {
     const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
     this.response.writeHead(status, { ...this.headers, 'content-type': 'application/json', 'content-length': String(length) });
     // Node joins the head with a text and sends both in one write; a buffer would be a second one. latin1 carries bytes as they are.
-    const sent = () => crashPoint('after_done');
-    if (typeof body === 'string') this.response.end(body, sent);
-    else this.response.end(body.toString('latin1'), 'latin1', sent);
+    crashAfter('after_done', this.response, 'finish');
+    if (typeof body === 'string') this.response.end(body);
+    else this.response.end(body.toString('latin1'), 'latin1');
   }
 
   /** Before the first byte: its status and body. After: the stream's own error event, and no terminator. */

@@ -52,6 +52,19 @@ function expectFacts(facts: ReturnType<typeof openaiChat.decodeResponse>, { expe
 if (!present)
   test('the recorded provider traffic is absent, so no recording is replayed', () => console.warn('no recordings beside the checkout'));
 
+const metered = cases.filter((one) => one.stream && one.expected.usage?.output_total && !one.expected.error);
+
+if (metered.length > 0)
+  test.each(metered.map((one) => [one.id, one] as const))(
+    '%s is not cut at a limit of exactly the tokens it has',
+    (_id, { files, expected }) => {
+      const reader = openaiChat.streamReader(PROMPT, expected.usage!.output_total!);
+      reader.push(readFileSync(join(RECORDINGS, files.response)));
+      reader.finish();
+      expect(reader.overLimit).toBe(false);
+    },
+  );
+
 describe('recorded OpenAI-shaped traffic', () => {
   const whole = cases.filter((one) => !one.stream && one.http_status === 200);
   const errors = cases.filter((one) => !one.stream && one.http_status !== 200);

@@ -45,3 +45,8 @@ export function crashPoint(point: CrashPoint): void {
 export function crashOnceSent(point: CrashPoint): void {
   if (armed?.point === point) setImmediate(() => crashPoint(point));
 }
+
+/** The same when something has happened; costs nothing where no test asks for it. */
+export function crashAfter(point: CrashPoint, emitter: { once(event: string, listener: () => void): unknown }, event: string): void {
+  if (armed?.point === point) emitter.once(event, () => crashPoint(point));
+}

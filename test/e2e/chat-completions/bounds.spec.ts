@@ -173,6 +173,22 @@ describe('what a call may cost', () => {
 describe('a model without a price', () => {
   const request = { ...REQUEST, model: 'plain/m' };
 
+  test('without a hard budget costs an unknown amount, never the one that is allowed under such a budget', async () => {
+    await tenant.admin('POST', '/v1/organization/providers', {
+      name: 'plain',
+      type: 'openai',
+      base_url: upstream.baseUrl,
+      key: 'sk-x',
+      models: ['m'],
+    });
+    await admin(weir, weir.operatorKey, 'POST', `/v1/platform/tenants/${tenant.id}`, { unpriced_call_cost: '0.25' });
+    await eventually(async () => (await tenant.openai.models.list()).data.some((model) => model.id === 'plain/m'));
+    await create(request);
+    expect(await booked(weir, tenant)).toMatchObject([{ amount: null, estimated: false }]);
+    await create(request, { 'x-weir-max-cost': '0.30' });
+    expect((await booked(weir, tenant)).at(-1)).toMatchObject({ amount: 250_000_000n, estimated: true });
+  });
+
   test('under a hard budget is refused, unless the operator allows an amount, which is then held and booked', async () => {
     await tenant.admin('POST', '/v1/organization/providers', {
       name: 'plain',
