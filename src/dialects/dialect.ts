@@ -1,15 +1,28 @@
 import type { WeirError } from '../kernel/errors.js';
 import type { Usage } from '../kernel/usage.js';
+import type { Answer, Conversation, ReplyEvent, ThinkingLevel } from './canonical.js';
 
-/** Names of the wire formats. A provider's data says which one it speaks. */
-export type DialectName = 'openai-chat';
+/** Names of the wire formats. A provider's data says which ones it speaks. */
+export type DialectName =
+  | 'openai-chat'
+  | 'openai-completions'
+  | 'openai-responses'
+  | 'anthropic-messages'
+  | 'gemini'
+  | 'bedrock-converse'
+  | 'ollama'
+  | 'cohere'
+  | 'workers-ai';
+
+/** Names of what clients may speak: every wire format that has a surface, and Weir's own small one. */
+export type SurfaceName = 'openai-chat' | 'openai-completions' | 'openai-responses' | 'anthropic-messages' | 'chat-complete';
 
 /** A request as the road of a call needs it. `body` is what the client sent, parsed and otherwise untouched. */
 export interface Prompt {
   /** The reference the client gave, `provider/model-id`; null when it gave none. */
   model: string | null;
   stream: boolean;
-  /** The client wants a usage chunk at the end of the stream. */
+  /** The client wants the usage at the end of a chat stream. Formats that always tell it ignore this. */
   includeUsage: boolean;
   /** The client's own limit on output tokens per choice; null when it set none. */
   maxOutputTokens: number | null;
@@ -20,16 +33,79 @@ export interface Prompt {
   /** No tokenizer makes more input tokens of this request: a byte-level token is at least one byte. */
   inputTokensBound: number;
   body: Record<string, unknown>;
+  /** Anthropic's `anthropic-beta` values, for Anthropic only. */
+  betas: readonly string[];
 }
 
-/** What policy writes into a request on its way to the provider. */
+/** What policy writes into a request on its way to the provider, and what is known of the provider. */
 export interface Rewrite {
   /** The model id without the provider's name. */
   model: string;
   /** The output limit the hold was made for, per choice. */
   maxOutputTokens: number;
-  maxTokensField: 'max_tokens' | 'max_completion_tokens';
+  /** What the caller's settings ask for; the client's own field in the body beats it. Null: nothing. */
+  thinkingLevel: ThinkingLevel | null;
+  quirks: Quirks;
 }
+
+/** How a provider differs from the format it speaks, as data. Absent: as the format's own vendor does it. */
+export interface Quirks {
+  /** Which field carries the output limit when the client sent none. */
+  maxTokensField?: 'max_tokens' | 'max_completion_tokens';
+  /** False: `developer` is not known and becomes `system`. */
+  developerRole?: boolean;
+  /** One system message at most: several are joined. */
+  singleSystem?: boolean;
+  /** Content must be a text, not a list of parts, where there is text only. */
+  textContent?: boolean;
+  /** `content: null` is refused beside tool calls. */
+  nullContent?: boolean;
+  /** False: `stream_options` is refused. */
+  streamOptions?: boolean;
+  /** What forces a tool call; `any` as Mistral says it; null: not supported. */
+  requiredToolChoice?: 'required' | 'any' | null;
+  /** False: `strict` on a tool is refused. */
+  strictTools?: boolean;
+  /** False: `response_format: json_schema` is not known. */
+  jsonSchema?: boolean;
+  /** The field that reasoning comes and goes by. `never`: it must not go back; `always`: turns with tool calls must carry it, even empty. */
+  reasoningBack?: 'never' | 'always' | 'as-is';
+  /** How thinking is asked for. `none`: it cannot be. */
+  thinking?: 'effort' | 'deepseek' | 'openrouter' | 'groq' | 'none';
+  /** Tool call ids must be of this form. */
+  toolCallIds?: 'nine-alphanumerics';
+  /** The field a seed goes by. */
+  seedField?: 'seed' | 'random_seed';
+  /** False: the model calls tools only by what it writes in its text. */
+  nativeTools?: boolean;
+}
+
+/** A request as it goes out. */
+export interface UpstreamRequest {
+  /** After the provider's base path, e.g. `/chat/completions`. */
+  path: string;
+  /** Names and values in turn, beyond content type, accept and authorization. */
+  headers: string[];
+  /** Byte for byte the same for the same request: prompt caches depend on it. */
+  body: string;
+  /** What was asked for and left out or changed, a short sentence each, for the client. */
+  warnings: string[];
+  /** What was applied, as reported to the client; null: nothing was asked for or the model has none. */
+  thinkingLevel: ThinkingLevel | null;
+  reply: ReplyContext;
+}
+
+/** What reading the reply needs to know of the request. Applied to the events of any decoder. */
+export interface ReplyContext {
+  /** Tool names as they were sent → as the client knows them, where they differ. */
+  toolNames: ReadonlyMap<string, string>;
+  /** The tool that stands for structured output: its arguments are the answer's text. Null: none. */
+  outputTool: string | null;
+  /** Tool calls come as text. */
+  promptedTools: boolean;
+}
+
+export const PLAIN_REPLY: ReplyContext = { toolNames: new Map(), outputTool: null, promptedTools: false };
 
 /** What a reply says of itself, whole or so far. */
 export interface ReplyFacts {
@@ -44,6 +120,15 @@ export interface ReplyFacts {
   outputPieces: number;
 }
 
+export const noFacts = (): ReplyFacts => ({
+  usage: null,
+  usageRaw: null,
+  finishReason: null,
+  servedModel: null,
+  outputBytes: 0,
+  outputPieces: 0,
+});
+
 /** Why a provider refused, by status and code before words. */
 export type RefusalClass = 'auth' | 'billing' | 'rate_limit' | 'model_not_found' | 'context_length' | 'bad_request' | 'timeout' | 'server';
 
@@ -51,9 +136,18 @@ export interface Refusal {
   class: RefusalClass;
   /** The provider's sentence, at most 500 characters; null when there is none. Not yet scrubbed. */
   message: string | null;
+  /** When to try again, where the body says it; else the header counts. */
+  retryAfterSeconds?: number;
 }
 
-/** Reads a stream while its bytes pass through. Total: cut anywhere, `facts` is what was seen so far. */
+/** The provider reported a failure inside its reply. Decoders throw it. */
+export class ProviderRefusal extends Error {
+  constructor(readonly refusal: Refusal) {
+    super('the provider reported a failure');
+  }
+}
+
+/** Reads a stream and gives out what the client may have. Total: cut anywhere, `facts` is what was seen so far. */
 export interface StreamReader {
   readonly facts: ReplyFacts;
   /** The provider reported a failure inside the stream. */
@@ -68,22 +162,117 @@ export interface StreamReader {
   push(chunk: Buffer): Buffer[];
   /** The input is over; gives back what is left. */
   finish(): Buffer[];
-  /** What ends the stream once the call is booked: the usage chunk if the client wants it, with the cost in USD, and the terminator. */
+  /** What ends the stream once the call is booked, with the cost in USD where the format has room for it. */
   tail(usage: Usage, costUsd: number | null): Buffer;
+  /** The format's own event for a failure after bytes were sent; no terminator follows it. */
+  failure(error: WeirError): Buffer;
 }
 
-/** One wire format as pure code: no network, no clock, no secret. */
-export interface Dialect {
-  readonly name: DialectName;
-  /** @throws WeirError invalid_request naming the field. */
+/** A whole reply, read. */
+export interface WholeReply {
+  facts: ReplyFacts;
+  refusal: Refusal | null;
+  /** What the client gets. @param usage what was booked. */
+  render(usage: Usage): Buffer | string;
+}
+
+/** Head of an upstream reply, names in lower case. */
+export type ReplyHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
+/** How one request goes from the client's format to the provider's, and its reply back. Made for one call. */
+export interface Translation {
+  /** @throws WeirError invalid_request when the provider's format cannot say what is asked. */
+  encodeRequest(rewrite: Rewrite): UpstreamRequest;
+  /** Whether a reply with this content type is a stream. */
+  isStream(contentType: string): boolean;
+  /** For a client that wants a stream, of a provider that streams. @param maxOutputTokens of all choices together. */
+  streamReader(maxOutputTokens: number): StreamReader;
+  /** For a client that wants a stream, of a provider that answered with the whole at once. @throws when it cannot be read. */
+  streamOfWhole(body: Buffer, headers: ReplyHeaders): StreamReader;
+  /** For a client that wants the whole, of a provider that answered with it. @throws when it is no reply of this format. */
+  readWhole(body: Buffer, headers: ReplyHeaders): WholeReply;
+  /** For a client that wants the whole, of a provider that streamed. @throws when it cannot be read. */
+  wholeOfStream(body: Buffer): WholeReply;
+  decodeRefusal(status: number, body: Buffer, headers: ReplyHeaders): Refusal;
+}
+
+/** What of a call its rendered replies carry. */
+export interface ReplyIdentity {
+  /** Unique, letters and digits only: reply ids are made of it. */
+  id: string;
+  /** Unix seconds. */
+  createdAt: number;
+  /** The model id as the client asked for it, for providers that do not name what they served. */
+  model: string;
+}
+
+/** A wire format as clients speak it, as pure code: no network, no clock, no secret. */
+export interface Surface {
+  readonly name: SurfaceName;
+  /** Reads what policy and money need; the rest is judged where it is translated. @throws WeirError invalid_request naming the field. */
   decodeRequest(body: unknown, bytes: number): Prompt;
-  encodeRequest(prompt: Prompt, rewrite: Rewrite): string;
-  /** Reads a whole reply. @throws when it is no reply of this format. */
-  decodeResponse(body: Buffer): ReplyFacts & { refusal: Refusal | null };
-  /** @param maxOutputTokens of all choices together; a provider that goes on is cut off there. */
-  streamReader(prompt: Prompt, maxOutputTokens: number): StreamReader;
-  decodeRefusal(status: number, body: Buffer): Refusal;
+  /** The whole request in the canonical form. @throws WeirError invalid_request naming the field. */
+  decodeConversation(prompt: Prompt): Conversation;
+  /** @param usage what was booked; @param raw the provider's own usage object. */
+  encodeAnswer(answer: Answer, usage: Usage, identity: ReplyIdentity, raw: unknown): string;
+  streamEncoder(prompt: Prompt, identity: ReplyIdentity): StreamEncoder;
   encodeError(error: WeirError): object;
-  /** A failure after bytes were sent: the format's own event, which no terminator follows. */
-  encodeStreamError(error: WeirError): Buffer;
+}
+
+/** Writes a stream of a client's format. Gets every event but `usage` and `finish`, which come with the end. */
+export interface StreamEncoder {
+  /** Bytes to send now, as text; empty when there are none. Nothing is sent before the first event with content. */
+  push(event: ReplyEvent): string;
+  /** The end of the stream, once the call is booked. */
+  end(end: StreamEnd): string;
+  /** The format's own event for a failure; no terminator follows. */
+  fail(error: WeirError): string;
+}
+
+export interface StreamEnd {
+  /** One per answer that ended, by rising choice. */
+  finishes: Extract<ReplyEvent, { type: 'finish' }>[];
+  usage: Usage;
+  /** The provider's own usage object; null when it reported none. */
+  usageRaw: unknown;
+  costUsd: number | null;
+}
+
+/** One event of a stream, whatever its framing. */
+export interface Frame {
+  /** The name of a server-sent event, `:event-type` of an AWS frame; null: unnamed. */
+  event: string | null;
+  /** Usually JSON. */
+  data: string;
+}
+
+/** A wire format as providers speak it, as pure code: no network, no clock, no secret. */
+export interface Upstream {
+  readonly name: DialectName;
+  readonly framing: 'sse' | 'ndjson' | 'aws';
+  /** @throws WeirError invalid_request when the format cannot say what is asked. */
+  encodeRequest(conversation: Conversation, rewrite: Rewrite): UpstreamRequest;
+  /** A whole reply as the events a stream of it would have. @throws ProviderRefusal; anything else when it is no reply of this format. */
+  decodeAnswer(body: Buffer, headers: ReplyHeaders): ReplyEvent[];
+  streamDecoder(): StreamDecoder;
+  decodeRefusal(status: number, body: Buffer, headers: ReplyHeaders): Refusal;
+}
+
+/** Reads one stream, event by event. */
+export interface StreamDecoder {
+  /** @throws ProviderRefusal when the provider reports a failure, anything else when the frame cannot be read. */
+  push(frame: Frame): ReplyEvent[];
+  /** The input is over: what was kept back until the end was certain. Empty when the stream was cut before its terminal event. */
+  end(): ReplyEvent[];
+  /** The terminal event came. */
+  readonly complete: boolean;
+}
+
+/** What a wire format needs for clients and providers that both speak it: nothing is translated, nothing is lost. */
+export interface Verbatim {
+  encodeRequest(prompt: Prompt, rewrite: Rewrite): UpstreamRequest;
+  /** Null: events pass as they are, the decoder meters them, and those this names as the tail are kept back. */
+  readonly reader: ((prompt: Prompt, maxOutputTokens: number) => StreamReader) | null;
+  /** Events from this one on are the tail: they leave once the call is booked. */
+  isTail(frame: Frame): boolean;
 }

@@ -1,2 +1,2 @@
-export type { Dialect, DialectName, Prompt, Refusal, RefusalClass, ReplyFacts, Rewrite, StreamReader } from './dialect.js';
+export type { DialectName, Prompt, Refusal, RefusalClass, ReplyFacts, Rewrite, StreamReader } from './dialect.js';
 export { openaiChat } from './openai-chat/index.js';
