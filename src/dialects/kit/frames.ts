@@ -1,0 +1,104 @@
+import type { Frame } from '../dialect.js';
+import { AwsEventStream } from './aws-event-stream.js';
+import { eventData, SseSplitter } from './sse.js';
+
+type Visit = (frame: Frame) => void;
+
+/** Finds the events in a byte stream that is cut anywhere, whatever its framing. */
+export interface FrameReader {
+  /** @throws when the bytes cannot be such a stream, or one event is longer than 16 MiB. */
+  push(chunk: Buffer, visit: Visit): void;
+  /** The input is over: a last event may lack what ends it. @throws when bytes are left that are no event. */
+  finish(visit: Visit): void;
+}
+
+export type Framing = 'sse' | 'ndjson' | 'aws';
+
+const READERS: Record<Framing, () => FrameReader> = {
+  sse: () => new SseFrames(),
+  ndjson: () => new NdjsonFrames(),
+  aws: () => new AwsEventStream(),
+};
+
+export const frameReader = (framing: Framing): FrameReader => READERS[framing]();
+
+const CONTENT_TYPES: Record<Framing, string> = {
+  sse: 'text/event-stream',
+  ndjson: 'application/x-ndjson',
+  aws: 'application/vnd.amazon.eventstream',
+};
+
+/** Content type of a stream with this framing. */
+export const streamType = (framing: Framing): string => CONTENT_TYPES[framing];
+
+/** The frames of a whole stream. @throws as a reader does. */
+export function framesOf(framing: Framing, bytes: Buffer): Frame[] {
+  const frames: Frame[] = [];
+  const reader = frameReader(framing);
+  reader.push(bytes, (frame) => frames.push(frame));
+  reader.finish((frame) => frames.push(frame));
+  return frames;
+}
+
+class SseFrames implements FrameReader {
+  private readonly splitter = new SseSplitter();
+
+  push(chunk: Buffer, visit: Visit): void {
+    this.splitter.push(chunk, (buffer, start, end) => read(buffer.toString('utf8', start, end), visit));
+  }
+
+  finish(visit: Visit): void {
+    this.splitter.finish((buffer, start, end) => read(buffer.toString('utf8', start, end), visit));
+  }
+}
+
+/** Comments and events without data are none. */
+function read(text: string, visit: Visit): void {
+  const frame = sseFrame(text);
+  if (frame) visit(frame);
+}
+
+/** One whole server-sent event; null when it carries no data. */
+export function sseFrame(text: string): Frame | null {
+  const data = eventData(text);
+  if (data === null) return null;
+  const name = /(?:^|[\r\n])event: ?([^\r\n]*)/.exec(text);
+  return { event: name?.[1] ?? null, data };
+}
+
+const LF = 10;
+const MAX_LINE_BYTES = 16 * 1024 * 1024;
+
+/** One JSON text per line. */
+class NdjsonFrames implements FrameReader {
+  private rest: Buffer[] = [];
+  private restBytes = 0;
+
+  push(chunk: Buffer, visit: Visit): void {
+    let start = 0;
+    for (let end = chunk.indexOf(LF); end !== -1; end = chunk.indexOf(LF, start)) {
+      this.keep(chunk.subarray(start, end));
+      this.visitLine(visit);
+      start = end + 1;
+    }
+    this.keep(chunk.subarray(start));
+  }
+
+  finish(visit: Visit): void {
+    this.visitLine(visit);
+  }
+
+  private keep(piece: Buffer): void {
+    if (piece.length === 0) return;
+    this.rest.push(piece);
+    this.restBytes += piece.length;
+    if (this.restBytes > MAX_LINE_BYTES) throw new Error('a line is longer than 16 MiB');
+  }
+
+  private visitLine(visit: Visit): void {
+    const line = Buffer.concat(this.rest).toString().trim();
+    this.rest = [];
+    this.restBytes = 0;
+    if (line !== '') visit({ event: null, data: line });
+  }
+}
