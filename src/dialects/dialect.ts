@@ -271,8 +271,10 @@ export interface StreamDecoder {
 /** What a wire format needs for clients and providers that both speak it: nothing is translated, nothing is lost. */
 export interface Verbatim {
   encodeRequest(prompt: Prompt, rewrite: Rewrite): UpstreamRequest;
-  /** Null: events pass as they are, the decoder meters them, and those this names as the tail are kept back. */
-  readonly reader: ((prompt: Prompt, maxOutputTokens: number) => StreamReader) | null;
-  /** Events from this one on are the tail: they leave once the call is booked. */
+  /** A reader of its own. Absent: events pass as they are, the decoder meters them, and those from `isTail` on are kept back. */
+  readonly streamReader?: (prompt: Prompt, maxOutputTokens: number) => StreamReader;
+  /** This event and those after it are the tail: they leave once the call is booked. Not asked where there is a reader. */
   isTail(frame: Frame): boolean;
+  /** What a whole reply says of itself, where that can be told faster than by decoding all of it. @throws as decodeAnswer */
+  readonly readFacts?: (body: Buffer) => ReplyFacts & { refusal: Refusal | null };
 }

@@ -1,0 +1,216 @@
+import type { WeirError } from '../../kernel/errors.js';
+import type { Usage } from '../../kernel/usage.js';
+import type { ReplyEvent } from '../canonical.js';
+import {
+  type Frame,
+  ProviderRefusal,
+  type Refusal,
+  type ReplyFacts,
+  type StreamDecoder,
+  type StreamEncoder,
+  type StreamReader,
+} from '../dialect.js';
+import { type FrameReader, sseFrame } from './frames.js';
+import { Meter } from './meter.js';
+import type { ReplyFilter } from './reply-filter.js';
+import { SseSplitter } from './sse.js';
+
+type Finish = Extract<ReplyEvent, { type: 'finish' }>;
+
+/** What both kinds of reader do: decode, meter, keep usage and finish back. What becomes of the rest is theirs. */
+abstract class DecodingReader implements StreamReader {
+  refusal: Refusal | null = null;
+  protected readonly finishes: Finish[] = [];
+  protected readonly meter: Meter;
+  private progressed = false;
+
+  constructor(
+    protected readonly decoder: StreamDecoder,
+    private readonly filter: ReplyFilter,
+    private readonly choices: number,
+    maxOutputTokens: number,
+  ) {
+    this.meter = new Meter(maxOutputTokens);
+  }
+
+  get facts(): ReplyFacts {
+    return this.meter.facts;
+  }
+
+  get overLimit(): boolean {
+    return this.meter.overLimit;
+  }
+
+  get complete(): boolean {
+    return this.refusal === null && (this.overLimit || this.decoder.complete);
+  }
+
+  takeProgress(): boolean {
+    const progressed = this.progressed;
+    this.progressed = false;
+    return progressed;
+  }
+
+  abstract push(chunk: Buffer): Buffer[];
+  abstract finish(): Buffer[];
+  abstract tail(usage: Usage, costUsd: number | null): Buffer;
+  abstract failure(error: WeirError): Buffer;
+  /** An event the client may have at once. */
+  protected abstract give(event: ReplyEvent): void;
+
+  /** What follows an error or the limit is read to the end and thrown away. */
+  protected get over(): boolean {
+    return this.refusal !== null || this.overLimit;
+  }
+
+  protected readonly visit = (frame: Frame): void => {
+    if (!this.over) this.decode(() => this.decoder.push(frame));
+  };
+
+  protected decode(events: () => ReplyEvent[]): void {
+    try {
+      for (const event of events()) {
+        this.progressed = true;
+        for (const filtered of this.filter.push(event)) if (!this.over) this.take(filtered);
+      }
+    } catch (error) {
+      if (!(error instanceof ProviderRefusal)) throw error;
+      this.refusal = error.refusal;
+    }
+  }
+
+  private take(event: ReplyEvent): void {
+    this.meter.count(event);
+    if (this.overLimit || event.type === 'usage') return;
+    if (event.type !== 'finish') return this.give(event);
+    if (event.reason === 'error') this.refusal = failedAnswer(event.native);
+    else this.finishes.push(event);
+  }
+
+  /** How each answer ended; those cut off at the limit ended by it. */
+  protected get ends(): Finish[] {
+    if (!this.overLimit) return [...this.finishes].sort((a, b) => a.choice - b.choice);
+    const cut = (choice: number): Finish => ({ type: 'finish', choice, reason: 'length', native: 'length' });
+    return Array.from({ length: this.choices }, (_, choice) => this.finishes.find((finish) => finish.choice === choice) ?? cut(choice));
+  }
+}
+
+/** The provider says that its answer is no good. */
+export const failedAnswer = (native: string | null): Refusal => ({
+  class: 'server',
+  message: native === null ? null : `The model ended its answer with ${native}.`,
+});
+
+/** Reads a provider's stream and writes the client's. */
+export class TranslatingReader extends DecodingReader {
+  private out = '';
+
+  constructor(
+    decoder: StreamDecoder,
+    private readonly frames: FrameReader,
+    private readonly encoder: StreamEncoder,
+    filter: ReplyFilter,
+    choices: number,
+    maxOutputTokens: number,
+  ) {
+    super(decoder, filter, choices, maxOutputTokens);
+  }
+
+  push(chunk: Buffer): Buffer[] {
+    this.frames.push(chunk, this.visit);
+    return this.takeOut();
+  }
+
+  finish(): Buffer[] {
+    this.frames.finish(this.visit);
+    if (!this.over) this.decode(() => this.decoder.end());
+    return this.takeOut();
+  }
+
+  tail(usage: Usage, costUsd: number | null): Buffer {
+    return Buffer.from(this.encoder.end({ finishes: this.ends, usage, usageRaw: this.facts.usageRaw, costUsd }));
+  }
+
+  failure(error: WeirError): Buffer {
+    return Buffer.from(this.encoder.fail(error));
+  }
+
+  protected give(event: ReplyEvent): void {
+    this.out += this.encoder.push(event);
+  }
+
+  private takeOut(): Buffer[] {
+    if (this.out === '') return [];
+    const out = Buffer.from(this.out);
+    this.out = '';
+    return [out];
+  }
+}
+
+/** Passes the events of a stream on as they are, and meters them. */
+export class VerbatimReader extends DecodingReader {
+  private readonly splitter = new SseSplitter();
+  private out: Buffer[] = [];
+  /** The end of the stream, as the provider sent it. */
+  private readonly kept: Buffer[] = [];
+  /** What was passed on, for the case that its end has to be written here. */
+  private readonly given: ReplyEvent[] = [];
+
+  constructor(
+    decoder: StreamDecoder,
+    private readonly isTail: (frame: Frame) => boolean,
+    private readonly encoder: () => StreamEncoder,
+    filter: ReplyFilter,
+    choices: number,
+    maxOutputTokens: number,
+  ) {
+    super(decoder, filter, choices, maxOutputTokens);
+  }
+
+  push(chunk: Buffer): Buffer[] {
+    this.splitter.push(chunk, this.pass);
+    return this.takeOut();
+  }
+
+  finish(): Buffer[] {
+    this.splitter.finish(this.pass);
+    if (!this.over) this.decode(() => this.decoder.end());
+    return this.takeOut();
+  }
+
+  tail(usage: Usage, costUsd: number | null): Buffer {
+    if (!this.overLimit) return Buffer.concat(this.kept);
+    return Buffer.from(this.encoderInStep().end({ finishes: this.ends, usage, usageRaw: this.facts.usageRaw, costUsd }));
+  }
+
+  failure(error: WeirError): Buffer {
+    return Buffer.from(this.encoderInStep().fail(error));
+  }
+
+  protected give(event: ReplyEvent): void {
+    this.given.push(event);
+  }
+
+  private readonly pass = (buffer: Buffer, start: number, end: number): void => {
+    if (this.over) return;
+    const bytes = buffer.subarray(start, end);
+    const frame = sseFrame(bytes.toString());
+    if (frame) this.visit(frame);
+    if (this.over) return;
+    if (this.kept.length > 0 || (frame !== null && this.isTail(frame))) this.kept.push(bytes);
+    else this.out.push(bytes);
+  };
+
+  /** An encoder that stands where the provider's stream does. */
+  private encoderInStep(): StreamEncoder {
+    const encoder = this.encoder();
+    for (const event of this.given) encoder.push(event);
+    return encoder;
+  }
+
+  private takeOut(): Buffer[] {
+    const { out } = this;
+    this.out = [];
+    return out.length > 1 ? [Buffer.concat(out)] : out;
+  }
+}

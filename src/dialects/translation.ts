@@ -1,0 +1,155 @@
+import type { Usage } from '../kernel/usage.js';
+import type { ReplyEvent } from './canonical.js';
+import {
+  PLAIN_REPLY,
+  type Prompt,
+  ProviderRefusal,
+  type Refusal,
+  type ReplyContext,
+  type ReplyHeaders,
+  type ReplyIdentity,
+  type Rewrite,
+  type StreamDecoder,
+  type StreamReader,
+  type Surface,
+  type Translation,
+  type Upstream,
+  type UpstreamRequest,
+  type Verbatim,
+  type WholeReply,
+} from './dialect.js';
+import { Fold } from './kit/fold.js';
+import { type FrameReader, frameReader, framesOf, streamType } from './kit/frames.js';
+import { Meter } from './kit/meter.js';
+import { failedAnswer, TranslatingReader, VerbatimReader } from './kit/readers.js';
+import { ReplyFilter } from './kit/reply-filter.js';
+
+/** One call's way from a client's format to a provider's and back, through the canonical form. */
+export class CanonicalTranslation implements Translation {
+  protected context: ReplyContext = PLAIN_REPLY;
+
+  constructor(
+    protected readonly surface: Surface,
+    protected readonly upstream: Upstream,
+    protected readonly prompt: Prompt,
+    protected readonly identity: ReplyIdentity,
+  ) {}
+
+  encodeRequest(rewrite: Rewrite): UpstreamRequest {
+    const conversation = this.surface.decodeConversation(this.prompt);
+    const request = this.upstream.encodeRequest(conversation, rewrite);
+    this.context = request.reply;
+    const leftOut = conversation.leftOut.map((field) => `"${field}" has no meaning for this provider and was left out.`);
+    return { ...request, warnings: [...leftOut, ...request.warnings] };
+  }
+
+  isStream(contentType: string): boolean {
+    return contentType.startsWith(streamType(this.upstream.framing));
+  }
+
+  streamReader(maxOutputTokens: number): StreamReader {
+    return this.translatingReader(this.upstream.streamDecoder(), frameReader(this.upstream.framing), maxOutputTokens);
+  }
+
+  streamOfWhole(body: Buffer, headers: ReplyHeaders): StreamReader {
+    const events = this.upstream.decodeAnswer(body, headers);
+    return this.translatingReader(new Decoded(events), NO_FRAMES, Number.POSITIVE_INFINITY);
+  }
+
+  readWhole(body: Buffer, headers: ReplyHeaders): WholeReply {
+    return this.whole(() => this.upstream.decodeAnswer(body, headers));
+  }
+
+  wholeOfStream(body: Buffer): WholeReply {
+    return this.whole(() => {
+      const decoder = this.upstream.streamDecoder();
+      const events = framesOf(this.upstream.framing, body).flatMap((frame) => decoder.push(frame));
+      events.push(...decoder.end());
+      if (!decoder.complete) throw new Error('the stream broke off');
+      return events;
+    });
+  }
+
+  decodeRefusal(status: number, body: Buffer, headers: ReplyHeaders): Refusal {
+    return this.upstream.decodeRefusal(status, body, headers);
+  }
+
+  protected filter(): ReplyFilter {
+    return new ReplyFilter(this.context, this.identity.id);
+  }
+
+  private translatingReader(decoder: StreamDecoder, frames: FrameReader, maxOutputTokens: number): StreamReader {
+    const encoder = this.surface.streamEncoder(this.prompt, this.identity);
+    return new TranslatingReader(decoder, frames, encoder, this.filter(), this.prompt.choices, maxOutputTokens);
+  }
+
+  private whole(events: () => ReplyEvent[]): WholeReply {
+    const meter = new Meter(Number.POSITIVE_INFINITY);
+    const fold = new Fold();
+    const filter = this.filter();
+    let refusal: Refusal | null = null;
+    try {
+      for (const event of events().flatMap((raw) => filter.push(raw))) {
+        meter.count(event);
+        fold.add(event);
+        if (event.type === 'finish' && event.reason === 'error') refusal = failedAnswer(event.native);
+      }
+    } catch (error) {
+      if (!(error instanceof ProviderRefusal)) throw error;
+      refusal = error.refusal;
+    }
+    const { facts } = meter;
+    const render = (usage: Usage) => this.surface.encodeAnswer(fold.answer(), usage, this.identity, facts.usageRaw);
+    return { facts, refusal, render };
+  }
+}
+
+/** The same format on both sides: what the client sent and what the provider answers pass as they are. */
+export class VerbatimTranslation extends CanonicalTranslation {
+  constructor(
+    surface: Surface,
+    upstream: Upstream,
+    private readonly verbatim: Verbatim,
+    prompt: Prompt,
+    identity: ReplyIdentity,
+  ) {
+    super(surface, upstream, prompt, identity);
+  }
+
+  override encodeRequest(rewrite: Rewrite): UpstreamRequest {
+    return this.verbatim.encodeRequest(this.prompt, rewrite);
+  }
+
+  override streamReader(maxOutputTokens: number): StreamReader {
+    const { prompt, verbatim } = this;
+    if (verbatim.streamReader) return verbatim.streamReader(prompt, maxOutputTokens);
+    const encoder = () => this.surface.streamEncoder(prompt, this.identity);
+    const isTail = verbatim.isTail.bind(verbatim);
+    return new VerbatimReader(this.upstream.streamDecoder(), isTail, encoder, this.filter(), prompt.choices, maxOutputTokens);
+  }
+
+  override readWhole(body: Buffer, headers: ReplyHeaders): WholeReply {
+    const { facts, refusal } = this.verbatim.readFacts ? factsOf(this.verbatim.readFacts(body)) : super.readWhole(body, headers);
+    return { facts, refusal, render: () => body };
+  }
+}
+
+const factsOf = ({ refusal, ...facts }: ReturnType<NonNullable<Verbatim['readFacts']>>) => ({ facts, refusal });
+
+/** Events that were there all at once. */
+class Decoded implements StreamDecoder {
+  complete = false;
+
+  constructor(private readonly events: ReplyEvent[]) {}
+
+  push(): ReplyEvent[] {
+    return [];
+  }
+
+  end(): ReplyEvent[] {
+    this.complete = true;
+    return this.events;
+  }
+}
+
+const NO_FRAMES: FrameReader = { push: () => {}, finish: () => {} };
