@@ -43,8 +43,8 @@ export class CanonicalTranslation implements Translation {
     return { ...request, warnings: [...leftOut, ...request.warnings] };
   }
 
-  isStream(contentType: string): boolean {
-    return contentType.startsWith(streamType(this.upstream.framing));
+  get streamType(): string {
+    return streamType(this.upstream.framing);
   }
 
   streamReader(maxOutputTokens: number): StreamReader {
@@ -57,17 +57,11 @@ export class CanonicalTranslation implements Translation {
   }
 
   readWhole(body: Buffer, headers: ReplyHeaders): WholeReply {
-    return this.whole(() => this.upstream.decodeAnswer(body, headers));
+    return this.whole(this.eventsOfAnswer(body, headers));
   }
 
   wholeOfStream(body: Buffer): WholeReply {
-    return this.whole(() => {
-      const decoder = this.upstream.streamDecoder();
-      const events = framesOf(this.upstream.framing, body).flatMap((frame) => decoder.push(frame));
-      events.push(...decoder.end());
-      if (!decoder.complete) throw new Error('the stream broke off');
-      return events;
-    });
+    return this.whole(this.eventsOf(body));
   }
 
   decodeRefusal(status: number, body: Buffer, headers: ReplyHeaders): Refusal {
@@ -83,16 +77,30 @@ export class CanonicalTranslation implements Translation {
     return new TranslatingReader(decoder, frames, encoder, this.filter(), this.prompt.choices, maxOutputTokens);
   }
 
-  private whole(events: () => ReplyEvent[]): WholeReply {
+  private *eventsOfAnswer(body: Buffer, headers: ReplyHeaders): Iterable<ReplyEvent> {
+    yield* this.upstream.decodeAnswer(body, headers);
+  }
+
+  private *eventsOf(stream: Buffer): Iterable<ReplyEvent> {
+    const decoder = this.upstream.streamDecoder();
+    for (const frame of framesOf(this.upstream.framing, stream)) yield* decoder.push(frame);
+    yield* decoder.end();
+    if (!decoder.complete) throw new Error('the stream broke off');
+  }
+
+  /** What was used before a failure is known, too. */
+  private whole(events: Iterable<ReplyEvent>): WholeReply {
     const meter = new Meter(Number.POSITIVE_INFINITY);
     const fold = new Fold();
     const filter = this.filter();
     let refusal: Refusal | null = null;
     try {
-      for (const event of events().flatMap((raw) => filter.push(raw))) {
-        meter.count(event);
-        fold.add(event);
-        if (event.type === 'finish' && event.reason === 'error') refusal = failedAnswer(event.native);
+      for (const raw of events) {
+        for (const event of filter.push(raw)) {
+          meter.count(event);
+          fold.add(event);
+          if (event.type === 'finish' && event.reason === 'error') refusal = failedAnswer(event.native);
+        }
       }
     } catch (error) {
       if (!(error instanceof ProviderRefusal)) throw error;
