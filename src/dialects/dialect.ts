@@ -185,17 +185,23 @@ export type ReplyHeaders = Readonly<Record<string, string | string[] | undefined
 export interface Translation {
   /** @throws WeirError invalid_request when the provider's format cannot say what is asked. */
   encodeRequest(rewrite: Rewrite): UpstreamRequest;
-  /** Content type of the provider's streams. */
-  readonly streamType: string;
-  /** For a client that wants a stream, of a provider that streams. @param maxOutputTokens of all choices together. */
-  streamReader(maxOutputTokens: number): StreamReader;
-  /** For a client that wants a stream, of a provider that answered with the whole at once. @throws when it cannot be read. */
-  streamOfWhole(body: Buffer, headers: ReplyHeaders): StreamReader;
   /** For a client that wants the whole, of a provider that answered with it. @throws when it is no reply of this format. */
   readWhole(body: Buffer, headers: ReplyHeaders): WholeReply;
-  /** For a client that wants the whole, of a provider that streamed. @throws when it cannot be read. */
-  wholeOfStream(body: Buffer): WholeReply;
   decodeRefusal(status: number, body: Buffer, headers: ReplyHeaders): Refusal;
+  /** Null: there are none in this format. */
+  readonly streams: Streams | null;
+}
+
+/** How the streams of a provider are read. */
+export interface Streams {
+  /** Content type of the provider's streams. */
+  readonly type: string;
+  /** For a client that wants a stream, of a provider that streams. @param maxOutputTokens of all choices together. */
+  read(maxOutputTokens: number): StreamReader;
+  /** For a client that wants a stream, of a provider that answered with the whole at once. @throws as readWhole, ProviderRefusal */
+  readFromWhole(body: Buffer, headers: ReplyHeaders): StreamReader;
+  /** For a client that wants the whole, of a provider that streamed. @throws when it cannot be read. */
+  fold(body: Buffer): WholeReply;
 }
 
 /** What an endpoint speaks with its clients, and the ways from there to providers. */

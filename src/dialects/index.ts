@@ -11,6 +11,7 @@ export {
   type RefusalClass,
   type ReplyFacts,
   type StreamReader,
+  type Streams,
   type Translation,
   type UpstreamRequest,
   type WholeReply,

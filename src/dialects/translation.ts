@@ -11,6 +11,7 @@ import {
   type Rewrite,
   type StreamDecoder,
   type StreamReader,
+  type Streams,
   type Surface,
   type Translation,
   type Upstream,
@@ -25,7 +26,7 @@ import { failedAnswer, TranslatingReader, VerbatimReader } from './kit/readers.j
 import { ReplyFilter } from './kit/reply-filter.js';
 
 /** One call's way from a client's format to a provider's and back, through the canonical form. */
-export class CanonicalTranslation implements Translation {
+export class CanonicalTranslation implements Translation, Streams {
   protected context: ReplyContext = PLAIN_REPLY;
 
   constructor(
@@ -43,15 +44,19 @@ export class CanonicalTranslation implements Translation {
     return { ...request, warnings: [...leftOut, ...request.warnings] };
   }
 
-  get streamType(): string {
+  get streams(): Streams {
+    return this;
+  }
+
+  get type(): string {
     return streamType(this.upstream.framing);
   }
 
-  streamReader(maxOutputTokens: number): StreamReader {
+  read(maxOutputTokens: number): StreamReader {
     return this.translatingReader(this.upstream.streamDecoder(), frameReader(this.upstream.framing), maxOutputTokens);
   }
 
-  streamOfWhole(body: Buffer, headers: ReplyHeaders): StreamReader {
+  readFromWhole(body: Buffer, headers: ReplyHeaders): StreamReader {
     const events = this.upstream.decodeAnswer(body, headers);
     return this.translatingReader(new Decoded(events), NO_FRAMES, Number.POSITIVE_INFINITY);
   }
@@ -60,7 +65,7 @@ export class CanonicalTranslation implements Translation {
     return this.whole(this.eventsOfAnswer(body, headers));
   }
 
-  wholeOfStream(body: Buffer): WholeReply {
+  fold(body: Buffer): WholeReply {
     return this.whole(this.eventsOf(body));
   }
 
@@ -128,7 +133,7 @@ export class VerbatimTranslation extends CanonicalTranslation {
     return this.verbatim.encodeRequest(this.prompt, rewrite);
   }
 
-  override streamReader(maxOutputTokens: number): StreamReader {
+  override read(maxOutputTokens: number): StreamReader {
     const { prompt, verbatim } = this;
     if (verbatim.streamReader) return verbatim.streamReader(prompt, maxOutputTokens);
     const encoder = () => this.surface.streamEncoder(prompt, this.identity);

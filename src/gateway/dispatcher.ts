@@ -8,6 +8,7 @@ import {
   type Refusal,
   type ReplyFacts,
   type StreamReader,
+  type Streams,
   type Translation,
   type UpstreamRequest,
   type WholeReply,
@@ -50,7 +51,11 @@ export class Dispatcher {
         return {
           origin: target.origin,
           path: baseFor(dialect, target.basePath) + request.path,
-          headers: headersFor(target, call.prompt.stream ? translation.streamType : 'application/json', request.headers),
+          headers: headersFor(
+            target,
+            call.prompt.stream && translation.streams ? translation.streams.type : 'application/json',
+            request.headers,
+          ),
           body: request.body,
         };
       });
@@ -140,12 +145,14 @@ class Delivery implements EgressSink {
       );
     const encoding = headers['content-encoding'];
     if (encoding !== undefined && encoding !== 'identity') return this.fail(unreadable('encoded'), status === 200);
-    if (status !== 200 || !this.isStream) return;
-    if (this.call.prompt.stream) this.read(this.translation.streamReader(this.hold.maxOutputTokens * this.call.prompt.choices));
+    if (status === 200 && this.call.prompt.stream && this.streams)
+      this.read(this.streams.read(this.hold.maxOutputTokens * this.call.prompt.choices));
   }
 
-  private get isStream(): boolean {
-    return this.headers['content-type']?.toString().startsWith(this.translation.streamType) === true;
+  /** Null: the reply is no stream. */
+  private get streams(): Streams | null {
+    const { streams } = this.translation;
+    return streams && this.headers['content-type']?.toString().startsWith(streams.type) ? streams : null;
   }
 
   private read(reader: StreamReader): void {
@@ -214,8 +221,8 @@ class Delivery implements EgressSink {
   private endBody(): void {
     const body = this.chunks.length === 1 ? this.chunks[0]! : Buffer.concat(this.chunks);
     try {
-      if (this.call.prompt.stream) this.read(this.translation.streamOfWhole(body, this.headers));
-      else this.whole = this.isStream ? this.translation.wholeOfStream(body) : this.translation.readWhole(body, this.headers);
+      if (this.call.prompt.stream) this.read(this.translation.streams!.readFromWhole(body, this.headers));
+      else this.whole = this.streams ? this.streams.fold(body) : this.translation.readWhole(body, this.headers);
     } catch (cause) {
       if (cause instanceof ProviderRefusal) return this.refused(cause.refusal, false);
       return this.fail(unreadable(cause), true);
