@@ -3,6 +3,8 @@ import type { Conversation, Settings } from '../canonical.js';
 import { PLAIN_REPLY, type Rewrite, type UpstreamRequest } from '../dialect.js';
 import { geminiFamily } from '../families/gemini.js';
 import type { JsonObject } from '../kit/json.js';
+import { leftOut, settingsLeftOut } from '../kit/left-out.js';
+import { pathSegment } from '../kit/path-segment.js';
 import { encodeTurns } from './contents.js';
 import { thinkingConfig } from './thinking.js';
 import { encodeFormat, encodeTools, geminiToolNames } from './tools.js';
@@ -33,12 +35,11 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
       ...(thinking.config && { thinkingConfig: thinking.config }),
     },
   };
-  for (const sentence of leftOut(conversation)) warn(sentence);
   return {
-    path: `/models/${encodeURIComponent(rewrite.model.replace(/^models\//, ''))}:${conversation.stream ? 'streamGenerateContent?alt=sse' : 'generateContent'}`,
+    path: `/models/${pathSegment(rewrite.model.replace(/^models\//, ''))}:${conversation.stream ? 'streamGenerateContent?alt=sse' : 'generateContent'}`,
     headers: [],
     body: JSON.stringify(body),
-    warnings,
+    warnings: [...warnings, ...warningsOf(conversation)],
     thinkingLevel: thinking.level,
     reply: { ...PLAIN_REPLY, toolNames: names.changed },
   };
@@ -65,16 +66,11 @@ function settings(settings: Settings): JsonObject {
 
 const given = (name: string, value: number | null): JsonObject => (value === null ? {} : { [name]: value });
 
-function leftOut({ settings, parallelToolCalls }: Conversation): string[] {
-  const fields = {
-    min_p: settings.minP !== null,
-    logit_bias: settings.logitBias !== null,
-    verbosity: settings.verbosity !== null,
-    service_tier: settings.serviceTier !== null && !['auto', 'default'].includes(settings.serviceTier),
-    // The model has no switch for it; calls it makes are never dropped.
-    parallel_tool_calls: parallelToolCalls === false,
-  };
-  return Object.entries(fields)
-    .filter(([, asked]) => asked)
-    .map(([field]) => `"${field}" is not supported by this provider and was left out.`);
+/** The model has no switch against calls at once; those it makes are never dropped. */
+function warningsOf({ settings, parallelToolCalls }: Conversation): string[] {
+  const tier = settings.serviceTier === 'auto' || settings.serviceTier === 'default' ? null : settings.serviceTier;
+  return [
+    ...settingsLeftOut({ ...settings, serviceTier: tier }, 'minP', 'logitBias', 'verbosity', 'serviceTier'),
+    ...(parallelToolCalls === false ? [leftOut('parallel_tool_calls')] : []),
+  ];
 }
