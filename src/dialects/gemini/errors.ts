@@ -1,7 +1,6 @@
 import type { Refusal, RefusalClass } from '../dialect.js';
 import { isObject, type JsonObject, listOf, objectOf, parsed, textOf } from '../kit/json.js';
-
-const MAX_MESSAGE = 500;
+import { classOfStatus, refusalMessage } from '../kit/refusals.js';
 
 /** Reads an error reply; total, whatever the body is. */
 export const decodeRefusal = (status: number, body: Buffer): Refusal => refusalOf(errorIn(parsed(body.toString())), status);
@@ -14,7 +13,7 @@ export function errorIn(reply: unknown): JsonObject | null {
 
 /** @param status of the reply; the error's own code for an error inside a stream. */
 export function refusalOf(error: JsonObject | null, status = Number(error?.['code']) || 500): Refusal {
-  const message = textOf(error?.['message'])?.slice(0, MAX_MESSAGE) ?? null;
+  const message = refusalMessage(error?.['message']);
   const details = listOf(error?.['details']).map(objectOf);
   const reasons = details.map((detail) => textOf(detail['reason'])).filter((reason) => reason !== null);
   const retryAfterSeconds = details.map((detail) => seconds(detail['retryDelay'])).find((delay) => delay !== null);
@@ -44,13 +43,9 @@ function classOf(status: number, word: string, reasons: string[], message: strin
   if (status === 402 || reasons.includes('BILLING_DISABLED')) return 'billing';
   const known = CLASSES[word];
   if (known) return known;
-  if (status === 401 || status === 403) return 'auth';
-  if (status === 404) return 'model_not_found';
-  if (status === 408 || status === 504) return 'timeout';
-  if (status === 429) return 'rate_limit';
-  if (status >= 500) return 'server';
   // There is no word for it but INVALID_ARGUMENT.
-  return /token count.* exceeds the maximum/i.test(message) ? 'context_length' : 'bad_request';
+  if (status === 400 && /token count.* exceeds the maximum/i.test(message)) return 'context_length';
+  return classOfStatus(status);
 }
 
 /** A duration such as `34.4s`, as whole seconds that are not too few. */
