@@ -21,6 +21,8 @@ export interface OpenAiRules {
   toolsOnChat: 'allowed' | 'without-effort' | 'effort-none' | 'refused';
   /** Served on `/responses` only. */
   responsesOnly: boolean;
+  /** A part of the prompt may be marked with `prompt_cache_breakpoint`. */
+  cacheBreakpoints: boolean;
   /** Highest effort that `/chat/completions` takes, where it is not the highest. */
   chatEffortMax?: Effort;
 }
@@ -35,6 +37,7 @@ const PLAIN: OpenAiRules = {
   systemRole: 'system',
   toolsOnChat: 'allowed',
   responsesOnly: false,
+  cacheBreakpoints: false,
 };
 
 /** A name that tells nothing, such as an Azure deployment's: what is asked for is sent. */
@@ -47,7 +50,7 @@ const GPT_5_1: OpenAiRules = { ...GPT_5, reasons: false, efforts: ['none', 'low'
 const GPT_5_2: OpenAiRules = { ...GPT_5_1, efforts: ['none', 'low', 'medium', 'high', 'xhigh'] };
 const GPT_5_4: OpenAiRules = { ...GPT_5_2, toolsOnChat: 'without-effort' };
 const GPT_5_5: OpenAiRules = { ...GPT_5_4, reasons: true };
-const GPT_5_6: OpenAiRules = { ...GPT_5_5, toolsOnChat: 'effort-none' };
+const GPT_5_6: OpenAiRules = { ...GPT_5_5, toolsOnChat: 'effort-none', cacheBreakpoints: true };
 const GPT_6: OpenAiRules = { ...GPT_5_6, sampling: 'refused', stop: false };
 const NEWEST: OpenAiRules = {
   ...GPT_6,
@@ -115,6 +118,9 @@ export function openaiRules(model: string): OpenAiRules {
   const rules = row?.rules ?? (id.line.startsWith('o') ? { ...O_SERIES, stop: false } : NEWEST);
   return RESPONSES_ONLY.some((word) => id.words.includes(word)) ? { ...rules, responsesOnly: true } : rules;
 }
+
+/** Whether a name is that of one of OpenAI's models. */
+export const ofOpenAi = (model: string): boolean => parseModel(model) !== null;
 
 /** The effort a model is asked for so that it comes nearest to a level; null: it takes none. */
 export function effortFor(level: ThinkingLevel, model: string, endpoint: 'chat' | 'responses'): Effort | null {
