@@ -218,7 +218,15 @@ export type ReplyEvent =
   /** The usage so far; each replaces the one before. `usage` null: reported, and not sane. */
   | { type: 'usage'; usage: Usage | null; raw: unknown }
   /** Given out once per answer, when its end is certain. */
-  | { type: 'finish'; choice: number; reason: FinishReason; native: string | null; stopSequence?: string | null };
+  | {
+      type: 'finish';
+      choice: number;
+      reason: FinishReason;
+      native: string | null;
+      stopSequence?: string | null;
+      /** The provider's own sentence on it. */
+      message?: string;
+    };
 
 export interface UrlCitation {
   url: string;

@@ -3,16 +3,18 @@ import type { Usage } from '../kernel/usage.js';
 import type { Answer, Conversation, ReplyEvent, ThinkingLevel } from './canonical.js';
 
 /** Names of the wire formats. A provider's data says which ones it speaks. */
-export type DialectName =
-  | 'openai-chat'
-  | 'openai-completions'
-  | 'openai-responses'
-  | 'anthropic-messages'
-  | 'gemini'
-  | 'bedrock-converse'
-  | 'ollama'
-  | 'cohere'
-  | 'workers-ai';
+export const DIALECTS = [
+  'openai-chat',
+  'openai-completions',
+  'openai-responses',
+  'anthropic-messages',
+  'gemini',
+  'bedrock-converse',
+  'ollama',
+  'cohere',
+  'workers-ai',
+] as const;
+export type DialectName = (typeof DIALECTS)[number];
 
 /** Names of what clients may speak: every wire format that has a surface, and Weir's own small one. */
 export type SurfaceName = 'openai-chat' | 'openai-completions' | 'openai-responses' | 'anthropic-messages' | 'chat-complete';
@@ -183,17 +185,36 @@ export type ReplyHeaders = Readonly<Record<string, string | string[] | undefined
 export interface Translation {
   /** @throws WeirError invalid_request when the provider's format cannot say what is asked. */
   encodeRequest(rewrite: Rewrite): UpstreamRequest;
-  /** Whether a reply with this content type is a stream. */
-  isStream(contentType: string): boolean;
-  /** For a client that wants a stream, of a provider that streams. @param maxOutputTokens of all choices together. */
-  streamReader(maxOutputTokens: number): StreamReader;
-  /** For a client that wants a stream, of a provider that answered with the whole at once. @throws when it cannot be read. */
-  streamOfWhole(body: Buffer, headers: ReplyHeaders): StreamReader;
   /** For a client that wants the whole, of a provider that answered with it. @throws when it is no reply of this format. */
   readWhole(body: Buffer, headers: ReplyHeaders): WholeReply;
-  /** For a client that wants the whole, of a provider that streamed. @throws when it cannot be read. */
-  wholeOfStream(body: Buffer): WholeReply;
   decodeRefusal(status: number, body: Buffer, headers: ReplyHeaders): Refusal;
+  /** Null: there are none in this format. */
+  readonly streams: Streams | null;
+}
+
+/** How the streams of a provider are read. */
+export interface Streams {
+  /** Content type of the provider's streams. */
+  readonly type: string;
+  /** For a client that wants a stream, of a provider that streams. @param maxOutputTokens of all choices together. */
+  read(maxOutputTokens: number): StreamReader;
+  /** For a client that wants a stream, of a provider that answered with the whole at once. @throws as readWhole, ProviderRefusal */
+  readFromWhole(body: Buffer, headers: ReplyHeaders): StreamReader;
+  /** For a client that wants the whole, of a provider that streamed. @throws when it cannot be read. */
+  fold(body: Buffer): WholeReply;
+}
+
+/** What an endpoint speaks with its clients, and the ways from there to providers. */
+export interface CallFormat {
+  /** @param bytes length of the body as it came. @throws WeirError invalid_request naming the field. */
+  decodeRequest(body: unknown, bytes: number): Prompt;
+  encodeError(error: WeirError): object;
+  /**
+   * Chooses the format a provider is spoken to in, and opens the way to it.
+   * @param spoken the formats the provider speaks, the preferred one first.
+   * @throws WeirError invalid_request when there is none.
+   */
+  open(prompt: Prompt, spoken: readonly DialectName[], identity: ReplyIdentity): { dialect: DialectName; translation: Translation };
 }
 
 /** What of a call its rendered replies carry. */

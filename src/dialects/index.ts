@@ -1,2 +1,19 @@
-export type { DialectName, Prompt, Refusal, RefusalClass, ReplyFacts, Rewrite, StreamReader } from './dialect.js';
-export { openaiChat } from './openai-chat/index.js';
+export { THINKING_LEVELS, type ThinkingLevel } from './canonical.js';
+export {
+  type CallFormat,
+  DIALECTS,
+  type DialectName,
+  noFacts,
+  type Prompt,
+  ProviderRefusal,
+  type Quirks,
+  type Refusal,
+  type RefusalClass,
+  type ReplyFacts,
+  type StreamReader,
+  type Streams,
+  type Translation,
+  type UpstreamRequest,
+  type WholeReply,
+} from './dialect.js';
+export { baseFor, conversationIn } from './registry.js';

@@ -11,6 +11,7 @@ import {
   type Rewrite,
   type StreamDecoder,
   type StreamReader,
+  type Streams,
   type Surface,
   type Translation,
   type Upstream,
@@ -25,7 +26,7 @@ import { failedAnswer, TranslatingReader, VerbatimReader } from './kit/readers.j
 import { ReplyFilter } from './kit/reply-filter.js';
 
 /** One call's way from a client's format to a provider's and back, through the canonical form. */
-export class CanonicalTranslation implements Translation {
+export class CanonicalTranslation implements Translation, Streams {
   protected context: ReplyContext = PLAIN_REPLY;
 
   constructor(
@@ -43,31 +44,29 @@ export class CanonicalTranslation implements Translation {
     return { ...request, warnings: [...leftOut, ...request.warnings] };
   }
 
-  isStream(contentType: string): boolean {
-    return contentType.startsWith(streamType(this.upstream.framing));
+  get streams(): Streams {
+    return this;
   }
 
-  streamReader(maxOutputTokens: number): StreamReader {
+  get type(): string {
+    return streamType(this.upstream.framing);
+  }
+
+  read(maxOutputTokens: number): StreamReader {
     return this.translatingReader(this.upstream.streamDecoder(), frameReader(this.upstream.framing), maxOutputTokens);
   }
 
-  streamOfWhole(body: Buffer, headers: ReplyHeaders): StreamReader {
+  readFromWhole(body: Buffer, headers: ReplyHeaders): StreamReader {
     const events = this.upstream.decodeAnswer(body, headers);
     return this.translatingReader(new Decoded(events), NO_FRAMES, Number.POSITIVE_INFINITY);
   }
 
   readWhole(body: Buffer, headers: ReplyHeaders): WholeReply {
-    return this.whole(() => this.upstream.decodeAnswer(body, headers));
+    return this.whole(this.eventsOfAnswer(body, headers));
   }
 
-  wholeOfStream(body: Buffer): WholeReply {
-    return this.whole(() => {
-      const decoder = this.upstream.streamDecoder();
-      const events = framesOf(this.upstream.framing, body).flatMap((frame) => decoder.push(frame));
-      events.push(...decoder.end());
-      if (!decoder.complete) throw new Error('the stream broke off');
-      return events;
-    });
+  fold(body: Buffer): WholeReply {
+    return this.whole(this.eventsOf(body));
   }
 
   decodeRefusal(status: number, body: Buffer, headers: ReplyHeaders): Refusal {
@@ -83,16 +82,30 @@ export class CanonicalTranslation implements Translation {
     return new TranslatingReader(decoder, frames, encoder, this.filter(), this.prompt.choices, maxOutputTokens);
   }
 
-  private whole(events: () => ReplyEvent[]): WholeReply {
+  private *eventsOfAnswer(body: Buffer, headers: ReplyHeaders): Iterable<ReplyEvent> {
+    yield* this.upstream.decodeAnswer(body, headers);
+  }
+
+  private *eventsOf(stream: Buffer): Iterable<ReplyEvent> {
+    const decoder = this.upstream.streamDecoder();
+    for (const frame of framesOf(this.upstream.framing, stream)) yield* decoder.push(frame);
+    yield* decoder.end();
+    if (!decoder.complete) throw new Error('the stream broke off');
+  }
+
+  /** What was used before a failure is known, too. */
+  private whole(events: Iterable<ReplyEvent>): WholeReply {
     const meter = new Meter(Number.POSITIVE_INFINITY);
     const fold = new Fold();
     const filter = this.filter();
     let refusal: Refusal | null = null;
     try {
-      for (const event of events().flatMap((raw) => filter.push(raw))) {
-        meter.count(event);
-        fold.add(event);
-        if (event.type === 'finish' && event.reason === 'error') refusal = failedAnswer(event.native);
+      for (const raw of events) {
+        for (const event of filter.push(raw)) {
+          meter.count(event);
+          fold.add(event);
+          if (event.type === 'finish' && event.reason === 'error') refusal = failedAnswer(event.native);
+        }
       }
     } catch (error) {
       if (!(error instanceof ProviderRefusal)) throw error;
@@ -120,7 +133,7 @@ export class VerbatimTranslation extends CanonicalTranslation {
     return this.verbatim.encodeRequest(this.prompt, rewrite);
   }
 
-  override streamReader(maxOutputTokens: number): StreamReader {
+  override read(maxOutputTokens: number): StreamReader {
     const { prompt, verbatim } = this;
     if (verbatim.streamReader) return verbatim.streamReader(prompt, maxOutputTokens);
     const encoder = () => this.surface.streamEncoder(prompt, this.identity);

@@ -1,3 +1,4 @@
+import { THINKING_LEVELS, type ThinkingLevel } from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { type Nano, parseUsd } from '../kernel/money.js';
 import type { Scope } from '../ledger/index.js';
@@ -11,9 +12,21 @@ export interface CallOptions {
   /** The most this call may cost. */
   maxCost: Nano | null;
   shrinkToFit: boolean;
+  /** How much the model is to think, unless the request's own field says. */
+  thinkingLevel: ThinkingLevel | null;
+  /** Anthropic's `anthropic-beta`, for Anthropic alone. */
+  betas: readonly string[];
 }
 
-export const NO_OPTIONS: CallOptions = { session: null, scopeKeys: [], tags: [], maxCost: null, shrinkToFit: false };
+export const NO_OPTIONS: CallOptions = {
+  session: null,
+  scopeKeys: [],
+  tags: [],
+  maxCost: null,
+  shrinkToFit: false,
+  thinkingLevel: null,
+  betas: [],
+};
 
 const MAX_LABELS = 16;
 /** Printable and storable: no control character, no half surrogate pair, no blank at either end. `*` stands for all in a budget. */
@@ -38,10 +51,23 @@ export function withHeader(options: CallOptions, name: string, value: string): C
     case 'x-weir-fit':
       if (value !== 'shrink') throw invalid('must be "shrink"');
       return { ...options, shrinkToFit: true };
+    case 'x-weir-thinking-level':
+      if (!isThinkingLevel(value)) throw invalid(`must be one of ${THINKING_LEVELS.join(', ')}`);
+      return { ...options, thinkingLevel: value };
+    case 'anthropic-beta':
+      return {
+        ...options,
+        betas: value
+          .split(',')
+          .map((beta) => beta.trim())
+          .filter(Boolean),
+      };
     default:
       throw invalid('is not one Weir knows');
   }
 }
+
+const isThinkingLevel = (value: string): value is ThinkingLevel => (THINKING_LEVELS as readonly string[]).includes(value);
 
 const LABELS_EXPECTED = `must be a comma list of 1 to ${MAX_LABELS} labels of at most 256 printable characters`;
 

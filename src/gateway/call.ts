@@ -1,5 +1,5 @@
 import type { Caller } from '../api-keys/index.js';
-import type { Dialect, Prompt } from '../dialects/index.js';
+import type { CallFormat, Prompt } from '../dialects/index.js';
 import { type Id, newId } from '../kernel/ids.js';
 import type { CallOptions } from './call-options.js';
 
@@ -9,8 +9,9 @@ export class Call {
   readonly receivedAt = performance.now();
 
   constructor(
-    readonly surface: string,
-    readonly dialect: Dialect,
+    /** As the ledger names it, e.g. `chat.completions`. */
+    readonly endpoint: string,
+    readonly format: CallFormat,
     readonly caller: Caller,
     readonly prompt: Prompt,
     readonly options: CallOptions,

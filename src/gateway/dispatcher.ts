@@ -1,7 +1,20 @@
 import { Injectable } from '@nestjs/common';
 import type { Hold } from '../budgets/index.js';
-import type { Refusal, ReplyFacts, StreamReader } from '../dialects/index.js';
+import {
+  baseFor,
+  type DialectName,
+  noFacts,
+  ProviderRefusal,
+  type Refusal,
+  type ReplyFacts,
+  type StreamReader,
+  type Streams,
+  type Translation,
+  type UpstreamRequest,
+  type WholeReply,
+} from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
+import type { Usage } from '../kernel/usage.js';
 import { Egress, type EgressError, type EgressRequest, type EgressSink, type Exchange, type Transport } from '../platform/egress/index.js';
 import { crashPoint } from '../platform/faults/index.js';
 import { MockTransport } from '../providers/index.js';
@@ -14,9 +27,6 @@ import { errorOfEgress, errorOfRefusal } from './upstream-errors.js';
 
 const MAX_REPLY_BYTES = 64 * 1024 * 1024;
 const MAX_ERROR_BYTES = 64 * 1024;
-const CHAT_PATH = '/chat/completions';
-
-const NOTHING_SEEN: ReplyFacts = { usage: null, usageRaw: null, finishReason: null, servedModel: null, outputBytes: 0, outputPieces: 0 };
 
 /** Sends a call to its target and relays what comes back. */
 @Injectable()
@@ -26,37 +36,56 @@ export class Dispatcher {
   constructor(private readonly egress: Egress) {}
 
   /** Resolves once everything but the end of the answer is with the client. Never rejects: a failed call is an outcome too. */
-  send(plan: Plan, hold: Hold, call: Call, flight: Flight): Promise<Outcome> {
+  send(plan: Plan, { dialect, translation }: Way, hold: Hold, call: Call, flight: Flight): Promise<Outcome> {
     return new Promise((resolve) => {
       const { target } = plan;
       const transport: Transport = target.type === 'mock' ? this.mock : this.egress;
-      new Delivery(plan, hold, call, flight, resolve).start(transport, () => ({
-        origin: target.origin,
-        path: target.basePath + CHAT_PATH,
-        headers: headersFor(target, call),
-        body: call.dialect.encodeRequest(call.prompt, {
+      new Delivery(plan, hold, call, flight, translation, resolve).start(transport, () => {
+        const request = translation.encodeRequest({
           model: target.model,
           maxOutputTokens: hold.maxOutputTokens,
-          maxTokensField: target.maxTokensField,
-        }),
-      }));
+          thinkingLevel: call.options.thinkingLevel,
+          quirks: target.quirks,
+        });
+        tellClient(flight.reply, request);
+        return {
+          origin: target.origin,
+          path: baseFor(dialect, target.basePath) + request.path,
+          headers: headersFor(
+            target,
+            call.prompt.stream && translation.streams ? translation.streams.type : 'application/json',
+            request.headers,
+          ),
+          body: request.body,
+        };
+      });
     });
   }
 }
 
-/** Built from nothing: no header of the client goes upstream. */
-function headersFor(target: Target, call: Call): string[] {
-  const headers = [
-    'content-type',
-    'application/json',
-    'accept',
-    call.prompt.stream ? 'text/event-stream' : 'application/json',
-    'accept-encoding',
-    'identity',
-    'user-agent',
-    'weir',
-  ];
-  if (target.credential) headers.push('authorization', `Bearer ${target.credential.secret.reveal()}`);
+/** From the client's format to the provider's and back. */
+export interface Way {
+  dialect: DialectName;
+  translation: Translation;
+}
+
+/** What became of the request on its way into the provider's format. */
+function tellClient(reply: Reply, { warnings, thinkingLevel }: UpstreamRequest): void {
+  if (thinkingLevel !== null) reply.setHeader('x-weir-thinking-level', thinkingLevel);
+  if (warnings.length > 0) reply.setHeader('x-weir-warnings', headerText(warnings.join(' ')));
+}
+
+const MAX_WARNINGS = 2_000;
+/** A header carries printable ASCII. */
+const headerText = (text: string): string => text.replace(/[^\x20-\x7e]/g, '?').slice(0, MAX_WARNINGS);
+
+/** Built from nothing: no header of the client goes upstream but those its format names. */
+function headersFor(target: Target, accept: string, further: readonly string[]): string[] {
+  const headers = ['content-type', 'application/json', 'accept', accept, 'accept-encoding', 'identity', 'user-agent', 'weir', ...further];
+  if (!target.credential) return headers;
+  const secret = target.credential.secret.reveal();
+  if (target.auth.kind === 'bearer') headers.push('authorization', `Bearer ${secret}`);
+  else headers.push(target.auth.name, secret);
   return headers;
 }
 
@@ -67,10 +96,10 @@ class Delivery implements EgressSink {
   private readonly startedAt = performance.now();
   private sent = false;
   private status: number | null = null;
-  private retryAfter: string | undefined;
   private firstByteMs: number | null = null;
   private reader: StreamReader | null = null;
-  private bodyFacts: ReplyFacts | null = null;
+  private whole: WholeReply | null = null;
+  private headers: Record<string, string | string[] | undefined> = {};
   private chunks: Buffer[] = [];
   private bytes = 0;
   private ended = false;
@@ -80,6 +109,7 @@ class Delivery implements EgressSink {
     private readonly hold: Hold,
     private readonly call: Call,
     private readonly flight: Flight,
+    private readonly translation: Translation,
     private readonly resolve: (outcome: Outcome) => void,
   ) {
     this.reply = flight.reply;
@@ -93,7 +123,7 @@ class Delivery implements EgressSink {
       crashPoint('before_connect');
       this.exchange = transport.send(encode(), this);
     } catch (cause) {
-      this.fail(new WeirError('internal_error', { cause }), false);
+      this.fail(cause instanceof WeirError ? cause : new WeirError('internal_error', { cause }), false);
     }
   }
 
@@ -107,7 +137,7 @@ class Delivery implements EgressSink {
     this.status = status;
     this.firstByteMs = this.call.elapsedMs();
     crashPoint('first_byte');
-    this.retryAfter = headers['retry-after']?.toString();
+    this.headers = headers;
     if (status >= 300 && status < 400)
       return this.fail(
         new WeirError('upstream_invalid_response', { message: 'The provider answered with a redirect, which is not followed.' }),
@@ -115,9 +145,19 @@ class Delivery implements EgressSink {
       );
     const encoding = headers['content-encoding'];
     if (encoding !== undefined && encoding !== 'identity') return this.fail(unreadable('encoded'), status === 200);
-    const isEventStream = headers['content-type']?.toString().startsWith('text/event-stream');
-    if (status === 200 && this.call.prompt.stream && isEventStream)
-      this.reader = this.call.dialect.streamReader(this.call.prompt, this.hold.maxOutputTokens * this.call.prompt.choices);
+    if (status === 200 && this.call.prompt.stream && this.streams)
+      this.read(this.streams.read(this.hold.maxOutputTokens * this.call.prompt.choices));
+  }
+
+  /** Null: the reply is no stream. */
+  private get streams(): Streams | null {
+    const { streams } = this.translation;
+    return streams && this.headers['content-type']?.toString().startsWith(streams.type) ? streams : null;
+  }
+
+  private read(reader: StreamReader): void {
+    this.reader = reader;
+    this.reply.failure = (error) => reader.failure(error);
   }
 
   onData(chunk: Buffer): void {
@@ -133,7 +173,8 @@ class Delivery implements EgressSink {
   onEnd(): void {
     if (this.ended) return;
     crashPoint('upstream_end');
-    if (this.status !== 200) return this.refused(this.call.dialect.decodeRefusal(this.status ?? 502, Buffer.concat(this.chunks)), false);
+    if (this.status !== 200)
+      return this.refused(this.translation.decodeRefusal(this.status ?? 502, Buffer.concat(this.chunks), this.headers), false);
     if (this.reader) return this.endStream(this.reader);
     this.endBody();
   }
@@ -179,25 +220,26 @@ class Delivery implements EgressSink {
 
   private endBody(): void {
     const body = this.chunks.length === 1 ? this.chunks[0]! : Buffer.concat(this.chunks);
-    let reply: ReplyFacts & { refusal: Refusal | null };
     try {
-      if (this.call.prompt.stream) throw new Error('the provider did not stream');
-      reply = this.call.dialect.decodeResponse(body);
+      if (this.call.prompt.stream) this.read(this.translation.streams!.readFromWhole(body, this.headers));
+      else this.whole = this.streams ? this.streams.fold(body) : this.translation.readWhole(body, this.headers);
     } catch (cause) {
+      if (cause instanceof ProviderRefusal) return this.refused(cause.refusal, false);
       return this.fail(unreadable(cause), true);
     }
-    if (reply.refusal) return this.refused(reply.refusal, false);
-    this.bodyFacts = reply;
-    this.end('completed', null, true, body);
+    if (this.reader) return this.endStream(this.reader);
+    const { refusal, facts } = this.whole!;
+    if (refusal) return this.refused(refusal, facts.usage !== null);
+    this.end('completed', null, true);
   }
 
   private get facts(): ReplyFacts {
-    return this.reader?.facts ?? this.bodyFacts ?? NOTHING_SEEN;
+    return this.reader?.facts ?? this.whole?.facts ?? noFacts();
   }
 
   private refused(refusal: Refusal, used: boolean): void {
     const { target } = this.plan;
-    this.fail(errorOfRefusal(refusal, target.provider, target.model, this.retryAfter), used);
+    this.fail(errorOfRefusal(refusal, target.provider, target.model, this.headers['retry-after']?.toString()), used);
   }
 
   /** @param used something was answered, so something may be billed. */
@@ -213,7 +255,7 @@ class Delivery implements EgressSink {
     this.end(this.sent ? 'cut' : 'failed', null, this.sent);
   }
 
-  private end(status: Outcome['status'], error: WeirError | null, used: boolean, body: Buffer | null = null): void {
+  private end(status: Outcome['status'], error: WeirError | null, used: boolean): void {
     if (this.ended) return;
     this.ended = true;
     this.reply.onGone = null;
@@ -222,7 +264,9 @@ class Delivery implements EgressSink {
     const reason = error?.code ?? (status === 'completed' ? null : 'client_gone');
     const latencyMs = Math.round((performance.now() - this.startedAt) * 1000) / 1000;
     const attempt = { provider: target.provider, credential: target.credential?.id ?? null, status: this.status, reason, latencyMs };
-    this.resolve({ status, error, used, facts: this.facts, attempts: [attempt], firstByteMs: this.firstByteMs, body, reader: this.reader });
+    const { facts, firstByteMs, reader } = this;
+    const render = this.whole && ((usage: Usage) => this.whole!.render(usage));
+    this.resolve({ status, error, used, facts, attempts: [attempt], firstByteMs, render, reader });
   }
 }
 

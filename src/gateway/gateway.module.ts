@@ -9,12 +9,12 @@ import { Dispatcher } from './dispatcher.js';
 import { InFlight } from './in-flight.js';
 import { PublicServer } from './public-server.js';
 import { Relay } from './relay.js';
-import { ChatCompletions } from './surfaces/chat-completions.js';
+import { Inference } from './surfaces/inference.js';
 import { OwnAccount } from './surfaces/own-account.js';
 
 @Module({
   imports: [ApiKeysModule, RoutingModule, BudgetsModule, LedgerModule, LimitsModule, CallsModule],
-  providers: [InFlight, Dispatcher, Relay, ChatCompletions, OwnAccount, PublicServer],
+  providers: [InFlight, Dispatcher, Relay, Inference, OwnAccount, PublicServer],
   exports: [PublicServer],
 })
 export class GatewayModule {}

@@ -1,14 +1,27 @@
 import type { Socket } from 'node:net';
 import { Inject, Injectable } from '@nestjs/common';
 import Fastify, { type ConnectionError, type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { openaiChat } from '../dialects/index.js';
+import { type CallFormat, conversationIn } from '../dialects/index.js';
 import { type ErrorCode, WeirError } from '../kernel/errors.js';
 import { newId, publicId } from '../kernel/ids.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
 import { LOGGER, type Logger } from '../platform/telemetry/index.js';
 import { InFlight } from './in-flight.js';
-import { ChatCompletions } from './surfaces/chat-completions.js';
+import { Inference } from './surfaces/inference.js';
 import { OwnAccount } from './surfaces/own-account.js';
+
+const CHAT = conversationIn('openai-chat');
+/** Where calls go, and what is spoken there. */
+const INFERENCE: Readonly<Record<string, CallFormat>> = {
+  '/v1/chat/completions': CHAT,
+  '/v1/completions': conversationIn('openai-completions'),
+  '/v1/responses': conversationIn('openai-responses'),
+  '/v1/messages': conversationIn('anthropic-messages'),
+  '/v1/chat/complete': conversationIn('chat-complete'),
+};
+
+/** Errors at every other address have the form of chat. */
+const formatOf = (request: FastifyRequest): CallFormat => INFERENCE[request.routeOptions.url ?? ''] ?? CHAT;
 
 const BODY_LIMIT_BYTES = 20 * 1024 * 1024;
 const HEAD_TIMEOUT_MS = 10_000;
@@ -36,7 +49,7 @@ export class PublicServer {
   private draining = false;
 
   constructor(
-    private readonly chat: ChatCompletions,
+    private readonly inference: Inference,
     private readonly own: OwnAccount,
     private readonly inFlight: InFlight,
     @Inject(CONFIG) private readonly config: Config,
@@ -94,7 +107,7 @@ export class PublicServer {
       : Fastify({ ...options, http })) as unknown as FastifyInstance;
     app.removeAllContentTypeParsers();
     app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-    app.setErrorHandler((error: FastifyError | WeirError, _request, reply) => this.sendError(error, reply));
+    app.setErrorHandler((error: FastifyError | WeirError, request, reply) => this.sendError(error, reply, formatOf(request)));
     app.setNotFoundHandler((request, reply) => this.sendError(notFound(request), reply));
     app.addHook('onRequest', (_request, reply, done) => {
       if (!this.draining) return done();
@@ -102,7 +115,10 @@ export class PublicServer {
       done(new WeirError('draining'));
     });
 
-    app.post('/v1/chat/completions', this.chat.handle);
+    for (const [path, format] of Object.entries(INFERENCE)) {
+      const endpoint = path.slice('/v1/'.length).replace('/', '.');
+      app.post(path, this.inference.handler(endpoint, format));
+    }
     app.get('/v1/models', this.own.listModels);
     app.get('/v1/models/*', this.own.getModel);
     app.get('/v1/key', this.own.getKey);
@@ -110,7 +126,7 @@ export class PublicServer {
     return app;
   }
 
-  private sendError(error: FastifyError | WeirError, reply: FastifyReply): void {
+  private sendError(error: FastifyError | WeirError, reply: FastifyReply, format = CHAT): void {
     const known = error instanceof WeirError ? error : new WeirError(FASTIFY_CODES[error.code] ?? 'internal_error', { cause: error });
     const requestId = publicId('call', newId());
     if (known.code === 'internal_error') this.log.error({ err: error, request: requestId }, 'request failed');
@@ -118,7 +134,7 @@ export class PublicServer {
       .code(known.status)
       .headers({ ...known.headers(), 'x-request-id': requestId })
       .type('application/json')
-      .send(JSON.stringify(openaiChat.encodeError(known)));
+      .send(JSON.stringify(format.encodeError(known)));
   }
 }
 
@@ -129,7 +145,7 @@ function refuseMalformed({ code }: ConnectionError, socket: Socket): void {
     PARSER_CODES[code] ?? 'invalid_request',
     PARSER_CODES[code] ? {} : { message: 'The request is not valid HTTP.' },
   );
-  const body = JSON.stringify(openaiChat.encodeError(error));
+  const body = JSON.stringify(CHAT.encodeError(error));
   const head = [
     `HTTP/1.1 ${error.status} ${error.code}`,
     'content-type: application/json',
@@ -141,5 +157,5 @@ function refuseMalformed({ code }: ConnectionError, socket: Socket): void {
 
 const notFound = (request: FastifyRequest): WeirError =>
   new WeirError('not_found', {
-    message: `There is no ${request.method} ${request.url.split('?')[0]} here. Calls go to POST /v1/chat/completions; GET /v1/models lists the models.`,
+    message: `There is no ${request.method} ${request.url.split('?')[0]} here. Calls go to POST ${Object.keys(INFERENCE).join(', ')}; GET /v1/models lists the models.`,
   });

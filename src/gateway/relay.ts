@@ -10,7 +10,7 @@ import { storeRates } from '../prices/index.js';
 import { type Plan, Router } from '../routing/index.js';
 import type { Call } from './call.js';
 import { scopesOf } from './call-options.js';
-import { Dispatcher } from './dispatcher.js';
+import { Dispatcher, type Way } from './dispatcher.js';
 import { InFlight } from './in-flight.js';
 import type { Outcome } from './outcome.js';
 import { refinedInputTokens } from './refine-input.js';
@@ -33,10 +33,11 @@ export class Relay {
   async run(call: Call, reply: Reply): Promise<void> {
     try {
       const plan = this.plan(call, reply); //                          400 403 404
+      const way = this.way(call, plan); //                             400
       const hold = await this.admit(call, plan, reply); //             402 422 429 503
       const flight = this.inFlight.begin(call.id, reply);
       try {
-        const outcome = await this.dispatcher.send(plan, hold, call, flight); // 4xx 502 503 504: an outcome, never thrown after the hold
+        const outcome = await this.dispatcher.send(plan, way, hold, call, flight); // 4xx 502 503 504: an outcome, never thrown after the hold
         const settlement = settlementOf(call, plan, hold, outcome);
         await this.ledger.settle(call.caller.tenantId, settlement, () => flight.booked()); // commits before the tail leaves
         crashPoint('settle_committed');
@@ -60,6 +61,12 @@ export class Relay {
     return plan;
   }
 
+  /** Into the provider's format and back. */
+  private way({ id, format, prompt }: Call, { target }: Plan): Way {
+    const createdAt = Math.floor(Date.now() / 1000);
+    return format.open(prompt, target.dialects, { id: id.replaceAll('-', ''), createdAt, model: target.model });
+  }
+
   private async admit(call: Call, plan: Plan, reply: Reply): Promise<Hold> {
     const { caller, prompt } = call;
     const { target } = plan;
@@ -79,7 +86,7 @@ export class Relay {
       context: {
         project: caller.projectId,
         key: caller.apiKeyId,
-        surface: call.surface,
+        surface: call.endpoint,
         stream: prompt.stream,
         requested_model: plan.requestedModel,
         provider: target.provider,
@@ -111,7 +118,7 @@ export class Relay {
       return reply.endStream(outcome.reader.tail(settlement.usage, settlement.amount === null ? null : usdNumber(settlement.amount)));
     if (settlement.amount !== null) reply.setHeader('x-weir-cost', formatUsd(settlement.amount));
     reply.setHeader('openai-processing-ms', String(Math.round(settlement.durationMs)));
-    reply.json(200, outcome.body!);
+    reply.json(200, outcome.render!(settlement.usage));
   }
 
   private report(call: Call, error: WeirError | null, settlement: Settlement | null): void {

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { Dialect } from '../dialects/index.js';
+import type { CallFormat } from '../dialects/index.js';
 import type { WeirError } from '../kernel/errors.js';
 import { crashAfter, crashPoint } from '../platform/faults/index.js';
 
@@ -19,12 +19,14 @@ export class Reply {
   onGone: (() => void) | null = null;
   /** Called when a slow client can take more. */
   onDrain: (() => void) | null = null;
+  /** The stream's own event for a failure, once there is a stream. */
+  failure: ((error: WeirError) => Buffer) | null = null;
   private collecting = false;
   private readonly headers: Record<string, string>;
 
   constructor(
     private readonly response: ServerResponse,
-    private readonly dialect: Dialect,
+    private readonly format: Pick<CallFormat, 'encodeError'>,
     requestId: string,
   ) {
     this.headers = { 'x-request-id': requestId };
@@ -85,11 +87,11 @@ export class Reply {
   fail(error: WeirError): void {
     if (this.gone || this.response.writableEnded) return;
     if (this.started) {
-      this.response.end(this.dialect.encodeStreamError(error));
+      this.response.end(this.failure!(error));
       return;
     }
     Object.assign(this.headers, error.headers());
-    this.json(error.status, JSON.stringify(this.dialect.encodeError(error)));
+    this.json(error.status, JSON.stringify(this.format.encodeError(error)));
   }
 
   /** Ends the connection at once: the answer cannot be completed. */

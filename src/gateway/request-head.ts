@@ -1,7 +1,7 @@
 import { WeirError } from '../kernel/errors.js';
 import { type CallOptions, NO_OPTIONS, withHeader } from './call-options.js';
 
-const MATTERS = /^(?:authorization|host|content-|x-|api-key)/i;
+const MATTERS = /^(?:authorization|host|content-|x-|api-key|anthropic-beta)/i;
 
 /** Headers that may stand once only; Node would silently take the first. */
 const SINGLE = new Set(['authorization', 'host', 'content-type', 'content-length']);
@@ -19,7 +19,7 @@ export function readHead(rawHeaders: readonly string[]): { key: string; options:
     if (!MATTERS.test(rawHeaders[i]!)) continue;
     const name = rawHeaders[i]!.toLowerCase();
     const value = rawHeaders[i + 1]!;
-    const isOption = name.startsWith('x-weir-');
+    const isOption = name.startsWith('x-weir-') || name === 'anthropic-beta';
     if (isOption || SINGLE.has(name)) {
       if (singles.includes(name)) throw new WeirError('invalid_request', { message: `The header "${name}" stands twice.` });
       singles.push(name);

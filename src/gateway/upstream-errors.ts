@@ -28,7 +28,10 @@ export function errorOfRefusal(refusal: Refusal, provider: string, model: string
     case 'billing':
       return new WeirError('provider_unavailable', { cause: refusal.message });
     case 'rate_limit':
-      return new WeirError('upstream_rate_limited', { retryAfterSeconds: normaliseRetryAfter(retryAfter), cause: refusal.message });
+      return new WeirError('upstream_rate_limited', {
+        retryAfterSeconds: normaliseRetryAfter(refusal.retryAfterSeconds?.toString() ?? retryAfter),
+        cause: refusal.message,
+      });
     case 'model_not_found':
       return new WeirError('model_not_found', {
         param: 'model',

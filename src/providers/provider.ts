@@ -1,19 +1,26 @@
-import type { DialectName } from '../dialects/index.js';
+import { DIALECTS, type DialectName, type Quirks } from '../dialects/index.js';
+
+export { DIALECTS };
+
+/** How a provider is shown its key. */
+export type AuthStyle = { kind: 'bearer' } | { kind: 'header'; name: string };
 
 /** A vendor, as data. Adding one that speaks OpenAI's chat format is a line in the catalogue. */
 export interface ProviderType {
   /** What `type` is in a provider record, and the record's name unless another is given. */
   slug: string;
   title: string;
-  dialect: DialectName;
+  /** The wire formats it speaks; the first where nothing else decides. */
+  dialects: readonly DialectName[];
+  auth: AuthStyle;
   /** Null: every record brings its own. */
   baseUrl: string | null;
   /** Environment variables that may hold a platform credential, first non-empty wins. */
   envKeys: readonly string[];
   /** The provider's id in the price catalogue; null when it is not listed there. */
   catalogueId: string | null;
-  /** Which field carries the output limit when the client sent none. */
-  maxTokensField: 'max_tokens' | 'max_completion_tokens';
+  /** How it differs from the vendor of the format it speaks. */
+  quirks: Quirks;
 }
 
 /** A configured provider: the left part of `provider/model-id` is its name. `tenantId` null: the platform's own. */
@@ -24,6 +31,8 @@ export interface ProviderRecord {
   type: string;
   /** Without a trailing slash. */
   baseUrl: string;
+  /** The wire format it is spoken to in; null: chosen for each model from those its type speaks. */
+  dialect: string | null;
   /** Model ids that may be asked for; `*` stands for any. */
   models: readonly string[];
   createdAt: Date;

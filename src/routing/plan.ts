@@ -1,5 +1,7 @@
 import type { Credential } from '../credentials/index.js';
+import type { DialectName, Quirks } from '../dialects/index.js';
 import type { Price } from '../prices/index.js';
+import type { AuthStyle } from '../providers/index.js';
 
 /** Where one call may go, and on what terms. */
 export interface Target {
@@ -16,7 +18,10 @@ export interface Target {
   credential: Credential | null;
   /** Null: unknown. */
   price: Price | null;
-  maxTokensField: 'max_tokens' | 'max_completion_tokens';
+  auth: AuthStyle;
+  /** The wire formats it may be spoken to in, the preferred one first. */
+  dialects: readonly DialectName[];
+  quirks: Quirks;
 }
 
 /** The ordered targets for one call. Every one was named explicitly by configuration. */

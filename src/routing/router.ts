@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { CredentialStore } from '../credentials/index.js';
+import type { DialectName, Quirks } from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { nearest } from '../kernel/nearest.js';
 import { type Listing, type Price, PriceBook } from '../prices/index.js';
@@ -87,7 +88,9 @@ export class Router {
       basePath: url.pathname.replace(/\/$/, ''),
       credential: this.credentials.find(record.id),
       price: this.prices.find(tenantId, record.name, model, listingOf(record, type)),
-      maxTokensField: type.baseUrl === record.baseUrl ? type.maxTokensField : 'max_tokens',
+      auth: type.auth,
+      dialects: record.dialect === null ? type.dialects : [record.dialect as DialectName],
+      quirks: quirksOf(record, type),
     };
   }
 
@@ -113,6 +116,10 @@ function listingOf(record: ProviderRecord, type: ProviderType): Listing | null {
   const isVendor = record.tenantId === null || record.baseUrl === type.baseUrl || record.name === type.slug;
   return isVendor ? { slug: type.slug, catalogueId: type.catalogueId } : null;
 }
+
+/** Servers that speak OpenAI's format elsewhere know its older field for the output limit, and often nothing else. */
+const quirksOf = (record: ProviderRecord, type: ProviderType): Quirks =>
+  type.baseUrl === record.baseUrl ? type.quirks : { ...type.quirks, maxTokensField: 'max_tokens' };
 
 const notFound = (what: string, near: string | null): WeirError =>
   new WeirError('model_not_found', { param: 'model', message: near ? `${what}. Did you mean "${near}"?` : `${what}.` });

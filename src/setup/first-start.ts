@@ -70,7 +70,14 @@ export class Setup {
       }
       const provider =
         (await this.providers.findByName(null, type.slug)) ??
-        (await this.providers.insert({ tenantId: null, name: type.slug, type: type.slug, baseUrl: type.baseUrl, models: ['*'] }));
+        (await this.providers.insert({
+          tenantId: null,
+          name: type.slug,
+          type: type.slug,
+          baseUrl: type.baseUrl,
+          dialect: null,
+          models: ['*'],
+        }));
       const current = known.find((credential) => credential.providerId === provider.id);
       if (current?.secret.reveal() !== key) await this.credentials.put(provider, new Secret(key));
       saved.push(provider);
@@ -95,7 +102,10 @@ export class Setup {
         },
         db,
       );
-      await this.providers.insert({ tenantId: tenant.id, name: 'mock', type: 'mock', baseUrl: 'mock://local', models: ['*'] }, db);
+      await this.providers.insert(
+        { tenantId: tenant.id, name: 'mock', type: 'mock', baseUrl: 'mock://local', dialect: null, models: ['*'] },
+        db,
+      );
       return {
         tenant,
         project,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { publicId } from '../../kernel/ids.js';
-import { PROVIDER_NAME, type ProviderRecord } from '../../providers/index.js';
+import { DIALECTS, PROVIDER_NAME, type ProviderRecord } from '../../providers/index.js';
 import { notEmpty, Timestamp, text, unixSeconds } from './common.js';
 
 const MAX_MODELS = 1_000;
@@ -10,6 +10,7 @@ export const providerName = z
   .regex(PROVIDER_NAME, { error: 'must start with a lower-case letter or digit and go on with those, ".", "_" or "-", up to 63 in all' });
 
 const baseUrl = text(2_048).refine((url) => URL.canParse(url), { error: 'must be a URL such as "https://api.example.com/v1"' });
+const dialect = z.enum(DIALECTS).nullable();
 const models = z.array(text(256).min(1)).max(MAX_MODELS);
 
 /** Goes into a header as it is. */
@@ -22,6 +23,9 @@ export const CreateProvider = z.strictObject({
   name: providerName.optional().describe('The left part of `provider/model-id`. Absent: the type.'),
   type: text(64).describe('A provider type of the catalogue. `openai` also stands for any server that speaks its chat format.'),
   base_url: baseUrl.optional().describe("Absent: the vendor's own address."),
+  dialect: dialect
+    .optional()
+    .describe('The wire format it is spoken to in. Absent or null: chosen for each model from those its type speaks.'),
   key: key.optional().describe('The secret the provider is shown. Never returned.'),
   models: models.optional().describe('Ids of the models that may be asked for; `*` is any. Absent: any.'),
 });
@@ -30,6 +34,7 @@ export type CreateProvider = z.output<typeof CreateProvider>;
 export const UpdateProvider = z
   .strictObject({
     base_url: baseUrl.optional().describe('Another origin drops the stored key, unless a new one comes along.'),
+    dialect: dialect.optional().describe('The wire format it is spoken to in; null: chosen for each model.'),
     key: key.nullable().optional().describe('A new secret; null destroys the stored one.'),
     models: models.optional(),
   })
@@ -43,6 +48,7 @@ export const ProviderObject = z
     name: z.string(),
     type: z.string(),
     base_url: z.string(),
+    dialect: z.string().nullable().describe('Null: chosen for each model.'),
     models: z.array(z.string()),
     has_key: z.boolean().describe('Whether a secret is stored for it.'),
     created_at: Timestamp,
@@ -55,6 +61,7 @@ export const renderProvider = (provider: ProviderRecord, hasKey: boolean): z.inp
   name: provider.name,
   type: provider.type,
   base_url: provider.baseUrl,
+  dialect: provider.dialect,
   models: [...provider.models],
   has_key: hasKey,
   created_at: unixSeconds(provider.createdAt),

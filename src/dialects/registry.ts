@@ -1,0 +1,68 @@
+import { anthropicMessages, messagesSurface, messagesVerbatim } from './anthropic-messages/index.js';
+import { bedrockConverse } from './bedrock-converse/index.js';
+import { chatCompleteSurface } from './chat-complete/index.js';
+import { chooseDialect } from './choose.js';
+import { cohere } from './cohere/index.js';
+import type { CallFormat, DialectName, Surface, SurfaceName, Upstream, Verbatim } from './dialect.js';
+import { gemini } from './gemini/index.js';
+import { ollama } from './ollama/index.js';
+import { chatSurface, chatVerbatim, openaiChat } from './openai-chat/index.js';
+import { completionsSurface, completionsVerbatim, openaiCompletions } from './openai-completions/index.js';
+import { openaiResponses, responsesSurface, responsesVerbatim } from './openai-responses/index.js';
+import { CanonicalTranslation, VerbatimTranslation } from './translation.js';
+import { workersAi } from './workers-ai/index.js';
+
+const SURFACES: Readonly<Record<SurfaceName, Surface>> = {
+  'openai-chat': chatSurface,
+  'openai-completions': completionsSurface,
+  'openai-responses': responsesSurface,
+  'anthropic-messages': messagesSurface,
+  'chat-complete': chatCompleteSurface,
+};
+
+/** `baseVersion`: the part of the path that holds the format's version, which base URLs are often given without. */
+interface Spoken {
+  upstream: Upstream;
+  verbatim?: Verbatim;
+  baseVersion?: { path: string; present: RegExp };
+}
+
+const UPSTREAMS: Readonly<Record<DialectName, Spoken>> = {
+  'openai-chat': { upstream: openaiChat, verbatim: chatVerbatim },
+  'openai-completions': { upstream: openaiCompletions, verbatim: completionsVerbatim },
+  'openai-responses': { upstream: openaiResponses, verbatim: responsesVerbatim },
+  'anthropic-messages': {
+    upstream: anthropicMessages,
+    verbatim: messagesVerbatim,
+    baseVersion: { path: '/v1', present: /\/v\d\w*$/ },
+  },
+  gemini: { upstream: gemini, baseVersion: { path: '/v1beta', present: /\/v\d/ } },
+  'bedrock-converse': { upstream: bedrockConverse },
+  ollama: { upstream: ollama, baseVersion: { path: '/api', present: /\/api$/ } },
+  cohere: { upstream: cohere, baseVersion: { path: '/v2', present: /\/v\d/ } },
+  'workers-ai': { upstream: workersAi },
+};
+
+/** A conversation in this format. Where the provider speaks it too, nothing is translated. */
+export function conversationIn(name: SurfaceName): CallFormat {
+  const surface = SURFACES[name];
+  return {
+    decodeRequest: surface.decodeRequest,
+    encodeError: surface.encodeError,
+    open(prompt, spoken, identity) {
+      const dialect = chooseDialect(spoken, name, identity.model, prompt);
+      const { upstream, verbatim } = UPSTREAMS[dialect];
+      const translation =
+        verbatim && name === dialect
+          ? new VerbatimTranslation(surface, upstream, verbatim, prompt, identity)
+          : new CanonicalTranslation(surface, upstream, prompt, identity);
+      return { dialect, translation };
+    },
+  };
+}
+
+/** The path of a base URL, with the version the format needs where it was given without. */
+export function baseFor(dialect: DialectName, basePath: string): string {
+  const version = UPSTREAMS[dialect].baseVersion;
+  return version && !version.present.test(basePath) ? basePath + version.path : basePath;
+}

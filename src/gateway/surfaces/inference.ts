@@ -1,0 +1,30 @@
+import { Injectable } from '@nestjs/common';
+import { CallerDirectory } from '../../api-keys/index.js';
+import type { CallFormat } from '../../dialects/index.js';
+import { publicId } from '../../kernel/ids.js';
+import { Call } from '../call.js';
+import { Relay } from '../relay.js';
+import { Reply } from '../reply.js';
+import { parseBody } from '../request-body.js';
+import { type Handler, verifyCall } from './surface.js';
+
+/** The endpoints that make calls: each speaks a format of its own, and all take the same road. */
+@Injectable()
+export class Inference {
+  constructor(
+    private readonly callers: CallerDirectory,
+    private readonly relay: Relay,
+  ) {}
+
+  /** Takes the socket over from Fastify once the request is understood; what is refused before that goes through its error handler. */
+  handler(endpoint: string, format: CallFormat): Handler {
+    return (request, reply) => {
+      const { caller, options } = verifyCall(this.callers, request);
+      const bytes = request.body as Buffer;
+      const prompt = format.decodeRequest(parseBody(bytes), bytes.length);
+      const call = new Call(endpoint, format, caller, options.betas.length > 0 ? { ...prompt, betas: options.betas } : prompt, options);
+      reply.hijack();
+      void this.relay.run(call, new Reply(reply.raw, format, publicId('call', call.id)));
+    };
+  }
+}
