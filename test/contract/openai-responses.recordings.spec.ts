@@ -210,7 +210,9 @@ describe('a recorded request read by us goes out with the same items, in their o
       const sent = JSON.parse(body);
       expect(comparable(sent.input)).toEqual(comparable(request.input));
       expect(sent.instructions ?? '').toBe(request.instructions ?? '');
-      expect(sent.tools).toEqual(request.tools?.map(({ description, ...tool }: Item) => (description ? { ...tool, description } : tool)));
+      expect(sent.tools).toEqual(
+        request.tools?.map(({ description, ...tool }: Item) => (description === null ? tool : { ...tool, description })),
+      );
       expect(sent.tool_choice).toEqual(request.tool_choice);
       expect(sent.reasoning?.effort).toBe(request.reasoning?.effort);
       expect(sent.store).toBe(false);

@@ -87,14 +87,23 @@ describe('input', () => {
   });
 
   test("calls of the provider's own tools in the history are left out and named", () => {
-    const { turns, leftOut } = decode({ input: [{ type: 'web_search_call', id: 'ws_1', status: 'completed' }, { role: 'user', content: 'x' }] });
+    const { turns, leftOut } = decode({
+      input: [
+        { type: 'web_search_call', id: 'ws_1', status: 'completed' },
+        { role: 'user', content: 'x' },
+      ],
+    });
     expect(turns).toHaveLength(1);
     expect(leftOut).toEqual(['web_search_call']);
   });
 });
 
 describe('state that is kept nowhere', () => {
-  test.each([['previous_response_id', 'resp_1'], ['conversation', 'conv_1'], ['prompt', { id: 'pmpt_1' }]])('%s is refused', (field, value) => {
+  test.each([
+    ['previous_response_id', 'resp_1'],
+    ['conversation', 'conv_1'],
+    ['prompt', { id: 'pmpt_1' }],
+  ])('%s is refused', (field, value) => {
     expect(refusal({ [field]: value }).param).toBe(field);
   });
 
@@ -191,9 +200,11 @@ describe("another vendor's state", () => {
     expect(openState('weir1.nonsense')).toBeNull();
   });
 
-  test("of a call is put back on it", () => {
+  test('of a call is put back on it', () => {
     const encrypted_content = sealState({ origin: 'gemini', signature: 'sig', redacted: null, ofCall: true });
-    const { turns } = decode({ input: [{ type: 'reasoning', id: 'rs_1', summary: [], encrypted_content }, call('c', 'f'), call('d', 'f')] });
+    const { turns } = decode({
+      input: [{ type: 'reasoning', id: 'rs_1', summary: [], encrypted_content }, call('c', 'f'), call('d', 'f')],
+    });
     expect(turns).toEqual([
       {
         role: 'assistant',

@@ -44,7 +44,10 @@ const state = (signature: string, block = 0): ReplyEvent => ({
 });
 
 test('a stream tells the whole life of a response', async () => {
-  const sse = render([START, reasoning('hm'), state('sig'), text('hel'), text('lo'), call(0), args(0, '{"a":'), args(0, '1}')], 'tool_calls');
+  const sse = render(
+    [START, reasoning('hm'), state('sig'), text('hel'), text('lo'), call(0), args(0, '{"a":'), args(0, '1}')],
+    'tool_calls',
+  );
   expect(typesOf(sse)).toEqual([
     'created',
     'in_progress',
@@ -141,7 +144,11 @@ test('a failure is the last event, with what there was so far', () => {
   const encoder = responsesSurface.streamEncoder(prompt(), IDENTITY);
   const sse = encoder.push(text('hel')) + encoder.fail(new WeirError('upstream_interrupted'));
   expect(typesOf(sse).at(-1)).toBe('failed');
-  expect(finalOf(sse)).toMatchObject({ status: 'failed', error: { code: 'upstream_interrupted' }, output: [{ content: [{ text: 'hel' }] }] });
+  expect(finalOf(sse)).toMatchObject({
+    status: 'failed',
+    error: { code: 'upstream_interrupted' },
+    output: [{ content: [{ text: 'hel' }] }],
+  });
 });
 
 test('the free text of a custom tool comes out of its arguments', async () => {

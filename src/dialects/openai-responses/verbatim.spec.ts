@@ -30,7 +30,10 @@ describe('requests', () => {
   });
 
   test("the caller's setting asks for an effort where the request does not", () => {
-    expect(encode({ input: 'x' }, { thinkingLevel: 'low' })).toMatchObject({ sent: { reasoning: { effort: 'low' } }, thinkingLevel: 'low' });
+    expect(encode({ input: 'x' }, { thinkingLevel: 'low' })).toMatchObject({
+      sent: { reasoning: { effort: 'low' } },
+      thinkingLevel: 'low',
+    });
     expect(encode({ input: 'x', reasoning: { effort: 'high' } }, { thinkingLevel: 'low' }).sent.reasoning).toEqual({ effort: 'high' });
   });
 });
@@ -44,7 +47,13 @@ const BEGIN = [
   { type: 'response.output_item.added', sequence_number: 1, output_index: 0, item },
   { type: 'response.content_part.added', sequence_number: 2, ...place, part: { type: 'output_text', text: '', annotations: [] } },
 ];
-const delta = (sequence_number: number, text: string) => ({ type: 'response.output_text.delta', sequence_number, ...place, delta: text, logprobs: [] });
+const delta = (sequence_number: number, text: string) => ({
+  type: 'response.output_text.delta',
+  sequence_number,
+  ...place,
+  delta: text,
+  logprobs: [],
+});
 
 function readerOf(maxOutputTokens: number) {
   return responsesVerbatim.streamReader!(responsesSurface.decodeRequest({ model: 'm', input: 'x', stream: true }, 1), maxOutputTokens);
