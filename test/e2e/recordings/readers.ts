@@ -81,7 +81,8 @@ function readChunks(callId: string, body: string): Seen {
     seen.text += delta.content ?? choice.text ?? '';
     seen.reasoning += delta.reasoning_content ?? delta.reasoning ?? '';
     for (const call of delta.tool_calls ?? []) {
-      const known = (seen.calls[call.index] ??= { id: '', name: '', arguments: '' });
+      seen.calls[call.index] ??= { id: '', name: '', arguments: '' };
+      const known = seen.calls[call.index]!;
       if (call.id) known.id = call.id;
       if (call.function?.name) known.name = call.function.name;
       known.arguments += call.function?.arguments ?? '';

@@ -1,8 +1,6 @@
 import { brokenInvariants } from '../../support/ledger.js';
 import { Random } from '../../support/random.js';
 import { eachRecording, RECORDINGS, type Recording } from '../../support/recordings.js';
-import { ScriptedUpstream } from '../../support/upstream.js';
-import { eventually } from '../../support/weir.js';
 import { type Reader, readAsChat, readAsMessages, readAsResponses, type Seen } from './readers.js';
 import { Replay } from './replay.js';
 

@@ -1,5 +1,5 @@
-import { WeirError } from '../../kernel/errors.js';
-import type { Prompt, Rewrite } from '../dialect.js';
+import { WeirError } from '../../../kernel/errors.js';
+import type { Prompt } from '../../dialect.js';
 
 const MAX_CHOICES = 128;
 /** Printable, and storable: no control character and no half surrogate pair. */
@@ -39,19 +39,8 @@ export function decodeRequest(body: unknown, bytes: number): Prompt {
     endUser: endUser(fields),
     inputTokensBound: bytes,
     body: fields,
+    betas: [],
   };
-}
-
-/**
- * The request as it goes to the provider: what the client sent, with the model's own id, the output limit the hold was made for and, for a
- * stream, usage asked for. Fields Weir does not know stay as they are, in their order.
- */
-export function encodeRequest(prompt: Prompt, { model, maxOutputTokens, maxTokensField }: Rewrite): string {
-  const body: Record<string, unknown> = { ...prompt.body, model };
-  const given = ['max_completion_tokens', 'max_tokens'].filter((field) => typeof body[field] === 'number');
-  for (const field of given.length > 0 ? given : [maxTokensField]) body[field] = maxOutputTokens;
-  if (prompt.stream) body['stream_options'] = { ...(body['stream_options'] as object | null), include_usage: true };
-  return JSON.stringify(body);
 }
 
 /** OpenAI's name for it, and its older one. */
