@@ -72,9 +72,7 @@ function usageEvents(line: JsonObject): ReplyEvent[] {
   const input = prompt ?? 0;
   const output = evaluated ?? 0;
   const sane = !Number.isNaN(input) && !Number.isNaN(output);
-  return [
-    { type: 'usage', usage: sane ? { input, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output, reasoning: null } : null, raw },
-  ];
+  return [{ type: 'usage', usage: sane ? { input, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output, reasoning: null } : null, raw }];
 }
 
 /** `load` and `unload` end a reply that only moved the model. */

@@ -17,7 +17,8 @@ export function renderThinking(model: string, asked: Thinking | null, setting: T
   // Ollama refuses to be asked for thinking by a model that has none.
   if (level === null || !reasons(model)) return NOTHING;
   if (!thinksByEffort(model)) return { ...NOTHING, think: level !== 'off', level };
-  if (level === 'off') return { think: 'low', level: 'low', warnings: ['This model always thinks; its thinking was set as low as it goes.'] };
+  if (level === 'off')
+    return { think: 'low', level: 'low', warnings: ['This model always thinks; its thinking was set as low as it goes.'] };
   const effort = level === 'minimal' || level === 'low' ? 'low' : level === 'medium' ? 'medium' : 'high';
   return { ...NOTHING, think: effort, level: effort };
 }
