@@ -40,9 +40,8 @@ function offeredTools({ tools, toolChoice, parallelToolCalls }: Conversation, wa
   if (toolChoice.type === 'none') return [];
   if (toolChoice.type !== 'allowed' || toolChoice.required)
     warnings.push('Ollama cannot make a model call a tool, so it was left to decide itself.');
-  if (toolChoice.type === 'required') return tools;
-  const names = toolChoice.type === 'tool' ? [toolChoice.name] : toolChoice.names;
-  return tools.filter(({ name }) => names.includes(name));
+  if (toolChoice.type === 'tool') return tools.filter(({ name }) => name === toolChoice.name);
+  return toolChoice.type === 'allowed' ? tools.filter(({ name }) => toolChoice.names.includes(name)) : tools;
 }
 
 const renderTool = ({ name, description, parameters }: Tool): JsonObject => ({
