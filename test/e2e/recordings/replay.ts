@@ -58,12 +58,17 @@ export class Replay {
         dialect,
         base_url,
         key: 'secret',
-        models: ['*', 'm'],
+        models: ['*'],
       });
       await tenant.admin('POST', '/v1/organization/prices', { provider: nameOf(key), model: '*', input: '1', output: '2' });
     }
     const last = nameOf(Object.keys(KINDS).at(-1)!);
-    await eventually(async () => (await tenant.openai.models.list()).data.some(({ id }) => id.startsWith(`${last}/`)));
+    const isKnown = () =>
+      tenant.openai.models.retrieve(`${last}/m`).then(
+        () => true,
+        () => false,
+      );
+    await eventually(isKnown, 20_000);
     return new Replay(weir, tenant, upstream);
   }
 
