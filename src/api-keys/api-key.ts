@@ -1,4 +1,5 @@
 import type { Nano } from '../kernel/money.js';
+import type { ThinkingLevel } from '../kernel/thinking.js';
 
 /** A tenant's key for inference. The key itself is shown once, when it is made. */
 export interface ApiKey {
@@ -15,6 +16,8 @@ export interface ApiKey {
   maxCallNano: bigint | null;
   /** `shrink`: lower a call's output limit to what its budgets still allow, instead of refusing it. */
   fit: string | null;
+  /** How much models are to think for calls that do not say; null: as the provider does. */
+  thinkingLevel: string | null;
   createdBy: string;
   createdAt: Date;
   expiresAt: Date | null;
@@ -38,6 +41,7 @@ export interface Caller {
   maxOutputTokens: number | null;
   maxCallCost: Nano | null;
   shrinksToFit: boolean;
+  thinkingLevel: ThinkingLevel | null;
   /** What a call of unknown price is held and booked for under a hard budget; null: it is refused. */
   unpricedCallCost: Nano | null;
   /** The scopes whose budgets its calls count against. */

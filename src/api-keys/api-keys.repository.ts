@@ -11,6 +11,7 @@ export interface NewApiKey {
   maxOutputTokens: number | null;
   maxCallNano: bigint | null;
   fit: string | null;
+  thinkingLevel: string | null;
   createdBy: string;
   expiresAt: Date | null;
 }

@@ -2,6 +2,7 @@ import { hash, randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { WeirError } from '../kernel/errors.js';
 import { publicId } from '../kernel/ids.js';
+import type { ThinkingLevel } from '../kernel/thinking.js';
 import { Keyring } from '../platform/crypto/index.js';
 import { ConfigChanges } from '../platform/postgres/index.js';
 import type { Caller } from './api-key.js';
@@ -85,6 +86,7 @@ function entryOf(key: VerifiableKey): Entry {
       maxOutputTokens: key.maxOutputTokens,
       maxCallCost: key.maxCallNano,
       shrinksToFit: key.fit === 'shrink',
+      thinkingLevel: key.thinkingLevel as ThinkingLevel | null,
       unpricedCallCost: key.project.tenant.unpricedCallNano,
       scopes: [
         { kind: 'tenant', value: publicId('tenant', key.tenantId) },

@@ -39,6 +39,7 @@ export class ApiKeysController {
       maxOutputTokens: body.max_output_tokens ?? null,
       maxCallNano: body.max_cost_per_call ?? null,
       fit: body.fit ?? null,
+      thinkingLevel: body.thinking_level ?? null,
       createdBy: actor,
       expiresAt: body.expires_at ?? null,
     });

@@ -1,4 +1,7 @@
+import type { ThinkingLevel } from '../kernel/thinking.js';
 import type { Usage } from '../kernel/usage.js';
+
+export { THINKING_LEVELS, type ThinkingLevel } from '../kernel/thinking.js';
 
 /**
  * The one form every wire format is translated through: a conversation on the way to a provider, events on the way back. Words are ours;
@@ -168,10 +171,6 @@ export interface Settings {
   verbosity: string | null;
   serviceTier: string | null;
 }
-
-/** Levels a client may ask for, in its own field or by `x-weir-thinking-level`. `max` only where a model has it. */
-export const THINKING_LEVELS = ['off', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const;
-export type ThinkingLevel = (typeof THINKING_LEVELS)[number];
 
 export interface Thinking {
   /** Null: on, and the provider decides how much. */

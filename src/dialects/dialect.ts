@@ -234,8 +234,8 @@ export interface Surface {
   decodeRequest(body: unknown, bytes: number): Prompt;
   /** The whole request in the canonical form. @throws WeirError invalid_request naming the field. */
   decodeConversation(prompt: Prompt): Conversation;
-  /** @param usage what was booked; @param raw the provider's own usage object. */
-  encodeAnswer(answer: Answer, usage: Usage, identity: ReplyIdentity, raw: unknown): string;
+  /** @param usage what was booked; @param raw the provider's own usage object; @param prompt what was asked, for formats that repeat it. */
+  encodeAnswer(answer: Answer, usage: Usage, identity: ReplyIdentity, raw: unknown, prompt: Prompt): string;
   streamEncoder(prompt: Prompt, identity: ReplyIdentity): StreamEncoder;
   encodeError(error: WeirError): object;
 }

@@ -1,4 +1,3 @@
-export { THINKING_LEVELS, type ThinkingLevel } from './canonical.js';
 export {
   type CallFormat,
   DIALECTS,

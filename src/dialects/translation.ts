@@ -112,7 +112,7 @@ export class CanonicalTranslation implements Translation, Streams {
       refusal = error.refusal;
     }
     const { facts } = meter;
-    const render = (usage: Usage) => this.surface.encodeAnswer(fold.answer(), usage, this.identity, facts.usageRaw);
+    const render = (usage: Usage) => this.surface.encodeAnswer(fold.answer(), usage, this.identity, facts.usageRaw, this.prompt);
     return { facts, refusal, render };
   }
 }

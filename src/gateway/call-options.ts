@@ -1,6 +1,6 @@
-import { THINKING_LEVELS, type ThinkingLevel } from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { type Nano, parseUsd } from '../kernel/money.js';
+import { isThinkingLevel, THINKING_LEVELS, type ThinkingLevel } from '../kernel/thinking.js';
 import type { Scope } from '../ledger/index.js';
 
 /** What a request's `x-weir-` headers ask for. */
@@ -66,8 +66,6 @@ export function withHeader(options: CallOptions, name: string, value: string): C
       throw invalid('is not one Weir knows');
   }
 }
-
-const isThinkingLevel = (value: string): value is ThinkingLevel => (THINKING_LEVELS as readonly string[]).includes(value);
 
 const LABELS_EXPECTED = `must be a comma list of 1 to ${MAX_LABELS} labels of at most 256 printable characters`;
 

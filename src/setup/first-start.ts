@@ -97,6 +97,7 @@ export class Setup {
           maxOutputTokens: null,
           maxCallNano: null,
           fit: null,
+          thinkingLevel: null,
           createdBy: 'setup',
           expiresAt: null,
         },

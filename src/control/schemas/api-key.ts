@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ApiKey } from '../../api-keys/index.js';
 import { publicId } from '../../kernel/ids.js';
 import { formatUsd } from '../../kernel/money.js';
+import { THINKING_LEVELS, type ThinkingLevel } from '../../kernel/thinking.js';
 import { Money, name, Timestamp, text, time, unixSeconds, unixSecondsOrNull, usd } from './common.js';
 
 const MAX_MODELS = 1_000;
@@ -20,6 +21,10 @@ export const CreateApiKey = z.strictObject({
     .literal('shrink')
     .optional()
     .describe('`shrink`: lower the output limit of a call to what its budgets still allow, instead of refusing it.'),
+  thinking_level: z
+    .enum(THINKING_LEVELS)
+    .optional()
+    .describe('How much models are to think for calls that do not say so themselves. Absent: as the provider does.'),
   expires_at: time.refine((at) => at > new Date(), { error: 'must lie in the future' }).optional(),
 });
 export type CreateApiKey = z.output<typeof CreateApiKey>;
@@ -35,6 +40,7 @@ export const ApiKeyObject = z
     max_output_tokens: z.number().int().nullable(),
     max_cost_per_call: Money.nullable(),
     fit: z.literal('shrink').nullable(),
+    thinking_level: z.enum(THINKING_LEVELS).nullable(),
     created_by: z.string(),
     created_at: Timestamp,
     expires_at: Timestamp.nullable(),
@@ -56,6 +62,7 @@ export const renderApiKey = (key: ApiKey): z.input<typeof ApiKeyObject> => ({
   max_output_tokens: key.maxOutputTokens,
   max_cost_per_call: key.maxCallNano === null ? null : formatUsd(key.maxCallNano),
   fit: key.fit as 'shrink' | null,
+  thinking_level: key.thinkingLevel as ThinkingLevel | null,
   created_by: key.createdBy,
   created_at: unixSeconds(key.createdAt),
   expires_at: unixSecondsOrNull(key.expiresAt),

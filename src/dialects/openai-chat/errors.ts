@@ -1,49 +1,61 @@
+import type { WeirError } from '../../kernel/errors.js';
 import type { Refusal, RefusalClass } from '../dialect.js';
-
-interface ErrorBody {
-  message?: unknown;
-  type?: unknown;
-  code?: unknown;
-  status?: unknown;
-  status_code?: unknown;
-}
+import { isObject, type JsonObject, listOf, objectOf, parsed, textOf } from '../kit/json.js';
 
 const MAX_MESSAGE = 500;
 
 /** Reads an error reply; total, whatever the body is. */
 export function decodeRefusal(status: number, body: Buffer): Refusal {
-  let parsed: unknown = null;
-  try {
-    parsed = JSON.parse(body.toString());
-  } catch {}
-  return refusalOf(status, errorIn(parsed));
+  const reply = parsed(body.toString());
+  return refusalOf(status, errorIn(reply) ?? bareError(reply));
 }
 
 /** The error object of a reply or chunk, in the places providers put it; null when there is none. */
-export function errorIn(parsed: unknown): ErrorBody | null {
-  const reply = Array.isArray(parsed) ? parsed[0] : parsed;
-  if (typeof reply !== 'object' || reply === null) return null;
-  const error = (reply as Record<string, unknown>)['error'];
-  if (typeof error === 'string') return { message: error };
-  if (typeof error === 'object' && error !== null) return error as ErrorBody;
-  return null;
+export function errorIn(reply: unknown): JsonObject | null {
+  const fields = Array.isArray(reply) ? reply[0] : reply;
+  if (!isObject(fields)) return null;
+  const { error } = fields;
+  if (typeof error === 'string' && error !== '') return { message: error };
+  return isObject(error) ? error : null;
+}
+
+/** Some put the fields of the error at the top, or a sentence under `detail`. */
+function bareError(reply: unknown): JsonObject | null {
+  if (!isObject(reply)) return null;
+  const { message, detail } = reply;
+  return { ...reply, message: textOf(message) ?? textOf(detail) ?? textOf(objectOf(listOf(detail)[0])['msg']) };
+}
+
+/** The refusal in an error that came with a status of success. */
+export function inBandRefusal(error: JsonObject): Refusal {
+  const status = [error['status_code'], error['status'], error['code']].map(Number).find((number) => number >= 400 && number < 600);
+  return refusalOf(status ?? (/invalid_request|content_filter/.test(wordsOf(error)) ? 400 : 500), error);
 }
 
 /** Classifies by status and code before words. */
-export function refusalOf(status: number, error: ErrorBody | null): Refusal {
-  const words = [error?.code, error?.type].filter((word) => typeof word === 'string').join(' ');
-  const message = typeof error?.message === 'string' ? error.message.slice(0, MAX_MESSAGE) : null;
-  return { class: classOf(status, words, message ?? ''), message };
+export function refusalOf(status: number, error: JsonObject | null): Refusal {
+  const message = textOf(error?.['message'])?.slice(0, MAX_MESSAGE) ?? null;
+  return { class: classOf(status, error ? wordsOf(error) : '', message ?? ''), message };
+}
+
+function wordsOf(error: JsonObject): string {
+  const reasons = listOf(error['details']).map((detail) => objectOf(detail)['reason']);
+  return [error['code'], error['type'], ...reasons].filter((word) => typeof word === 'string').join(' ');
 }
 
 function classOf(status: number, words: string, message: string): RefusalClass {
   if (/insufficient_quota|billing/.test(words) || status === 402) return 'billing';
   if (/context_length_exceeded/.test(words) || (status === 400 && /maximum context length|context window/i.test(message)))
     return 'context_length';
-  if (status === 401 || status === 403 || /invalid_api_key|authentication|permission/.test(words)) return 'auth';
+  if (status === 401 || status === 403 || /invalid_api_key|API_KEY_INVALID|authentication|permission/.test(words)) return 'auth';
   if (status === 429 || /rate_limit/.test(words)) return 'rate_limit';
   if (status === 404 || /model_not_found/.test(words)) return 'model_not_found';
   if (status === 408 || status === 504) return 'timeout';
   if (status >= 400 && status < 500) return 'bad_request';
   return 'server';
+}
+
+/** A refusal or failure as clients of OpenAI's formats expect it. */
+export function encodeError(error: WeirError): object {
+  return { error: { message: error.message, type: error.type, param: error.param, code: error.code, ...error.fields } };
 }

@@ -1,27 +1,43 @@
+import type { WeirError } from '../../kernel/errors.js';
 import type { Usage } from '../../kernel/usage.js';
-import type { Prompt, Refusal, ReplyFacts, StreamReader } from '../dialect.js';
+import { noFacts, type Prompt, type Refusal, type ReplyFacts, type StreamReader } from '../dialect.js';
+import { listOf } from '../kit/json.js';
 import { eachString } from '../kit/json-scan.js';
+import { MOST_BYTES_PER_TOKEN } from '../kit/meter.js';
 import { eventData, SseSplitter } from '../kit/sse.js';
-import { errorIn, refusalOf } from './errors.js';
-import { encodeUsage, findUsage, readUsage } from './usage.js';
+import { encodeError, errorIn, inBandRefusal } from './errors.js';
+import { encodeUsage, findUsage, isEmptyUsage, readUsage } from './usage.js';
 
 const DONE = Buffer.from('data: [DONE]\n\n');
 const COMMON_NULL_USAGE = ',"usage":null';
 const NULL_USAGE = /,\s*"usage"\s*:\s*null|"usage"\s*:\s*null\s*,/;
 const MODEL = /"model"\s*:\s*"([^"]*)"/;
-/** Where a model's output stands in a delta. */
-const OUTPUT_KEYS = ['"content"', '"reasoning_content"', '"reasoning"', '"refusal"', '"arguments"'];
-/** Text and code average three to five; no long answer comes near this. */
-const MOST_BYTES_PER_TOKEN = 8;
 /** A terminator and blanks some send after it. */
 const MAX_DONE_LENGTH = 16;
 
+/** What tells the streams of OpenAI's two completion formats apart. */
+export interface StreamShape {
+  object: string;
+  /** Where a model's output stands in a chunk. */
+  outputKeys: readonly string[];
+  /** An answer that said nothing more. */
+  empty: Readonly<Record<string, unknown>>;
+}
+
+const CHAT: StreamShape = {
+  object: 'chat.completion.chunk',
+  outputKeys: ['"content"', '"refusal"', '"arguments"'],
+  empty: { delta: {} },
+};
+/** Some say their reasoning under both names. */
+const REASONING_KEYS = ['"reasoning_content"', '"reasoning"'];
+
 /**
- * Reads a chat stream while its events pass verbatim. Parses only what carries usage or an error; `[DONE]` and the usage chunk are the
+ * Reads a stream of chat chunks while its events pass verbatim. Parses only what carries usage or an error; `[DONE]` and the usage chunk are the
  * tail, which the gateway writes once the call is booked.
  */
 export class ChatStreamReader implements StreamReader {
-  readonly facts: ReplyFacts = { usage: null, usageRaw: null, finishReason: null, servedModel: null, outputBytes: 0, outputPieces: 0 };
+  readonly facts: ReplyFacts = noFacts();
   refusal: Refusal | null = null;
   overLimit = false;
   /** The chunk that carried usage and no choices, as the provider sent it. */
@@ -41,6 +57,7 @@ export class ChatStreamReader implements StreamReader {
   constructor(
     private readonly prompt: Prompt,
     private readonly maxOutputTokens: number,
+    private readonly shape: StreamShape = CHAT,
   ) {}
 
   get complete(): boolean {
@@ -68,11 +85,15 @@ export class ChatStreamReader implements StreamReader {
   tail(usage: Usage, costUsd: number | null): Buffer {
     const finish = this.overLimit ? this.finishByLength() : '';
     if (!this.prompt.includeUsage || this.usagePassed) return finish === '' ? DONE : Buffer.from(`${finish}${DONE}`);
-    const chunk = this.usageChunk ?? { ...this.head, object: 'chat.completion.chunk', model: this.facts.servedModel, choices: [] };
+    const chunk = this.usageChunk ?? { ...this.head, object: this.shape.object, model: this.facts.servedModel, choices: [] };
     const shown = (this.facts.usage ? this.facts.usageRaw : encodeUsage(usage)) as object;
     return Buffer.from(
       `${finish}data: ${JSON.stringify({ ...chunk, usage: costUsd === null ? shown : { ...shown, cost: costUsd } })}\n\n${DONE}`,
     );
+  }
+
+  failure(error: WeirError): Buffer {
+    return Buffer.from(`data: ${JSON.stringify(encodeError(error))}\n\n`);
   }
 
   private readonly visit = (buffer: Buffer, start: number, end: number): void => {
@@ -87,9 +108,11 @@ export class ChatStreamReader implements StreamReader {
       return;
     }
     if (data.includes('"error"')) {
-      const error = errorIn(parse(data));
+      const chunk = parse(data);
+      const error = errorIn(chunk) ?? errorIn(listOf(chunk['choices'])[0]);
       if (error) {
-        this.refusal = refusalOf(Number(error.status_code ?? error.status ?? error.code) || 500, error);
+        this.readUsage(chunk);
+        this.refusal = inBandRefusal(error);
         return;
       }
     }
@@ -107,28 +130,41 @@ export class ChatStreamReader implements StreamReader {
 
   private readUsageEvent(data: string, buffer: Buffer, start: number, end: number): void {
     const chunk = parse(data);
-    const raw = findUsage(chunk);
-    const usage = readUsage(raw);
-    if (raw === null) return this.pass(buffer, start, end);
-    if (usage) this.facts.usage = usage;
-    this.facts.usageRaw = raw;
-    const choices = chunk['choices'];
+    if (!this.readUsage(chunk)) return this.pass(buffer, start, end);
+    const { usage, ...rest } = chunk;
+    const { choices } = rest;
     if (Array.isArray(choices) && choices.length === 0) {
       this.usageChunk = chunk;
       return;
     }
+    // In an extension of the provider's own it stays where it is.
+    if (usage === undefined || usage === null) return this.pass(buffer, start, end);
     if (this.prompt.includeUsage) {
       this.usagePassed = true;
       return this.pass(buffer, start, end);
     }
-    const { usage: _hidden, ...rest } = chunk;
     this.replace(Buffer.from(`data: ${JSON.stringify(rest)}\n\n`));
+  }
+
+  /** False: there is none. */
+  private readUsage(chunk: Record<string, unknown>): boolean {
+    const raw = findUsage(chunk);
+    if (raw === null) return false;
+    const usage = readUsage(raw);
+    if (this.facts.usage && isEmptyUsage(usage)) return true;
+    this.facts.usage = usage ?? this.facts.usage;
+    this.facts.usageRaw = raw;
+    return true;
   }
 
   private meter(data: string): void {
     if (this.facts.servedModel === null) this.readHead(data);
     const before = this.facts.outputBytes;
-    for (const key of OUTPUT_KEYS) eachString(data, key, this.countOutput);
+    for (const key of this.shape.outputKeys) eachString(data, key, this.countOutput);
+    const answered = this.facts.outputBytes;
+    for (const key of REASONING_KEYS) if (this.facts.outputBytes === answered) eachString(data, key, this.countOutput);
+    // Mistral's thinking stands in a list of texts.
+    if (data.includes('"thinking"')) eachString(data, '"text"', this.countOutput);
     if (this.facts.outputBytes > before) this.meterOutput();
     eachString(data, '"finish_reason"', (start, end) => {
       // Some send an empty reason with every chunk.
@@ -148,8 +184,8 @@ export class ChatStreamReader implements StreamReader {
   }
 
   private finishByLength(): string {
-    const choices = Array.from({ length: this.prompt.choices }, (_, index) => ({ index, delta: {}, finish_reason: 'length' }));
-    return `data: ${JSON.stringify({ ...this.head, object: 'chat.completion.chunk', model: this.facts.servedModel, choices })}\n\n`;
+    const choices = Array.from({ length: this.prompt.choices }, (_, index) => ({ index, ...this.shape.empty, finish_reason: 'length' }));
+    return `data: ${JSON.stringify({ ...this.head, object: this.shape.object, model: this.facts.servedModel, choices })}\n\n`;
   }
 
   private readonly countOutput = (start: number, end: number): void => {
@@ -157,7 +193,8 @@ export class ChatStreamReader implements StreamReader {
   };
 
   private readHead(data: string): void {
-    this.facts.servedModel = MODEL.exec(data)?.[1] ?? null;
+    // Azure's first chunk has an empty one.
+    this.facts.servedModel = MODEL.exec(data)?.[1] || null;
     const { id, created } = parse(data) as { id?: string; created?: number };
     this.head = { id, created };
   }

@@ -1,16 +1,8 @@
 import { inputTotal, type Usage } from '../../kernel/usage.js';
+import { isObject, type JsonObject } from '../kit/json.js';
+import { tokenCount } from '../kit/token-count.js';
 
-type Numbers = Record<string, unknown> | null | undefined;
-
-const MAX_TOKENS = 1e12;
-
-/** A count of tokens as it should be; null when absent; NaN when it is nonsense. */
-function count(value: unknown): number | null {
-  if (value === undefined || value === null) return null;
-  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_TOKENS ? value : Number.NaN;
-}
-
-const object = (value: unknown): Numbers => (typeof value === 'object' && value !== null ? (value as Numbers) : null);
+const object = (value: unknown): JsonObject | null => (isObject(value) ? value : null);
 
 /**
  * Reads the usage of an OpenAI-shaped reply into disjoint classes. Null when it is absent or not sane, so that our own meter is used.
@@ -20,15 +12,15 @@ export function readUsage(raw: unknown): Usage | null {
   const usage = object(raw);
   if (!usage) return null;
   const details = object(usage['prompt_tokens_details']);
-  const prompt = count(usage['prompt_tokens']);
-  const completion = count(usage['completion_tokens']) ?? 0;
-  const total = count(usage['total_tokens']);
+  const prompt = tokenCount(usage['prompt_tokens']);
+  const completion = tokenCount(usage['completion_tokens']) ?? 0;
+  const total = tokenCount(usage['total_tokens']);
   const cacheRead =
     [details?.['cached_tokens'], usage['prompt_cache_hit_tokens'], usage['cached_tokens'], usage['num_cached_tokens']]
-      .map(count)
+      .map(tokenCount)
       .find((tokens) => tokens !== null) ?? 0;
-  const cacheWrite = count(details?.['cache_write_tokens']) ?? 0;
-  const reasoning = count(object(usage['completion_tokens_details'])?.['reasoning_tokens']);
+  const cacheWrite = tokenCount(details?.['cache_write_tokens']) ?? 0;
+  const reasoning = tokenCount(object(usage['completion_tokens_details'])?.['reasoning_tokens']);
   if (prompt === null) return null;
   const output = total !== null && total > prompt + completion ? total - prompt : completion;
   if ([prompt, output, cacheRead, cacheWrite, reasoning ?? 0].some(Number.isNaN)) return null;
@@ -43,13 +35,24 @@ export function readUsage(raw: unknown): Usage | null {
   };
 }
 
-/** Usage in OpenAI's shape, for when the provider reported none. */
-export function encodeUsage(usage: Usage): Record<string, unknown> {
+/** Usage in OpenAI's shape. */
+export function encodeUsage(usage: Usage): JsonObject {
   const prompt = inputTotal(usage);
-  return { prompt_tokens: prompt, completion_tokens: usage.output, total_tokens: prompt + usage.output };
+  return {
+    prompt_tokens: prompt,
+    completion_tokens: usage.output,
+    total_tokens: prompt + usage.output,
+    prompt_tokens_details: { cached_tokens: usage.cacheRead, cache_write_tokens: usage.cacheWrite5m + usage.cacheWrite1h },
+    ...(usage.reasoning !== null && { completion_tokens_details: { reasoning_tokens: usage.reasoning } }),
+  };
 }
 
-/** Where an OpenAI-shaped reply or chunk carries its usage: at the top, or in Groq's extension. */
-export function findUsage(reply: Record<string, unknown>): unknown {
-  return reply['usage'] ?? object(reply['x_groq'])?.['usage'] ?? null;
+/** Where an OpenAI-shaped reply or chunk carries its usage: at the top, in Groq's extension, or in Moonshot's choice. */
+export function findUsage(reply: JsonObject): unknown {
+  const { choices } = reply;
+  const first = Array.isArray(choices) ? object(choices[0]) : null;
+  return reply['usage'] ?? object(reply['x_groq'])?.['usage'] ?? first?.['usage'] ?? null;
 }
+
+/** Some report zeros beside the true count, before it or after. */
+export const isEmptyUsage = (usage: Usage | null): boolean => usage !== null && inputTotal(usage) === 0 && usage.output === 0;

@@ -1,0 +1,40 @@
+import type { DialectName, Prompt, SurfaceName } from './dialect.js';
+import { chatOnly, openaiRules, toolsNeedResponses } from './families/openai.js';
+import { isObject, objectOf, textOf } from './kit/json.js';
+
+/**
+ * The format to speak with a provider: the client's own where the model is served in it, so that nothing has to be translated; else the
+ * provider's first that serves the request.
+ * @param spoken what the provider speaks, the preferred one first; not empty.
+ * @param model the id without the provider's name.
+ */
+export function chooseDialect(spoken: readonly DialectName[], surface: SurfaceName, model: string, prompt: Prompt): DialectName {
+  const serving = spoken.filter((dialect) => serves(dialect, model, spoken, prompt));
+  const own = serving.find((dialect) => dialect === surface);
+  // A request that no format serves is the provider's to refuse, in its own words.
+  return own ?? serving[0] ?? spoken.find((dialect) => dialect === surface) ?? spoken[0]!;
+}
+
+function serves(dialect: DialectName, model: string, spoken: readonly DialectName[], prompt: Prompt): boolean {
+  switch (dialect) {
+    case 'openai-chat':
+      return !spoken.includes('openai-responses') || !needsResponses(model, prompt);
+    case 'openai-completions':
+      return !chatOnly(model);
+    default:
+      return true;
+  }
+}
+
+function needsResponses(model: string, { body }: Prompt): boolean {
+  const hasTools = [body['tools'], body['functions']].some((tools) => Array.isArray(tools) && tools.length > 0);
+  return openaiRules(model).responsesOnly || toolsNeedResponses(model, { hasTools, effort: effortIn(body) });
+}
+
+/** The effort a request asks for, in the words of whichever format it came in; null when it says nothing. */
+function effortIn(body: Record<string, unknown>): string | null {
+  const thinking = objectOf(body['thinking']);
+  if (thinking['type'] === 'disabled') return 'none';
+  const effort = body['reasoning_effort'] ?? objectOf(body['reasoning'])['effort'] ?? objectOf(body['output_config'])['effort'];
+  return textOf(effort) ?? (isObject(body['thinking']) ? 'medium' : null);
+}

@@ -1,0 +1,73 @@
+import { WeirError } from '../../kernel/errors.js';
+import type { Usage } from '../../kernel/usage.js';
+import {
+  type CallFormat,
+  type DialectName,
+  noFacts,
+  PLAIN_REPLY,
+  type Prompt,
+  type Refusal,
+  type ReplyHeaders,
+  type ReplyIdentity,
+  type Rewrite,
+  type Translation,
+  type UpstreamRequest,
+  type WholeReply,
+} from '../dialect.js';
+import { bedrockEmbeddings } from './bedrock.js';
+import { cohereEmbeddings } from './cohere.js';
+import type { EmbeddingRequest, EmbeddingUpstream } from './embedding.js';
+import { geminiEmbeddings } from './gemini.js';
+import { ollamaEmbeddings } from './ollama.js';
+import { openaiEmbeddings } from './openai.js';
+import { decodeEmbeddingRequest, encodeEmbeddingAnswer, encodeEmbeddingError } from './surface.js';
+import { workersAiEmbeddings } from './workers-ai.js';
+
+/** The embedding format that goes with a provider's format for conversations. */
+const UPSTREAMS: Readonly<Partial<Record<DialectName, EmbeddingUpstream>>> = {
+  'openai-chat': openaiEmbeddings,
+  'openai-responses': openaiEmbeddings,
+  gemini: geminiEmbeddings,
+  'bedrock-converse': bedrockEmbeddings,
+  ollama: ollamaEmbeddings,
+  cohere: cohereEmbeddings,
+  'workers-ai': workersAiEmbeddings,
+};
+
+/** `POST /v1/embeddings`, for every provider that has embeddings. */
+export const embeddings: CallFormat = {
+  decodeRequest: (body, bytes) => decodeEmbeddingRequest(body, bytes).prompt,
+  encodeError: encodeEmbeddingError,
+  open(prompt, spoken, identity) {
+    const dialect = spoken.find((name) => UPSTREAMS[name]);
+    if (!dialect)
+      throw new WeirError('invalid_request', { param: 'model', message: `The provider of "${prompt.model}" has no embeddings.` });
+    const { request } = decodeEmbeddingRequest(prompt.body, prompt.inputTokensBound);
+    return { dialect, translation: new EmbeddingTranslation(UPSTREAMS[dialect]!, request, identity) };
+  },
+};
+
+class EmbeddingTranslation implements Translation {
+  readonly streams = null;
+
+  constructor(
+    private readonly upstream: EmbeddingUpstream,
+    private readonly request: EmbeddingRequest,
+    private readonly identity: ReplyIdentity,
+  ) {}
+
+  encodeRequest({ model }: Rewrite): UpstreamRequest {
+    return { ...this.upstream.encodeRequest(this.request, model), thinkingLevel: null, reply: PLAIN_REPLY };
+  }
+
+  readWhole(body: Buffer, headers: ReplyHeaders): WholeReply {
+    const answer = this.upstream.decodeAnswer(body, headers);
+    const facts = { ...noFacts(), usage: answer.usage, usageRaw: answer.usageRaw, servedModel: answer.model };
+    const render = (usage: Usage) => encodeEmbeddingAnswer(answer, usage, this.request, this.identity);
+    return { facts, refusal: null, render };
+  }
+
+  decodeRefusal(status: number, body: Buffer, headers: ReplyHeaders): Refusal {
+    return this.upstream.decodeRefusal(status, body, headers);
+  }
+}

@@ -1,0 +1,117 @@
+import { WeirError } from '../../kernel/errors.js';
+import { inputTotal, type Usage } from '../../kernel/usage.js';
+import type { Prompt, ReplyIdentity } from '../dialect.js';
+import { isObject, type JsonObject } from '../kit/json.js';
+import type { EmbeddingAnswer, EmbeddingRequest } from './embedding.js';
+import { packed } from './vectors.js';
+
+/** An embeddings request, as the road of a call needs it and as a provider's format does. */
+export interface EmbeddingPrompt {
+  prompt: Prompt;
+  request: EmbeddingRequest;
+}
+
+const MAX_INPUTS = 2048;
+const MAX_DIMENSIONS = 65_536;
+/** Printable, and storable: no control character and no half surrogate pair. */
+const MODEL = /^[^\s\p{Cc}\p{Cs}]{1,256}$/u;
+/** `*` stands for all in a budget. */
+const END_USER = /^(?!\*$)[^\p{Cc}\p{Cs}]{1,256}$/u;
+/** Fields that would steer transport. They are refused: where a call goes is configuration, never content. */
+const TRANSPORT_FIELDS = ['api_base', 'base_url', 'api_key', 'extra_headers', 'proxies'];
+
+/**
+ * Reads a request of OpenAI's `POST /v1/embeddings`. Fields that Weir does not know stay in its body, for providers of the same format.
+ * @param bytes of the request.
+ * @throws WeirError invalid_request naming the field.
+ */
+export function decodeEmbeddingRequest(body: unknown, bytes: number): EmbeddingPrompt {
+  if (!isObject(body)) throw invalid('body', 'The request body must be a JSON object.');
+  for (const field of TRANSPORT_FIELDS)
+    if (field in body) throw invalid(field, `"${field}" is not accepted: where a call goes is configured, not sent.`);
+  const endUser = text(body, 'user', END_USER, 'a text of at most 256 printable characters');
+  return {
+    prompt: {
+      model: text(body, 'model', MODEL, 'a name such as "openai/text-embedding-3-small", at most 256 characters without spaces'),
+      stream: false,
+      includeUsage: false,
+      // Vectors are no output tokens.
+      maxOutputTokens: 0,
+      choices: 1,
+      endUser,
+      inputTokensBound: bytes,
+      body,
+      betas: [],
+    },
+    request: {
+      ...inputOf(body['input']),
+      dimensions: dimensionsOf(body),
+      encoding: encodingOf(body),
+      endUser,
+      inputType: text(body, 'input_type', /^[\w.-]{1,64}$/, 'a word such as "search_query"'),
+      body,
+    },
+  };
+}
+
+/** The answer as OpenAI writes it. @param usage what was booked. */
+export function encodeEmbeddingAnswer(
+  answer: EmbeddingAnswer,
+  usage: Usage,
+  { encoding }: EmbeddingRequest,
+  { model }: ReplyIdentity,
+): string {
+  const tokens = inputTotal(usage);
+  return JSON.stringify({
+    object: 'list',
+    data: answer.vectors.map((vector, index) => ({
+      object: 'embedding',
+      index,
+      embedding: encoding === 'base64' ? packed(vector) : vector,
+    })),
+    model: answer.model ?? model,
+    usage: { prompt_tokens: tokens, total_tokens: tokens },
+  });
+}
+
+export function encodeEmbeddingError(error: WeirError): object {
+  return { error: { message: error.message, type: error.type, param: error.param, code: error.code, ...error.fields } };
+}
+
+/** A text, several, or the same as token numbers. */
+function inputOf(input: unknown): Pick<EmbeddingRequest, 'inputs' | 'tokens'> {
+  const inputs = typeof input === 'string' ? [input] : input;
+  if (!Array.isArray(inputs) || inputs.length === 0) throw invalidInput();
+  if (inputs.every(isToken)) return { inputs: [], tokens: true };
+  if (inputs.length > MAX_INPUTS) throw invalid('input', `"input" must not have more than ${MAX_INPUTS} entries.`);
+  if (inputs.every((one) => Array.isArray(one) && one.length > 0 && one.every(isToken))) return { inputs: [], tokens: true };
+  if (!inputs.every((one) => typeof one === 'string' && one !== '')) throw invalidInput();
+  return { inputs };
+}
+
+const isToken = (value: unknown): boolean => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+
+const invalidInput = () =>
+  invalid('input', '"input" must be a text that is not empty, a list of such texts, a list of token numbers or a list of such lists.');
+
+function dimensionsOf({ dimensions = null }: JsonObject): number | null {
+  if (dimensions === null) return null;
+  if (typeof dimensions !== 'number' || !Number.isInteger(dimensions) || dimensions < 1 || dimensions > MAX_DIMENSIONS)
+    throw invalid('dimensions', `"dimensions" must be a whole number from 1 to ${MAX_DIMENSIONS}.`);
+  return dimensions;
+}
+
+function encodingOf({ encoding_format: encoding = null }: JsonObject): EmbeddingRequest['encoding'] {
+  if (encoding === null || encoding === 'float') return 'float';
+  if (encoding === 'base64') return encoding;
+  throw invalid('encoding_format', '"encoding_format" must be "float" or "base64".');
+}
+
+function text(body: JsonObject, field: string, form: RegExp, kind: string): string | null {
+  const value = body[field] ?? null;
+  if (value === null || value === '') return null;
+  if (typeof value !== 'string' || !form.test(value)) throw invalid(field, `"${field}" must be ${kind}.`);
+  return value;
+}
+
+const invalid = (param: string, message: string) => new WeirError('invalid_request', { param, message });

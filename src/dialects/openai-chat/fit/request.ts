@@ -1,0 +1,97 @@
+import { WeirError } from '../../../kernel/errors.js';
+import type { Thinking, ThinkingLevel } from '../../canonical.js';
+import type { Rewrite } from '../../dialect.js';
+import { ofOpenAi, openaiRules, samplingAllowed } from '../../families/openai.js';
+import { isObject, type JsonObject, textOf } from '../../kit/json.js';
+import { fitFormat } from './format.js';
+import { fitMessages } from './messages.js';
+import { thinkingFields } from './thinking.js';
+import { fitTools } from './tools.js';
+
+export interface Fitted {
+  body: JsonObject;
+  warnings: string[];
+  thinkingLevel: ThinkingLevel | null;
+}
+
+/**
+ * A request in OpenAI's form as its provider and its model take it. What they take as it is stays as it is, in its order; nothing that was
+ * given is changed in place.
+ * @param thinking what is to be asked for; null: the request says it itself, or nothing does.
+ */
+export function fit(request: JsonObject, rewrite: Rewrite, thinking: Thinking | null): Fitted {
+  const { model, quirks } = rewrite;
+  const warnings: string[] = [];
+  let body: JsonObject = { ...request, model };
+  body = fitLimit(body, rewrite);
+  fitStream(body, rewrite);
+  const asked = thinking && thinkingFields(thinking, rewrite);
+  Object.assign(body, asked?.fields);
+  // OpenRouter leaves out itself what a model does not take.
+  if (quirks.thinking !== 'openrouter') fitModel(body, model, warnings);
+  if (quirks.seedField === 'random_seed' && 'seed' in body) {
+    body['random_seed'] = body['seed'];
+    delete body['seed'];
+  }
+  fitTools(body, quirks, warnings);
+  if (quirks.jsonSchema === false) fitFormat(body);
+  body['messages'] = fitMessages(body['messages'] as JsonObject[], rewrite);
+  return { body, warnings, thinkingLevel: asked ? asked.level : null };
+}
+
+/** Writes the output limit where the client wrote its own. */
+function fitLimit(body: JsonObject, { model, maxOutputTokens, quirks }: Rewrite): JsonObject {
+  const given = ['max_completion_tokens', 'max_tokens'].filter((field) => typeof body[field] === 'number');
+  for (const field of given.length > 0 ? given : [quirks.maxTokensField ?? 'max_completion_tokens']) body[field] = maxOutputTokens;
+  // Servers that know only the old name serve such models under it too.
+  if (!given.includes('max_tokens') || quirks.maxTokensField === 'max_tokens' || openaiRules(model).maxTokens) return body;
+  const entries = Object.entries(body).filter(([name]) => name !== 'max_completion_tokens');
+  return Object.fromEntries(entries.map(([name, value]) => [name === 'max_tokens' ? 'max_completion_tokens' : name, value]));
+}
+
+/** Usage is always asked for; whether the client sees it is another matter. */
+function fitStream(body: JsonObject, { quirks }: Rewrite): void {
+  if (quirks.streamOptions === false) delete body['stream_options'];
+  else if (body['stream'] === true) body['stream_options'] = { ...(body['stream_options'] as object | null), include_usage: true };
+}
+
+const SAMPLING = ['temperature', 'top_p', 'presence_penalty', 'frequency_penalty', 'logit_bias', 'logprobs', 'top_logprobs'];
+/** OpenAI's own limit. */
+const MAX_STOPS = 4;
+
+/** Leaves out what the model refuses, where it only tunes; refuses what would change the answer's end. */
+function fitModel(body: JsonObject, model: string, warnings: string[]): void {
+  const sampling = SAMPLING.filter((name) => body[name] !== undefined && body[name] !== null);
+  if (sampling.length > 0 && !samplingAllowed(model, textOf(body['reasoning_effort']))) {
+    for (const name of sampling) {
+      // What is asked for is what happens.
+      if (body[name] !== 1 && body[name] !== false) warnings.push(`"${name}" is not supported by this model and was left out.`);
+      delete body[name];
+    }
+  }
+  const { stop } = body;
+  if (stop === undefined || stop === null || !ofOpenAi(model)) return;
+  if (!openaiRules(model).stop) throw refuseStop(`"${model}" takes no stop sequences. Leave "stop" out, or use another model.`);
+  if (Array.isArray(stop) && stop.length > MAX_STOPS) throw refuseStop(`"stop" must not have more than ${MAX_STOPS} entries.`);
+}
+
+const refuseStop = (message: string) => new WeirError('invalid_request', { param: 'stop', message });
+
+/** What a client's own fields ask for, as far as it can be told. */
+export function levelAsked(body: JsonObject): { asked: boolean; level: ThinkingLevel | null } {
+  const { reasoning_effort: effort, reasoning, thinking } = body;
+  if (effort != null) return { asked: true, level: levelNamed(effort) };
+  if (reasoning != null) return { asked: true, level: isObject(reasoning) ? levelNamed(reasoning['effort']) : null };
+  return { asked: thinking != null || body['enable_thinking'] != null, level: null };
+}
+
+const LEVELS: Record<string, ThinkingLevel> = {
+  none: 'off',
+  minimal: 'minimal',
+  low: 'low',
+  medium: 'medium',
+  high: 'high',
+  xhigh: 'xhigh',
+  max: 'max',
+};
+const levelNamed = (effort: unknown): ThinkingLevel | null => (typeof effort === 'string' ? (LEVELS[effort] ?? null) : null);

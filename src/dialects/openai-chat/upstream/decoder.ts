@@ -1,0 +1,100 @@
+import type { ReplyEvent } from '../../canonical.js';
+import { type Frame, ProviderRefusal, type StreamDecoder } from '../../dialect.js';
+import { isObject, type JsonObject, listOf, objectOf, textOf } from '../../kit/json.js';
+import { errorIn, inBandRefusal } from '../errors.js';
+import { findUsage, isEmptyUsage, readUsage } from '../usage.js';
+import { ChoiceDecoder } from './choice.js';
+
+/** Reads the chunks of a stream, and a whole answer as its only chunk. */
+export class ChatDecoder implements StreamDecoder {
+  private readonly choices = new Map<number, ChoiceDecoder>();
+  private started = false;
+  private done = false;
+  private refusal: ProviderRefusal | null = null;
+  private used = false;
+
+  get complete(): boolean {
+    if (this.refusal || !this.started) return false;
+    return this.done || (this.choices.size > 0 && [...this.choices.values()].every((choice) => choice.finish !== null));
+  }
+
+  push(frame: Frame): ReplyEvent[] {
+    if (this.refusal) throw this.refusal;
+    if (this.done) return [];
+    if (frame.data.trim() === '[DONE]') {
+      this.done = true;
+      return [];
+    }
+    const chunk: unknown = JSON.parse(frame.data);
+    const error = errorIn(chunk);
+    if (error) return this.refuse(new ProviderRefusal(inBandRefusal(error)), objectOf(chunk));
+    if (!isObject(chunk)) throw new Error('a chunk that is no object');
+    return this.read(chunk, 'delta');
+  }
+
+  end(): ReplyEvent[] {
+    if (this.refusal) throw this.refusal;
+    if (!this.complete) return [];
+    // `[DONE]` may come where no reason came before.
+    if (this.choices.size === 0) this.choices.set(0, new ChoiceDecoder(0));
+    return [...this.choices.values()].sort((a, b) => a.index - b.index).flatMap((choice) => choice.end());
+  }
+
+  /** @throws ProviderRefusal; anything else when it is no chat completion. */
+  readAnswer(body: Buffer): ReplyEvent[] {
+    const reply: unknown = JSON.parse(body.toString());
+    const error = errorIn(reply);
+    if (error) throw new ProviderRefusal(inBandRefusal(error));
+    if (!isObject(reply) || listOf(reply['choices']).length === 0) throw new Error('the reply has no choices');
+    const events = this.read(reply, 'message');
+    this.done = true;
+    return [...events, ...this.end()];
+  }
+
+  /** What was used until then is told first. */
+  private refuse(refusal: ProviderRefusal, chunk: JsonObject): ReplyEvent[] {
+    const usage = this.usageOf(chunk);
+    if (!usage) throw refusal;
+    this.refusal = refusal;
+    return [usage];
+  }
+
+  private read(chunk: JsonObject, kind: 'delta' | 'message'): ReplyEvent[] {
+    const choices = listOf(chunk['choices']).filter(isObject);
+    const events: ReplyEvent[] = [];
+    const usage = this.usageOf(chunk);
+    // Azure begins with a chunk that has neither id nor model nor choices.
+    if (!this.started && (choices.length > 0 || usage)) events.push(this.start(chunk));
+    for (const choice of choices) {
+      const failure = errorIn(choice);
+      if (failure) throw new ProviderRefusal(inBandRefusal(failure));
+      events.push(...this.choice(choice).read(choice, kind));
+    }
+    if (usage) events.push(usage);
+    return events;
+  }
+
+  private start(chunk: JsonObject): ReplyEvent {
+    this.started = true;
+    return { type: 'start', id: textOf(chunk['id']) || null, model: textOf(chunk['model']) || null };
+  }
+
+  private choice(fields: JsonObject): ChoiceDecoder {
+    const index = Number.isSafeInteger(fields['index']) ? (fields['index'] as number) : 0;
+    let choice = this.choices.get(index);
+    if (!choice) {
+      choice = new ChoiceDecoder(index);
+      this.choices.set(index, choice);
+    }
+    return choice;
+  }
+
+  private usageOf(chunk: JsonObject): ReplyEvent | null {
+    const raw = findUsage(chunk);
+    if (raw === null) return null;
+    const usage = readUsage(raw);
+    if (this.used && isEmptyUsage(usage)) return null;
+    this.used ||= usage !== null && !isEmptyUsage(usage);
+    return { type: 'usage', usage, raw };
+  }
+}

@@ -1,0 +1,35 @@
+import type { WeirError } from '../../kernel/errors.js';
+import type { Surface, Upstream } from '../dialect.js';
+import { decodeConversation } from './conversation.js';
+import { decodeAnswer, ResponsesDecoder } from './decode.js';
+import { decodeRequest } from './prompt.js';
+import { decodeRefusal } from './refusals.js';
+import { encodeRequest } from './request.js';
+import { encodeAnswer } from './response.js';
+import { ResponsesStreamEncoder } from './stream.js';
+
+export { responsesVerbatim } from './verbatim.js';
+
+/** OpenAI's `POST /v1/responses` for clients. Stateless: Weir keeps no response, so whoever goes on sends the whole conversation. */
+export const responsesSurface: Surface = {
+  name: 'openai-responses',
+  decodeRequest,
+  decodeConversation,
+  encodeAnswer,
+  streamEncoder: (prompt, identity) => new ResponsesStreamEncoder(prompt, identity),
+  encodeError,
+};
+
+/** The same as providers speak it: OpenAI's newer models take function tools in no other format. */
+export const openaiResponses: Upstream = {
+  name: 'openai-responses',
+  framing: 'sse',
+  encodeRequest,
+  decodeAnswer,
+  streamDecoder: () => new ResponsesDecoder(),
+  decodeRefusal,
+};
+
+function encodeError({ message, type, param, code, fields }: WeirError): object {
+  return { error: { message, type, param, code, ...fields } };
+}

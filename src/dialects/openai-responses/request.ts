@@ -1,0 +1,139 @@
+import type { Conversation, OutputFormat, Settings, Tool, ToolChoice, Turn } from '../canonical.js';
+import type { Rewrite, UpstreamRequest } from '../dialect.js';
+import { levelOf, type OpenAiRules, ofOpenAi, openaiRules, samplingAllowed } from '../families/openai.js';
+import { invalid } from '../kit/fields.js';
+import type { JsonObject } from '../kit/json.js';
+import { leftOut, settingsLeftOut } from '../kit/left-out.js';
+import { ToolNames } from '../kit/tool-names.js';
+import { effortToSend } from './effort.js';
+import { encodeItems } from './items.js';
+
+/** The least that OpenAI accepts. */
+export const MIN_OUTPUT_TOKENS = 16;
+
+/** A conversation as a request that leaves nothing behind at the provider. */
+export function encodeRequest(conversation: Conversation, rewrite: Rewrite): UpstreamRequest {
+  refuseUnspeakable(conversation);
+  const { model, quirks } = rewrite;
+  const rules = openaiRules(model);
+  const { settings, tools } = conversation;
+  const names = new ToolNames(/^[\w-]+$/, /[^\w-]/g, 64);
+  const effort = effortToSend(conversation.thinking, rewrite.thinkingLevel, model);
+  const sampling = samplingAllowed(model, effort);
+  const [instructions, turns] = splitInstructions(conversation.turns);
+  const logprobs = sampling && settings.logprobs === true;
+  const body = {
+    model,
+    ...(instructions !== '' && { instructions }),
+    input: encodeItems(turns, { rules, quirks, names }),
+    ...(tools.length > 0 && encodeTools(conversation, names)),
+    ...encodeText(conversation.format, settings.verbosity),
+    ...encodeReasoning(effort, conversation.thinking?.show === true && mayReason(rules)),
+    max_output_tokens: Math.max(rewrite.maxOutputTokens, MIN_OUTPUT_TOKENS),
+    ...(sampling && settings.temperature !== null && { temperature: settings.temperature }),
+    ...(sampling && settings.topP !== null && { top_p: settings.topP }),
+    ...(logprobs && settings.topLogprobs !== null && { top_logprobs: settings.topLogprobs }),
+    ...encodeInclude({ encrypted: keepsState(model, rules, effort, turns), logprobs }),
+    ...(isTier(settings.serviceTier) && { service_tier: settings.serviceTier }),
+    ...(conversation.endUser !== null && { safety_identifier: conversation.endUser }),
+    store: false,
+    ...(conversation.stream && { stream: true }),
+  };
+  return {
+    path: '/responses',
+    headers: [],
+    body: JSON.stringify(body),
+    warnings: warningsFor(conversation, { sampling, mayReason: mayReason(rules) }),
+    thinkingLevel: levelOf(effort),
+    reply: { toolNames: names.changed, outputTool: null, promptedTools: false },
+  };
+}
+
+function refuseUnspeakable({ settings, choices }: Conversation): void {
+  if (settings.stop.length > 0)
+    throw invalid('stop', 'This model takes no stop sequences with this request. Leave "stop" out, or choose another model.');
+  if (choices > 1) throw invalid('n', 'This provider gives one answer per request. Set "n" to 1.');
+}
+
+/** The leading system messages are the instructions; a developer's keep their name and so their place. */
+function splitInstructions(turns: Turn[]): [instructions: string, rest: Turn[]] {
+  const end = turns.findIndex((turn) => turn.role !== 'system' || turn.developer);
+  const leading = end === -1 ? turns : turns.slice(0, end);
+  const texts = leading.flatMap((turn) => (turn.role === 'system' ? turn.parts.map(({ text }) => text) : []));
+  return [texts.filter((text) => text !== '').join('\n\n'), turns.slice(leading.length)];
+}
+
+function encodeTools({ tools, toolChoice, parallelToolCalls }: Conversation, names: ToolNames): JsonObject {
+  return {
+    tools: tools.map((tool) => encodeTool(tool, names)),
+    ...(toolChoice && { tool_choice: encodeToolChoice(toolChoice, names) }),
+    ...(parallelToolCalls !== null && { parallel_tool_calls: parallelToolCalls }),
+  };
+}
+
+const encodeTool = ({ name, description, parameters, strict }: Tool, names: ToolNames): JsonObject => ({
+  type: 'function',
+  name: names.sent(name),
+  ...(description !== null && { description }),
+  parameters: parameters ?? { type: 'object', properties: {} },
+  // Left out it would mean yes, and the schema would be changed to fit.
+  strict: strict ?? false,
+});
+
+function encodeToolChoice(choice: ToolChoice, names: ToolNames): string | JsonObject {
+  const named = (name: string) => ({ type: 'function', name: names.sent(name) });
+  switch (choice.type) {
+    case 'auto':
+    case 'none':
+    case 'required':
+      return choice.type;
+    case 'tool':
+      return named(choice.name);
+    case 'allowed':
+      return { type: 'allowed_tools', mode: choice.required ? 'required' : 'auto', tools: choice.names.map(named) };
+  }
+}
+
+function encodeText(format: OutputFormat | null, verbosity: string | null): JsonObject {
+  if (!format && verbosity === null) return {};
+  return { text: { ...(format && { format: encodeFormat(format) }), ...(verbosity !== null && { verbosity }) } };
+}
+
+function encodeFormat(format: OutputFormat): JsonObject {
+  if (format.type === 'json') return { type: 'json_object' };
+  const { name, description, schema, strict } = format;
+  return { type: 'json_schema', name, ...(description !== null && { description }), schema, ...(strict !== null && { strict }) };
+}
+
+function encodeReasoning(effort: string | null, summary: boolean): JsonObject {
+  if (effort === null && !summary) return {};
+  return { reasoning: { ...(effort !== null && { effort }), ...(summary && { summary: 'auto' }) } };
+}
+
+const mayReason = ({ reasons, efforts }: OpenAiRules): boolean => reasons || efforts.length > 0;
+
+/** Models that do not reason refuse to be asked for the state of it; of a model we do not know, it is asked for once it is known to reason. */
+function keepsState(model: string, rules: OpenAiRules, effort: string | null, turns: Turn[]): boolean {
+  if (ofOpenAi(model)) return mayReason(rules);
+  return (effort !== null && effort !== 'none') || turns.some((turn) => turn.role === 'assistant' && turn.parts.some(isOpenAiState));
+}
+
+const isOpenAiState = (part: { type: string; origin?: unknown }): boolean => part.type === 'reasoning' && part.origin === 'openai';
+
+function encodeInclude({ encrypted, logprobs }: { encrypted: boolean; logprobs: boolean }): JsonObject {
+  const include = [...(encrypted ? ['reasoning.encrypted_content'] : []), ...(logprobs ? ['message.output_text.logprobs'] : [])];
+  return include.length > 0 ? { include } : {};
+}
+
+const TIERS = ['auto', 'default', 'flex', 'priority', 'scale'];
+
+const isTier = (tier: string | null): boolean => tier !== null && TIERS.includes(tier);
+
+function warningsFor({ settings, thinking }: Conversation, can: { sampling: boolean; mayReason: boolean }): string[] {
+  const unknown: (keyof Settings)[] = ['topK', 'minP', 'seed', 'presencePenalty', 'frequencyPenalty', 'logitBias'];
+  if (!can.sampling) unknown.push('temperature', 'topP', 'logprobs', 'topLogprobs');
+  if (!isTier(settings.serviceTier)) unknown.push('serviceTier');
+  const warnings = settingsLeftOut(settings, ...unknown);
+  if (thinking && thinking.level !== 'off' && !can.mayReason) warnings.push(leftOut('thinking'));
+  return warnings;
+}

@@ -1,0 +1,100 @@
+import type { Usage } from '../../kernel/usage.js';
+import type { Answer, AnswerChoice, FinishReason, ReplyEvent } from '../canonical.js';
+import type { Prompt, ReplyIdentity } from '../dialect.js';
+import type { JsonObject } from '../kit/json.js';
+import { customToolNames } from './custom-tools.js';
+import { Output } from './output.js';
+import { encodeUsage } from './usage.js';
+
+/** A whole response. */
+export function encodeAnswer(answer: Answer, usage: Usage, identity: ReplyIdentity, _raw: unknown, prompt: Prompt): string {
+  const output = new Output(identity.id, customToolNames(prompt), () => {});
+  const choice = answer.choices[0];
+  for (const event of choice ? eventsOf(choice) : []) output.add(event);
+  const end = endOf(choice?.finish ?? 'stop');
+  output.close(end.status === 'incomplete');
+  return JSON.stringify({
+    ...responseHead(prompt, identity, answer.model),
+    ...end,
+    output: output.wire,
+    usage: encodeUsage(usage),
+  });
+}
+
+/** What every state of a response repeats: who made it, and what was asked for. Weir keeps none, so `store` is false. */
+export function responseHead({ body }: Prompt, { id, createdAt, model }: ReplyIdentity, servedModel: string | null): JsonObject {
+  return {
+    id: `resp_${id}`,
+    object: 'response',
+    created_at: createdAt,
+    status: 'in_progress',
+    background: false,
+    error: null,
+    incomplete_details: null,
+    instructions: body['instructions'] ?? null,
+    max_output_tokens: body['max_output_tokens'] ?? null,
+    metadata: body['metadata'] ?? {},
+    model: servedModel ?? model,
+    output: [],
+    parallel_tool_calls: body['parallel_tool_calls'] ?? true,
+    previous_response_id: null,
+    reasoning: body['reasoning'] ?? { effort: null, summary: null },
+    store: false,
+    temperature: body['temperature'] ?? null,
+    text: body['text'] ?? { format: { type: 'text' } },
+    tool_choice: body['tool_choice'] ?? 'auto',
+    tools: body['tools'] ?? [],
+    top_p: body['top_p'] ?? null,
+    truncation: 'disabled',
+    usage: null,
+  };
+}
+
+/** How a response says that its answer ended. */
+export function endOf(reason: FinishReason): { status: 'completed' | 'incomplete'; incomplete_details: JsonObject | null } {
+  switch (reason) {
+    case 'length':
+      return { status: 'incomplete', incomplete_details: { reason: 'max_output_tokens' } };
+    case 'content_filter':
+      return { status: 'incomplete', incomplete_details: { reason: 'content_filter' } };
+    case 'stop':
+    case 'tool_calls':
+    case 'error':
+      return { status: 'completed', incomplete_details: null };
+  }
+}
+
+/** An answer as the events it would have come in. */
+function eventsOf({ parts, annotations, logprobs }: AnswerChoice): ReplyEvent[] {
+  const events: ReplyEvent[] = [];
+  for (const [index, part] of parts.entries()) {
+    switch (part.type) {
+      case 'text':
+        events.push({ ...part, choice: 0 });
+        break;
+      case 'refusal':
+        events.push({ ...part, choice: 0 });
+        break;
+      case 'reasoning': {
+        const { text, origin, signature, redacted, id } = part;
+        events.push({ type: 'reasoning', choice: 0, block: index, text });
+        if (origin !== null) events.push({ type: 'reasoning_state', choice: 0, block: index, origin, signature, redacted, id });
+        break;
+      }
+      case 'tool_call': {
+        const { id, name, signature } = part;
+        events.push({ type: 'tool_call', choice: 0, call: index, id, name, ...(signature !== undefined && { signature }) });
+        events.push({ type: 'arguments', choice: 0, call: index, text: part.arguments });
+        break;
+      }
+      case 'image':
+        events.push({ ...part, choice: 0 });
+    }
+  }
+  // They are of the text, which may be followed by calls.
+  const lastText = events.findLastIndex((event) => event.type === 'text');
+  const beside: ReplyEvent[] = annotations.map((annotation) => ({ type: 'annotation', choice: 0, annotation }));
+  if (logprobs) beside.push({ type: 'logprobs', choice: 0, content: logprobs });
+  events.splice(lastText + 1, 0, ...beside);
+  return events;
+}

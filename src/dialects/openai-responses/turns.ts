@@ -1,0 +1,138 @@
+import type { AssistantTurn, AudioPart, FilePart, ImagePart, ReasoningPart, SystemTurn, TextPart, ToolTurn, Turn } from '../canonical.js';
+import { Fields, invalid } from '../kit/fields.js';
+import { objectOf, textOf } from '../kit/json.js';
+import { decodeInputContent, decodeOutputContent } from './content.js';
+import { customArguments } from './custom-tools.js';
+import { openState } from './state.js';
+
+/** Calls of tools that the provider itself ran, and their results: the answer that came of them is what counts for another. */
+const HOSTED_ITEMS = new Set([
+  'web_search_call',
+  'file_search_call',
+  'code_interpreter_call',
+  'image_generation_call',
+  'mcp_list_tools',
+  'mcp_call',
+  'mcp_approval_request',
+  'mcp_approval_response',
+  'tool_search_call',
+  'tool_search_output',
+]);
+
+/** The turns that `instructions` and `input` make up, and what of them was left out. */
+export function decodeTurns(request: Fields): { turns: Turn[]; leftOut: string[] } {
+  const history = new History();
+  const instructions = request.textOrNull('instructions');
+  if (instructions) history.turns.push({ role: 'system', developer: false, parts: [{ type: 'text', text: instructions }] });
+  const input = request.values['input'];
+  if (typeof input === 'string') history.turns.push({ role: 'user', parts: [{ type: 'text', text: input }] });
+  else for (const item of request.entries('input')) history.add(item);
+  return { turns: history.turns, leftOut: [...history.leftOut] };
+}
+
+/** Items come one by one; what the model said until the next word of someone else is one turn. */
+class History {
+  readonly turns: Turn[] = [];
+  readonly leftOut = new Set<string>();
+  /** State of the tool call that follows. */
+  private callSignature: string | null = null;
+
+  add(item: Fields): void {
+    const type = item.textOrNull('type') ?? 'message';
+    switch (type) {
+      case 'message':
+        return this.addMessage(item);
+      case 'reasoning':
+        return this.addReasoning(item);
+      case 'function_call':
+        return this.addCall(item, item.textOrNull('arguments') ?? '');
+      case 'custom_tool_call':
+        return this.addCall(item, customArguments(item.text('input')));
+      case 'function_call_output':
+      case 'custom_tool_call_output':
+        this.turns.push(toolTurn(item));
+        return;
+      case 'item_reference':
+        throw invalid(item.param('type'), 'Weir keeps no items. Send the item itself instead of a reference to it.');
+      default:
+        if (!HOSTED_ITEMS.has(type)) throw invalid(item.param('type'), `An item of type "${type}" cannot be sent to this provider.`);
+        this.leftOut.add(type);
+    }
+  }
+
+  private addMessage(item: Fields): void {
+    switch (item.oneOf('role', ['user', 'assistant', 'system', 'developer'] as const)) {
+      case 'assistant':
+        this.assistant.parts.push(...decodeOutputContent(item));
+        return;
+      case 'user':
+        this.turns.push({ role: 'user', parts: decodeInputContent(item, 'content') });
+        return;
+      case 'developer':
+        this.turns.push(systemTurn(item, true));
+        return;
+      case 'system':
+        this.turns.push(systemTurn(item, false));
+        return;
+      case null:
+        throw item.refuse('role', 'must be given');
+    }
+  }
+
+  private addReasoning(item: Fields): void {
+    const encrypted = item.textOrNull('encrypted_content');
+    const state = encrypted === null ? null : openState(encrypted);
+    if (state?.ofCall) {
+      this.callSignature = state.signature;
+      return;
+    }
+    const part: ReasoningPart = {
+      type: 'reasoning',
+      text: textsOf(item, 'content') || textsOf(item, 'summary'),
+      origin: state?.origin ?? null,
+      signature: state?.signature ?? null,
+      redacted: state?.redacted ?? null,
+      id: state?.origin === 'openai' ? item.textOrNull('id') : null,
+    };
+    // Neither words nor state: OpenAI's form of reasoning that was not asked for.
+    if (part.text !== '' || state !== null) this.assistant.parts.push(part);
+  }
+
+  private addCall(item: Fields, args: string): void {
+    const signature = this.callSignature;
+    this.callSignature = null;
+    this.assistant.parts.push({
+      type: 'tool_call',
+      id: item.text('call_id'),
+      name: item.text('name'),
+      arguments: args,
+      ...(signature !== null && { signature }),
+    });
+  }
+
+  private get assistant(): AssistantTurn {
+    const last = this.turns.at(-1);
+    if (last?.role === 'assistant') return last;
+    const turn: AssistantTurn = { role: 'assistant', parts: [] };
+    this.turns.push(turn);
+    return turn;
+  }
+}
+
+const isText = (part: TextPart | ImagePart | FilePart | AudioPart): part is TextPart => part.type === 'text';
+
+function systemTurn(item: Fields, developer: boolean): SystemTurn {
+  const parts = decodeInputContent(item, 'content');
+  if (!parts.every(isText)) throw item.refuse('content', `must be text only in a ${developer ? 'developer' : 'system'} message`);
+  return { role: 'system', developer, parts };
+}
+
+function toolTurn(item: Fields): ToolTurn {
+  const parts = decodeInputContent(item, 'output');
+  const heard = parts.filter((part) => part.type !== 'audio');
+  if (heard.length < parts.length) throw item.refuse('output', 'must not hold audio');
+  return { role: 'tool', callId: item.text('call_id'), name: null, parts: heard, isError: false };
+}
+
+const textsOf = (item: Fields, name: string): string =>
+  (item.listOrNull(name) ?? []).map((part) => textOf(objectOf(part)['text']) ?? '').join('\n\n');

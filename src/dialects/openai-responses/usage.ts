@@ -1,0 +1,36 @@
+import { inputTotal, type Usage } from '../../kernel/usage.js';
+import { isObject, type JsonObject, objectOf } from '../kit/json.js';
+import { tokenCount } from '../kit/token-count.js';
+
+/** Reads the usage of a response. `input_tokens` contains what was read from and written to the cache, `output_tokens` the reasoning. */
+export function readUsage(raw: unknown): Usage | null {
+  if (!isObject(raw)) return null;
+  const details = objectOf(raw['input_tokens_details']);
+  const input = tokenCount(raw['input_tokens']);
+  if (input === null) return null;
+  const cacheRead = tokenCount(details['cached_tokens']) ?? 0;
+  const cacheWrite = tokenCount(details['cache_write_tokens']) ?? 0;
+  const output = tokenCount(raw['output_tokens']) ?? 0;
+  const total = tokenCount(raw['total_tokens']);
+  const usage: Usage = {
+    input: Math.max(0, input - cacheRead - cacheWrite),
+    cacheRead,
+    cacheWrite5m: cacheWrite,
+    cacheWrite1h: 0,
+    // What a total has beyond input and output is reasoning that was not counted.
+    output: total !== null && total > input + output ? total - input : output,
+    reasoning: tokenCount(objectOf(raw['output_tokens_details'])['reasoning_tokens']),
+  };
+  return Object.values(usage).some(Number.isNaN) ? null : usage;
+}
+
+export function encodeUsage(usage: Usage): JsonObject {
+  const input = inputTotal(usage);
+  return {
+    input_tokens: input,
+    input_tokens_details: { cached_tokens: usage.cacheRead, cache_write_tokens: usage.cacheWrite5m + usage.cacheWrite1h },
+    output_tokens: usage.output,
+    output_tokens_details: { reasoning_tokens: usage.reasoning ?? 0 },
+    total_tokens: input + usage.output,
+  };
+}

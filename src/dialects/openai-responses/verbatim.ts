@@ -1,0 +1,47 @@
+import type { Frame } from '../dialect.js';
+import { PLAIN_REPLY, type Prompt, type Rewrite, type UpstreamRequest, type Verbatim } from '../dialect.js';
+import { effortFor, levelOf } from '../families/openai.js';
+import { type JsonObject, objectOf, textOf } from '../kit/json.js';
+import { VerbatimReader } from '../kit/readers.js';
+import { ReplyFilter } from '../kit/reply-filter.js';
+import { FollowedStream } from './followed-stream.js';
+import { MIN_OUTPUT_TOKENS } from './request.js';
+import { isForeign } from './state.js';
+
+/** Client and provider both speak Responses: what the provider keeps for the client, it keeps. */
+export const responsesVerbatim: Verbatim = {
+  encodeRequest,
+  streamReader(prompt, maxOutputTokens) {
+    const stream = new FollowedStream();
+    const filter = new ReplyFilter(PLAIN_REPLY, 'unused');
+    return new VerbatimReader(stream, isTail, () => stream.ending, filter, prompt.choices, maxOutputTokens);
+  },
+  isTail,
+};
+
+function encodeRequest({ body: sent }: Prompt, rewrite: Rewrite): UpstreamRequest {
+  const body: JsonObject = { ...sent, model: rewrite.model };
+  body['max_output_tokens'] = Math.max(rewrite.maxOutputTokens, MIN_OUTPUT_TOKENS);
+  if (Array.isArray(sent['input'])) body['input'] = sent['input'].filter((item) => !isForeign(objectOf(item)['encrypted_content']));
+  const reasoning = objectOf(sent['reasoning']);
+  const asked = textOf(reasoning['effort']);
+  const effort = asked === null && rewrite.thinkingLevel ? effortFor(rewrite.thinkingLevel, rewrite.model, 'responses') : null;
+  if (effort !== null) body['reasoning'] = { ...reasoning, effort };
+  return {
+    path: '/responses',
+    headers: [],
+    body: JSON.stringify(body),
+    warnings: [],
+    thinkingLevel: levelOf(effort),
+    reply: PLAIN_REPLY,
+  };
+}
+
+const TAIL = /^response\.(?:completed|incomplete|failed)$/;
+/** Quotes within a text are escaped: this cannot be found in one. */
+const TAIL_TYPE = /"type": ?"response\.(?:completed|incomplete|failed)"/;
+
+/** The events that end a response, for providers that name them and for those that do not. */
+function isTail({ event, data }: Frame): boolean {
+  return event === null ? TAIL_TYPE.test(data) : TAIL.test(event);
+}

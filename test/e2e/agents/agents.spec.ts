@@ -1,0 +1,162 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { brokenInvariants } from '../../support/ledger.js';
+import { chunk, delta, type Script, ScriptedUpstream } from '../../support/upstream.js';
+import { addUpstream, createTenant, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+
+/**
+ * Where the agents' command lines are installed, by hand: `npm install @anthropic-ai/claude-code @openai/codex`. They are large, so they are
+ * no dependency of this project.
+ */
+const AGENTS = process.env.WEIR_TEST_AGENTS;
+const binary = (name: string) => join(AGENTS ?? '', 'node_modules', '.bin', name);
+const present = AGENTS !== undefined && existsSync(binary('claude')) && existsSync(binary('codex'));
+
+const TASK = 'Run the shell command "echo weir-works" and tell me what it printed.';
+const COMMAND = 'echo weir-works';
+
+jest.setTimeout(150_000);
+
+let upstream: ScriptedUpstream;
+let weir: TestWeir;
+let tenant: TestTenant;
+let home: string;
+
+/** Asks for the command once, by whichever tool runs commands, and then repeats what it printed. */
+const model: Script = (call, response) => {
+  const messages = call.body.messages as { role: string; content: unknown }[];
+  const tools = (call.body.tools ?? []) as {
+    function: { name: string; parameters?: { properties?: Record<string, { type?: string }> } };
+  }[];
+  const shell = tools.find((tool) => /^(bash|shell|exec_command|local_shell|shell_command)$/i.test(tool.function.name));
+  const result = messages.findLast(({ role }) => role === 'tool');
+  const usage = { prompt_tokens: 100, completion_tokens: 20, total_tokens: 120 };
+  call.billed = usage;
+  const text = result ? `It printed: ${JSON.stringify(result.content)}` : 'ok';
+  const toolCall = shell && !result && { id: 'call_1', name: shell.function.name, arguments: JSON.stringify(argumentsFor(shell.function)) };
+  if (!call.body.stream) {
+    const message = toolCall
+      ? { role: 'assistant', content: null, tool_calls: [{ id: toolCall.id, type: 'function', function: toolCall }] }
+      : { role: 'assistant', content: text };
+    response.writeHead(200, { 'content-type': 'application/json' });
+    return void response.end(
+      JSON.stringify({
+        id: 'c',
+        object: 'chat.completion',
+        created: 1,
+        model: 'm',
+        choices: [{ index: 0, message, finish_reason: toolCall ? 'tool_calls' : 'stop' }],
+        usage,
+      }),
+    );
+  }
+  response.writeHead(200, { 'content-type': 'text/event-stream' });
+  response.write(delta({ role: 'assistant', content: '' }));
+  if (toolCall) {
+    const { id, name, arguments: json } = toolCall;
+    response.write(delta({ tool_calls: [{ index: 0, id, type: 'function', function: { name, arguments: '' } }] }));
+    for (const piece of json.match(/.{1,7}/g)!) response.write(delta({ tool_calls: [{ index: 0, function: { arguments: piece } }] }));
+  } else {
+    for (const word of text.split(/(?<= )/)) response.write(delta({ content: word }));
+  }
+  response.write(delta({}, toolCall ? 'tool_calls' : 'stop'));
+  response.write(chunk({ choices: [], usage }));
+  response.end('data: [DONE]\n\n');
+};
+
+function argumentsFor({ parameters }: { parameters?: { properties?: Record<string, { type?: string }> } }): object {
+  const properties = parameters?.properties ?? {};
+  const field = ['command', 'cmd'].find((name) => name in properties) ?? 'command';
+  return {
+    [field]: properties[field]?.type === 'array' ? ['bash', '-lc', COMMAND] : COMMAND,
+    ...('description' in properties && { description: 'Prints' }),
+  };
+}
+
+beforeAll(async () => {
+  home = mkdtempSync(join(tmpdir(), 'weir-agents-'));
+  upstream = await ScriptedUpstream.start();
+  weir = await startTestWeir({ WEIR_EGRESS_ALLOW: upstream.hostPort });
+  tenant = await createTenant(weir);
+  await addUpstream(tenant, upstream.baseUrl);
+});
+
+beforeEach(() => {
+  upstream.calls.length = 0;
+  upstream.script = model;
+});
+
+afterAll(async () => {
+  expect(await brokenInvariants(weir.db)).toEqual([]);
+  await weir.stop();
+  await upstream.stop();
+  rmSync(home, { recursive: true, force: true });
+});
+
+/** Runs a command line to its end in an empty directory with an environment of its own. */
+function run(
+  command: string,
+  args: string[],
+  env: Record<string, string>,
+): Promise<{ status: number | null; stdout: string; stderr: string }> {
+  const cwd = mkdtempSync(join(home, 'work-'));
+  return new Promise((resolve) => {
+    const child = spawn(command, args, {
+      cwd,
+      env: { PATH: process.env.PATH!, HOME: home, NO_PROXY: '*', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: 120_000,
+    });
+    let [stdout, stderr] = ['', ''];
+    child.stdout.on('data', (data) => (stdout += data));
+    child.stderr.on('data', (data) => (stderr += data));
+    child.on('close', (status) => resolve({ status, stdout, stderr }));
+  });
+}
+
+if (!present) test('the agents are not installed here, so none is run', () => console.warn('set WEIR_TEST_AGENTS'));
+
+(present ? describe : describe.skip)('an agent finishes a task with a tool', () => {
+  test('Claude Code, which speaks Messages, against a provider that speaks chat', async () => {
+    const { status, stdout, stderr } = await run(
+      binary('claude'),
+      ['-p', TASK, '--model', 'up/test-model', '--allowedTools', 'Bash', '--output-format', 'json'],
+      {
+        ANTHROPIC_BASE_URL: weir.publicUrl,
+        ANTHROPIC_AUTH_TOKEN: tenant.apiKey,
+        ANTHROPIC_SMALL_FAST_MODEL: 'up/test-model',
+        ANTHROPIC_DEFAULT_HAIKU_MODEL: 'up/test-model',
+        CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+        DISABLE_TELEMETRY: '1',
+      },
+    );
+    expect({ status, stderr }).toMatchObject({ status: 0 });
+    expect(JSON.parse(stdout)).toMatchObject({ is_error: false, result: expect.stringContaining('weir-works') });
+  });
+
+  test('Codex, which speaks Responses, against a provider that speaks chat', async () => {
+    const codexHome = join(home, 'codex');
+    mkdirSync(codexHome);
+    writeFileSync(
+      join(codexHome, 'config.toml'),
+      [
+        'model = "up/test-model"',
+        'model_provider = "weir"',
+        '[model_providers.weir]',
+        'name = "Weir"',
+        `base_url = "${weir.publicUrl}/v1"`,
+        'env_key = "WEIR_API_KEY"',
+        'wire_api = "responses"',
+      ].join('\n'),
+    );
+    const { status, stdout, stderr } = await run(
+      binary('codex'),
+      ['exec', '--skip-git-repo-check', '--dangerously-bypass-approvals-and-sandbox', TASK],
+      { CODEX_HOME: codexHome, WEIR_API_KEY: tenant.apiKey },
+    );
+    expect({ status, stdout, stderr }).toMatchObject({ status: 0 });
+    expect(stdout).toContain('weir-works');
+  });
+});

@@ -1,0 +1,76 @@
+import { brokenInvariants } from '../../support/ledger.js';
+import { Random } from '../../support/random.js';
+import { eachRecording, RECORDINGS, type Recording } from '../../support/recordings.js';
+import { type Reader, readAsChat, readAsMessages, readAsResponses, type Seen } from './readers.js';
+import { Replay } from './replay.js';
+
+jest.setTimeout(60_000);
+
+const random = Random.ofRun('recordings');
+const EMBEDDINGS = /embed|invoke/i;
+const conversations = RECORDINGS.filter(({ api }) => !EMBEDDINGS.test(api));
+
+let replay: Replay;
+
+beforeAll(async () => {
+  replay = await Replay.start();
+});
+
+afterAll(async () => {
+  expect(await brokenInvariants(replay.weir.db)).toEqual([]);
+  await replay.stop();
+});
+
+describe('a chat client reads what the recording says, and so does the ledger', () =>
+  eachRecording(conversations, async (recording) => {
+    const seen = await readThrough(readAsChat, recording);
+    expectSeen(seen, recording);
+    await expectBooked(seen, recording);
+  }));
+
+describe('the official OpenAI SDK reads it as Responses', () =>
+  eachRecording(conversations, async (recording) => expectSeen(await readThrough(readAsResponses, recording), recording)));
+
+describe('the official Anthropic SDK reads it as Messages', () =>
+  eachRecording(conversations, async (recording) => expectSeen(await readThrough(readAsMessages, recording), recording)));
+
+function readThrough(read: Reader, recording: Recording): Promise<Seen> {
+  replay.play(recording, random);
+  return read(replay, replay.modelOf(recording), recording.stream);
+}
+
+function expectSeen(seen: Seen, { expected, stream }: Recording): void {
+  if (expected.error) {
+    expect(seen.error).not.toBeNull();
+    if (stream && seen.status === 200) expect(seen.finish).toBeNull();
+    return;
+  }
+  expect(seen.error).toBeNull();
+  expect(seen.text).toBe(expected.text ?? '');
+  if (seen.reasoning !== null) expect(seen.reasoning).toBe(expected.reasoning_text ?? '');
+  const calls = expected.tool_calls ?? [];
+  expect(seen.calls.map(({ name, arguments: json }) => ({ name, arguments: JSON.parse(json) }))).toEqual(
+    calls.map(({ name, arguments: args }) => ({ name, arguments: args })),
+  );
+  for (const [index, { id }] of calls.entries()) {
+    if (id) expect(seen.calls[index]!.id).toBe(id);
+    else expect(seen.calls[index]!.id).toMatch(/^\S+$/);
+  }
+  expect(new Set(seen.calls.map(({ id }) => id)).size).toBe(calls.length);
+  expect(seen.finish).toBe(expected.finish_reason_openai);
+}
+
+async function expectBooked({ callId }: Seen, { expected }: Recording): Promise<void> {
+  const usage = expected.usage;
+  if (usage?.input_total == null || usage.output_total == null) return;
+  const call = await replay.tenant.admin<{ usage: Record<string, number | null>; estimated: boolean }>(
+    'GET',
+    `/v1/organization/calls/${callId}`,
+  );
+  expect(call.usage).toMatchObject({
+    input_tokens: usage.input_total,
+    cache_read_tokens: usage.cache_read ?? 0,
+    cache_write_tokens: usage.cache_write ?? 0,
+    output_tokens: usage.output_total,
+  });
+}
