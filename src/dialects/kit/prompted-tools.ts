@@ -87,7 +87,11 @@ function mergedResults(turns: readonly Turn[]): Turn[] {
 }
 
 const namesOfCalls = (turns: readonly Turn[]): Map<string, string> =>
-  new Map(turns.flatMap((turn) => (turn.role === 'assistant' ? turn.parts : [])).flatMap((part) => (part.type === 'tool_call' ? [[part.id, part.name]] : [])));
+  new Map(
+    turns
+      .flatMap((turn) => (turn.role === 'assistant' ? turn.parts : []))
+      .flatMap((part) => (part.type === 'tool_call' ? [[part.id, part.name]] : [])),
+  );
 
 function renderCalls({ role, parts }: AssistantTurn): AssistantTurn {
   return { role, parts: parts.map((part) => (part.type === 'tool_call' ? { type: 'text', text: renderCall(part) } : part)) };

@@ -1,7 +1,8 @@
 import type { ReplyEvent, UrlCitation } from '../canonical.js';
 import type { JsonObject } from '../kit/json.js';
+import type { SealedState } from '../kit/sealed-state.js';
 import { customInput } from './custom-tools.js';
-import { type ReasoningState, sealState } from './state.js';
+import { encryptedContent } from './state.js';
 
 /** Takes the events that a stream has while its output grows; `type` without `response.`. */
 export type Emit = (type: string, fields: JsonObject) => void;
@@ -44,7 +45,7 @@ export class Output {
       case 'reasoning':
         return this.block(event).text(event.text);
       case 'reasoning_state':
-        this.block(event).state = { origin: event.origin, signature: event.signature, redacted: event.redacted, ofCall: false };
+        this.block(event).state = { origin: event.origin, signature: event.signature, redacted: event.redacted, id: event.id, call: false };
         return;
       case 'tool_call':
         return this.addCall(event);
@@ -91,7 +92,7 @@ export class Output {
   private addCall({ call, id, name, signature }: ToolCall): void {
     if (signature !== undefined) {
       const state = this.open((index) => new ReasoningItem(this.emit, this.idOf('rs', index), index));
-      state.state = { origin: 'gemini', signature, redacted: null, ofCall: true };
+      state.state = { origin: 'gemini', signature, redacted: null, id: null, call: true };
     }
     const custom = this.customTools.has(name);
     const make = (index: number) => new CallItem(this.emit, this.idOf(custom ? 'ctc' : 'fc', index), index, id ?? '', name, custom);
@@ -201,7 +202,7 @@ class MessageItem implements Item {
 }
 
 class ReasoningItem implements Item {
-  state: ReasoningState | null = null;
+  state: SealedState | null = null;
   closed = false;
   private summary = '';
 
@@ -214,7 +215,7 @@ class ReasoningItem implements Item {
   }
 
   get wire(): JsonObject {
-    const encrypted = this.state && sealState(this.state);
+    const encrypted = this.state && encryptedContent(this.state);
     return {
       type: 'reasoning',
       id: this.id,

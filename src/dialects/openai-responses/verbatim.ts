@@ -4,9 +4,9 @@ import { effortFor, levelOf } from '../families/openai.js';
 import { type JsonObject, objectOf, textOf } from '../kit/json.js';
 import { VerbatimReader } from '../kit/readers.js';
 import { ReplyFilter } from '../kit/reply-filter.js';
+import { isSealed } from '../kit/sealed-state.js';
 import { FollowedStream } from './followed-stream.js';
 import { MIN_OUTPUT_TOKENS } from './request.js';
-import { isForeign } from './state.js';
 
 /** Client and provider both speak Responses: what the provider keeps for the client, it keeps. */
 export const responsesVerbatim: Verbatim = {
@@ -22,7 +22,8 @@ export const responsesVerbatim: Verbatim = {
 function encodeRequest({ body: sent }: Prompt, rewrite: Rewrite): UpstreamRequest {
   const body: JsonObject = { ...sent, model: rewrite.model };
   body['max_output_tokens'] = Math.max(rewrite.maxOutputTokens, MIN_OUTPUT_TOKENS);
-  if (Array.isArray(sent['input'])) body['input'] = sent['input'].filter((item) => !isForeign(objectOf(item)['encrypted_content']));
+  if (Array.isArray(sent['input']))
+    body['input'] = sent['input'].filter((item) => !isSealed(textOf(objectOf(item)['encrypted_content']) ?? ''));
   const reasoning = objectOf(sent['reasoning']);
   const asked = textOf(reasoning['effort']);
   const effort = asked === null && rewrite.thinkingLevel ? effortFor(rewrite.thinkingLevel, rewrite.model, 'responses') : null;
