@@ -1,5 +1,5 @@
-import type { Frame } from '../dialect.js';
-import { PLAIN_REPLY, type Prompt, type Rewrite, type UpstreamRequest, type Verbatim } from '../dialect.js';
+import { THINKING_LEVELS, type ThinkingLevel } from '../canonical.js';
+import { type Frame, PLAIN_REPLY, type Prompt, type Rewrite, type UpstreamRequest, type Verbatim } from '../dialect.js';
 import { effortFor, levelOf } from '../families/openai.js';
 import { type JsonObject, objectOf, textOf } from '../kit/json.js';
 import { VerbatimReader } from '../kit/readers.js';
@@ -33,9 +33,15 @@ function encodeRequest({ body: sent }: Prompt, rewrite: Rewrite): UpstreamReques
     headers: [],
     body: JSON.stringify(body),
     warnings: [],
-    thinkingLevel: levelOf(effort),
+    thinkingLevel: asked === null ? levelOf(effort) : levelNamed(asked),
     reply: PLAIN_REPLY,
   };
+}
+
+/** What the client asked for itself, where it is a level we know. */
+function levelNamed(effort: string): ThinkingLevel | null {
+  const name = effort === 'none' ? 'off' : effort;
+  return THINKING_LEVELS.find((level) => level === name) ?? null;
 }
 
 const TAIL = /^response\.(?:completed|incomplete|failed)$/;
