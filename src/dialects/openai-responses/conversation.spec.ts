@@ -1,7 +1,7 @@
 import { WeirError } from '../../kernel/errors.js';
 import type { Conversation } from '../canonical.js';
 import { responsesSurface } from './index.js';
-import { openState, sealState } from './state.js';
+import { encryptedContent, stateIn } from './state.js';
 
 const decode = (body: Record<string, unknown>): Conversation =>
   responsesSurface.decodeConversation(responsesSurface.decodeRequest({ model: 'p/m', input: 'hello', ...body }, 100));
@@ -188,20 +188,20 @@ test('an effort of none is thinking off, and no word on it is none', () => {
 
 describe("another vendor's state", () => {
   test.each([
-    { origin: 'anthropic', signature: 'sig+/=', redacted: null, ofCall: false },
-    { origin: 'anthropic', signature: null, redacted: 'data', ofCall: false },
-    { origin: 'gemini', signature: 'sig', redacted: null, ofCall: true },
-    { origin: 'openai', signature: 'gAAAA', redacted: null, ofCall: false },
+    { origin: 'anthropic', signature: 'sig+/=', redacted: null, id: null, call: false },
+    { origin: 'anthropic', signature: null, redacted: 'data', id: null, call: false },
+    { origin: 'gemini', signature: 'sig', redacted: null, id: null, call: true },
+    { origin: 'openai', signature: 'gAAAA', redacted: null, id: null, call: false },
   ] as const)('goes to the client and comes back the same: %o', (state) => {
-    expect(openState(sealState(state)!)).toEqual(state);
+    expect(stateIn(encryptedContent(state)!)).toEqual(state);
   });
 
   test('that was changed on its way is dropped', () => {
-    expect(openState('weir1.nonsense')).toBeNull();
+    expect(stateIn('weir.nonsense')).toBeNull();
   });
 
   test('of a call is put back on it', () => {
-    const encrypted_content = sealState({ origin: 'gemini', signature: 'sig', redacted: null, ofCall: true });
+    const encrypted_content = encryptedContent({ origin: 'gemini', signature: 'sig', redacted: null, id: null, call: true });
     const { turns } = decode({
       input: [{ type: 'reasoning', id: 'rs_1', summary: [], encrypted_content }, call('c', 'f'), call('d', 'f')],
     });
@@ -226,7 +226,7 @@ describe('what policy and money need', () => {
     [{ input: 'x', max_output_tokens: 0 }, 'max_output_tokens'],
     [{ input: 'x', stream: 'yes' }, 'stream'],
     [{ input: 'x', model: 'a b' }, 'model'],
-    [{ input: 'x', safety_identifier: '*' }, 'user'],
+    [{ input: 'x', safety_identifier: '*' }, 'safety_identifier'],
   ])('%o is refused by name', (body, param) => {
     expect(() => responsesSurface.decodeRequest(body, 1)).toThrow(expect.objectContaining({ param }));
   });

@@ -125,6 +125,12 @@ describe('streams', () => {
     expect(answer(events).parts).toContainEqual({ type: 'refusal', text: 'No.' });
   });
 
+  test('an image is given out once', () => {
+    const made = { type: 'image_generation_call', result: 'AAAA', output_format: 'webp' };
+    const { events } = read(created, done(0, made), ended('completed', { output: [made] }));
+    expect(answer(events).parts).toEqual([{ type: 'image', mediaType: 'image/webp', data: 'AAAA' }]);
+  });
+
   test('unknown events and items, and what follows the end, are ignored', () => {
     const { events } = read(
       created,

@@ -1,9 +1,8 @@
-import type { WeirError } from '../../kernel/errors.js';
 import type { Surface, Upstream } from '../dialect.js';
+import { decodeRefusal, encodeError } from '../openai-chat/errors.js';
 import { decodeConversation } from './conversation.js';
 import { decodeAnswer, ResponsesDecoder } from './decode.js';
 import { decodeRequest } from './prompt.js';
-import { decodeRefusal } from './refusals.js';
 import { encodeRequest } from './request.js';
 import { encodeAnswer } from './response.js';
 import { ResponsesStreamEncoder } from './stream.js';
@@ -29,7 +28,3 @@ export const openaiResponses: Upstream = {
   streamDecoder: () => new ResponsesDecoder(),
   decodeRefusal,
 };
-
-function encodeError({ message, type, param, code, fields }: WeirError): object {
-  return { error: { message, type, param, code, ...fields } };
-}

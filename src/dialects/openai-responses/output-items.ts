@@ -23,7 +23,6 @@ export class OutputItems {
 
   /** What the finished item says beyond what its pieces said. */
   finish(index: number, item: JsonObject): ReplyEvent[] {
-    if (item['type'] === 'image_generation_call') return image(item);
     return this.open(index, item['type'])?.finish(item) ?? [];
   }
 
@@ -72,6 +71,8 @@ function newItem(type: unknown, counts: Counts): OutputItem | null {
       return new CallItem(counts, 'arguments');
     case 'custom_tool_call':
       return new CallItem(counts, 'input');
+    case 'image_generation_call':
+      return new ImageItem();
     default:
       return null;
   }
@@ -247,7 +248,13 @@ class CallItem implements OutputItem {
   }
 }
 
-function image(item: JsonObject): ReplyEvent[] {
-  const data = textOf(item['result']);
-  return data === null ? [] : [{ type: 'image', ...CHOICE, mediaType: `image/${textOf(item['output_format']) ?? 'png'}`, data }];
+class ImageItem implements OutputItem {
+  begin(): ReplyEvent[] {
+    return [];
+  }
+
+  finish(item: JsonObject): ReplyEvent[] {
+    const data = textOf(item['result']);
+    return data === null ? [] : [{ type: 'image', ...CHOICE, mediaType: `image/${textOf(item['output_format']) ?? 'png'}`, data }];
+  }
 }

@@ -5,7 +5,7 @@ import type { FinishReason, ReplyEvent } from '../canonical.js';
 import { fold } from '../kit/fold.js';
 import { framesOf } from '../kit/frames.js';
 import { openaiResponses, responsesSurface } from './index.js';
-import { openState } from './state.js';
+import { stateIn } from './state.js';
 
 type Wire = Record<string, unknown>;
 
@@ -161,9 +161,9 @@ test('the free text of a custom tool comes out of its arguments', async () => {
 
 test("another vendor's state goes to the client with the reasoning or the call it belongs to", () => {
   const sse = render([reasoning('hm'), state('sig'), { ...call(0), signature: 'gsig' } as ReplyEvent, args(0, '{}')]);
-  const [thought, callState] = finalOf(sse).output.map(({ encrypted_content }) => openState(String(encrypted_content)));
-  expect(thought).toEqual({ origin: 'anthropic', signature: 'sig', redacted: null, ofCall: false });
-  expect(callState).toEqual({ origin: 'gemini', signature: 'gsig', redacted: null, ofCall: true });
+  const [thought, callState] = finalOf(sse).output.map(({ encrypted_content }) => stateIn(String(encrypted_content)));
+  expect(thought).toEqual({ origin: 'anthropic', signature: 'sig', redacted: null, id: null, call: false });
+  expect(callState).toEqual({ origin: 'gemini', signature: 'gsig', redacted: null, id: null, call: true });
 });
 
 test('citations, refusals, log probabilities and images are items and parts of the response', async () => {

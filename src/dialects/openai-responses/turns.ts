@@ -3,7 +3,7 @@ import { Fields, invalid } from '../kit/fields.js';
 import { objectOf, textOf } from '../kit/json.js';
 import { decodeInputContent, decodeOutputContent } from './content.js';
 import { customArguments } from './custom-tools.js';
-import { openState } from './state.js';
+import { stateIn } from './state.js';
 
 /** Calls of tools that the provider itself ran, and their results: the answer that came of them is what counts for another. */
 const HOSTED_ITEMS = new Set([
@@ -81,8 +81,8 @@ class History {
 
   private addReasoning(item: Fields): void {
     const encrypted = item.textOrNull('encrypted_content');
-    const state = encrypted === null ? null : openState(encrypted);
-    if (state?.ofCall) {
+    const state = encrypted === null ? null : stateIn(encrypted);
+    if (state?.call) {
       this.callSignature = state.signature;
       return;
     }
@@ -92,7 +92,7 @@ class History {
       origin: state?.origin ?? null,
       signature: state?.signature ?? null,
       redacted: state?.redacted ?? null,
-      id: state?.origin === 'openai' ? item.textOrNull('id') : null,
+      id: state?.origin === 'openai' ? item.textOrNull('id') : (state?.id ?? null),
     };
     // Neither words nor state: OpenAI's form of reasoning that was not asked for.
     if (part.text !== '' || state !== null) this.assistant.parts.push(part);

@@ -3,7 +3,7 @@ import { WeirError } from '../../kernel/errors.js';
 import type { Rewrite } from '../dialect.js';
 import { framesOf } from '../kit/frames.js';
 import { responsesSurface, responsesVerbatim } from './index.js';
-import { sealState } from './state.js';
+import { encryptedContent } from './state.js';
 
 type Wire = Record<string, unknown>;
 
@@ -23,7 +23,7 @@ describe('requests', () => {
   });
 
   test("another vendor's state is not sent to this one", () => {
-    const foreign = sealState({ origin: 'anthropic', signature: 's', redacted: null, ofCall: false });
+    const foreign = encryptedContent({ origin: 'anthropic', signature: 's', redacted: null, id: null, call: false });
     const own = { type: 'reasoning', summary: [], encrypted_content: 'gAAAA' };
     const input = [{ type: 'reasoning', summary: [], encrypted_content: foreign }, own, 'odd'];
     expect(encode({ input }).sent.input).toEqual([own, 'odd']);
@@ -34,7 +34,8 @@ describe('requests', () => {
       sent: { reasoning: { effort: 'low' } },
       thinkingLevel: 'low',
     });
-    expect(encode({ input: 'x', reasoning: { effort: 'high' } }, { thinkingLevel: 'low' }).sent.reasoning).toEqual({ effort: 'high' });
+    const own = encode({ input: 'x', reasoning: { effort: 'high' } }, { thinkingLevel: 'low' });
+    expect(own).toMatchObject({ sent: { reasoning: { effort: 'high' } }, thinkingLevel: 'high' });
   });
 });
 

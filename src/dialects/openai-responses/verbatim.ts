@@ -1,12 +1,12 @@
-import type { Frame } from '../dialect.js';
-import { PLAIN_REPLY, type Prompt, type Rewrite, type UpstreamRequest, type Verbatim } from '../dialect.js';
+import { THINKING_LEVELS, type ThinkingLevel } from '../canonical.js';
+import { type Frame, PLAIN_REPLY, type Prompt, type Rewrite, type UpstreamRequest, type Verbatim } from '../dialect.js';
 import { effortFor, levelOf } from '../families/openai.js';
 import { type JsonObject, objectOf, textOf } from '../kit/json.js';
 import { VerbatimReader } from '../kit/readers.js';
 import { ReplyFilter } from '../kit/reply-filter.js';
+import { isSealed } from '../kit/sealed-state.js';
 import { FollowedStream } from './followed-stream.js';
 import { MIN_OUTPUT_TOKENS } from './request.js';
-import { isForeign } from './state.js';
 
 /** Client and provider both speak Responses: what the provider keeps for the client, it keeps. */
 export const responsesVerbatim: Verbatim = {
@@ -22,7 +22,8 @@ export const responsesVerbatim: Verbatim = {
 function encodeRequest({ body: sent }: Prompt, rewrite: Rewrite): UpstreamRequest {
   const body: JsonObject = { ...sent, model: rewrite.model };
   body['max_output_tokens'] = Math.max(rewrite.maxOutputTokens, MIN_OUTPUT_TOKENS);
-  if (Array.isArray(sent['input'])) body['input'] = sent['input'].filter((item) => !isForeign(objectOf(item)['encrypted_content']));
+  if (Array.isArray(sent['input']))
+    body['input'] = sent['input'].filter((item) => !isSealed(textOf(objectOf(item)['encrypted_content']) ?? ''));
   const reasoning = objectOf(sent['reasoning']);
   const asked = textOf(reasoning['effort']);
   const effort = asked === null && rewrite.thinkingLevel ? effortFor(rewrite.thinkingLevel, rewrite.model, 'responses') : null;
@@ -32,9 +33,15 @@ function encodeRequest({ body: sent }: Prompt, rewrite: Rewrite): UpstreamReques
     headers: [],
     body: JSON.stringify(body),
     warnings: [],
-    thinkingLevel: levelOf(effort),
+    thinkingLevel: asked === null ? levelOf(effort) : levelNamed(asked),
     reply: PLAIN_REPLY,
   };
+}
+
+/** What the client asked for itself, where it is a level we know. */
+function levelNamed(effort: string): ThinkingLevel | null {
+  const name = effort === 'none' ? 'off' : effort;
+  return THINKING_LEVELS.find((level) => level === name) ?? null;
 }
 
 const TAIL = /^response\.(?:completed|incomplete|failed)$/;
