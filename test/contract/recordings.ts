@@ -55,12 +55,14 @@ export function expectedSummary({ expected }: Recording): ReturnType<typeof summ
     signatures: expected.reasoning_signatures ?? 0,
     calls: (expected.tool_calls ?? []).map((call) => ({ ...call, id: call.id ?? expect.any(String) })),
     finish: expected.finish_reason_openai as ReturnType<typeof summary>['finish'],
-    usage: usage ? {
-      input: usage.input_uncached!,
-      cacheRead: usage.cache_read ?? 0,
-      output: usage.output_total!,
-      reasoning: usage.reasoning,
-    } : null,
+    usage: usage
+      ? {
+          input: usage.input_uncached!,
+          cacheRead: usage.cache_read ?? 0,
+          output: usage.output_total!,
+          reasoning: usage.reasoning,
+        }
+      : null,
   };
 }
 

@@ -8,13 +8,15 @@ import { schemaSubset } from './schema.js';
 /** Begins with a letter or an underscore; at most 64 characters. */
 export const geminiToolNames = (): ToolNames => new ToolNames(/^[a-zA-Z_][a-zA-Z0-9_.:-]*$/, /[^a-zA-Z0-9_.:-]/g, 64);
 
+/** Tools, and which of them may or must be used. */
+type Chosen = Pick<Conversation, 'tools' | 'toolChoice'>;
+
 /** `tools` and `toolConfig` of a request; neither when there are no tools. @throws WeirError invalid_request when the model takes none. */
-export function encodeTools(conversation: Conversation, family: GeminiFamily, names: ToolNames): JsonObject {
-  const { tools, toolChoice } = conversation;
+export function encodeTools({ tools, toolChoice }: Chosen, family: GeminiFamily, names: ToolNames): JsonObject {
   if (tools.length === 0) return {};
   if (!family.tools) throw invalid('tools', 'This model cannot call tools. Leave "tools" out, or choose another model.');
   const declared = onlyAllowed(tools, toolChoice, family);
-  const config = callingConfig(conversation, family, names);
+  const config = callingConfig({ tools, toolChoice }, family, names);
   return {
     tools: [{ functionDeclarations: declared.map((tool, at) => declaration(tool, `tools[${at}]`, family, names)) }],
     ...(config && { toolConfig: { functionCallingConfig: config } }),
@@ -44,7 +46,7 @@ function parametersOf(parameters: JsonObject, param: string, { jsonSchema }: Gem
 }
 
 /** Null: nothing was asked for. */
-function callingConfig({ tools, toolChoice }: Conversation, { validated }: GeminiFamily, names: ToolNames): JsonObject | null {
+function callingConfig({ tools, toolChoice }: Chosen, { validated }: GeminiFamily, names: ToolNames): JsonObject | null {
   const strict = validated && tools.some((tool) => tool.strict === true);
   switch (toolChoice?.type) {
     case undefined:
