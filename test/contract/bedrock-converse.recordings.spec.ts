@@ -1,6 +1,8 @@
 import { bedrockConverse } from '../../src/dialects/bedrock-converse/index.js';
 import { ProviderRefusal } from '../../src/dialects/dialect.js';
-import { eventsOf, expectedSummary, recordings, responseOf, rows, summary } from './recordings.js';
+import { rewrite } from '../support/conversations.js';
+import { conversationOf, plain } from '../support/converse-requests.js';
+import { eventsOf, expectedSummary, recordings, requestOf, responseOf, rows, summary } from './recordings.js';
 
 const APIS = ['converse', 'converse-stream'];
 const all = recordings(({ provider, api }) => provider === 'bedrock' && APIS.includes(api));
@@ -41,6 +43,20 @@ describe('recorded Bedrock traffic', () => {
     const { class: kind, message } = bedrockConverse.decodeRefusal(one.http_status, responseOf(one), {});
     expect(message).toBe(one.expected.error?.message);
     expect(['bad_request', 'model_not_found']).toContain(kind);
+  });
+});
+
+describe('recorded Bedrock requests', () => {
+  const asked = all.filter(({ files, source }) => files.request !== undefined && source.uri !== undefined);
+
+  test.each(rows(asked))('%s can be asked again', (_id, one) => {
+    if (!one) return;
+    const model = decodeURIComponent(/model\/([^/]+)/.exec(one.source.uri!)![1]!);
+    const recorded = requestOf(one);
+    const again = { ...conversationOf(recorded), stream: one.api === 'converse-stream' };
+    const request = bedrockConverse.encodeRequest(again, rewrite(model));
+    expect(one.source.uri).toContain(request.path);
+    expect(plain(JSON.parse(request.body))).toEqual(plain(recorded));
   });
 });
 

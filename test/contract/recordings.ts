@@ -15,6 +15,7 @@ export interface Recording {
   http_status: number;
   files: { request?: string; response: string };
   response_headers?: Record<string, string>;
+  source: { uri?: string };
   expected: {
     text: string;
     reasoning_text: string;
