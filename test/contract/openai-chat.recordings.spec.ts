@@ -1,27 +1,43 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openaiChat, type Prompt } from '../../src/dialects/index.js';
+import type { Answer, ReplyEvent } from '../../src/dialects/canonical.js';
+import { noFacts, type Prompt, ProviderRefusal, type ReplyFacts, type Rewrite } from '../../src/dialects/dialect.js';
+import { fold } from '../../src/dialects/kit/fold.js';
+import { framesOf } from '../../src/dialects/kit/frames.js';
+import { chatSurface, chatVerbatim, openaiChat } from '../../src/dialects/openai-chat/index.js';
+import { completionsVerbatim, openaiCompletions } from '../../src/dialects/openai-completions/index.js';
 
 interface Case {
   id: string;
-  api: string;
+  api: 'chat.completions' | 'completions';
   stream: boolean;
   http_status: number;
-  files: { response: string };
+  files: { request?: string; response: string };
   expected: {
     text: string;
+    reasoning_text: string;
+    tool_calls: { id: string | null; name: string; arguments: unknown }[];
     finish_reason_openai: string | null;
+    upstream_model?: string;
     error: unknown;
-    usage: { input_uncached: number | null; cache_read: number | null; cache_write: number | null; output_total: number | null } | null;
+    usage: {
+      input_uncached: number | null;
+      cache_read: number | null;
+      cache_write: number | null;
+      output_total: number | null;
+      reasoning: number | null;
+    } | null;
   };
 }
 
 /** Recorded provider traffic lies beside the checkout, where it is there at all. */
 const RECORDINGS = join(__dirname, '..', '..', '..', 'shared', 'fixtures');
 const present = existsSync(join(RECORDINGS, 'index.json'));
+const APIS = ['chat.completions', 'completions'];
 const cases: Case[] = present
-  ? JSON.parse(readFileSync(join(RECORDINGS, 'index.json'), 'utf8')).cases.filter((one: Case) => one.api === 'chat.completions')
+  ? JSON.parse(readFileSync(join(RECORDINGS, 'index.json'), 'utf8')).cases.filter((one: Case) => APIS.includes(one.api))
   : [];
+const read = (file: string): Buffer => readFileSync(join(RECORDINGS, file));
 
 const PROMPT: Prompt = {
   model: 'p/m',
@@ -32,7 +48,55 @@ const PROMPT: Prompt = {
   choices: 1,
   inputTokensBound: 1,
   body: {},
+  betas: [],
 };
+
+const upstreamOf = ({ api }: Case) => (api === 'completions' ? openaiCompletions : openaiChat);
+const readerOf = ({ api }: Case, limit: number) =>
+  (api === 'completions' ? completionsVerbatim : chatVerbatim).streamReader!(PROMPT, limit);
+
+/** What was told until the end, or until the provider said that it failed. */
+function decoded(one: Case, stream: Buffer): { events: ReplyEvent[]; complete: boolean; refused: boolean } {
+  const decoder = upstreamOf(one).streamDecoder();
+  const events: ReplyEvent[] = [];
+  try {
+    for (const frame of framesOf('sse', stream)) events.push(...decoder.push(frame));
+    events.push(...decoder.end());
+  } catch (error) {
+    if (!(error instanceof ProviderRefusal)) throw error;
+    return { events, complete: false, refused: true };
+  }
+  return { events, complete: decoder.complete, refused: false };
+}
+
+const said = (answer: Answer, type: 'text' | 'reasoning'): string =>
+  answer.choices.flatMap(({ parts }) => parts.flatMap((part) => (part.type === type ? [part.text] : []))).join('');
+
+function expectAnswer(events: ReplyEvent[], { api, expected }: Case): void {
+  const answer = fold(events);
+  // The recording of a legacy completion does not tell its text.
+  if (api === 'chat.completions') expect(said(answer, 'text')).toBe(expected.text);
+  expect(said(answer, 'reasoning')).toBe(expected.reasoning_text);
+  const calls = answer.choices.flatMap(({ parts }) => parts.filter((part) => part.type === 'tool_call'));
+  expect(calls.map(({ name, arguments: args }) => ({ name, arguments: args.trim() === '' ? {} : JSON.parse(args) }))).toEqual(
+    expected.tool_calls.map(({ name, arguments: args }) => ({ name, arguments: args })),
+  );
+  expect(calls.map(({ id }) => id || null)).toEqual(expected.tool_calls.map(({ id }) => id));
+  if (expected.upstream_model) expect(answer.model).toBe(expected.upstream_model);
+  const finishes = events.filter(({ type }) => type === 'finish');
+  expect(finishes).toMatchObject([{ reason: expected.finish_reason_openai }]);
+}
+
+const usageIn = (events: ReplyEvent[]): ReplyFacts => {
+  const last = events.findLast((event) => event.type === 'usage');
+  return { ...noFacts(), usage: last?.usage ?? null };
+};
+
+function expectUsage(facts: ReplyFacts, { expected }: Case): void {
+  if (expected.usage?.input_uncached == null) return;
+  const { input_uncached: input, cache_read: cacheRead, cache_write: cacheWrite5m, output_total: output, reasoning } = expected.usage;
+  expect(facts.usage).toMatchObject({ input, cacheRead: cacheRead ?? 0, cacheWrite5m: cacheWrite5m ?? 0, output, reasoning });
+}
 
 /** What a client has to read: the text of every chunk that was passed on. */
 const textOf = (sse: string): string =>
@@ -43,62 +107,119 @@ const textOf = (sse: string): string =>
     .filter((content) => typeof content === 'string') // Mistral streams its thinking as parts
     .join('');
 
-function expectFacts(facts: ReturnType<typeof openaiChat.decodeResponse>, { expected }: Case): void {
-  if (expected.usage?.input_uncached == null) return;
-  const { input_uncached: input, cache_read: cacheRead, cache_write: cacheWrite5m, output_total: output } = expected.usage;
-  expect(facts.usage).toMatchObject({ input, cacheRead: cacheRead ?? 0, cacheWrite5m: cacheWrite5m ?? 0, output });
-}
+const named = (some: Case[]) => some.map((one) => [one.id, one] as const);
+const whole = cases.filter((one) => !one.stream && one.http_status === 200);
+const errors = cases.filter((one) => !one.stream && one.http_status !== 200);
+const streams = cases.filter((one) => one.stream);
+const metered = streams.filter((one) => one.expected.usage?.output_total && !one.expected.error);
+const requests = cases.filter((one) => one.files.request && one.http_status === 200 && one.api === 'chat.completions');
 
 if (!present)
   test('the recorded provider traffic is absent, so no recording is replayed', () => console.warn('no recordings beside the checkout'));
-
-const metered = cases.filter((one) => one.stream && one.expected.usage?.output_total && !one.expected.error);
-
-if (metered.length > 0)
-  test.each(metered.map((one) => [one.id, one] as const))(
-    '%s is not cut at a limit of exactly the tokens it has',
-    (_id, { files, expected }) => {
-      const reader = openaiChat.streamReader(PROMPT, expected.usage!.output_total!);
-      reader.push(readFileSync(join(RECORDINGS, files.response)));
-      reader.finish();
-      expect(reader.overLimit).toBe(false);
-    },
-  );
-
-describe('recorded OpenAI-shaped traffic', () => {
-  const whole = cases.filter((one) => !one.stream && one.http_status === 200);
-  const errors = cases.filter((one) => !one.stream && one.http_status !== 200);
-  const streams = cases.filter((one) => one.stream);
-
-  if (whole.length > 0)
-    test.each(whole.map((one) => [one.id, one] as const))('%s', (_id, one) => {
-      const facts = openaiChat.decodeResponse(readFileSync(join(RECORDINGS, one.files.response)));
-      if (one.expected.error) return expect(facts.refusal).not.toBeNull();
-      expectFacts(facts, one);
+else
+  describe('recorded OpenAI-shaped traffic', () => {
+    test.each(named(whole))('%s is read whole', (_id, one) => {
+      const body = read(one.files.response);
+      const facts = chatVerbatim.readFacts!(body);
+      if (one.expected.error) {
+        expect(facts.refusal).not.toBeNull();
+        expect(() => upstreamOf(one).decodeAnswer(body, {})).toThrow(ProviderRefusal);
+        return;
+      }
+      expectUsage(facts, one);
+      const events = upstreamOf(one).decodeAnswer(body, {});
+      expectAnswer(events, one);
+      expectUsage(usageIn(events), one);
     });
 
-  if (errors.length > 0)
-    test.each(errors.map((one) => [one.id, one] as const))('%s', (_id, one) => {
-      const refusal = openaiChat.decodeRefusal(one.http_status, readFileSync(join(RECORDINGS, one.files.response)));
-      expect(refusal.message).toBeTruthy();
+    test.each(named(errors))('%s is a refusal with its sentence', (_id, one) => {
+      expect(openaiChat.decodeRefusal(one.http_status, read(one.files.response), {}).message).toBeTruthy();
     });
 
-  if (streams.length > 0)
-    test.each(streams.map((one) => [one.id, one] as const))('%s, whole and in pieces of 1, 7 and 1024 bytes', (_id, one) => {
-      const bytes = readFileSync(join(RECORDINGS, one.files.response));
+    test.each(named(streams))('%s is decoded, whatever its line ends and with comments', (_id, one) => {
+      const text = read(one.files.response).toString();
+      const variants = [text, text.replaceAll('\n', '\r\n'), text.replaceAll('\n', '\r'), text.replaceAll('\n\n', '\n\n: keepalive\n\n')];
+      for (const variant of variants) {
+        const { events, complete, refused } = decoded(one, Buffer.from(variant));
+        expectUsage(usageIn(events), one);
+        if (one.expected.error) {
+          expect([complete, refused]).toEqual([false, true]);
+          continue;
+        }
+        expect(complete).toBe(true);
+        expectAnswer(events, one);
+      }
+    });
+
+    test.each(named(streams))('%s, cut before its end, is not complete', (_id, one) => {
+      const frames = framesOf('sse', read(one.files.response));
+      const end = frames.findIndex(({ data }) => /"finish_reason":\s*"[^"]/.test(data));
+      const decoder = upstreamOf(one).streamDecoder();
+      for (const frame of frames.slice(0, end === -1 ? frames.length - 1 : end)) decoder.push(frame);
+      expect(decoder.complete).toBe(false);
+      expect(decoder.end()).toEqual([]);
+    });
+
+    test.each(named(streams))('%s passes verbatim, whole and in pieces of 1, 7 and 1024 bytes', (_id, one) => {
+      const bytes = read(one.files.response);
       for (const size of [bytes.length, 1024, 7, 1]) {
-        const reader = openaiChat.streamReader(PROMPT, 1_000_000);
+        const reader = readerOf(one, 1_000_000);
         const out: Buffer[] = [];
         for (let at = 0; at < bytes.length; at += size) out.push(...reader.push(bytes.subarray(at, at + size)));
         out.push(...reader.finish());
+        expectUsage(reader.facts, one);
         if (one.expected.error) {
           expect(reader.complete).toBe(false);
+          expect(reader.refusal).not.toBeNull();
           continue;
         }
         expect(reader.refusal).toBeNull();
-        expect(textOf(Buffer.concat(out).toString())).toBe(one.expected.text);
-        expectFacts({ ...reader.facts, refusal: null }, one);
+        if (one.api === 'chat.completions') expect(textOf(Buffer.concat(out).toString())).toBe(one.expected.text);
         expect(reader.complete).toBe(true);
       }
     });
-});
+
+    test.each(named(metered))('%s is not cut at a limit of exactly the tokens it has', (_id, one) => {
+      const reader = readerOf(one, one.expected.usage!.output_total!);
+      reader.push(read(one.files.response));
+      reader.finish();
+      expect(reader.overLimit).toBe(false);
+    });
+
+    test.each(named(requests))('the request of %s comes out of the canonical form as it went in', (_id, one) => {
+      const sent = JSON.parse(read(one.files.request!).toString());
+      const rewrite: Rewrite = { model: sent.model, maxOutputTokens: 100, thinkingLevel: null, quirks: quirksFor(one.id) };
+      const prompt = chatSurface.decodeRequest(sent, 1);
+      const made = JSON.parse(openaiChat.encodeRequest(chatSurface.decodeConversation(prompt), rewrite).body);
+      for (const field of [
+        'messages',
+        'tools',
+        'response_format',
+        'tool_choice',
+        'parallel_tool_calls',
+        'stop',
+        'reasoning',
+        'reasoning_effort',
+      ])
+        expect([field, plain(made[field])]).toEqual([field, plain(sent[field])]);
+    });
+  });
+
+function quirksFor(id: string): Rewrite['quirks'] {
+  const [provider] = id.split('/');
+  switch (provider) {
+    case 'openrouter':
+      return { thinking: 'openrouter', reasoningBack: 'as-is' };
+    case 'deepseek':
+      return { thinking: 'deepseek', reasoningBack: 'always' };
+    case 'mistral':
+      return { toolCallIds: 'nine-alphanumerics', requiredToolChoice: 'any', reasoningBack: 'as-is' };
+    default:
+      return {};
+  }
+}
+
+/** Without what is the same in another form. */
+function plain(value: unknown): unknown {
+  return value;
+}

@@ -238,6 +238,14 @@ describe('sampling', () => {
     expect(encode(LLAMA, { settings: all }).sent).not.toHaveProperty('additionalModelRequestFields');
   });
 
+  test('OpenAI’s reasoning models take none of them here either', () => {
+    expect(encode('openai.gpt-6-luna', { settings: given.settings({ temperature: 0.5 }) }).sent.inferenceConfig).toEqual({
+      maxTokens: 4096,
+    });
+    expect(encode('openai.gpt-oss-20b-1:0', { settings: given.settings({ temperature: 0.5 }) }).sent.inferenceConfig.temperature).toBe(0.5);
+    expect(() => encode('openai.gpt-6-luna', { settings: given.settings({ stop: ['END'] }) })).toThrow('stop');
+  });
+
   test('blank stop sequences and several answers are refused', () => {
     expect(() => encode(CLAUDE, { settings: given.settings({ stop: ['\n'] }) })).toThrow('blank');
     expect(() => encode(CLAUDE, { choices: 2 })).toThrow('one answer');

@@ -1,4 +1,4 @@
-type Schema = Record<string, unknown>;
+import { isObject as isRecord, type JsonObject as Schema } from '../kit/json.js';
 
 /** What the vendor's grammars for structured output and strict tools take. As of 2026-11-12. */
 const KEPT = new Set(
@@ -118,5 +118,3 @@ export function claudeInputSchema(parameters: Schema | null): { schema: Schema; 
     told: `The input must also match this JSON schema: ${JSON.stringify(composed)}`,
   };
 }
-
-const isRecord = (value: unknown): value is Schema => typeof value === 'object' && value !== null && !Array.isArray(value);

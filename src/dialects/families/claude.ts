@@ -4,6 +4,8 @@ import type { Thinking, ThinkingLevel } from '../canonical.js';
 export interface ClaudeFamily {
   /** `opus-5-5`, `haiku-3`; null: a model that is not known, or none of Claude's. */
   readonly name: string | null;
+  /** False: another vendor's model behind Anthropic's format. */
+  readonly claude: boolean;
   readonly maxOutputTokens: number;
   /** `adaptive`: the model decides, steered by an effort. `budget`: a number of tokens. */
   readonly thinking: 'adaptive' | 'adaptive-or-budget' | 'budget' | 'none';
@@ -25,6 +27,7 @@ export interface ClaudeFamily {
 
 const NEWEST: ClaudeFamily = {
   name: null,
+  claude: true,
   maxOutputTokens: 128_000,
   thinking: 'adaptive',
   thinkingOff: null,
@@ -79,7 +82,7 @@ const FAMILIES: Readonly<Record<string, Omit<ClaudeFamily, 'name'>>> = {
 };
 
 /** Other vendors' models behind Anthropic's format: they took it over as it was with the fourth generation. */
-const FOREIGN: Omit<ClaudeFamily, 'name'> = { ...EARLY_FOURTH, sampling: 'all' };
+const FOREIGN: Omit<ClaudeFamily, 'name'> = { ...EARLY_FOURTH, claude: false, sampling: 'all' };
 
 /** The rules for a model id in any of the forms that providers give it. A Claude that is not known counts as the newest. */
 export function claudeFamily(modelId: string): ClaudeFamily {

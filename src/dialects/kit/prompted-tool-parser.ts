@@ -1,6 +1,8 @@
 import type { ReplyEvent } from '../canonical.js';
 import { isObject, parsed, textOf } from './json.js';
-import { CALL_CLOSE, CALL_OPEN } from './prompted-tools.js';
+
+export const CALL_OPEN = '<tool_call>';
+export const CALL_CLOSE = '</tool_call>';
 
 /**
  * Finds the tool calls that a model writes in its text. Only what stands between the tags is a call: JSON elsewhere stays text, and so do tags

@@ -1,8 +1,8 @@
 import type { AssistantTurn, Conversation, SystemTurn, TextPart, Tool, ToolCallPart, ToolTurn, Turn, UserTurn } from '../canonical.js';
 import { argumentsObject } from './call-arguments.js';
+import { CALL_CLOSE, CALL_OPEN } from './prompted-tool-parser.js';
 
-export const CALL_OPEN = '<tool_call>';
-export const CALL_CLOSE = '</tool_call>';
+export { PromptedToolParser } from './prompted-tool-parser.js';
 
 /**
  * A conversation for a model that calls tools only by what it writes: tools and the protocol stand in the instructions, earlier calls and
@@ -87,7 +87,11 @@ function mergedResults(turns: readonly Turn[]): Turn[] {
 }
 
 const namesOfCalls = (turns: readonly Turn[]): Map<string, string> =>
-  new Map(turns.flatMap((turn) => (turn.role === 'assistant' ? turn.parts : [])).flatMap((part) => (part.type === 'tool_call' ? [[part.id, part.name]] : [])));
+  new Map(
+    turns
+      .flatMap((turn) => (turn.role === 'assistant' ? turn.parts : []))
+      .flatMap((part) => (part.type === 'tool_call' ? [[part.id, part.name]] : [])),
+  );
 
 function renderCalls({ role, parts }: AssistantTurn): AssistantTurn {
   return { role, parts: parts.map((part) => (part.type === 'tool_call' ? { type: 'text', text: renderCall(part) } : part)) };

@@ -6,9 +6,11 @@ import { findUsage, readUsage } from './usage.js';
 interface Choice {
   finish_reason?: unknown;
   message?: JsonObject;
+  /** Of a legacy completion. */
+  text?: unknown;
 }
 
-/** What a whole reply says of itself. @throws when it is no chat completion. */
+/** What a whole reply says of itself. @throws when it is no completion. */
 export function readFacts(body: Buffer): ReplyFacts & { refusal: Refusal | null } {
   const reply: unknown = JSON.parse(body.toString());
   const error = errorIn(reply);
@@ -22,7 +24,7 @@ export function readFacts(body: Buffer): ReplyFacts & { refusal: Refusal | null 
     usageRaw: raw,
     finishReason: textOf(choices[0]?.finish_reason),
     servedModel: textOf(model),
-    outputBytes: choices.reduce((bytes, { message }) => bytes + textBytes(message), 0),
+    outputBytes: choices.reduce((bytes, { message, text }) => bytes + textBytes(message) + bytesOf(text), 0),
     outputPieces: choices.length,
     refusal: failed ? inBandRefusal(failed) : null,
   };

@@ -1,7 +1,7 @@
 import type { Prompt, Rewrite, UpstreamRequest, Verbatim } from '../dialect.js';
 import { PLAIN_REPLY } from '../dialect.js';
-import { fit, levelAsked } from './fit/request.js';
 import { readFacts } from './facts.js';
+import { fit, levelAsked } from './fit/request.js';
 import { ChatStreamReader } from './stream.js';
 import { PATH } from './upstream/request.js';
 

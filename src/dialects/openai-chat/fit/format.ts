@@ -6,7 +6,10 @@ export function fitFormat(body: JsonObject): void {
   if (format['type'] !== 'json_schema') return;
   body['response_format'] = { type: 'json_object' };
   const schema = JSON.stringify(objectOf(format['json_schema'])['schema'] ?? {});
-  body['messages'] = instructed(body['messages'] as JsonObject[], `Answer with one JSON object that matches this JSON Schema, and nothing else:\n${schema}`);
+  body['messages'] = instructed(
+    body['messages'] as JsonObject[],
+    `Answer with one JSON object that matches this JSON Schema, and nothing else:\n${schema}`,
+  );
 }
 
 /** Providers want the word in the prompt before they answer in JSON. */

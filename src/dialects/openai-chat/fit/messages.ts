@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import type { Quirks, Rewrite } from '../../dialect.js';
 import { openaiRules } from '../../families/openai.js';
+import { nineCharacterCallId } from '../../kit/call-ids.js';
 import { isObject, type JsonObject, listOf, textOf } from '../../kit/json.js';
 
 type Change = (message: JsonObject) => JsonObject;
@@ -51,38 +51,32 @@ const withShortIds: Change = (message) => {
   const changed = { ...message };
   if (hasCalls(message))
     changed['tool_calls'] = listOf(message['tool_calls']).map((call) =>
-      isObject(call) && typeof call['id'] === 'string' ? { ...call, id: shortId(call['id']) } : call,
+      isObject(call) && typeof call['id'] === 'string' ? { ...call, id: nineCharacterCallId(call['id']) } : call,
     );
-  if (typeof message['tool_call_id'] === 'string') changed['tool_call_id'] = shortId(message['tool_call_id']);
+  if (typeof message['tool_call_id'] === 'string') changed['tool_call_id'] = nineCharacterCallId(message['tool_call_id']);
   return changed;
 };
 
-const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
-const ID_LENGTH = 9;
-
-/** Nine letters and digits for any id: its own when it is that already, else of its hash. Cutting it would make duplicates. */
-export function shortId(id: string): string {
-  if (/^[a-zA-Z0-9]{9}$/.test(id)) return id;
-  const bytes = createHash('sha256').update(id).digest();
-  let number = bytes.readBigUInt64BE();
-  let short = '';
-  for (let i = 0; i < ID_LENGTH; i++, number /= 62n) short += ALPHABET[Number(number % 62n)];
-  return short;
-}
-
-const withoutReasoning: Change = ({ reasoning_content: _text, reasoning: _same, reasoning_details: _state, thinking_blocks: _blocks, ...rest }) =>
-  rest;
+const withoutReasoning: Change = ({
+  reasoning_content: _text,
+  reasoning: _same,
+  reasoning_details: _state,
+  thinking_blocks: _blocks,
+  ...rest
+}) => rest;
 
 const withReasoning: Change = (message) =>
-  hasCalls(message) && message['reasoning_content'] == null ? { ...message, reasoning_content: textOf(message['reasoning']) ?? '' } : message;
+  hasCalls(message) && message['reasoning_content'] == null
+    ? { ...message, reasoning_content: textOf(message['reasoning']) ?? '' }
+    : message;
 
 /** The instructions at the start become one; one further down stays in its place, as a user's message. */
 function singleSystem(messages: JsonObject[]): JsonObject[] {
   const end = messages.findIndex((message) => !isInstruction(message));
   const leading = end === -1 ? messages : messages.slice(0, end);
-  const others = messages.slice(leading.length).map((message) =>
-    isInstruction(message) ? { role: 'user', content: `<system>\n${textContent(message)}\n</system>` } : message,
-  );
+  const others = messages
+    .slice(leading.length)
+    .map((message) => (isInstruction(message) ? { role: 'user', content: `<system>\n${textContent(message)}\n</system>` } : message));
   if (leading.length < 2) return [...leading, ...others];
   return [{ ...leading[0], content: leading.map(textContent).join('\n\n') }, ...others];
 }

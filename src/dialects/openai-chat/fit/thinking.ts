@@ -55,7 +55,10 @@ function groq(level: ThinkingLevel | null, model: string): Asked {
   if (model.includes('qwen')) {
     const off = level === 'off';
     // Without this it writes its thinking into the text.
-    return { fields: { reasoning_effort: off ? 'none' : 'default', ...(!off && { reasoning_format: 'parsed' }) }, level: off ? 'off' : null };
+    return {
+      fields: { reasoning_effort: off ? 'none' : 'default', ...(!off && { reasoning_format: 'parsed' }) },
+      level: off ? 'off' : null,
+    };
   }
   if (!model.includes('gpt-oss')) return NOTHING;
   const effort = level === 'medium' ? 'medium' : level === 'off' || level === 'minimal' || level === 'low' ? 'low' : 'high';

@@ -28,8 +28,10 @@ function encodeChoice(choice: AnswerChoice, index: number): object {
   };
 }
 
-function encodeMessage({ parts, annotations }: AnswerChoice): object {
-  const of = <Type extends AnswerPart['type']>(type: Type) => parts.filter((part): part is Extract<AnswerPart, { type: Type }> => part.type === type);
+/** The answer as a message, with all that its provider wants back. */
+export function encodeMessage({ parts, annotations }: AnswerChoice): object {
+  const of = <Type extends AnswerPart['type']>(type: Type) =>
+    parts.filter((part): part is Extract<AnswerPart, { type: Type }> => part.type === type);
   const text = textOf(of('text'));
   const refusal = textOf(of('refusal'));
   const reasoning = of('reasoning');

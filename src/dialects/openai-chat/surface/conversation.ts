@@ -55,7 +55,7 @@ export function decodeStop(fields: Fields): string[] {
   return stops;
 }
 
-function decodeLogitBias(fields: Fields): Record<string, number> | null {
+export function decodeLogitBias(fields: Fields): Record<string, number> | null {
   const bias = fields.objectOrNull('logit_bias')?.values ?? null;
   if (bias && Object.values(bias).some((value) => typeof value !== 'number')) throw fields.refuse('logit_bias', 'must hold numbers');
   return bias as Record<string, number> | null;

@@ -1,8 +1,8 @@
 import type { AssistantTurn, CacheMark, TextPart, ToolCallPart, ToolTurn, Turn, UserTurn } from '../../canonical.js';
 import type { Fields } from '../../kit/fields.js';
 import { isObject } from '../../kit/json.js';
-import { decodeReasoning, thoughtSignature } from './reasoning.js';
 import { decodePart, decodeTextPart } from './parts.js';
+import { decodeReasoning, thoughtSignature } from './reasoning.js';
 import { cacheMark } from './tools.js';
 
 export function decodeMessages(fields: Fields): Turn[] {
@@ -58,7 +58,8 @@ function decodeAssistantPart(part: Fields): AssistantContent {
 }
 
 function decodeCall(call: Fields): ToolCallPart {
-  if (call.has('type') && call.text('type') !== 'function') throw call.refuse('type', `"${call.text('type')}" is not supported; use "function"`);
+  if (call.has('type') && call.text('type') !== 'function')
+    throw call.refuse('type', `"${call.text('type')}" is not supported; use "function"`);
   const called = call.object('function');
   const { id, signature: carried } = splitId(call.text('id'));
   const signature = thoughtSignature(call) ?? carried;

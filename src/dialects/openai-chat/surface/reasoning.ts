@@ -27,7 +27,8 @@ function decodeDetails(message: Fields, calls: readonly ToolCallPart[]): Reasoni
     const call = part.origin === 'gemini' ? calls.find(({ id }) => id === part.id) : undefined;
     const last = parts.at(-1);
     if (call) call.signature ??= part.signature!;
-    else if (last && key !== '' && key === lastKey && (last.origin === null || part.origin === null || last.origin === part.origin)) join(last, part);
+    else if (last && key !== '' && key === lastKey && (last.origin === null || part.origin === null || last.origin === part.origin))
+      join(last, part);
     else {
       parts.push(part);
       lastKey = key;

@@ -8,7 +8,8 @@ export function decodeTools(fields: Fields): Tool[] {
 
 function decodeTool(tool: Fields): Tool {
   // Some clients leave the type out.
-  if (tool.has('type') && tool.text('type') !== 'function') throw tool.refuse('type', `"${tool.text('type')}" is not supported; use "function"`);
+  if (tool.has('type') && tool.text('type') !== 'function')
+    throw tool.refuse('type', `"${tool.text('type')}" is not supported; use "function"`);
   return decodeFunction(tool.object('function'), cacheMark(tool));
 }
 

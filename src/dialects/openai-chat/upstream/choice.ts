@@ -26,6 +26,8 @@ export class ChoiceDecoder {
     const events = [
       ...this.reasoning(said),
       ...this.content(said['content']),
+      // Where legacy completions have their text.
+      ...this.content(fields['text']),
       ...this.refusal(said['refusal']),
       ...this.toolCalls(said, kind),
       ...this.annotations(said),
@@ -68,7 +70,9 @@ export class ChoiceDecoder {
 
   /** OpenRouter says the same twice: as plain text, and in pieces with their state. */
   private reasoning(said: JsonObject): ReplyEvent[] {
-    const details = listOf(said['reasoning_details']).map(readDetail).filter((detail) => detail !== null);
+    const details = listOf(said['reasoning_details'])
+      .map(readDetail)
+      .filter((detail) => detail !== null);
     const events = details.flatMap(({ key, part }) => this.detail(key, part));
     if (!events.some(({ type }) => type === 'reasoning')) {
       const text = textOf(said['reasoning_content']) || textOf(said['reasoning']) || '';

@@ -2,6 +2,7 @@ import { type Conversation, type Settings, type Tool, type ToolChoice } from '..
 import type { Rewrite, UpstreamRequest } from '../../dialect.js';
 import { ofOpenAi } from '../../families/openai.js';
 import type { JsonObject } from '../../kit/json.js';
+import { leftOut } from '../../kit/left-out.js';
 import { promptTools } from '../../kit/prompted-tools.js';
 import { ToolNames } from '../../kit/tool-names.js';
 import { instructJson } from '../fit/format.js';
@@ -25,7 +26,8 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
     ...encodeTools(asked, rewrite, names),
     ...fields,
   };
-  const thinking = asked.thinking ?? (rewrite.thinkingLevel === null ? null : { level: rewrite.thinkingLevel, budgetTokens: null, show: null });
+  const thinking =
+    asked.thinking ?? (rewrite.thinkingLevel === null ? null : { level: rewrite.thinkingLevel, budgetTokens: null, show: null });
   const fitted = fit(request, rewrite, thinking);
   return {
     path: PATH,
@@ -37,7 +39,10 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
   };
 }
 
-function encodeFields({ settings, format, endUser, stream, choices }: Conversation, { model, quirks }: Rewrite): { fields: JsonObject; warnings: string[] } {
+function encodeFields(
+  { settings, format, endUser, stream, choices }: Conversation,
+  { model, quirks }: Rewrite,
+): { fields: JsonObject; warnings: string[] } {
   const fields: JsonObject = {
     response_format: encodeFormat(format),
     ...encodeSettings(settings),
@@ -49,7 +54,7 @@ function encodeFields({ settings, format, endUser, stream, choices }: Conversati
   const known = (field: string, value: unknown, takenBy: boolean): void => {
     if (value === null) return;
     if (takenBy) fields[field] = value;
-    else warnings.push(`"${field}" is not supported by this provider and was left out.`);
+    else warnings.push(leftOut(field));
   };
   // Others refuse fields they do not know.
   known('top_k', settings.topK, openrouter);

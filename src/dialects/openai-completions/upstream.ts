@@ -1,0 +1,55 @@
+import type { Conversation } from '../canonical.js';
+import type { Rewrite, Upstream, UpstreamRequest } from '../dialect.js';
+import { invalid } from '../kit/fields.js';
+import type { JsonObject } from '../kit/json.js';
+import { leftOut, settingsLeftOut } from '../kit/left-out.js';
+import { promptTools } from '../kit/prompted-tools.js';
+import { decodeRefusal } from '../openai-chat/errors.js';
+import { ChatDecoder } from '../openai-chat/upstream/decoder.js';
+import { transcriptOf } from './transcript.js';
+
+export const PATH = '/completions';
+
+/** OpenAI's legacy completions, as instruct models are served by: a conversation becomes one text. Its replies are read as chat's are. */
+export const openaiCompletions: Upstream = {
+  name: 'openai-completions',
+  framing: 'sse',
+  encodeRequest,
+  decodeAnswer: (body) => new ChatDecoder().readAnswer(body),
+  streamDecoder: () => new ChatDecoder(),
+  decodeRefusal,
+};
+
+function encodeRequest(conversation: Conversation, { model, maxOutputTokens, quirks }: Rewrite): UpstreamRequest {
+  const { settings, format, stream, choices, endUser } = conversation;
+  if (format !== null)
+    throw invalid('response_format', `"${model}" has no structured output. Leave "response_format" out, or use another model.`);
+  const { prompt, stop } = transcriptOf(promptTools(conversation).turns);
+  const stops = [...settings.stop, ...stop];
+  const body: JsonObject = {
+    model,
+    prompt,
+    max_tokens: maxOutputTokens,
+    temperature: settings.temperature,
+    top_p: settings.topP,
+    stop: stops.length > 0 ? stops : null,
+    seed: settings.seed,
+    presence_penalty: settings.presencePenalty,
+    frequency_penalty: settings.frequencyPenalty,
+    logit_bias: settings.logitBias,
+    n: choices === 1 ? null : choices,
+    stream: stream || null,
+    stream_options: stream && quirks.streamOptions !== false ? { include_usage: true } : null,
+  };
+  return {
+    path: PATH,
+    headers: [],
+    body: JSON.stringify(Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null))),
+    warnings: [
+      ...settingsLeftOut(settings, 'topK', 'minP', 'logprobs', 'topLogprobs', 'verbosity', 'serviceTier'),
+      ...(endUser === null ? [] : [leftOut('user')]),
+    ],
+    thinkingLevel: null,
+    reply: { toolNames: new Map(), outputTool: null, promptedTools: conversation.tools.length > 0 },
+  };
+}

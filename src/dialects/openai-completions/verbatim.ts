@@ -1,0 +1,24 @@
+import type { Prompt, Rewrite, UpstreamRequest, Verbatim } from '../dialect.js';
+import { PLAIN_REPLY } from '../dialect.js';
+import type { JsonObject } from '../kit/json.js';
+import { readFacts } from '../openai-chat/facts.js';
+import { ChatStreamReader, type StreamShape } from '../openai-chat/stream.js';
+import { PATH } from './upstream.js';
+
+const SHAPE: StreamShape = { object: 'text_completion', outputKeys: ['"text"'], empty: { text: '', logprobs: null } };
+
+/** Legacy completions on both sides. */
+export const completionsVerbatim: Verbatim = {
+  encodeRequest,
+  streamReader: (prompt, maxOutputTokens) => new ChatStreamReader(prompt, maxOutputTokens, SHAPE),
+  isTail: ({ data }) => data.trimEnd() === '[DONE]',
+  readFacts,
+};
+
+/** What the client sent, with the model's own id, the output limit the hold was made for and, for a stream, usage asked for. */
+function encodeRequest({ body, stream }: Prompt, { model, maxOutputTokens, quirks }: Rewrite): UpstreamRequest {
+  const sent: JsonObject = { ...body, model, max_tokens: maxOutputTokens };
+  if (quirks.streamOptions === false) delete sent['stream_options'];
+  else if (stream) sent['stream_options'] = { ...(body['stream_options'] as object | null), include_usage: true };
+  return { path: PATH, headers: [], body: JSON.stringify(sent), warnings: [], thinkingLevel: null, reply: PLAIN_REPLY };
+}
