@@ -1,9 +1,14 @@
+import { bedrockEmbeddings } from '../../src/dialects/embeddings/bedrock.js';
 import { cohereEmbeddings } from '../../src/dialects/embeddings/cohere.js';
 import type { EmbeddingRequest, EmbeddingUpstream } from '../../src/dialects/embeddings/embedding.js';
 import { geminiEmbeddings } from '../../src/dialects/embeddings/gemini.js';
 import { recordings, requestOf, responseOf, rows } from './recordings.js';
 
-const UPSTREAMS: Record<string, EmbeddingUpstream> = { batchEmbedContents: geminiEmbeddings, 'v2/embed': cohereEmbeddings };
+const UPSTREAMS: Record<string, EmbeddingUpstream> = {
+  batchEmbedContents: geminiEmbeddings,
+  'v2/embed': cohereEmbeddings,
+  invoke: bedrockEmbeddings,
+};
 const all = recordings(({ api }) => api in UPSTREAMS);
 
 const REQUEST: EmbeddingRequest = { inputs: ['Hello, world!'], dimensions: null, encoding: 'float', endUser: null, inputType: 'query' };
@@ -30,7 +35,7 @@ describe('recorded embeddings', () => {
     expect([kind, message]).toEqual(['model_not_found', one.expected.error?.message]);
   });
 
-  test.each(rows(all))('%s is asked for with the same request', (_id, one) => {
+  test.each(rows(all.filter(({ api }) => api !== 'invoke')))('%s is asked for with the same request', (_id, one) => {
     if (!one) return;
     const recorded = requestOf(one);
     const model = (recorded['model'] as string) ?? (recorded['requests'] as { model: string }[])[0]!.model;
@@ -38,6 +43,16 @@ describe('recorded embeddings', () => {
     const { body } = UPSTREAMS[one.api]!.encodeRequest({ ...REQUEST, dimensions }, model);
     expect(JSON.parse(body)).toEqual(withoutNulls(recorded));
   });
+});
+
+test.each(rows(all.filter(({ api }) => api === 'invoke')))('%s is asked for with the same request, its model in the path', (_id, one) => {
+  if (!one) return;
+  const recorded = requestOf(one) as { texts: string[]; output_dimension?: number };
+  const asked = { ...REQUEST, inputs: recorded.texts, dimensions: recorded.output_dimension ?? null };
+  const model = decodeURIComponent(/model\/([^/]+)/.exec(one.source.uri!)![1]!);
+  const { path, body } = bedrockEmbeddings.encodeRequest(asked, model);
+  expect(one.source.uri).toContain(path);
+  expect(JSON.parse(body)).toEqual(recorded);
 });
 
 const withoutNulls = (request: Record<string, unknown>): Record<string, unknown> =>

@@ -191,7 +191,16 @@ else
       const rewrite: Rewrite = { model: sent.model, maxOutputTokens: 100, thinkingLevel: null, quirks: quirksFor(one.id) };
       const prompt = chatSurface.decodeRequest(sent, 1);
       const made = JSON.parse(openaiChat.encodeRequest(chatSurface.decodeConversation(prompt), rewrite).body);
-      for (const field of ['messages', 'tools', 'response_format', 'tool_choice', 'parallel_tool_calls', 'stop', 'reasoning', 'reasoning_effort'])
+      for (const field of [
+        'messages',
+        'tools',
+        'response_format',
+        'tool_choice',
+        'parallel_tool_calls',
+        'stop',
+        'reasoning',
+        'reasoning_effort',
+      ])
         expect([field, plain(made[field])]).toEqual([field, plain(sent[field])]);
     });
   });

@@ -6,7 +6,7 @@ import { ReplyFilter } from '../../src/dialects/kit/reply-filter.js';
 import { type Recording as Base, bytesOf, RECORDINGS } from '../support/recordings.js';
 
 /** A recording, as formats see it: Cohere's models tell their plan for tools apart. */
-export type Recording = Base & { expected: { tool_plan?: string | null; error: { message?: string } | null } };
+export type Recording = Base & { source: { uri?: string }; expected: { tool_plan?: string | null; error: { message?: string } | null } };
 
 /** Those a format has to read; none when there are no recordings. */
 export const recordings = (fits: (one: Recording) => boolean): Recording[] => (RECORDINGS as readonly Recording[]).filter(fits);

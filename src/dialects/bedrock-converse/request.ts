@@ -2,6 +2,7 @@ import { WeirError } from '../../kernel/errors.js';
 import type { Conversation } from '../canonical.js';
 import type { Rewrite, UpstreamRequest } from '../dialect.js';
 import { type BedrockModel, bedrockModel } from '../families/bedrock.js';
+import { openaiRules } from '../families/openai.js';
 import { settingsLeftOut } from '../kit/left-out.js';
 import { pathSegment } from '../kit/path-segment.js';
 import { ToolNames } from '../kit/tool-names.js';
@@ -59,7 +60,11 @@ interface RenderedSampling {
   warnings: string[];
 }
 
-function renderSampling({ settings }: Conversation, { vendor, rules }: BedrockModel, allowed: 'all' | 'one' | 'none'): RenderedSampling {
+function renderSampling(
+  { settings }: Conversation,
+  { vendor, name, rules }: BedrockModel,
+  allowed: 'all' | 'one' | 'none',
+): RenderedSampling {
   const { temperature, topP, topK, stop } = settings;
   const warnings = settingsLeftOut(settings, 'minP', 'seed', 'presencePenalty', 'frequencyPenalty', 'logprobs', 'logitBias', 'verbosity');
   const inferenceConfig: Block = {};
@@ -77,6 +82,8 @@ function renderSampling({ settings }: Conversation, { vendor, rules }: BedrockMo
   if (stop.length > 0) {
     if (vendor === 'anthropic' && stop.some((text) => text.trim() === ''))
       throw invalid('stop', 'This model refuses stop sequences that are blank. Leave them out, or name a word.');
+    if (vendor === 'openai' && !openaiRules(name).stop)
+      throw invalid('stop', `"${name}" takes no stop sequences. Leave "stop" out, or use another model.`);
     inferenceConfig['stopSequences'] = stop;
   }
   return { inferenceConfig, fields, warnings };

@@ -1,6 +1,8 @@
 import type { Thinking, ThinkingLevel } from '../canonical.js';
 import type { BedrockModel } from '../families/bedrock.js';
-import { claudeFamily, claudeThinking, forcedToolAllowed, levelOfBudget, samplingAllowed } from '../families/claude.js';
+import { claudeFamily, samplingAllowed as claudeSampling, claudeThinking, forcedToolAllowed, levelOfBudget } from '../families/claude.js';
+import { samplingAllowed } from '../families/openai.js';
+import { textOf } from '../kit/json.js';
 import type { Block } from './blocks.js';
 
 /** How a request asks for thinking, and what that leaves room for. */
@@ -16,35 +18,46 @@ export interface RenderedThinking {
   warnings: string[];
 }
 
-const PLAIN: RenderedThinking = { fields: {}, level: null, sampling: 'all', mayForce: true, warnings: [] };
+type Fields = Pick<RenderedThinking, 'fields' | 'level' | 'warnings'>;
+
+const NOTHING: Fields = { fields: {}, level: null, warnings: [] };
 
 /** @param asked the client's own words, which beat the caller's `setting`. */
 export function renderThinking(
-  { name, rules }: BedrockModel,
+  model: BedrockModel,
   asked: Thinking | null,
   setting: ThinkingLevel | null,
   maxOutputTokens: number,
 ): RenderedThinking {
+  const { vendor, name, rules } = model;
   if (rules.thinking === 'claude') return ofClaude(name, asked, setting, maxOutputTokens);
-  const level = asked ? (asked.level ?? (asked.budgetTokens === null ? null : levelOfBudget(asked.budgetTokens))) : setting;
-  if (level === null || rules.thinking === null) return PLAIN;
+  const rendered = ofOthers(rules.thinking, asked ? levelAsked(asked) : setting);
+  const effort = textOf(rendered.fields['reasoning_effort']);
+  return { ...rendered, sampling: vendor === 'openai' && !samplingAllowed(name, effort) ? 'none' : 'all', mayForce: true };
+}
+
+const levelAsked = ({ level, budgetTokens }: Thinking): ThinkingLevel | null =>
+  level ?? (budgetTokens === null ? null : levelOfBudget(budgetTokens));
+
+function ofOthers(way: 'effort' | 'nova' | 'qwen' | null, level: ThinkingLevel | null): Fields {
+  if (level === null || way === null) return NOTHING;
   if (level === 'off') {
-    if (rules.thinking === 'nova') return { ...PLAIN, fields: { reasoningConfig: { type: 'disabled' } }, level };
-    return { ...PLAIN, warnings: ['Thinking cannot be turned off for this model; it was left as it is.'] };
+    if (way === 'nova') return { ...NOTHING, fields: { reasoningConfig: { type: 'disabled' } }, level };
+    return { ...NOTHING, warnings: ['Thinking cannot be turned off for this model; it was left as it is.'] };
   }
   const effort = effortOf(level);
-  switch (rules.thinking) {
+  switch (way) {
     case 'effort':
-      return { ...PLAIN, fields: { reasoning_effort: effort }, level: effort };
+      return { ...NOTHING, fields: { reasoning_effort: effort }, level: effort };
     case 'qwen': {
       const known = effort === 'low' ? 'low' : 'high';
-      return { ...PLAIN, fields: { reasoning_config: known }, level: known };
+      return { ...NOTHING, fields: { reasoning_config: known }, level: known };
     }
     case 'nova': {
       // The highest effort is refused beside an output limit, and there always is one.
       const known = effort === 'high' ? 'medium' : effort;
       const warnings = known === effort ? [] : ['The highest thinking effort of this model allows no output limit, so "medium" was sent.'];
-      return { ...PLAIN, fields: { reasoningConfig: { type: 'enabled', maxReasoningEffort: known } }, level: known, warnings };
+      return { fields: { reasoningConfig: { type: 'enabled', maxReasoningEffort: known } }, level: known, warnings };
     }
   }
 }
@@ -58,7 +71,7 @@ function ofClaude(name: string, asked: Thinking | null, setting: ThinkingLevel |
   return {
     fields,
     level: applied.level,
-    sampling: samplingAllowed(family, applied),
+    sampling: claudeSampling(family, applied),
     mayForce: forcedToolAllowed(family, applied),
     warnings: applied.warnings,
   };

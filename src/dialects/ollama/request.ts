@@ -36,12 +36,18 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
 /** There is no tool choice: what it leaves out is not sent, and a call cannot be forced. */
 function offeredTools({ tools, toolChoice, parallelToolCalls }: Conversation, warnings: string[]): Tool[] {
   if (tools.length > 0 && parallelToolCalls === false) warnings.push(leftOut('parallel_tool_calls'));
-  if (tools.length === 0 || toolChoice === null || toolChoice.type === 'auto') return tools;
-  if (toolChoice.type === 'none') return [];
-  if (toolChoice.type !== 'allowed' || toolChoice.required)
-    warnings.push('Ollama cannot make a model call a tool, so it was left to decide itself.');
-  if (toolChoice.type === 'tool') return tools.filter(({ name }) => name === toolChoice.name);
-  return toolChoice.type === 'allowed' ? tools.filter(({ name }) => toolChoice.names.includes(name)) : tools;
+  const forced = toolChoice?.type === 'required' || toolChoice?.type === 'tool' || (toolChoice?.type === 'allowed' && toolChoice.required);
+  if (tools.length > 0 && forced) warnings.push('Ollama cannot make a model call a tool, so it was left to decide itself.');
+  switch (toolChoice?.type) {
+    case 'none':
+      return [];
+    case 'tool':
+      return tools.filter(({ name }) => name === toolChoice.name);
+    case 'allowed':
+      return tools.filter(({ name }) => toolChoice.names.includes(name));
+    default:
+      return tools;
+  }
 }
 
 const renderTool = ({ name, description, parameters }: Tool): JsonObject => ({
