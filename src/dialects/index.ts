@@ -15,4 +15,5 @@ export {
   type UpstreamRequest,
   type WholeReply,
 } from './dialect.js';
+export { embeddings } from './embeddings/format.js';
 export { baseFor, conversationIn } from './registry.js';

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { Inject, Injectable } from '@nestjs/common';
 import Fastify, { type ConnectionError, type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { type CallFormat, conversationIn } from '../dialects/index.js';
+import { type CallFormat, conversationIn, embeddings } from '../dialects/index.js';
 import { type ErrorCode, WeirError } from '../kernel/errors.js';
 import { newId, publicId } from '../kernel/ids.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
@@ -18,6 +18,7 @@ const INFERENCE: Readonly<Record<string, CallFormat>> = {
   '/v1/responses': conversationIn('openai-responses'),
   '/v1/messages': conversationIn('anthropic-messages'),
   '/v1/chat/complete': conversationIn('chat-complete'),
+  '/v1/embeddings': embeddings,
 };
 
 /** Errors at every other address have the form of chat. */

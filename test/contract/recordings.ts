@@ -1,59 +1,23 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Answer, ReplyEvent } from '../../src/dialects/canonical.js';
 import { PLAIN_REPLY, type Upstream } from '../../src/dialects/dialect.js';
 import { fold } from '../../src/dialects/kit/fold.js';
 import { frameReader } from '../../src/dialects/kit/frames.js';
 import { ReplyFilter } from '../../src/dialects/kit/reply-filter.js';
+import { type Recording as Base, bytesOf, RECORDINGS } from '../support/recordings.js';
 
-/** A recorded reply of a provider, and what it says. */
-export interface Recording {
-  id: string;
-  provider: string;
-  api: string;
-  stream: boolean;
-  http_status: number;
-  files: { request?: string; response: string };
-  response_headers?: Record<string, string>;
-  expected: {
-    text: string;
-    reasoning_text: string;
-    reasoning_signatures: number;
-    tool_plan?: string | null;
-    tool_calls: { id: string | null; name: string; arguments: unknown }[];
-    finish_reason_openai: string | null;
-    error: { message?: string } | null;
-    usage: {
-      input_uncached: number | null;
-      cache_read: number | null;
-      output_total: number | null;
-      reasoning: number | null;
-    } | null;
-    embeddings?: { count: number; dimensions: number; first_values: number[][] };
-  };
-}
-
-/** Recorded provider traffic lies beside the checkout, where it is there at all. */
-const FOLDER = join(__dirname, '..', '..', '..', 'shared', 'fixtures');
-const INDEX = join(FOLDER, 'index.json');
+/** A recording, as formats see it: Cohere's models tell their plan for tools apart. */
+export type Recording = Base & { expected: { tool_plan?: string | null; error: { message?: string } | null } };
 
 /** Those a format has to read; none when there are no recordings. */
-export function recordings(fits: (one: Recording) => boolean): Recording[] {
-  if (!existsSync(INDEX)) {
-    console.warn('no recorded provider traffic beside the checkout: nothing is replayed');
-    return [];
-  }
-  const { cases } = JSON.parse(readFileSync(INDEX, 'utf8')) as { cases: Recording[] };
-  return cases.filter(fits);
-}
+export const recordings = (fits: (one: Recording) => boolean): Recording[] => (RECORDINGS as readonly Recording[]).filter(fits);
 
-export const responseOf = ({ files }: Recording): Buffer => readFileSync(join(FOLDER, files.response));
+export const responseOf = ({ files }: Recording): Buffer => bytesOf(files.response);
 
-export const requestOf = ({ files }: Recording): Record<string, unknown> => JSON.parse(readFileSync(join(FOLDER, files.request!), 'utf8'));
+export const requestOf = ({ files }: Recording): Record<string, unknown> => JSON.parse(bytesOf(files.request!).toString());
 
 /** A table for `test.each`, which wants at least one row. */
 export const rows = (cases: Recording[]): [string, Recording | null][] =>
-  cases.length > 0 ? cases.map((one) => [one.id, one]) : [['(no recordings)', null]];
+  cases.length > 0 ? cases.map((one) => [one.id, one]) : [['(the recorded provider traffic is absent)', null]];
 
 /** The events of a stream that arrives in pieces of so many bytes. */
 export function eventsOf(upstream: Upstream, bytes: Buffer, size: number): { events: ReplyEvent[]; complete: boolean } {
@@ -86,17 +50,17 @@ export function summary(events: ReplyEvent[]) {
 export function expectedSummary({ expected }: Recording): ReturnType<typeof summary> {
   const { usage } = expected;
   return {
-    text: expected.text,
-    reasoning: (expected.tool_plan ?? '') + expected.reasoning_text,
-    signatures: expected.reasoning_signatures,
-    calls: expected.tool_calls.map((call) => ({ ...call, id: call.id ?? expect.any(String) })),
+    text: expected.text ?? '',
+    reasoning: (expected.tool_plan ?? '') + (expected.reasoning_text ?? ''),
+    signatures: expected.reasoning_signatures ?? 0,
+    calls: (expected.tool_calls ?? []).map((call) => ({ ...call, id: call.id ?? expect.any(String) })),
     finish: expected.finish_reason_openai as ReturnType<typeof summary>['finish'],
-    usage: usage && {
+    usage: usage ? {
       input: usage.input_uncached!,
       cacheRead: usage.cache_read ?? 0,
       output: usage.output_total!,
       reasoning: usage.reasoning,
-    },
+    } : null,
   };
 }
 
@@ -104,7 +68,7 @@ function joined({ choices }: Answer, type: 'text' | 'reasoning'): string {
   return (choices[0]?.parts ?? []).map((part) => (part.type === type ? part.text : '')).join('');
 }
 
-function callsOf({ choices }: Answer): Recording['expected']['tool_calls'] {
+function callsOf({ choices }: Answer): NonNullable<Recording['expected']['tool_calls']> {
   const calls = (choices[0]?.parts ?? []).filter((part) => part.type === 'tool_call');
   return calls.map(({ id, name, arguments: json }) => ({ id, name, arguments: JSON.parse(json) }));
 }

@@ -8,7 +8,7 @@ import { numbersOf } from './vectors.js';
 const MAX_TEXTS = 96;
 
 /** Cohere demands one; texts that are not said to be questions are what answers them. */
-const INPUT_TYPES: Record<Purpose, string> = {
+export const COHERE_INPUT_TYPES: Record<Purpose, string> = {
   query: 'search_query',
   document: 'search_document',
   classification: 'classification',
@@ -25,7 +25,7 @@ function encodeRequest(request: EmbeddingRequest, model: string): ReturnType<Emb
   const body = {
     model,
     texts: textsOf(request, MAX_TEXTS),
-    input_type: INPUT_TYPES[purpose ?? 'document'],
+    input_type: COHERE_INPUT_TYPES[purpose ?? 'document'],
     embedding_types: ['float'],
     ...(request.dimensions !== null && { output_dimension: request.dimensions }),
     // A text that is too long is refused, as with other providers, not cut.

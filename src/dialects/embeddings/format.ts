@@ -5,7 +5,6 @@ import {
   type DialectName,
   noFacts,
   PLAIN_REPLY,
-  type Prompt,
   type Refusal,
   type ReplyHeaders,
   type ReplyIdentity,

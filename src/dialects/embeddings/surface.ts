@@ -1,15 +1,13 @@
 import { WeirError } from '../../kernel/errors.js';
 import { inputTotal, type Usage } from '../../kernel/usage.js';
+import type { Prompt, ReplyIdentity } from '../dialect.js';
 import { isObject, type JsonObject } from '../kit/json.js';
 import type { EmbeddingAnswer, EmbeddingRequest } from './embedding.js';
 import { packed } from './vectors.js';
 
-/** An embeddings request as the road of a call needs it. */
+/** An embeddings request, as the road of a call needs it and as a provider's format does. */
 export interface EmbeddingPrompt {
-  /** The reference the client gave, `provider/model-id`; null when it gave none. */
-  model: string | null;
-  /** No tokenizer makes more tokens of this request: a byte-level token is at least one byte. */
-  inputTokensBound: number;
+  prompt: Prompt;
   request: EmbeddingRequest;
 }
 
@@ -31,26 +29,37 @@ export function decodeEmbeddingRequest(body: unknown, bytes: number): EmbeddingP
   if (!isObject(body)) throw invalid('body', 'The request body must be a JSON object.');
   for (const field of TRANSPORT_FIELDS)
     if (field in body) throw invalid(field, `"${field}" is not accepted: where a call goes is configured, not sent.`);
+  const endUser = text(body, 'user', END_USER, 'a text of at most 256 printable characters');
   return {
-    model: text(body, 'model', MODEL, 'a name such as "openai/text-embedding-3-small", at most 256 characters without spaces'),
-    inputTokensBound: bytes,
+    prompt: {
+      model: text(body, 'model', MODEL, 'a name such as "openai/text-embedding-3-small", at most 256 characters without spaces'),
+      stream: false,
+      includeUsage: false,
+      // Vectors are no output tokens.
+      maxOutputTokens: 0,
+      choices: 1,
+      endUser,
+      inputTokensBound: bytes,
+      body,
+      betas: [],
+    },
     request: {
       ...inputOf(body['input']),
       dimensions: dimensionsOf(body),
       encoding: encodingOf(body),
-      endUser: text(body, 'user', END_USER, 'a text of at most 256 printable characters'),
+      endUser,
       inputType: text(body, 'input_type', /^[\w.-]{1,64}$/, 'a word such as "search_query"'),
       body,
     },
   };
 }
 
-/** The answer as OpenAI writes it. @param model as the client asked for it. */
+/** The answer as OpenAI writes it. @param usage what was booked. */
 export function encodeEmbeddingAnswer(
   answer: EmbeddingAnswer,
   usage: Usage,
-  encoding: EmbeddingRequest['encoding'],
-  model: string,
+  { encoding }: EmbeddingRequest,
+  { model }: ReplyIdentity,
 ): string {
   const tokens = inputTotal(usage);
   return JSON.stringify({
@@ -63,6 +72,10 @@ export function encodeEmbeddingAnswer(
     model: answer.model ?? model,
     usage: { prompt_tokens: tokens, total_tokens: tokens },
   });
+}
+
+export function encodeEmbeddingError(error: WeirError): object {
+  return { error: { message: error.message, type: error.type, param: error.param, code: error.code, ...error.fields } };
 }
 
 /** A text, several, or the same as token numbers. */

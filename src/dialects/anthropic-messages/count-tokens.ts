@@ -1,0 +1,38 @@
+import type { Prompt, UpstreamRequest } from '../dialect.js';
+import { PLAIN_REPLY } from '../dialect.js';
+import { claudeFamily } from '../families/claude.js';
+import { isObject, parsed } from '../kit/json.js';
+import { tokenCount } from '../kit/token-count.js';
+import { headersFor, PATH } from './request.js';
+import { decodeUnlimited } from './surface/prompt.js';
+import { ownStateOnly } from './verbatim.js';
+
+/** Anthropic's `POST /v1/messages/count_tokens`: how many input tokens a message would have. */
+
+/** The same body as for a message, but that nothing limits the answer. @throws WeirError invalid_request naming the field. */
+export const decodeCountRequest: (body: unknown, bytes: number) => Prompt = decodeUnlimited;
+
+const OF_THE_ANSWER = new Set('max_tokens stream metadata temperature top_p top_k stop_sequences service_tier'.split(' '));
+
+/** For a provider that counts itself, and refuses fields about the answer. */
+export function encodeCountRequest(prompt: Prompt, model: string): UpstreamRequest {
+  const asked = Object.entries(ownStateOnly(prompt.body, claudeFamily(model))).filter(([name]) => !OF_THE_ANSWER.has(name));
+  return {
+    path: `${PATH}/count_tokens`,
+    headers: headersFor(prompt.betas),
+    body: JSON.stringify({ ...Object.fromEntries(asked), model }),
+    warnings: [],
+    thinkingLevel: null,
+    reply: PLAIN_REPLY,
+  };
+}
+
+/** @throws when it is no such reply. */
+export function decodeCountAnswer(body: Buffer): number {
+  const reply = parsed(body.toString());
+  const tokens = tokenCount(isObject(reply) ? reply['input_tokens'] : null);
+  if (tokens === null || Number.isNaN(tokens)) throw new Error('the reply has no count of tokens');
+  return tokens;
+}
+
+export const encodeCountAnswer = (inputTokens: number): string => JSON.stringify({ input_tokens: inputTokens });

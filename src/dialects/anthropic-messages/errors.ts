@@ -1,0 +1,63 @@
+import type { WeirError } from '../../kernel/errors.js';
+import type { Refusal, RefusalClass } from '../dialect.js';
+import { isObject, parsed, textOf } from '../kit/json.js';
+
+const MAX_MESSAGE = 500;
+
+/** Statuses of the vendor's error types: inside a stream there is a type only. */
+const STATUSES: Readonly<Record<string, number>> = {
+  invalid_request_error: 400,
+  authentication_error: 401,
+  billing_error: 402,
+  permission_error: 403,
+  not_found_error: 404,
+  request_too_large: 413,
+  rate_limit_error: 429,
+  api_error: 500,
+  timeout_error: 504,
+  overloaded_error: 529,
+};
+
+/** Reads an error reply; total, whatever the body is. */
+export function decodeRefusal(status: number, body: Buffer): Refusal {
+  return refusalOf(parsed(body.toString()), status);
+}
+
+/** The failure that a reply or an event reports; null when it reports none. */
+export function refusalIn(reply: unknown): Refusal | null {
+  return isObject(reply) && (reply['type'] === 'error' || isObject(reply['error'])) ? refusalOf(reply, null) : null;
+}
+
+/** @param status of the reply; null inside a stream. */
+function refusalOf(reply: unknown, status: number | null): Refusal {
+  const error = isObject(reply) ? reply['error'] : null;
+  const { type, message } = isObject(error) ? error : { type: null, message: error ?? (isObject(reply) ? reply['message'] : null) };
+  const sentence = textOf(message)?.slice(0, MAX_MESSAGE) ?? null;
+  const word = textOf(type) ?? '';
+  return { class: classOf(status ?? STATUSES[word] ?? 500, word, sentence ?? ''), message: sentence };
+}
+
+function classOf(status: number, type: string, message: string): RefusalClass {
+  // A spent account is told as a bad request.
+  if (status === 402 || type === 'billing_error' || /credit balance is too low|specified API usage limits/i.test(message)) return 'billing';
+  if (status === 400 && /prompt is too long|exceed(?:s|ed)? (?:the )?context (?:limit|window)|context window/i.test(message))
+    return 'context_length';
+  if (status === 401 || status === 403 || type === 'authentication_error' || type === 'permission_error') return 'auth';
+  if (status === 429 || type === 'rate_limit_error') return 'rate_limit';
+  if (status === 404 || type === 'not_found_error') return 'model_not_found';
+  if (status === 408 || status === 504 || type === 'timeout_error') return 'timeout';
+  return status >= 400 && status < 500 ? 'bad_request' : 'server';
+}
+
+/** An error as the official SDKs read it, with what Weir calls it beside. */
+export function encodeError(error: WeirError): object {
+  const { message, code, param, fields } = error;
+  return { type: 'error', error: { type: typeOf(error), message, code, param, ...fields } };
+}
+
+function typeOf({ status, retry }: WeirError): string {
+  if (status === 503 && retry) return 'overloaded_error';
+  if (status === 408) return 'timeout_error';
+  const known = Object.entries(STATUSES).find(([, of]) => of === status)?.[0];
+  return known ?? (status < 500 ? 'invalid_request_error' : 'api_error');
+}

@@ -1,0 +1,35 @@
+import type { Prompt } from '../../dialect.js';
+import { Fields, invalid } from '../../kit/fields.js';
+import { isObject } from '../../kit/json.js';
+import { endUserOf, messagesOf, modelOf, outputLimitOf, refuseTransport } from '../../kit/prompt.js';
+
+const ROLES = ['user', 'assistant', 'system'] as const;
+
+/** Reads what policy and money need of a Messages request; everything else is judged where it goes. */
+export function decodeRequest(body: unknown, bytes: number): Prompt {
+  const prompt = decodeUnlimited(body, bytes);
+  if (prompt.maxOutputTokens === null) throw Fields.of(body, '').refuse('max_tokens', 'must be a whole number of at least 1');
+  return prompt;
+}
+
+/** A request whose tokens are to be counted sets no limit to its answer. */
+export function decodeUnlimited(body: unknown, bytes: number): Prompt {
+  if (!isObject(body)) throw invalid('body', 'The request body must be a JSON object.');
+  const fields = Fields.of(body, '');
+  refuseTransport(fields);
+  for (const message of messagesOf(fields)) {
+    if (message.oneOf('role', ROLES) === null) throw message.refuse('role', `must be one of ${ROLES.join(', ')}`);
+  }
+  const metadata = fields.objectOrNull('metadata');
+  return {
+    model: modelOf(fields),
+    stream: fields.booleanOrNull('stream') ?? false,
+    includeUsage: true,
+    maxOutputTokens: outputLimitOf(fields, 'max_tokens'),
+    choices: 1,
+    endUser: metadata && endUserOf(metadata, 'user_id'),
+    inputTokensBound: bytes,
+    body: fields.values,
+    betas: [],
+  };
+}

@@ -1,0 +1,70 @@
+import type { Thinking, ThinkingLevel } from '../canonical.js';
+import type { BedrockModel } from '../families/bedrock.js';
+import { claudeFamily, claudeThinking, forcedToolAllowed, levelOfBudget, samplingAllowed } from '../families/claude.js';
+import type { Block } from './blocks.js';
+
+/** How a request asks for thinking, and what that leaves room for. */
+export interface RenderedThinking {
+  /** In `additionalModelRequestFields`. */
+  fields: Block;
+  /** What was applied; null: nothing was asked for, or the model has none. */
+  level: ThinkingLevel | null;
+  /** Which of `temperature`, `top_p` and `top_k` the model takes beside it; `one`: not `top_p` beside `temperature`. */
+  sampling: 'all' | 'one' | 'none';
+  /** A tool choice may force a call beside it. */
+  mayForce: boolean;
+  warnings: string[];
+}
+
+const PLAIN: RenderedThinking = { fields: {}, level: null, sampling: 'all', mayForce: true, warnings: [] };
+
+/** @param asked the client's own words, which beat the caller's `setting`. */
+export function renderThinking(
+  { name, rules }: BedrockModel,
+  asked: Thinking | null,
+  setting: ThinkingLevel | null,
+  maxOutputTokens: number,
+): RenderedThinking {
+  if (rules.thinking === 'claude') return ofClaude(name, asked, setting, maxOutputTokens);
+  const level = asked ? (asked.level ?? (asked.budgetTokens === null ? null : levelOfBudget(asked.budgetTokens))) : setting;
+  if (level === null || rules.thinking === null) return PLAIN;
+  if (level === 'off') {
+    if (rules.thinking === 'nova') return { ...PLAIN, fields: { reasoningConfig: { type: 'disabled' } }, level };
+    return { ...PLAIN, warnings: ['Thinking cannot be turned off for this model; it was left as it is.'] };
+  }
+  const effort = effortOf(level);
+  switch (rules.thinking) {
+    case 'effort':
+      return { ...PLAIN, fields: { reasoning_effort: effort }, level: effort };
+    case 'qwen': {
+      const known = effort === 'low' ? 'low' : 'high';
+      return { ...PLAIN, fields: { reasoning_config: known }, level: known };
+    }
+    case 'nova': {
+      // The highest effort is refused beside an output limit, and there always is one.
+      const known = effort === 'high' ? 'medium' : effort;
+      const warnings = known === effort ? [] : ['The highest thinking effort of this model allows no output limit, so "medium" was sent.'];
+      return { ...PLAIN, fields: { reasoningConfig: { type: 'enabled', maxReasoningEffort: known } }, level: known, warnings };
+    }
+  }
+}
+
+function ofClaude(name: string, asked: Thinking | null, setting: ThinkingLevel | null, maxOutputTokens: number): RenderedThinking {
+  const family = claudeFamily(name);
+  const applied = claudeThinking(family, asked, setting, maxOutputTokens);
+  const fields: Block = {};
+  if (applied.thinking) fields['thinking'] = applied.thinking;
+  if (applied.effort) fields['output_config'] = { effort: applied.effort };
+  return {
+    fields,
+    level: applied.level,
+    sampling: samplingAllowed(family, applied),
+    mayForce: forcedToolAllowed(family, applied),
+    warnings: applied.warnings,
+  };
+}
+
+function effortOf(level: Exclude<ThinkingLevel, 'off'>): 'low' | 'medium' | 'high' {
+  if (level === 'minimal' || level === 'low') return 'low';
+  return level === 'medium' ? 'medium' : 'high';
+}

@@ -1,0 +1,34 @@
+import type { Usage } from '../../kernel/usage.js';
+import { type JsonObject, listOf, objectOf } from '../kit/json.js';
+import { tokenCount } from '../kit/token-count.js';
+
+/**
+ * Reads the usage of Converse into disjoint classes; null when it is absent or not sane. `inputTokens` leaves the cache out, and output includes
+ * reasoning, untold. `…TokenCount` repeats `…Tokens`.
+ */
+export function readUsage(raw: JsonObject): Usage | null {
+  const input = tokenCount(raw['inputTokens']);
+  const output = tokenCount(raw['outputTokens']) ?? 0;
+  const cacheRead = tokenCount(raw['cacheReadInputTokens'] ?? raw['cacheReadInputTokenCount']) ?? 0;
+  const cacheWrite = tokenCount(raw['cacheWriteInputTokens'] ?? raw['cacheWriteInputTokenCount']) ?? 0;
+  const cacheWrite1h = Math.min(writtenForAnHour(raw['cacheDetails']), cacheWrite);
+  if (input === null || [input, output, cacheRead, cacheWrite, cacheWrite1h].some(Number.isNaN)) return null;
+  const cached = cacheRead + cacheWrite;
+  return {
+    input: containsCache(input, cached, output, raw['totalTokens']) ? input - cached : input,
+    cacheRead,
+    cacheWrite5m: cacheWrite - cacheWrite1h,
+    cacheWrite1h,
+    output,
+    reasoning: null,
+  };
+}
+
+/** OpenAI's models report, when they stream, an input that holds the cache too; the total gives it away. */
+const containsCache = (input: number, cached: number, output: number, total: unknown): boolean =>
+  cached > 0 && input >= cached && total === input + output;
+
+function writtenForAnHour(details: unknown): number {
+  const entries = listOf(details).map(objectOf);
+  return entries.filter(({ ttl }) => ttl === '1h').reduce((sum, entry) => sum + (tokenCount(entry['inputTokens']) ?? 0), 0);
+}

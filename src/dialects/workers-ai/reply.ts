@@ -1,0 +1,86 @@
+import type { ReplyEvent } from '../canonical.js';
+import type { Frame, StreamDecoder } from '../dialect.js';
+import { isObject, type JsonObject, objectOf } from '../kit/json.js';
+import { ChatDecoder } from '../openai-chat/upstream/decoder.js';
+import { isEmptyUsage, readUsage } from '../openai-chat/usage.js';
+import { requireSuccess } from './errors.js';
+import { isLegacy, isModern, messageOf } from './shapes.js';
+
+const DONE: Frame = { event: null, data: '[DONE]' };
+
+/** Reads a whole reply, in its envelope or without. */
+export function decodeAnswer(body: Buffer): ReplyEvent[] {
+  const reply = objectOf(JSON.parse(body.toString()));
+  requireSuccess(reply);
+  const result = isObject(reply['result']) ? reply['result'] : reply;
+  const answer = isModern(result) || !isLegacy(result) ? result : { choices: [{ index: 0, message: messageOf(result, 0) }] };
+  const events = new ChatDecoder().readAnswer(Buffer.from(JSON.stringify({ ...answer, usage: undefined })));
+  const finishes = events.filter(({ type }) => type === 'finish');
+  return [...events.filter(({ type }) => type !== 'finish'), ...new LargestUsage().read(result['usage']), ...finishes];
+}
+
+/** Reads a stream of either kind, or of both mixed. */
+export class WorkersDecoder implements StreamDecoder {
+  private readonly chat = new ChatDecoder();
+  private readonly usage = new LargestUsage();
+  private modern = false;
+  private legacy = false;
+  private calls = 0;
+
+  get complete(): boolean {
+    return this.chat.complete;
+  }
+
+  push(frame: Frame): ReplyEvent[] {
+    if (frame.data.trim() === DONE.data) return this.chat.push(DONE);
+    const reply = objectOf(JSON.parse(frame.data));
+    requireSuccess(reply);
+    const { usage, ...said } = reply;
+    return [...this.read(said), ...this.usage.read(usage)];
+  }
+
+  end(): ReplyEvent[] {
+    // Older models may end without a word.
+    if (this.legacy && !this.modern) this.chat.push(DONE);
+    return this.chat.end();
+  }
+
+  private read(said: JsonObject): ReplyEvent[] {
+    if (isModern(said)) this.modern = true;
+    else if (isLegacy(said)) return this.readLegacy(said);
+    return this.give(said);
+  }
+
+  private readLegacy(said: JsonObject): ReplyEvent[] {
+    this.legacy = true;
+    const delta = messageOf(said, this.calls);
+    this.calls += (delta['tool_calls'] as unknown[]).length;
+    return this.give({ choices: [{ index: 0, delta }] });
+  }
+
+  private give(chunk: JsonObject): ReplyEvent[] {
+    return this.chat.push({ event: null, data: JSON.stringify(chunk) });
+  }
+}
+
+/** Usage comes several times, once all zero, in either order: of each count the largest is right. */
+class LargestUsage {
+  private raw: JsonObject = {};
+
+  read(usage: unknown): ReplyEvent[] {
+    if (!isObject(usage)) return [];
+    this.raw = largest(this.raw, usage);
+    const counted = readUsage(this.raw);
+    return isEmptyUsage(counted) ? [] : [{ type: 'usage', usage: counted, raw: this.raw }];
+  }
+}
+
+function largest(before: JsonObject, now: JsonObject): JsonObject {
+  const merged = { ...before };
+  for (const [name, value] of Object.entries(now)) {
+    const old = before[name];
+    if (isObject(value)) merged[name] = largest(objectOf(old), value);
+    else merged[name] = typeof old === 'number' && typeof value === 'number' ? Math.max(old, value) : (value ?? old);
+  }
+  return merged;
+}
