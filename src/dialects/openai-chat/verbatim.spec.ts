@@ -204,7 +204,7 @@ describe('what a provider or a model does not take', () => {
 describe('thinking', () => {
   const think = (level: Rewrite['thinkingLevel'], quirks: Quirks, model = 'm', fields: object = {}) => {
     const { body, thinkingLevel } = send(fields, { model, quirks, thinkingLevel: level });
-    const { model: _model, messages: _messages, max_completion_tokens: _limit, ...rest } = JSON.parse(body);
+    const { model: _model, messages: _messages, max_completion_tokens: _limit, max_tokens: _same, ...rest } = JSON.parse(body);
     return [rest, thinkingLevel];
   };
 

@@ -39,12 +39,13 @@ export function fit(request: JsonObject, rewrite: Rewrite, thinking: Thinking | 
   return { body, warnings, thinkingLevel: asked ? asked.level : null };
 }
 
-/** Writes the output limit where the client wrote its own. */
+/** Writes the output limit where the client wrote its own, under the name that the model takes. */
 function fitLimit(body: JsonObject, { model, maxOutputTokens, quirks }: Rewrite): JsonObject {
   const given = ['max_completion_tokens', 'max_tokens'].filter((field) => typeof body[field] === 'number');
-  for (const field of given.length > 0 ? given : [quirks.maxTokensField ?? 'max_completion_tokens']) body[field] = maxOutputTokens;
-  // Servers that know only the old name serve such models under it too.
-  if (!given.includes('max_tokens') || quirks.maxTokensField === 'max_tokens' || openaiRules(model).maxTokens) return body;
+  // Every server knows the old name, until its model refuses it.
+  const taken = quirks.maxTokensField ?? (openaiRules(model).maxTokens ? 'max_tokens' : 'max_completion_tokens');
+  for (const field of given.length > 0 ? given : [taken]) body[field] = maxOutputTokens;
+  if (!given.includes('max_tokens') || taken === 'max_tokens' || openaiRules(model).maxTokens) return body;
   const entries = Object.entries(body).filter(([name]) => name !== 'max_completion_tokens');
   return Object.fromEntries(entries.map(([name, value]) => [name === 'max_tokens' ? 'max_completion_tokens' : name, value]));
 }

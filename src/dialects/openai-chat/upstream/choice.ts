@@ -13,7 +13,9 @@ export class ChoiceDecoder {
   private readonly calls: ToolCallDecoder;
   /** Blocks of reasoning by what tells them apart. */
   private readonly blocks = new Map<string, number>();
+  /** The block of plain text under way, and what it says so far. */
   private plainBlock: number | null = null;
+  private plainText = '';
   private nextBlock = 0;
 
   constructor(readonly index: number) {
@@ -85,7 +87,11 @@ export class ChoiceDecoder {
 
   private detail(key: string, part: NonNullable<ReturnType<typeof readDetail>>['part']): ReplyEvent[] {
     const events: ReplyEvent[] = [];
-    if (part.text !== '') events.push({ type: 'reasoning', choice: this.index, block: this.block(key), text: part.text });
+    // Some stream the text plain, and repeat it with its state once it is whole.
+    if (this.plainBlock !== null && part.text === this.plainText) {
+      this.blocks.set(key, this.plainBlock);
+      this.plainBlock = null;
+    } else if (part.text !== '') events.push({ type: 'reasoning', choice: this.index, block: this.block(key), text: part.text });
     const { origin, signature, redacted, id } = part;
     if (origin !== null && !(origin === 'gemini' && signature !== null && this.calls.sign(id, signature)))
       events.push(this.state(key, { origin, signature, redacted, id }));
@@ -108,7 +114,11 @@ export class ChoiceDecoder {
   /** What comes after text or a call is a block of its own. */
   private plainReasoning(text: string): ReplyEvent[] {
     if (text === '') return [];
-    this.plainBlock ??= this.nextBlock++;
+    if (this.plainBlock === null) {
+      this.plainBlock = this.nextBlock++;
+      this.plainText = '';
+    }
+    this.plainText += text;
     return [{ type: 'reasoning', choice: this.index, block: this.plainBlock, text }];
   }
 

@@ -1,10 +1,10 @@
-import type { AssistantTurn, CacheMark, TextPart, ToolTurn, Turn, UserTurn } from '../../canonical.js';
+import type { AssistantTurn, TextPart, ToolTurn, Turn, UserTurn } from '../../canonical.js';
 import type { Rewrite } from '../../dialect.js';
-import { openaiRules } from '../../families/openai.js';
 import { argumentsObject } from '../../kit/call-arguments.js';
 import type { JsonObject } from '../../kit/json.js';
 import type { ToolNames } from '../../kit/tool-names.js';
 import { encodeSignature } from '../surface/answer.js';
+import { type Marker, partMarker } from './cache-marks.js';
 import { encodePart } from './parts.js';
 import { reasoningFields, stateOrigin } from './reasoning.js';
 
@@ -19,13 +19,13 @@ class MessageEncoder {
   private readonly messages: JsonObject[] = [];
   /** Images and files of tool results: they follow the run of results, in a message of the user. */
   private shown: JsonObject[] = [];
-  private readonly mark: (cache: CacheMark | undefined) => JsonObject;
+  private readonly mark: Marker;
 
   constructor(
     private readonly rewrite: Rewrite,
     private readonly names: ToolNames,
   ) {
-    this.mark = markerFor(rewrite);
+    this.mark = partMarker(rewrite);
   }
 
   add(turn: Turn): void {
@@ -108,12 +108,4 @@ function joined(parts: readonly TextPart[]): string {
 function validArguments(json: string): string {
   const { value, repaired } = argumentsObject(json);
   return repaired || Object.keys(value).length === 0 ? JSON.stringify(value) : json;
-}
-
-/** How the end of what may be cached is marked; most providers find it themselves, and refuse marks. */
-function markerFor({ model, quirks }: Rewrite): (cache: CacheMark | undefined) => JsonObject {
-  if (quirks.thinking === 'openrouter')
-    return (cache) => (cache ? { cache_control: { type: 'ephemeral', ...(cache.ttl === '1h' && { ttl: '1h' }) } } : {});
-  if (openaiRules(model).cacheBreakpoints) return (cache) => (cache ? { prompt_cache_breakpoint: { mode: 'explicit' } } : {});
-  return () => ({});
 }

@@ -7,6 +7,7 @@ import { promptTools } from '../../kit/prompted-tools.js';
 import { ToolNames } from '../../kit/tool-names.js';
 import { instructJson } from '../fit/format.js';
 import { fit } from '../fit/request.js';
+import { type Marker, toolMarker } from './cache-marks.js';
 import { encodeMessages } from './messages.js';
 
 export const PATH = '/chat/completions';
@@ -88,19 +89,20 @@ function encodeFormat(format: Conversation['format']): JsonObject | null {
   };
 }
 
-function encodeTools({ tools, toolChoice, parallelToolCalls }: Conversation, { model }: Rewrite, names: ToolNames): JsonObject {
+function encodeTools({ tools, toolChoice, parallelToolCalls }: Conversation, rewrite: Rewrite, names: ToolNames): JsonObject {
   if (tools.length === 0) return {};
   // Those who know no `allowed_tools` get only the tools that are allowed.
-  const all = toolChoice?.type !== 'allowed' || ofOpenAi(model);
+  const all = toolChoice?.type !== 'allowed' || ofOpenAi(rewrite.model);
+  const mark = toolMarker(rewrite);
   const offered = all ? tools : tools.filter(({ name }) => toolChoice.names.includes(name));
   return {
-    tools: offered.map((tool) => encodeTool(tool, names)),
+    tools: offered.map((tool) => encodeTool(tool, names, mark)),
     ...(toolChoice !== null && { tool_choice: encodeChoice(toolChoice, all, names) }),
     ...(parallelToolCalls !== null && { parallel_tool_calls: parallelToolCalls }),
   };
 }
 
-const encodeTool = ({ name, description, parameters, strict }: Tool, names: ToolNames): JsonObject => ({
+const encodeTool = ({ name, description, parameters, strict, cache }: Tool, names: ToolNames, mark: Marker): JsonObject => ({
   type: 'function',
   function: {
     name: names.sent(name),
@@ -108,6 +110,7 @@ const encodeTool = ({ name, description, parameters, strict }: Tool, names: Tool
     parameters: parameters ?? { type: 'object', properties: {} },
     ...(strict !== null && { strict }),
   },
+  ...mark(cache),
 });
 
 function encodeChoice(choice: ToolChoice, all: boolean, names: ToolNames): unknown {
