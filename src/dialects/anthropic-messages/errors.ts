@@ -1,8 +1,7 @@
 import type { WeirError } from '../../kernel/errors.js';
 import type { Refusal, RefusalClass } from '../dialect.js';
 import { isObject, parsed, textOf } from '../kit/json.js';
-
-const MAX_MESSAGE = 500;
+import { classOfStatus, refusalMessage } from '../kit/refusals.js';
 
 /** Statuses of the vendor's error types: inside a stream there is a type only. */
 const STATUSES: Readonly<Record<string, number>> = {
@@ -32,21 +31,17 @@ export function refusalIn(reply: unknown): Refusal | null {
 function refusalOf(reply: unknown, status: number | null): Refusal {
   const error = isObject(reply) ? reply['error'] : null;
   const { type, message } = isObject(error) ? error : { type: null, message: error ?? (isObject(reply) ? reply['message'] : null) };
-  const sentence = textOf(message)?.slice(0, MAX_MESSAGE) ?? null;
-  const word = textOf(type) ?? '';
-  return { class: classOf(status ?? STATUSES[word] ?? 500, word, sentence ?? ''), message: sentence };
+  const sentence = refusalMessage(message);
+  // The type says more than the status where it is known.
+  return { class: classOf(STATUSES[textOf(type) ?? ''] ?? status ?? 500, sentence ?? ''), message: sentence };
 }
 
-function classOf(status: number, type: string, message: string): RefusalClass {
+function classOf(status: number, message: string): RefusalClass {
   // A spent account is told as a bad request.
-  if (status === 402 || type === 'billing_error' || /credit balance is too low|specified API usage limits/i.test(message)) return 'billing';
+  if (/credit balance is too low|specified API usage limits/i.test(message)) return 'billing';
   if (status === 400 && /prompt is too long|exceed(?:s|ed)? (?:the )?context (?:limit|window)|context window/i.test(message))
     return 'context_length';
-  if (status === 401 || status === 403 || type === 'authentication_error' || type === 'permission_error') return 'auth';
-  if (status === 429 || type === 'rate_limit_error') return 'rate_limit';
-  if (status === 404 || type === 'not_found_error') return 'model_not_found';
-  if (status === 408 || status === 504 || type === 'timeout_error') return 'timeout';
-  return status >= 400 && status < 500 ? 'bad_request' : 'server';
+  return classOfStatus(status);
 }
 
 /** An error as the official SDKs read it, with what Weir calls it beside. */

@@ -158,7 +158,7 @@ test('what is written is read as it was, streamed and whole', () => {
       const neighbours = parts.filter((one, at) => one.type !== 'text' || parts[at - 1]?.type !== 'text');
       const choice = { parts: neighbours, annotations: [], logprobs: null, finish: reason, native, stopSequence: null };
       const answer: Answer = { id: 'msg_abc', model: 'served', choices: [choice] };
-      const whole = messagesSurface.encodeAnswer(answer, USAGE, IDENTITY, null);
+      const whole = messagesSurface.encodeAnswer(answer, USAGE, IDENTITY, null, PROMPT);
       expect(fold(anthropicMessages.decodeAnswer(Buffer.from(whole), {}))).toEqual(answer);
       expect(readBack(write([{ type: 'start', id: null, model: 'served' }, ...eventsOf(answer)], { reason, native }))).toEqual(answer);
     }),
