@@ -70,7 +70,7 @@ test('a failure is an event of its own', () => {
 });
 
 test('the whole answer says the same', () =>
-  expect(JSON.parse(chatCompleteSurface.encodeAnswer(fold([...EVENTS, FINISH]), USAGE, IDENTITY, null))).toEqual({
+  expect(JSON.parse(chatCompleteSurface.encodeAnswer(fold([...EVENTS, FINISH]), USAGE, IDENTITY, null, prompt({})))).toEqual({
     id: 'chat-x1',
     model: 'served',
     text: 'Hello',

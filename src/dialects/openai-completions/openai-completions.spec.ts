@@ -121,7 +121,7 @@ describe('replies', () => {
       { type: 'text', choice: 0, text: 'there' },
       { type: 'finish', choice: 0, reason: 'stop', native: null },
     ]);
-    const whole = Buffer.from(completionsSurface.encodeAnswer(answer, USAGE, IDENTITY, null));
+    const whole = Buffer.from(completionsSurface.encodeAnswer(answer, USAGE, IDENTITY, null, prompt({})));
     expect(fold(openaiCompletions.decodeAnswer(whole, {})).choices[0]!.parts).toEqual([{ type: 'text', text: 'there' }]);
     expect(completionsVerbatim.readFacts!(whole)).toMatchObject({ usage: USAGE, finishReason: 'stop', outputBytes: 5 });
   });

@@ -221,7 +221,7 @@ describe('writing a stream', () => {
   });
 
   test('a whole answer is read again as the same answer, and like the stream of it', () => {
-    const whole = chatSurface.encodeAnswer(fold([...EVENTS, FINISH]), USAGE, IDENTITY, null);
+    const whole = chatSurface.encodeAnswer(fold([...EVENTS, FINISH]), USAGE, IDENTITY, null, prompt({}));
     const events = openaiChat.decodeAnswer(Buffer.from(whole), {});
     const read = fold(events).choices[0]!;
     expect(new Set(read.parts)).toEqual(new Set(fold([...EVENTS, FINISH]).choices[0]!.parts));
@@ -298,7 +298,7 @@ describe('writing a stream', () => {
 
 describe('writing a whole answer', () => {
   const message = (...events: ReplyEvent[]) =>
-    JSON.parse(chatSurface.encodeAnswer(fold([...events, FINISH]), USAGE, IDENTITY, null)).choices[0].message;
+    JSON.parse(chatSurface.encodeAnswer(fold([...events, FINISH]), USAGE, IDENTITY, null, prompt({}))).choices[0].message;
 
   test('content is null beside calls alone, and there is no list of calls where there are none', () => {
     expect(message(...EVENTS.slice(7, 11)).content).toBeNull();
