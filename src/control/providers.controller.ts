@@ -31,7 +31,15 @@ export class ProvidersController {
     const baseUrl = baseUrlOf(type, body.base_url, this.guard);
     return this.transactions.run(async (db) => {
       const provider = await this.providers.insert(
-        { tenantId, name: body.name ?? type.slug, type: type.slug, baseUrl, dialect: body.dialect ?? null, models: body.models ?? ['*'] },
+        {
+          tenantId,
+          name: body.name ?? type.slug,
+          type: type.slug,
+          baseUrl,
+          dialect: body.dialect ?? null,
+          nativeTools: body.native_tools ?? null,
+          models: body.models ?? ['*'],
+        },
         db,
       );
       if (body.key !== undefined) await this.credentials.put(provider, new Secret(body.key), db);
@@ -62,7 +70,11 @@ export class ProvidersController {
     const provider = await this.transactions.run(async (db) => {
       const before = found('provider', await this.providers.lock(tenantId, idOf('provider', id), db));
       const baseUrl = body.base_url && baseUrlOf(knownType(before.type), body.base_url, this.guard);
-      const after = await this.providers.update(before.id, { baseUrl, dialect: body.dialect, models: body.models }, db);
+      const after = await this.providers.update(
+        before.id,
+        { baseUrl, dialect: body.dialect, nativeTools: body.native_tools, models: body.models },
+        db,
+      );
       if (body.key) await this.credentials.put(after, new Secret(body.key), db);
       else if (body.key === null || new URL(after.baseUrl).origin !== new URL(before.baseUrl).origin)
         await this.credentials.drop(after.id, db);

@@ -109,7 +109,7 @@ export interface RefusalPart {
 }
 
 /** Whose state a piece of reasoning carries: it can go back to the same family only. */
-export type ReasoningOrigin = 'anthropic' | 'gemini' | 'openai';
+export type ReasoningOrigin = 'anthropic' | 'gemini' | 'openai' | 'cohere';
 
 export interface ReasoningPart {
   type: 'reasoning';
@@ -117,7 +117,7 @@ export interface ReasoningPart {
   text: string;
   /** Null: plain text without state, as DeepSeek and many others send it. */
   origin: ReasoningOrigin | null;
-  /** Anthropic's `signature`, Gemini's `thoughtSignature` on a text part, OpenAI's `encrypted_content`. */
+  /** Anthropic's `signature`, Gemini's `thoughtSignature` on a text part, OpenAI's `encrypted_content`, Cohere's `tool_plan`. */
   signature: string | null;
   /** Anthropic's `redacted_thinking.data`. */
   redacted: string | null;

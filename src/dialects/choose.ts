@@ -1,3 +1,4 @@
+import type { ThinkingLevel } from './canonical.js';
 import type { DialectName, Prompt, SurfaceName } from './dialect.js';
 import { chatOnly, openaiRules, toolsNeedResponses } from './families/openai.js';
 import { isObject, objectOf, textOf } from './kit/json.js';
@@ -7,18 +8,25 @@ import { isObject, objectOf, textOf } from './kit/json.js';
  * provider's first that serves the request.
  * @param spoken what the provider speaks, the preferred one first; not empty.
  * @param model the id without the provider's name.
+ * @param level what the caller's settings ask for, where the request says nothing.
  */
-export function chooseDialect(spoken: readonly DialectName[], surface: SurfaceName, model: string, prompt: Prompt): DialectName {
-  const serving = spoken.filter((dialect) => serves(dialect, model, spoken, prompt));
+export function chooseDialect(
+  spoken: readonly DialectName[],
+  surface: SurfaceName,
+  model: string,
+  prompt: Prompt,
+  level: ThinkingLevel | null,
+): DialectName {
+  const serving = spoken.filter((dialect) => serves(dialect, model, spoken, prompt, level));
   const own = serving.find((dialect) => dialect === surface);
   // A request that no format serves is the provider's to refuse, in its own words.
   return own ?? serving[0] ?? spoken.find((dialect) => dialect === surface) ?? spoken[0]!;
 }
 
-function serves(dialect: DialectName, model: string, spoken: readonly DialectName[], prompt: Prompt): boolean {
+function serves(dialect: DialectName, model: string, spoken: readonly DialectName[], prompt: Prompt, level: ThinkingLevel | null): boolean {
   switch (dialect) {
     case 'openai-chat':
-      return !spoken.includes('openai-responses') || !needsResponses(model, prompt);
+      return !spoken.includes('openai-responses') || !needsResponses(model, prompt, level);
     case 'openai-completions':
       return !chatOnly(model);
     default:
@@ -26,9 +34,12 @@ function serves(dialect: DialectName, model: string, spoken: readonly DialectNam
   }
 }
 
-function needsResponses(model: string, { body }: Prompt): boolean {
+function needsResponses(model: string, { body }: Prompt, level: ThinkingLevel | null): boolean {
   const hasTools = [body['tools'], body['functions']].some((tools) => Array.isArray(tools) && tools.length > 0);
-  return openaiRules(model).responsesOnly || toolsNeedResponses(model, { hasTools, effort: effortIn(body) });
+  return (
+    openaiRules(model).responsesOnly ||
+    toolsNeedResponses(model, { hasTools, effort: effortIn(body) ?? (level === 'off' ? 'none' : level) })
+  );
 }
 
 /** The effort a request asks for, in the words of whichever format it came in; null when it says nothing. */

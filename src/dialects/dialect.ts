@@ -211,10 +211,18 @@ export interface CallFormat {
   encodeError(error: WeirError): object;
   /**
    * Chooses the format a provider is spoken to in, and opens the way to it.
-   * @param spoken the formats the provider speaks, the preferred one first.
    * @throws WeirError invalid_request when there is none.
    */
-  open(prompt: Prompt, spoken: readonly DialectName[], identity: ReplyIdentity): { dialect: DialectName; translation: Translation };
+  open(prompt: Prompt, provider: Spoken, identity: ReplyIdentity): { dialect: DialectName; translation: Translation };
+}
+
+/** What is known of a provider before a request is written for it. */
+export interface Spoken {
+  /** The formats it speaks, the preferred one first. */
+  dialects: readonly DialectName[];
+  /** What the caller's settings ask for. */
+  thinkingLevel: ThinkingLevel | null;
+  quirks: Quirks;
 }
 
 /** What of a call its rendered replies carry. */
@@ -296,6 +304,11 @@ export interface Verbatim {
   readonly streamReader?: (prompt: Prompt, maxOutputTokens: number) => StreamReader;
   /** This event and those after it are the tail: they leave once the call is booked. Not asked where there is a reader. */
   isTail(frame: Frame): boolean;
-  /** What a whole reply says of itself, where that can be told faster than by decoding all of it. @throws as decodeAnswer */
-  readonly readFacts?: (body: Buffer) => ReplyFacts & { refusal: Refusal | null };
+  /**
+   * What a whole reply says of itself, where that can be told faster than by decoding all of it. Null: it is not quite of the format, and has
+   * to be written anew for clients that hold it to that. @throws as decodeAnswer
+   */
+  readonly readFacts?: (body: Buffer) => (ReplyFacts & { refusal: Refusal | null }) | null;
+  /** False: this event is a repetition that clients must not see. Asked for each event of a stream in turn; made for one stream. */
+  readonly sieve?: () => (frame: Frame) => boolean;
 }

@@ -1,3 +1,4 @@
+export { messageCounting } from './anthropic-messages/counting.js';
 export {
   type CallFormat,
   DIALECTS,
@@ -16,4 +17,5 @@ export {
   type WholeReply,
 } from './dialect.js';
 export { embeddings } from './embeddings/format.js';
+export { ofOpenAi } from './families/openai.js';
 export { baseFor, conversationIn } from './registry.js';

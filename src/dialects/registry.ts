@@ -21,13 +21,13 @@ const SURFACES: Readonly<Record<SurfaceName, Surface>> = {
 };
 
 /** `baseVersion`: the part of the path that holds the format's version, which base URLs are often given without. */
-interface Spoken {
+interface Format {
   upstream: Upstream;
   verbatim?: Verbatim;
   baseVersion?: { path: string; present: RegExp };
 }
 
-const UPSTREAMS: Readonly<Record<DialectName, Spoken>> = {
+const UPSTREAMS: Readonly<Record<DialectName, Format>> = {
   'openai-chat': { upstream: openaiChat, verbatim: chatVerbatim },
   'openai-completions': { upstream: openaiCompletions, verbatim: completionsVerbatim },
   'openai-responses': { upstream: openaiResponses, verbatim: responsesVerbatim },
@@ -49,11 +49,11 @@ export function conversationIn(name: SurfaceName): CallFormat {
   return {
     decodeRequest: surface.decodeRequest,
     encodeError: surface.encodeError,
-    open(prompt, spoken, identity) {
-      const dialect = chooseDialect(spoken, name, identity.model, prompt);
+    open(prompt, { dialects, thinkingLevel, quirks }, identity) {
+      const dialect = chooseDialect(dialects, name, identity.model, prompt, thinkingLevel);
       const { upstream, verbatim } = UPSTREAMS[dialect];
       const translation =
-        verbatim && name === dialect
+        verbatim && name === dialect && quirks.nativeTools !== false
           ? new VerbatimTranslation(surface, upstream, verbatim, prompt, identity)
           : new CanonicalTranslation(surface, upstream, prompt, identity);
       return { dialect, translation };

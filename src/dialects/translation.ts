@@ -6,6 +6,7 @@ import {
   ProviderRefusal,
   type Refusal,
   type ReplyContext,
+  type ReplyFacts,
   type ReplyHeaders,
   type ReplyIdentity,
   type Rewrite,
@@ -22,6 +23,7 @@ import {
 import { Fold } from './kit/fold.js';
 import { type FrameReader, frameReader, framesOf, streamType } from './kit/frames.js';
 import { Meter } from './kit/meter.js';
+import { promptTools } from './kit/prompted-tools.js';
 import { failedAnswer, TranslatingReader, VerbatimReader } from './kit/readers.js';
 import { ReplyFilter } from './kit/reply-filter.js';
 
@@ -38,8 +40,9 @@ export class CanonicalTranslation implements Translation, Streams {
 
   encodeRequest(rewrite: Rewrite): UpstreamRequest {
     const conversation = this.surface.decodeConversation(this.prompt);
-    const request = this.upstream.encodeRequest(conversation, rewrite);
-    this.context = request.reply;
+    const prompted = rewrite.quirks.nativeTools === false && conversation.tools.length > 0;
+    const request = this.upstream.encodeRequest(prompted ? promptTools(conversation) : conversation, rewrite);
+    this.context = prompted ? { ...request.reply, promptedTools: true } : request.reply;
     const leftOut = conversation.leftOut.map((field) => `"${field}" has no meaning for this provider and was left out.`);
     return { ...request, warnings: [...leftOut, ...request.warnings] };
   }
@@ -104,7 +107,7 @@ export class CanonicalTranslation implements Translation, Streams {
         for (const event of filter.push(raw)) {
           meter.count(event);
           fold.add(event);
-          if (event.type === 'finish' && event.reason === 'error') refusal = failedAnswer(event.native);
+          if (event.type === 'finish' && event.reason === 'error') refusal = failedAnswer(event);
         }
       }
     } catch (error) {
@@ -138,16 +141,19 @@ export class VerbatimTranslation extends CanonicalTranslation {
     if (verbatim.streamReader) return verbatim.streamReader(prompt, maxOutputTokens);
     const encoder = () => this.surface.streamEncoder(prompt, this.identity);
     const isTail = verbatim.isTail.bind(verbatim);
-    return new VerbatimReader(this.upstream.streamDecoder(), isTail, encoder, this.filter(), prompt.choices, maxOutputTokens);
+    const isWanted = verbatim.sieve?.() ?? (() => true);
+    return new VerbatimReader(this.upstream.streamDecoder(), { isTail, isWanted }, encoder, this.filter(), prompt.choices, maxOutputTokens);
   }
 
   override readWhole(body: Buffer, headers: ReplyHeaders): WholeReply {
-    const { facts, refusal } = this.verbatim.readFacts ? factsOf(this.verbatim.readFacts(body)) : super.readWhole(body, headers);
-    return { facts, refusal, render: () => body };
+    const { readFacts } = this.verbatim;
+    if (!readFacts) return { ...super.readWhole(body, headers), render: () => body };
+    const read = readFacts(body);
+    return read ? { ...factsOf(read), render: () => body } : super.readWhole(body, headers);
   }
 }
 
-const factsOf = ({ refusal, ...facts }: ReturnType<NonNullable<Verbatim['readFacts']>>) => ({ facts, refusal });
+const factsOf = ({ refusal, ...facts }: ReplyFacts & { refusal: Refusal | null }) => ({ facts, refusal });
 
 /** Events that were there all at once. */
 class Decoded implements StreamDecoder {

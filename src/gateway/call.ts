@@ -1,6 +1,7 @@
 import type { Caller } from '../api-keys/index.js';
 import type { CallFormat, Prompt } from '../dialects/index.js';
 import { type Id, newId } from '../kernel/ids.js';
+import type { ThinkingLevel } from '../kernel/thinking.js';
 import type { CallOptions } from './call-options.js';
 
 /** One request of a tenant, from its first byte to its booking. */
@@ -16,6 +17,11 @@ export class Call {
     readonly prompt: Prompt,
     readonly options: CallOptions,
   ) {}
+
+  /** How much the model is to think, unless the request itself says. */
+  get thinkingLevel(): ThinkingLevel | null {
+    return this.options.thinkingLevel ?? this.caller.thinkingLevel;
+  }
 
   /** Since the request arrived. */
   elapsedMs(): number {

@@ -44,7 +44,7 @@ export class Dispatcher {
         const request = translation.encodeRequest({
           model: target.model,
           maxOutputTokens: hold.maxOutputTokens,
-          thinkingLevel: call.options.thinkingLevel ?? call.caller.thinkingLevel,
+          thinkingLevel: call.thinkingLevel,
           quirks: target.quirks,
         });
         tellClient(flight.reply, request);

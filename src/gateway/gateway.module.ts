@@ -10,11 +10,12 @@ import { InFlight } from './in-flight.js';
 import { PublicServer } from './public-server.js';
 import { Relay } from './relay.js';
 import { Inference } from './surfaces/inference.js';
+import { MessageCounting } from './surfaces/message-counting.js';
 import { OwnAccount } from './surfaces/own-account.js';
 
 @Module({
   imports: [ApiKeysModule, RoutingModule, BudgetsModule, LedgerModule, LimitsModule, CallsModule],
-  providers: [InFlight, Dispatcher, Relay, Inference, OwnAccount, PublicServer],
+  providers: [InFlight, Dispatcher, Relay, Inference, MessageCounting, OwnAccount, PublicServer],
   exports: [PublicServer],
 })
 export class GatewayModule {}

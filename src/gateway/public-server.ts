@@ -1,13 +1,14 @@
 import type { Socket } from 'node:net';
 import { Inject, Injectable } from '@nestjs/common';
 import Fastify, { type ConnectionError, type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { type CallFormat, conversationIn, embeddings } from '../dialects/index.js';
+import { type CallFormat, conversationIn, embeddings, messageCounting } from '../dialects/index.js';
 import { type ErrorCode, WeirError } from '../kernel/errors.js';
 import { newId, publicId } from '../kernel/ids.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
 import { LOGGER, type Logger } from '../platform/telemetry/index.js';
 import { InFlight } from './in-flight.js';
 import { Inference } from './surfaces/inference.js';
+import { MessageCounting } from './surfaces/message-counting.js';
 import { OwnAccount } from './surfaces/own-account.js';
 
 const CHAT = conversationIn('openai-chat');
@@ -21,8 +22,11 @@ const INFERENCE: Readonly<Record<string, CallFormat>> = {
   '/v1/embeddings': embeddings,
 };
 
+const COUNTING = '/v1/messages/count_tokens';
+
 /** Errors at every other address have the form of chat. */
-const formatOf = (request: FastifyRequest): CallFormat => INFERENCE[request.routeOptions.url ?? ''] ?? CHAT;
+const formatOf = (request: FastifyRequest): CallFormat =>
+  INFERENCE[request.routeOptions.url ?? ''] ?? (request.routeOptions.url === COUNTING ? messageCounting : CHAT);
 
 const BODY_LIMIT_BYTES = 20 * 1024 * 1024;
 const HEAD_TIMEOUT_MS = 10_000;
@@ -51,6 +55,7 @@ export class PublicServer {
 
   constructor(
     private readonly inference: Inference,
+    private readonly counting: MessageCounting,
     private readonly own: OwnAccount,
     private readonly inFlight: InFlight,
     @Inject(CONFIG) private readonly config: Config,
@@ -120,6 +125,7 @@ export class PublicServer {
       const endpoint = path.slice('/v1/'.length).replace('/', '.');
       app.post(path, this.inference.handler(endpoint, format));
     }
+    app.post(COUNTING, this.counting.handle);
     app.get('/v1/models', this.own.listModels);
     app.get('/v1/models/*', this.own.getModel);
     app.get('/v1/key', this.own.getKey);

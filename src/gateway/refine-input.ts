@@ -12,12 +12,18 @@ const MARGIN = 1.5;
  * JSON included, which stands for what a provider's own format adds. Takes milliseconds.
  */
 export function refinedInputTokens(prompt: Prompt): number {
-  const text = JSON.stringify(prompt.body);
-  if (text.length > MAX_CHARACTERS) return prompt.inputTokensBound;
+  const tokens = countedTokens(prompt);
+  return tokens === null ? prompt.inputTokensBound : Math.min(prompt.inputTokensBound, Math.ceil(tokens * MARGIN));
+}
+
+/** Tokens of the whole request by one tokenizer; null: it is too long to count. */
+export function countedTokens({ body }: Prompt): number | null {
+  const text = JSON.stringify(body);
+  if (text.length > MAX_CHARACTERS) return null;
   const { countTokens } = tokenizer();
   let tokens = 0;
   for (let at = 0; at < text.length; at += PIECE) tokens += countTokens(text.slice(at, at + PIECE), ALLOW_ALL);
-  return Math.min(prompt.inputTokensBound, Math.ceil(tokens * MARGIN));
+  return tokens;
 }
 
 /** Text that spells a control token is text. */

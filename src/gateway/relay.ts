@@ -62,9 +62,10 @@ export class Relay {
   }
 
   /** Into the provider's format and back. */
-  private way({ id, format, prompt }: Call, { target }: Plan): Way {
+  private way({ id, format, prompt, thinkingLevel }: Call, { target }: Plan): Way {
     const createdAt = Math.floor(Date.now() / 1000);
-    return format.open(prompt, target.dialects, { id: id.replaceAll('-', ''), createdAt, model: target.model });
+    const { dialects, quirks, model } = target;
+    return format.open(prompt, { dialects, quirks, thinkingLevel }, { id: id.replaceAll('-', ''), createdAt, model });
   }
 
   private async admit(call: Call, plan: Plan, reply: Reply): Promise<Hold> {

@@ -1,6 +1,6 @@
 import type { Hold } from '../budgets/index.js';
 import type { Usage } from '../kernel/usage.js';
-import { inputTotal } from '../kernel/usage.js';
+import { inputTotal, NO_USAGE } from '../kernel/usage.js';
 import type { Settlement } from '../ledger/index.js';
 import { costOf, ratesFor, storeRates } from '../prices/index.js';
 import type { Plan } from '../routing/index.js';
@@ -8,7 +8,6 @@ import type { Call } from './call.js';
 import { BYTES_PER_TOKEN } from './in-flight.js';
 import type { Outcome } from './outcome.js';
 
-const NOTHING: Usage = { input: 0, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: 0, reasoning: null };
 /** What proxies log for a client that left. */
 const CLIENT_CLOSED_REQUEST = 499;
 
@@ -18,7 +17,7 @@ export const estimatedInput = (call: Call): number => Math.ceil(call.prompt.inpu
 /** What is booked for a call: the provider's own numbers, or our meter's where they never came; nothing if nothing was used. */
 export function settlementOf(call: Call, plan: Plan, hold: Hold, outcome: Outcome): Settlement {
   const { facts, error, used } = outcome;
-  const usage = !used ? NOTHING : (facts.usage ?? estimate(call, hold, outcome));
+  const usage = !used ? NO_USAGE : (facts.usage ?? estimate(call, hold, outcome));
   const { price } = plan.target;
   const rates = price && ratesFor(price, inputTotal(usage));
   return {
@@ -46,5 +45,5 @@ function estimate(call: Call, hold: Hold, { facts, reader }: Outcome): Usage {
   const limit = hold.maxOutputTokens * call.prompt.choices;
   const metered = Math.ceil(facts.outputBytes / BYTES_PER_TOKEN);
   const output = reader?.overLimit ? Math.max(metered, facts.outputPieces) : Math.min(metered, limit);
-  return { ...NOTHING, input: estimatedInput(call), output };
+  return { ...NO_USAGE, input: estimatedInput(call), output };
 }

@@ -9,4 +9,6 @@ export interface Usage {
   reasoning: number | null;
 }
 
+export const NO_USAGE: Readonly<Usage> = { input: 0, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: 0, reasoning: null };
+
 export const inputTotal = (usage: Usage): number => usage.input + usage.cacheRead + usage.cacheWrite5m + usage.cacheWrite1h;

@@ -33,6 +33,8 @@ export interface ProviderRecord {
   baseUrl: string;
   /** The wire format it is spoken to in; null: chosen for each model from those its type speaks. */
   dialect: string | null;
+  /** False: its models call tools only by what they write in their text. Null: as its type does. */
+  nativeTools: boolean | null;
   /** Model ids that may be asked for; `*` stands for any. */
   models: readonly string[];
   createdAt: Date;

@@ -42,7 +42,7 @@ export class ProvidersRepository {
 
   update(
     id: string,
-    changes: Partial<Pick<ProviderRecord, 'baseUrl' | 'models' | 'dialect'>>,
+    changes: Partial<Pick<ProviderRecord, 'baseUrl' | 'models' | 'dialect' | 'nativeTools'>>,
     db: PrismaExecutor = this.prisma,
   ): Promise<ProviderRecord> {
     return db.provider.update({ where: { id }, data: { ...changes, models: changes.models && [...changes.models] } });

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { CredentialStore } from '../credentials/index.js';
-import type { DialectName, Quirks } from '../dialects/index.js';
+import { type DialectName, ofOpenAi, type Quirks } from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { nearest } from '../kernel/nearest.js';
 import { type Listing, type Price, PriceBook } from '../prices/index.js';
@@ -15,11 +15,15 @@ interface Requester {
   maxOutputTokens: number | null;
 }
 
+type Facts = Omit<Target, 'model' | 'dialects' | 'credential' | 'price'> & { listing: Listing | null };
+
 const ANY_MODEL = '*';
 
 /** Turns a reference into a target. There is no default and no guess: what is not configured is refused, naming the nearest name that is. */
 @Injectable()
 export class Router {
+  private readonly facts = new WeakMap<ProviderRecord, Facts>();
+
   constructor(
     private readonly providers: ProviderDirectory,
     private readonly credentials: CredentialStore,
@@ -77,21 +81,34 @@ export class Router {
   }
 
   private target(tenantId: string, record: ProviderRecord, model: string): Target {
-    const type = providerType(record.type)!;
-    const url = new URL(record.baseUrl);
+    const { listing, ...facts } = this.factsOf(record);
     return {
+      ...facts,
+      model,
+      dialects: dialectsOf(record, model),
+      credential: this.credentials.find(record.id),
+      price: this.prices.find(tenantId, record.name, model, listing),
+    };
+  }
+
+  /** What does not change until the record does. */
+  private factsOf(record: ProviderRecord): Facts {
+    const known = this.facts.get(record);
+    if (known) return known;
+    const type = providerType(record.type)!;
+    const { origin, pathname } = new URL(record.baseUrl);
+    const facts: Facts = {
       providerId: record.id,
       provider: record.name,
       type: record.type,
-      model,
-      origin: url.origin,
-      basePath: url.pathname.replace(/\/$/, ''),
-      credential: this.credentials.find(record.id),
-      price: this.prices.find(tenantId, record.name, model, listingOf(record, type)),
+      origin,
+      basePath: pathname.replace(/\/$/, ''),
       auth: type.auth,
-      dialects: record.dialect === null ? type.dialects : [record.dialect as DialectName],
       quirks: quirksOf(record, type),
+      listing: listingOf(record, type),
     };
+    this.facts.set(record, facts);
+    return facts;
   }
 
   private pricedModels(tenantId: string, record: ProviderRecord): string[] {
@@ -118,8 +135,19 @@ function listingOf(record: ProviderRecord, type: ProviderType): Listing | null {
 }
 
 /** Servers that speak OpenAI's format elsewhere know its older field for the output limit, and often nothing else. */
-const quirksOf = (record: ProviderRecord, type: ProviderType): Quirks =>
-  type.baseUrl === record.baseUrl ? type.quirks : { ...type.quirks, maxTokensField: 'max_tokens' };
+function quirksOf(record: ProviderRecord, type: ProviderType): Quirks {
+  const quirks =
+    type.baseUrl === null || type.baseUrl === record.baseUrl ? type.quirks : { ...type.quirks, maxTokensField: 'max_tokens' as const };
+  return record.nativeTools === null ? quirks : { ...quirks, nativeTools: record.nativeTools };
+}
+
+/** A server of one's own that speaks OpenAI's chat format need not speak Responses, unless it serves OpenAI's models. */
+function dialectsOf(record: ProviderRecord, model: string): readonly DialectName[] {
+  const type = providerType(record.type)!;
+  if (record.dialect !== null) return [record.dialect as DialectName];
+  const isVendor = type.baseUrl === null || type.baseUrl === record.baseUrl;
+  return isVendor || ofOpenAi(model) ? type.dialects : type.dialects.filter((dialect) => dialect !== 'openai-responses');
+}
 
 const notFound = (what: string, near: string | null): WeirError =>
   new WeirError('model_not_found', { param: 'model', message: near ? `${what}. Did you mean "${near}"?` : `${what}.` });

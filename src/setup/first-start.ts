@@ -76,6 +76,7 @@ export class Setup {
           type: type.slug,
           baseUrl: type.baseUrl,
           dialect: null,
+          nativeTools: null,
           models: ['*'],
         }));
       const current = known.find((credential) => credential.providerId === provider.id);
@@ -104,7 +105,7 @@ export class Setup {
         db,
       );
       await this.providers.insert(
-        { tenantId: tenant.id, name: 'mock', type: 'mock', baseUrl: 'mock://local', dialect: null, models: ['*'] },
+        { tenantId: tenant.id, name: 'mock', type: 'mock', baseUrl: 'mock://local', dialect: null, nativeTools: null, models: ['*'] },
         db,
       );
       return {

@@ -11,6 +11,10 @@ export const providerName = z
 
 const baseUrl = text(2_048).refine((url) => URL.canParse(url), { error: 'must be a URL such as "https://api.example.com/v1"' });
 const dialect = z.enum(DIALECTS).nullable();
+const nativeTools = z
+  .boolean()
+  .nullable()
+  .describe('false: its models call tools only by what they write in their text, and Weir reads the calls there. Null: as its type does.');
 const models = z.array(text(256).min(1)).max(MAX_MODELS);
 
 /** Goes into a header as it is. */
@@ -26,6 +30,7 @@ export const CreateProvider = z.strictObject({
   dialect: dialect
     .optional()
     .describe('The wire format it is spoken to in. Absent or null: chosen for each model from those its type speaks.'),
+  native_tools: nativeTools.optional(),
   key: key.optional().describe('The secret the provider is shown. Never returned.'),
   models: models.optional().describe('Ids of the models that may be asked for; `*` is any. Absent: any.'),
 });
@@ -35,6 +40,7 @@ export const UpdateProvider = z
   .strictObject({
     base_url: baseUrl.optional().describe('Another origin drops the stored key, unless a new one comes along.'),
     dialect: dialect.optional().describe('The wire format it is spoken to in; null: chosen for each model.'),
+    native_tools: nativeTools.optional(),
     key: key.nullable().optional().describe('A new secret; null destroys the stored one.'),
     models: models.optional(),
   })
@@ -48,6 +54,7 @@ export const ProviderObject = z
     name: z.string(),
     type: z.string(),
     base_url: z.string(),
+    native_tools: z.boolean().nullable().describe('Null: as its type does.'),
     dialect: z.string().nullable().describe('Null: chosen for each model.'),
     models: z.array(z.string()),
     has_key: z.boolean().describe('Whether a secret is stored for it.'),
@@ -62,6 +69,7 @@ export const renderProvider = (provider: ProviderRecord, hasKey: boolean): z.inp
   type: provider.type,
   base_url: provider.baseUrl,
   dialect: provider.dialect,
+  native_tools: provider.nativeTools,
   models: [...provider.models],
   has_key: hasKey,
   created_at: unixSeconds(provider.createdAt),

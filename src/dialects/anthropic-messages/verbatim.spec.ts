@@ -1,6 +1,6 @@
 import type { Rewrite } from '../dialect.js';
+import { sealState } from '../kit/sealed-state.js';
 import { messagesSurface, messagesVerbatim } from './index.js';
-import { sealState } from './sealed-state.js';
 
 const BODY = {
   future: { a: [1] },

@@ -1,5 +1,5 @@
 import { THINKING_LEVELS, type ThinkingLevel } from '../canonical.js';
-import type { Prompt, Rewrite, UpstreamRequest, Verbatim } from '../dialect.js';
+import type { Frame, Prompt, Rewrite, UpstreamRequest, Verbatim } from '../dialect.js';
 import { PLAIN_REPLY } from '../dialect.js';
 import {
   type ClaudeFamily,
@@ -10,14 +10,29 @@ import {
   samplingAllowed,
 } from '../families/claude.js';
 import { isObject, type JsonObject, listOf, objectOf } from '../kit/json.js';
+import { isSealed } from '../kit/sealed-state.js';
 import { beganWithoutThinking, headersFor, PATH } from './request.js';
-import { isSealed } from './sealed-state.js';
 
 /** Messages by clients for providers that speak them: what Weir does not know passes as well. */
 export const messagesVerbatim: Verbatim = {
   encodeRequest,
-  isTail: ({ event, data }) => event === 'message_stop' || (event === null && /"type"\s*:\s*"message_stop"/.test(data)),
+  isTail: (frame) => isOf(frame, 'message_stop'),
+  sieve: onlyOneStart,
 };
+
+const isOf = ({ event, data }: Frame, type: string): boolean =>
+  event === type || (event === null && new RegExp(`"type"\\s*:\\s*"${type}"`).test(data));
+
+/** Some servers begin twice; clients take a second beginning for a fault. */
+function onlyOneStart(): (frame: Frame) => boolean {
+  let started = false;
+  return (frame) => {
+    const starts = isOf(frame, 'message_start');
+    const isWanted = !(starts && started);
+    started ||= starts;
+    return isWanted;
+  };
+}
 
 function encodeRequest(prompt: Prompt, rewrite: Rewrite): UpstreamRequest {
   const family = claudeFamily(rewrite.model);

@@ -74,7 +74,7 @@ describe('a request to Cohere', () => {
   test('hands a plan for tools back as the plan', () => {
     const turns: Turn[] = [
       user('hello'),
-      { role: 'assistant', parts: [thought('I will look.'), call('1', '')] },
+      { role: 'assistant', parts: [planned('I will look.'), call('1', '')] },
       result('1', [{ type: 'text', text: 'x' }]),
     ];
     expect(messagesOf(turns).slice(1)).toEqual([

@@ -54,6 +54,8 @@ class MessageWriter {
     const calls = parts.filter((part) => part.type === 'tool_call');
     // Thoughts with a state belong to another family.
     const thoughts = parts.flatMap((part) => (part.type === 'reasoning' && part.origin === null && part.text !== '' ? part.text : []));
+    const ownPlan = parts.map((part) => (part.type === 'reasoning' && part.origin === 'cohere' ? (part.signature ?? '') : '')).join('');
+    const plan = ownPlan || (this.thinks ? '' : thoughts.join(''));
     const text = parts.map((part) => (part.type === 'text' ? part.text : '')).join('');
     const blocks = [
       ...(this.thinks ? thoughts.map((thinking) => ({ type: 'thinking', thinking })) : []),
@@ -64,7 +66,7 @@ class MessageWriter {
     this.messages.push({
       role: 'assistant',
       ...(content.length > 0 && { content }),
-      ...(calls.length > 0 && !this.thinks && thoughts.length > 0 && { tool_plan: thoughts.join('') }),
+      ...(calls.length > 0 && plan !== '' && { tool_plan: plan }),
       ...(calls.length > 0 && {
         tool_calls: calls.map(({ id, name, arguments: json }) => ({
           id,

@@ -25,11 +25,12 @@ export function decodeAnswer(body: Buffer): ReplyEvent[] {
   const message = reply['message'];
   if (!isObject(message)) throw new Error('the reply has no message');
   const pieces = new Pieces();
+  pieces.plan(message['tool_plan']);
   return [
     { type: 'start', id: textOf(reply['id']), model: null },
-    ...pieces.plan(message['tool_plan']),
     ...contentOf(message).flatMap((block, index) => pieces.content(index, block)),
     ...listOf(message['tool_calls']).flatMap((call, index) => pieces.call(index, objectOf(call))),
+    ...pieces.end(),
     ...usageOf(reply),
     finishOf(reply),
   ];
@@ -56,7 +57,8 @@ export class CohereDecoder implements StreamDecoder {
       case 'message-start':
         return [{ type: 'start', id: textOf(event['id']), model: null }];
       case 'tool-plan-delta':
-        return this.pieces.plan(message['tool_plan']);
+        this.pieces.plan(message['tool_plan']);
+        return [];
       case 'content-start':
       case 'content-delta':
         return this.pieces.content(event['index'], objectOf(message['content']));
@@ -66,7 +68,7 @@ export class CohereDecoder implements StreamDecoder {
         return this.pieces.moreArguments(event['index'], objectOf(message['tool_calls']));
       case 'message-end': {
         this.finish ??= finishOf(delta);
-        return usageOf(delta);
+        return [...this.pieces.end(), ...usageOf(delta)];
       }
       default:
         return [];
@@ -102,10 +104,17 @@ function finishOf({ finish_reason: reason, error }: JsonObject): Finish {
 class Pieces {
   private readonly blocks = new Map<unknown, number>();
   private readonly calls = new Map<unknown, number>();
+  private toolPlan = '';
 
-  /** What the model means to do with its tools: its reasoning, and it wants to see it again. */
-  plan(text: unknown): ReplyEvent[] {
-    return this.reasoning('plan', text);
+  /** What the model means to do with its tools. Not for people: it wants to see it again. */
+  plan(text: unknown): void {
+    this.toolPlan += textOf(text) ?? '';
+  }
+
+  end(): ReplyEvent[] {
+    if (this.toolPlan === '') return [];
+    const block = this.blocks.size;
+    return [{ type: 'reasoning_state', choice, block, origin: 'cohere', signature: this.toolPlan, redacted: null, id: null }];
   }
 
   content(index: unknown, { text, thinking }: JsonObject): ReplyEvent[] {

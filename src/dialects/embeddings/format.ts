@@ -37,8 +37,8 @@ const UPSTREAMS: Readonly<Partial<Record<DialectName, EmbeddingUpstream>>> = {
 export const embeddings: CallFormat = {
   decodeRequest: (body, bytes) => decodeEmbeddingRequest(body, bytes).prompt,
   encodeError: encodeEmbeddingError,
-  open(prompt, spoken, identity) {
-    const dialect = spoken.find((name) => UPSTREAMS[name]);
+  open(prompt, { dialects }, identity) {
+    const dialect = dialects.find((name) => UPSTREAMS[name]);
     if (!dialect)
       throw new WeirError('invalid_request', { param: 'model', message: `The provider of "${prompt.model}" has no embeddings.` });
     const { request } = decodeEmbeddingRequest(prompt.body, prompt.inputTokensBound);

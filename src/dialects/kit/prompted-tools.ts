@@ -2,8 +2,6 @@ import type { AssistantTurn, Conversation, SystemTurn, TextPart, Tool, ToolCallP
 import { argumentsObject } from './call-arguments.js';
 import { CALL_CLOSE, CALL_OPEN } from './prompted-tool-parser.js';
 
-export { PromptedToolParser } from './prompted-tool-parser.js';
-
 /**
  * A conversation for a model that calls tools only by what it writes: tools and the protocol stand in the instructions, earlier calls and
  * results in the text.

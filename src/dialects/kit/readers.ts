@@ -83,7 +83,7 @@ abstract class DecodingReader implements StreamReader {
     this.meter.count(event);
     if (this.overLimit || event.type === 'usage') return;
     if (event.type !== 'finish') return this.give(event);
-    if (event.reason === 'error') this.refusal = failedAnswer(event.native);
+    if (event.reason === 'error') this.refusal = failedAnswer(event);
     else this.finishes.push(event);
   }
 
@@ -96,9 +96,9 @@ abstract class DecodingReader implements StreamReader {
 }
 
 /** The provider says that its answer is no good. */
-export const failedAnswer = (native: string | null): Refusal => ({
+export const failedAnswer = ({ native, message }: Finish): Refusal => ({
   class: 'server',
-  message: native === null ? null : `The model ended its answer with ${native}.`,
+  message: message ?? (native === null ? null : `The model ended its answer with ${native}.`),
 });
 
 /** Reads a provider's stream and writes the client's. */
@@ -158,7 +158,7 @@ export class VerbatimReader extends DecodingReader {
 
   constructor(
     decoder: StreamDecoder,
-    private readonly isTail: (frame: Frame) => boolean,
+    private readonly frames: { isTail(frame: Frame): boolean; isWanted(frame: Frame): boolean },
     private readonly encoder: () => StreamEncoder,
     filter: ReplyFilter,
     choices: number,
@@ -196,8 +196,8 @@ export class VerbatimReader extends DecodingReader {
     const bytes = buffer.subarray(start, end);
     const frame = sseFrame(bytes.toString());
     if (frame) this.visit(frame);
-    if (this.over) return;
-    if (this.kept.length > 0 || (frame !== null && this.isTail(frame))) this.kept.push(bytes);
+    if (this.over || (frame && !this.frames.isWanted(frame))) return;
+    if (this.kept.length > 0 || (frame && this.frames.isTail(frame))) this.kept.push(bytes);
     else this.out.push(bytes);
   };
 

@@ -1,5 +1,6 @@
 import type { ReplyEvent } from '../canonical.js';
 import type { ReplyContext } from '../dialect.js';
+import { PromptedToolParser } from './prompted-tool-parser.js';
 
 type ToolCall = Extract<ReplyEvent, { type: 'tool_call' }>;
 type Arguments = Extract<ReplyEvent, { type: 'arguments' }>;
@@ -20,6 +21,7 @@ interface SeenCall {
  */
 export class ReplyFilter {
   private readonly calls = new Map<string, SeenCall>();
+  private readonly prompted: PromptedToolParser | null;
   /** Calls given out so far, by choice. */
   private readonly given: number[] = [];
 
@@ -27,10 +29,16 @@ export class ReplyFilter {
   constructor(
     private readonly context: ReplyContext,
     private readonly idBase: string,
-  ) {}
+  ) {
+    this.prompted = context.promptedTools ? new PromptedToolParser() : null;
+  }
 
   /** The events to give on for this one. */
   push(event: ReplyEvent): ReplyEvent[] {
+    return this.prompted ? this.prompted.push(event).flatMap((found) => this.filter(found)) : this.filter(event);
+  }
+
+  private filter(event: ReplyEvent): ReplyEvent[] {
     switch (event.type) {
       case 'tool_call':
         return this.begin(event);

@@ -26,7 +26,7 @@ export function openState(signature: string): SealedState | null {
   const state = parsed(Buffer.from(signature.slice(PREFIX.length), 'base64url').toString());
   if (!isObject(state)) return null;
   const { origin } = state;
-  if (origin !== 'gemini' && origin !== 'openai' && origin !== 'anthropic') return null;
+  if (origin !== 'gemini' && origin !== 'openai' && origin !== 'anthropic' && origin !== 'cohere') return null;
   return {
     origin,
     signature: textOf(state['signature']),

@@ -10,14 +10,19 @@ interface Choice {
   text?: unknown;
 }
 
-/** What a whole reply says of itself. @throws when it is no completion. */
-export function readFacts(body: Buffer): ReplyFacts & { refusal: Refusal | null } {
+/**
+ * What a whole reply says of itself; null when clients that hold it to OpenAI's format would stumble: Mistral writes content in parts and calls
+ * as null, some servers give calls no id.
+ * @throws when it is no completion.
+ */
+export function readFacts(body: Buffer): (ReplyFacts & { refusal: Refusal | null }) | null {
   const reply: unknown = JSON.parse(body.toString());
   const error = errorIn(reply);
   const raw = isObject(reply) ? findUsage(reply) : null;
   if (error) return { ...noFacts(), usage: readUsage(raw), usageRaw: raw, refusal: inBandRefusal(error) };
   const { choices, model } = reply as { choices?: Choice[]; model?: unknown };
   if (!Array.isArray(choices)) throw new Error('the reply has no choices');
+  if (choices.some(deviates)) return null;
   const failed = choices.map(errorIn).find((failure) => failure !== null);
   return {
     usage: readUsage(raw),
@@ -28,6 +33,12 @@ export function readFacts(body: Buffer): ReplyFacts & { refusal: Refusal | null 
     outputPieces: choices.length,
     refusal: failed ? inBandRefusal(failed) : null,
   };
+}
+
+function deviates({ message }: Choice): boolean {
+  if (!message) return false;
+  const { content, tool_calls: calls } = message;
+  return Array.isArray(content) || calls === null || (Array.isArray(calls) && !calls.every((call) => isObject(call) && call['id']));
 }
 
 function textBytes(message: Choice['message']): number {

@@ -6,6 +6,7 @@ const FORMATS: Record<ReasoningOrigin, string> = {
   anthropic: 'anthropic-claude-v1',
   openai: 'openai-responses-v1',
   gemini: 'google-gemini-v1',
+  cohere: 'cohere-v2',
 };
 
 /** One entry of `reasoning_details`, the form in which chat clients carry a model's reasoning and its state back. */
@@ -31,7 +32,7 @@ export function encodeDetails({ text, origin, signature, redacted, id }: Reasoni
     return signature === null ? summary : [...summary, encrypted(signature)];
   }
   // An empty text with a signature is Anthropic's form of reasoning that is not shown.
-  if (origin === 'gemini' && text === '' && signature !== null) return [encrypted(signature)];
+  if (origin !== 'anthropic' && text === '' && signature !== null) return [encrypted(signature)];
   return [{ type: 'reasoning.text', text, ...(signature !== null && { signature }), ...common }];
 }
 
@@ -56,6 +57,7 @@ function originOf(format: unknown, signature: string | null, data: string | null
   const word = typeof format === 'string' ? format : '';
   if (word.startsWith('anthropic')) return 'anthropic';
   if (word.startsWith('google')) return 'gemini';
+  if (word.startsWith('cohere')) return 'cohere';
   if (word.startsWith('openai') || word.startsWith('azure')) return 'openai';
   // Without a format it is as Anthropic's compatible endpoints send it; another vendor's state cannot be handed on.
   return word === '' && (signature !== null || data !== null) ? 'anthropic' : null;

@@ -6,6 +6,7 @@ import { eachString } from '../kit/json-scan.js';
 import { MOST_BYTES_PER_TOKEN } from '../kit/meter.js';
 import { eventData, SseSplitter } from '../kit/sse.js';
 import { encodeError, errorIn, inBandRefusal } from './errors.js';
+import { maySwerve, straightened } from './straighten.js';
 import { encodeUsage, findUsage, isEmptyUsage, readUsage } from './usage.js';
 
 const DONE = Buffer.from('data: [DONE]\n\n');
@@ -107,6 +108,13 @@ export class ChatStreamReader implements StreamReader {
       this.done = true;
       return;
     }
+    if (maySwerve(data)) {
+      const straight = straightened(parse(data), this.idForCall);
+      if (straight) {
+        const event = Buffer.from(`data: ${JSON.stringify(straight)}\n\n`);
+        return this.visit(event, 0, event.length);
+      }
+    }
     if (data.includes('"error"')) {
       const chunk = parse(data);
       const error = errorIn(chunk) ?? errorIn(listOf(chunk['choices'])[0]);
@@ -187,6 +195,8 @@ export class ChatStreamReader implements StreamReader {
     const choices = Array.from({ length: this.prompt.choices }, (_, index) => ({ index, ...this.shape.empty, finish_reason: 'length' }));
     return `data: ${JSON.stringify({ ...this.head, object: this.shape.object, model: this.facts.servedModel, choices })}\n\n`;
   }
+
+  private readonly idForCall = (call: number): string => `call_${(this.head.id ?? '').replace(/\W/g, '')}n${call}`;
 
   private readonly countOutput = (start: number, end: number): void => {
     this.facts.outputBytes += end - start;

@@ -3,8 +3,8 @@ import type { Answer, AnswerPart, FinishReason, ReasoningPart } from '../../cano
 import type { ReplyIdentity } from '../../dialect.js';
 import { argumentsObject } from '../../kit/call-arguments.js';
 import type { JsonObject } from '../../kit/json.js';
+import { sealState } from '../../kit/sealed-state.js';
 import { finishOf } from '../reply.js';
-import { sealState } from '../sealed-state.js';
 import { encodeUsage } from '../usage.js';
 
 /** A whole message. The format holds one answer, and no images in it. */

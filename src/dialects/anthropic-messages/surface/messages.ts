@@ -1,6 +1,6 @@
 import type { AssistantTurn, CacheMark, FilePart, ImagePart, SystemTurn, TextPart, ToolTurn, Turn, UserTurn } from '../../canonical.js';
 import { Fields } from '../../kit/fields.js';
-import { isSealed, openState } from '../sealed-state.js';
+import { isSealed, openState } from '../../kit/sealed-state.js';
 import { decodeDocument, decodeImage, decodeSearchResult } from './sources.js';
 
 /** Claude Code's note to Anthropic's billing: different in each request, so it would spoil every other prompt cache. */

@@ -4,8 +4,8 @@ import { WeirError } from '../../../kernel/errors.js';
 import type { Answer, ReplyEvent } from '../../canonical.js';
 import { fold } from '../../kit/fold.js';
 import { framesOf } from '../../kit/frames.js';
+import { openState } from '../../kit/sealed-state.js';
 import { anthropicMessages, messagesSurface } from '../index.js';
-import { openState } from '../sealed-state.js';
 
 type Finish = Extract<ReplyEvent, { type: 'finish' }>;
 

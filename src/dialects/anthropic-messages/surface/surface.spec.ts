@@ -1,7 +1,7 @@
 import { WeirError } from '../../../kernel/errors.js';
 import type { Conversation } from '../../canonical.js';
+import { isSealed, openState, sealState } from '../../kit/sealed-state.js';
 import { decodeCountAnswer, decodeCountRequest, encodeCountAnswer, encodeCountRequest, messagesSurface } from '../index.js';
-import { isSealed, openState, sealState } from '../sealed-state.js';
 
 const BODY = { model: 'anthropic/claude-opus-5', max_tokens: 10, messages: [{ role: 'user', content: 'Hi' }] };
 const decode = (fields: object): Conversation =>

@@ -3,7 +3,6 @@ import type { Rewrite, UpstreamRequest } from '../../dialect.js';
 import { ofOpenAi } from '../../families/openai.js';
 import type { JsonObject } from '../../kit/json.js';
 import { leftOut } from '../../kit/left-out.js';
-import { promptTools } from '../../kit/prompted-tools.js';
 import { ToolNames } from '../../kit/tool-names.js';
 import { instructJson } from '../fit/format.js';
 import { fit } from '../fit/request.js';
@@ -16,19 +15,17 @@ const MAX_NAME_LENGTH = 64;
 
 /** A conversation as a chat request. What is common to all who speak the format is said here; what their differences demand, in `fit`. */
 export function encodeRequest(conversation: Conversation, rewrite: Rewrite): UpstreamRequest {
-  const promptedTools = rewrite.quirks.nativeTools === false;
-  const asked = promptedTools ? promptTools(conversation) : conversation;
   const names = new ToolNames(/^[a-zA-Z0-9_-]+$/, /[^a-zA-Z0-9_-]/g, MAX_NAME_LENGTH);
-  const { fields, warnings } = encodeFields(asked, rewrite);
-  const messages = encodeMessages(asked.turns, rewrite, names);
+  const { fields, warnings } = encodeFields(conversation, rewrite);
+  const messages = encodeMessages(conversation.turns, rewrite, names);
   const request = {
     model: rewrite.model,
-    messages: asked.format?.type === 'json' ? instructJson(messages) : messages,
-    ...encodeTools(asked, rewrite, names),
+    messages: conversation.format?.type === 'json' ? instructJson(messages) : messages,
+    ...encodeTools(conversation, rewrite, names),
     ...fields,
   };
   const thinking =
-    asked.thinking ?? (rewrite.thinkingLevel === null ? null : { level: rewrite.thinkingLevel, budgetTokens: null, show: null });
+    conversation.thinking ?? (rewrite.thinkingLevel === null ? null : { level: rewrite.thinkingLevel, budgetTokens: null, show: null });
   const fitted = fit(request, rewrite, thinking);
   return {
     path: PATH,
@@ -36,7 +33,7 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
     body: JSON.stringify(fitted.body),
     warnings: [...warnings, ...fitted.warnings],
     thinkingLevel: fitted.thinkingLevel,
-    reply: { toolNames: names.changed, outputTool: null, promptedTools: promptedTools && conversation.tools.length > 0 },
+    reply: { toolNames: names.changed, outputTool: null, promptedTools: false },
   };
 }
 

@@ -1,0 +1,44 @@
+import { WeirError } from '../../kernel/errors.js';
+import { NO_USAGE } from '../../kernel/usage.js';
+import {
+  type CallFormat,
+  noFacts,
+  type Prompt,
+  type Refusal,
+  type Rewrite,
+  type Translation,
+  type UpstreamRequest,
+  type WholeReply,
+} from '../dialect.js';
+import { decodeCountAnswer, decodeCountRequest, encodeCountAnswer, encodeCountRequest } from './count-tokens.js';
+import { decodeRefusal, encodeError } from './errors.js';
+
+/** `POST /v1/messages/count_tokens`, for providers that count themselves. Counting is no generation: it uses nothing. */
+export const messageCounting: CallFormat = {
+  decodeRequest: (body, bytes) => ({ ...decodeCountRequest(body, bytes), stream: false, maxOutputTokens: 0 }),
+  encodeError,
+  open(prompt, { dialects }) {
+    if (!dialects.includes('anthropic-messages'))
+      throw new WeirError('invalid_request', { param: 'model', message: `The provider of "${prompt.model}" does not count tokens.` });
+    return { dialect: 'anthropic-messages', translation: new Counting(prompt) };
+  },
+};
+
+class Counting implements Translation {
+  readonly streams = null;
+
+  constructor(private readonly prompt: Prompt) {}
+
+  encodeRequest({ model }: Rewrite): UpstreamRequest {
+    return encodeCountRequest(this.prompt, model);
+  }
+
+  readWhole(body: Buffer): WholeReply {
+    const tokens = decodeCountAnswer(body);
+    return { facts: { ...noFacts(), usage: NO_USAGE }, refusal: null, render: () => encodeCountAnswer(tokens) };
+  }
+
+  decodeRefusal(status: number, body: Buffer): Refusal {
+    return decodeRefusal(status, body);
+  }
+}

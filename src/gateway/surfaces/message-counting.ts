@@ -1,0 +1,35 @@
+import { Injectable } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { CallerDirectory } from '../../api-keys/index.js';
+import { messageCounting, type Prompt } from '../../dialects/index.js';
+import { Router } from '../../routing/index.js';
+import { BYTES_PER_TOKEN } from '../in-flight.js';
+import { countedTokens } from '../refine-input.js';
+import { parseBody } from '../request-body.js';
+import { Inference } from './inference.js';
+import { type Handler, verifyCaller } from './surface.js';
+
+/** `POST /v1/messages/count_tokens`: the provider's own count where it has one, else Weir's estimate, which calls nobody. */
+@Injectable()
+export class MessageCounting {
+  private readonly ask: Handler;
+
+  constructor(
+    private readonly callers: CallerDirectory,
+    private readonly router: Router,
+    inference: Inference,
+  ) {
+    this.ask = inference.handler('messages.count_tokens', messageCounting);
+  }
+
+  handle = (request: FastifyRequest, reply: FastifyReply): unknown => {
+    const caller = verifyCaller(this.callers, request);
+    const bytes = request.body as Buffer;
+    const prompt = messageCounting.decodeRequest(parseBody(bytes), bytes.length);
+    const { target } = this.router.plan(caller, prompt.model, prompt.maxOutputTokens);
+    if (target.dialects.includes('anthropic-messages')) return this.ask(request, reply);
+    return { input_tokens: countedTokens(prompt) ?? guessed(prompt) };
+  };
+}
+
+const guessed = ({ inputTokensBound }: Prompt): number => Math.ceil(inputTokensBound / BYTES_PER_TOKEN);
