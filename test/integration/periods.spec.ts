@@ -5,7 +5,7 @@ import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
 import { createPool } from '../../src/platform/postgres/index.js';
 import { moveClock } from '../support/clock.js';
 import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
-import { encoded, holdRequest, insertTenant, settlement } from '../support/ledger.js';
+import { brokenInvariants, encoded, holdRequest, insertTenant, settlement } from '../support/ledger.js';
 
 let database: TestDatabase;
 let db: Pool;
@@ -19,6 +19,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  expect(await brokenInvariants(db)).toEqual([]);
   await Promise.all([db.end(), pool.end()]);
   await database.drop();
 });
@@ -129,6 +130,20 @@ test('a reset brings spent to zero by an entry of its own', async () => {
   const { rows } = await db.query(`SELECT amount, actor, reason FROM ledger_entries WHERE kind = 'manual'`);
   expect(rows).toEqual([{ amount: -100n, actor: 'akey_1', reason: 'new quarter' }]);
   expect((await ledger.hold(budget.id, [holdRequest(budget.tenantId, 100n)]))[0]!.verdict).toBe('held');
+});
+
+test('a reset of a period that nobody has opened yet opens it, and no entry belongs to nothing', async () => {
+  const budget = await newBudget('day');
+  const ledger = new LedgerRepository(pool);
+  const request = holdRequest(budget.tenantId, 100n);
+  await ledger.hold(budget.id, [request]);
+  await ledger.settle(encoded([settlement(request.id, 100n)]));
+  await moveClock(db, '1 day');
+  expect(await budgets().reset(budget.tenantId, budget.id, 'akey_1', null)).toMatchObject({ spent: 0n });
+  const periods = await budgets().periods(budget.tenantId, budget.id, 10);
+  expect(periods).toMatchObject([{ spent: 0n }, { spent: 100n }]);
+  const { rows } = await db.query(`SELECT amount, period_ids FROM ledger_entries WHERE kind = 'manual'`);
+  expect(rows).toEqual([{ amount: 0n, period_ids: [periods[0]!.id] }]);
 });
 
 test('a deleted budget no longer denies, opens no further period, and still takes settlements', async () => {
