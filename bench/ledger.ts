@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { brokenInvariants } from '../test/support/ledger.js';
 import { type Contestant, naive, weir } from './ledger/contestants.js';
+import { fairnessTable, measureFairness } from './ledger/fairness.js';
 import { type Measurement, measure } from './ledger/measure.js';
 import { HELP, type Options, readOptions } from './ledger/options.js';
 import { table } from './ledger/report.js';
@@ -22,15 +23,27 @@ async function main(): Promise<void> {
   const cores = divideCores();
   say(describeMachine(cores, 'Postgres'));
   const stage = await setUp(cores, cleanUp);
-  const contestants = [weir(stage), ...(options.naive ? [naive(stage)] : [])];
-  cleanUp.push(...contestants.map((contestant) => () => contestant.stop()));
   const others = watchOthers(() => cpuOf(process.pid) + stage.postgresCpu());
-  const measurements = await inTurns(contestants, options, stage);
-  say(`One tenant, a budget on the tenant, its project and its key; ${options.seconds} s a run; committed with synchronous_commit on\n`);
-  say(table(measurements));
+  if (options.fairness) {
+    const measurements = await measureFairness(stage, options);
+    say(
+      `999 quiet tenants with ${options.rate} calls a second among them; ${options.seconds} s a run; committed with synchronous_commit on\n`,
+    );
+    say(fairnessTable(measurements));
+  } else {
+    await race(stage, options);
+  }
   await checkLedger(stage);
   if (others() > DISTURBANCE)
     say(`Other programs took ${Math.round(others() * 100)} % of the machine meanwhile: measure again when it is quiet.`);
+}
+
+async function race(stage: Stage, options: Options): Promise<void> {
+  const contestants = [weir(stage), ...(options.naive ? [naive(stage)] : [])];
+  cleanUp.push(...contestants.map((contestant) => () => contestant.stop()));
+  const measurements = await inTurns(contestants, options, stage);
+  say(`One tenant, a budget on the tenant, its project and its key; ${options.seconds} s a run; committed with synchronous_commit on\n`);
+  say(table(measurements));
 }
 
 /** With each number of callers, one contestant after the other. */

@@ -9,6 +9,10 @@ export interface Options {
   callers: number[];
   /** Measure the naive way too. */
   naive: boolean;
+  /** Measure what quiet tenants wait beside the hot one, instead of how fast that is. */
+  fairness: boolean;
+  /** Calls per second of all quiet tenants together. */
+  rate: number;
 }
 
 export const HELP = `npm run bench:ledger -- [options]
@@ -19,6 +23,8 @@ Holds and settles on the three budgets of one hot tenant, by the product's ledge
   --callers N,N    how many callers are at it at once, a run each (8,32,256)
   --quick          short runs, as a smoke test
   --no-naive       the product's ledger only
+  --fairness       how long the holds of 999 quiet tenants take, alone and beside the hot one, instead
+  --rate N         calls per second of the quiet tenants together (100)
   --help
 `;
 
@@ -27,6 +33,8 @@ const FLAGS = {
   callers: { type: 'string', default: '8,32,256' },
   quick: { type: 'boolean', default: false },
   naive: { type: 'boolean', default: true },
+  fairness: { type: 'boolean', default: false },
+  rate: { type: 'string', default: '100' },
   help: { type: 'boolean', default: false },
 } as const;
 
@@ -42,6 +50,8 @@ export function readOptions(args: string[]): Options | null {
     warmUpSeconds: Math.min(seconds, 2),
     callers: [...new Set(values.callers.split(',').map((text) => Math.ceil(positive('callers', text))))],
     naive: values.naive,
+    fairness: values.fairness,
+    rate: positive('rate', values.rate),
     ...(values.quick && QUICK),
   };
 }

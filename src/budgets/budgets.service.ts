@@ -79,11 +79,16 @@ export class BudgetsService {
     return this.repository.grants(tenantId, (await this.get(tenantId, id)).id, limit);
   }
 
-  /** Closes every period that is over, opens its successor and writes the statements that are due. Safe to run late, twice or at once. Answers the events, in order. */
-  async rollPeriods(): Promise<{ event: string; period_id: bigint }[]> {
+  /**
+   * Closes every period that is over, opens its successor and writes the statements that are due; no more than begins within `patienceMs`, the
+   * rest is for the next time. Safe to run late, twice or at once. Answers the events, in order.
+   */
+  async rollPeriods(patienceMs = Number.POSITIVE_INFINITY): Promise<{ event: string; period_id: bigint }[]> {
+    const until = performance.now() + patienceMs;
     const events: { event: string; period_id: bigint }[] = [];
-    for (let step = await this.repository.roll(); step.length > 0; step = await this.repository.roll()) events.push(...step);
-    while ((await this.repository.writeStatements(STATEMENTS_AT_ONCE)) === STATEMENTS_AT_ONCE);
+    let step = await this.repository.roll();
+    for (; step.length > 0; step = performance.now() < until ? await this.repository.roll() : []) events.push(...step);
+    while ((await this.repository.writeStatements(STATEMENTS_AT_ONCE)) === STATEMENTS_AT_ONCE && performance.now() < until);
     return events;
   }
 

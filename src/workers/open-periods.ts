@@ -3,6 +3,9 @@ import { BudgetsService } from '../budgets/index.js';
 import type { JobResult, ScheduledJob } from '../platform/queue/index.js';
 import { LOGGER, type Logger } from '../platform/telemetry/index.js';
 
+/** Where very many end at once, the worker can be stopped in between. */
+const PATIENCE_MS = 2_000;
+
 /** Closes budget periods that are over and opens the next, at the boundary itself and every few seconds for what was missed. */
 @Injectable()
 export class OpenPeriods implements ScheduledJob {
@@ -15,7 +18,7 @@ export class OpenPeriods implements ScheduledJob {
   ) {}
 
   async run(): Promise<JobResult> {
-    for (const { event, period_id } of await this.budgets.rollPeriods()) this.log.info({ period: Number(period_id) }, event);
+    for (const { event, period_id } of await this.budgets.rollPeriods(PATIENCE_MS)) this.log.info({ period: Number(period_id) }, event);
     return { againInMs: await this.budgets.untilNextBoundary() };
   }
 }

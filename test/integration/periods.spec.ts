@@ -3,9 +3,9 @@ import { BudgetsRepository } from '../../src/budgets/budgets.repository.js';
 import { BudgetsService } from '../../src/budgets/budgets.service.js';
 import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
 import { createPool } from '../../src/platform/postgres/index.js';
-import { moveClock } from '../support/clock.js';
+import { moveClock, SetClock } from '../support/clock.js';
 import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
-import { encoded, holdRequest, insertTenant, settlement } from '../support/ledger.js';
+import { brokenInvariants, encoded, holdRequest, insertTenant, settlement } from '../support/ledger.js';
 
 let database: TestDatabase;
 let db: Pool;
@@ -19,6 +19,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  expect(await brokenInvariants(db)).toEqual([]);
   await Promise.all([db.end(), pool.end()]);
   await database.drop();
 });
@@ -131,6 +132,20 @@ test('a reset brings spent to zero by an entry of its own', async () => {
   expect((await ledger.hold(budget.id, [holdRequest(budget.tenantId, 100n)]))[0]!.verdict).toBe('held');
 });
 
+test('a reset of a period that nobody has opened yet opens it, and no entry belongs to nothing', async () => {
+  const budget = await newBudget('day');
+  const ledger = new LedgerRepository(pool);
+  const request = holdRequest(budget.tenantId, 100n);
+  await ledger.hold(budget.id, [request]);
+  await ledger.settle(encoded([settlement(request.id, 100n)]));
+  await moveClock(db, '1 day');
+  expect(await budgets().reset(budget.tenantId, budget.id, 'akey_1', null)).toMatchObject({ spent: 0n });
+  const periods = await budgets().periods(budget.tenantId, budget.id, 10);
+  expect(periods).toMatchObject([{ spent: 0n }, { spent: 100n }]);
+  const { rows } = await db.query(`SELECT amount, period_ids FROM ledger_entries WHERE kind = 'manual'`);
+  expect(rows).toEqual([{ amount: 0n, period_ids: [periods[0]!.id] }]);
+});
+
 test('a deleted budget no longer denies, opens no further period, and still takes settlements', async () => {
   const budget = await newBudget('day');
   const ledger = new LedgerRepository(pool);
@@ -142,6 +157,66 @@ test('a deleted budget no longer denies, opens no further period, and still take
   await moveClock(db, '2 days');
   await budgets().rollPeriods();
   expect(await budgets().periods(budget.tenantId, budget.id, 10)).toMatchObject([{ spent: 40n, held: 0n, closedAt: expect.any(Date) }]);
+});
+
+test('a budget that is deleted and made again begins anew; what the old one held settles there', async () => {
+  const old = await newBudget('day');
+  const ledger = new LedgerRepository(pool);
+  const request = holdRequest(old.tenantId, 100n);
+  await ledger.hold(old.id, [request]);
+  await budgets().delete(old.tenantId, old.id);
+  const fresh = await budgets().create({ ...old, anchor: null, windowSeconds: undefined, metadata: {} });
+  await ledger.settle(encoded([settlement(request.id, 90n)]));
+  expect(await ledger.hold(old.id, [holdRequest(old.tenantId, 100n)])).toMatchObject([{ verdict: 'held', remaining: 0n }]);
+  expect(await budgets().periods(old.tenantId, fresh.id, 10)).toMatchObject([{ spent: 0n, held: 100n }]);
+  const { rows } = await db.query('SELECT spent, held FROM budget_periods WHERE budget_id = $1', [old.id]);
+  expect(rows).toEqual([{ spent: 90n, held: 0n }]);
+});
+
+test('a limit that changes under 64 calls at once lets no more through than its highest, and the last holds for the next call', async () => {
+  const budget = await newBudget('month');
+  const ledger = new LedgerRepository(pool);
+  const ask = async () => {
+    const request = holdRequest(budget.tenantId, 10n);
+    const [answer] = await ledger.hold(budget.id, [request]);
+    return answer!.verdict === 'held' ? request.id : null;
+  };
+  const change = async () => {
+    for (const limit of [50n, 200n, 30n, 150n, 0n]) await budgets().update(budget.tenantId, budget.id, { limit }, null);
+  };
+  const [asked] = await Promise.all([Promise.all(Array.from({ length: 64 }, ask)), change()]);
+  const held = asked.filter((id) => id !== null);
+  expect(held.length).toBeLessThanOrEqual(20);
+  expect(await ask()).toBeNull();
+  await ledger.settle(encoded(held.map((id) => settlement(id, 10n))));
+  const spent = BigInt(10 * held.length);
+  expect(await budgets().periods(budget.tenantId, budget.id, 10)).toMatchObject([{ spent, limit: 0n }]);
+});
+
+test('a clock that goes back over a boundary makes no third period, tells nothing twice and forgets nothing', async () => {
+  const clock = await SetClock.install(db, new Date('2026-11-20T23:59:57Z'));
+  const budget = await newBudget('day');
+  const ledger = new LedgerRepository(pool);
+  const spend = async (amount: bigint) => {
+    const request = holdRequest(budget.tenantId, amount);
+    const [answer] = await ledger.hold(budget.id, [request]);
+    if (answer!.verdict === 'held') await ledger.settle(encoded([settlement(request.id, amount)]));
+    return answer!.verdict;
+  };
+  expect(await spend(60n)).toBe('held');
+  await clock.move(5);
+  await budgets().rollPeriods();
+  expect(await spend(70n)).toBe('held');
+  await clock.move(-5);
+  const told = await events();
+  expect(await spend(41n)).toBe('too_large');
+  expect(await spend(40n)).toBe('held');
+  expect(await budgets().rollPeriods()).toEqual([]);
+  await clock.move(5);
+  expect(await spend(31n)).toBe('too_large');
+  expect(await budgets().rollPeriods()).toEqual([]);
+  expect(await events()).toEqual(told);
+  expect(await budgets().periods(budget.tenantId, budget.id, 10)).toMatchObject([{ spent: 70n }, { spent: 100n }]);
 });
 
 test('periods roll under holds on all their budgets without a deadlock', async () => {
