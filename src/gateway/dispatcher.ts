@@ -66,6 +66,8 @@ class Delivery implements EgressSink {
   private exchange: Exchange | null = null;
   private readonly startedAt = performance.now();
   private sent = false;
+  /** Why it could not be noted as sent; then it is not sent. */
+  private unmarked: Error | null = null;
   private status: number | null = null;
   private retryAfter: string | undefined;
   private firstByteMs: number | null = null;
@@ -98,8 +100,13 @@ class Delivery implements EgressSink {
   }
 
   onSending(): void {
+    try {
+      this.flight.sending(() => this.facts.outputBytes);
+    } catch (error) {
+      this.unmarked = error as Error;
+      throw error; // takes the request back
+    }
     this.sent = true;
-    this.flight.sending(() => this.facts.outputBytes);
     crashPoint('connected');
   }
 
@@ -140,6 +147,7 @@ class Delivery implements EgressSink {
 
   onError(error: EgressError): void {
     if (this.ended) return;
+    if (this.unmarked) return this.fail(new WeirError('ledger_unavailable', { cause: this.unmarked }), false);
     // Nothing was heard of it: a provider that is silent before its head is not billed for.
     this.fail(errorOfEgress(error), this.status === 200);
   }

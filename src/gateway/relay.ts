@@ -38,7 +38,8 @@ export class Relay {
       try {
         const outcome = await this.dispatcher.send(plan, hold, call, flight); // 4xx 502 503 504: an outcome, never thrown after the hold
         const settlement = settlementOf(call, plan, hold, outcome);
-        await this.ledger.settle(call.caller.tenantId, settlement, () => flight.booked()); // commits before the tail leaves
+        const safe = await this.ledger.settle(call.caller.tenantId, settlement, () => flight.booked()); // commits before the tail leaves
+        if (!safe && !outcome.error) throw new WeirError('booking_delayed');
         crashPoint('settle_committed');
         this.end(reply, outcome, settlement);
         this.report(call, outcome.error, settlement);

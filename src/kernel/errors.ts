@@ -61,6 +61,12 @@ export const ERRORS = {
     false,
   ),
   ledger_unavailable: row(503, 'api_error', 'The ledger cannot be reached, so no call is sent. Try again shortly.', true, 1),
+  booking_delayed: row(
+    503,
+    'api_error',
+    'The call was made and will be charged, but its booking cannot be stored now, so its answer is withheld.',
+    false,
+  ),
   overloaded: row(503, 'api_error', 'The gateway is overloaded. Try again shortly.', true, 1),
   draining: row(503, 'api_error', 'The gateway is shutting down. Try again shortly.', true, 1),
   provider_auth_failed: row(502, 'api_error', 'The provider refused the credential configured for it.', false),

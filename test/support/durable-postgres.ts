@@ -7,7 +7,8 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/platform
 import { migrate } from '../../src/platform/postgres/migrate.js';
 import { openPool, runOnce, urlOfDatabase } from './database.js';
 import { leash } from './leash.js';
-import { signalFamily } from './process-family.js';
+import { limitFileSize } from './needs.js';
+import { childrenOf, signalFamily } from './process-family.js';
 import { TcpProxy } from './tcp-proxy.js';
 
 /**
@@ -48,6 +49,11 @@ export class DurablePostgres {
 
   thaw(): void {
     signalFamily(this.server.pid, 'SIGCONT');
+  }
+
+  /** Its disk is full: no file, and the write-ahead log is one of them, takes a byte beyond its first 64 KiB. Until it is started again. */
+  fillDisk(): void {
+    limitFileSize([this.server.pid, ...childrenOf(this.server.pid)], 65_536);
   }
 
   /** Every process of the server dies at once, as when its machine loses power. */
