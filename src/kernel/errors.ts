@@ -70,6 +70,12 @@ export const ERRORS = {
   overloaded: row(503, 'api_error', 'The gateway is overloaded. Try again shortly.', true, 1),
   draining: row(503, 'api_error', 'The gateway is shutting down. Try again shortly.', true, 1),
   provider_auth_failed: row(502, 'api_error', 'The provider refused the credential configured for it.', false),
+  credential_unavailable: row(
+    503,
+    'api_error',
+    "The provider's credential cannot be opened with this installation's master key, so nothing is sent. Check WEIR_MASTER_KEY, or enter it again.",
+    false,
+  ),
   provider_unavailable: row(503, 'api_error', "The provider's account is out of money or quota.", false),
   upstream_rate_limited: row(429, 'rate_limit_exceeded', 'The provider is rate limiting. Try again later.', true, 1),
   upstream_unreachable: row(502, 'api_error', 'The provider could not be reached.', true),
