@@ -37,7 +37,9 @@ export function weir({ url, tenantId, scopes }: Stage): Contestant {
       if (verdict !== 'held') throw new Error(`a hold was answered with ${verdict}`);
       return id;
     },
-    settle: (id) => ledger.settle(tenantId, settlement(id, SPENT), () => {}),
+    async settle(id) {
+      await ledger.settle(tenantId, settlement(id, SPENT), () => {});
+    },
     stop: close,
   };
 }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Keyring } from '../platform/crypto/index.js';
-import type { PrismaExecutor } from '../platform/postgres/index.js';
+import { type PrismaExecutor, ServerClock } from '../platform/postgres/index.js';
 import type { ApiKey } from './api-key.js';
 import { type AdminKey, ApiKeysRepository, type NewApiKey, type StoredDigest } from './api-keys.repository.js';
 import { digestOf, generateKey, type KeyKind, parseKey, sameDigest } from './key-format.js';
@@ -10,6 +10,7 @@ export class ApiKeysService {
   constructor(
     private readonly repository: ApiKeysRepository,
     private readonly keyring: Keyring,
+    private readonly clock: ServerClock,
   ) {}
 
   /** Makes a key; `value` is the only copy of it there will ever be. */
@@ -51,7 +52,7 @@ export class ApiKeysService {
     const parsed = parseKey(presented);
     const key = parsed && parsed.kind !== 'sk' ? await this.repository.findAdminKey(parsed.lookupId) : null;
     if (!key || !sameDigest(digestOf(this.keyring.pepper, presented), key.digest)) return null;
-    return key.revokedAt === null && (key.expiresAt === null || key.expiresAt > new Date()) ? key : null;
+    return key.revokedAt === null && (key.expiresAt === null || key.expiresAt.getTime() > this.clock.now()) ? key : null;
   }
 
   private generate(kind: KeyKind): { value: string; stored: StoredDigest } {

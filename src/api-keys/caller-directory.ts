@@ -4,7 +4,7 @@ import { WeirError } from '../kernel/errors.js';
 import { publicId } from '../kernel/ids.js';
 import type { ThinkingLevel } from '../kernel/thinking.js';
 import { Keyring } from '../platform/crypto/index.js';
-import { ConfigChanges } from '../platform/postgres/index.js';
+import { ConfigChanges, ServerClock } from '../platform/postgres/index.js';
 import type { Caller } from './api-key.js';
 import { ApiKeysRepository, type VerifiableKey } from './api-keys.repository.js';
 import { digestOf, parseKey, sameDigest } from './key-format.js';
@@ -27,6 +27,7 @@ export class CallerDirectory {
   constructor(
     private readonly repository: ApiKeysRepository,
     private readonly keyring: Keyring,
+    private readonly clock: ServerClock,
     changes: ConfigChanges,
   ) {
     changes.subscribe((tenantIds) => this.reload(tenantIds));
@@ -41,7 +42,7 @@ export class CallerDirectory {
       if (this.verified.size >= MOST_VERIFIED) this.verified.clear();
       this.verified.set(digest, entry);
     }
-    if (entry.expiresAt <= Date.now()) throw new WeirError('invalid_api_key');
+    if (entry.expiresAt <= this.clock.now()) throw new WeirError('invalid_api_key');
     return entry.caller;
   }
 

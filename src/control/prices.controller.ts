@@ -24,7 +24,7 @@ abstract class Prices {
   constructor(protected readonly prices: PricesService) {}
 
   protected async add(tenantId: string | null, body: CreatePrice) {
-    const { provider, model, notes = null, effective_at: effectiveAt = new Date() } = body;
+    const { provider, model, notes = null, effective_at: effectiveAt = null } = body;
     return renderPrice(
       await this.prices.create({
         tenantId,

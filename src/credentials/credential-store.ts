@@ -1,12 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ConfigChanges, PLATFORM } from '../platform/postgres/index.js';
 import { LOGGER, type Logger } from '../platform/telemetry/index.js';
-import { type Credential, CredentialsRepository } from './credentials.repository.js';
+import { type Credential, CredentialsRepository, type Unreadable } from './credentials.repository.js';
 
 /** Credentials in memory, opened once when they change. */
 @Injectable()
 export class CredentialStore {
   private byProvider = new Map<string, Credential & { tenantId: string | null }>();
+
+  private unreadable: Unreadable[] = [];
 
   constructor(
     private readonly repository: CredentialsRepository,
@@ -20,11 +22,19 @@ export class CredentialStore {
     return this.byProvider.get(providerId) ?? null;
   }
 
+  /** It has a credential, but one that cannot be opened: a call without it would be refused there, or be made as somebody else. */
+  isUnreadable(providerId: string): boolean {
+    return this.unreadable.length > 0 && this.unreadable.some((credential) => credential.providerId === providerId);
+  }
+
   private async reload(tenantIds: string[] | null): Promise<void> {
     const owners = tenantIds?.map((id) => (id === PLATFORM ? null : id)) ?? null;
-    const opened = await this.repository.open(owners, (id) =>
-      this.log.error({ credential: id }, 'a credential cannot be opened; enter it again'),
-    );
+    const unreadable: Unreadable[] = [];
+    const opened = await this.repository.open(owners, (credential) => {
+      unreadable.push(credential);
+      this.log.error({ credential: credential.id }, 'a credential cannot be opened; enter it again');
+    });
+    this.unreadable = [...this.unreadable.filter(({ tenantId }) => owners && !owners.includes(tenantId)), ...unreadable];
     const kept = owners ? [...this.byProvider.values()].filter((credential) => !owners.includes(credential.tenantId)) : [];
     this.byProvider = new Map([...kept, ...opened].map((credential) => [credential.providerId, credential]));
   }

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
+import { WeirError } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
-import { Keyring, type Secret } from '../platform/crypto/index.js';
-import { PLATFORM, Prisma, type PrismaExecutor } from '../platform/postgres/index.js';
+import { Keyring, MasterKeyMismatch, type Secret } from '../platform/crypto/index.js';
+import { outsideTenantScope, PLATFORM, Prisma, type PrismaExecutor } from '../platform/postgres/index.js';
 import type { ProviderRecord } from '../providers/index.js';
 
 /** What a provider is shown: sealed at rest, bound to its owner, provider and origin. */
@@ -9,6 +10,13 @@ export interface Credential {
   id: string;
   providerId: string;
   secret: Secret;
+}
+
+/** A credential that is there and cannot be opened. */
+export interface Unreadable {
+  id: string;
+  providerId: string;
+  tenantId: string | null;
 }
 
 type Owner = Pick<ProviderRecord, 'id' | 'tenantId'>;
@@ -20,8 +28,14 @@ export class CredentialsRepository {
     private readonly keyring: Keyring,
   ) {}
 
-  /** Seals a secret for a provider at its present origin, replacing what was there. */
+  /**
+   * Seals a secret for a provider at its present origin, replacing what was there.
+   * @throws WeirError credential_unavailable when nobody could open it later
+   */
   async put(provider: ProviderRecord, secret: Secret, db: PrismaExecutor = this.prisma): Promise<void> {
+    await outsideTenantScope(() => this.keyring.verify()).catch((cause) => {
+      throw cause instanceof MasterKeyMismatch ? new WeirError('credential_unavailable', { cause }) : cause;
+    });
     const { origin } = new URL(provider.baseUrl);
     const data = {
       id: newId(),
@@ -45,7 +59,10 @@ export class CredentialsRepository {
   }
 
   /** Opens every credential of these owners (null: all). One that cannot be opened is reported and left out. */
-  async open(tenantIds: (string | null)[] | null, unreadable: (id: string) => void): Promise<(Credential & { tenantId: string | null })[]> {
+  async open(
+    tenantIds: (string | null)[] | null,
+    unreadable: (row: Unreadable) => void,
+  ): Promise<(Credential & { tenantId: string | null })[]> {
     const owners = tenantIds && {
       OR: [{ tenantId: { in: tenantIds.filter((id) => id !== null) } }, ...(tenantIds.includes(null) ? [{ tenantId: null }] : [])],
     };
@@ -55,7 +72,7 @@ export class CredentialsRepository {
         const secret = this.keyring.open(Buffer.from(row.sealed), context({ id: row.providerId, tenantId: row.tenantId }, row.origin));
         return [{ id: row.id, tenantId: row.tenantId, providerId: row.providerId, secret }];
       } catch {
-        unreadable(row.id);
+        unreadable(row);
         return [];
       }
     });

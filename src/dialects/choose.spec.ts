@@ -37,6 +37,8 @@ test('function tools go to /responses where chat would refuse them', () => {
     'openai-responses',
   );
   expect(chooseDialect(OPENAI, 'anthropic-messages', 'gpt-5.6', prompt({ ...TOOLS, thinking: { type: 'disabled' } }))).toBe('openai-chat');
+  expect(chooseDialect(OPENAI, 'openai-chat', 'gpt-5.4', prompt(TOOLS), 'low')).toBe('openai-responses');
+  expect(chooseDialect(OPENAI, 'openai-chat', 'gpt-5.4', prompt(TOOLS), 'off')).toBe('openai-chat');
 });
 
 test('a provider without /responses is sent chat all the same', () => {

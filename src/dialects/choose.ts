@@ -15,7 +15,7 @@ export function chooseDialect(
   surface: SurfaceName,
   model: string,
   prompt: Prompt,
-  level: ThinkingLevel | null,
+  level: ThinkingLevel | null = null,
 ): DialectName {
   const serving = spoken.filter((dialect) => serves(dialect, model, spoken, prompt, level));
   const own = serving.find((dialect) => dialect === surface);

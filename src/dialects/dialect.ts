@@ -213,7 +213,15 @@ export interface CallFormat {
    * Chooses the format a provider is spoken to in, and opens the way to it.
    * @throws WeirError invalid_request when there is none.
    */
-  open(prompt: Prompt, provider: Spoken, identity: ReplyIdentity): { dialect: DialectName; translation: Translation };
+  open(prompt: Prompt, provider: Spoken, identity: ReplyIdentity): Way;
+}
+
+/** From the client's format to the provider's and back. */
+export interface Way {
+  dialect: DialectName;
+  translation: Translation;
+  /** The format takes no lower output limit than this, so a call is held for that much at least. */
+  leastOutputTokens: number;
 }
 
 /** What is known of a provider before a request is written for it. */

@@ -14,6 +14,7 @@ export {
   type Streams,
   type Translation,
   type UpstreamRequest,
+  type Way,
   type WholeReply,
 } from './dialect.js';
 export { embeddings } from './embeddings/format.js';

@@ -8,7 +8,7 @@ import { gemini } from './gemini/index.js';
 import { ollama } from './ollama/index.js';
 import { chatSurface, chatVerbatim, openaiChat } from './openai-chat/index.js';
 import { completionsSurface, completionsVerbatim, openaiCompletions } from './openai-completions/index.js';
-import { openaiResponses, responsesSurface, responsesVerbatim } from './openai-responses/index.js';
+import { MIN_OUTPUT_TOKENS, openaiResponses, responsesSurface, responsesVerbatim } from './openai-responses/index.js';
 import { CanonicalTranslation, VerbatimTranslation } from './translation.js';
 import { workersAi } from './workers-ai/index.js';
 
@@ -25,12 +25,14 @@ interface Format {
   upstream: Upstream;
   verbatim?: Verbatim;
   baseVersion?: { path: string; present: RegExp };
+  /** A lower output limit is refused by providers. */
+  leastOutputTokens?: number;
 }
 
 const UPSTREAMS: Readonly<Record<DialectName, Format>> = {
   'openai-chat': { upstream: openaiChat, verbatim: chatVerbatim },
   'openai-completions': { upstream: openaiCompletions, verbatim: completionsVerbatim },
-  'openai-responses': { upstream: openaiResponses, verbatim: responsesVerbatim },
+  'openai-responses': { upstream: openaiResponses, verbatim: responsesVerbatim, leastOutputTokens: MIN_OUTPUT_TOKENS },
   'anthropic-messages': {
     upstream: anthropicMessages,
     verbatim: messagesVerbatim,
@@ -51,12 +53,12 @@ export function conversationIn(name: SurfaceName): CallFormat {
     encodeError: surface.encodeError,
     open(prompt, { dialects, thinkingLevel, quirks }, identity) {
       const dialect = chooseDialect(dialects, name, identity.model, prompt, thinkingLevel);
-      const { upstream, verbatim } = UPSTREAMS[dialect];
+      const { upstream, verbatim, leastOutputTokens = 1 } = UPSTREAMS[dialect];
       const translation =
         verbatim && name === dialect && quirks.nativeTools !== false
           ? new VerbatimTranslation(surface, upstream, verbatim, prompt, identity)
           : new CanonicalTranslation(surface, upstream, prompt, identity);
-      return { dialect, translation };
+      return { dialect, translation, leastOutputTokens };
     },
   };
 }

@@ -141,8 +141,15 @@ export class VerbatimTranslation extends CanonicalTranslation {
     if (verbatim.streamReader) return verbatim.streamReader(prompt, maxOutputTokens);
     const encoder = () => this.surface.streamEncoder(prompt, this.identity);
     const isTail = verbatim.isTail.bind(verbatim);
-    const isWanted = verbatim.sieve?.() ?? (() => true);
-    return new VerbatimReader(this.upstream.streamDecoder(), { isTail, isWanted }, encoder, this.filter(), prompt.choices, maxOutputTokens);
+    const isWanted = verbatim.sieve?.();
+    return new VerbatimReader(
+      this.upstream.streamDecoder(),
+      { isTail, ...(isWanted && { isWanted }) },
+      encoder,
+      this.filter(),
+      prompt.choices,
+      maxOutputTokens,
+    );
   }
 
   override readWhole(body: Buffer, headers: ReplyHeaders): WholeReply {

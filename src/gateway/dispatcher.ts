@@ -2,7 +2,6 @@ import { Injectable } from '@nestjs/common';
 import type { Hold } from '../budgets/index.js';
 import {
   baseFor,
-  type DialectName,
   noFacts,
   ProviderRefusal,
   type Refusal,
@@ -11,6 +10,7 @@ import {
   type Streams,
   type Translation,
   type UpstreamRequest,
+  type Way,
   type WholeReply,
 } from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
@@ -63,12 +63,6 @@ export class Dispatcher {
   }
 }
 
-/** From the client's format to the provider's and back. */
-export interface Way {
-  dialect: DialectName;
-  translation: Translation;
-}
-
 /** What became of the request on its way into the provider's format. */
 function tellClient(reply: Reply, { warnings, thinkingLevel }: UpstreamRequest): void {
   if (thinkingLevel !== null) reply.setHeader('x-weir-thinking-level', thinkingLevel);
@@ -95,6 +89,8 @@ class Delivery implements EgressSink {
   private exchange: Exchange | null = null;
   private readonly startedAt = performance.now();
   private sent = false;
+  /** Why it could not be noted as sent; then it is not sent. */
+  private unmarked: Error | null = null;
   private status: number | null = null;
   private firstByteMs: number | null = null;
   private reader: StreamReader | null = null;
@@ -128,8 +124,13 @@ class Delivery implements EgressSink {
   }
 
   onSending(): void {
+    try {
+      this.flight.sending(() => this.facts.outputBytes);
+    } catch (error) {
+      this.unmarked = error as Error;
+      throw error; // takes the request back
+    }
     this.sent = true;
-    this.flight.sending(() => this.facts.outputBytes);
     crashPoint('connected');
   }
 
@@ -181,6 +182,7 @@ class Delivery implements EgressSink {
 
   onError(error: EgressError): void {
     if (this.ended) return;
+    if (this.unmarked) return this.fail(new WeirError('ledger_unavailable', { cause: this.unmarked }), false);
     // Nothing was heard of it: a provider that is silent before its head is not billed for.
     this.fail(errorOfEgress(error), this.status === 200);
   }

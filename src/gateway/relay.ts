@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Admission, type Hold, rateHeaders } from '../budgets/index.js';
+import type { Way } from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { publicId } from '../kernel/ids.js';
 import { formatUsd, type Nano, usdNumber } from '../kernel/money.js';
@@ -10,7 +11,7 @@ import { storeRates } from '../prices/index.js';
 import { type Plan, Router } from '../routing/index.js';
 import type { Call } from './call.js';
 import { scopesOf } from './call-options.js';
-import { Dispatcher, type Way } from './dispatcher.js';
+import { Dispatcher } from './dispatcher.js';
 import { InFlight } from './in-flight.js';
 import type { Outcome } from './outcome.js';
 import { refinedInputTokens } from './refine-input.js';
@@ -34,12 +35,13 @@ export class Relay {
     try {
       const plan = this.plan(call, reply); //                          400 403 404
       const way = this.way(call, plan); //                             400
-      const hold = await this.admit(call, plan, reply); //             402 422 429 503
+      const hold = await this.admit(call, plan, way, reply); //        402 422 429 503
       const flight = this.inFlight.begin(call.id, reply);
       try {
         const outcome = await this.dispatcher.send(plan, way, hold, call, flight); // 4xx 502 503 504: an outcome, never thrown after the hold
         const settlement = settlementOf(call, plan, hold, outcome);
-        await this.ledger.settle(call.caller.tenantId, settlement, () => flight.booked()); // commits before the tail leaves
+        const safe = await this.ledger.settle(call.caller.tenantId, settlement, () => flight.booked()); // commits before the tail leaves
+        if (!safe && !outcome.error) throw new WeirError('booking_delayed');
         crashPoint('settle_committed');
         this.end(reply, outcome, settlement);
         this.report(call, outcome.error, settlement);
@@ -68,7 +70,7 @@ export class Relay {
     return format.open(prompt, { dialects, quirks, thinkingLevel }, { id: id.replaceAll('-', ''), createdAt, model });
   }
 
-  private async admit(call: Call, plan: Plan, reply: Reply): Promise<Hold> {
+  private async admit(call: Call, plan: Plan, way: Way, reply: Reply): Promise<Hold> {
     const { caller, prompt } = call;
     const { target } = plan;
     const { options } = call;
@@ -80,7 +82,7 @@ export class Relay {
       unpricedCost: caller.unpricedCallCost,
       inputTokensBound: prompt.inputTokensBound,
       refineInput: () => refinedInputTokens(prompt),
-      outputTokensBound: plan.maxOutputTokens,
+      outputTokensBound: Math.max(plan.maxOutputTokens, way.leastOutputTokens),
       choices: prompt.choices,
       maxCost: least(options.maxCost, caller.maxCallCost),
       shrinkToFit: options.shrinkToFit || caller.shrinksToFit,

@@ -8,7 +8,7 @@ import { SHARDS, shardOf } from './shards.js';
 
 /** A finished answer waits this long for Postgres; then its booking goes to the journal. */
 const JOURNAL_AFTER_MS = 250;
-/** A finished answer waits this long at most, should the journal refuse the booking too. The booking goes on. */
+/** A finished answer waits this long at most, should the journal refuse the booking too: then its client is not given the end. The booking goes on. */
 const PATIENCE_MS = 10_000;
 /** What only the journal holds is left to the next start after this long. */
 const LEAVE_AFTER_MS = 3_000;
@@ -24,7 +24,7 @@ interface Pending extends Slotted {
   journalAt: number;
   journalled: boolean;
   overdue: boolean;
-  release(): void;
+  release(safe: boolean): void;
 }
 
 interface Encoded {
@@ -57,8 +57,11 @@ export class Bookings {
     this.journal = new Journal(path);
   }
 
-  /** Resolves when the booking is safe: committed, or synced to the journal. `onBooked` follows the commit. */
-  add(tenantId: string, settlement: Settlement, onBooked: () => void): Promise<void> {
+  /**
+   * Resolves with true when the booking is safe: committed, or synced to the journal. With false when it is neither after ten seconds; it is
+   * tried on. `onBooked` follows the commit.
+   */
+  add(tenantId: string, settlement: Settlement, onBooked: () => void): Promise<boolean> {
     const encoded = encodeSettlement(settlement);
     return new Promise((release) => {
       const since = performance.now();
@@ -79,7 +82,7 @@ export class Bookings {
         onBooked();
         this.pending.delete(pending);
         if (pending.journalAt === Number.POSITIVE_INFINITY) this.forget(pending.id);
-        release();
+        release(true);
         if (this.pending.size === 0) this.rest();
       });
     });
@@ -125,7 +128,7 @@ export class Bookings {
       if (now - pending.since < PATIENCE_MS || pending.journalled || pending.overdue) continue;
       pending.overdue = true;
       this.log.error({ call: pending.id }, 'a call could not be booked yet; trying on');
-      pending.release();
+      pending.release(false);
     }
   }
 
@@ -134,7 +137,7 @@ export class Bookings {
     journal.append(pending.id, pending.settlement).then(
       () => {
         pending.journalled = true;
-        pending.release();
+        pending.release(true);
       },
       (error) => {
         pending.journalAt = performance.now() + JOURNAL_RETRY_MS;

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Journal, readJournal } from './journal.js';
@@ -40,4 +40,14 @@ test('emptying takes nothing along that is kept meanwhile', async () => {
   }
   await journal.close(false);
   expect(existsSync(path)).toBe(true);
+});
+
+test('what a full disk refused is kept as soon as there is room, in a file of its own', async () => {
+  symlinkSync('/dev/full', path);
+  const journal = new Journal(path);
+  await expect(journal.append('a', line('a'))).rejects.toThrow('ENOSPC');
+  await journal.append('a', line('a'));
+  await journal.append('b', line('b'));
+  expect([...readJournal(path).keys()].sort()).toEqual(['a', 'b']);
+  await journal.close(false);
 });

@@ -70,8 +70,11 @@ export class LedgerService {
     return batcher.add(request);
   }
 
-  /** Books how a call ended. Resolves when that is safe, in Postgres or in the journal; `onBooked` follows the commit. */
-  settle(tenantId: string, settlement: Settlement, onBooked: () => void): Promise<void> {
+  /**
+   * Books how a call ended. Resolves with true when that is safe, in Postgres or in the journal, with false when neither has taken it in time:
+   * then nobody may be told that the call is complete. `onBooked` follows the commit.
+   */
+  settle(tenantId: string, settlement: Settlement, onBooked: () => void): Promise<boolean> {
     return this.bookings.add(tenantId, settlement, onBooked);
   }
 

@@ -24,11 +24,16 @@ export class SentMarks {
     this.file = openSync(this.path, 'wx', 0o600);
   }
 
-  /** Notes a call just before its request is written. Answers its slot. */
+  /** Notes a call just before its request is written. Answers its slot. @throws when the disk does not take it: then the call may not be sent. */
   mark(callId: string): number {
     const slot = this.free.pop() ?? this.slots++;
     this.bytes.write(callId.replaceAll('-', ''), 'hex');
-    writeSync(this.file, this.bytes, 0, ID_BYTES, slot * ID_BYTES);
+    try {
+      if (writeSync(this.file, this.bytes, 0, ID_BYTES, slot * ID_BYTES) < ID_BYTES) throw new Error('the disk is full');
+    } catch (error) {
+      this.free.push(slot);
+      throw error;
+    }
     return slot;
   }
 

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { ConfigChanges, outsideTenantScope, PLATFORM } from '../platform/postgres/index.js';
+import { ConfigChanges, outsideTenantScope, PLATFORM, ServerClock } from '../platform/postgres/index.js';
 import { canonicalModel } from './catalogue.js';
 import type { Price } from './price.js';
 import { PricesRepository } from './prices.repository.js';
@@ -23,6 +23,7 @@ export class PriceBook {
 
   constructor(
     private readonly repository: PricesRepository,
+    private readonly clock: ServerClock,
     changes: ConfigChanges,
   ) {
     changes.subscribe((tenantIds) => this.reload(tenantIds));
@@ -33,7 +34,7 @@ export class PriceBook {
    * @param provider the name of the provider record, which a tenant's own prices go by.
    * @param listed how the provider is listed on the platform, where that applies: its slug, and its id in the price catalogue.
    */
-  find(tenantId: string, provider: string, model: string, listed: Listing | null, at = Date.now()): Price | null {
+  find(tenantId: string, provider: string, model: string, listed: Listing | null, at = this.clock.now()): Price | null {
     const own = this.shelves.get(tenantId);
     const found = inForce(own, provider, model, at) ?? inForce(own, provider, ANY_MODEL, at);
     if (found || !listed) return found;

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { ServerClock } from '../platform/postgres/index.js';
 import { listedPrices } from './catalogue.js';
 import type { Price } from './price.js';
 import type { Listing } from './price-book.js';
@@ -6,10 +7,14 @@ import { type NewPrice, PricesRepository } from './prices.repository.js';
 
 @Injectable()
 export class PricesService {
-  constructor(private readonly repository: PricesRepository) {}
+  constructor(
+    private readonly repository: PricesRepository,
+    private readonly clock: ServerClock,
+  ) {}
 
-  create(price: NewPrice): Promise<Price> {
-    return this.repository.insert(price);
+  /** In force from a time on; from now where none is given. */
+  async create(price: Omit<NewPrice, 'effectiveAt'> & { effectiveAt: Date | null }): Promise<Price> {
+    return this.repository.insert({ ...price, effectiveAt: price.effectiveAt ?? new Date(await this.clock.ask()) });
   }
 
   /** Null: no such row of this owner. */

@@ -11,8 +11,9 @@ import {
   DATABASE_URL,
   Locks,
   Prisma,
+  ServerClock,
 } from '../platform/postgres/index.js';
-import { LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
+import { droppedLines, LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
 
 const POOL = { max: 12, statementTimeoutMs: 10_000, name: 'gateway' };
 const PRISMA_POOL = { max: 5, statementTimeoutMs: 10_000, name: 'config' };
@@ -36,17 +37,21 @@ export async function openPlatform(config: Config, databaseUrl: string, masterKe
   });
   const prismaPool = createScopedPool(databaseUrl, PRISMA_POOL, walled);
   const prisma = new Prisma(prismaPool);
-  const changes = new ConfigChanges(databaseUrl, pool, log);
+  const clock = new ServerClock(pool);
+  const changes = new ConfigChanges(databaseUrl, pool, clock, log);
   const guard = new DestinationGuard(config.egressAllow);
   const egress = new Egress(guard, config.timeouts);
+  const metrics = new Metrics();
+  metrics.watchTotal('weir_log_lines_dropped_total', 'Log lines that nobody took in time.', () => droppedLines(log));
   const providers = [
     { provide: CONFIG, useValue: config },
     { provide: LOGGER, useValue: log },
     { provide: DATABASE_URL, useValue: databaseUrl },
-    { provide: Metrics, useValue: new Metrics() },
+    { provide: Metrics, useValue: metrics },
     { provide: Pool, useValue: pool },
     { provide: Locks, useValue: new Locks(pool) },
     { provide: Prisma, useValue: prisma },
+    { provide: ServerClock, useValue: clock },
     { provide: ConfigChanges, useValue: changes },
     { provide: Keyring, useValue: keyring },
     { provide: DestinationGuard, useValue: guard },

@@ -30,13 +30,14 @@ export class Router {
     private readonly prices: PriceBook,
   ) {}
 
-  /** @throws WeirError model_required, model_not_found, model_not_allowed */
+  /** @throws WeirError model_required, model_not_found, model_not_allowed, credential_unavailable */
   plan(requester: Requester, reference: string | null, requestedOutputTokens: number | null): Plan {
     if (reference === null) throw new WeirError('model_required', { param: 'model' });
     const { provider, model } = this.resolve(requester.tenantId, reference);
     if (requester.models && !requester.models.has(reference)) {
       throw new WeirError('model_not_allowed', { param: 'model', message: `This API key may not use the model "${reference}".` });
     }
+    if (this.credentials.isUnreadable(provider.id)) throw new WeirError('credential_unavailable');
     return {
       requestedModel: reference,
       target: this.target(requester.tenantId, provider, model),

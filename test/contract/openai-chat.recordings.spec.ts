@@ -126,11 +126,12 @@ else
       const body = read(one.files.response);
       const facts = chatVerbatim.readFacts!(body);
       if (one.expected.error) {
-        expect(facts.refusal).not.toBeNull();
+        expect(facts?.refusal).not.toBeNull();
         expect(() => upstreamOf(one).decodeAnswer(body, {})).toThrow(ProviderRefusal);
         return;
       }
-      expectUsage(facts, one);
+      // Null: it swerves from the format and is written anew.
+      if (facts) expectUsage(facts, one);
       const events = upstreamOf(one).decodeAnswer(body, {});
       expectAnswer(events, one);
       expectUsage(usageIn(events), one);

@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, copyFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Pool } from 'pg';
@@ -7,7 +8,8 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/platform
 import { migrate } from '../../src/platform/postgres/migrate.js';
 import { openPool, runOnce, urlOfDatabase } from './database.js';
 import { leash } from './leash.js';
-import { signalFamily } from './process-family.js';
+import { limitFileSize } from './needs.js';
+import { childrenOf, signalFamily } from './process-family.js';
 import { TcpProxy } from './tcp-proxy.js';
 
 /**
@@ -16,6 +18,7 @@ import { TcpProxy } from './tcp-proxy.js';
  */
 export class DurablePostgres {
   private readonly pools = new Set<Pool>();
+  private replica: { server: EmbeddedPostgres; release: () => void } | null = null;
 
   private constructor(
     private readonly directory: string,
@@ -50,6 +53,11 @@ export class DurablePostgres {
     signalFamily(this.server.pid, 'SIGCONT');
   }
 
+  /** Its disk is full: no file, and the write-ahead log is one of them, takes a byte beyond its first 64 KiB. Until it is started again. */
+  fillDisk(): void {
+    limitFileSize([this.server.pid, ...childrenOf(this.server.pid)], 65_536);
+  }
+
   /** Every process of the server dies at once, as when its machine loses power. */
   async kill(): Promise<void> {
     await this.closePools();
@@ -64,8 +72,45 @@ export class DurablePostgres {
     this.proxy.retarget(this.server.port);
   }
 
+  /**
+   * Gives it a replica that follows it, from a copy of its files. From here on a commit is confirmed once the replica has it on disk.
+   * Nobody may be connected: it is stopped for the copy.
+   */
+  async addReplica(): Promise<void> {
+    const [primary, replica] = [path.join(this.directory, 'postgres'), path.join(this.directory, 'replica')];
+    await this.closePools();
+    await this.server.stop();
+    this.release();
+    execFileSync('cp', ['-a', primary, replica]);
+    copyFileSync(`${primary}.password`, `${replica}.password`);
+    await this.restart();
+    const { port, username, password } = new URL(this.server.url);
+    const follow = `host=127.0.0.1 port=${port} user=${username} password=${password} application_name=replica`;
+    writeOwned(path.join(replica, 'standby.signal'), '', replica);
+    writeOwned(path.join(replica, 'postgresql.auto.conf'), `primary_conninfo = '${follow}'\n`, replica);
+    const server = await startEmbeddedPostgres({ dataDir: replica });
+    this.replica = { server, release: leash(server.pid, this.directory) };
+    await runOnce(this.server.url, `ALTER SYSTEM SET synchronous_standby_names = 'replica'`);
+    await runOnce(this.server.url, 'SELECT pg_reload_conf()');
+    const pool = openPool(this.server.url);
+    while ((await pool.query(`SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'`)).rowCount === 0);
+    await pool.end();
+  }
+
+  /** It dies with its machine; its replica takes its place, at the same address. */
+  async failOver(): Promise<void> {
+    const { server, release } = this.replica!;
+    this.replica = null;
+    await this.kill();
+    [this.server, this.release] = [server, release];
+    await runOnce(server.url, 'SELECT pg_promote()'); // resolves when it takes writes
+    this.proxy.retarget(server.port);
+  }
+
   async stop(): Promise<void> {
     this.thaw();
+    await this.replica?.server.stop();
+    this.replica?.release();
     await this.closePools();
     await this.proxy.stop();
     await this.server.stop();
@@ -122,4 +167,11 @@ export class DurableDatabase {
     if (!this.pool || this.pool.ended) this.pool = this.server.openPool(this.name);
     return this.pool;
   }
+}
+
+/** Writes a file of a database as its owner would. */
+function writeOwned(file: string, text: string, like: string): void {
+  writeFileSync(file, text, { mode: 0o600 });
+  const { uid, gid } = statSync(like);
+  chownSync(file, uid, gid);
 }

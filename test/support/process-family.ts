@@ -6,7 +6,8 @@ export function signalFamily(parent: number, signal: NodeJS.Signals): void {
   for (const child of childrenOf(parent)) send(child, signal);
 }
 
-function childrenOf(parent: number): number[] {
+/** The processes a server has forked, and that are still there. */
+export function childrenOf(parent: number): number[] {
   const table = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' });
   return table
     .split('\n')

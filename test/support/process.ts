@@ -27,13 +27,16 @@ export class WeirProcess {
   private constructor(readonly child: ChildProcess) {
     WeirProcess.alive.add(this);
     child.on('exit', () => WeirProcess.alive.delete(this));
-    child.stderr!.on('data', (chunk) => (this.stderr += chunk));
+    child.stderr?.on('data', (chunk) => (this.stderr += chunk));
     child.stdout!.on('data', (chunk) => (this.stdout += chunk));
     this.lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
   }
 
-  /** Knows nothing of this process's environment but where programs are. */
-  static spawn(environment: Record<string, string>, flags = ['--json'], cwd = ROOT): WeirProcess {
+  /**
+   * Knows nothing of this process's environment but where programs are.
+   * @param stderr a file descriptor to log to, which nobody reads for it.
+   */
+  static spawn(environment: Record<string, string>, flags = ['--json'], cwd = ROOT, stderr: number | 'pipe' = 'pipe'): WeirProcess {
     const env = {
       PATH: process.env['PATH']!,
       HOME: process.env['HOME'] ?? '/',
@@ -43,7 +46,7 @@ export class WeirProcess {
       ...environment,
     };
     return new WeirProcess(
-      spawn(process.execPath, [join(ROOT, 'dist', 'main.js'), ...flags], { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] }),
+      spawn(process.execPath, [join(ROOT, 'dist', 'main.js'), ...flags], { env, cwd, stdio: ['ignore', 'pipe', stderr] }),
     );
   }
 

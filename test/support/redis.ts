@@ -19,38 +19,55 @@ const REDIS = {
 
 export interface TestRedis {
   readonly url: string;
+  readonly port: number;
   readonly pid: number;
+  /** Ends it outright; what it had written stays. */
+  kill(): Promise<void>;
+  /** The same, and nothing stays. */
   stop(): Promise<void>;
 }
 
-/** Starts a Redis of its own, empty and without persistence. Null on a machine that has none; in CI that is an error. */
-export async function startRedis(): Promise<TestRedis | null> {
+export interface RedisOptions {
+  /** Where it finds and keeps its data, a directory of its caller's; without it, it begins empty. */
+  directory?: string;
+  /** Writes each command to disk, at the latest after a second. */
+  appendOnly?: boolean;
+}
+
+/** Starts a Redis of its own, which takes snapshots only when told to. Null on a machine that has none; in CI that is an error. */
+export async function startRedis(options: RedisOptions = {}): Promise<TestRedis | null> {
   const program = findDebianProgram(REDIS);
-  if (program) return start(program);
+  if (program) return start(program, options);
   if (process.env.CI) throw new Error('no redis-server on PATH, and apt-get could not download one');
   return null;
 }
 
-async function start(program: FoundProgram): Promise<TestRedis> {
-  const directory = mkdtempSync(path.join(tmpdir(), 'weir-redis-'));
+async function start(program: FoundProgram, { directory: given, appendOnly = false }: RedisOptions): Promise<TestRedis> {
+  const directory = given ?? mkdtempSync(path.join(tmpdir(), 'weir-redis-'));
   const port = await freePort();
-  const child = spawn(program.command, settings(port, directory), { env: program.env, stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn(program.command, settings(port, directory, appendOnly), { env: program.env, stdio: ['ignore', 'pipe', 'ignore'] });
   await untilReady(child);
   const pid = child.pid!;
   const release = leash(pid, directory);
+  const kill = async () => {
+    await end(child);
+    release();
+  };
   return {
     url: `redis://127.0.0.1:${port}`,
+    port,
     pid,
+    kill,
     stop: async () => {
-      await end(child);
+      await kill();
       rmSync(directory, { recursive: true, force: true });
-      release();
     },
   };
 }
 
-function settings(port: number, directory: string): string[] {
-  return ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', '', '--appendonly', 'no', '--daemonize', 'no'];
+function settings(port: number, directory: string, appendOnly: boolean): string[] {
+  const persistence = ['--dir', directory, '--save', '', '--appendonly', appendOnly ? 'yes' : 'no'];
+  return ['--port', String(port), '--bind', '127.0.0.1', ...persistence, '--daemonize', 'no'];
 }
 
 async function untilReady(child: ChildProcess): Promise<void> {

@@ -28,6 +28,8 @@ export class TcpProxy {
   private listenPort = 0;
   /** Connections accepted so far. */
   accepted = 0;
+  /** The most connections that were open at once. */
+  peak = 0;
 
   private constructor(private target: number) {}
 
@@ -108,6 +110,7 @@ export class TcpProxy {
       () => this.links.delete(link),
     );
     this.links.add(link);
+    this.peak = Math.max(this.peak, this.links.size);
     link.wake();
   }
 }

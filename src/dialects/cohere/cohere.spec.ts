@@ -44,6 +44,7 @@ const user = (text: string): Turn => ({ role: 'user', parts: [{ type: 'text', te
 const system = (text: string): Turn => ({ role: 'system', developer: true, parts: [{ type: 'text', text }] });
 const thought = (text: string, origin: 'anthropic' | null = null) =>
   ({ type: 'reasoning', text, origin, signature: null, redacted: null, id: null }) as const;
+const planned = (plan: string) => ({ ...thought(''), origin: 'cohere', signature: plan }) as const;
 const call = (id: string, json = '{}') => ({ type: 'tool_call', id, name: 'f', arguments: json }) as const;
 const result = (callId: string, parts: ToolTurn['parts']): Turn => ({ role: 'tool', callId, name: null, parts, isError: false });
 const messagesOf = (turns: Turn[], model = 'command-a-03-2025') => encoded(conversation(turns), { model }).body.messages;

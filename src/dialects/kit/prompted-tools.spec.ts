@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import type { Conversation, ReplyEvent, Turn } from '../canonical.js';
 import { fold } from './fold.js';
-import { PromptedToolParser, promptTools, renderCall } from './prompted-tools.js';
+import { PromptedToolParser } from './prompted-tool-parser.js';
+import { promptTools, renderCall } from './prompted-tools.js';
 
 const FINISH: ReplyEvent = { type: 'finish', choice: 0, reason: 'stop', native: 'stop' };
 

@@ -158,7 +158,7 @@ export class VerbatimReader extends DecodingReader {
 
   constructor(
     decoder: StreamDecoder,
-    private readonly frames: { isTail(frame: Frame): boolean; isWanted(frame: Frame): boolean },
+    private readonly frames: { isTail(frame: Frame): boolean; isWanted?(frame: Frame): boolean },
     private readonly encoder: () => StreamEncoder,
     filter: ReplyFilter,
     choices: number,
@@ -196,7 +196,7 @@ export class VerbatimReader extends DecodingReader {
     const bytes = buffer.subarray(start, end);
     const frame = sseFrame(bytes.toString());
     if (frame) this.visit(frame);
-    if (this.over || (frame && !this.frames.isWanted(frame))) return;
+    if (this.over || (frame && this.frames.isWanted?.(frame) === false)) return;
     if (this.kept.length > 0 || (frame && this.frames.isTail(frame))) this.kept.push(bytes);
     else this.out.push(bytes);
   };

@@ -7,6 +7,7 @@ import { encodeRequest } from './request.js';
 import { encodeAnswer } from './response.js';
 import { ResponsesStreamEncoder } from './stream.js';
 
+export { MIN_OUTPUT_TOKENS } from './request.js';
 export { responsesVerbatim } from './verbatim.js';
 
 /** OpenAI's `POST /v1/responses` for clients. Stateless: Weir keeps no response, so whoever goes on sends the whole conversation. */

@@ -14,7 +14,7 @@ export const responsesVerbatim: Verbatim = {
   streamReader(prompt, maxOutputTokens) {
     const stream = new FollowedStream();
     const filter = new ReplyFilter(PLAIN_REPLY, 'unused');
-    return new VerbatimReader(stream, isTail, () => stream.ending, filter, prompt.choices, maxOutputTokens);
+    return new VerbatimReader(stream, { isTail }, () => stream.ending, filter, prompt.choices, maxOutputTokens);
   },
   isTail,
 };

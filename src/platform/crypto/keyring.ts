@@ -39,6 +39,7 @@ export class Keyring {
     /** HMAC key for API-key digests. A key object, because a call's HMAC costs a quarter with one. */
     readonly pepper: KeyObject,
     private readonly sealingKey: Buffer,
+    private readonly stored: () => Promise<Buffer>,
   ) {}
 
   /**
@@ -47,7 +48,16 @@ export class Keyring {
    */
   static async open(pool: Pool, masterKey: string): Promise<Keyring> {
     const kek = Buffer.from(hkdfSync('sha256', masterKey, '', 'weir master key', 32));
-    return new Keyring(createSecretKey(await dataKey(pool, kek, 'pepper')), await dataKey(pool, kek, 'credentials'));
+    const pepper = createSecretKey(await dataKey(pool, kek, 'pepper'));
+    return new Keyring(pepper, await dataKey(pool, kek, 'credentials'), () => dataKey(pool, kek, 'credentials'));
+  }
+
+  /**
+   * What is sealed now can be opened by whoever starts on this database with this master key.
+   * @throws MasterKeyMismatch when the database has other keys by now, e.g. because another installation's backup was restored under this process.
+   */
+  async verify(): Promise<void> {
+    if (!(await this.stored()).equals(this.sealingKey)) throw new MasterKeyMismatch('the data keys of this database were replaced');
   }
 
   /** @param context what the value belongs to, e.g. `tenant|provider|origin|purpose`; needed unchanged to open it. */

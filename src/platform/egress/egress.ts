@@ -35,7 +35,7 @@ export class EgressError extends Error {
 
 /** What an exchange tells its caller, in this order; after `onEnd` or `onError` nothing more. */
 export interface EgressSink {
-  /** The request is about to be written: from here on the provider may bill it. */
+  /** The request is about to be written: from here on the provider may bill it. When this throws it is not written, and `onError` follows. */
   onSending(): void;
   onHead(status: number, headers: Record<string, string | string[] | undefined>): void;
   onData(chunk: Buffer): void;

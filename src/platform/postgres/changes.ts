@@ -1,6 +1,7 @@
 import pg from 'pg';
 import type { Logger } from '../telemetry/index.js';
 import type { Pool } from './pool.js';
+import type { ServerClock } from './server-clock.js';
 
 /** Rows without a tenant belong to the platform. */
 export const PLATFORM = '00000000-0000-0000-0000-000000000000';
@@ -25,6 +26,7 @@ export class ConfigChanges {
   constructor(
     private readonly url: string,
     private readonly pool: Pool,
+    private readonly clock: ServerClock,
     private readonly log: Logger,
   ) {}
 
@@ -80,6 +82,7 @@ export class ConfigChanges {
   private async poll(): Promise<void> {
     const reconnected = this.listener === null && !this.stopped;
     if (reconnected) await this.listen();
+    await this.clock.ask();
     const { rows } = await this.pool.query<{ tenant_id: string; version: bigint }>(
       `SELECT tenant_id, version FROM config_changes WHERE $1 OR changed_at > now() - interval '1 minute'`,
       [reconnected || this.seen.size === 0],

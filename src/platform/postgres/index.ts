@@ -6,4 +6,5 @@ export { migrate } from './migrate.js';
 export { createPool, createScopedPool, createWalledPool, DATABASE_URL, EXACT_TYPES, type Pool } from './pool.js';
 export { isUniqueViolation, Prisma, type PrismaExecutor } from './prisma.js';
 export { assertBoundRole } from './runtime-role.js';
+export { ServerClock } from './server-clock.js';
 export { EVERY_TENANT, inTenantScope, outsideTenantScope, type TenantScope } from './tenant-scope.js';

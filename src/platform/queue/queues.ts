@@ -19,6 +19,8 @@ interface Running {
 }
 
 const RESCHEDULE_MS = 60_000;
+/** A store that was emptied says so to nobody. */
+const LOOK_MS = 5_000;
 /** How long a stop waits for the queue store. */
 const GOODBYE_MS = { connected: 10_000, lost: 1_000 };
 const STATEMENT_TIMEOUT_MS = 30_000;
@@ -28,7 +30,7 @@ const KEEP = { removeOnComplete: { count: 100 }, removeOnFail: { count: 1_000 } 
 export class Queues {
   private readonly running: Running[] = [];
   private readonly redis: Redis | null;
-  private timer: NodeJS.Timeout | null = null;
+  private readonly timers: NodeJS.Timeout[] = [];
 
   constructor(
     redisUrl: string | null,
@@ -53,22 +55,24 @@ export class Queues {
       if (this.running.some(({ queue }) => queue.name === job.queue)) throw new Error(`two workers for the queue ${job.queue}`);
       this.running.push(this.open(job, report));
     }
-    const schedule = () => {
-      for (const [index, { queue }] of this.running.entries()) {
-        queue
-          .upsertJobScheduler(job(index).queue, { every: job(index).everyMs }, { name: 'tick', opts: KEEP })
-          .catch((error) => this.warn(queue.name, error));
-      }
+    const schedule = (which: 'all' | 'lost') => {
+      for (const [index, { queue }] of this.running.entries())
+        this.schedule(queue, jobs[index]!, which).catch((error) => this.warn(queue.name, error));
     };
-    const job = (index: number) => jobs[index]!;
-    schedule();
-    this.redis?.on('ready', schedule); // it may have come back with nothing in it
-    this.timer = setInterval(schedule, RESCHEDULE_MS).unref();
+    schedule('all');
+    this.redis?.on('ready', () => schedule('all')); // it may have come back with nothing in it
+    for (const [which, everyMs] of [['all', RESCHEDULE_MS] as const, ['lost', LOOK_MS] as const])
+      this.timers.push(setInterval(() => schedule(which), everyMs).unref());
+  }
+
+  private async schedule(queue: Queue, { queue: id, everyMs }: ScheduledJob, which: 'all' | 'lost'): Promise<void> {
+    if (which === 'lost' && (await queue.getJobScheduler(id))) return;
+    await queue.upsertJobScheduler(id, { every: everyMs }, { name: 'tick', opts: KEEP });
   }
 
   /** Lets jobs under way end. A store that does not answer is not waited for: what is in it stays in it. */
   async stop(): Promise<void> {
-    if (this.timer) clearInterval(this.timer);
+    for (const timer of this.timers) clearInterval(timer);
     const connected = !this.redis || this.redis.status === 'ready';
     let patience: NodeJS.Timeout | undefined;
     const limit = new Promise<void>((resolve) => {

@@ -15,6 +15,8 @@ export class BlockWriter {
   private length = 0;
   private block: Buffer | null = null;
   private dropped = 0;
+  /** How many were dropped since the start. */
+  droppedLines = 0;
 
   constructor(private readonly fd: number) {
     setInterval(() => this.flush(), FLUSH_MS).unref();
@@ -24,6 +26,7 @@ export class BlockWriter {
   write(line: string): void {
     if (this.length > MAX_WAITING) {
       this.dropped++;
+      this.droppedLines++;
       return;
     }
     this.lines.push(line);

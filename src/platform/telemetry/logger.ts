@@ -8,6 +8,8 @@ export const LOGGER = Symbol('logger');
 
 const STDERR = 2;
 
+const writers = new WeakMap<Logger, BlockWriter>();
+
 /** JSON lines on stderr; a call never waits for its line. stdout is for people and `--json`. */
 export function createLogger(level: string): Logger {
   const options = {
@@ -16,5 +18,11 @@ export function createLogger(level: string): Logger {
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  return pino(options, new BlockWriter(STDERR));
+  const writer = new BlockWriter(STDERR);
+  const log = pino(options, writer);
+  writers.set(log, writer);
+  return log;
 }
+
+/** How many lines nobody took, and were dropped. */
+export const droppedLines = (log: Logger): number => writers.get(log)?.droppedLines ?? 0;

@@ -37,4 +37,17 @@ export class Metrics {
       },
     });
   }
+
+  /** The same, of something that only ever grows. */
+  watchTotal(name: string, help: string, read: () => number): void {
+    new Counter({
+      name,
+      help,
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        this.inc(read());
+      },
+    });
+  }
 }

@@ -48,7 +48,11 @@ class MockExchange implements Exchange {
     const body = JSON.parse(request.body);
     const script = readScript(body.model);
     this.after(0, () => {
-      sink.onSending();
+      try {
+        sink.onSending();
+      } catch (error) {
+        return sink.onError(new EgressError('unreachable', error));
+      }
       if (script.hang) return;
       this.after(script.latencyMs, () => this.answer(body, script));
     });

@@ -11,7 +11,7 @@ interface Kind {
   path?: string;
 }
 
-const OPENAI: Kind = { type: 'openai', path: '/v1' };
+const OPENAI: Kind = { type: 'openai', dialect: 'openai-chat', path: '/v1' };
 
 /** How each recorded API is configured, by provider and API; `*` is any API of the provider. */
 const KINDS: Record<string, Kind> = {

@@ -86,11 +86,11 @@ export class Rig {
     return gateway;
   }
 
-  /** Starts a gateway that may end before it is ready. */
-  launch(name: string, environment: Record<string, string> = {}): Gateway {
+  /** Starts a gateway that may end before it is ready. See {@link WeirProcess.spawn} for `stderr`. */
+  launch(name: string, environment: Record<string, string> = {}, stderr?: number): Gateway {
     const home = join(this.directory, name);
     const all = { ...this.environment, DATABASE_URL: this.database.url, WEIR_HOME: home, WEIR_ROLES: 'gateway', ...environment };
-    return { home, environment: all, process: WeirProcess.spawn(all), url: null };
+    return { home, environment: all, process: WeirProcess.spawn(all, undefined, undefined, stderr), url: null };
   }
 
   /** Kills a gateway outright. */

@@ -38,3 +38,14 @@ export function pausedStream(): { script: Script; goOn: () => void } {
   };
   return { script, goOn };
 }
+
+/** A whole answer, streamed or not, that is not begun before it is told to. */
+export function pausedAnswer(): { script: Script; goOn: () => void } {
+  let goOn = () => {};
+  const told = new Promise<void>((resolve) => (goOn = resolve));
+  const script: Script = async (seen, response) => {
+    await told;
+    if (!response.destroyed) await answerInSteps(seen, response);
+  };
+  return { script, goOn };
+}
