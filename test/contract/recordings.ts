@@ -46,13 +46,13 @@ export function summary(events: ReplyEvent[]) {
   };
 }
 
-/** What it has to be. A plan for tools counts as reasoning. */
+/** What it has to be. A plan for tools is state that goes back, and not for people. */
 export function expectedSummary({ expected }: Recording): ReturnType<typeof summary> {
   const { usage } = expected;
   return {
     text: expected.text ?? '',
-    reasoning: (expected.tool_plan ?? '') + (expected.reasoning_text ?? ''),
-    signatures: expected.reasoning_signatures ?? 0,
+    reasoning: expected.reasoning_text ?? '',
+    signatures: (expected.reasoning_signatures ?? 0) + (expected.tool_plan ? 1 : 0),
     calls: (expected.tool_calls ?? []).map((call) => ({ ...call, id: call.id ?? expect.any(String) })),
     finish: expected.finish_reason_openai as ReturnType<typeof summary>['finish'],
     usage: usage

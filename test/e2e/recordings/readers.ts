@@ -120,7 +120,8 @@ async function readResponseEvents(callId: string, events: AsyncIterable<OpenAI.R
   const types: string[] = [];
   for await (const event of events) {
     types.push(event.type);
-    expect(event.sequence_number).toBe(sequence++);
+    // Recordings from before there were numbers pass as they are.
+    if (event.sequence_number !== undefined) expect(event.sequence_number).toBe(sequence++);
     if (event.type === 'response.output_text.delta') text += event.delta;
     if (event.type === 'response.failed') return nothing(callId, 200, event.response.error);
     if (event.type === 'error') return nothing(callId, 200, event);

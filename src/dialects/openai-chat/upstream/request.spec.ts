@@ -128,13 +128,6 @@ describe('tools', () => {
 
   test('a choice without tools is not sent', () =>
     expect(encode({ toolChoice: { type: 'auto' }, parallelToolCalls: false })).not.toHaveProperty('tool_choice'));
-
-  test('a model without native tools gets them in its instructions', () => {
-    const { body, reply } = send({ tools }, { nativeTools: false });
-    expect(reply.promptedTools).toBe(true);
-    expect(JSON.parse(body)).not.toHaveProperty('tools');
-    expect(JSON.parse(body).messages[0].content).toContain('<tool_call>');
-  });
 });
 
 test('JSON without a schema needs the word in the prompt', () => {
