@@ -119,7 +119,7 @@ const chat: ReplyFormat = {
   hears({ messages }) {
     const ears = new Ears();
     for (const message of messages as Json[]) {
-      for (const { id, function: called } of message.tool_calls ?? []) ears.call(id, called.name, JSON.parse(called.arguments));
+      for (const { id, function: called } of message.tool_calls ?? []) ears.call(id, called.name, JSON.parse(called.arguments) ?? {});
       if (message.role === 'tool') ears.result(message.tool_call_id, plain(message.content));
     }
     return ears.heard;
@@ -179,6 +179,7 @@ const messages: ReplyFormat = {
     for (const { content } of turns as Json[]) {
       for (const block of typeof content === 'string' ? [] : content) {
         if (block.type === 'thinking') ears.state(`${block.thinking}|${block.signature}`);
+        if (block.type === 'redacted_thinking') ears.state(block.data);
         if (block.type === 'tool_use') ears.call(block.id, block.name, block.input);
         if (block.type === 'tool_result') ears.result(block.tool_use_id, plain(block.content));
       }
@@ -279,7 +280,10 @@ const converse: ReplyFormat = {
   hears({ messages: turns }) {
     const ears = new Ears();
     for (const { reasoningContent, toolUse, toolResult } of (turns as Json[]).flatMap(({ content }) => content)) {
-      if (reasoningContent) ears.state(`${reasoningContent.reasoningText.text}|${reasoningContent.reasoningText.signature}`);
+      const thought = reasoningContent?.reasoningText;
+      // What other models than Claude think has none.
+      if (thought?.signature) ears.state(`${thought.text}|${thought.signature}`);
+      if (reasoningContent?.redactedContent) ears.state(reasoningContent.redactedContent);
       if (toolUse) ears.call(toolUse.toolUseId, toolUse.name, toolUse.input);
       if (toolResult) ears.result(toolResult.toolUseId, plain(toolResult.content));
     }
@@ -400,6 +404,18 @@ function piecesOf(item: Json): object[] {
     { type: `${words.text}.done`, ...place, text: part.text, logprobs: [] },
     { type: `${words.part}.done`, ...place, part },
   ];
+}
+
+/** Cohere's plan is its state. Everything else of its conversations is as in chat. */
+export function hearsCohere(body: Record<string, unknown>): Heard {
+  const ears = new Ears();
+  for (const message of body['messages'] as Json[]) {
+    if (message.tool_plan) ears.state(message.tool_plan);
+    const { calls, results } = chat.hears({ messages: [message] });
+    for (const { id, name, arguments: args } of calls) ears.call(id, name, args);
+    for (const { id, text } of results) ears.result(id, text);
+  }
+  return ears.heard;
 }
 
 /** By the name of the provider that speaks it in tests. */
