@@ -172,6 +172,22 @@ export interface Settings {
   serviceTier: string | null;
 }
 
+export const NO_SETTINGS: Readonly<Settings> = {
+  temperature: null,
+  topP: null,
+  topK: null,
+  minP: null,
+  stop: [],
+  seed: null,
+  presencePenalty: null,
+  frequencyPenalty: null,
+  logprobs: null,
+  topLogprobs: null,
+  logitBias: null,
+  verbosity: null,
+  serviceTier: null,
+};
+
 export interface Thinking {
   /** Null: on, and the provider decides how much. */
   level: ThinkingLevel | null;

@@ -227,6 +227,8 @@ export interface Way {
   translation: Translation;
   /** The format takes no lower output limit than this, so a call is held for that much at least. */
   leastOutputTokens: number;
+  /** What providers and Weir may add to the prompt, and bill, beyond what the client sent. */
+  addedInputTokens: number;
 }
 
 /** What is known of a provider before a request is written for it. */

@@ -27,7 +27,14 @@ interface Format {
   baseVersion?: { path: string; present: RegExp };
   /** A lower output limit is refused by providers. */
   leastOutputTokens?: number;
+  /** Providers put instructions of their own before the tools of a request, and bill them: more than these are not known. */
+  toolPromptTokens?: number;
 }
+
+/** Claude's are 264 to 530 tokens, as of 2026-11. */
+const CLAUDE_TOOL_PROMPT = 1_000;
+/** Weir's own, for tools that are prompted. */
+const PROMPTED_TOOLS = 500;
 
 const UPSTREAMS: Readonly<Record<DialectName, Format>> = {
   'openai-chat': { upstream: openaiChat, verbatim: chatVerbatim },
@@ -37,9 +44,10 @@ const UPSTREAMS: Readonly<Record<DialectName, Format>> = {
     upstream: anthropicMessages,
     verbatim: messagesVerbatim,
     baseVersion: { path: '/v1', present: /\/v\d\w*$/ },
+    toolPromptTokens: CLAUDE_TOOL_PROMPT,
   },
   gemini: { upstream: gemini, baseVersion: { path: '/v1beta', present: /\/v\d/ } },
-  'bedrock-converse': { upstream: bedrockConverse },
+  'bedrock-converse': { upstream: bedrockConverse, toolPromptTokens: CLAUDE_TOOL_PROMPT },
   ollama: { upstream: ollama, baseVersion: { path: '/api', present: /\/api$/ } },
   cohere: { upstream: cohere, baseVersion: { path: '/v2', present: /\/v\d/ } },
   'workers-ai': { upstream: workersAi },
@@ -53,12 +61,15 @@ export function conversationIn(name: SurfaceName): CallFormat {
     encodeError: surface.encodeError,
     open(prompt, { dialects, thinkingLevel, quirks, treatedAs }, identity) {
       const dialect = chooseDialect(dialects, name, rulesId({ model: identity.model, treatedAs }), prompt, thinkingLevel);
-      const { upstream, verbatim, leastOutputTokens = 1 } = UPSTREAMS[dialect];
+      const { upstream, verbatim, leastOutputTokens = 1, toolPromptTokens = 0 } = UPSTREAMS[dialect];
+      const { tools } = prompt.body;
+      const hasTools = Array.isArray(tools) && tools.length > 0;
+      const addedInputTokens = !hasTools ? 0 : quirks.nativeTools === false ? PROMPTED_TOOLS : toolPromptTokens;
       const translation =
         verbatim && name === dialect && quirks.nativeTools !== false
           ? new VerbatimTranslation(surface, upstream, verbatim, prompt, identity)
           : new CanonicalTranslation(surface, upstream, prompt, identity);
-      return { dialect, translation, leastOutputTokens };
+      return { dialect, translation, leastOutputTokens, addedInputTokens };
     },
   };
 }

@@ -1,5 +1,6 @@
 /** Models that think at length before they answer; their limit covers both. Facts as of 2026-11. */
-const REASONING_MODEL = /(^|\/)(o\d|gpt-[5-9]|deepseek-reasoner|grok-[4-9]|qwq|magistral)/i;
+const REASONING_MODEL =
+  /(^|[/.])(o\d|gpt-([5-9]|oss)|deepseek-r|grok-[4-9]|qwq|magistral|gemini-(2\.5|[3-9])|claude-(fable|mythos|(opus|sonnet|haiku)-[5-9]))/i;
 
 const DEFAULT_LIMIT = 4_096;
 const REASONING_LIMIT = 16_384;

@@ -1,6 +1,7 @@
-import type { AnswerPart, AssistantTurn, Conversation, Turn } from '../../src/dialects/canonical.js';
+import type { AnswerPart, AssistantTurn, Turn } from '../../src/dialects/canonical.js';
 import { gemini } from '../../src/dialects/gemini/index.js';
 import { fold } from '../../src/dialects/kit/fold.js';
+import { conversation as conversationOf } from '../support/conversations.js';
 import { recordings, requestOf, responseOf, rows } from './recordings.js';
 
 type Part = Record<string, unknown> & {
@@ -14,36 +15,8 @@ interface Content {
   parts: Part[];
 }
 
-const SETTINGS = {
-  temperature: null,
-  topP: null,
-  topK: null,
-  minP: null,
-  stop: [],
-  seed: null,
-  presencePenalty: null,
-  frequencyPenalty: null,
-  logprobs: null,
-  topLogprobs: null,
-  logitBias: null,
-  verbosity: null,
-  serviceTier: null,
-};
-
 function contentsSent(turns: Turn[], model: string): Content[] {
-  const conversation: Conversation = {
-    turns,
-    tools: [],
-    toolChoice: null,
-    parallelToolCalls: null,
-    format: null,
-    settings: SETTINGS,
-    thinking: null,
-    stream: false,
-    choices: 1,
-    endUser: null,
-    leftOut: [],
-  };
+  const conversation = conversationOf({ turns });
   const { body } = gemini.encodeRequest(conversation, { model, maxOutputTokens: 1, thinkingLevel: null, quirks: {} });
   return JSON.parse(body).contents;
 }

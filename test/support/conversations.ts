@@ -1,21 +1,14 @@
-import type { AssistantTurn, Conversation, Settings, SystemTurn, Tool, ToolTurn, UserTurn } from '../../src/dialects/canonical.js';
+import {
+  type AssistantTurn,
+  type Conversation,
+  NO_SETTINGS,
+  type Settings,
+  type SystemTurn,
+  type Tool,
+  type ToolTurn,
+  type UserTurn,
+} from '../../src/dialects/canonical.js';
 import type { Rewrite } from '../../src/dialects/dialect.js';
-
-const NO_SETTINGS: Settings = {
-  temperature: null,
-  topP: null,
-  topK: null,
-  minP: null,
-  stop: [],
-  seed: null,
-  presencePenalty: null,
-  frequencyPenalty: null,
-  logprobs: null,
-  topLogprobs: null,
-  logitBias: null,
-  verbosity: null,
-  serviceTier: null,
-};
 
 export const settings = (fields: Partial<Settings>): Settings => ({ ...NO_SETTINGS, ...fields });
 

@@ -1,21 +1,6 @@
-import type { Conversation, Turn } from '../canonical.js';
+import { conversation as conversationOf } from '../../../test/support/conversations.js';
+import { type Conversation, NO_SETTINGS, type Turn } from '../canonical.js';
 import { anthropicMessages } from './index.js';
-
-const SETTINGS = {
-  temperature: null,
-  topP: null,
-  topK: null,
-  minP: null,
-  stop: [],
-  seed: null,
-  presencePenalty: null,
-  frequencyPenalty: null,
-  logprobs: null,
-  topLogprobs: null,
-  logitBias: null,
-  verbosity: null,
-  serviceTier: null,
-};
 
 const user = (text: string): Turn => ({ role: 'user', parts: [{ type: 'text', text }] });
 const system = (text: string): Turn => ({ role: 'system', developer: false, parts: [{ type: 'text', text }] });
@@ -34,24 +19,11 @@ const result = (callId: string, text = 'ok', isError = false): Turn => ({
 const tool = (name: string, fields: object = {}) => ({ name, description: null, parameters: null, strict: null, ...fields });
 
 function encode(fields: Partial<Conversation>, model = 'claude-sonnet-4-5', maxOutputTokens = 4096) {
-  const conversation: Conversation = {
-    turns: [user('Hi')],
-    tools: [],
-    toolChoice: null,
-    parallelToolCalls: null,
-    format: null,
-    settings: SETTINGS,
-    thinking: null,
-    stream: false,
-    choices: 1,
-    endUser: null,
-    leftOut: [],
-    ...fields,
-  };
+  const conversation = conversationOf(fields);
   const request = anthropicMessages.encodeRequest(conversation, { model, maxOutputTokens, thinkingLevel: null, quirks: {} });
   return { ...request, sent: JSON.parse(request.body) };
 }
-const set = (settings: Partial<Conversation['settings']>) => ({ settings: { ...SETTINGS, ...settings } });
+const set = (settings: Partial<Conversation['settings']>) => ({ settings: { ...NO_SETTINGS, ...settings } });
 const thinking = (level: 'low' | 'high' | 'off') => ({ thinking: { level, budgetTokens: null, show: null } });
 
 test('a plain request says no more than it must', () => {

@@ -1,39 +1,11 @@
 import fc from 'fast-check';
-import type { Conversation, ReplyEvent, ToolTurn, Turn } from '../canonical.js';
+import { conversation as conversationOf } from '../../../test/support/conversations.js';
+import { type Conversation, NO_SETTINGS, type ReplyEvent, type ToolTurn, type Turn } from '../canonical.js';
 import { ProviderRefusal, type Rewrite } from '../dialect.js';
 import { fold } from '../kit/fold.js';
 import { cohere } from './index.js';
 
-const SETTINGS: Conversation['settings'] = {
-  temperature: null,
-  topP: null,
-  topK: null,
-  minP: null,
-  stop: [],
-  seed: null,
-  presencePenalty: null,
-  frequencyPenalty: null,
-  logprobs: null,
-  topLogprobs: null,
-  logitBias: null,
-  verbosity: null,
-  serviceTier: null,
-};
-
-const conversation = (turns: Turn[], more: Partial<Conversation> = {}): Conversation => ({
-  turns,
-  tools: [],
-  toolChoice: null,
-  parallelToolCalls: null,
-  format: null,
-  settings: SETTINGS,
-  thinking: null,
-  stream: false,
-  choices: 1,
-  endUser: null,
-  leftOut: [],
-  ...more,
-});
+const conversation = (turns: Turn[], more: Partial<Conversation> = {}): Conversation => conversationOf({ turns, ...more });
 
 const encoded = (one: Conversation, more: Partial<Rewrite> = {}) => {
   const request = cohere.encodeRequest(one, { model: 'command-a-03-2025', maxOutputTokens: 100, thinkingLevel: null, quirks: {}, ...more });
@@ -139,7 +111,9 @@ describe('a request to Cohere', () => {
   });
 
   test('brings numbers that Cohere does not take to the nearest it does, and says so', () => {
-    const { body, warnings } = encoded(conversation([user('hello')], { settings: { ...SETTINGS, temperature: 1.5, topP: 0.5, topK: 3 } }));
+    const { body, warnings } = encoded(
+      conversation([user('hello')], { settings: { ...NO_SETTINGS, temperature: 1.5, topP: 0.5, topK: 3 } }),
+    );
     expect(body).toMatchObject({ temperature: 1, p: 0.5, k: 3 });
     expect(warnings).toEqual(['"temperature" was changed to 1: this provider takes 0 to 1.']);
   });

@@ -42,7 +42,12 @@ export const embeddings: CallFormat = {
     if (!dialect)
       throw new WeirError('invalid_request', { param: 'model', message: `The provider of "${prompt.model}" has no embeddings.` });
     const { request } = decodeEmbeddingRequest(prompt.body, prompt.inputTokensBound);
-    return { dialect, translation: new EmbeddingTranslation(UPSTREAMS[dialect]!, request, identity), leastOutputTokens: 0 };
+    return {
+      dialect,
+      translation: new EmbeddingTranslation(UPSTREAMS[dialect]!, request, identity),
+      leastOutputTokens: 0,
+      addedInputTokens: 0,
+    };
   },
 };
 

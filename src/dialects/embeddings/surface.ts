@@ -1,7 +1,9 @@
 import { WeirError } from '../../kernel/errors.js';
 import { inputTotal, type Usage } from '../../kernel/usage.js';
 import type { Prompt, ReplyIdentity } from '../dialect.js';
-import { isObject, type JsonObject } from '../kit/json.js';
+import { Fields, invalid } from '../kit/fields.js';
+import { type JsonObject } from '../kit/json.js';
+import { endUserOf, modelOf, refuseTransport } from '../kit/prompt.js';
 import type { EmbeddingAnswer, EmbeddingRequest } from './embedding.js';
 import { packed } from './vectors.js';
 
@@ -13,12 +15,6 @@ export interface EmbeddingPrompt {
 
 const MAX_INPUTS = 2048;
 const MAX_DIMENSIONS = 65_536;
-/** Printable, and storable: no control character and no half surrogate pair. */
-const MODEL = /^[^\s\p{Cc}\p{Cs}]{1,256}$/u;
-/** `*` stands for all in a budget. */
-const END_USER = /^(?!\*$)[^\p{Cc}\p{Cs}]{1,256}$/u;
-/** Fields that would steer transport. They are refused: where a call goes is configuration, never content. */
-const TRANSPORT_FIELDS = ['api_base', 'base_url', 'api_key', 'extra_headers', 'proxies'];
 
 /**
  * Reads a request of OpenAI's `POST /v1/embeddings`. Fields that Weir does not know stay in its body, for providers of the same format.
@@ -26,13 +22,13 @@ const TRANSPORT_FIELDS = ['api_base', 'base_url', 'api_key', 'extra_headers', 'p
  * @throws WeirError invalid_request naming the field.
  */
 export function decodeEmbeddingRequest(body: unknown, bytes: number): EmbeddingPrompt {
-  if (!isObject(body)) throw invalid('body', 'The request body must be a JSON object.');
-  for (const field of TRANSPORT_FIELDS)
-    if (field in body) throw invalid(field, `"${field}" is not accepted: where a call goes is configured, not sent.`);
-  const endUser = text(body, 'user', END_USER, 'a text of at most 256 printable characters');
+  const fields = Fields.of(body, '');
+  const { values } = fields;
+  refuseTransport(fields);
+  const endUser = endUserOf(fields, 'user');
   return {
     prompt: {
-      model: text(body, 'model', MODEL, 'a name such as "openai/text-embedding-3-small", at most 256 characters without spaces'),
+      model: modelOf(fields),
       stream: false,
       includeUsage: false,
       // Vectors are no output tokens.
@@ -40,16 +36,16 @@ export function decodeEmbeddingRequest(body: unknown, bytes: number): EmbeddingP
       choices: 1,
       endUser,
       inputTokensBound: bytes,
-      body,
+      body: values,
       betas: [],
     },
     request: {
-      ...inputOf(body['input']),
-      dimensions: dimensionsOf(body),
-      encoding: encodingOf(body),
+      ...inputOf(values['input']),
+      dimensions: dimensionsOf(values),
+      encoding: encodingOf(values),
       endUser,
-      inputType: text(body, 'input_type', /^[\w.-]{1,64}$/, 'a word such as "search_query"'),
-      body,
+      inputType: inputTypeOf(fields),
+      body: values,
     },
   };
 }
@@ -107,11 +103,8 @@ function encodingOf({ encoding_format: encoding = null }: JsonObject): Embedding
   throw invalid('encoding_format', '"encoding_format" must be "float" or "base64".');
 }
 
-function text(body: JsonObject, field: string, form: RegExp, kind: string): string | null {
-  const value = body[field] ?? null;
-  if (value === null || value === '') return null;
-  if (typeof value !== 'string' || !form.test(value)) throw invalid(field, `"${field}" must be ${kind}.`);
-  return value;
+function inputTypeOf(fields: Fields): string | null {
+  const word = fields.written('input_type');
+  if (word !== null && !/^[\w.-]{1,64}$/.test(word)) throw fields.refuse('input_type', 'must be a word such as "search_query"');
+  return word;
 }
-
-const invalid = (param: string, message: string) => new WeirError('invalid_request', { param, message });

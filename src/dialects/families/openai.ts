@@ -1,4 +1,5 @@
 import type { ThinkingLevel } from '../canonical.js';
+import { remembered } from '../kit/remembered.js';
 
 /** What `reasoning_effort` and `reasoning.effort` may be, by rising effort. */
 const EFFORTS = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const;
@@ -111,8 +112,10 @@ const TABLE: readonly Row[] = [
 const RESPONSES_ONLY = ['pro', 'codex', 'research'];
 
 /** The rules for a model id, whatever stands before and behind its version. A newer version than we know counts as the newest. */
-export function openaiRules(model: string): OpenAiRules {
-  const id = parseModel(model);
+export const openaiRules: (model: string) => OpenAiRules = remembered(findRules);
+
+function findRules(model: string): OpenAiRules {
+  const id = readId(model);
   if (id === null) return OPAQUE;
   const row = TABLE.find(({ of, variant }) => of === id.line && (variant === undefined || id.words.includes(variant)));
   const rules = row?.rules ?? (id.line.startsWith('o') ? { ...O_SERIES, stop: false } : NEWEST);
@@ -120,7 +123,7 @@ export function openaiRules(model: string): OpenAiRules {
 }
 
 /** Whether a name is that of one of OpenAI's models. */
-export const ofOpenAi = (model: string): boolean => parseModel(model) !== null;
+export const ofOpenAi = (model: string): boolean => idOf(model) !== null;
 
 /** The effort a model is asked for so that it comes nearest to a level; null: it takes none. */
 export function effortFor(level: ThinkingLevel, model: string, endpoint: 'chat' | 'responses'): Effort | null {
@@ -158,7 +161,7 @@ export function toolsNeedResponses(model: string, { hasTools, effort }: { hasToo
 
 /** Whether a model is one of OpenAI's that `/completions` does not serve. */
 export function chatOnly(model: string): boolean {
-  const id = parseModel(model);
+  const id = idOf(model);
   return id !== null && !id.words.includes('instruct');
 }
 
@@ -169,10 +172,12 @@ interface ModelId {
   words: string[];
 }
 
+const idOf = remembered(readId);
+
 const NAMES = /^(?:chat)?(?:gpt-(?<version>\d+(?:\.\d+)?|oss)|o(?<series>\d+))(?<omni>o)?(?:-(?<rest>.*))?$/;
 
 /** Reads `openai/gpt-5.6-sol`, `us.openai.gpt-5.4-2026-03-05`, `ft:gpt-4o:org`, `o4-mini`, …; null when it is none of OpenAI's. */
-function parseModel(model: string): ModelId | null {
+function readId(model: string): ModelId | null {
   const bare = model
     .toLowerCase()
     .replace(/^.*\//, '')

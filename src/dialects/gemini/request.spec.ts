@@ -1,37 +1,18 @@
-import type { AssistantTurn, Conversation, ReasoningPart, Source, ToolCallPart, ToolTurn, Turn } from '../canonical.js';
+import { conversation as conversationOf } from '../../../test/support/conversations.js';
+import {
+  type AssistantTurn,
+  type Conversation,
+  NO_SETTINGS,
+  type ReasoningPart,
+  type Source,
+  type ToolCallPart,
+  type ToolTurn,
+  type Turn,
+} from '../canonical.js';
 import type { Rewrite } from '../dialect.js';
 import { gemini } from './index.js';
 
-const NO_SETTINGS: Conversation['settings'] = {
-  temperature: null,
-  topP: null,
-  topK: null,
-  minP: null,
-  stop: [],
-  seed: null,
-  presencePenalty: null,
-  frequencyPenalty: null,
-  logprobs: null,
-  topLogprobs: null,
-  logitBias: null,
-  verbosity: null,
-  serviceTier: null,
-};
-
-const conversation = (turns: Turn[], more: Partial<Conversation> = {}): Conversation => ({
-  turns,
-  tools: [],
-  toolChoice: null,
-  parallelToolCalls: null,
-  format: null,
-  settings: NO_SETTINGS,
-  thinking: null,
-  stream: false,
-  choices: 1,
-  endUser: null,
-  leftOut: [],
-  ...more,
-});
+const conversation = (turns: Turn[], more: Partial<Conversation> = {}): Conversation => conversationOf({ turns, ...more });
 
 const encoded = (one: Conversation, model = 'gemini-3.7-flash', more: Partial<Rewrite> = {}) => {
   const request = gemini.encodeRequest(one, { model, maxOutputTokens: 100, thinkingLevel: null, quirks: {}, ...more });

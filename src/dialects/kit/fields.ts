@@ -12,8 +12,8 @@ export class Fields {
 
   /** @throws WeirError invalid_request when it is no object. */
   static of(value: unknown, path: string): Fields {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid(path, `"${path}" must be an object.`);
-    return new Fields(value as Record<string, unknown>, path);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return new Fields(value as Record<string, unknown>, path);
+    throw path === '' ? invalid('body', 'The request body must be a JSON object.') : invalid(path, `"${path}" must be an object.`);
   }
 
   param(name: string): string {

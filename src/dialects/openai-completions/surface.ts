@@ -1,5 +1,5 @@
 import type { Usage } from '../../kernel/usage.js';
-import { type Answer, type Conversation, type Settings } from '../canonical.js';
+import { type Answer, type Conversation, NO_SETTINGS, type Settings } from '../canonical.js';
 import type { Prompt, ReplyIdentity, Surface } from '../dialect.js';
 import { Fields } from '../kit/fields.js';
 import { endUserOf, modelOf, outputLimitOf, refuseTransport } from '../kit/prompt.js';
@@ -91,19 +91,14 @@ function refuseUntranslatable(fields: Fields): void {
 }
 
 const decodeSettings = (fields: Fields): Settings => ({
+  ...NO_SETTINGS,
   temperature: fields.numberOrNull('temperature'),
   topP: fields.numberOrNull('top_p'),
-  topK: null,
-  minP: null,
   stop: decodeStop(fields),
   seed: fields.wholeOrNull('seed'),
   presencePenalty: fields.numberOrNull('presence_penalty'),
   frequencyPenalty: fields.numberOrNull('frequency_penalty'),
-  logprobs: null,
-  topLogprobs: null,
   logitBias: decodeLogitBias(fields),
-  verbosity: null,
-  serviceTier: null,
 });
 
 function encodeAnswer(answer: Answer, usage: Usage, identity: ReplyIdentity): string {

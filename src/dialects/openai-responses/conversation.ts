@@ -1,5 +1,6 @@
 import {
   type Conversation,
+  NO_SETTINGS,
   type OutputFormat,
   type Settings,
   THINKING_LEVELS,
@@ -143,17 +144,11 @@ function decodeSettings(request: Fields, text: Fields | null): Settings {
   const topLogprobs = request.wholeOrNull('top_logprobs');
   const logprobs = (request.listOrNull('include') ?? []).includes('message.output_text.logprobs');
   return {
+    ...NO_SETTINGS,
     temperature: request.numberOrNull('temperature'),
     topP: request.numberOrNull('top_p'),
-    topK: null,
-    minP: null,
-    stop: [],
-    seed: null,
-    presencePenalty: null,
-    frequencyPenalty: null,
     logprobs: logprobs || null,
     topLogprobs: logprobs ? topLogprobs : null,
-    logitBias: null,
     verbosity: text?.textOrNull('verbosity') ?? null,
     serviceTier: request.textOrNull('service_tier'),
   };

@@ -6,7 +6,6 @@ const MAX_ITEMS = 10_000;
 
 /** Reads what policy and money need of a request; everything else is judged where it is translated, or by the provider. */
 export function decodeRequest(body: unknown, bytes: number): Prompt {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) throw invalid('body', 'The request body must be a JSON object.');
   const fields = Fields.of(body, '');
   refuseTransport(fields);
   checkInput(fields);

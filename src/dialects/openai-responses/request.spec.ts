@@ -1,36 +1,10 @@
-import type { Conversation, Settings, Turn } from '../canonical.js';
+import { conversation as conversationOf } from '../../../test/support/conversations.js';
+import { type Conversation, NO_SETTINGS, type Turn } from '../canonical.js';
 import type { Rewrite } from '../dialect.js';
 import { openaiResponses } from './index.js';
 
-const SETTINGS: Settings = {
-  temperature: null,
-  topP: null,
-  topK: null,
-  minP: null,
-  stop: [],
-  seed: null,
-  presencePenalty: null,
-  frequencyPenalty: null,
-  logprobs: null,
-  topLogprobs: null,
-  logitBias: null,
-  verbosity: null,
-  serviceTier: null,
-};
 const USER: Turn = { role: 'user', parts: [{ type: 'text', text: 'hi' }] };
-const CONVERSATION: Conversation = {
-  turns: [USER],
-  tools: [],
-  toolChoice: null,
-  parallelToolCalls: null,
-  format: null,
-  settings: SETTINGS,
-  thinking: null,
-  stream: false,
-  choices: 1,
-  endUser: null,
-  leftOut: [],
-};
+const CONVERSATION = conversationOf({ turns: [USER] });
 
 function encode(conversation: Partial<Conversation>, rewrite: Partial<Rewrite> = {}) {
   const full: Rewrite = { model: 'gpt-5.6-sol', maxOutputTokens: 1000, thinkingLevel: null, quirks: {}, ...rewrite };
@@ -193,7 +167,7 @@ describe('thinking', () => {
 
 describe('settings', () => {
   test('sampling is sent only where the model does not reason', () => {
-    const settings = { ...SETTINGS, temperature: 0.2, topP: 0.9 };
+    const settings = { ...NO_SETTINGS, temperature: 0.2, topP: 0.9 };
     expect(encode({ settings }, { model: 'gpt-4o' }).sent).toMatchObject({ temperature: 0.2, top_p: 0.9 });
     expect(encode({ settings }, { thinkingLevel: 'off' }).sent).toMatchObject({ temperature: 0.2 });
     const { sent, warnings } = encode({ settings });
@@ -202,12 +176,12 @@ describe('settings', () => {
   });
 
   test('what the format does not have is left out and named', () => {
-    const settings = { ...SETTINGS, seed: 1, topK: 5, serviceTier: 'standard_only' };
+    const settings = { ...NO_SETTINGS, seed: 1, topK: 5, serviceTier: 'standard_only' };
     expect(encode({ settings }).warnings.join()).toMatch(/top_k.*seed.*service_tier/);
   });
 
   test('stop sequences and several answers are refused', () => {
-    expect(() => encode({ settings: { ...SETTINGS, stop: ['x'] } })).toThrow(/stop/);
+    expect(() => encode({ settings: { ...NO_SETTINGS, stop: ['x'] } })).toThrow(/stop/);
     expect(() => encode({ choices: 2 })).toThrow(/one answer/);
   });
 

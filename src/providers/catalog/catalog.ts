@@ -45,7 +45,7 @@ export const CATALOG: readonly ProviderType[] = [
       catalogueId: 'aws',
     },
   ),
-  provider('azure-openai', 'Azure OpenAI', null, ['AZURE_OPENAI_API_KEY'], {
+  provider('azure-openai', 'Azure OpenAI', null, [], {
     dialects: OPENAI,
     auth: { kind: 'header', name: 'api-key' },
     catalogueId: 'azure',
@@ -93,7 +93,7 @@ export const CATALOG: readonly ProviderType[] = [
     catalogueId: 'cohere',
   }),
   provider('ollama', 'Ollama', 'http://localhost:11434', ['OLLAMA_API_KEY'], { dialects: ['ollama'] }),
-  provider('cloudflare-workers-ai', 'Cloudflare Workers AI', null, ['CLOUDFLARE_API_KEY'], { dialects: ['workers-ai'] }),
+  provider('cloudflare-workers-ai', 'Cloudflare Workers AI', null, [], { dialects: ['workers-ai'] }),
   provider('mock', 'Mock: answers in this process, for trying things out', 'mock://local', []),
 ];
 

@@ -277,3 +277,14 @@ describe('a stream that goes wrong after it began', () => {
     expect(reply.headers.get('content-type')).toContain('application/json');
   });
 });
+
+test('what a provider puts before the tools of a request is in the hold', async () => {
+  upstream.script = json(200, { ...MESSAGE, usage: { input_tokens: 9 + 346, output_tokens: 12 } });
+  const tools = [{ name: 'f', input_schema: { type: 'object' } }];
+  const ask = (fields: object) => post('/v1/messages', { model: 'claude/claude-opus-5', max_tokens: 12, messages: HELLO, ...fields });
+  expect((await ask({ tools })).status).toBe(200);
+  const entries = await weir.db.query(
+    'SELECT kind FROM ledger_entries WHERE call_id = (SELECT id FROM calls ORDER BY admitted_at DESC LIMIT 1)',
+  );
+  expect(entries.rows).toEqual([{ kind: 'usage' }]);
+});

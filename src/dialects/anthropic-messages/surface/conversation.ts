@@ -1,4 +1,4 @@
-import { type Conversation, type OutputFormat, type Settings, type Thinking } from '../../canonical.js';
+import { type Conversation, NO_SETTINGS, type OutputFormat, type Settings, type Thinking } from '../../canonical.js';
 import type { Prompt } from '../../dialect.js';
 import { Fields } from '../../kit/fields.js';
 import { decodeTurns, markLast } from './messages.js';
@@ -38,18 +38,11 @@ function decodeSettings(fields: Fields): Settings {
   if (stop.some((sequence) => typeof sequence !== 'string')) throw fields.refuse('stop_sequences', 'must be a list of texts');
   const tier = fields.textOrNull('service_tier');
   return {
+    ...NO_SETTINGS,
     temperature: fields.numberOrNull('temperature'),
     topP: fields.numberOrNull('top_p'),
     topK: fields.wholeOrNull('top_k'),
-    minP: null,
     stop: stop as string[],
-    seed: null,
-    presencePenalty: null,
-    frequencyPenalty: null,
-    logprobs: null,
-    topLogprobs: null,
-    logitBias: null,
-    verbosity: null,
     serviceTier: tier === 'standard_only' ? 'default' : tier,
   };
 }

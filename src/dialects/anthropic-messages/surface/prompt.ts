@@ -1,6 +1,5 @@
 import type { Prompt } from '../../dialect.js';
-import { Fields, invalid } from '../../kit/fields.js';
-import { isObject } from '../../kit/json.js';
+import { Fields } from '../../kit/fields.js';
 import { endUserOf, messagesOf, modelOf, outputLimitOf, refuseTransport } from '../../kit/prompt.js';
 
 const ROLES = ['user', 'assistant', 'system'] as const;
@@ -14,7 +13,6 @@ export function decodeRequest(body: unknown, bytes: number): Prompt {
 
 /** A request whose tokens are to be counted sets no limit to its answer. */
 export function decodeUnlimited(body: unknown, bytes: number): Prompt {
-  if (!isObject(body)) throw invalid('body', 'The request body must be a JSON object.');
   const fields = Fields.of(body, '');
   refuseTransport(fields);
   for (const message of messagesOf(fields)) {
