@@ -60,6 +60,24 @@ test('what the client sends back itself stays as it is', () => {
   expect(partsAt(asked(...QUESTION, assistant(own, call('c1', 'f'))), memory, 2)).toEqual([own, call('c1', 'f')]);
 });
 
+test('of several blocks a client may keep the last only', () => {
+  const second: ReplyEvent = {
+    type: 'reasoning_state',
+    choice: 0,
+    block: 1,
+    origin: 'anthropic',
+    signature: null,
+    redacted: 'R',
+    id: null,
+  };
+  const memory = after(asked(...QUESTION), [...STATE, second, called('c1'), FINISH]);
+  const redacted: ReasoningPart = { ...THOUGHT, text: '', signature: null, redacted: 'R' };
+  const whole = [THOUGHT, redacted, call('c1', 'f')];
+  expect(partsAt(asked(...QUESTION, assistant(redacted, call('c1', 'f'))), memory, 2)).toEqual(whole);
+  const kept = new RecalledState(asked(...QUESTION, assistant(...whole)), memory);
+  expect([kept.conversation.turns[2], kept.bytes]).toEqual([assistant(...whole), 0]);
+});
+
 describe('state is bound to what came before it', () => {
   const memory = after(asked(...QUESTION), [...STATE, called('c1'), FINISH]);
   const turn = assistant(call('c1', 'f'));

@@ -55,16 +55,16 @@ export class RecalledState {
 
   private complete(turn: AssistantTurn): AssistantTurn {
     const calls = turn.parts.filter((part): part is ToolCallPart => part.type === 'tool_call');
-    if (calls.length === 0 || turn.parts.some(hasState)) return turn;
-    const state = this.memory.recall(this.keyOf(calls));
-    if (!state) return turn;
+    const state = calls.length > 0 ? this.memory.recall(this.keyOf(calls)) : null;
+    if (!state || !lacks(turn, state)) return turn;
     this.bytes += bytesOf(state);
     const signatures = new Map(calls.map((call, index) => [call, state.signatures[index] ?? null]));
     const others = turn.parts.flatMap((part): AssistantTurn['parts'] => {
-      // The same reasoning, without its state.
+      // The same reasoning, without its state or with some of it.
       if (part.type === 'reasoning') return state.reasoning.length > 0 ? [] : [part];
-      const signature = part.type === 'tool_call' ? signatures.get(part) : null;
-      return [part.type === 'tool_call' && signature ? { ...part, signature } : part];
+      if (part.type !== 'tool_call') return [part];
+      const signature = signatures.get(part);
+      return [signature ? { ...part, signature } : part];
     });
     return { ...turn, parts: [...state.reasoning, ...others] };
   }
@@ -99,6 +99,19 @@ export class RecalledState {
 
 const hasState = (part: AssistantTurn['parts'][number]): boolean =>
   (part.type === 'reasoning' && part.origin !== null) || (part.type === 'tool_call' && part.signature !== undefined);
+
+/** Something is missing, and what is there is of the same. Some clients keep the last of several blocks only. */
+function lacks({ parts }: AssistantTurn, { reasoning, signatures }: AnswerState): boolean {
+  const known = [...reasoning.flatMap(wordsOf), ...signatures.filter((signature) => signature !== null)];
+  const own = parts.flatMap(wordsOf);
+  return own.length < known.length && own.every((word) => known.includes(word));
+}
+
+/** What a part has of state. */
+const wordsOf = (part: AssistantTurn['parts'][number]): string[] => {
+  if (part.type === 'tool_call') return part.signature === undefined ? [] : [part.signature];
+  return part.type === 'reasoning' && part.origin !== null ? [part.signature ?? part.redacted ?? part.id ?? ''] : [];
+};
 
 const bytesOf = (state: AnswerState): number => Buffer.byteLength(JSON.stringify(state));
 
