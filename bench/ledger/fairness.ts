@@ -96,13 +96,13 @@ async function besides(
 
 /** Answers how long the hold took; null: it was refused. */
 async function call(ledger: LedgerService, tenantId: string, scopes: Stage['scopes']): Promise<number | null> {
-  const id = newId();
+  const request = { ...holdRequest(tenantId, HELD, scopes), id: newId() };
   const asked = performance.now();
-  const answer = await ledger.hold({ ...holdRequest(tenantId, HELD, scopes), id }).catch(() => null);
+  const answer = await ledger.hold(request).catch(() => null);
   if (!answer) return null;
   if (answer.verdict !== 'held') throw new Error(`a hold was answered with ${answer.verdict}`);
   const took = performance.now() - asked;
-  await ledger.settle(tenantId, settlement(id, SPENT), () => {});
+  await ledger.settle(request, settlement(request.id, SPENT), () => {});
   return took;
 }
 

@@ -2,10 +2,10 @@ import { Inject, Injectable } from '@nestjs/common';
 import { WeirError } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
-import { Batcher } from '../platform/postgres/index.js';
+import { Batcher, ServerClock } from '../platform/postgres/index.js';
 import { LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
 import { Bookings } from './bookings.js';
-import type { Adjustment, BookedCall, HoldAnswer, HoldRequest, Settlement } from './ledger.js';
+import type { Adjustment, BookedCall, HeldFacts, HoldAnswer, HoldRequest, Settlement } from './ledger.js';
 import { LedgerRepository } from './ledger.repository.js';
 import { SHARDS, shardOf } from './shards.js';
 
@@ -31,6 +31,7 @@ export class LedgerService {
 
   constructor(
     private readonly repository: LedgerRepository,
+    clock: ServerClock,
     metrics: Metrics,
     @Inject(LOGGER) private readonly log: Logger,
     @Inject(CONFIG) { timeouts }: Pick<Config, 'timeouts'>,
@@ -41,7 +42,7 @@ export class LedgerService {
       await this.abandonUntilConfirmed(holds);
       return holds.map(() => undefined);
     });
-    this.bookings = new Bookings(repository, log);
+    this.bookings = new Bookings(this.gatewayId, repository, clock, log);
     metrics.watch('weir_settlements_pending', 'Settlements that Postgres has not confirmed yet.', () => this.bookings.size);
   }
 
@@ -74,8 +75,8 @@ export class LedgerService {
    * Books how a call ended. Resolves with true when that is safe, in Postgres or in the journal, with false when neither has taken it in time:
    * then nobody may be told that the call is complete. `onBooked` follows the commit.
    */
-  settle(tenantId: string, settlement: Settlement, onBooked: () => void): Promise<boolean> {
-    return this.bookings.add(tenantId, settlement, onBooked);
+  settle(held: HeldFacts, settlement: Settlement, onBooked: () => void): Promise<boolean> {
+    return this.bookings.add(held.tenantId, held, settlement, onBooked);
   }
 
   /** Calls of a tenant that were booked, by time of admission, after the last of the page before. */
@@ -147,7 +148,7 @@ export class LedgerService {
     await this.abandoned.add({ id, tenantId });
     if (this.stopped) return;
     this.givenUp--;
-    await this.settle(tenantId, voided(id), () => {});
+    await this.bookings.add(tenantId, null, voided(id), () => {});
   }
 
   private async abandonUntilConfirmed(holds: { id: string; tenantId: string }[]): Promise<void> {
