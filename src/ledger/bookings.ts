@@ -19,6 +19,7 @@ const RETRY_MS = { first: 50, most: 1_000 };
 /** A settlement on its way into Postgres. */
 interface Encoded {
   id: string;
+  tenantId: string;
   settlement: string;
   /** With what the call was held for, should Postgres have lost that; null: it was never held. */
   whole(): string | null;
@@ -48,7 +49,8 @@ export class Bookings {
     private readonly clock: ServerClock,
     private readonly log: Logger,
   ) {
-    this.batchers = Array.from({ length: SHARDS }, () => new Batcher((batch: Encoded[]) => this.bookUntilConfirmed(batch)));
+    const turnOf = ({ tenantId }: Encoded) => tenantId;
+    this.batchers = Array.from({ length: SHARDS }, () => new Batcher((batch: Encoded[]) => this.bookUntilConfirmed(batch), { turnOf }));
   }
 
   get size(): number {
@@ -74,6 +76,7 @@ export class Bookings {
       const pending: Pending = {
         slot: -1,
         id,
+        tenantId,
         since,
         settlement: encoded,
         whole: () => held && encodeWithHold(encoded, held, admittedAt()),
@@ -97,7 +100,7 @@ export class Bookings {
 
   /** Books what another process left in its journal. */
   async replay(settlements: Map<string, string>): Promise<void> {
-    const all = [...settlements].map(([id, settlement]) => ({ id, settlement, whole: () => settlement }));
+    const all = [...settlements].map(([id, settlement]) => ({ id, tenantId: '', settlement, whole: () => settlement }));
     for (let i = 0; i < all.length; i += 256) await this.bookUntilConfirmed(all.slice(i, i + 256));
   }
 

@@ -9,7 +9,7 @@ import type { Adjustment, BookedCall, HeldFacts, HoldAnswer, HoldRequest, Settle
 import { LedgerRepository } from './ledger.repository.js';
 import { SHARDS, shardOf } from './shards.js';
 
-/** Holds that wait for their turn, per shard, before more are turned away. */
+/** Holds that wait for their turn, per shard, before more are turned away: of a tenant that has more than its part of them. */
 const MAX_WAITING_HOLDS = 1_000;
 const HOLD_RETRY_MS = 20;
 const RETRY_MS = { first: 100, most: 2_000 };
@@ -37,7 +37,14 @@ export class LedgerService {
     @Inject(CONFIG) { timeouts }: Pick<Config, 'timeouts'>,
   ) {
     this.patienceMs = timeouts.ledgerMs;
-    this.holds = Array.from({ length: SHARDS }, (_, shard) => new Batcher((requests: HoldRequest[]) => this.holdInTime(shard, requests)));
+    this.holds = Array.from(
+      { length: SHARDS },
+      (_, shard) =>
+        new Batcher((requests: HoldRequest[]) => this.holdInTime(shard, requests), {
+          turnOf: ({ tenantId }) => tenantId,
+          maxWaiting: MAX_WAITING_HOLDS,
+        }),
+    );
     this.abandoned = new Batcher(async (holds) => {
       await this.abandonUntilConfirmed(holds);
       return holds.map(() => undefined);
@@ -63,11 +70,11 @@ export class LedgerService {
 
   /**
    * Counts a call by its limits and holds its worst case on its budgets, all or none.
-   * @throws WeirError ledger_unavailable when Postgres does not confirm in time, overloaded when too many holds wait; then nothing may be sent.
+   * @throws WeirError ledger_unavailable when Postgres does not confirm in time, overloaded when too many holds of the tenant wait; then nothing may be sent.
    */
   async hold(request: HoldRequest): Promise<HoldAnswer> {
     const batcher = this.holds[shardOf(request.tenantId)]!;
-    if (batcher.backlog >= MAX_WAITING_HOLDS) throw new WeirError('overloaded');
+    if (batcher.isFullFor(request)) throw new WeirError('overloaded');
     return batcher.add(request);
   }
 
