@@ -41,7 +41,7 @@ class StoppedPostgres {
   async run(): Promise<void> {
     this.running = true;
     for (const answer of this.answer) answer();
-    while ((await this.next()) !== (await this.next()));
+    for (let before = -1; before < this.batches.length; await this.next()) before = this.batches.length;
   }
 
   private batch(tenants: string[]): Promise<void> {
