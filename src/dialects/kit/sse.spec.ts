@@ -56,3 +56,12 @@ test('an event beyond 16 MiB is refused instead of kept', () => {
     for (let i = 0; i < 18; i++) splitter.push(chunk, () => {});
   }).toThrow('16 MiB');
 });
+
+test('a long event that comes in many small chunks is copied once', () => {
+  const payload = 'x'.repeat(6_000_000);
+  const bytes = Buffer.from(`data: ${payload}\n\ndata: y\n\n`);
+  const chunks = Array.from({ length: Math.ceil(bytes.length / 200) }, (_, at) => bytes.subarray(at * 200, at * 200 + 200));
+  const startedAt = performance.now();
+  expect(dataOf(chunks).map((data) => data.length)).toEqual([payload.length, 1]);
+  expect(performance.now() - startedAt).toBeLessThan(2_000);
+});
