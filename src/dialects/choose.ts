@@ -7,7 +7,7 @@ import { isObject, objectOf, textOf } from './kit/json.js';
  * The format to speak with a provider: the client's own where the model is served in it, so that nothing has to be translated; else the
  * provider's first that serves the request.
  * @param spoken what the provider speaks, the preferred one first; not empty.
- * @param model the id without the provider's name.
+ * @param model the id whose rules apply, without the provider's name.
  * @param level what the caller's settings ask for, where the request says nothing.
  */
 export function chooseDialect(

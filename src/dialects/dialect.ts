@@ -43,12 +43,17 @@ export interface Prompt {
 export interface Rewrite {
   /** The model id without the provider's name. */
   model: string;
+  /** The model whose rules apply, where the operator says that it is another one. */
+  treatedAs?: string | undefined;
   /** The output limit the hold was made for, per choice. */
   maxOutputTokens: number;
   /** What the caller's settings ask for; the client's own field in the body beats it. Null: nothing. */
   thinkingLevel: ThinkingLevel | null;
   quirks: Quirks;
 }
+
+/** The id by which the rules of a model are looked up. */
+export const rulesId = ({ model, treatedAs }: Pick<Rewrite, 'model' | 'treatedAs'>): string => treatedAs ?? model;
 
 /** How a provider differs from the format it speaks, as data. Absent: as the format's own vendor does it. */
 export interface Quirks {
@@ -233,6 +238,8 @@ export interface Spoken {
   /** What the caller's settings ask for. */
   thinkingLevel: ThinkingLevel | null;
   quirks: Quirks;
+  /** As in `Rewrite`. */
+  treatedAs?: string | undefined;
 }
 
 /** What of a call its rendered replies carry. */

@@ -3,7 +3,7 @@ import { bedrockConverse } from './bedrock-converse/index.js';
 import { chatCompleteSurface } from './chat-complete/index.js';
 import { chooseDialect } from './choose.js';
 import { cohere } from './cohere/index.js';
-import type { CallFormat, DialectName, Surface, SurfaceName, Upstream, Verbatim } from './dialect.js';
+import { type CallFormat, type DialectName, rulesId, type Surface, type SurfaceName, type Upstream, type Verbatim } from './dialect.js';
 import { gemini } from './gemini/index.js';
 import { ollama } from './ollama/index.js';
 import { chatSurface, chatVerbatim, openaiChat } from './openai-chat/index.js';
@@ -59,8 +59,8 @@ export function conversationIn(name: SurfaceName): CallFormat {
   return {
     decodeRequest: surface.decodeRequest,
     encodeError: surface.encodeError,
-    open(prompt, { dialects, thinkingLevel, quirks }, identity) {
-      const dialect = chooseDialect(dialects, name, identity.model, prompt, thinkingLevel);
+    open(prompt, { dialects, thinkingLevel, quirks, treatedAs }, identity) {
+      const dialect = chooseDialect(dialects, name, rulesId({ model: identity.model, treatedAs }), prompt, thinkingLevel);
       const { upstream, verbatim, leastOutputTokens = 1, toolPromptTokens = 0 } = UPSTREAMS[dialect];
       const { tools } = prompt.body;
       const hasTools = Array.isArray(tools) && tools.length > 0;

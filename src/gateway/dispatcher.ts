@@ -43,6 +43,7 @@ export class Dispatcher {
       new Delivery(plan, hold, call, flight, translation, resolve).start(transport, () => {
         const request = translation.encodeRequest({
           model: target.model,
+          treatedAs: target.treatedAs,
           maxOutputTokens: hold.maxOutputTokens,
           thinkingLevel: call.thinkingLevel,
           quirks: target.quirks,

@@ -66,8 +66,8 @@ export class Relay {
   /** Into the provider's format and back. */
   private way({ id, format, prompt, thinkingLevel }: Call, { target }: Plan): Way {
     const createdAt = Math.floor(Date.now() / 1000);
-    const { dialects, quirks, model } = target;
-    return format.open(prompt, { dialects, quirks, thinkingLevel }, { id: id.replaceAll('-', ''), createdAt, model });
+    const { dialects, quirks, model, treatedAs } = target;
+    return format.open(prompt, { dialects, quirks, thinkingLevel, treatedAs }, { id: id.replaceAll('-', ''), createdAt, model });
   }
 
   private async admit(call: Call, plan: Plan, way: Way, reply: Reply): Promise<Hold> {

@@ -11,6 +11,8 @@ export interface Target {
   type: string;
   /** The model id as the provider knows it: the right part of a reference. */
   model: string;
+  /** The model whose rules apply, where the operator says that it is another one. */
+  treatedAs: string | undefined;
   origin: string;
   /** Of the base URL, without a trailing slash. */
   basePath: string;

@@ -1,10 +1,12 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { CredentialStore } from '../credentials/index.js';
 import { type DialectName, ofOpenAi, type Quirks } from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { nearest } from '../kernel/nearest.js';
+import { CONFIG, type Config } from '../platform/config/index.js';
 import { type Listing, type Price, PriceBook } from '../prices/index.js';
 import { isOwnAddress, ProviderDirectory, type ProviderRecord, type ProviderType, providerType } from '../providers/index.js';
+import { treatedAs } from './model-rules.js';
 import { outputLimit } from './output-limit.js';
 import type { Plan, Target } from './plan.js';
 
@@ -15,7 +17,7 @@ interface Requester {
   maxOutputTokens: number | null;
 }
 
-type Facts = Omit<Target, 'model' | 'dialects' | 'credential' | 'price'> & { listing: Listing | null };
+type Facts = Omit<Target, 'model' | 'treatedAs' | 'dialects' | 'credential' | 'price'> & { listing: Listing | null };
 
 const ANY_MODEL = '*';
 
@@ -28,6 +30,7 @@ export class Router {
     private readonly providers: ProviderDirectory,
     private readonly credentials: CredentialStore,
     private readonly prices: PriceBook,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'modelRules'>,
   ) {}
 
   /** @throws WeirError model_required, model_not_found, model_not_allowed, credential_unavailable */
@@ -38,10 +41,11 @@ export class Router {
       throw new WeirError('model_not_allowed', { param: 'model', message: `This API key may not use the model "${reference}".` });
     }
     if (this.credentials.isUnreadable(provider.id)) throw new WeirError('credential_unavailable');
+    const target = this.target(requester.tenantId, provider, model);
     return {
       requestedModel: reference,
-      target: this.target(requester.tenantId, provider, model),
-      maxOutputTokens: outputLimit(model, requestedOutputTokens, requester.maxOutputTokens),
+      target,
+      maxOutputTokens: outputLimit(target.treatedAs ?? model, requestedOutputTokens, requester.maxOutputTokens),
     };
   }
 
@@ -83,10 +87,12 @@ export class Router {
 
   private target(tenantId: string, record: ProviderRecord, model: string): Target {
     const { listing, ...facts } = this.factsOf(record);
+    const other = treatedAs(this.config.modelRules, model);
     return {
       ...facts,
       model,
-      dialects: dialectsOf(record, model),
+      treatedAs: other,
+      dialects: dialectsOf(record, other ?? model),
       credential: this.credentials.find(record.id),
       price: this.prices.find(tenantId, record.name, model, listing),
     };

@@ -1,5 +1,4 @@
-import type { Prompt, UpstreamRequest } from '../dialect.js';
-import { PLAIN_REPLY } from '../dialect.js';
+import { PLAIN_REPLY, type Prompt, type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
 import { claudeFamily } from '../families/claude.js';
 import { isObject, parsed } from '../kit/json.js';
 import { tokenCount } from '../kit/token-count.js';
@@ -15,12 +14,12 @@ export const decodeCountRequest: (body: unknown, bytes: number) => Prompt = deco
 const OF_THE_ANSWER = new Set('max_tokens stream metadata temperature top_p top_k stop_sequences service_tier'.split(' '));
 
 /** For a provider that counts itself, and refuses fields about the answer. */
-export function encodeCountRequest(prompt: Prompt, model: string): UpstreamRequest {
-  const asked = Object.entries(ownStateOnly(prompt.body, claudeFamily(model))).filter(([name]) => !OF_THE_ANSWER.has(name));
+export function encodeCountRequest(prompt: Prompt, rewrite: Pick<Rewrite, 'model' | 'treatedAs'>): UpstreamRequest {
+  const asked = Object.entries(ownStateOnly(prompt.body, claudeFamily(rulesId(rewrite)))).filter(([name]) => !OF_THE_ANSWER.has(name));
   return {
     path: `${PATH}/count_tokens`,
     headers: headersFor(prompt.betas),
-    body: JSON.stringify({ ...Object.fromEntries(asked), model }),
+    body: JSON.stringify({ ...Object.fromEntries(asked), model: rewrite.model }),
     warnings: [],
     thinkingLevel: null,
     reply: PLAIN_REPLY,

@@ -29,8 +29,8 @@ class Counting implements Translation {
 
   constructor(private readonly prompt: Prompt) {}
 
-  encodeRequest({ model }: Rewrite): UpstreamRequest {
-    return encodeCountRequest(this.prompt, model);
+  encodeRequest(rewrite: Rewrite): UpstreamRequest {
+    return encodeCountRequest(this.prompt, rewrite);
   }
 
   readWhole(body: Buffer): WholeReply {

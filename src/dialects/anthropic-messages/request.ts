@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { WeirError } from '../../kernel/errors.js';
 import type { Conversation, Settings } from '../canonical.js';
-import type { Rewrite, UpstreamRequest } from '../dialect.js';
+import { type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
 import { type ClaudeFamily, type ClaudeThinking, claudeFamily, claudeThinking, samplingAllowed } from '../families/claude.js';
 import { isObject, type JsonObject, listOf } from '../kit/json.js';
 import { leftOut, settingsLeftOut } from '../kit/left-out.js';
@@ -29,7 +29,7 @@ export const headersFor = (betas: readonly string[]): string[] => [
 export function encodeRequest(conversation: Conversation, rewrite: Rewrite): UpstreamRequest {
   const { settings, format } = conversation;
   if (conversation.choices > 1) throw invalid('n', 'This provider gives one answer per request. Leave out "n", or send the request again.');
-  const family = claudeFamily(rewrite.model);
+  const family = claudeFamily(rulesId(rewrite));
   const names = new ToolNames(/^[\w-]+$/, /[^\w-]/g, LONGEST_NAME);
   const { system, messages, warnings } = encodeMessages(conversation.turns, family, names);
   const thinking = fitThinking(conversation, rewrite, family, messages);

@@ -1,6 +1,5 @@
 import { THINKING_LEVELS, type ThinkingLevel } from '../canonical.js';
-import type { Frame, Prompt, Rewrite, UpstreamRequest, Verbatim } from '../dialect.js';
-import { PLAIN_REPLY } from '../dialect.js';
+import { type Frame, PLAIN_REPLY, type Prompt, type Rewrite, rulesId, type UpstreamRequest, type Verbatim } from '../dialect.js';
 import {
   type ClaudeFamily,
   type ClaudeThinking,
@@ -35,7 +34,7 @@ function onlyOneStart(): (frame: Frame) => boolean {
 }
 
 function encodeRequest(prompt: Prompt, rewrite: Rewrite): UpstreamRequest {
-  const family = claudeFamily(rewrite.model);
+  const family = claudeFamily(rulesId(rewrite));
   const own = ownThinking(prompt.body);
   const thinking = own.said ? null : settingFor(prompt.body, family, rewrite);
   const body = {

@@ -1,6 +1,6 @@
 import { WeirError } from '../../kernel/errors.js';
 import type { Conversation } from '../canonical.js';
-import type { Rewrite, UpstreamRequest } from '../dialect.js';
+import { type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
 import { type BedrockModel, bedrockModel } from '../families/bedrock.js';
 import { openaiRules } from '../families/openai.js';
 import { settingsLeftOut } from '../kit/left-out.js';
@@ -18,7 +18,7 @@ const newNames = (): ToolNames => new ToolNames(/^[\w-]+$/, /[^\w-]/g, 64);
 export function encodeRequest(conversation: Conversation, rewrite: Rewrite): UpstreamRequest {
   if (conversation.choices > 1)
     throw invalid('n', 'Bedrock gives one answer per request. Leave "n" out, or send the request several times.');
-  const model = bedrockModel(rewrite.model);
+  const model = bedrockModel(rulesId(rewrite));
   const names = newNames();
   const warnings: string[] = [];
   const thinking = renderThinking(model, conversation.thinking, rewrite.thinkingLevel, rewrite.maxOutputTokens);

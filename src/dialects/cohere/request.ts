@@ -1,6 +1,6 @@
 import { WeirError } from '../../kernel/errors.js';
 import type { Conversation, OutputFormat, Settings, Thinking, ThinkingLevel, Tool, ToolChoice } from '../canonical.js';
-import { PLAIN_REPLY, type Rewrite, type UpstreamRequest } from '../dialect.js';
+import { PLAIN_REPLY, type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
 import { cohereThinks } from '../families/cohere.js';
 import type { JsonObject } from '../kit/json.js';
 import { leftOut, settingsLeftOut } from '../kit/left-out.js';
@@ -13,7 +13,7 @@ const MAX_STOP_SEQUENCES = 5;
 export function encodeRequest(conversation: Conversation, rewrite: Rewrite): UpstreamRequest {
   const { settings, stream, turns } = conversation;
   if (conversation.choices > 1) throw invalid('n', 'This provider gives one answer at a time. Leave "n" out, or send 1.');
-  const thinks = cohereThinks(rewrite.model);
+  const thinks = cohereThinks(rulesId(rewrite));
   const names = new ToolNames(/^[a-zA-Z0-9_-]+$/, /[^a-zA-Z0-9_-]/g, 64);
   const asked = conversation.thinking ?? (rewrite.thinkingLevel && { level: rewrite.thinkingLevel, budgetTokens: null, show: null });
   const thinking = thinks ? thinkingOf(asked) : null;

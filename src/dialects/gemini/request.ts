@@ -1,6 +1,6 @@
 import { WeirError } from '../../kernel/errors.js';
 import type { Conversation, Settings } from '../canonical.js';
-import { PLAIN_REPLY, type Rewrite, type UpstreamRequest } from '../dialect.js';
+import { PLAIN_REPLY, type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
 import { geminiFamily } from '../families/gemini.js';
 import type { JsonObject } from '../kit/json.js';
 import { leftOut, settingsLeftOut } from '../kit/left-out.js';
@@ -13,7 +13,7 @@ const MAX_STOP_SEQUENCES = 5;
 
 /** Writes a request to Gemini, on Google AI Studio or Vertex. @throws WeirError invalid_request when the model cannot be asked this. */
 export function encodeRequest(conversation: Conversation, rewrite: Rewrite): UpstreamRequest {
-  const family = geminiFamily(rewrite.model);
+  const family = geminiFamily(rulesId(rewrite));
   const warnings: string[] = [];
   const warn = (warning: string) => {
     if (!warnings.includes(warning)) warnings.push(warning);

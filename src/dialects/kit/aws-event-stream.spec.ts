@@ -1,37 +1,8 @@
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
+import { event, frame, type HeaderValue, text } from '../../../test/support/aws-frames.js';
 import type { Frame } from '../dialect.js';
 import { AwsEventStream } from './aws-event-stream.js';
-
-type Value = [type: number, bytes: Buffer];
-
-const text = (value: string): Value => {
-  const bytes = Buffer.from(value);
-  const length = Buffer.alloc(2);
-  length.writeUInt16BE(bytes.length);
-  return [7, Buffer.concat([length, bytes])];
-};
-
-/** One frame as a provider writes it. */
-function frame(headers: Record<string, Value>, payload: string): Buffer {
-  const headerBytes = Buffer.concat(
-    Object.entries(headers).map(([name, [type, value]]) =>
-      Buffer.concat([Buffer.from([name.length]), Buffer.from(name), Buffer.from([type]), value]),
-    ),
-  );
-  const payloadBytes = Buffer.from(payload);
-  const bytes = Buffer.alloc(16 + headerBytes.length + payloadBytes.length);
-  bytes.writeUInt32BE(bytes.length, 0);
-  bytes.writeUInt32BE(headerBytes.length, 4);
-  bytes.writeUInt32BE(crc32(bytes.subarray(0, 8)), 8);
-  headerBytes.copy(bytes, 12);
-  payloadBytes.copy(bytes, 12 + headerBytes.length);
-  bytes.writeUInt32BE(crc32(bytes.subarray(0, bytes.length - 4)), bytes.length - 4);
-  return bytes;
-}
-
-const event = (type: string, payload: string): Buffer =>
-  frame({ ':message-type': text('event'), ':event-type': text(type), ':content-type': text('application/json') }, payload);
 
 /** What is read when the bytes arrive in these chunks. */
 function framesOf(chunks: Buffer[]): Frame[] {
@@ -107,7 +78,7 @@ test('exceptions and errors are told apart from events', () => {
 
 test('headers of every type are read past', () => {
   const bytes = (length: number): Buffer => Buffer.alloc(length, 1);
-  const headers: Record<string, Value> = {
+  const headers: Record<string, HeaderValue> = {
     yes: [0, bytes(0)],
     no: [1, bytes(0)],
     byte: [2, bytes(1)],
@@ -124,10 +95,12 @@ test('headers of every type are read past', () => {
 });
 
 test.each([
-  ['a header of an unknown type', { x: [10, Buffer.alloc(0)] as Value }, 'type 10'],
-  ['a header longer than the headers', { x: [7, Buffer.from([255, 255])] as Value }, 'past its end'],
+  ['a header of an unknown type', { x: [10, Buffer.alloc(0)] as HeaderValue }, 'type 10'],
+  ['a header longer than the headers', { x: [7, Buffer.from([255, 255])] as HeaderValue }, 'past its end'],
   ['no message type', {}, 'message type'],
-])('%s is an error', (_name, headers, message) => expect(() => framesOf([frame(headers as Record<string, Value>, '')])).toThrow(message));
+])('%s is an error', (_name, headers, message) =>
+  expect(() => framesOf([frame(headers as Record<string, HeaderValue>, '')])).toThrow(message),
+);
 
 test.each([0, 15, 16 * 1024 * 1024 + 1])('a frame that claims to be %d bytes long is refused at once', (length) => {
   const prelude = Buffer.alloc(12);

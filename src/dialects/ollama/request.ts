@@ -1,6 +1,6 @@
 import { WeirError } from '../../kernel/errors.js';
 import type { Conversation, OutputFormat, Tool } from '../canonical.js';
-import { PLAIN_REPLY, type Rewrite, type UpstreamRequest } from '../dialect.js';
+import { PLAIN_REPLY, type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
 import type { JsonObject } from '../kit/json.js';
 import { leftOut, settingsLeftOut } from '../kit/left-out.js';
 import { renderTurns } from './messages.js';
@@ -14,7 +14,7 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
       message: 'Ollama gives one answer per request. Leave "n" out, or send the request several times.',
     });
   const warnings = settingsLeftOut(conversation.settings, 'logprobs', 'logitBias', 'verbosity');
-  const thinking = renderThinking(rewrite.model, conversation.thinking, rewrite.thinkingLevel);
+  const thinking = renderThinking(rulesId(rewrite), conversation.thinking, rewrite.thinkingLevel);
   const tools = offeredTools(conversation, warnings);
   const body: JsonObject = { model: rewrite.model, messages: renderTurns(conversation.turns) };
   if (tools.length > 0) body['tools'] = tools.map(renderTool);

@@ -1,5 +1,5 @@
 import type { Conversation, OutputFormat, Settings, Tool, ToolChoice, Turn } from '../canonical.js';
-import type { Rewrite, UpstreamRequest } from '../dialect.js';
+import { type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
 import { levelOf, type OpenAiRules, ofOpenAi, openaiRules, samplingAllowed } from '../families/openai.js';
 import { invalid } from '../kit/fields.js';
 import type { JsonObject } from '../kit/json.js';
@@ -14,16 +14,17 @@ export const MIN_OUTPUT_TOKENS = 16;
 /** A conversation as a request that leaves nothing behind at the provider. */
 export function encodeRequest(conversation: Conversation, rewrite: Rewrite): UpstreamRequest {
   refuseUnspeakable(conversation);
-  const { model, quirks } = rewrite;
-  const rules = openaiRules(model);
+  const { quirks } = rewrite;
+  const ruled = rulesId(rewrite);
+  const rules = openaiRules(ruled);
   const { settings, tools } = conversation;
   const names = new ToolNames(/^[\w-]+$/, /[^\w-]/g, 64);
-  const effort = effortToSend(conversation.thinking, rewrite.thinkingLevel, model);
-  const sampling = samplingAllowed(model, effort);
+  const effort = effortToSend(conversation.thinking, rewrite.thinkingLevel, ruled);
+  const sampling = samplingAllowed(ruled, effort);
   const [instructions, turns] = splitInstructions(conversation.turns);
   const logprobs = sampling && settings.logprobs === true;
   const body = {
-    model,
+    model: rewrite.model,
     ...(instructions !== '' && { instructions }),
     input: encodeItems(turns, { rules, quirks, names }),
     ...(tools.length > 0 && encodeTools(conversation, names)),
@@ -33,7 +34,7 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
     ...(sampling && settings.temperature !== null && { temperature: settings.temperature }),
     ...(sampling && settings.topP !== null && { top_p: settings.topP }),
     ...(logprobs && settings.topLogprobs !== null && { top_logprobs: settings.topLogprobs }),
-    ...encodeInclude({ encrypted: keepsState(model, rules, effort, turns), logprobs }),
+    ...encodeInclude({ encrypted: keepsState(ruled, rules, effort, turns), logprobs }),
     ...(isTier(settings.serviceTier) && { service_tier: settings.serviceTier }),
     ...(conversation.endUser !== null && { safety_identifier: conversation.endUser }),
     store: false,

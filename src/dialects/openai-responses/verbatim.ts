@@ -1,5 +1,5 @@
 import { THINKING_LEVELS, type ThinkingLevel } from '../canonical.js';
-import { type Frame, PLAIN_REPLY, type Prompt, type Rewrite, type UpstreamRequest, type Verbatim } from '../dialect.js';
+import { type Frame, PLAIN_REPLY, type Prompt, type Rewrite, rulesId, type UpstreamRequest, type Verbatim } from '../dialect.js';
 import { effortFor, levelOf } from '../families/openai.js';
 import { type JsonObject, objectOf, textOf } from '../kit/json.js';
 import { VerbatimReader } from '../kit/readers.js';
@@ -26,7 +26,7 @@ function encodeRequest({ body: sent }: Prompt, rewrite: Rewrite): UpstreamReques
     body['input'] = sent['input'].filter((item) => !isSealed(textOf(objectOf(item)['encrypted_content']) ?? ''));
   const reasoning = objectOf(sent['reasoning']);
   const asked = textOf(reasoning['effort']);
-  const effort = asked === null && rewrite.thinkingLevel ? effortFor(rewrite.thinkingLevel, rewrite.model, 'responses') : null;
+  const effort = asked === null && rewrite.thinkingLevel ? effortFor(rewrite.thinkingLevel, rulesId(rewrite), 'responses') : null;
   if (effort !== null) body['reasoning'] = { ...reasoning, effort };
   return {
     path: '/responses',

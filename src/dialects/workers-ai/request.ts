@@ -1,6 +1,6 @@
 import { WeirError } from '../../kernel/errors.js';
 import type { Conversation } from '../canonical.js';
-import type { Quirks, Rewrite, UpstreamRequest } from '../dialect.js';
+import { type Quirks, type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
 import { reasons } from '../families/open-models.js';
 import { type JsonObject, objectOf } from '../kit/json.js';
 import { leftOut, settingsLeftOut } from '../kit/left-out.js';
@@ -32,7 +32,7 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
     parallelToolCalls: null,
     settings: { ...settings, topK: null, logprobs: null, topLogprobs: null, logitBias: null },
   };
-  const thinking: Quirks = reasons(rewrite.model) ? {} : { thinking: 'none' };
+  const thinking: Quirks = reasons(rulesId(rewrite)) ? {} : { thinking: 'none' };
   const chat = encodeChatRequest(asked, { ...rewrite, quirks: { ...CHAT, ...thinking, ...rewrite.quirks } });
   const { model: _inPath, response_format: format, ...body } = JSON.parse(chat.body) as JsonObject;
   if (format !== undefined) body['response_format'] = schemaItself(objectOf(format));

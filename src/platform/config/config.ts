@@ -71,8 +71,28 @@ const variables = z.object({
   WEIR_TOTAL_TIMEOUT_MS: milliseconds(1_800_000),
   WEIR_RETENTION_MONTHS: z.coerce.number({ error: 'must be a number of months' }).int().min(3, { error: 'must be at least 3' }).optional(),
   WEIR_LEDGER_TIMEOUT_MS: milliseconds(250),
+  WEIR_MODEL_RULES: z.string().optional(),
   WEIR_CRASH: crash.optional(),
 });
+
+/** A model that is treated as another one. */
+export interface ModelRule {
+  /** A model id as its provider knows it, or its beginning with `*` behind. */
+  match: string;
+  /** The id of the model whose rules apply. */
+  treatAs: string;
+}
+
+const modelId = z.string({ error: 'must be a text' }).min(1, { error: 'must not be empty' });
+const modelRules = z.array(
+  z
+    .strictObject(
+      { match: modelId.regex(/^[^*]*\*?$/, { error: 'may have a * at its end only' }), treat_as: modelId },
+      { error: (issue) => (issue.code === 'unrecognized_keys' ? `has no field ${issue.keys.join(', ')}` : 'must be an object') },
+    )
+    .transform(({ match, treat_as }): ModelRule => ({ match, treatAs: treat_as })),
+  { error: 'must be a list' },
+);
 
 /** The configuration of one process, read once before anything starts. Durations are in ms. */
 export interface Config {
@@ -96,6 +116,8 @@ export interface Config {
   crash: Crash | null;
   /** Months that calls and ledger entries are kept after their own; null: for good. */
   retentionMonths: number | null;
+  /** The first that matches counts. */
+  modelRules: readonly ModelRule[];
   /** Where a provider's own variables, such as OPENAI_API_KEY, are looked up. Empty values count as absent. */
   variable(name: string): string | undefined;
 }
@@ -126,6 +148,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env, directo
     .map((name) => `${name} is not a variable of Weir; see .env.example for those that are`);
   const parsed = variables.safeParse(merged);
   if (!parsed.success) faults.push(...parsed.error.issues.map((issue) => `${String(issue.path[0])} ${issue.message}`));
+  const rules = merged.WEIR_MODEL_RULES === undefined ? [] : readModelRules(resolve(directory, merged.WEIR_MODEL_RULES), faults);
   if (faults.length > 0 || !parsed.success) throw new ConfigError(faults);
 
   const v = parsed.data;
@@ -148,6 +171,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env, directo
       ledgerMs: v.WEIR_LEDGER_TIMEOUT_MS,
     },
     retentionMonths: v.WEIR_RETENTION_MONTHS ?? null,
+    modelRules: rules,
     crash: v.WEIR_CRASH ?? null,
     variable: (name) => merged[name],
   };
@@ -161,6 +185,18 @@ const readEnvFile = (path: string): NodeJS.ProcessEnv => (existsSync(path) ? par
 function requireEnvFile(path: string): NodeJS.ProcessEnv {
   if (!existsSync(path)) throw new ConfigError([`--env-file: there is no file ${path}`]);
   return readEnvFile(path);
+}
+
+function readModelRules(path: string, faults: string[]): ModelRule[] {
+  try {
+    const parsed = modelRules.safeParse(JSON.parse(readFileSync(path, 'utf8')));
+    if (parsed.success) return parsed.data;
+    faults.push(...parsed.error.issues.map(({ path: at, message }) => `WEIR_MODEL_RULES: ${[path, ...at].join(' ')} ${message}`));
+  } catch (error) {
+    const why = error instanceof SyntaxError ? 'is no JSON' : 'names a file that cannot be read';
+    faults.push(`WEIR_MODEL_RULES ${why}: ${path}`);
+  }
+  return [];
 }
 
 function readTls(certPath: string | undefined, keyPath: string | undefined, directory: string) {

@@ -16,7 +16,7 @@ export interface Seen {
 
 export type Reader = (replay: Replay, model: string, stream: boolean) => Promise<Seen>;
 
-const QUESTION = 'What is the answer?';
+export const QUESTION = 'What is the answer?';
 
 const nothing = (callId: string, status: number, error: unknown): Seen => ({
   callId,

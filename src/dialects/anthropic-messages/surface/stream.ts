@@ -85,7 +85,7 @@ export class MessageStream implements StreamEncoder {
       case 'reasoning_state':
         return this.state(event);
       case 'tool_call': {
-        if (event.signature !== undefined) this.add('whole', encodeCallState(event.signature));
+        if (event.signature !== undefined) this.callState(event.signature);
         this.calls.set(event.call, this.add('tool', { type: 'tool_use', id: event.id, name: event.name, input: {} }));
         return;
       }
@@ -117,6 +117,12 @@ export class MessageStream implements StreamEncoder {
       redacted: redacted ?? before?.redacted ?? null,
       id: id ?? before?.id ?? null,
     };
+  }
+
+  /** Clients read a signature from its delta only. */
+  private callState(sealed: string): void {
+    const { signature, ...start } = encodeCallState(sealed);
+    this.add('whole', { ...start, signature: '' }).deltas.push({ type: 'signature_delta', signature });
   }
 
   private thinking(number: number): Block {

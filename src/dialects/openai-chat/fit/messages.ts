@@ -1,4 +1,4 @@
-import type { Quirks, Rewrite } from '../../dialect.js';
+import { type Quirks, type Rewrite, rulesId } from '../../dialect.js';
 import { openaiRules } from '../../families/openai.js';
 import { nineCharacterCallId } from '../../kit/call-ids.js';
 import { isObject, type JsonObject, listOf, textOf } from '../../kit/json.js';
@@ -6,8 +6,9 @@ import { isObject, type JsonObject, listOf, textOf } from '../../kit/json.js';
 type Change = (message: JsonObject) => JsonObject;
 
 /** The messages as the provider takes them; the very same list when it takes them as they are. */
-export function fitMessages(messages: JsonObject[], { model, quirks }: Rewrite): JsonObject[] {
-  const changes = changesFor(quirks, model);
+export function fitMessages(messages: JsonObject[], rewrite: Rewrite): JsonObject[] {
+  const { quirks } = rewrite;
+  const changes = changesFor(quirks, rulesId(rewrite));
   const fitted = changes.length === 0 ? messages : messages.map((message) => changes.reduce((changed, change) => change(changed), message));
   return quirks.singleSystem ? singleSystem(fitted) : fitted;
 }

@@ -1,6 +1,6 @@
 import { WeirError } from '../../../kernel/errors.js';
 import type { Thinking, ThinkingLevel } from '../../canonical.js';
-import type { Rewrite } from '../../dialect.js';
+import { type Rewrite, rulesId } from '../../dialect.js';
 import { ofOpenAi, openaiRules, samplingAllowed } from '../../families/openai.js';
 import { isObject, type JsonObject, textOf } from '../../kit/json.js';
 import { table } from '../../kit/table.js';
@@ -29,7 +29,7 @@ export function fit(request: JsonObject, rewrite: Rewrite, thinking: Thinking | 
   const asked = thinking && thinkingFields(thinking, rewrite);
   Object.assign(body, asked?.fields);
   // OpenRouter leaves out itself what a model does not take.
-  if (quirks.thinking !== 'openrouter') fitModel(body, model, warnings);
+  if (quirks.thinking !== 'openrouter') fitModel(body, rewrite, warnings);
   if (quirks.seedField === 'random_seed' && 'seed' in body) {
     body['random_seed'] = body['seed'];
     delete body['seed'];
@@ -41,12 +41,14 @@ export function fit(request: JsonObject, rewrite: Rewrite, thinking: Thinking | 
 }
 
 /** Writes the output limit where the client wrote its own, under the name that the model takes. */
-function fitLimit(body: JsonObject, { model, maxOutputTokens, quirks }: Rewrite): JsonObject {
+function fitLimit(body: JsonObject, rewrite: Rewrite): JsonObject {
+  const { maxOutputTokens, quirks } = rewrite;
+  const { maxTokens } = openaiRules(rulesId(rewrite));
   const given = ['max_completion_tokens', 'max_tokens'].filter((field) => typeof body[field] === 'number');
   // Every server knows the old name, until its model refuses it.
-  const taken = quirks.maxTokensField ?? (openaiRules(model).maxTokens ? 'max_tokens' : 'max_completion_tokens');
+  const taken = quirks.maxTokensField ?? (maxTokens ? 'max_tokens' : 'max_completion_tokens');
   for (const field of given.length > 0 ? given : [taken]) body[field] = maxOutputTokens;
-  if (!given.includes('max_tokens') || taken === 'max_tokens' || openaiRules(model).maxTokens) return body;
+  if (!given.includes('max_tokens') || taken === 'max_tokens' || maxTokens) return body;
   const entries = Object.entries(body).filter(([name]) => name !== 'max_completion_tokens');
   return Object.fromEntries(entries.map(([name, value]) => [name === 'max_tokens' ? 'max_completion_tokens' : name, value]));
 }
@@ -62,9 +64,10 @@ const SAMPLING = ['temperature', 'top_p', 'presence_penalty', 'frequency_penalty
 const MAX_STOPS = 4;
 
 /** Leaves out what the model refuses, where it only tunes; refuses what would change the answer's end. */
-function fitModel(body: JsonObject, model: string, warnings: string[]): void {
+function fitModel(body: JsonObject, rewrite: Rewrite, warnings: string[]): void {
+  const ruled = rulesId(rewrite);
   const sampling = SAMPLING.filter((name) => body[name] !== undefined && body[name] !== null);
-  if (sampling.length > 0 && !samplingAllowed(model, textOf(body['reasoning_effort']))) {
+  if (sampling.length > 0 && !samplingAllowed(ruled, textOf(body['reasoning_effort']))) {
     for (const name of sampling) {
       // What is asked for is what happens.
       if (body[name] !== 1 && body[name] !== false) warnings.push(`"${name}" is not supported by this model and was left out.`);
@@ -72,8 +75,8 @@ function fitModel(body: JsonObject, model: string, warnings: string[]): void {
     }
   }
   const { stop } = body;
-  if (stop === undefined || stop === null || !ofOpenAi(model)) return;
-  if (!openaiRules(model).stop) throw refuseStop(`"${model}" takes no stop sequences. Leave "stop" out, or use another model.`);
+  if (stop === undefined || stop === null || !ofOpenAi(ruled)) return;
+  if (!openaiRules(ruled).stop) throw refuseStop(`"${rewrite.model}" takes no stop sequences. Leave "stop" out, or use another model.`);
   if (Array.isArray(stop) && stop.length > MAX_STOPS) throw refuseStop(`"stop" must not have more than ${MAX_STOPS} entries.`);
 }
 

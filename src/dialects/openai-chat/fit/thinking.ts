@@ -1,5 +1,5 @@
 import type { Thinking, ThinkingLevel } from '../../canonical.js';
-import type { Rewrite } from '../../dialect.js';
+import { type Rewrite, rulesId } from '../../dialect.js';
 import { effortFor, levelOf as levelOfEffort } from '../../families/openai.js';
 import type { JsonObject } from '../../kit/json.js';
 import { levelOf } from '../../kit/thinking-budget.js';
@@ -12,9 +12,10 @@ interface Asked {
 const NOTHING: Asked = { fields: {}, level: null };
 
 /** The fields by which a provider is asked for thinking. Facts as of November 2026. */
-export function thinkingFields(thinking: Thinking, { model, quirks }: Rewrite): Asked {
+export function thinkingFields(thinking: Thinking, rewrite: Rewrite): Asked {
+  const model = rulesId(rewrite);
   const level = levelOf(thinking);
-  switch (quirks.thinking ?? 'effort') {
+  switch (rewrite.quirks.thinking ?? 'effort') {
     case 'none':
       return NOTHING;
     case 'effort': {

@@ -58,10 +58,13 @@ export class ChatStreamEncoder implements StreamEncoder {
 
   private encode(event: ChoiceEvent): string {
     const { choice } = event;
-    if (event.type === 'reasoning' || event.type === 'reasoning_state') return this.reason(event);
-    const before = this.details(choice);
-    const chunk = this.content(event);
-    return chunk === '' ? before : before + this.begin(choice) + chunk;
+    const chunk = event.type === 'reasoning' || event.type === 'reasoning_state' ? this.reason(event) : this.speak(event);
+    return chunk === '' ? '' : this.begin(choice) + chunk;
+  }
+
+  private speak(event: Exclude<ChoiceEvent, { type: 'reasoning' | 'reasoning_state' }>): string {
+    const before = this.details(event.choice);
+    return before + this.content(event);
   }
 
   private content(event: Exclude<ChoiceEvent, { type: 'reasoning' | 'reasoning_state' }>): string {
@@ -88,32 +91,29 @@ export class ChatStreamEncoder implements StreamEncoder {
     }
   }
 
-  /** Its text goes out at once, its state in one entry when the block is over: clients that collect entries then have it in one piece. */
+  /** Its text goes out at once, its state when something else follows. */
   private reason(event: Extract<ReplyEvent, { type: 'reasoning' | 'reasoning_state' }>): string {
-    const { choice, block: index } = event;
-    const state = this.choice(choice);
-    const before = state.block?.index === index ? '' : this.details(choice);
-    state.block ??= { index, part: { type: 'reasoning', text: '', origin: null, signature: null, redacted: null, id: null } };
-    const { part } = state.block;
+    const { choice, block } = event;
+    const { blocks } = this.choice(choice);
+    const part = blocks.get(block) ?? { type: 'reasoning', text: '', origin: null, signature: null, redacted: null, id: null };
+    blocks.set(block, part);
     if (event.type === 'reasoning_state') {
       part.origin = event.origin;
       part.signature = event.signature ?? part.signature;
       part.redacted = event.redacted ?? part.redacted;
       part.id = event.id ?? part.id;
-      return before;
+      return '';
     }
     part.text += event.text;
-    return event.text === '' ? before : before + this.begin(choice) + this.delta(choice, { reasoning_content: event.text });
+    return event.text === '' ? '' : this.delta(choice, { reasoning_content: event.text });
   }
 
-  /** The state of the block of reasoning that is over. */
+  /** The state of blocks that follow each other, in one chunk: OpenAI's own SDK keeps only the last value of a field it does not know. */
   private details(choice: number): string {
-    const state = this.choices.get(choice);
-    if (!state?.block) return '';
-    const { index, part } = state.block;
-    state.block = null;
-    const details = encodeDetails(part, index);
-    return details.length === 0 ? '' : this.begin(choice) + this.delta(choice, { reasoning_details: details });
+    const { blocks } = this.choice(choice);
+    const details = [...blocks].flatMap(([index, part]) => encodeDetails(part, index));
+    blocks.clear();
+    return details.length === 0 ? '' : this.delta(choice, { reasoning_details: details });
   }
 
   /** A choice's first chunk says whose words follow. */
@@ -127,7 +127,7 @@ export class ChatStreamEncoder implements StreamEncoder {
   private choice(index: number): EncodedChoice {
     let choice = this.choices.get(index);
     if (!choice) {
-      choice = { begun: false, block: null };
+      choice = { begun: false, blocks: new Map() };
       this.choices.set(index, choice);
     }
     return choice;
@@ -150,6 +150,6 @@ export class ChatStreamEncoder implements StreamEncoder {
 interface EncodedChoice {
   /** Its role was sent. */
   begun: boolean;
-  /** The block of reasoning under way. */
-  block: { index: number; part: ReasoningPart } | null;
+  /** Of reasoning whose state was not sent yet, by their numbers. */
+  readonly blocks: Map<number, ReasoningPart>;
 }

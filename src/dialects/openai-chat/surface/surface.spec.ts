@@ -254,6 +254,12 @@ describe('writing a stream', () => {
     ]);
   });
 
+  test('the state of blocks that follow each other is one value, as clients may keep only the last', () => {
+    const values = stream(EVENTS, false).chunks.flatMap((chunk) => chunk.choices[0].delta.reasoning_details ?? []);
+    const chunks = stream(EVENTS, false).chunks.filter((chunk) => chunk.choices[0].delta.reasoning_details);
+    expect([chunks.length, values.map(({ index }: { index: number }) => index)]).toEqual([1, [0, 1]]);
+  });
+
   test('usage is null in every chunk but its own for a client that asked, and nowhere for one that did not', () => {
     const asked = stream(EVENTS, true, 0.5).chunks;
     expect(asked.slice(0, -1).every((chunk) => chunk.usage === null)).toBe(true);

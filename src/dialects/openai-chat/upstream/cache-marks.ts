@@ -1,5 +1,5 @@
 import type { CacheMark } from '../../canonical.js';
-import type { Rewrite } from '../../dialect.js';
+import { type Rewrite, rulesId } from '../../dialect.js';
 import { openaiRules } from '../../families/openai.js';
 import type { JsonObject } from '../../kit/json.js';
 
@@ -13,7 +13,7 @@ const nothing: Marker = () => ({});
 /** For parts of messages. Most providers find the end themselves, and refuse marks. */
 export function partMarker(rewrite: Rewrite): Marker {
   if (rewrite.quirks.thinking === 'openrouter') return cacheControl;
-  return openaiRules(rewrite.model).cacheBreakpoints ? breakpoint : nothing;
+  return openaiRules(rulesId(rewrite)).cacheBreakpoints ? breakpoint : nothing;
 }
 
 /** For tools. */

@@ -1,5 +1,5 @@
 import type { AssistantTurn, ReasoningOrigin, ReasoningPart } from '../../canonical.js';
-import type { Rewrite } from '../../dialect.js';
+import { type Rewrite, rulesId } from '../../dialect.js';
 import { ofOpenAi } from '../../families/openai.js';
 import type { JsonObject } from '../../kit/json.js';
 import { encodeDetails } from '../reasoning-details.js';
@@ -31,7 +31,8 @@ function openrouter(parts: AssistantTurn['parts'], own: ReasoningPart[], origin:
 const textOf = (parts: readonly ReasoningPart[]): string => parts.map(({ text }) => text).join('');
 
 /** Whose state the model can read, by its name; null: nobody's that we know. */
-export function stateOrigin({ model }: Rewrite): ReasoningOrigin | null {
+export function stateOrigin(rewrite: Rewrite): ReasoningOrigin | null {
+  const model = rulesId(rewrite);
   const name = model.toLowerCase().replace(/^.*\//, '');
   if (/^claude\b/.test(name)) return 'anthropic';
   if (/^gemini\b/.test(name)) return 'gemini';

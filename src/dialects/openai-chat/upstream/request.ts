@@ -1,5 +1,5 @@
 import { type Conversation, type Settings, type Tool, type ToolChoice } from '../../canonical.js';
-import type { Rewrite, UpstreamRequest } from '../../dialect.js';
+import { type Rewrite, rulesId, type UpstreamRequest } from '../../dialect.js';
 import { ofOpenAi } from '../../families/openai.js';
 import type { JsonObject } from '../../kit/json.js';
 import { leftOut } from '../../kit/left-out.js';
@@ -39,7 +39,7 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
 
 function encodeFields(
   { settings, format, endUser, stream, choices }: Conversation,
-  { model, quirks }: Rewrite,
+  rewrite: Rewrite,
 ): { fields: JsonObject; warnings: string[] } {
   const fields: JsonObject = {
     response_format: encodeFormat(format),
@@ -48,7 +48,8 @@ function encodeFields(
     stream: stream || null,
   };
   const warnings: string[] = [];
-  const openrouter = quirks.thinking === 'openrouter';
+  const openai = ofOpenAi(rulesId(rewrite));
+  const openrouter = rewrite.quirks.thinking === 'openrouter';
   const known = (field: string, value: unknown, takenBy: boolean): void => {
     if (value === null) return;
     if (takenBy) fields[field] = value;
@@ -57,9 +58,9 @@ function encodeFields(
   // Others refuse fields they do not know.
   known('top_k', settings.topK, openrouter);
   known('min_p', settings.minP, openrouter);
-  known('verbosity', settings.verbosity, openrouter || ofOpenAi(model));
-  known('service_tier', settings.serviceTier, ofOpenAi(model));
-  known('user', endUser, openrouter || ofOpenAi(model));
+  known('verbosity', settings.verbosity, openrouter || openai);
+  known('service_tier', settings.serviceTier, openai);
+  known('user', endUser, openrouter || openai);
   for (const [name, value] of Object.entries(fields)) if (value === null) delete fields[name];
   return { fields, warnings };
 }
@@ -89,7 +90,7 @@ function encodeFormat(format: Conversation['format']): JsonObject | null {
 function encodeTools({ tools, toolChoice, parallelToolCalls }: Conversation, rewrite: Rewrite, names: ToolNames): JsonObject {
   if (tools.length === 0) return {};
   // Those who know no `allowed_tools` get only the tools that are allowed.
-  const all = toolChoice?.type !== 'allowed' || ofOpenAi(rewrite.model);
+  const all = toolChoice?.type !== 'allowed' || ofOpenAi(rulesId(rewrite));
   const mark = toolMarker(rewrite);
   const offered = all ? tools : tools.filter(({ name }) => toolChoice.names.includes(name));
   return {
