@@ -25,6 +25,7 @@ const POOL = { max: 12, statementTimeoutMs: 10_000, name: 'naive' };
 /** The product's own ledger, as a gateway uses it. */
 export function weir({ url, tenantId, scopes }: Stage): Contestant {
   const { ledger, close } = openLedger(url, 'bench');
+  const facts = holdRequest(tenantId, HELD, scopes);
   return {
     name: 'Weir',
     async hold() {
@@ -38,7 +39,7 @@ export function weir({ url, tenantId, scopes }: Stage): Contestant {
       return id;
     },
     async settle(id) {
-      await ledger.settle(tenantId, settlement(id, SPENT), () => {});
+      await ledger.settle(facts, settlement(id, SPENT), () => {});
     },
     stop: close,
   };

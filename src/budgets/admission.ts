@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { WeirError } from '../kernel/errors.js';
 import type { Id } from '../kernel/ids.js';
 import type { Nano } from '../kernel/money.js';
-import { type HoldContext, LedgerService, type Rates, type Scope } from '../ledger/index.js';
+import { type HeldFacts, type HoldContext, LedgerService, type Rates, type Scope } from '../ledger/index.js';
 import { affordableOutput, type Price, worstCaseCost } from '../prices/index.js';
 import { callTooDear, deniedByBudget, deniedByLimit } from './denials.js';
 
@@ -30,11 +30,8 @@ export interface Exposure {
 }
 
 /** Money held for one call. */
-export interface Hold {
+export interface Hold extends HeldFacts {
   callId: Id;
-  tenantId: Id;
-  /** Null: the price is unknown. */
-  amount: Nano | null;
   /** Per answer; lower than asked for where the call was shrunk to fit. */
   maxOutputTokens: number;
   /** Least headroom over the call's hard budgets once it is held; null: it has none. */
@@ -63,14 +60,14 @@ export class Admission {
    * ledger_unavailable, overloaded
    */
   async admit(exposure: Exposure): Promise<Hold> {
-    const { callId, tenantId, choices, shrinkToFit } = exposure;
+    const { callId, tenantId, scopes, context, choices, shrinkToFit } = exposure;
     let input = exposure.inputTokensBound;
     let output = exposure.outputTokensBound;
     let refined = false;
     let unpricedCost: Nano | null = null;
     for (let tries = 1; ; tries++) {
       const { held, refusal } = await this.try(exposure, input, output, unpricedCost);
-      if (held) return { callId, tenantId, maxOutputTokens: output, ...held };
+      if (held) return { callId, tenantId, scopes, context, maxOutputTokens: output, ...held };
       if (refusal.unpriced && unpricedCost === null && exposure.unpricedCost !== null) {
         unpricedCost = exposure.unpricedCost;
         continue;

@@ -24,6 +24,7 @@ import { AdminKeyStrategy, OperatorGuard } from './operator.guard.js';
 import { PlatformCredentialsController } from './platform-credentials.controller.js';
 import { PlatformPricesController, PricesController } from './prices.controller.js';
 import { ProjectsController } from './projects.controller.js';
+import { ProviderTypesController } from './provider-types.controller.js';
 import { ProvidersController } from './providers.controller.js';
 import { RequestPipe } from './request.pipe.js';
 import { Scopes } from './scopes.js';
@@ -54,6 +55,7 @@ import { UsageController } from './usage.controller.js';
     ProjectsController,
     ApiKeysController,
     ProvidersController,
+    ProviderTypesController,
     PricesController,
     BudgetsController,
     LimitsController,

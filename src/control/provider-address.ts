@@ -1,26 +1,30 @@
 import { WeirError } from '../kernel/errors.js';
 import { type DestinationGuard, DestinationRefused } from '../platform/egress/index.js';
-import { nearestProviderType, type ProviderType, providerType } from '../providers/index.js';
+import { findProviderType, nearestProviderType, type ProviderType } from '../providers/index.js';
 
-/** @throws WeirError invalid_request, naming the type that was probably meant. */
-export function knownType(slug: string): ProviderType {
-  const type = providerType(slug);
-  if (type) return type;
+/** A type by its slug or an alias, with the address of that name. @throws WeirError invalid_request, naming the type that was probably meant. */
+export function knownType(slug: string): { type: ProviderType; baseUrl: string | null } {
+  const found = findProviderType(slug);
+  if (found) return found;
   const near = nearestProviderType(slug);
   const hint = near ? `Did you mean "${near}"?` : 'For a server that speaks OpenAI\'s chat format, use "openai" with its base_url.';
   throw new WeirError('invalid_request', { param: 'type', message: `There is no provider type "${slug}". ${hint}` });
 }
 
-/** Where a provider is reached: what was given, if calls may go there, or the vendor's own address. @throws WeirError invalid_request */
-export function baseUrlOf(type: ProviderType, given: string | undefined, guard: DestinationGuard): string {
+/**
+ * Where a provider is reached: what was given, if calls may go there, or the vendor's own address.
+ * @param own the vendor's address; null: there is none.
+ * @throws WeirError invalid_request
+ */
+export function baseUrlOf(type: ProviderType, own: string | null, given: string | undefined, guard: DestinationGuard): string {
   if (given === undefined) {
-    if (type.baseUrl) return type.baseUrl;
+    if (own) return own;
     throw new WeirError('invalid_request', {
       param: 'base_url',
       message: `"base_url" is missing: a provider of type "${type.slug}" has no address of its own.`,
     });
   }
-  if (given === type.baseUrl) return given;
+  if (given === own) return given;
   const url = new URL(given);
   try {
     guard.checkUrl(url);

@@ -27,13 +27,13 @@ export class ProvidersController {
   @Post()
   @Answers(ProviderObject, 'Add a provider. Its models are then called `name/model-id`.')
   create(@TenantId() tenantId: string, @Body({ schema: CreateProvider }) body: CreateProvider) {
-    const type = knownType(body.type);
-    const baseUrl = baseUrlOf(type, body.base_url, this.guard);
+    const { type, baseUrl: own } = knownType(body.type);
+    const baseUrl = baseUrlOf(type, own, body.base_url, this.guard);
     return this.transactions.run(async (db) => {
       const provider = await this.providers.insert(
         {
           tenantId,
-          name: body.name ?? type.slug,
+          name: body.name ?? body.type,
           type: type.slug,
           baseUrl,
           dialect: body.dialect ?? null,
@@ -69,7 +69,8 @@ export class ProvidersController {
   async update(@TenantId() tenantId: string, @Param('provider_id') id: string, @Body({ schema: UpdateProvider }) body: UpdateProvider) {
     const provider = await this.transactions.run(async (db) => {
       const before = found('provider', await this.providers.lock(tenantId, idOf('provider', id), db));
-      const baseUrl = body.base_url && baseUrlOf(knownType(before.type), body.base_url, this.guard);
+      const { type, baseUrl: own } = knownType(before.type);
+      const baseUrl = body.base_url && baseUrlOf(type, own, body.base_url, this.guard);
       const after = await this.providers.update(
         before.id,
         { baseUrl, dialect: body.dialect, nativeTools: body.native_tools, models: body.models },

@@ -42,7 +42,7 @@ export class Relay {
       try {
         const outcome = await this.dispatcher.send(plan, way, hold, call, flight); // 4xx 502 503 504: an outcome, never thrown after the hold
         const settlement = settlementOf(call, plan, hold, outcome);
-        const safe = await this.ledger.settle(call.caller.tenantId, settlement, () => flight.booked()); // commits before the tail leaves
+        const safe = await this.ledger.settle(hold, settlement, () => flight.booked()); // commits before the tail leaves
         if (!safe && !outcome.error) throw new WeirError('booking_delayed');
         crashPoint('settle_committed');
         this.end(reply, outcome, settlement);

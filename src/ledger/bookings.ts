@@ -1,9 +1,9 @@
 import { Slots, type Slotted } from '../kernel/slots.js';
-import { Batcher } from '../platform/postgres/index.js';
+import { Batcher, type ServerClock } from '../platform/postgres/index.js';
 import type { Logger } from '../platform/telemetry/index.js';
 import { Journal } from './journal.js';
-import type { Settlement } from './ledger.js';
-import { encodeSettlement, type LedgerRepository } from './ledger.repository.js';
+import type { HeldFacts, Settlement } from './ledger.js';
+import { encodeSettlement, encodeWithHold, type LedgerRepository } from './ledger.repository.js';
 import { SHARDS, shardOf } from './shards.js';
 
 /** A finished answer waits this long for Postgres; then its booking goes to the journal. */
@@ -16,20 +16,22 @@ const JOURNAL_RETRY_MS = 1_000;
 const TICK_MS = 50;
 const RETRY_MS = { first: 50, most: 1_000 };
 
-interface Pending extends Slotted {
+/** A settlement on its way into Postgres. */
+interface Encoded {
   id: string;
-  since: number;
+  tenantId: string;
   settlement: string;
+  /** With what the call was held for, should Postgres have lost that; null: it was never held. */
+  whole(): string | null;
+}
+
+interface Pending extends Slotted, Encoded {
+  since: number;
   /** When it is due for the journal next; never again once it is there. */
   journalAt: number;
   journalled: boolean;
   overdue: boolean;
   release(safe: boolean): void;
-}
-
-interface Encoded {
-  id: string;
-  settlement: string;
 }
 
 /** Books how calls ended: in Postgres, again and again until it confirms; meanwhile in the journal. */
@@ -42,10 +44,13 @@ export class Bookings {
   private stopped = false;
 
   constructor(
+    private readonly gatewayId: string,
     private readonly repository: LedgerRepository,
+    private readonly clock: ServerClock,
     private readonly log: Logger,
   ) {
-    this.batchers = Array.from({ length: SHARDS }, () => new Batcher((batch: Encoded[]) => this.bookUntilConfirmed(batch)));
+    const turnOf = ({ tenantId }: Encoded) => tenantId;
+    this.batchers = Array.from({ length: SHARDS }, () => new Batcher((batch: Encoded[]) => this.bookUntilConfirmed(batch), { turnOf }));
   }
 
   get size(): number {
@@ -60,16 +65,21 @@ export class Bookings {
   /**
    * Resolves with true when the booking is safe: committed, or synced to the journal. With false when it is neither after ten seconds; it is
    * tried on. `onBooked` follows the commit.
+   * @param held null: the call was never held for certain, and is only to be booked should there be a hold.
    */
-  add(tenantId: string, settlement: Settlement, onBooked: () => void): Promise<boolean> {
+  add(tenantId: string, held: HeldFacts | null, settlement: Settlement, onBooked: () => void): Promise<boolean> {
+    const { id, durationMs } = settlement;
     const encoded = encodeSettlement(settlement);
     return new Promise((release) => {
       const since = performance.now();
-      const pending = {
+      const admittedAt = () => this.clock.now() - (performance.now() - since) - durationMs;
+      const pending: Pending = {
         slot: -1,
-        id: settlement.id,
+        id,
+        tenantId,
         since,
         settlement: encoded,
+        whole: () => held && encodeWithHold(encoded, held, admittedAt()),
         journalAt: since + JOURNAL_AFTER_MS,
         journalled: false,
         overdue: false,
@@ -77,7 +87,7 @@ export class Bookings {
       };
       this.pending.add(pending);
       this.timer ??= setInterval(() => this.look(), TICK_MS).unref();
-      void this.batchers[shardOf(tenantId)]!.add({ id: settlement.id, settlement: encoded }).then((booked) => {
+      void this.batchers[shardOf(tenantId)]!.add(pending).then((booked) => {
         if (!booked && this.stopped) return;
         onBooked();
         this.pending.delete(pending);
@@ -90,7 +100,7 @@ export class Bookings {
 
   /** Books what another process left in its journal. */
   async replay(settlements: Map<string, string>): Promise<void> {
-    const all = [...settlements].map(([id, settlement]) => ({ id, settlement }));
+    const all = [...settlements].map(([id, settlement]) => ({ id, tenantId: '', settlement, whole: () => settlement }));
     for (let i = 0; i < all.length; i += 256) await this.bookUntilConfirmed(all.slice(i, i + 256));
   }
 
@@ -134,7 +144,7 @@ export class Bookings {
 
   private keep(journal: Journal, pending: Pending): void {
     pending.journalAt = Number.POSITIVE_INFINITY;
-    journal.append(pending.id, pending.settlement).then(
+    journal.append(pending.id, pending.whole() ?? pending.settlement).then(
       () => {
         pending.journalled = true;
         pending.release(true);
@@ -153,7 +163,7 @@ export class Bookings {
   private async bookUntilConfirmed(batch: Encoded[]): Promise<boolean[]> {
     for (let waitMs = RETRY_MS.first; !this.stopped; waitMs = Math.min(waitMs * 2, RETRY_MS.most)) {
       try {
-        await this.repository.settle(new Map(batch.map(({ id, settlement }) => [id, settlement])));
+        await this.book(batch);
         return batch.map(() => true);
       } catch (error) {
         if (isRefusal(error)) return this.bookOneByOne(batch, error);
@@ -162,6 +172,26 @@ export class Bookings {
       }
     }
     return batch.map(() => false);
+  }
+
+  /** Settling finds each call's hold, but where it was settled by an earlier try, or where Postgres has lost it, as after a failover. */
+  private async book(batch: Encoded[]): Promise<void> {
+    const resolved = await this.settle(batch);
+    if (resolved.size === batch.length) return;
+    const missing = new Map<string, string>();
+    for (const one of batch) {
+      const whole = resolved.has(one.id) ? null : one.whole();
+      if (whole !== null) missing.set(one.id, whole);
+    }
+    if (missing.size === 0) return;
+    const { booked, held, unknown } = await this.repository.bookUnheld(this.gatewayId, missing);
+    if (booked.length > 0) this.log.warn({ calls: booked }, 'Postgres has lost the holds of calls; they are booked without');
+    if (unknown.length > 0) this.log.warn({ calls: unknown }, 'settlements are too old to tell whether they were booked; they are left');
+    if (held.length > 0) await this.settle(batch.filter(({ id }) => held.includes(id)));
+  }
+
+  private settle(batch: Encoded[]): Promise<Set<string>> {
+    return this.repository.settle(new Map(batch.map(({ id, settlement }) => [id, settlement])));
   }
 
   /** Postgres refuses what one settlement says: the others must not wait for it. The reaper books that call by its hold. */

@@ -7,6 +7,7 @@ export type {
   Attempt,
   BookedCall,
   Denial,
+  HeldFacts,
   HoldAnswer,
   HoldContext,
   HoldRequest,

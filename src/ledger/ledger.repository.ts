@@ -2,7 +2,19 @@ import { Injectable } from '@nestjs/common';
 import { Pool } from 'pg';
 import { newId } from '../kernel/ids.js';
 import { crashOnceSent } from '../platform/faults/index.js';
-import type { Adjustment, BookedCall, Denial, HoldAnswer, HoldRequest, LimitDenial, Rates, Scope, Settlement, Verdict } from './ledger.js';
+import type {
+  Adjustment,
+  BookedCall,
+  Denial,
+  HeldFacts,
+  HoldAnswer,
+  HoldRequest,
+  LimitDenial,
+  Rates,
+  Scope,
+  Settlement,
+  Verdict,
+} from './ledger.js';
 
 interface AdmissionRow {
   verdict: Verdict;
@@ -45,6 +57,16 @@ interface BookedRow {
   cache_write_1h: number;
   output: number;
   adjustments: number;
+}
+
+/** What became of calls of which settling found no hold, by their ids. */
+export interface Unheld {
+  /** Their hold was lost: they are booked from what is known of it. */
+  booked: string[];
+  /** They have a hold after all: to be settled again. */
+  held: string[];
+  /** They may have been booked too long ago to be sure, or what they were held for is not known. */
+  unknown: string[];
 }
 
 /** How long a hold lives without a heartbeat. */
@@ -112,6 +134,17 @@ export class LedgerRepository {
       query_timeout: SETTLE_TIMEOUT_MS,
     } as QueryConfig);
     return new Set(rows.map((row) => row.resolved_id));
+  }
+
+  /** Books calls of which settling found no hold, as `encodeWithHold` wrote them, by call id. What was resolved before is in no list of the answer. */
+  async bookUnheld(gatewayId: string, settlements: ReadonlyMap<string, string>): Promise<Unheld> {
+    const { rows } = await this.pool.query<{ unheld_id: string; became: keyof Unheld }>({
+      text: 'SELECT unheld_id, became FROM book_unheld($1, $2)',
+      values: [gatewayId, `[${[...settlements.values()].join(',')}]`],
+      query_timeout: SETTLE_TIMEOUT_MS,
+    } as QueryConfig);
+    const idsOf = (became: keyof Unheld) => rows.filter((row) => row.became === became).map((row) => row.unheld_id);
+    return { booked: idsOf('booked'), held: idsOf('held'), unknown: idsOf('unknown') };
   }
 
   /** Makes sure that holds which were given up can never land: what has not landed by now never will. */
@@ -265,6 +298,15 @@ export function encodeSettlement(s: Settlement): string {
     ? JSON.stringify(settlementFields({ ...s, usageRaw: null, servedModel: null, finishReason: null }))
     : facts;
   return `${storable.slice(0, -1)},"amount":${s.amount ?? 'null'}}`;
+}
+
+/**
+ * As `book_unheld` reads it: a settlement that `encodeSettlement` wrote, with what its call was held for. `settle_batch` reads it as well.
+ * @param at when it was admitted, as Unix time in ms by Postgres.
+ */
+export function encodeWithHold(settlement: string, { tenantId, amount, scopes, context }: HeldFacts, at: number): string {
+  const facts = JSON.stringify({ tenant: tenantId, at, scopes, context });
+  return `${settlement.slice(0, -1)},"held":${facts.slice(0, -1)},"amount":${amount ?? 'null'}}}`;
 }
 
 const UNSTORABLE = /\\u(?:0000|d[89a-f])/i;

@@ -2,14 +2,14 @@ import { Inject, Injectable } from '@nestjs/common';
 import { WeirError } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
-import { Batcher } from '../platform/postgres/index.js';
+import { Batcher, ServerClock } from '../platform/postgres/index.js';
 import { LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
 import { Bookings } from './bookings.js';
-import type { Adjustment, BookedCall, HoldAnswer, HoldRequest, Settlement } from './ledger.js';
+import type { Adjustment, BookedCall, HeldFacts, HoldAnswer, HoldRequest, Settlement } from './ledger.js';
 import { LedgerRepository } from './ledger.repository.js';
 import { SHARDS, shardOf } from './shards.js';
 
-/** Holds that wait for their turn, per shard, before more are turned away. */
+/** Holds that wait for their turn, per shard, before more are turned away: of a tenant that has more than its part of them. */
 const MAX_WAITING_HOLDS = 1_000;
 const HOLD_RETRY_MS = 20;
 const RETRY_MS = { first: 100, most: 2_000 };
@@ -31,17 +31,25 @@ export class LedgerService {
 
   constructor(
     private readonly repository: LedgerRepository,
+    clock: ServerClock,
     metrics: Metrics,
     @Inject(LOGGER) private readonly log: Logger,
     @Inject(CONFIG) { timeouts }: Pick<Config, 'timeouts'>,
   ) {
     this.patienceMs = timeouts.ledgerMs;
-    this.holds = Array.from({ length: SHARDS }, (_, shard) => new Batcher((requests: HoldRequest[]) => this.holdInTime(shard, requests)));
+    this.holds = Array.from(
+      { length: SHARDS },
+      (_, shard) =>
+        new Batcher((requests: HoldRequest[]) => this.holdInTime(shard, requests), {
+          turnOf: ({ tenantId }) => tenantId,
+          maxWaiting: MAX_WAITING_HOLDS,
+        }),
+    );
     this.abandoned = new Batcher(async (holds) => {
       await this.abandonUntilConfirmed(holds);
       return holds.map(() => undefined);
     });
-    this.bookings = new Bookings(repository, log);
+    this.bookings = new Bookings(this.gatewayId, repository, clock, log);
     metrics.watch('weir_settlements_pending', 'Settlements that Postgres has not confirmed yet.', () => this.bookings.size);
   }
 
@@ -62,11 +70,11 @@ export class LedgerService {
 
   /**
    * Counts a call by its limits and holds its worst case on its budgets, all or none.
-   * @throws WeirError ledger_unavailable when Postgres does not confirm in time, overloaded when too many holds wait; then nothing may be sent.
+   * @throws WeirError ledger_unavailable when Postgres does not confirm in time, overloaded when too many holds of the tenant wait; then nothing may be sent.
    */
   async hold(request: HoldRequest): Promise<HoldAnswer> {
     const batcher = this.holds[shardOf(request.tenantId)]!;
-    if (batcher.backlog >= MAX_WAITING_HOLDS) throw new WeirError('overloaded');
+    if (batcher.isFullFor(request)) throw new WeirError('overloaded');
     return batcher.add(request);
   }
 
@@ -74,8 +82,8 @@ export class LedgerService {
    * Books how a call ended. Resolves with true when that is safe, in Postgres or in the journal, with false when neither has taken it in time:
    * then nobody may be told that the call is complete. `onBooked` follows the commit.
    */
-  settle(tenantId: string, settlement: Settlement, onBooked: () => void): Promise<boolean> {
-    return this.bookings.add(tenantId, settlement, onBooked);
+  settle(held: HeldFacts, settlement: Settlement, onBooked: () => void): Promise<boolean> {
+    return this.bookings.add(held.tenantId, held, settlement, onBooked);
   }
 
   /** Calls of a tenant that were booked, by time of admission, after the last of the page before. */
@@ -147,7 +155,7 @@ export class LedgerService {
     await this.abandoned.add({ id, tenantId });
     if (this.stopped) return;
     this.givenUp--;
-    await this.settle(tenantId, voided(id), () => {});
+    await this.bookings.add(tenantId, null, voided(id), () => {});
   }
 
   private async abandonUntilConfirmed(holds: { id: string; tenantId: string }[]): Promise<void> {

@@ -14,6 +14,9 @@ export interface HoldRequest {
   context: HoldContext;
 }
 
+/** What a call that is held was held for: enough to book it should Postgres lose the hold. */
+export type HeldFacts = Pick<HoldRequest, 'tenantId' | 'amount' | 'scopes' | 'context'>;
+
 /** One of the things a call is counted by. Values are opaque and belong to the tenant. */
 export interface Scope {
   kind: string;

@@ -33,14 +33,15 @@ export class PricesRepository {
   }
 
   /** Adds catalogue rows that are not there yet. */
-  async seed(provider: string, prices: CataloguePrice[]): Promise<void> {
+  async seed(prices: readonly (CataloguePrice & { provider: string })[]): Promise<void> {
     const known = await this.prisma.price.findMany({
-      where: { tenantId: null, provider, source: CATALOGUE_SOURCE },
-      select: { model: true, effectiveAt: true },
+      where: { tenantId: null, source: CATALOGUE_SOURCE },
+      select: { provider: true, model: true, effectiveAt: true },
     });
-    const keys = new Set(known.map((row) => `${row.model} ${row.effectiveAt.toISOString()}`));
-    const missing = prices.filter((price) => !keys.has(`${price.model} ${price.effectiveAt.toISOString()}`));
-    await this.prisma.price.createMany({ data: missing.map((price) => ({ id: newId(), provider, source: CATALOGUE_SOURCE, ...price })) });
+    const keyOf = (row: (typeof known)[number]) => `${row.provider} ${row.model} ${row.effectiveAt.toISOString()}`;
+    const keys = new Set(known.map(keyOf));
+    const missing = prices.filter((price) => !keys.has(keyOf(price)));
+    await this.prisma.price.createMany({ data: missing.map((price) => ({ id: newId(), source: CATALOGUE_SOURCE, ...price })) });
   }
 
   /** Null: no such price of this owner. */

@@ -29,8 +29,8 @@ export class PricesService {
 
   /** Loads the price catalogue as platform rows; what is there stays. */
   async seed(listings: readonly Listing[]): Promise<void> {
-    for (const { slug, catalogueId } of listings) {
-      await this.repository.seed(slug, listedPrices(slug, catalogueId));
-    }
+    await this.repository.seed(
+      listings.flatMap(({ slug, catalogueId }) => listedPrices(slug, catalogueId).map((price) => ({ provider: slug, ...price }))),
+    );
   }
 }

@@ -15,6 +15,8 @@ export interface ProviderType {
   auth: AuthStyle;
   /** Null: every record brings its own. */
   baseUrl: string | null;
+  /** Other names of it, each with its address: an alias may stand for a region. */
+  aliases: Readonly<Record<string, string | null>>;
   /** Environment variables that may hold a platform credential, first non-empty wins. */
   envKeys: readonly string[];
   /** The provider's id in the price catalogue; null when it is not listed there. */

@@ -5,7 +5,7 @@ import { WeirError } from '../kernel/errors.js';
 import { nearest } from '../kernel/nearest.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
 import { type Listing, type Price, PriceBook } from '../prices/index.js';
-import { ProviderDirectory, type ProviderRecord, type ProviderType, providerType } from '../providers/index.js';
+import { isOwnAddress, ProviderDirectory, type ProviderRecord, type ProviderType, providerType } from '../providers/index.js';
 import { treatedAs } from './model-rules.js';
 import { outputLimit } from './output-limit.js';
 import type { Plan, Target } from './plan.js';
@@ -137,14 +137,14 @@ export class Router {
 
 /** The platform's prices hold where the vendor itself is meant: a platform record, the vendor's own address, or its own name. */
 function listingOf(record: ProviderRecord, type: ProviderType): Listing | null {
-  const isVendor = record.tenantId === null || record.baseUrl === type.baseUrl || record.name === type.slug;
+  const isVendor = record.tenantId === null || isOwnAddress(type, record.baseUrl) || record.name === type.slug;
   return isVendor ? { slug: type.slug, catalogueId: type.catalogueId } : null;
 }
 
 /** Servers that speak OpenAI's format elsewhere know its older field for the output limit, and often nothing else. */
 function quirksOf(record: ProviderRecord, type: ProviderType): Quirks {
   const quirks =
-    type.baseUrl === null || type.baseUrl === record.baseUrl ? type.quirks : { ...type.quirks, maxTokensField: 'max_tokens' as const };
+    type.baseUrl === null || isOwnAddress(type, record.baseUrl) ? type.quirks : { ...type.quirks, maxTokensField: 'max_tokens' as const };
   return record.nativeTools === null ? quirks : { ...quirks, nativeTools: record.nativeTools };
 }
 
@@ -152,7 +152,7 @@ function quirksOf(record: ProviderRecord, type: ProviderType): Quirks {
 function dialectsOf(record: ProviderRecord, model: string): readonly DialectName[] {
   const type = providerType(record.type)!;
   if (record.dialect !== null) return [record.dialect as DialectName];
-  const isVendor = type.baseUrl === null || type.baseUrl === record.baseUrl;
+  const isVendor = type.baseUrl === null || isOwnAddress(type, record.baseUrl);
   return isVendor || ofOpenAi(model) ? type.dialects : type.dialects.filter((dialect) => dialect !== 'openai-responses');
 }
 

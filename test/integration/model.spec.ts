@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import type { Pool } from 'pg';
 import { BudgetsRepository } from '../../src/budgets/budgets.repository.js';
 import { BudgetsService } from '../../src/budgets/budgets.service.js';
-import type { HoldAnswer, HoldRequest } from '../../src/ledger/index.js';
-import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
+import type { HoldAnswer, HoldRequest, Settlement } from '../../src/ledger/index.js';
+import { encodeWithHold, LedgerRepository } from '../../src/ledger/ledger.repository.js';
 import { createPool } from '../../src/platform/postgres/index.js';
 import { SetClock } from '../support/clock.js';
 import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
@@ -124,6 +124,23 @@ class Reality {
     return new Map(rows.map((row) => [key(row), row.figures]));
   }
 
+  /** As a gateway does: a call of which there is no hold is booked by what was held. */
+  async settle(end: Settlement, admittedAt: number): Promise<void> {
+    const settlements = encoded([end]);
+    const whole = new Map([[end.id, encodeWithHold(settlements.get(end.id)!, this.requests.get(end.id)!, admittedAt * 1000)]]);
+    if ((await ledger.settle(settlements)).size === 0) expect(await ledger.bookUnheld(GATEWAYS.a, whole)).toMatchObject({ held: [] });
+  }
+
+  /** A failover to a server that has not heard of the hold. */
+  async lose(id: string): Promise<void> {
+    await db.query(
+      `WITH gone AS (DELETE FROM holds WHERE id = $1 RETURNING *),
+         counted AS (UPDATE limit_counters c SET open = c.open - 1 FROM gone g WHERE c.id = ANY (g.counter_ids))
+       UPDATE budget_periods p SET held = p.held - coalesce(g.amount, 0) FROM gone g WHERE p.id = ANY (g.period_ids)`,
+      [id],
+    );
+  }
+
   /** Nothing is in flight any more, and no budget makes work for those who come after. Answers what is held all the same. */
   async end(): Promise<bigint> {
     const open = [...this.requests.keys()].map((id) => settlement(id, null, { state: 'voided' }));
@@ -179,6 +196,12 @@ const calls = fc.record({
   scopes: fc.subarray(SCOPES, { minLength: 1 }),
 });
 
+/** As gateways make it, at this second. */
+const idAt = (seconds: number): string => {
+  const time = (seconds * 1000).toString(16).padStart(12, '0');
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`;
+};
+
 const pickHold = (model: LedgerModel, index: number): string => [...model.holds.keys()].at(-1 - (index % model.holds.size))!;
 const estimate = (output: number) => ({ cost: BigInt(10 + 2 * output), tokens: 10 + output });
 /** Mostly calls of the last moments; all of them now and then. */
@@ -218,6 +241,7 @@ const admission = fc.tuple(gateways, fc.array(calls, { minLength: 1, maxLength: 
             amount,
             scopes.map(({ kind, value }) => ({ kind, value: reality.valueOf(value) })),
           ),
+          id: idAt(model.now),
           tokens,
         }));
         for (const request of requests) reality.requests.set(request.id, request);
@@ -247,11 +271,26 @@ const ending = fc.tuple(recent, fc.option(fc.bigInt(0n, 90n)), fc.nat(200)).map(
   ([index, cost, output]) =>
     new Step(
       cost === null ? `the call ${index} back is voided` : `the call ${index} back has cost ${cost}`,
-      async (model) => {
+      async (model, reality) => {
         const id = pickHold(model, index);
         const usage = { input: 10, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: cost === null ? 0 : output, reasoning: null };
-        await ledger.settle(encoded([settlement(id, cost, { usage, ...(cost === null && { state: 'voided' }) })]));
+        const end = settlement(id, cost, { usage, ...(cost === null && { state: 'voided' }) });
+        await reality.settle(end, model.holds.get(id)!.counted.at);
         model.settle(id, cost ?? 0n, usage.input + usage.output);
+      },
+      true,
+    ),
+);
+
+const loss = recent.map(
+  (index) =>
+    new Step(
+      `the hold ${index} back is lost in a failover`,
+      async (model, reality) => {
+        const id = pickHold(model, index);
+        if (model.holds.get(id)!.state !== 'open') return;
+        await reality.lose(id);
+        model.lose(id);
       },
       true,
     ),
@@ -349,7 +388,7 @@ const STEPS_OF_A_DAY = [
   ...Array(6).fill(ending),
   ...Array(2).fill(beat),
   ...Array(3).fill(passing),
-  ...[repetition, death, reaping, rolling, change, granting, reset],
+  ...[repetition, loss, death, reaping, rolling, change, granting, reset],
 ] as fc.Arbitrary<Step>[];
 
 test('whatever happens in whatever order, budgets, periods, limits and holds are as the model of them says, and so is every answer', async () => {

@@ -133,6 +133,7 @@ test('the functions of the ledger do nothing for another tenant', async () => {
   await ledger.hold(bob, [request]);
   await expect(as(alice, () => ledger.settle(encoded([settlement(request.id, 1n)])))).rejects.toThrow('row-level security');
   expect(await ledger.settle(encoded([settlement(request.id, 1n)]))).toEqual(new Set([request.id]));
+  await expect(as(alice, () => ledger.bookUnheld(alice, encoded([settlement(request.id, 1n)])))).rejects.toThrow('row-level security');
 });
 
 test('partitions cannot be read past their table', async () => {

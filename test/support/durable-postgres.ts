@@ -73,10 +73,10 @@ export class DurablePostgres {
   }
 
   /**
-   * Gives it a replica that follows it, from a copy of its files. From here on a commit is confirmed once the replica has it on disk.
-   * Nobody may be connected: it is stopped for the copy.
+   * Gives it a replica that follows it, from a copy of its files. From here on a commit is confirmed once the replica has it on disk; where it
+   * follows asynchronously, at once. Nobody may be connected: it is stopped for the copy.
    */
-  async addReplica(): Promise<void> {
+  async addReplica({ synchronous = true } = {}): Promise<void> {
     const [primary, replica] = [path.join(this.directory, 'postgres'), path.join(this.directory, 'replica')];
     await this.closePools();
     await this.server.stop();
@@ -90,10 +90,26 @@ export class DurablePostgres {
     writeOwned(path.join(replica, 'postgresql.auto.conf'), `primary_conninfo = '${follow}'\n`, replica);
     const server = await startEmbeddedPostgres({ dataDir: replica });
     this.replica = { server, release: leash(server.pid, this.directory) };
-    await runOnce(this.server.url, `ALTER SYSTEM SET synchronous_standby_names = 'replica'`);
-    await runOnce(this.server.url, 'SELECT pg_reload_conf()');
+    if (synchronous) {
+      await runOnce(this.server.url, `ALTER SYSTEM SET synchronous_standby_names = 'replica'`);
+      await runOnce(this.server.url, 'SELECT pg_reload_conf()');
+    }
+    await this.replicates(`sync_state = '${synchronous ? 'sync' : 'async'}' AND state = 'streaming'`);
+  }
+
+  /** The replica has all that is committed by now, and gets nothing more: the network between the two is gone. */
+  async cutReplica(): Promise<void> {
+    await this.replicates('flush_lsn >= pg_current_wal_lsn()');
+    await runOnce(this.replica!.server.url, `ALTER SYSTEM SET primary_conninfo = ''`);
+    await runOnce(this.replica!.server.url, 'SELECT pg_reload_conf()');
+    await this.replicates(null);
+  }
+
+  /** Waits until the replica is in this state; null: gone. */
+  private async replicates(condition: string | null): Promise<void> {
     const pool = openPool(this.server.url);
-    while ((await pool.query(`SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'`)).rowCount === 0);
+    const wanted = condition === null ? 0 : 1;
+    while ((await pool.query(`SELECT 1 FROM pg_stat_replication WHERE ${condition ?? true}`)).rowCount !== wanted);
     await pool.end();
   }
 

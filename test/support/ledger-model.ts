@@ -40,7 +40,7 @@ interface Period {
 
 type Counted = { at: number; tokens: number; open: boolean };
 interface Hold extends Call {
-  state: 'open' | 'estimated' | 'over';
+  state: 'open' | 'estimated' | 'lost' | 'over';
   lease: number;
   sent: boolean | null;
   output: number;
@@ -49,6 +49,8 @@ interface Hold extends Call {
   counted: Counted;
 }
 
+/** A call whose hold is lost is booked for so long: a week less an hour. */
+const KNOWN_SECONDS = 7 * 86_400 - 3_600;
 /** The worst is what a denial names. */
 const BY_BUDGET = ['unpriced', 'exceeded', 'too_large', 'busy'];
 
@@ -68,7 +70,7 @@ export class LedgerModel {
     const periods = this.matching(this.budgets, call).map(([budget, value]) => this.period(budget, value));
     const counters = this.matching(this.rates, call).map(([rate, value]) => ({ rate, value, counted: this.counter(rate, value) }));
     const hard = periods.filter(({ budget }) => budget.hard);
-    if (!this.holds.has(call.id)) {
+    if ((this.holds.get(call.id)?.state ?? 'lost') === 'lost') {
       const denials = hard.map((period) => [
         denialOf(call.amount, period.limit + period.granted - this.spentIn(period), period),
         nameOf(period),
@@ -93,7 +95,19 @@ export class LedgerModel {
     const hold = this.holds.get(id);
     if (hold?.state === 'open') this.resolve(hold, cost, tokens);
     else if (hold?.state === 'estimated') this.book(hold, cost - hold.estimate);
+    else if (hold?.state === 'lost') {
+      if (this.now - hold.counted.at > KNOWN_SECONDS) return;
+      this.book(hold, cost);
+    }
     if (hold) hold.state = 'over';
+  }
+
+  /** Postgres has failed over to a server that has not heard of the hold; its call goes on. */
+  lose(id: string): void {
+    const hold = this.holds.get(id)!;
+    for (const period of hold.periods) period.held -= hold.amount ?? 0n;
+    hold.counted.open = false;
+    hold.state = 'lost';
   }
 
   beat(id: string, output: number): void {

@@ -24,8 +24,10 @@ const key = z
   .regex(/^[\x21-\x7e]+$/, { error: 'must be visible ASCII characters without spaces' });
 
 export const CreateProvider = z.strictObject({
-  name: providerName.optional().describe('The left part of `provider/model-id`. Absent: the type.'),
-  type: text(64).describe('A provider type of the catalogue. `openai` also stands for any server that speaks its chat format.'),
+  name: providerName.optional().describe('The left part of `provider/model-id`. Absent: the type, as it is given here.'),
+  type: text(64).describe(
+    'A provider type, or an alias of one: see /v1/organization/provider_types. `openai` also stands for any server that speaks its formats.',
+  ),
   base_url: baseUrl.optional().describe("Absent: the vendor's own address."),
   dialect: dialect
     .optional()

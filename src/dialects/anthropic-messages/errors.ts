@@ -2,9 +2,10 @@ import type { WeirError } from '../../kernel/errors.js';
 import type { Refusal, RefusalClass } from '../dialect.js';
 import { isObject, parsed, textOf } from '../kit/json.js';
 import { classOfStatus, refusalMessage } from '../kit/refusals.js';
+import { table } from '../kit/table.js';
 
 /** Statuses of the vendor's error types: inside a stream there is a type only. */
-const STATUSES: Readonly<Record<string, number>> = {
+const STATUSES = table<number>({
   invalid_request_error: 400,
   authentication_error: 401,
   billing_error: 402,
@@ -15,7 +16,7 @@ const STATUSES: Readonly<Record<string, number>> = {
   api_error: 500,
   timeout_error: 504,
   overloaded_error: 529,
-};
+});
 
 /** Reads an error reply; total, whatever the body is. */
 export function decodeRefusal(status: number, body: Buffer): Refusal {

@@ -1,10 +1,11 @@
 import type { FinishReason, ReplyEvent, UrlCitation } from '../canonical.js';
 import { type Frame, ProviderRefusal, type StreamDecoder } from '../dialect.js';
-import { isObject, type JsonObject, listOf, objectOf, textOf } from '../kit/json.js';
+import { isObject, type JsonObject, listOf, objectOf, readJson, textOf } from '../kit/json.js';
+import { table } from '../kit/table.js';
 import { refusalIn } from './errors.js';
 import { mergeUsage, readUsage } from './usage.js';
 
-const FINISHES: Readonly<Record<string, FinishReason>> = {
+const FINISHES = table<FinishReason>({
   end_turn: 'stop',
   stop_sequence: 'stop',
   // The provider's own tools want another turn, or the conversation was made shorter: both end this answer.
@@ -14,14 +15,14 @@ const FINISHES: Readonly<Record<string, FinishReason>> = {
   max_tokens: 'length',
   model_context_window_exceeded: 'length',
   refusal: 'content_filter',
-};
+});
 
 /** Why an answer ended, by Anthropic's word. */
 export const finishOf = (stopReason: string | null): FinishReason => FINISHES[stopReason ?? ''] ?? 'stop';
 
 /** Reads a whole message as the events that a stream of it would have. */
 export function decodeAnswer(body: Buffer): ReplyEvent[] {
-  const message: unknown = JSON.parse(body.toString());
+  const message: unknown = readJson(body.toString());
   const refusal = refusalIn(message);
   if (refusal) throw new ProviderRefusal(refusal);
   if (!isObject(message) || !Array.isArray(message['content'])) throw new Error('the reply is no message');
@@ -56,7 +57,7 @@ export class MessageReader implements StreamDecoder {
 
   push(frame: Frame): ReplyEvent[] {
     if (this.over) return [];
-    const event: unknown = JSON.parse(frame.data);
+    const event: unknown = readJson(frame.data);
     const refusal = refusalIn(event);
     if (refusal) throw new ProviderRefusal(refusal);
     if (!isObject(event)) return [];

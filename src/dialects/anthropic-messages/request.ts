@@ -5,6 +5,7 @@ import { type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
 import { type ClaudeFamily, type ClaudeThinking, claudeFamily, claudeThinking, samplingAllowed } from '../families/claude.js';
 import { isObject, type JsonObject, listOf } from '../kit/json.js';
 import { leftOut, settingsLeftOut } from '../kit/left-out.js';
+import { table } from '../kit/table.js';
 import { ToolNames } from '../kit/tool-names.js';
 import { limitMarks } from './cache-marks.js';
 import { encodeMessages, type Message } from './messages.js';
@@ -132,7 +133,7 @@ function encodeStop(stop: readonly string[]): JsonObject {
   return stop.length > 0 ? { stop_sequences: stop } : {};
 }
 
-const TIERS: Readonly<Record<string, string>> = { auto: 'auto', default: 'standard_only', standard_only: 'standard_only' };
+const TIERS = table<string>({ auto: 'auto', default: 'standard_only', standard_only: 'standard_only' });
 
 /** The vendor wants no personal data. */
 const opaque = (endUser: string): string => createHash('sha256').update(endUser).digest('hex');

@@ -1,6 +1,7 @@
 import { WeirError } from '../../kernel/errors.js';
 import type { CacheMark, FilePart, ImagePart, Source } from '../canonical.js';
 import { mediaTypeOf } from '../kit/media-type.js';
+import { table } from '../kit/table.js';
 
 /** One block of a message, e.g. `{text}` or `{toolUse}`. */
 export type Block = Record<string, unknown>;
@@ -10,14 +11,14 @@ export interface Message {
   content: Block[];
 }
 
-const IMAGE_FORMATS: Readonly<Record<string, string>> = {
+const IMAGE_FORMATS = table<string>({
   'image/png': 'png',
   'image/jpeg': 'jpeg',
   'image/gif': 'gif',
   'image/webp': 'webp',
-};
+});
 
-const DOCUMENT_FORMATS: Readonly<Record<string, string>> = {
+const DOCUMENT_FORMATS = table<string>({
   'application/pdf': 'pdf',
   'text/csv': 'csv',
   'application/msword': 'doc',
@@ -27,7 +28,7 @@ const DOCUMENT_FORMATS: Readonly<Record<string, string>> = {
   'text/html': 'html',
   'text/plain': 'txt',
   'text/markdown': 'md',
-};
+});
 
 const refuse = (message: string): never => {
   throw new WeirError('invalid_request', { param: 'messages', message });

@@ -1,9 +1,10 @@
 import type { Refusal, RefusalClass, ReplyHeaders } from '../dialect.js';
 import { type JsonObject, objectOf, parsed, textOf } from '../kit/json.js';
 import { classOfStatus, refusalMessage } from '../kit/refusals.js';
+import { table } from '../kit/table.js';
 
 /** By AWS's name of the error, without its ending and in lower case: header, exception frame and body spell it differently. */
-const CLASSES: Readonly<Record<string, RefusalClass>> = {
+const CLASSES = table<RefusalClass>({
   accessdenied: 'auth',
   unrecognizedclient: 'auth',
   invalidsignature: 'auth',
@@ -22,7 +23,7 @@ const CLASSES: Readonly<Record<string, RefusalClass>> = {
   serviceunavailable: 'server',
   internalserver: 'server',
   internalfailure: 'server',
-};
+});
 
 /** Reads an error reply: the message is in the body, the class in a header; total, whatever they are. */
 export function decodeRefusal(status: number, body: Buffer, headers: ReplyHeaders): Refusal {

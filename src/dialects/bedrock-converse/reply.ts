@@ -1,14 +1,15 @@
 import type { FinishReason, ReplyEvent } from '../canonical.js';
 import { type Frame, ProviderRefusal, type StreamDecoder } from '../dialect.js';
 import { argumentsText } from '../kit/arguments-text.js';
-import { isObject, type JsonObject, listOf, objectOf, textOf } from '../kit/json.js';
+import { isObject, type JsonObject, listOf, objectOf, readJson, textOf } from '../kit/json.js';
+import { table } from '../kit/table.js';
 import { refusalOf } from './errors.js';
 import { readUsage } from './usage.js';
 
 const CHOICE = 0;
 const START: ReplyEvent = { type: 'start', id: null, model: null };
 
-const FINISHES: Readonly<Record<string, FinishReason>> = {
+const FINISHES = table<FinishReason>({
   end_turn: 'stop',
   stop_sequence: 'stop',
   tool_use: 'tool_calls',
@@ -18,11 +19,11 @@ const FINISHES: Readonly<Record<string, FinishReason>> = {
   content_filtered: 'content_filter',
   malformed_model_output: 'error',
   malformed_tool_use: 'error',
-};
+});
 
 /** Reads the reply of Converse. */
 export function decodeAnswer(body: Buffer): ReplyEvent[] {
-  const reply = objectOf(JSON.parse(body.toString()));
+  const reply = objectOf(readJson(body.toString()));
   const message = objectOf(reply['output'])['message'];
   if (!isObject(message)) throw new Error('the reply has no message');
   const events: ReplyEvent[] = [START];
@@ -48,7 +49,7 @@ export class ConverseDecoder implements StreamDecoder {
   }
 
   push({ event, data }: Frame): ReplyEvent[] {
-    const body = objectOf(JSON.parse(data));
+    const body = objectOf(readJson(data));
     const [kind, type] = event?.split(':') ?? [];
     if (kind === 'exception' || kind === 'error') throw new ProviderRefusal(refusalOf(type ?? null, null, body));
     switch (event) {

@@ -1,6 +1,7 @@
 import type { FinishReason, ReplyEvent } from '../canonical.js';
 import { type Frame, ProviderRefusal, type StreamDecoder } from '../dialect.js';
-import { isObject, type JsonObject, listOf, objectOf, textOf } from '../kit/json.js';
+import { isObject, type JsonObject, listOf, objectOf, readJson, textOf } from '../kit/json.js';
+import { table } from '../kit/table.js';
 import { refusalOf } from './errors.js';
 import { readUsage } from './usage.js';
 
@@ -9,18 +10,18 @@ type Finish = Extract<ReplyEvent, { type: 'finish' }>;
 /** There is one answer. */
 const choice = 0;
 
-const FINISHES: Record<string, FinishReason> = {
+const FINISHES = table<FinishReason>({
   COMPLETE: 'stop',
   STOP_SEQUENCE: 'stop',
   MAX_TOKENS: 'length',
   TOOL_CALL: 'tool_calls',
   ERROR: 'error',
   TIMEOUT: 'error',
-};
+});
 
 /** A whole reply. @throws ProviderRefusal; anything else when it is no reply of Cohere's. */
 export function decodeAnswer(body: Buffer): ReplyEvent[] {
-  const reply = objectOf(JSON.parse(body.toString()));
+  const reply = objectOf(readJson(body.toString()));
   refuseError(reply);
   const message = reply['message'];
   if (!isObject(message)) throw new Error('the reply has no message');
@@ -47,7 +48,7 @@ export class CohereDecoder implements StreamDecoder {
 
   push({ data }: Frame): ReplyEvent[] {
     if (data.trim() === '[DONE]') return [];
-    const event = objectOf(JSON.parse(data));
+    const event = objectOf(readJson(data));
     const delta = objectOf(event['delta']);
     const message = objectOf(delta['message']);
     switch (event['type']) {

@@ -2,7 +2,7 @@ import { WeirError } from '../../kernel/errors.js';
 import { decodeRefusal } from '../bedrock-converse/errors.js';
 import type { ReplyHeaders } from '../dialect.js';
 import { bedrockModel } from '../families/bedrock.js';
-import { type JsonObject, listOf, objectOf } from '../kit/json.js';
+import { type JsonObject, listOf, objectOf, readJson } from '../kit/json.js';
 import { leftOut } from '../kit/left-out.js';
 import { pathSegment } from '../kit/path-segment.js';
 import { COHERE_INPUT_TYPES } from './cohere.js';
@@ -59,7 +59,7 @@ function ownLength({ dimensions }: EmbeddingRequest): JsonObject {
 
 /** Cohere's older models give the vectors as a list, newer ones by type. Tokens are told in a header, by Titan also in the body. */
 function decodeAnswer(body: Buffer, headers: ReplyHeaders): EmbeddingAnswer {
-  const { embedding, embeddings, inputTextTokenCount } = objectOf(JSON.parse(body.toString()));
+  const { embedding, embeddings, inputTextTokenCount } = objectOf(readJson(body.toString()));
   const vectors = embedding === undefined ? (Array.isArray(embeddings) ? embeddings : objectOf(embeddings)['float']) : [embedding];
   if (!Array.isArray(vectors)) throw new Error('the reply has no embeddings');
   const header = headers[TOKENS_HEADER];

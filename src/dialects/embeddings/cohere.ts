@@ -1,5 +1,5 @@
 import { decodeRefusal } from '../cohere/errors.js';
-import { listOf, objectOf } from '../kit/json.js';
+import { listOf, objectOf, readJson } from '../kit/json.js';
 import { leftOut } from '../kit/left-out.js';
 import { type EmbeddingAnswer, type EmbeddingRequest, type EmbeddingUpstream, inputUsage, textsOf } from './embedding.js';
 import { type Purpose, purposeOf } from './purpose.js';
@@ -40,7 +40,7 @@ function encodeRequest(request: EmbeddingRequest, model: string): ReturnType<Emb
 }
 
 function decodeAnswer(body: Buffer): EmbeddingAnswer {
-  const reply = objectOf(JSON.parse(body.toString()));
+  const reply = objectOf(readJson(body.toString()));
   const vectors = objectOf(reply['embeddings'])['float'];
   if (!Array.isArray(vectors)) throw new Error('the reply has no embeddings');
   const raw = reply['meta'] ?? null;

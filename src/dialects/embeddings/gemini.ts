@@ -1,5 +1,5 @@
 import { decodeRefusal } from '../gemini/errors.js';
-import { type JsonObject, listOf, objectOf } from '../kit/json.js';
+import { type JsonObject, listOf, objectOf, readJson } from '../kit/json.js';
 import { leftOut } from '../kit/left-out.js';
 import { pathSegment } from '../kit/path-segment.js';
 import { type EmbeddingAnswer, type EmbeddingRequest, type EmbeddingUpstream, inputUsage, textsOf } from './embedding.js';
@@ -45,7 +45,7 @@ function taskOf(inputType: string | null): { word: string | null; warnings: stri
 }
 
 function decodeAnswer(body: Buffer): EmbeddingAnswer {
-  const reply: JsonObject = objectOf(JSON.parse(body.toString()));
+  const reply: JsonObject = objectOf(readJson(body.toString()));
   if (!Array.isArray(reply['embeddings'])) throw new Error('the reply has no embeddings');
   const raw = reply['usageMetadata'] ?? null;
   return {

@@ -1,4 +1,4 @@
-import { listOf, objectOf, textOf } from '../kit/json.js';
+import { listOf, objectOf, readJson, textOf } from '../kit/json.js';
 import { leftOut } from '../kit/left-out.js';
 import { decodeRefusal } from '../ollama/reply.js';
 import { type EmbeddingAnswer, type EmbeddingRequest, type EmbeddingUpstream, inputUsage, textsOf } from './embedding.js';
@@ -15,7 +15,7 @@ function encodeRequest(request: EmbeddingRequest, model: string): ReturnType<Emb
 }
 
 function decodeAnswer(body: Buffer): EmbeddingAnswer {
-  const reply = objectOf(JSON.parse(body.toString()));
+  const reply = objectOf(readJson(body.toString()));
   if (!Array.isArray(reply['embeddings'])) throw new Error('the reply has no embeddings');
   const count = reply['prompt_eval_count'];
   return {

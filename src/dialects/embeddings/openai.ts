@@ -1,4 +1,4 @@
-import { listOf, objectOf, textOf } from '../kit/json.js';
+import { listOf, objectOf, readJson, textOf } from '../kit/json.js';
 import { decodeRefusal } from '../openai-chat/errors.js';
 import { type EmbeddingAnswer, type EmbeddingRequest, type EmbeddingUpstream, inputUsage } from './embedding.js';
 import { numbersOf, unpacked } from './vectors.js';
@@ -22,7 +22,7 @@ function ownBody({ inputs, dimensions, encoding, endUser, inputType }: Embedding
 }
 
 function decodeAnswer(body: Buffer): EmbeddingAnswer {
-  const reply = objectOf(JSON.parse(body.toString()));
+  const reply = objectOf(readJson(body.toString()));
   if (!Array.isArray(reply['data'])) throw new Error('the reply has no embeddings');
   const raw = reply['usage'] ?? null;
   const { prompt_tokens: prompt, total_tokens: total } = objectOf(raw);

@@ -1,4 +1,4 @@
-import { objectOf } from '../kit/json.js';
+import { objectOf, readJson } from '../kit/json.js';
 import { decodeRefusal, requireSuccess } from '../workers-ai/errors.js';
 import type { EmbeddingUpstream } from './embedding.js';
 import { openaiEmbeddings } from './openai.js';
@@ -11,7 +11,7 @@ export const workersAiEmbeddings: EmbeddingUpstream = {
     return { ...encoded, path: `/v1${encoded.path}` };
   },
   decodeAnswer(body, headers) {
-    requireSuccess(objectOf(JSON.parse(body.toString())));
+    requireSuccess(objectOf(readJson(body.toString())));
     return openaiEmbeddings.decodeAnswer(body, headers);
   },
   decodeRefusal,

@@ -1,4 +1,5 @@
 import type { Thinking, ThinkingLevel } from '../canonical.js';
+import { table } from '../kit/table.js';
 
 /** What the models of one family accept. As of 2026-11-12, by the vendor's documentation and by refusals seen on the wire. */
 export interface ClaudeFamily {
@@ -52,7 +53,7 @@ const THIRD: Omit<ClaudeFamily, 'name'> = {
   sampling: 'all',
 };
 
-const FAMILIES: Readonly<Record<string, Omit<ClaudeFamily, 'name'>>> = {
+const FAMILIES = table<Omit<ClaudeFamily, 'name'>>({
   'opus-5-5': { ...NEWEST, inlineSystem: true },
   'sonnet-5-5': { ...NEWEST, thinkingOff: 'between_tools', inlineSystem: true },
   // Forced calls: the vendor's list of breaks leaves it out, resellers say they are gone.
@@ -79,7 +80,7 @@ const FAMILIES: Readonly<Record<string, Omit<ClaudeFamily, 'name'>>> = {
   'opus-3': THIRD,
   'sonnet-3': THIRD,
   'haiku-3': THIRD,
-};
+});
 
 /** Other vendors' models behind Anthropic's format: they took it over as it was with the fourth generation. */
 const FOREIGN: Omit<ClaudeFamily, 'name'> = { ...EARLY_FOURTH, claude: false, sampling: 'all' };

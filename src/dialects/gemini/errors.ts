@@ -1,6 +1,7 @@
 import type { Refusal, RefusalClass } from '../dialect.js';
 import { isObject, type JsonObject, listOf, objectOf, parsed, textOf } from '../kit/json.js';
 import { classOfStatus, refusalMessage } from '../kit/refusals.js';
+import { table } from '../kit/table.js';
 
 /** Reads an error reply; total, whatever the body is. */
 export const decodeRefusal = (status: number, body: Buffer): Refusal => refusalOf(errorIn(parsed(body.toString())), status);
@@ -24,7 +25,7 @@ export function refusalOf(error: JsonObject | null, status = Number(error?.['cod
   };
 }
 
-const CLASSES: Record<string, RefusalClass> = {
+const CLASSES = table<RefusalClass>({
   UNAUTHENTICATED: 'auth',
   PERMISSION_DENIED: 'auth',
   RESOURCE_EXHAUSTED: 'rate_limit',
@@ -33,7 +34,7 @@ const CLASSES: Record<string, RefusalClass> = {
   INTERNAL: 'server',
   UNAVAILABLE: 'server',
   CANCELLED: 'server',
-};
+});
 
 /** A key that is not valid is reported with status 400. */
 const KEY_REASONS = ['API_KEY_INVALID', 'API_KEY_EXPIRED', 'API_KEY_SERVICE_BLOCKED'];

@@ -2,6 +2,7 @@ import { WeirError } from '../../kernel/errors.js';
 import type { AudioPart, FilePart, ImagePart } from '../canonical.js';
 import type { GeminiFamily } from '../families/gemini.js';
 import { mediaTypeOf } from '../kit/media-type.js';
+import { table } from '../kit/table.js';
 
 /** One part of a turn, as it goes on the wire. */
 export type GeminiPart = Record<string, unknown>;
@@ -56,7 +57,7 @@ function fileAddress(id: string): string {
   throw invalid(`The file "${id}" is not one of this provider's. Use an id such as "files/abc", or send the content itself.`);
 }
 
-const TYPES: Record<string, string> = {
+const TYPES = table<string>({
   png: 'image/png',
   jpg: 'image/jpeg',
   jpeg: 'image/jpeg',
@@ -66,7 +67,7 @@ const TYPES: Record<string, string> = {
   pdf: 'application/pdf',
   txt: 'text/plain',
   mp4: 'video/mp4',
-};
+});
 
 /** Vertex wants to know the kind of each file. */
 function typeByName(address: string): string | null {

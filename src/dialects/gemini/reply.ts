@@ -1,6 +1,6 @@
 import type { ReplyEvent } from '../canonical.js';
 import { type Frame, ProviderRefusal, type StreamDecoder } from '../dialect.js';
-import { type JsonObject, listOf, objectOf, textOf } from '../kit/json.js';
+import { type JsonObject, listOf, objectOf, readJson, textOf } from '../kit/json.js';
 import { errorIn, refusalOf } from './errors.js';
 import { finishReason } from './finish.js';
 import { chatLogprobs } from './logprobs.js';
@@ -10,7 +10,7 @@ type Finish = Extract<ReplyEvent, { type: 'finish' }>;
 
 /** A whole reply, or a stream that came as one list. @throws when it is neither. */
 export function decodeAnswer(body: Buffer): ReplyEvent[] {
-  const reply: unknown = JSON.parse(body.toString());
+  const reply: unknown = readJson(body.toString());
   const decoder = new GeminiDecoder();
   const events = (Array.isArray(reply) ? reply : [reply]).flatMap((chunk) => decoder.read(chunk));
   events.push(...decoder.end());
@@ -33,7 +33,7 @@ export class GeminiDecoder implements StreamDecoder {
   }
 
   push({ data }: Frame): ReplyEvent[] {
-    return this.read(JSON.parse(data));
+    return this.read(readJson(data));
   }
 
   read(chunk: unknown): ReplyEvent[] {

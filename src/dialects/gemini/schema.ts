@@ -1,13 +1,14 @@
 import { WeirError } from '../../kernel/errors.js';
 import { isObject, type JsonObject, listOf } from '../kit/json.js';
+import { table } from '../kit/table.js';
 
 /** What Gemini's own schema form has of JSON Schema; the rest is unknown to it and refused. */
 const KEPT = ['description', 'nullable', 'minItems', 'maxItems', 'minimum', 'maximum', 'minLength', 'maxLength', 'pattern', 'required'];
-const FORMATS: Record<string, string[]> = {
+const FORMATS = table<string[]>({
   string: ['enum', 'date-time'],
   number: ['float', 'double'],
   integer: ['int32', 'int64'],
-};
+});
 
 /**
  * A JSON Schema in the subset that models before 2.5 take: references put in place, `const` as an `enum` of one, `null` among the types as

@@ -89,7 +89,8 @@ class FoldedChoice {
         answer.parts.push({ type: 'image', mediaType: event.mediaType, data: event.data });
         return;
       case 'logprobs':
-        answer.logprobs = [...(answer.logprobs ?? []), ...event.content];
+        answer.logprobs ??= [];
+        for (const one of event.content) answer.logprobs.push(one);
         return;
       case 'finish':
         answer.finish = event.reason;

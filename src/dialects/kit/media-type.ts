@@ -1,3 +1,5 @@
+import { table } from './table.js';
+
 /** How files begin, in base64. */
 const SIGNATURES: [string, string][] = [
   ['iVBORw0KGgo', 'image/png'],
@@ -7,7 +9,7 @@ const SIGNATURES: [string, string][] = [
   ['JVBERi', 'application/pdf'],
 ];
 
-const ALIASES: Record<string, string> = { 'image/jpg': 'image/jpeg' };
+const ALIASES = table<string>({ 'image/jpg': 'image/jpeg' });
 
 /** What base64 data is, by how it begins, else by what it claims to be: clients mislabel images, and providers refuse them then. */
 export function mediaTypeOf(data: string, claimed: string): string {

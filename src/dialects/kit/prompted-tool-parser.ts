@@ -45,6 +45,7 @@ class ChoiceText {
   private blanks = '';
   /** Where to look for the closing tag from. */
   private closeFrom = 0;
+  private strings = new StringScan();
   private calls = 0;
   private readonly native = new Map<number, number>();
   /** Nothing but blanks since the last call. */
@@ -94,6 +95,7 @@ class ChoiceText {
     this.pending = this.pending.slice(at + CALL_OPEN.length);
     this.inside = true;
     this.closeFrom = 0;
+    this.strings = new StringScan();
     return this.say(text);
   }
 
@@ -103,14 +105,14 @@ class ChoiceText {
       this.closeFrom = Math.max(0, this.pending.length - CALL_CLOSE.length + 1);
       return null;
     }
-    const body = this.pending.slice(0, at);
     const end = at + CALL_CLOSE.length;
-    const call = readCall(body);
     // The tag is a word in an argument.
-    if (!call && endsInString(body)) {
+    if (this.strings.endsInside(this.pending, at)) {
       this.closeFrom = end;
       return [];
     }
+    const body = this.pending.slice(0, at);
+    const call = readCall(body);
     this.pending = this.pending.slice(end);
     this.inside = false;
     if (!call) return this.say(this.blanks + CALL_OPEN + body + CALL_CLOSE);
@@ -147,12 +149,16 @@ function readCall(json: string): { name: string; arguments: string } | null {
   return name && isObject(args) ? { name, arguments: JSON.stringify(args) } : null;
 }
 
-/** Whether a JSON text breaks off inside a string. */
-function endsInString(json: string): boolean {
-  let inside = false;
-  for (let i = 0; i < json.length; i++) {
-    if (json[i] === '"') inside = !inside;
-    else if (inside && json[i] === '\\') i++;
+/** Tells whether a JSON text that grows breaks off inside a string. Looks at each character once, however often it is asked. */
+class StringScan {
+  private at = 0;
+  private inside = false;
+
+  endsInside(json: string, end: number): boolean {
+    for (; this.at < end; this.at++) {
+      if (json[this.at] === '"') this.inside = !this.inside;
+      else if (this.inside && json[this.at] === '\\') this.at++;
+    }
+    return this.inside;
   }
-  return inside;
 }

@@ -128,3 +128,13 @@ describe('writing', () => {
   test('the same conversation gives the same text', () =>
     expect(JSON.stringify(promptTools(conversation()))).toBe(JSON.stringify(promptTools(conversation()))));
 });
+
+test('a closing tag that is said again and again in an argument costs no more each time', () => {
+  const said = '</tool_call>'.repeat(30_000);
+  const parser = new PromptedToolParser();
+  const parses = jest.spyOn(JSON, 'parse');
+  const events = parser.push({ type: 'text', choice: 0, text: `<tool_call>{"name":"f","arguments":{"x":"${said}"}}</tool_call>` });
+  expect(parses.mock.calls.length).toBeLessThan(10);
+  parses.mockRestore();
+  expect(events.map(({ type }) => type)).toEqual(['tool_call', 'arguments']);
+});

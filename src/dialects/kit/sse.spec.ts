@@ -56,3 +56,22 @@ test('an event beyond 16 MiB is refused instead of kept', () => {
     for (let i = 0; i < 18; i++) splitter.push(chunk, () => {});
   }).toThrow('16 MiB');
 });
+
+test('a long event that comes in many small chunks is copied once', () => {
+  const payload = 'x'.repeat(6_000_000);
+  const bytes = Buffer.from(`data: ${payload}\n\ndata: y\n\n`);
+  const chunks = Array.from({ length: Math.ceil(bytes.length / 200) }, (_, at) => bytes.subarray(at * 200, at * 200 + 200));
+  let copied = 0;
+  const concat = Buffer.concat;
+  Buffer.concat = (list, length) => {
+    const whole = concat(list, length);
+    copied += whole.length;
+    return whole;
+  };
+  try {
+    expect(dataOf(chunks).map((data) => data.length)).toEqual([payload.length, 1]);
+  } finally {
+    Buffer.concat = concat;
+  }
+  expect(copied).toBeLessThan(2 * bytes.length);
+});

@@ -12,17 +12,21 @@ type Visit = (buffer: Buffer, start: number, end: number) => void;
  * bytes, so a character split between chunks stays whole.
  */
 export class SseSplitter {
-  private rest: Buffer | null = null;
+  /** Pieces of an event that is not whole yet; joined only when it may be, so that many small chunks are not copied again and again. */
+  private held: Buffer[] = [];
+  private heldBytes = 0;
+  /** The last bytes held. */
+  private last: Buffer = NOTHING;
   private started = false;
 
   /** @throws when one event is longer than 16 MiB. */
   push(chunk: Buffer, visit: Visit): void {
-    let buffer = this.rest ? Buffer.concat([this.rest, chunk]) : chunk;
-    if (!this.started && buffer.length > 0) {
-      if (buffer[0] === 0xef && buffer.length < 3) {
-        this.rest = buffer;
-        return;
-      }
+    if (chunk.length === 0) return;
+    if (this.held.length > 0 && this.started && !mayEndEvent(this.last, chunk)) return this.hold(chunk);
+    let buffer = this.held.length > 0 ? Buffer.concat([...this.held, chunk]) : chunk;
+    this.drop();
+    if (!this.started) {
+      if (buffer[0] === 0xef && buffer.length < 3) return this.hold(buffer);
       this.started = true;
       if (buffer[0] === 0xef && buffer[1] === 0xbb && buffer[2] === 0xbf) buffer = buffer.subarray(3);
     }
@@ -32,17 +36,39 @@ export class SseSplitter {
       visit(buffer, start, end);
       start = end;
     }
-    this.rest = start < buffer.length ? buffer.subarray(start) : null;
-    if (this.rest && this.rest.length > MAX_EVENT_BYTES) throw new Error('an event is longer than 16 MiB');
+    if (start < buffer.length) this.hold(buffer.subarray(start));
   }
 
   /** The input is over: a last event may lack its blank line. */
   finish(visit: Visit): void {
-    if (!this.rest) return;
-    const last = Buffer.concat([this.rest, Buffer.from('\n\n')]);
-    this.rest = null;
+    if (this.held.length === 0) return;
+    const last = Buffer.concat([...this.held, Buffer.from('\n\n')]);
+    this.drop();
     visit(last, 0, last.length);
   }
+
+  private hold(piece: Buffer): void {
+    this.held.push(piece);
+    this.heldBytes += piece.length;
+    if (this.heldBytes > MAX_EVENT_BYTES) throw new Error('an event is longer than 16 MiB');
+    this.last = piece.length >= 2 ? piece.subarray(-2) : Buffer.concat([this.last.subarray(-1), piece]);
+  }
+
+  private drop(): void {
+    if (this.held.length === 0) return;
+    this.held = [];
+    this.heldBytes = 0;
+    this.last = NOTHING;
+  }
+}
+
+const NOTHING = Buffer.alloc(0);
+const EMPTY_LINES = ['\n\n', '\n\r', '\r\r'];
+
+/** Whether an empty line ends in these bytes; the two before them may be a part of it. */
+function mayEndEvent(before: Buffer, chunk: Buffer): boolean {
+  const seam = Buffer.concat([before, chunk.subarray(0, 2)]);
+  return EMPTY_LINES.some((empty) => seam.includes(empty, 0, 'latin1') || chunk.includes(empty, 0, 'latin1'));
 }
 
 function endOfLfEvent(buffer: Buffer, start: number): number {

@@ -1,7 +1,7 @@
 import type { FinishReason, ReplyEvent } from '../canonical.js';
 import { type Frame, ProviderRefusal, type Refusal, type RefusalClass, type StreamDecoder } from '../dialect.js';
 import { argumentsText } from '../kit/arguments-text.js';
-import { isObject, type JsonObject, listOf, objectOf, parsed, textOf } from '../kit/json.js';
+import { isObject, type JsonObject, listOf, objectOf, parsed, readJson, textOf } from '../kit/json.js';
 import { classOfStatus, refusalMessage } from '../kit/refusals.js';
 import { tokenCount } from '../kit/token-count.js';
 
@@ -23,7 +23,7 @@ export class OllamaDecoder implements StreamDecoder {
   private calls = 0;
 
   push({ data }: Frame): ReplyEvent[] {
-    const line: unknown = JSON.parse(data);
+    const line: unknown = readJson(data);
     if (!isObject(line)) throw new Error('the line is no JSON object');
     if (line['error'] !== undefined) throw new ProviderRefusal(refusalOf(500, line['error']));
     if (this.complete) return [];

@@ -1,14 +1,16 @@
 import { noFacts, type Refusal, type ReplyFacts } from '../dialect.js';
-import { isObject, type JsonObject, textOf } from '../kit/json.js';
+import { isObject, type JsonObject, objectOf, readJson, textOf } from '../kit/json.js';
 import { errorIn, inBandRefusal } from './errors.js';
 import { findUsage, readUsage } from './usage.js';
 
 interface Choice {
   finish_reason?: unknown;
-  message?: JsonObject;
+  message?: JsonObject | null;
   /** Of a legacy completion. */
   text?: unknown;
 }
+
+const isChoice = (value: unknown): value is Choice => isObject(value) && (value['message'] == null || isObject(value['message']));
 
 /**
  * What a whole reply says of itself; null when clients that hold it to OpenAI's format would stumble: Mistral writes content in parts and calls
@@ -16,13 +18,13 @@ interface Choice {
  * @throws when it is no completion.
  */
 export function readFacts(body: Buffer): (ReplyFacts & { refusal: Refusal | null }) | null {
-  const reply: unknown = JSON.parse(body.toString());
+  const reply: unknown = readJson(body.toString());
   const error = errorIn(reply);
   const raw = isObject(reply) ? findUsage(reply) : null;
   if (error) return { ...noFacts(), usage: readUsage(raw), usageRaw: raw, refusal: inBandRefusal(error) };
-  const { choices, model } = reply as { choices?: Choice[]; model?: unknown };
+  const { choices, model } = objectOf(reply);
   if (!Array.isArray(choices)) throw new Error('the reply has no choices');
-  if (choices.some(deviates)) return null;
+  if (!choices.every(isChoice) || choices.some(deviates)) return null;
   const failed = choices.map(errorIn).find((failure) => failure !== null);
   return {
     usage: readUsage(raw),

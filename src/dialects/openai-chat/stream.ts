@@ -1,7 +1,7 @@
 import type { WeirError } from '../../kernel/errors.js';
 import type { Usage } from '../../kernel/usage.js';
 import { noFacts, type Prompt, type Refusal, type ReplyFacts, type StreamReader } from '../dialect.js';
-import { listOf } from '../kit/json.js';
+import { isObject, type JsonObject, listOf, readJson } from '../kit/json.js';
 import { eachString } from '../kit/json-scan.js';
 import { MOST_BYTES_PER_TOKEN } from '../kit/meter.js';
 import { eventData, SseSplitter } from '../kit/sse.js';
@@ -239,6 +239,8 @@ export class ChatStreamReader implements StreamReader {
 }
 
 /** Data arrives as latin1 text, bytes apart; JSON is UTF-8. */
-function parse(data: string): Record<string, unknown> {
-  return JSON.parse(Buffer.from(data, 'latin1').toString());
+function parse(data: string): JsonObject {
+  const chunk = readJson(Buffer.from(data, 'latin1').toString());
+  if (!isObject(chunk)) throw new Error('a chunk that is no object');
+  return chunk;
 }

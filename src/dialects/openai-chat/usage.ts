@@ -31,7 +31,7 @@ export function readUsage(raw: unknown): Usage | null {
     cacheWrite5m: cacheWrite,
     cacheWrite1h: 0,
     output,
-    reasoning,
+    reasoning: reasoning === null ? null : Math.min(reasoning, output),
   };
 }
 

@@ -429,3 +429,19 @@ describe('refusal', () => {
     expect(decodeRefusal(status, Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))).class).toBe(expected);
   });
 });
+
+describe('what is no completion', () => {
+  test.each(['null', '1', '[]', '{"choices":null}'])('%s is an answer that cannot be read', (body) => {
+    expect(() => chatVerbatim.readFacts!(Buffer.from(body))).toThrow('the reply has no choices');
+  });
+
+  test.each(['{"choices":[null]}', '{"choices":[{"message":1}]}'])('%s is not passed on as it is', (body) => {
+    expect(chatVerbatim.readFacts!(Buffer.from(body))).toBeNull();
+  });
+
+  test.each(['null', '[]', '"usage"', '["content",{"error":1}]'])('a chunk that is %s ends the stream with an error', (data) => {
+    const prompt = chatSurface.decodeRequest({ model: 'm', messages: [{ role: 'user', content: 'Hi' }], stream: true }, 1);
+    const reader = chatVerbatim.streamReader!(prompt, 100);
+    expect(() => reader.push(Buffer.from(`data: ${data}\n\n`))).toThrow('a chunk that is no object');
+  });
+});

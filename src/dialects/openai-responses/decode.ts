@@ -1,6 +1,6 @@
 import type { FinishReason, ReplyEvent } from '../canonical.js';
 import type { Frame, ProviderRefusal, StreamDecoder } from '../dialect.js';
-import { isObject, type JsonObject, listOf, objectOf, textOf } from '../kit/json.js';
+import { isObject, type JsonObject, listOf, objectOf, readJson, textOf } from '../kit/json.js';
 import { errorIn } from '../openai-chat/errors.js';
 import { OutputItems } from './output-items.js';
 import { failureOf } from './refusals.js';
@@ -8,7 +8,7 @@ import { readUsage } from './usage.js';
 
 /** Reads a whole response. @throws ProviderRefusal; an error when it is none, or not finished. */
 export function decodeAnswer(body: Buffer): ReplyEvent[] {
-  const reply: unknown = JSON.parse(body.toString());
+  const reply: unknown = readJson(body.toString());
   const response = Array.isArray(reply) ? reply[0] : reply;
   if (!isObject(response)) throw new Error('the reply is no JSON object');
   if (!Array.isArray(response['output'])) {
@@ -26,7 +26,7 @@ export function decodeAnswer(body: Buffer): ReplyEvent[] {
 /** The event in a frame; null for the [DONE] that some send. @throws when it cannot be read. */
 export function eventOf({ event: name, data }: Frame): JsonObject | null {
   if (data.trim() === '[DONE]') return null;
-  const event: unknown = JSON.parse(data);
+  const event: unknown = readJson(data);
   if (!isObject(event)) throw new Error('the event is no JSON object');
   return typeof event['type'] === 'string' ? event : { ...event, type: name };
 }

@@ -11,7 +11,7 @@ import { encodeUsage } from './usage.js';
 export class FollowedStream implements StreamDecoder {
   private readonly decoder = new ResponsesDecoder();
   private response: JsonObject = {};
-  private readonly output: JsonObject[] = [];
+  private readonly items = new Map<number, JsonObject>();
   private lastNumber = -1;
 
   get complete(): boolean {
@@ -51,21 +51,26 @@ export class FollowedStream implements StreamDecoder {
     return sseEvent('response.failed', this.lastNumber + 1, { response });
   }
 
+  /** In their order; an item that was never begun has no place. */
+  private get output(): JsonObject[] {
+    return [...this.items].sort(([a], [b]) => a - b).map(([, item]) => item);
+  }
+
   private follow(event: JsonObject): void {
     const { sequence_number: number, output_index: index, content_index: part, delta } = event;
     // The provider's own failure is not passed on.
     if (event['type'] === 'response.failed') return;
     if (Number.isInteger(number)) this.lastNumber = number as number;
     if (isObject(event['response'])) this.response = event['response'];
-    if (!Number.isInteger(index)) return;
-    const item = this.output[index as number];
+    if (!isPlace(index)) return;
+    const item = this.items.get(index);
     switch (event['type']) {
       case 'response.output_item.added':
       case 'response.output_item.done':
-        this.output[index as number] = objectOf(event['item']);
+        this.items.set(index, objectOf(event['item']));
         return;
       case 'response.content_part.added':
-        listOf(item?.['content'])[part as number] = event['part'];
+        if (isPlace(part)) listOf(item?.['content'])[part] = event['part'];
         return;
       case 'response.output_text.delta':
         return grow(objectOf(listOf(item?.['content'])[part as number]), 'text', delta);
@@ -74,6 +79,11 @@ export class FollowedStream implements StreamDecoder {
     }
   }
 }
+
+/** More items or parts than any answer has are nonsense, and an index among them would take up memory. */
+const MAX_PLACES = 10_000;
+const isPlace = (index: unknown): index is number =>
+  typeof index === 'number' && Number.isInteger(index) && index >= 0 && index < MAX_PLACES;
 
 function grow(holder: JsonObject | undefined, field: string, delta: unknown): void {
   if (holder) holder[field] = (textOf(holder[field]) ?? '') + (textOf(delta) ?? '');

@@ -10,16 +10,18 @@ export function readUsage(raw: unknown): Usage | null {
   if (input === null) return null;
   const cacheRead = tokenCount(details['cached_tokens']) ?? 0;
   const cacheWrite = tokenCount(details['cache_write_tokens']) ?? 0;
-  const output = tokenCount(raw['output_tokens']) ?? 0;
+  const answered = tokenCount(raw['output_tokens']) ?? 0;
   const total = tokenCount(raw['total_tokens']);
+  // What a total has beyond input and output is reasoning that was not counted.
+  const output = total !== null && total > input + answered ? total - input : answered;
+  const reasoning = tokenCount(objectOf(raw['output_tokens_details'])['reasoning_tokens']);
   const usage: Usage = {
     input: Math.max(0, input - cacheRead - cacheWrite),
     cacheRead,
     cacheWrite5m: cacheWrite,
     cacheWrite1h: 0,
-    // What a total has beyond input and output is reasoning that was not counted.
-    output: total !== null && total > input + output ? total - input : output,
-    reasoning: tokenCount(objectOf(raw['output_tokens_details'])['reasoning_tokens']),
+    output,
+    reasoning: reasoning === null ? null : Math.min(reasoning, output),
   };
   return Object.values(usage).some(Number.isNaN) ? null : usage;
 }

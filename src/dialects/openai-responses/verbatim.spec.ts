@@ -106,3 +106,18 @@ describe('streams', () => {
     expect(parse(reader.failure(new WeirError('upstream_error')).toString())[0]).toMatchObject({ sequence_number: 3 });
   });
 });
+
+test.each([-1, 4_294_967_294, Number.MAX_SAFE_INTEGER])(
+  'an item at the place %p takes no room in the end that is written here',
+  (output_index) => {
+    const reader = readerOf(100);
+    reader.push(
+      Buffer.from([...BEGIN, { type: 'response.output_item.added', sequence_number: 3, output_index, item }].map(event).join('')),
+    );
+    reader.push(
+      Buffer.from(event({ type: 'response.content_part.added', sequence_number: 4, output_index: 0, content_index: output_index })),
+    );
+    const [frame] = framesOf('sse', reader.failure(new WeirError('upstream_interrupted')));
+    expect(JSON.parse(frame!.data).response.output).toMatchObject([{ id: 'msg_1', content: [{ type: 'output_text' }] }]);
+  },
+);

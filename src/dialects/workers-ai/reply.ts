@@ -1,6 +1,6 @@
 import type { ReplyEvent } from '../canonical.js';
 import type { Frame, StreamDecoder } from '../dialect.js';
-import { isObject, type JsonObject, objectOf } from '../kit/json.js';
+import { isObject, type JsonObject, objectOf, readJson } from '../kit/json.js';
 import { ChatDecoder } from '../openai-chat/upstream/decoder.js';
 import { isEmptyUsage, readUsage } from '../openai-chat/usage.js';
 import { requireSuccess } from './errors.js';
@@ -10,7 +10,7 @@ const DONE: Frame = { event: null, data: '[DONE]' };
 
 /** Reads a whole reply, in its envelope or without. */
 export function decodeAnswer(body: Buffer): ReplyEvent[] {
-  const reply = objectOf(JSON.parse(body.toString()));
+  const reply = objectOf(readJson(body.toString()));
   requireSuccess(reply);
   const result = isObject(reply['result']) ? reply['result'] : reply;
   const answer = isModern(result) || !isLegacy(result) ? result : { choices: [{ index: 0, message: messageOf(result, 0) }] };
@@ -33,7 +33,7 @@ export class WorkersDecoder implements StreamDecoder {
 
   push(frame: Frame): ReplyEvent[] {
     if (frame.data.trim() === DONE.data) return this.chat.push(DONE);
-    const reply = objectOf(JSON.parse(frame.data));
+    const reply = objectOf(readJson(frame.data));
     requireSuccess(reply);
     const { usage, ...said } = reply;
     return [...this.read(said), ...this.usage.read(usage)];

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
 import { newId } from '../../../src/kernel/ids.js';
-import type { HoldAnswer, LedgerService } from '../../../src/ledger/index.js';
+import type { HoldAnswer, HoldRequest, LedgerService } from '../../../src/ledger/index.js';
 import { holdRequest, settlement } from '../../support/ledger.js';
 import { openLedger } from '../../support/open-ledger.js';
 import { amountOf, type Payer } from './crowd.js';
@@ -70,12 +70,12 @@ class Actor {
       this.granted++;
       last = { payer, remaining: answer.remaining! };
       if (random.chance(0.3)) await delay(random.below(3));
-      await this.end(request.id, request.tenantId, request.amount!, greedy !== null, random);
+      await this.end(request, greedy !== null, random);
     }
   }
 
   /** Null: not answered in time; then the ledger gives it back. */
-  private async ask(request: ReturnType<typeof holdRequest>): Promise<HoldAnswer | null> {
+  private async ask(request: HoldRequest): Promise<HoldAnswer | null> {
     this.account.asked++;
     const startedAt = Date.now();
     const answer = await this.ledger.hold(request).catch(() => null);
@@ -88,14 +88,15 @@ class Actor {
     return answer;
   }
 
-  private async end(id: string, tenantId: string, held: bigint, whole: boolean, random: Random): Promise<void> {
+  private async end(request: HoldRequest, whole: boolean, random: Random): Promise<void> {
     const kind = random.next();
     const isVoid = !whole && kind < SHARES.voided;
     const isWhole = whole || kind > 1 - SHARES.whole;
-    const spent = isVoid ? null : isWhole ? held : held / 1_000n;
+    const { id, amount } = request;
+    const spent = isVoid ? null : isWhole ? amount! : amount! / 1_000n;
     const outcome = settlement(id, spent, isVoid ? { state: 'voided' } : {});
     const times = random.chance(SHARES.twice) ? 2 : 1;
-    await Promise.all(Array.from({ length: times }, () => this.ledger.settle(tenantId, outcome, () => {})));
+    await Promise.all(Array.from({ length: times }, () => this.ledger.settle(request, outcome, () => {})));
     this.ends.push({ id, spent });
   }
 

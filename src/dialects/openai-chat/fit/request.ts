@@ -3,6 +3,7 @@ import type { Thinking, ThinkingLevel } from '../../canonical.js';
 import { type Rewrite, rulesId } from '../../dialect.js';
 import { ofOpenAi, openaiRules, samplingAllowed } from '../../families/openai.js';
 import { isObject, type JsonObject, textOf } from '../../kit/json.js';
+import { table } from '../../kit/table.js';
 import { fitFormat } from './format.js';
 import { fitMessages } from './messages.js';
 import { thinkingFields } from './thinking.js';
@@ -89,7 +90,7 @@ export function levelAsked(body: JsonObject): { asked: boolean; level: ThinkingL
   return { asked: thinking != null || body['enable_thinking'] != null, level: null };
 }
 
-const LEVELS: Record<string, ThinkingLevel> = {
+const LEVELS = table<ThinkingLevel>({
   none: 'off',
   minimal: 'minimal',
   low: 'low',
@@ -97,5 +98,5 @@ const LEVELS: Record<string, ThinkingLevel> = {
   high: 'high',
   xhigh: 'xhigh',
   max: 'max',
-};
+});
 const levelNamed = (effort: unknown): ThinkingLevel | null => (typeof effort === 'string' ? (LEVELS[effort] ?? null) : null);

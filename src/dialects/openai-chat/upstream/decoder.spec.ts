@@ -206,3 +206,12 @@ describe('failures and usage', () => {
     expect(said.parts[1]).toEqual({ type: 'image', mediaType: 'image/png', data: 'AAAA' });
   });
 });
+
+test.each([-1, 0.5, 1_000_000, Number.MAX_SAFE_INTEGER, '1', null])(
+  'an answer of index %p is the first: there are 128 at most',
+  (index) => {
+    const { events } = decode({ id: 'c1', model: 'm', choices: [{ index, delta: { content: 'Hi' }, finish_reason: 'stop' }] });
+    expect(events.map((event) => ('choice' in event ? event.choice : null))).toEqual([null, 0, 0]);
+    expect(fold(events).choices).toHaveLength(1);
+  },
+);

@@ -1,9 +1,12 @@
 import type { ReplyEvent } from '../../canonical.js';
 import { type Frame, ProviderRefusal, type StreamDecoder } from '../../dialect.js';
-import { isObject, type JsonObject, listOf, objectOf, textOf } from '../../kit/json.js';
+import { isObject, type JsonObject, listOf, objectOf, readJson, textOf } from '../../kit/json.js';
 import { errorIn, inBandRefusal } from '../errors.js';
 import { findUsage, isEmptyUsage, readUsage } from '../usage.js';
 import { ChoiceDecoder } from './choice.js';
+
+/** An index beyond it is none: OpenAI's own limit. */
+const MAX_CHOICES = 128;
 
 /** Reads the chunks of a stream, and a whole answer as its only chunk. */
 export class ChatDecoder implements StreamDecoder {
@@ -25,7 +28,7 @@ export class ChatDecoder implements StreamDecoder {
       this.done = true;
       return [];
     }
-    const chunk: unknown = JSON.parse(frame.data);
+    const chunk: unknown = readJson(frame.data);
     const error = errorIn(chunk);
     if (error) return this.refuse(new ProviderRefusal(inBandRefusal(error)), objectOf(chunk));
     if (!isObject(chunk)) throw new Error('a chunk that is no object');
@@ -42,7 +45,7 @@ export class ChatDecoder implements StreamDecoder {
 
   /** @throws ProviderRefusal; anything else when it is no chat completion. */
   readAnswer(body: Buffer): ReplyEvent[] {
-    const reply: unknown = JSON.parse(body.toString());
+    const reply: unknown = readJson(body.toString());
     const error = errorIn(reply);
     if (error) throw new ProviderRefusal(inBandRefusal(error));
     if (!isObject(reply) || listOf(reply['choices']).length === 0) throw new Error('the reply has no choices');
@@ -80,7 +83,8 @@ export class ChatDecoder implements StreamDecoder {
   }
 
   private choice(fields: JsonObject): ChoiceDecoder {
-    const index = Number.isSafeInteger(fields['index']) ? (fields['index'] as number) : 0;
+    const { index: given } = fields;
+    const index = typeof given === 'number' && Number.isInteger(given) && given >= 0 && given < MAX_CHOICES ? given : 0;
     let choice = this.choices.get(index);
     if (!choice) {
       choice = new ChoiceDecoder(index);

@@ -1,6 +1,7 @@
 import type { FinishReason } from '../../canonical.js';
+import { table } from '../../kit/table.js';
 
-const REASONS: Readonly<Record<string, FinishReason>> = {
+const REASONS = table<FinishReason>({
   stop: 'stop',
   length: 'length',
   max_tokens: 'length',
@@ -20,7 +21,7 @@ const REASONS: Readonly<Record<string, FinishReason>> = {
   error: 'error',
   // DeepSeek, when it ran out of machines.
   insufficient_system_resource: 'error',
-};
+});
 
 /** What a provider's word for the end means. Of words nobody knows (`eos`, `end_turn`, …) all that are seen mean an ordinary end. */
 export function finishReason(native: string | null): FinishReason {

@@ -1,5 +1,5 @@
 import type { ReplyEvent } from '../../canonical.js';
-import { isObject, type JsonObject, objectOf, textOf } from '../../kit/json.js';
+import { isObject, type JsonObject, objectOf, readJson, textOf } from '../../kit/json.js';
 
 interface Call {
   id: string | null;
@@ -91,7 +91,7 @@ function isNext(call: Call, id: string | null, name: string | null): boolean {
 function isWholeObject(json: string): boolean {
   if (!json.trimEnd().endsWith('}')) return false;
   try {
-    return isObject(JSON.parse(json));
+    return isObject(readJson(json));
   } catch {
     return false;
   }

@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CATALOG, findProviderType } from './catalog.js';
+
+test('every name stands for one type', () => {
+  const names = CATALOG.flatMap(({ slug, aliases }) => [slug, ...Object.keys(aliases)]);
+  expect(new Set(names).size).toBe(names.length);
+});
+
+test('addresses are whole: https, or this machine, without a slash at the end', () => {
+  const urls = CATALOG.flatMap(({ baseUrl, aliases }) => [baseUrl, ...Object.values(aliases)]).filter((url) => url !== null);
+  for (const url of urls)
+    expect(url).toMatch(/^(https:\/\/[^/]+\.[^/]+|http:\/\/(localhost|127\.0\.0\.1):\d+|mock:\/\/local)(\/[^/{}?]+)*$/);
+});
+
+test('an alias stands for its type, a regional one for another address', () => {
+  expect(findProviderType('grok')).toMatchObject({ type: { slug: 'xai' }, baseUrl: 'https://api.x.ai/v1' });
+  expect(findProviderType('glm-cn')).toMatchObject({ type: { slug: 'glm' }, baseUrl: 'https://open.bigmodel.cn/api/paas/v4' });
+  expect(findProviderType('nobody')).toBeNull();
+});
+
+test('docs/providers.md has every type, its names and its address', () => {
+  const page = readFileSync(join(__dirname, '../../../docs/providers.md'), 'utf8');
+  const rows = page.split('\n').filter((line) => line.startsWith('| `'));
+  expect(rows).toEqual(
+    CATALOG.map(({ slug, title, baseUrl, dialects, aliases }) => {
+      const names = Object.entries(aliases).map(([alias, url]) => (url === baseUrl ? `\`${alias}\`` : `\`${alias}\` (${url})`));
+      return `| \`${slug}\` | ${title} | ${baseUrl ?? 'its own'} | ${dialects.join(', ')} | ${names.join(', ')} |`;
+    }),
+  );
+});

@@ -1,0 +1,36 @@
+import type { DialectName, Quirks } from '../../dialects/index.js';
+import type { AuthStyle, ProviderType } from '../provider.js';
+
+/** What sets a type apart from a vendor that speaks OpenAI's chat format with a bearer key. */
+interface Difference {
+  dialects?: readonly DialectName[];
+  auth?: AuthStyle;
+  catalogueId?: string;
+  quirks?: Quirks;
+  /** Other names for the same. */
+  aliases?: readonly string[];
+  /** Names that stand for another address. */
+  regions?: Readonly<Record<string, readonly string[]>>;
+}
+
+/** @param baseUrl null: every record brings its own. */
+export function entry(
+  slug: string,
+  title: string,
+  baseUrl: string | null,
+  envKeys: readonly string[],
+  { dialects = ['openai-chat'], auth = { kind: 'bearer' }, catalogueId, quirks = {}, aliases = [], regions = {} }: Difference = {},
+): ProviderType {
+  const regional = Object.entries(regions).flatMap(([url, names]) => names.map((name) => [name, url] as const));
+  const names = Object.fromEntries([...aliases.map((name) => [name, baseUrl] as const), ...regional]);
+  return { slug, title, baseUrl, envKeys, dialects, auth, catalogueId: catalogueId ?? null, quirks, aliases: names };
+}
+
+/** Speaks OpenAI's chat format with a bearer key, and knows only what most such servers know. */
+export const compatible = (
+  slug: string,
+  title: string,
+  baseUrl: string,
+  envKeys: readonly string[],
+  difference: Difference = {},
+): ProviderType => entry(slug, title, baseUrl, envKeys, { ...difference, quirks: { developerRole: false, ...difference.quirks } });

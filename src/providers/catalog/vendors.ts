@@ -1,0 +1,48 @@
+import type { DialectName, Quirks } from '../../dialects/index.js';
+import type { ProviderType } from '../provider.js';
+import { entry } from './entry.js';
+
+const OPENAI: readonly DialectName[] = ['openai-chat', 'openai-responses', 'openai-completions'];
+const OPENAI_QUIRKS: Quirks = { maxTokensField: 'max_completion_tokens', developerRole: true };
+const BY_API_KEY = { kind: 'header', name: 'x-api-key' } as const;
+
+/** Vendors with a format of their own, and servers that speak one of theirs. */
+export const VENDORS: readonly ProviderType[] = [
+  entry('openai', 'OpenAI, or any server that speaks its formats', 'https://api.openai.com/v1', ['OPENAI_API_KEY'], {
+    dialects: OPENAI,
+    catalogueId: 'openai',
+    quirks: OPENAI_QUIRKS,
+  }),
+  entry('custom', "Any server that speaks OpenAI's chat format", null, [], { quirks: { maxTokensField: 'max_tokens' } }),
+  entry('anthropic', 'Anthropic', 'https://api.anthropic.com', ['ANTHROPIC_API_KEY'], {
+    dialects: ['anthropic-messages'],
+    auth: BY_API_KEY,
+    catalogueId: 'anthropic',
+  }),
+  entry('anthropic-custom', 'Any server that speaks the Messages format', null, [], { dialects: ['anthropic-messages'], auth: BY_API_KEY }),
+  entry('gemini', 'Google Gemini', 'https://generativelanguage.googleapis.com/v1beta', ['GEMINI_API_KEY', 'GOOGLE_API_KEY'], {
+    dialects: ['gemini'],
+    auth: { kind: 'header', name: 'x-goog-api-key' },
+    catalogueId: 'google',
+    aliases: ['google', 'google-gemini'],
+  }),
+  entry('bedrock', 'Amazon Bedrock', 'https://bedrock-runtime.us-east-1.amazonaws.com', ['AWS_BEARER_TOKEN_BEDROCK', 'BEDROCK_API_KEY'], {
+    dialects: ['bedrock-converse'],
+    catalogueId: 'aws',
+    aliases: ['aws-bedrock'],
+  }),
+  entry('azure-openai', 'Azure OpenAI', null, [], {
+    dialects: OPENAI,
+    auth: { kind: 'header', name: 'api-key' },
+    catalogueId: 'azure',
+    quirks: OPENAI_QUIRKS,
+    aliases: ['azure', 'azure_openai'],
+  }),
+  entry('cohere', 'Cohere', 'https://api.cohere.com/v2', ['COHERE_API_KEY', 'CO_API_KEY'], { dialects: ['cohere'], catalogueId: 'cohere' }),
+  entry('cloudflare-workers-ai', 'Cloudflare Workers AI', null, [], {
+    dialects: ['workers-ai'],
+    catalogueId: 'cloudflare',
+    aliases: ['workers-ai'],
+  }),
+  entry('mock', 'Mock: answers in this process, for trying things out', 'mock://local', []),
+];

@@ -1,0 +1,104 @@
+import { getHeapStatistics } from 'node:v8';
+import { createContext, Script } from 'node:vm';
+import { Random } from '../support/random.js';
+import { makeCase } from './cases.js';
+import { type Case, type Ending, runCase } from './run-case.js';
+import { smaller } from './shrink.js';
+
+/** No case may take longer, in ms of this process's own time. */
+const PATIENCE_MS = 1_000;
+const MAX_BYTES = 256 * 1024 * 1024;
+const SHRINK_MS = 5_000;
+
+/** A case in which something happened that must not. */
+export interface Finding {
+  /** What repeats it: a run of this seed, at this case. */
+  seed: number;
+  at: number;
+  /** What it is, and where; the same for all cases that show it. */
+  fault: string;
+  stack: string;
+  /** As small as it could be made. */
+  smallest: Case;
+  /** Cases that showed it. */
+  times: number;
+}
+
+export interface Findings {
+  cases: number;
+  endings: Record<Ending, number>;
+  found: Finding[];
+}
+
+/** Cases of a seed: so many, or until a moment. */
+export function fuzz(
+  seed: number,
+  limits: { cases?: number; until?: number; from?: number },
+  tell?: (findings: Findings) => void,
+): Findings {
+  const run = new Random(seed);
+  const findings: Findings = { cases: 0, endings: { refused: 0, unreadable: 0, read: 0 }, found: [] };
+  const { cases = Number.POSITIVE_INFINITY, until = Number.POSITIVE_INFINITY, from = 0 } = limits;
+  for (let at = from; at < from + cases && Date.now() < until; at++) {
+    const random = run.branch(at);
+    const one = makeCase(random);
+    const fault = faultOf(one, at, findings.endings);
+    findings.cases++;
+    if (fault) note(findings, seed, at, one, fault);
+    if (findings.cases % 20_000 === 0) tell?.(findings);
+  }
+  return findings;
+}
+
+interface Fault {
+  fault: string;
+  stack: string;
+}
+
+function note({ found }: Findings, seed: number, at: number, one: Case, { fault, stack }: Fault): void {
+  const known = found.find((other) => other.fault === fault);
+  if (known) {
+    known.times++;
+    return;
+  }
+  const isSame = (other: Case) => faultOf(other, at)?.fault === fault;
+  found.push({ seed, at, fault, stack, smallest: smaller(one, isSame, Date.now() + SHRINK_MS), times: 1 });
+}
+
+const WATCHED = new Script('run()');
+const sandbox = createContext({ run: () => {} });
+
+/** Runs a case; null when all is as it must be. Its pieces are cut by its number, the same each time. */
+export function faultOf(one: Case, at: number, endings?: Record<Ending, number>): Fault | null {
+  const before = { heap: heapBytes(), prototype: prototypeNames(), cpu: process.cpuUsage() };
+  sandbox['run'] = () => {
+    const ending = runCase(one, new Random(at));
+    if (endings) endings[ending]++;
+  };
+  try {
+    WATCHED.runInContext(sandbox, { timeout: PATIENCE_MS });
+  } catch (error) {
+    const fault = asFault(error as Error);
+    // Another program may have had the processor meanwhile.
+    if (!fault.fault.includes('timed out') || process.cpuUsage(before.cpu).user > PATIENCE_MS * 500) return fault;
+  }
+  if (prototypeNames() !== before.prototype) return { fault: 'Object.prototype was changed', stack: '' };
+  const grown = heapBytes() - before.heap;
+  return grown > MAX_BYTES ? { fault: 'it takes more than 256 MiB', stack: '' } : null;
+}
+
+const heapBytes = (): number => {
+  const { used_heap_size: heap, external_memory: external } = getHeapStatistics();
+  return heap + external;
+};
+const prototypeNames = (): string => [Object.prototype, Array.prototype, String.prototype].map((one) => Reflect.ownKeys(one).length).join();
+
+/** Told apart by kind, place and words without what differs from case to case. */
+function asFault(error: Error): Fault {
+  const stack = String(error?.stack ?? error);
+  const place = /at (.*(?:\/src\/).*?:\d+)/.exec(stack)?.[1]?.replace(/\(?\/.*\/src\//, '(src/') ?? '';
+  const words = String(error?.message)
+    .slice(0, 200)
+    .replace(/"[^"]*"|'[^']*'|-?\d[\d.e+]*/g, '_');
+  return { fault: `${error?.constructor?.name}: ${words} ${place}`.trim(), stack };
+}
