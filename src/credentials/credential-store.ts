@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { WeirError } from '../kernel/errors.js';
 import { ConfigChanges, PLATFORM } from '../platform/postgres/index.js';
 import { LOGGER, type Logger } from '../platform/telemetry/index.js';
 import { type Credential, CredentialsRepository, type Unreadable } from './credentials.repository.js';
@@ -15,11 +16,17 @@ export class CredentialStore {
     @Inject(LOGGER) private readonly log: Logger,
     changes: ConfigChanges,
   ) {
-    changes.subscribe((tenantIds) => this.reload(tenantIds));
+    changes.subscribe((tenantIds) => this.reload(tenantIds), { first: true });
   }
 
-  find(providerId: string): Credential | null {
-    return this.byProvider.get(providerId) ?? null;
+  /**
+   * @param origin where the provider is now. Providers and their keys are loaded one after the other.
+   * @throws WeirError credential_unavailable when its key was entered for another.
+   */
+  find(providerId: string, origin: string): Credential | null {
+    const credential = this.byProvider.get(providerId) ?? null;
+    if (credential && credential.origin !== origin) throw new WeirError('credential_unavailable');
+    return credential;
   }
 
   /** It has a credential, but one that cannot be opened: a call without it would be refused there, or be made as somebody else. */

@@ -9,6 +9,8 @@ import type { ProviderRecord } from '../providers/index.js';
 export interface Credential {
   id: string;
   providerId: string;
+  /** The only one it may be shown to. */
+  origin: string;
   secret: Secret;
 }
 
@@ -70,7 +72,7 @@ export class CredentialsRepository {
     return rows.flatMap((row) => {
       try {
         const secret = this.keyring.open(Buffer.from(row.sealed), context({ id: row.providerId, tenantId: row.tenantId }, row.origin));
-        return [{ id: row.id, tenantId: row.tenantId, providerId: row.providerId, secret }];
+        return [{ id: row.id, tenantId: row.tenantId, providerId: row.providerId, origin: row.origin, secret }];
       } catch {
         unreadable(row);
         return [];

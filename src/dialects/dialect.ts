@@ -1,6 +1,6 @@
 import type { WeirError } from '../kernel/errors.js';
 import type { Usage } from '../kernel/usage.js';
-import type { Answer, Conversation, ReplyEvent, ThinkingLevel } from './canonical.js';
+import type { Answer, Conversation, ReasoningPart, ReplyEvent, ThinkingLevel } from './canonical.js';
 
 /** Names of the wire formats. A provider's data says which ones it speaks. */
 export const DIALECTS = [
@@ -240,6 +240,21 @@ export interface Spoken {
   quirks: Quirks;
   /** As in `Rewrite`. */
   treatedAs?: string | undefined;
+  /** For clients that drop the state of reasoning. Absent: what they drop is lost. */
+  memory?: StateMemory;
+}
+
+/** What the provider of an answer wants back with it. */
+export interface AnswerState {
+  reasoning: ReasoningPart[];
+  /** Of the calls, in their order; null: none. */
+  signatures: (string | null)[];
+}
+
+/** State of answers that may come back without it. It may forget any of it at any time. */
+export interface StateMemory {
+  recall(key: string): AnswerState | null;
+  keep(key: string, state: AnswerState, bytes: number): void;
 }
 
 /** What of a call its rendered replies carry. */
@@ -255,6 +270,8 @@ export interface ReplyIdentity {
 /** A wire format as clients speak it, as pure code: no network, no clock, no secret. */
 export interface Surface {
   readonly name: SurfaceName;
+  /** Its vendor has no field for the state of reasoning, so many clients drop it. */
+  readonly forgetful?: boolean;
   /** Reads what policy and money need; the rest is judged where it is translated. @throws WeirError invalid_request naming the field. */
   decodeRequest(body: unknown, bytes: number): Prompt;
   /** The whole request in the canonical form. @throws WeirError invalid_request naming the field. */

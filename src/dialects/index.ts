@@ -1,5 +1,6 @@
 export { messageCounting } from './anthropic-messages/counting.js';
 export {
+  type AnswerState,
   type CallFormat,
   DIALECTS,
   type DialectName,
@@ -10,6 +11,7 @@ export {
   type Refusal,
   type RefusalClass,
   type ReplyFacts,
+  type StateMemory,
   type StreamReader,
   type Streams,
   type Translation,

@@ -5,6 +5,7 @@ import { chooseDialect } from './choose.js';
 import { cohere } from './cohere/index.js';
 import { type CallFormat, type DialectName, rulesId, type Surface, type SurfaceName, type Upstream, type Verbatim } from './dialect.js';
 import { gemini } from './gemini/index.js';
+import { RecalledState } from './kit/recalled-state.js';
 import { ollama } from './ollama/index.js';
 import { chatSurface, chatVerbatim, openaiChat } from './openai-chat/index.js';
 import { completionsSurface, completionsVerbatim, openaiCompletions } from './openai-completions/index.js';
@@ -59,17 +60,21 @@ export function conversationIn(name: SurfaceName): CallFormat {
   return {
     decodeRequest: surface.decodeRequest,
     encodeError: surface.encodeError,
-    open(prompt, { dialects, thinkingLevel, quirks, treatedAs }, identity) {
+    open(prompt, { dialects, thinkingLevel, quirks, treatedAs, memory }, identity) {
       const dialect = chooseDialect(dialects, name, rulesId({ model: identity.model, treatedAs }), prompt, thinkingLevel);
       const { upstream, verbatim, leastOutputTokens = 1, toolPromptTokens = 0 } = UPSTREAMS[dialect];
       const { tools } = prompt.body;
       const hasTools = Array.isArray(tools) && tools.length > 0;
-      const addedInputTokens = !hasTools ? 0 : quirks.nativeTools === false ? PROMPTED_TOOLS : toolPromptTokens;
-      const translation =
-        verbatim && name === dialect && quirks.nativeTools !== false
-          ? new VerbatimTranslation(surface, upstream, verbatim, prompt, identity)
-          : new CanonicalTranslation(surface, upstream, prompt, identity);
-      return { dialect, translation, leastOutputTokens, addedInputTokens };
+      const prompted = hasTools && quirks.nativeTools === false;
+      const toolTokens = prompted ? PROMPTED_TOOLS : hasTools ? toolPromptTokens : 0;
+      if (verbatim && name === dialect && quirks.nativeTools !== false) {
+        const translation = new VerbatimTranslation(surface, upstream, verbatim, prompt, identity);
+        return { dialect, translation, leastOutputTokens, addedInputTokens: toolTokens };
+      }
+      const recalls = memory && surface.forgetful && hasTools && !prompted;
+      const recalled = recalls ? new RecalledState(surface.decodeConversation(prompt), memory) : null;
+      const translation = new CanonicalTranslation(surface, upstream, prompt, identity, recalled);
+      return { dialect, translation, leastOutputTokens, addedInputTokens: toolTokens + (recalled?.bytes ?? 0) };
     },
   };
 }

@@ -25,6 +25,7 @@ import { type FrameReader, frameReader, framesOf, streamType } from './kit/frame
 import { Meter } from './kit/meter.js';
 import { promptTools } from './kit/prompted-tools.js';
 import { failedAnswer, TranslatingReader, VerbatimReader } from './kit/readers.js';
+import type { RecalledState } from './kit/recalled-state.js';
 import { ReplyFilter } from './kit/reply-filter.js';
 
 /** One call's way from a client's format to a provider's and back, through the canonical form. */
@@ -36,10 +37,11 @@ export class CanonicalTranslation implements Translation, Streams {
     protected readonly upstream: Upstream,
     protected readonly prompt: Prompt,
     protected readonly identity: ReplyIdentity,
+    private readonly recalled: RecalledState | null = null,
   ) {}
 
   encodeRequest(rewrite: Rewrite): UpstreamRequest {
-    const conversation = this.surface.decodeConversation(this.prompt);
+    const conversation = this.recalled?.conversation ?? this.surface.decodeConversation(this.prompt);
     const prompted = rewrite.quirks.nativeTools === false && conversation.tools.length > 0;
     const request = this.upstream.encodeRequest(prompted ? promptTools(conversation) : conversation, rewrite);
     this.context = prompted ? { ...request.reply, promptedTools: true } : request.reply;
@@ -77,7 +79,7 @@ export class CanonicalTranslation implements Translation, Streams {
   }
 
   protected filter(): ReplyFilter {
-    return new ReplyFilter(this.context, this.identity.id);
+    return new ReplyFilter(this.context, this.identity.id, this.recalled?.see);
   }
 
   private translatingReader(decoder: StreamDecoder, frames: FrameReader, maxOutputTokens: number): StreamReader {

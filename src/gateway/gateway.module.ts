@@ -8,6 +8,7 @@ import { RoutingModule } from '../routing/index.js';
 import { Dispatcher } from './dispatcher.js';
 import { InFlight } from './in-flight.js';
 import { PublicServer } from './public-server.js';
+import { ReasoningMemory } from './reasoning-memory.js';
 import { Relay } from './relay.js';
 import { Inference } from './surfaces/inference.js';
 import { MessageCounting } from './surfaces/message-counting.js';
@@ -15,7 +16,7 @@ import { OwnAccount } from './surfaces/own-account.js';
 
 @Module({
   imports: [ApiKeysModule, RoutingModule, BudgetsModule, LedgerModule, LimitsModule, CallsModule],
-  providers: [InFlight, Dispatcher, Relay, Inference, MessageCounting, OwnAccount, PublicServer],
+  providers: [InFlight, ReasoningMemory, Dispatcher, Relay, Inference, MessageCounting, OwnAccount, PublicServer],
   exports: [PublicServer],
 })
 export class GatewayModule {}

@@ -14,6 +14,7 @@ import { scopesOf } from './call-options.js';
 import { Dispatcher } from './dispatcher.js';
 import { InFlight } from './in-flight.js';
 import type { Outcome } from './outcome.js';
+import { ReasoningMemory } from './reasoning-memory.js';
 import { refinedInputTokens } from './refine-input.js';
 import type { Reply } from './reply.js';
 import { estimatedInput, settlementOf } from './settlement.js';
@@ -27,6 +28,7 @@ export class Relay {
     private readonly dispatcher: Dispatcher,
     private readonly ledger: LedgerService,
     private readonly inFlight: InFlight,
+    private readonly memory: ReasoningMemory,
     private readonly metrics: Metrics,
     @Inject(LOGGER) private readonly log: Logger,
   ) {}
@@ -64,10 +66,11 @@ export class Relay {
   }
 
   /** Into the provider's format and back. */
-  private way({ id, format, prompt, thinkingLevel }: Call, { target }: Plan): Way {
+  private way({ id, caller, format, prompt, thinkingLevel }: Call, { target }: Plan): Way {
     const createdAt = Math.floor(Date.now() / 1000);
-    const { dialects, quirks, model, treatedAs } = target;
-    return format.open(prompt, { dialects, quirks, thinkingLevel, treatedAs }, { id: id.replaceAll('-', ''), createdAt, model });
+    const { providerId, credential, dialects, quirks, model, treatedAs } = target;
+    const memory = this.memory.of(caller.tenantId, providerId, credential?.id, model);
+    return format.open(prompt, { dialects, quirks, thinkingLevel, treatedAs, memory }, { id: id.replaceAll('-', ''), createdAt, model });
   }
 
   private async admit(call: Call, plan: Plan, way: Way, reply: Reply): Promise<Hold> {

@@ -93,7 +93,7 @@ export class Router {
       model,
       treatedAs: other,
       dialects: dialectsOf(record, other ?? model),
-      credential: this.credentials.find(record.id),
+      credential: this.credentials.find(record.id, facts.origin),
       price: this.prices.find(tenantId, record.name, model, listing),
     };
   }

@@ -25,17 +25,20 @@ export class ReplyFilter {
   /** Calls given out so far, by choice. */
   private readonly given: number[] = [];
 
-  /** @param idBase unique for the reply; letters and digits. */
+  /** @param idBase unique for the reply; letters and digits. @param see gets every event that is given on. */
   constructor(
     private readonly context: ReplyContext,
     private readonly idBase: string,
+    private readonly see: ((event: ReplyEvent) => void) | null = null,
   ) {
     this.prompted = context.promptedTools ? new PromptedToolParser() : null;
   }
 
   /** The events to give on for this one. */
   push(event: ReplyEvent): ReplyEvent[] {
-    return this.prompted ? this.prompted.push(event).flatMap((found) => this.filter(found)) : this.filter(event);
+    const events = this.prompted ? this.prompted.push(event).flatMap((found) => this.filter(found)) : this.filter(event);
+    if (this.see) events.forEach(this.see);
+    return events;
   }
 
   private filter(event: ReplyEvent): ReplyEvent[] {

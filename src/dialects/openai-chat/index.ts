@@ -12,6 +12,7 @@ export { chatVerbatim } from './verbatim.js';
 /** OpenAI's `POST /v1/chat/completions`, as clients speak it. */
 export const chatSurface: Surface = {
   name: 'openai-chat',
+  forgetful: true,
   decodeRequest,
   decodeConversation,
   encodeAnswer,

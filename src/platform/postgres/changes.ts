@@ -30,9 +30,10 @@ export class ConfigChanges {
     private readonly log: Logger,
   ) {}
 
-  /** Adds a snapshot, in the order in which they must be loaded. */
-  subscribe(reload: Reload): void {
-    this.reloads.push(reload);
+  /** Adds a snapshot. @param first it is loaded before the others: a provider must not be seen before its key. */
+  subscribe(reload: Reload, { first = false } = {}): void {
+    if (first) this.reloads.unshift(reload);
+    else this.reloads.push(reload);
   }
 
   /** Loads every snapshot, then keeps them current. Rejects when the first load fails. */

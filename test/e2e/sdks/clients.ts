@@ -26,8 +26,6 @@ export interface Gateway {
 
 export interface Client {
   name: string;
-  /** Sends the state of reasoning back. A client that does not has none of the fields it comes in. */
-  keeps: 'all' | 'nothing';
   /** Has the conversation to its end, with the tool called. Gives the last words. */
   talk(gateway: Gateway): Promise<string>;
 }
@@ -57,7 +55,6 @@ async function chat(ask: (messages: ChatMessage[]) => Promise<OpenAI.ChatComplet
 const openaiChat: Client[] = [
   {
     name: 'openai chat.completions.create',
-    keeps: 'all',
     talk: (gateway) =>
       chat(async (messages) => {
         const { choices } = await openai(gateway).chat.completions.create({ model: gateway.model, messages, tools: [chatTool] });
@@ -66,7 +63,6 @@ const openaiChat: Client[] = [
   },
   {
     name: 'openai chat.completions.stream',
-    keeps: 'all',
     talk: (gateway) =>
       chat((messages) =>
         openai(gateway)
@@ -76,7 +72,6 @@ const openaiChat: Client[] = [
   },
   {
     name: 'openai chat.completions.runTools',
-    keeps: 'nothing',
     talk: async (gateway) => {
       const messages: ChatMessage[] = [{ role: 'user', content: QUESTION }];
       return (await openai(gateway)
@@ -86,7 +81,6 @@ const openaiChat: Client[] = [
   },
   {
     name: 'openai chat.completions.runTools, streamed',
-    keeps: 'nothing',
     talk: async (gateway) => {
       const messages: ChatMessage[] = [{ role: 'user', content: QUESTION }];
       const request = { model: gateway.model, messages, tools: [runnable], stream: true as const };
@@ -114,12 +108,10 @@ async function responses(ask: (input: Item[]) => Promise<OpenAI.Responses.Respon
 const openaiResponses: Client[] = [
   {
     name: 'openai responses.create',
-    keeps: 'all',
     talk: (gateway) => responses((input) => openai(gateway).responses.create({ model: gateway.model, input, ...stateless })),
   },
   {
     name: 'openai responses.stream',
-    keeps: 'all',
     talk: (gateway) =>
       responses((input) =>
         openai(gateway)
@@ -150,13 +142,11 @@ const anthropicRequest = { max_tokens: 1_000, tools: [{ name: NAME, description:
 const anthropicMessages: Client[] = [
   {
     name: '@anthropic-ai/sdk messages.create',
-    keeps: 'all',
     talk: (gateway) =>
       messages((turns) => anthropic(gateway).messages.create({ model: gateway.model, messages: turns, ...anthropicRequest })),
   },
   {
     name: '@anthropic-ai/sdk messages.stream',
-    keeps: 'all',
     talk: (gateway) =>
       messages((turns) =>
         anthropic(gateway)
@@ -178,7 +168,7 @@ Object.assign(globalThis, { AI_SDK_LOG_WARNINGS: false });
 
 const providerOptions = { openai: { store: false, include: ['reasoning.encrypted_content'] } };
 
-function ai(name: string, keeps: Client['keeps'], modelOf: (gateway: Gateway) => LanguageModel): Client[] {
+function ai(name: string, modelOf: (gateway: Gateway) => LanguageModel): Client[] {
   const request = (gateway: Gateway) => ({
     model: modelOf(gateway),
     prompt: QUESTION,
@@ -189,10 +179,9 @@ function ai(name: string, keeps: Client['keeps'], modelOf: (gateway: Gateway) =>
     providerOptions,
   });
   return [
-    { name: `ai generateText with ${name}`, keeps, talk: async (gateway) => (await generateText(request(gateway))).text },
+    { name: `ai generateText with ${name}`, talk: async (gateway) => (await generateText(request(gateway))).text },
     {
       name: `ai streamText with ${name}`,
-      keeps,
       talk: async (gateway) => {
         const failures: unknown[] = [];
         const text = await streamText({ ...request(gateway), onError: ({ error }) => void failures.push(error) }).text;
@@ -204,17 +193,16 @@ function ai(name: string, keeps: Client['keeps'], modelOf: (gateway: Gateway) =>
 }
 
 const aiClients: Client[] = [
-  ...ai('@ai-sdk/openai chat', 'nothing', ({ url, key, model }) => createOpenAI({ baseURL: `${url}/v1`, apiKey: key }).chat(model)),
-  ...ai('@ai-sdk/openai responses', 'all', ({ url, key, model }) => createOpenAI({ baseURL: `${url}/v1`, apiKey: key }).responses(model)),
-  ...ai('@ai-sdk/anthropic', 'all', ({ url, key, model }) => createAnthropic({ baseURL: `${url}/v1`, apiKey: key })(model)),
+  ...ai('@ai-sdk/openai chat', ({ url, key, model }) => createOpenAI({ baseURL: `${url}/v1`, apiKey: key }).chat(model)),
+  ...ai('@ai-sdk/openai responses', ({ url, key, model }) => createOpenAI({ baseURL: `${url}/v1`, apiKey: key }).responses(model)),
+  ...ai('@ai-sdk/anthropic', ({ url, key, model }) => createAnthropic({ baseURL: `${url}/v1`, apiKey: key })(model)),
 ];
 
 // ---- @langchain/openai ---------------------------------------------------------------------------------------------------------------------
 
-function langchain(name: string, keeps: Client['keeps'], fields: object, streaming: boolean): Client {
+function langchain(name: string, fields: object, streaming: boolean): Client {
   return {
     name: `@langchain/openai ${name}`,
-    keeps,
     async talk({ url, key, model }) {
       const bound = new ChatOpenAI({ model, apiKey: key, configuration: { baseURL: `${url}/v1` }, maxRetries: 0, ...fields }).bindTools([
         chatTool,
@@ -237,10 +225,10 @@ function langchain(name: string, keeps: Client['keeps'], fields: object, streami
 const overResponses = { useResponsesApi: true, zdrEnabled: true, include: ['reasoning.encrypted_content'] };
 
 const langchainClients: Client[] = [
-  langchain('invoke', 'nothing', {}, false),
-  langchain('stream', 'nothing', {}, true),
-  langchain('invoke over Responses', 'all', overResponses, false),
-  langchain('stream over Responses', 'all', overResponses, true),
+  langchain('invoke', {}, false),
+  langchain('stream', {}, true),
+  langchain('invoke over Responses', overResponses, false),
+  langchain('stream over Responses', overResponses, true),
 ];
 
 export const CLIENTS: readonly Client[] = [...openaiChat, ...openaiResponses, ...anthropicMessages, ...aiClients, ...langchainClients];
