@@ -4,7 +4,7 @@ import { Client } from 'pg';
 const PATIENCE_MS = 10_000;
 
 export interface Bookings {
-  /** Ledger entries of the provider's calls. */
+  /** Ledger entries of calls. */
   entries: number;
   /** Calls that are not booked yet. */
   open: number;
@@ -13,7 +13,7 @@ export interface Bookings {
 }
 
 const COUNT = `
-  SELECT (SELECT count(*)::int FROM ledger_entries WHERE kind = 'usage' AND provider = 'up') AS entries,
+  SELECT (SELECT count(*)::int FROM ledger_entries WHERE kind = 'usage') AS entries,
          (SELECT count(*)::int FROM holds WHERE state = 'open') AS open,
          (SELECT coalesce(sum(abs(held)), 0)::text FROM budget_periods) AS held`;
 

@@ -10,7 +10,7 @@ export const PLAIN_PATH = '/plain/chat/completions';
 export const STREAM_MARK = '"stream":true';
 
 const WORDS = 'The quick brown fox jumps over the lazy dog while seventeen patient gateways count every token twice. ';
-const text = (bytes: number): string => WORDS.repeat(Math.ceil(bytes / WORDS.length)).slice(0, bytes);
+export const text = (bytes: number): string => WORDS.repeat(Math.ceil(bytes / WORDS.length)).slice(0, bytes);
 
 const HEAD = {
   id: 'chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT',
@@ -41,8 +41,7 @@ export function requestBody(stream: boolean): string {
 }
 
 /** A whole call as it goes over the wire. */
-export function requestBytes(path: string, port: number, key: string, stream: boolean): Buffer {
-  const body = requestBody(stream);
+export function requestBytes(path: string, port: number, key: string, stream: boolean, body = requestBody(stream)): Buffer {
   const head = [
     `POST ${path} HTTP/1.1`,
     `Host: 127.0.0.1:${port}`,
@@ -69,7 +68,12 @@ export function parseRequest(request: Buffer): { path: string; headers: Record<s
 export function jsonReply(): Buffer {
   const message = { role: 'assistant', content: text(460), refusal: null, annotations: [] };
   const choices = [{ index: 0, message, logprobs: null, finish_reason: 'stop' }];
-  const body = JSON.stringify({ ...HEAD, object: 'chat.completion', choices, usage: USAGE });
+  return wholeReply({ ...HEAD, object: 'chat.completion', choices, usage: USAGE });
+}
+
+/** A JSON body as it goes over the wire. */
+export function wholeReply(value: object): Buffer {
+  const body = JSON.stringify(value);
   return Buffer.from(`HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
 }
 
@@ -85,8 +89,12 @@ export function streamReply(): Buffer {
   });
   const events = Array.from({ length: EVENTS }, (_, index) => JSON.stringify(chunk({ choices: [choice(index)], usage: null })));
   const all = [...events, JSON.stringify(chunk({ choices: [], usage: USAGE })), '[DONE]'];
-  const body = Buffer.from(all.map((data) => `data: ${data}\n\n`).join(''));
+  return chunkedReply('text/event-stream', Buffer.from(all.map((data) => `data: ${data}\n\n`).join('')));
+}
+
+/** A stream as it goes over the wire, all of it in one chunk. */
+export function chunkedReply(type: string, body: Buffer): Buffer {
   // X-Accel-Buffering: nginx then passes the events on as they come.
-  const head = 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-Accel-Buffering: no\r\nTransfer-Encoding: chunked\r\n\r\n';
+  const head = `HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\nX-Accel-Buffering: no\r\nTransfer-Encoding: chunked\r\n\r\n`;
   return Buffer.concat([Buffer.from(`${head}${body.length.toString(16)}\r\n`), body, Buffer.from('\r\n0\r\n\r\n')]);
 }

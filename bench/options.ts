@@ -16,6 +16,10 @@ export interface Options {
   /** Where to write a CPU profile of Weir; null: measure instead. */
   profile: string | null;
   autocannon: boolean;
+  /** Measure what each wire format costs instead. */
+  dialects: boolean;
+  /** Part of the names of the pairs to measure; null: all of them. */
+  only: string | null;
 }
 
 const PROFILE = resolve(__dirname, '../.cache/weir.cpuprofile');
@@ -30,6 +34,8 @@ Measures Weir and nginx as a plain proxy before the same scripted provider, in t
   --rate N       calls per second of the steady load (300)
   --quick        one short round of everything, as a smoke test
   --autocannon   let autocannon send the JSON calls, as a cross-check of our own load generator
+  --dialects     measure Weir's CPU for each pair of wire formats instead
+  --only TEXT    only pairs whose name has this, e.g. gemini or "chat, "
   --profile      write a CPU profile of Weir under JSON calls and print where its time goes; measures nothing else
   --dist DIR     the build to measure (dist)
   --help
@@ -43,6 +49,8 @@ const FLAGS = {
   dist: { type: 'string', default: 'dist' },
   quick: { type: 'boolean', default: false },
   autocannon: { type: 'boolean', default: false },
+  dialects: { type: 'boolean', default: false },
+  only: { type: 'string' },
   profile: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
 } as const;
@@ -62,6 +70,8 @@ export function readOptions(args: string[]): Options | null {
     rate: positive('rate', values.rate),
     dist: values.dist,
     autocannon: values.autocannon,
+    dialects: values.dialects,
+    only: values.only ?? null,
     profile: values.profile ? PROFILE : null,
     ...(values.quick && QUICK),
   };

@@ -31,6 +31,7 @@ const LATENCY: Column[] = [
   ['p99 ms', 'p99', 2],
 ];
 const WIDTH = 13;
+const NAME_WIDTH = 22;
 
 /** Medians of a closed loop, and how Weir, the last row, compares with nginx, the first. */
 export function loadTable(title: string, rows: Row[]): string {
@@ -54,6 +55,16 @@ export function latencyTable(title: string, rows: Row[]): string {
   return [title, header, ...body].join('\n');
 }
 
+/** Medians of the CPU that kinds of calls take, and how they compare with the first kind. */
+export function costTable(title: string, rows: Row[]): string {
+  const ratio = (row: Row) => `${(medianOf(row, 'cpu') / medianOf(rows[0]!, 'cpu')).toFixed(2)}x`;
+  const header = line('', 'CPU µs', `by ${rows[0]!.name}`, 'calls/s', 'core %');
+  const body = rows.map((row) =>
+    line(row.name, cell(row, ['', 'cpu', 1]), ratio(row), cell(row, ['', 'callsPerSecond', 0]), cell(row, ['', 'core', 0])),
+  );
+  return [title, header, ...body].join('\n');
+}
+
 function cell(row: Row, [, of, digits]: Column): string {
   const value = medianOf(row, of);
   if (Number.isNaN(value)) return '-';
@@ -63,7 +74,7 @@ function cell(row: Row, [, of, digits]: Column): string {
 const decimals = (digits: number) => ({ minimumFractionDigits: digits, maximumFractionDigits: digits });
 
 const line = (name: string, ...cells: string[]): string =>
-  `  ${name.padEnd(14)}${cells.map((text) => text.padStart(WIDTH)).join('')}`.trimEnd();
+  `  ${name.padEnd(NAME_WIDTH)}${cells.map((text) => text.padStart(WIDTH)).join('')}`.trimEnd();
 
 function medianOf({ rounds }: Row, of: keyof Measurement): number {
   const values = rounds.map((round) => round[of]).sort((a, b) => a - b);

@@ -3,16 +3,16 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { byAutocannon } from './autocannon.js';
 import { readBookings } from './bookings.js';
-import { closedLoop, type Destination, type LoadResult, quantile, steadyLoad } from './load.js';
+import { measureDialects, setUpDialects } from './dialects.js';
+import { closedLoop, type Destination, type LoadResult, steadyLoad } from './load.js';
 import { describeMachine, divideCores, watchOthers } from './machine.js';
 import { EVENTS } from './messages.js';
 import { HELP, type Options, readOptions } from './options.js';
 import { profile, profileTable } from './profile.js';
 import { runProgram } from './program.js';
-import { latencyTable, loadTable, type Measurement, type Row } from './report.js';
-import { type Contestant, type Kind, type Stage, setUp } from './stage.js';
-
-type Load = (destination: Destination, seconds: number) => Promise<LoadResult>;
+import { latencyTable, loadTable } from './report.js';
+import { type Stage, setUp } from './stage.js';
+import { inTurns } from './turns.js';
 
 /** Share of the machine that other programs may take before the figures are in doubt. */
 const DISTURBANCE = 0.05;
@@ -24,10 +24,11 @@ async function main(): Promise<void> {
   if (!options) return say(HELP);
   const cores = divideCores();
   say(describeMachine(cores));
-  const stage = await setUp(options, cores, cleanUp);
+  const stage = await (options.dialects ? setUpDialects : setUp)(options, cores, cleanUp);
   if (options.profile) return profileWeir(stage, options, options.profile);
   const others = watchOthers(stage.cpu);
-  await measure(stage, options);
+  if (options.dialects) say(await measureDialects(stage, options));
+  else await measure(stage, options);
   await compareBookings(stage);
   if (others() > DISTURBANCE)
     say(`Other programs took ${Math.round(others() * 100)} % of the machine meanwhile: measure again when it is quiet.`);
@@ -51,34 +52,6 @@ async function jsonLoad(destination: Destination, seconds: number, { callers, au
   if (!autocannon) return closedLoop(destination, callers, seconds);
   const sample = await closedLoop(destination, callers, seconds / 10);
   return byAutocannon(destination, callers, Math.ceil((sample.calls / sample.seconds) * seconds));
-}
-
-/** Warms every contestant up, then measures one after the other, round by round: what disturbs the machine disturbs all of them. */
-async function inTurns(contestants: Contestant[], kind: Kind, { rounds, seconds, warmUpSeconds }: Options, load: Load): Promise<Row[]> {
-  for (const contestant of contestants) await load(contestant.destination(kind), warmUpSeconds);
-  const rows = contestants.map(({ name }) => ({ name, rounds: [] as Measurement[] }));
-  for (let round = 0; round < rounds; round++) {
-    for (const [index, contestant] of contestants.entries()) {
-      rows[index]!.rounds.push(await measureOnce(contestant, () => load(contestant.destination(kind), seconds)));
-    }
-  }
-  return rows;
-}
-
-async function measureOnce({ name, cpu, postgresCpu }: Contestant, load: () => Promise<LoadResult>): Promise<Measurement> {
-  const before = { cpu: cpu(), postgres: postgresCpu() };
-  const { calls, failures, seconds, latencies } = await load();
-  for (const [status, count] of failures)
-    throw new Error(`${name} answered ${count} of ${calls} calls with ${status || 'a broken connection'}`);
-  const used = cpu() - before.cpu;
-  return {
-    callsPerSecond: calls / seconds,
-    p50: quantile(latencies, 0.5),
-    p99: quantile(latencies, 0.99),
-    cpu: used / calls,
-    core: used / seconds / 1e4,
-    postgres: (postgresCpu() - before.postgres) / calls,
-  };
 }
 
 /** Every call Weir sent to the provider is in the ledger, and no money is held any more. */

@@ -37,8 +37,8 @@ export interface Stage {
   cpu(): number;
 }
 
-/** Starts it all, and sees that every contestant gives the provider's answers. `cleanUp` gets what undoes it, the last first. */
-export async function setUp(options: Options, cores: Cores | null, cleanUp: (() => unknown)[]): Promise<Stage> {
+/** The provider, Postgres and Weir. `cleanUp` gets what undoes them, the last first. */
+export async function start(options: Options, cores: Cores | null, cleanUp: (() => unknown)[]) {
   const directory = mkdtempSync(join(tmpdir(), 'weir-bench-'));
   chmodSync(directory, 0o755); // as root, Postgres runs as another user
   cleanUp.push(() => rmSync(directory, { recursive: true, force: true }));
@@ -49,21 +49,29 @@ export async function setUp(options: Options, cores: Cores | null, cleanUp: (() 
   const nodeArgs = options.profile ? INSPECT : [];
   const weir = await startWeir({ directory, dist: options.dist, databaseUrl: postgres.url, upstreamPort: upstream.port, cores, nodeArgs });
   cleanUp.push(() => weir.stop());
-  const nginx = await startNginx(directory, upstream.port, cores);
-  if (nginx) cleanUp.push(() => nginx.stop());
-
-  const straight = unmetered('straight', upstream.port);
-  const proxies = nginx ? [{ ...unmetered('nginx', nginx.port), cpu: () => cpuOf(nginx.worker) }] : [];
-  proxies.push({
-    name: 'Weir',
-    destination: (kind) => ({ port: weir.port, request: requestBytes(WEIR_PATH, weir.port, weir.apiKey, kind === 'stream') }),
+  const metered = (name: string, destination: Contestant['destination']): Contestant => ({
+    name,
+    destination,
     cpu: () => cpuOf(weir.pid),
     postgresCpu: () => cpuOfFamily(postgres.pid),
   });
+  const cpu = () => [process.pid, upstream.pid, weir.pid].reduce((sum, pid) => sum + cpuOf(pid), cpuOfFamily(postgres.pid));
+  return { directory, upstream, weir, databaseUrl: postgres.url, straight: unmetered('straight', upstream.port), metered, cpu };
+}
+
+/** Starts it all, and sees that every contestant gives the provider's answers. `cleanUp` gets what undoes it, the last first. */
+export async function setUp(options: Options, cores: Cores | null, cleanUp: (() => unknown)[]): Promise<Stage> {
+  const { directory, metered, ...stage } = await start(options, cores, cleanUp);
+  const { upstream, weir, straight } = stage;
+  const nginx = await startNginx(directory, upstream.port, cores);
+  if (nginx) cleanUp.push(() => nginx.stop());
+  const proxies = nginx ? [{ ...unmetered('nginx', nginx.port), cpu: () => cpuOf(nginx.worker) }] : [];
+  proxies.push(
+    metered('Weir', (kind) => ({ port: weir.port, request: requestBytes(WEIR_PATH, weir.port, weir.apiKey, kind === 'stream') })),
+  );
   for (const contestant of [straight, ...proxies]) await checkAnswers(contestant, weir);
-  const own = [process.pid, upstream.pid, weir.pid, ...(nginx ? [nginx.worker] : [])];
-  const cpu = () => own.reduce((sum, pid) => sum + cpuOf(pid), cpuOfFamily(postgres.pid));
-  return { upstream, weir, databaseUrl: postgres.url, straight, proxies, cpu };
+  const cpu = () => stage.cpu() + (nginx ? cpuOf(nginx.worker) : 0);
+  return { ...stage, proxies, cpu };
 }
 
 function unmetered(name: string, port: number): Contestant {
@@ -84,7 +92,7 @@ async function checkAnswers(contestant: Contestant, weir: Weir): Promise<void> {
     throw new Error(`${contestant.name} gives another stream than the provider`);
 }
 
-function send(contestant: Contestant, kind: Kind): Promise<Response> {
+export function send(contestant: Contestant, kind: Kind): Promise<Response> {
   const { port, request } = contestant.destination(kind);
   const { path, headers, body } = parseRequest(request);
   return fetch(`http://127.0.0.1:${port}${path}`, { method: 'POST', headers, body });

@@ -1,6 +1,7 @@
 // The scripted provider, a process of its own: answers every call at once with the same bytes, and counts the calls it was sent.
 // It reads just enough HTTP for that, so that it takes little of the core it shares with the load generator.
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { FORMATS } from './formats.js';
 import { jsonReply, PLAIN_PATH, STREAM_MARK, streamReply } from './messages.js';
 
 const HEAD_END = '\r\n\r\n';
@@ -31,7 +32,11 @@ function isWhole(request: Buffer): boolean {
 
 function answer(socket: Socket, request: Buffer): void {
   counts[request.toString('latin1', 0, PLAIN_START.length) === PLAIN_START ? 'plain' : 'weir']++;
-  socket.write(request.includes(STREAM_MARK) ? STREAM_REPLY : JSON_REPLY);
+  const path = request.toString('latin1', 'POST /'.length, request.indexOf(' HTTP/'));
+  const format = FORMATS.get(path.slice(0, path.indexOf('/')));
+  if (!format) socket.write(request.includes(STREAM_MARK) ? STREAM_REPLY : JSON_REPLY);
+  // Some say in the path that they want a stream.
+  else socket.write(path.includes('tream') || request.includes(STREAM_MARK) ? format.stream : format.json);
 }
 
 const server = createServer({ noDelay: true }, serve).listen(0, '127.0.0.1', () => {

@@ -70,6 +70,13 @@ function environment({ directory, databaseUrl, upstreamPort }: WeirOptions): Nod
   };
 }
 
+/** A provider at the scripted upstream, and what its models cost. */
+export async function addProvider(weir: Weir, provider: { name: string; type: string; base_url: string; dialect?: string }): Promise<void> {
+  const add = (path: string, body: object) => request('POST', `${weir.adminUrl}/v1/organization/${path}`, weir.tenantAdminKey, body);
+  await add('prices', { provider: provider.name, model: '*', ...PRICE });
+  await add('providers', { ...provider, key: 'bench-upstream-key', models: ['*'] });
+}
+
 async function configure(weir: Weir, upstreamPort: number, tenant: string, project: string): Promise<void> {
   const admin = <T>(method: string, path: string, body?: object) =>
     request<T>(method, `${weir.adminUrl}/v1/organization/${path}`, weir.tenantAdminKey, body);
@@ -79,13 +86,7 @@ async function configure(weir: Weir, upstreamPort: number, tenant: string, proje
   for (const [kind, value] of Object.entries({ tenant, project, api_key: key })) {
     await admin('POST', 'budgets', { scope: { kind, value }, ...BUDGET });
   }
-  await admin('POST', 'prices', { provider: 'up', model: '*', ...PRICE });
-  await admin('POST', 'providers', {
-    name: 'up',
-    type: 'openai',
-    base_url: `http://127.0.0.1:${upstreamPort}/v1`,
-    key: 'bench-upstream-key',
-  });
+  await addProvider(weir, { name: 'up', type: 'openai', base_url: `http://127.0.0.1:${upstreamPort}/v1` });
 }
 
 async function request<T>(method: string, url: string, key: string, body?: object): Promise<T> {

@@ -83,7 +83,8 @@ function widen(value: Json, random: Random): void {
   const lists = placesIn(value).filter(([holder, name]) => Array.isArray(holder[name]) && (holder[name] as Json[]).length > 0);
   if (lists.length === 0) return;
   const [holder, name] = random.pick(lists);
-  holder[name] = Array(130_000).fill((holder[name] as Json[])[0]);
+  const [first] = holder[name] as Json[];
+  holder[name] = Array(Math.min(130_000, Math.ceil(4_000_000 / JSON.stringify(first).length))).fill(first);
 }
 
 function changeAt([holder, name]: Place, places: Place[], donor: Json, random: Random): void {

@@ -116,10 +116,17 @@ function hear(one: Case, prompt: Prompt, translation: Translation, random: Rando
     checkRefusal(translation.decodeRefusal(one.status, reply, headers));
     return 'read';
   }
-  if (one.reading === 'stream') return readStream(streams!.read(one.maxOutputTokens * prompt.choices), one, random);
+  if (one.reading === 'stream') {
+    const read = () => readStream(streams!.read(one.maxOutputTokens * prompt.choices), one, random);
+    const [first, second] = [read(), read()];
+    // Behind the limit and in the same chunk may be what cannot be read.
+    const may = first.ending !== 'read' || first.overLimit;
+    must(may || first.said === second.said, () => 'cut in another way, the stream says something else');
+    return first.ending;
+  }
   if (one.reading === 'from-whole') {
     const reader = attempt(() => streams!.readFromWhole(reply, headers));
-    return reader === null ? 'unreadable' : readStream(reader, { ...one, reply: Buffer.alloc(0) }, random);
+    return reader === null ? 'unreadable' : readStream(reader, { ...one, reply: Buffer.alloc(0) }, random).ending;
   }
   const whole = attempt(() => (one.reading === 'whole' ? translation.readWhole(reply, headers) : streams!.fold(reply)));
   if (whole === null) return 'unreadable';
@@ -133,7 +140,8 @@ function hear(one: Case, prompt: Prompt, translation: Translation, random: Rando
   return 'read';
 }
 
-function readStream(reader: StreamReader, one: Case, random: Random): Ending {
+/** `said`: all that the client gets, and what is booked. */
+function readStream(reader: StreamReader, one: Case, random: Random): { ending: Ending; said: string; overLimit: boolean } {
   let out = '';
   let ending: Ending = 'read';
   const take = (pieces: Buffer[]) => {
@@ -152,14 +160,14 @@ function readStream(reader: StreamReader, one: Case, random: Random): Ending {
   if (reader.refusal) checkRefusal(reader.refusal);
   const translated = one.format !== one.dialect || one.quirks.nativeTools === false || one.reading === 'from-whole';
   let last: string;
-  if (went && reader.complete) last = reader.tail(reader.facts.usage ?? NO_USAGE, random.pick([null, 0.001])).toString('latin1');
+  if (went && reader.complete) last = reader.tail(reader.facts.usage ?? NO_USAGE, 0.001).toString('latin1');
   else {
     ending = 'unreadable';
     last = reader.failure(new WeirError('upstream_interrupted')).toString('latin1');
   }
   if (translated) checkSse(out + last);
   else if (ending === 'unreadable') checkSse(last);
-  return ending;
+  return { ending, said: `${out}${last}${JSON.stringify(reader.facts)}`, overLimit: reader.overLimit };
 }
 
 /** Null: it cannot be read, and was told so in the way it should be. */

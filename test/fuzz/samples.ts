@@ -1,6 +1,6 @@
 import type { DialectName, SurfaceName } from '../../src/dialects/dialect.js';
+import { awsEvent } from '../support/aws-frames.js';
 import { bytesOf, RECORDINGS } from '../support/recordings.js';
-import { awsEvent } from './frames.js';
 
 /** What a provider may send, before it is changed. */
 export interface Replies {

@@ -204,6 +204,21 @@ test('it counts in the periods of the moment of its admission, also when they we
   expect((await db.query(overlaps, [tenant])).rows).toEqual([]);
 });
 
+test('calls of one batch share a period that was lost with their holds', async () => {
+  const tenant = await insertTenant(db, [{ limit: 100n }]);
+  await db.query(`UPDATE budgets SET created_at = now() - interval '3 days' WHERE tenant_id = $1`, [tenant]);
+  const calls = Array.from({ length: 3 }, () => request(tenant, 10n));
+  const whole = calls.map((held, i): [string, string] => [
+    held.id,
+    encodeWithHold(encodeSettlement(settlement(held.id, 5n)), held, Date.now() - 10 * i),
+  ]);
+  const booked = calls.map(({ id }) => id).sort();
+  expect((await repository.bookUnheld(GATEWAY, new Map(whole))).booked.sort()).toEqual(booked);
+  const spent = (await periodsOf(tenant)).reduce((sum, period) => sum + period.spent, 0n);
+  expect(spent).toBe(15n);
+  expect((await periodsOf(tenant)).length).toBeLessThanOrEqual(2); // two where a month ends just now
+});
+
 test('once holds of its age are removed, it is left: it may have been booked', async () => {
   const tenant = await insertTenant(db, [{ limit: 100n }]);
   const held = request(tenant, 60n);

@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-const ROOT = join(__dirname, '..', '..');
+/** This checkout. */
+export const ROOT = join(__dirname, '..', '..');
 
 export interface Ready {
   event: 'ready';
@@ -35,8 +36,15 @@ export class WeirProcess {
   /**
    * Knows nothing of this process's environment but where programs are.
    * @param stderr a file descriptor to log to, which nobody reads for it.
+   * @param root where its build is, in `dist`.
    */
-  static spawn(environment: Record<string, string>, flags = ['--json'], cwd = ROOT, stderr: number | 'pipe' = 'pipe'): WeirProcess {
+  static spawn(
+    environment: Record<string, string>,
+    flags = ['--json'],
+    cwd = ROOT,
+    stderr: number | 'pipe' = 'pipe',
+    root = ROOT,
+  ): WeirProcess {
     const env = {
       PATH: process.env['PATH']!,
       HOME: process.env['HOME'] ?? '/',
@@ -46,7 +54,7 @@ export class WeirProcess {
       ...environment,
     };
     return new WeirProcess(
-      spawn(process.execPath, [join(ROOT, 'dist', 'main.js'), ...flags], { env, cwd, stdio: ['ignore', 'pipe', stderr] }),
+      spawn(process.execPath, [join(root, 'dist', 'main.js'), ...flags], { env, cwd, stdio: ['ignore', 'pipe', stderr] }),
     );
   }
 

@@ -79,3 +79,8 @@ test('usage that is written is read as it was', () => {
     }),
   );
 });
+
+test('steps whose sum no model could use are no count', () => {
+  const iterations = Array.from({ length: 20 }, () => ({ type: 'message', input_tokens: 1e12, output_tokens: 1 }));
+  expect(readUsage({ input_tokens: 1, output_tokens: 1, iterations })).toBeNull();
+});

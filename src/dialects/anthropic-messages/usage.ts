@@ -18,7 +18,7 @@ export function readUsage(raw: unknown): Usage | null {
   if (!isObject(raw)) return null;
   const steps = billedSteps(raw['iterations']);
   const parts = (steps.length > 0 ? steps : [raw]).map(readCounts);
-  const sum = (name: keyof Counts) => parts.reduce((total, part) => total + part[name], 0);
+  const sum = (name: keyof Counts) => tokenCount(parts.reduce((total, part) => total + part[name], 0))!;
   const output = sum('output');
   const thinking = tokenCount(objectOf(raw['output_tokens_details'])['thinking_tokens']);
   const usage = {

@@ -1,6 +1,7 @@
 import { WeirError } from '../../kernel/errors.js';
 import type { Usage } from '../../kernel/usage.js';
 import type { Refusal, ReplyHeaders } from '../dialect.js';
+import { tokenCount } from '../kit/token-count.js';
 
 /** Texts to be turned into vectors, in the one form every embedding format is translated through. */
 export interface EmbeddingRequest {
@@ -70,6 +71,7 @@ export function textsOf(request: EmbeddingRequest, atMost = Number.POSITIVE_INFI
 
 /** Usage of a call that makes no output. @param tokens as the provider reported them; null when they are absent or no count. */
 export function inputUsage(tokens: unknown): Usage | null {
-  if (typeof tokens !== 'number' || !Number.isSafeInteger(tokens) || tokens < 0) return null;
-  return { input: tokens, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: 0, reasoning: null };
+  const input = tokenCount(tokens);
+  if (input === null || Number.isNaN(input)) return null;
+  return { input, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: 0, reasoning: null };
 }

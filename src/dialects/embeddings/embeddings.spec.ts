@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { cohereEmbeddings } from './cohere.js';
-import type { EmbeddingRequest } from './embedding.js';
+import { type EmbeddingRequest, inputUsage } from './embedding.js';
 import { geminiEmbeddings } from './gemini.js';
 import { openaiEmbeddings } from './openai.js';
 import { decodeEmbeddingRequest, encodeEmbeddingAnswer } from './surface.js';
@@ -169,4 +169,8 @@ describe('Cohere embeddings', () => {
     const reply = { embeddings: { float: [[1]] }, meta: { billed_units: { input_tokens: 3 } } };
     expect(cohereEmbeddings.decodeAnswer(json(reply), {})).toEqual({ vectors: [[1]], model: null, usage: USAGE, usageRaw: reply.meta });
   });
+});
+
+test.each([-1, 0.5, 1e13, Number.MAX_SAFE_INTEGER, '3', null])('%p is no count of tokens', (tokens) => {
+  expect(inputUsage(tokens)).toBeNull();
 });

@@ -27,3 +27,10 @@ test('a text that is cut in the middle of a string is read to its end', () => {
   expect(strings('{"content":"half', 'content')).toEqual(['half']);
   expect(strings('{"content":', 'content')).toEqual([]);
 });
+
+test('what stands before the place to begin at is not looked at', () => {
+  const json = '{"a":"x","b":{"a":"y"}}';
+  const found: string[] = [];
+  eachString(json, '"a"', (start, end) => found.push(json.slice(start, end)), json.indexOf('"b"'));
+  expect(found).toEqual(['y']);
+});

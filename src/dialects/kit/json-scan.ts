@@ -2,10 +2,10 @@
 
 /**
  * Calls `found` with where each string value of a key lies, its quotes left out. A key inside a string has escaped quotes and does not match.
- * @param key with its quotes, e.g. `"content"`.
+ * @param key with its quotes, e.g. `"content"`. @param from where to begin.
  */
-export function eachString(json: string, key: string, found: (start: number, end: number) => void): void {
-  for (let at = json.indexOf(key); at !== -1; at = json.indexOf(key, at)) {
+export function eachString(json: string, key: string, found: (start: number, end: number) => void, from = 0): void {
+  for (let at = json.indexOf(key, from); at !== -1; at = json.indexOf(key, at)) {
     at += key.length;
     const start = stringStart(json, at);
     if (start === -1) continue;

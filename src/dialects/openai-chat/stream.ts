@@ -168,18 +168,21 @@ export class ChatStreamReader implements StreamReader {
   private meter(data: string): void {
     if (this.facts.servedModel === null) this.readHead(data);
     const before = this.facts.outputBytes;
-    for (const key of this.shape.outputKeys) eachString(data, key, this.countOutput);
+    // What stands before them is most of a chunk, and says nothing of the answers.
+    const from = Math.max(0, data.indexOf('"choices"'));
+    for (const key of this.shape.outputKeys) eachString(data, key, this.countOutput, from);
     const answered = this.facts.outputBytes;
-    for (const key of REASONING_KEYS) if (this.facts.outputBytes === answered) eachString(data, key, this.countOutput);
+    for (const key of REASONING_KEYS) if (this.facts.outputBytes === answered) eachString(data, key, this.countOutput, from);
     // Mistral's thinking stands in a list of texts.
-    if (data.includes('"thinking"')) eachString(data, '"text"', this.countOutput);
+    if (data.includes('"thinking"', from)) eachString(data, '"text"', this.countOutput, from);
     if (this.facts.outputBytes > before) this.meterOutput();
-    eachString(data, '"finish_reason"', (start, end) => {
+    const finish = (start: number, end: number): void => {
       // Some send an empty reason with every chunk.
       if (end === start) return;
       this.finished++;
       this.facts.finishReason = data.slice(start, end);
-    });
+    };
+    eachString(data, '"finish_reason"', finish, from);
   }
 
   /** Counts only what is certain, so that no honest answer is cut: a piece is a token at least, and tokens are eight bytes at most on average. */

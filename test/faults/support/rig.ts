@@ -79,18 +79,18 @@ export class Rig {
   }
 
   /** Starts a gateway on a home of this name, the same as before if it has run before. */
-  async spawn(name: string, environment: Record<string, string> = {}): Promise<Gateway> {
-    const gateway = this.launch(name, environment);
+  async spawn(name: string, environment: Record<string, string> = {}, root?: string): Promise<Gateway> {
+    const gateway = this.launch(name, environment, undefined, root);
     this.gateways.push(gateway);
     gateway.url = (await gateway.process.ready()).public;
     return gateway;
   }
 
-  /** Starts a gateway that may end before it is ready. See {@link WeirProcess.spawn} for `stderr`. */
-  launch(name: string, environment: Record<string, string> = {}, stderr?: number): Gateway {
+  /** Starts a gateway that may end before it is ready. See {@link WeirProcess.spawn} for `stderr` and `root`. */
+  launch(name: string, environment: Record<string, string> = {}, stderr?: number, root?: string): Gateway {
     const home = join(this.directory, name);
     const all = { ...this.environment, DATABASE_URL: this.database.url, WEIR_HOME: home, WEIR_ROLES: 'gateway', ...environment };
-    return { home, environment: all, process: WeirProcess.spawn(all, undefined, undefined, stderr), url: null };
+    return { home, environment: all, process: WeirProcess.spawn(all, undefined, undefined, stderr, root), url: null };
   }
 
   /** Kills a gateway outright. */
