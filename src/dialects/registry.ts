@@ -63,8 +63,8 @@ export function conversationIn(name: SurfaceName): CallFormat {
     open(prompt, { dialects, thinkingLevel, quirks, treatedAs, memory }, identity) {
       const dialect = chooseDialect(dialects, name, rulesId({ model: identity.model, treatedAs }), prompt, thinkingLevel);
       const { upstream, verbatim, leastOutputTokens = 1, toolPromptTokens = 0 } = UPSTREAMS[dialect];
-      const { tools } = prompt.body;
-      const hasTools = Array.isArray(tools) && tools.length > 0;
+      const { tools, functions } = prompt.body;
+      const hasTools = [tools, functions].some((given) => Array.isArray(given) && given.length > 0);
       const prompted = hasTools && quirks.nativeTools === false;
       const toolTokens = prompted ? PROMPTED_TOOLS : hasTools ? toolPromptTokens : 0;
       if (verbatim && name === dialect && quirks.nativeTools !== false) {
