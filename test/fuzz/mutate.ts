@@ -84,7 +84,7 @@ function widen(value: Json, random: Random): void {
   if (lists.length === 0) return;
   const [holder, name] = random.pick(lists);
   const [first] = holder[name] as Json[];
-  holder[name] = Array(Math.min(130_000, Math.ceil(4_000_000 / JSON.stringify(first).length))).fill(first);
+  holder[name] = Array(Math.min(130_000, Math.ceil(1_000_000 / JSON.stringify(first).length))).fill(first);
 }
 
 function changeAt([holder, name]: Place, places: Place[], donor: Json, random: Random): void {
