@@ -207,7 +207,6 @@ function checkUsage({ reasoning, ...counts }: Usage): void {
     must(Number.isSafeInteger(count) && count >= 0 && count <= 1e13, () => `usage: ${name} is ${count}`);
   must(Object.keys(counts).length === 5, () => `usage: it has ${Object.keys(counts)}`);
   must(reasoning === null || (Number.isSafeInteger(reasoning) && reasoning >= 0), () => `usage: reasoning is ${reasoning}`);
-  must((reasoning ?? 0) <= counts.output, () => `usage: ${reasoning} of reasoning in ${counts.output} of output`);
 }
 
 /** What a client of any stream relies on: whole events, their data JSON or the terminator, which is last. */

@@ -27,7 +27,7 @@ export function readUsage(raw: unknown): Usage | null {
     cacheWrite5m: sum('cacheWrite5m'),
     cacheWrite1h: sum('cacheWrite1h'),
     output,
-    reasoning: thinking === null ? null : Math.min(thinking, output),
+    reasoning: thinking,
   };
   return Object.values(usage).some(Number.isNaN) ? null : usage;
 }

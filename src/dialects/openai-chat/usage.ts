@@ -31,7 +31,8 @@ export function readUsage(raw: unknown): Usage | null {
     cacheWrite5m: cacheWrite,
     cacheWrite1h: 0,
     output,
-    reasoning: reasoning === null ? null : Math.min(reasoning, output),
+    // As reported: some round it otherwise than the output it is a part of.
+    reasoning,
   };
 }
 

@@ -21,7 +21,7 @@ export function readUsage(raw: unknown): Usage | null {
     cacheWrite5m: cacheWrite,
     cacheWrite1h: 0,
     output,
-    reasoning: reasoning === null ? null : Math.min(reasoning, output),
+    reasoning,
   };
   return Object.values(usage).some(Number.isNaN) ? null : usage;
 }
