@@ -14,7 +14,6 @@ import {
   type WholeReply,
 } from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
-import type { Usage } from '../kernel/usage.js';
 import { Egress, type EgressError, type EgressRequest, type EgressSink, type Exchange, type Transport } from '../platform/egress/index.js';
 import { crashPoint } from '../platform/faults/index.js';
 import { MockTransport } from '../providers/index.js';
@@ -267,9 +266,8 @@ class Delivery implements EgressSink {
     const reason = error?.code ?? (status === 'completed' ? null : 'client_gone');
     const latencyMs = Math.round((performance.now() - this.startedAt) * 1000) / 1000;
     const attempt = { provider: target.provider, credential: target.credential?.id ?? null, status: this.status, reason, latencyMs };
-    const { facts, firstByteMs, reader } = this;
-    const render = this.whole && ((usage: Usage) => this.whole!.render(usage));
-    this.resolve({ status, error, used, facts, attempts: [attempt], firstByteMs, render, reader });
+    const { facts, firstByteMs, whole, reader } = this;
+    this.resolve({ status, error, used, facts, attempts: [attempt], firstByteMs, whole, reader });
   }
 }
 

@@ -1,6 +1,5 @@
-import type { ReplyFacts, StreamReader } from '../dialects/index.js';
+import type { ReplyFacts, StreamReader, WholeReply } from '../dialects/index.js';
 import type { WeirError } from '../kernel/errors.js';
-import type { Usage } from '../kernel/usage.js';
 import type { Attempt } from '../ledger/index.js';
 
 /** How a call went, whatever happened. */
@@ -14,8 +13,8 @@ export interface Outcome {
   facts: ReplyFacts;
   attempts: Attempt[];
   firstByteMs: number | null;
-  /** The whole reply as the client gets it, where it is not streamed. Takes what was booked. */
-  render: ((usage: Usage) => Buffer | string) | null;
+  /** The whole reply, where it is not streamed. */
+  whole: WholeReply | null;
   /** What ends the stream, where it is. */
   reader: StreamReader | null;
 }

@@ -124,7 +124,7 @@ export class Relay {
       return reply.endStream(outcome.reader.tail(settlement.usage, settlement.amount === null ? null : usdNumber(settlement.amount)));
     if (settlement.amount !== null) reply.setHeader('x-weir-cost', formatUsd(settlement.amount));
     reply.setHeader('openai-processing-ms', String(Math.round(settlement.durationMs)));
-    reply.json(200, outcome.render!(settlement.usage));
+    reply.json(200, outcome.whole!.render(settlement.usage));
   }
 
   private report(call: Call, error: WeirError | null, settlement: Settlement | null): void {

@@ -29,18 +29,21 @@ END $$;
 -- its cost is above its hold: an entry `overrun`, beside one of kind `usage` with its tokens.
 -- Answers what became of them: booked · held (it has a hold after all: to be settled again) · unknown (it may have been booked and its hold removed
 -- since, see purge_holds: an id begins with its time). One that is missing was resolved before.
+-- Holds and calls are looked up one by one, also where the planner does not know yet how many there are.
 CREATE FUNCTION book_unheld(p_gateway_id uuid, p_outcomes json) RETURNS TABLE (unheld_id uuid, became text) LANGUAGE plpgsql AS $$
 DECLARE
   v_now timestamptz := weir_now();
   -- An hour less than a hold is kept for: a purge may be under way.
   v_first uuid := (lpad(to_hex((extract(epoch FROM v_now - interval '6 days 23 hours') * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid;
-  v_lost uuid[]; v_call_of uuid[]; v_period_of bigint[]; v_booked uuid[]; v_periods bigint[]; v_amounts bigint[];
+  v_ids uuid[]; v_known uuid[]; v_lost uuid[]; v_call_of uuid[]; v_period_of bigint[]; v_booked uuid[]; v_periods bigint[]; v_amounts bigint[];
 BEGIN
   PERFORM assert_every_tenant();
+  SELECT array_agg(o.id) INTO v_ids FROM json_to_recordset(p_outcomes) AS o (id uuid);
+  v_known := ARRAY(SELECT h.id FROM holds h WHERE h.id = ANY (v_ids));
+  -- An entry has a call, always. LIMIT: looked up one by one, whatever the planner believes of a month that it knows nothing of yet.
   SELECT array_agg(o.id) INTO v_lost FROM json_to_recordset(p_outcomes) AS o (id uuid, held json)
-    WHERE o.held IS NOT NULL AND o.id >= v_first AND NOT EXISTS (SELECT FROM holds h WHERE h.id = o.id)
-      -- An entry has a call, always.
-      AND NOT EXISTS (SELECT FROM calls c WHERE c.tenant_id = (o.held ->> 'tenant')::uuid AND c.id = o.id);
+    WHERE o.held IS NOT NULL AND o.id >= v_first AND o.id <> ALL (v_known)
+      AND (SELECT true FROM calls c WHERE c.tenant_id = (o.held ->> 'tenant')::uuid AND c.id = o.id LIMIT 1) IS NULL;
 
   IF v_lost IS NOT NULL THEN
     SELECT array_agg(m.id), array_agg(ensure_period(m.tenant_id, m.budget_id, m.value, m.at)) INTO v_call_of, v_period_of
@@ -104,9 +107,10 @@ BEGIN
   RETURN QUERY SELECT u.id, 'booked' FROM unnest(v_booked) AS u (id);
   RETURN QUERY
     SELECT o.id, CASE WHEN h.id IS NULL THEN 'unknown' ELSE 'held' END
-    FROM json_to_recordset(p_outcomes) AS o (id uuid, held json) LEFT JOIN holds h ON h.id = o.id
+    FROM json_to_recordset(p_outcomes) AS o (id uuid, held json)
+    LEFT JOIN (SELECT q.id, q.state, q.late_at FROM holds q WHERE q.id = ANY (v_ids)) h ON h.id = o.id
     WHERE o.id <> ALL (coalesce(v_booked, '{}')) AND CASE
-      WHEN h.id IS NULL THEN NOT EXISTS (SELECT FROM calls c WHERE c.tenant_id = (o.held ->> 'tenant')::uuid AND c.id = o.id)
+      WHEN h.id IS NULL THEN (SELECT true FROM calls c WHERE c.tenant_id = (o.held ->> 'tenant')::uuid AND c.id = o.id LIMIT 1) IS NULL
       ELSE h.state NOT IN ('settled', 'voided', 'refused') AND h.late_at IS NULL
     END;
 END $$;
