@@ -30,7 +30,7 @@ export interface WeirOptions {
 }
 
 /** As `npm start` and the image run it. */
-const NODE_ARGS = ['--max-semi-space-size=64'];
+const NODE_ARGS = ['--max-semi-space-size=64', '--no-allocation-site-pretenuring'];
 
 /** The product as it is built, with every role, on its core; then the tenant that calls: a provider, a price, and a budget on each scope. */
 export async function startWeir(options: WeirOptions): Promise<Weir> {
