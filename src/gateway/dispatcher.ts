@@ -206,7 +206,8 @@ class Delivery implements EgressSink {
     try {
       pieces = reader.finish();
     } catch (cause) {
-      return this.fail(unreadable(cause), true);
+      // What cannot be read here is an event that never got its end.
+      return this.fail(new WeirError('upstream_interrupted', { cause }), true);
     }
     if (pieces.length > 0) this.reply.stream(pieces);
     if (reader.refusal) return this.refused(reader.refusal, true);

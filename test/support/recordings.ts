@@ -8,7 +8,8 @@ export interface Recording {
   api: string;
   stream: boolean;
   http_status: number;
-  content_type: string;
+  /** Null: it was not recorded. */
+  content_type: string | null;
   response_headers?: Record<string, string>;
   files: { request?: string; response: string };
   expected: {

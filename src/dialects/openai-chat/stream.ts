@@ -1,7 +1,7 @@
 import type { WeirError } from '../../kernel/errors.js';
 import type { Usage } from '../../kernel/usage.js';
 import { noFacts, type Prompt, type Refusal, type ReplyFacts, type StreamReader } from '../dialect.js';
-import { isObject, type JsonObject, listOf, readJson } from '../kit/json.js';
+import { isObject, type JsonObject, listOf, parsed, readJson } from '../kit/json.js';
 import { eachString } from '../kit/json-scan.js';
 import { MOST_BYTES_PER_TOKEN } from '../kit/meter.js';
 import { eventData, SseSplitter } from '../kit/sse.js';
@@ -79,7 +79,10 @@ export class ChatStreamReader implements StreamReader {
   }
 
   finish(): Buffer[] {
-    this.splitter.finish(this.visit);
+    this.splitter.finish((buffer, start, end) => {
+      // What lacks its end may lack more: half an event is nothing to a client, and would swallow the one that follows.
+      if (isWhole(eventData(buffer.toString('latin1', start, end)))) this.visit(buffer, start, end);
+    });
     return this.takeOut();
   }
 
@@ -104,7 +107,7 @@ export class ChatStreamReader implements StreamReader {
     const data = eventData(text);
     if (data === null) return this.pass(buffer, start, end);
     this.progressed = true;
-    if (data.length <= MAX_DONE_LENGTH && data.trimEnd() === '[DONE]') {
+    if (isDone(data)) {
       this.done = true;
       return;
     }
@@ -240,6 +243,10 @@ export class ChatStreamReader implements StreamReader {
     return out.length > 1 ? [Buffer.concat(out)] : out;
   }
 }
+
+const isDone = (data: string): boolean => data.length <= MAX_DONE_LENGTH && data.trimEnd() === '[DONE]';
+
+const isWhole = (data: string | null): boolean => data !== null && (isDone(data) || parsed(data) !== undefined);
 
 /** Data arrives as latin1 text, bytes apart; JSON is UTF-8. */
 function parse(data: string): JsonObject {

@@ -12,6 +12,15 @@ const EMBEDDINGS = /embed|invoke/i;
 const NOT_ONE_REPLY = 'openai-responses/reasoning-encrypted-stream';
 const conversations = RECORDINGS.filter(({ id, api }) => !EMBEDDINGS.test(api) && id !== NOT_ONE_REPLY);
 
+const broken = conversations.filter(({ stream, expected }) => stream && !expected.error);
+
+interface BookedCall {
+  status: string;
+  error_code: string | null;
+  estimated: boolean;
+  usage: Record<'input_tokens' | 'cache_read_tokens' | 'cache_write_tokens' | 'output_tokens', number | null>;
+}
+
 let replay: Replay;
 
 beforeAll(async () => {
@@ -36,8 +45,20 @@ describe('the official OpenAI SDK reads it as Responses', () =>
 describe('the official Anthropic SDK reads it as Messages', () =>
   eachRecording(conversations, async (recording) => expectSeen(await readThrough(readAsMessages, recording), recording)));
 
-function readThrough(read: Reader, recording: Recording): Promise<Seen> {
-  replay.play(recording, random);
+describe('a stream that breaks off is an error to its client, and what was used is booked', () =>
+  eachRecording(broken, async (recording) => {
+    const part = random.int(1, 45) / 100;
+    const seen = await readThrough(random.pick([readAsChat, readAsResponses, readAsMessages]), recording, part);
+    expect(seen).toMatchObject({ error: expect.anything(), finish: null });
+    const call = await bookedCall(seen);
+    expect(call).toMatchObject({ status: 'cut', error_code: 'upstream_interrupted' });
+    const { input_total, output_total } = recording.expected.usage ?? {};
+    expect(call.usage.input_tokens! + call.usage.cache_read_tokens!).toBeGreaterThan(0);
+    if (!call.estimated) expect(call.usage.output_tokens).toBeLessThanOrEqual(output_total ?? input_total!);
+  }));
+
+function readThrough(read: Reader, recording: Recording, part = 1): Promise<Seen> {
+  replay.play(recording, random, part);
   return read(replay, replay.modelOf(recording), recording.stream);
 }
 
@@ -63,15 +84,14 @@ function expectSeen(seen: Seen, { expected, stream, api }: Recording): void {
   expect(seen.finish).toBe(expected.finish_reason_openai);
 }
 
-async function expectBooked({ callId }: Seen, { expected }: Recording): Promise<void> {
+const bookedCall = ({ callId }: Seen) => replay.tenant.admin<BookedCall>('GET', `/v1/organization/calls/${callId}`);
+
+async function expectBooked(seen: Seen, { expected }: Recording): Promise<void> {
   const usage = expected.usage;
   if (usage?.input_total == null || usage.output_total == null) return;
   // What was read and written at once is billed as both, so that classes can add up to more than the provider's total.
   const overlap = Math.max(0, (usage.cache_read ?? 0) + (usage.cache_write ?? 0) - usage.input_total);
-  const call = await replay.tenant.admin<{ usage: Record<string, number | null>; estimated: boolean }>(
-    'GET',
-    `/v1/organization/calls/${callId}`,
-  );
+  const call = await bookedCall(seen);
   expect(call.usage).toMatchObject({
     input_tokens: usage.input_total + (usage.input_uncached === 0 ? overlap : 0),
     cache_read_tokens: usage.cache_read ?? 0,

@@ -2,6 +2,7 @@ import type { Random } from '../../support/random.js';
 import { bytesOf, type Recording } from '../../support/recordings.js';
 import { type Script, ScriptedUpstream } from '../../support/upstream.js';
 import { createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { deliver } from './delivery.js';
 
 /** A provider type, and the format it is spoken to in where the type speaks several. */
 interface Kind {
@@ -83,9 +84,9 @@ export class Replay {
     return `${nameOf(keyOf(recording))}/${model || FALLBACK_MODELS[recording.provider] || 'm'}`;
   }
 
-  /** What the upstream answers next: the recording's bytes, in pieces cut at random where it is a stream. */
-  play(recording: Recording, random: Random): void {
-    this.upstream.script = played(recording, random);
+  /** What the upstream answers next: the recording's bytes, in pieces where it is a stream. @param part how much of a stream, from 0 to 1. */
+  play(recording: Recording, random: Random, part = 1): void {
+    this.upstream.script = played(recording, random, part);
   }
 }
 
@@ -97,18 +98,13 @@ const FALLBACK_MODELS: Record<string, string> = {
   openai: 'gpt-4o',
 };
 
-const MOST_PIECES = 40;
-
 const played =
-  ({ files, http_status, content_type, response_headers, stream }: Recording, random: Random): Script =>
+  ({ files, http_status, content_type, response_headers, stream }: Recording, random: Random, part: number): Script =>
   async (_call, response) => {
     const bytes = bytesOf(files.response);
-    response.writeHead(http_status, { 'content-type': content_type, ...response_headers });
-    const cuts = stream ? Array.from({ length: random.int(1, MOST_PIECES) }, () => random.int(0, bytes.length)).sort((a, b) => a - b) : [];
-    let start = 0;
-    for (const end of [...cuts, bytes.length]) {
-      if (end > start) await new Promise((resolve) => response.write(bytes.subarray(start, end), resolve));
-      start = end;
-    }
+    response.writeHead(http_status, { 'content-type': content_type ?? 'application/json', ...response_headers });
+    const isText = content_type?.startsWith('text/event-stream') ?? false;
+    const pieces = stream ? deliver(bytes.subarray(0, Math.floor(bytes.length * part)), isText, random) : [bytes];
+    for (const piece of pieces) await new Promise((resolve) => response.write(piece, resolve));
     response.end();
   };
