@@ -1,14 +1,14 @@
 import { Body, Controller, Delete, Get, Param, Patch, Post, Query } from '@nestjs/common';
 import { CredentialsRepository } from '../credentials/index.js';
 import { publicId } from '../kernel/ids.js';
-import { Secret } from '../platform/crypto/index.js';
 import { DestinationGuard } from '../platform/egress/index.js';
-import { type ProviderRecord, ProvidersRepository } from '../providers/index.js';
+import { addressIn, type ProviderRecord, ProvidersRepository } from '../providers/index.js';
 import { Access } from './access.js';
 import { TenantId } from './admin.js';
 import { found, idOf } from './found.js';
 import { ListQuery, listOf, pageOf, renderList } from './list.js';
 import { baseUrlOf, knownType } from './provider-address.js';
+import { secretOf } from './provider-credential.js';
 import { Answers } from './route.js';
 import { deleted } from './schemas/common.js';
 import { CreateProvider, ProviderObject, renderProvider, UpdateProvider } from './schemas/provider.js';
@@ -28,7 +28,9 @@ export class ProvidersController {
   @Answers(ProviderObject, 'Add a provider. Its models are then called `name/model-id`.')
   create(@TenantId() tenantId: string, @Body({ schema: CreateProvider }) body: CreateProvider) {
     const { type, baseUrl: own } = knownType(body.type);
-    const baseUrl = baseUrlOf(type, own, body.base_url, this.guard);
+    const told = body.credential ? addressIn(body.credential) : null;
+    const baseUrl = baseUrlOf(type, told ?? own, body.base_url, this.guard);
+    const secret = secretOf(body, type, baseUrl, this.guard);
     return this.transactions.run(async (db) => {
       const provider = await this.providers.insert(
         {
@@ -42,8 +44,8 @@ export class ProvidersController {
         },
         db,
       );
-      if (body.key !== undefined) await this.credentials.put(provider, new Secret(body.key), db);
-      return renderProvider(provider, body.key !== undefined);
+      if (secret) await this.credentials.put(provider, secret, db);
+      return renderProvider(provider, secret !== null);
     });
   }
 
@@ -71,12 +73,13 @@ export class ProvidersController {
       const before = found('provider', await this.providers.lock(tenantId, idOf('provider', id), db));
       const { type, baseUrl: own } = knownType(before.type);
       const baseUrl = body.base_url && baseUrlOf(type, own, body.base_url, this.guard);
+      const secret = secretOf(body, type, baseUrl ?? before.baseUrl, this.guard);
       const after = await this.providers.update(
         before.id,
         { baseUrl, dialect: body.dialect, nativeTools: body.native_tools, models: body.models },
         db,
       );
-      if (body.key) await this.credentials.put(after, new Secret(body.key), db);
+      if (secret) await this.credentials.put(after, secret, db);
       else if (body.key === null || new URL(after.baseUrl).origin !== new URL(before.baseUrl).origin)
         await this.credentials.drop(after.id, db);
       return after;

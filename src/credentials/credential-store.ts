@@ -4,10 +4,12 @@ import { ConfigChanges, PLATFORM } from '../platform/postgres/index.js';
 import { LOGGER, type Logger } from '../platform/telemetry/index.js';
 import { type Credential, CredentialsRepository, type Unreadable } from './credentials.repository.js';
 
+type Opened = Credential & { tenantId: string | null };
+
 /** Credentials in memory, opened once when they change. */
 @Injectable()
 export class CredentialStore {
-  private byProvider = new Map<string, Credential & { tenantId: string | null }>();
+  private byProvider = new Map<string, Opened>();
 
   private unreadable: Unreadable[] = [];
 
@@ -34,6 +36,13 @@ export class CredentialStore {
     return this.unreadable.length > 0 && this.unreadable.some((credential) => credential.providerId === providerId);
   }
 
+  /** One that did not change stays the same object: what was fetched for it is remembered by it. */
+  private same(read: Opened): Opened {
+    const held = this.byProvider.get(read.providerId);
+    const unchanged = held?.id === read.id && held.origin === read.origin && held.secret.reveal() === read.secret.reveal();
+    return unchanged ? held : read;
+  }
+
   private async reload(tenantIds: string[] | null): Promise<void> {
     const owners = tenantIds?.map((id) => (id === PLATFORM ? null : id)) ?? null;
     const unreadable: Unreadable[] = [];
@@ -43,6 +52,6 @@ export class CredentialStore {
     });
     this.unreadable = [...this.unreadable.filter(({ tenantId }) => owners && !owners.includes(tenantId)), ...unreadable];
     const kept = owners ? [...this.byProvider.values()].filter((credential) => !owners.includes(credential.tenantId)) : [];
-    this.byProvider = new Map([...kept, ...opened].map((credential) => [credential.providerId, credential]));
+    this.byProvider = new Map([...kept, ...opened.map((credential) => this.same(credential))].map((entry) => [entry.providerId, entry]));
   }
 }

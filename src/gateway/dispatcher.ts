@@ -14,10 +14,11 @@ import {
   type WholeReply,
 } from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
+import type { Attempt } from '../ledger/index.js';
 import { Egress, type EgressError, type EgressRequest, type EgressSink, type Exchange, type Transport } from '../platform/egress/index.js';
 import { crashPoint } from '../platform/faults/index.js';
-import { MockTransport } from '../providers/index.js';
-import type { Plan, Target } from '../routing/index.js';
+import { type Auth, CredentialAuths, MockTransport, type ShownHeaders } from '../providers/index.js';
+import type { Plan } from '../routing/index.js';
 import type { Call } from './call.js';
 import type { Flight } from './in-flight.js';
 import type { Outcome } from './outcome.js';
@@ -31,15 +32,19 @@ const MAX_ERROR_BYTES = 64 * 1024;
 @Injectable()
 export class Dispatcher {
   private readonly mock = new MockTransport();
+  private readonly auths: CredentialAuths;
 
-  constructor(private readonly egress: Egress) {}
+  constructor(private readonly egress: Egress) {
+    this.auths = new CredentialAuths(egress);
+  }
 
   /** Resolves once everything but the end of the answer is with the client. Never rejects: a failed call is an outcome too. */
   send(plan: Plan, { dialect, translation }: Way, hold: Hold, call: Call, flight: Flight): Promise<Outcome> {
     return new Promise((resolve) => {
       const { target } = plan;
       const transport: Transport = target.type === 'mock' ? this.mock : this.egress;
-      new Delivery(plan, hold, call, flight, translation, resolve).start(transport, () => {
+      const delivery = new Delivery(plan, hold, call, flight, translation, transport, resolve);
+      delivery.start(() => {
         const request = translation.encodeRequest({
           model: target.model,
           treatedAs: target.treatedAs,
@@ -48,16 +53,14 @@ export class Dispatcher {
           quirks: target.quirks,
         });
         tellClient(flight.reply, request);
-        return {
+        const accept = call.prompt.stream && translation.streams ? translation.streams.type : 'application/json';
+        const unsigned = {
           origin: target.origin,
           path: baseFor(dialect, target.basePath) + request.path,
-          headers: headersFor(
-            target,
-            call.prompt.stream && translation.streams ? translation.streams.type : 'application/json',
-            request.headers,
-          ),
+          headers: headersFor(accept, request.headers),
           body: request.body,
         };
+        return { unsigned, auth: target.credential && this.auths.of(target.credential, target.auth, target.origin) };
       });
     });
   }
@@ -74,20 +77,30 @@ const MAX_WARNINGS = 2_000;
 const headerText = (text: string): string => text.replace(/[^\x20-\x7e]/g, '?').slice(0, MAX_WARNINGS);
 
 /** Built from nothing: no header of the client goes upstream but those its format names. */
-function headersFor(target: Target, accept: string, further: readonly string[]): string[] {
-  const headers = ['content-type', 'application/json', 'accept', accept, 'accept-encoding', 'identity', 'user-agent', 'weir', ...further];
-  if (!target.credential) return headers;
-  const secret = target.credential.secret.reveal();
-  if (target.auth.kind === 'bearer') headers.push('authorization', `Bearer ${secret}`);
-  else headers.push(target.auth.name, secret);
-  return headers;
+const headersFor = (accept: string, further: readonly string[]): string[] => [
+  ...['content-type', 'application/json', 'accept', accept, 'accept-encoding', 'identity', 'user-agent', 'weir'],
+  ...further,
+];
+
+/** A request that is final but for what shows the credential. */
+interface Encoded {
+  unsigned: EgressRequest;
+  /** Null: the provider takes none. */
+  auth: Auth | null;
 }
 
-/** One attempt under way: takes what the provider sends, gives the client what it may have, and ends in an outcome exactly once. */
+const NO_HEADERS: ShownHeaders = [];
+
+/** One call under way: takes what the provider sends, gives the client what it may have, and ends in an outcome exactly once. */
 class Delivery implements EgressSink {
   private readonly reply: Reply;
   private exchange: Exchange | null = null;
-  private readonly startedAt = performance.now();
+  private encoded: Encoded | null = null;
+  /** What the credential was shown by. */
+  private shown: ShownHeaders = NO_HEADERS;
+  /** The attempt before this one, whose token was refused. */
+  private refusedAttempt: Attempt | null = null;
+  private startedAt = performance.now();
   private sent = false;
   /** Why it could not be noted as sent; then it is not sent. */
   private unmarked: Error | null = null;
@@ -106,21 +119,61 @@ class Delivery implements EgressSink {
     private readonly call: Call,
     private readonly flight: Flight,
     private readonly translation: Translation,
+    private readonly transport: Transport,
     private readonly resolve: (outcome: Outcome) => void,
   ) {
     this.reply = flight.reply;
   }
 
-  start(transport: Transport, encode: () => EgressRequest): void {
+  start(encode: () => Encoded): void {
     if (this.reply.gone) return this.leave();
     this.reply.onGone = () => this.leave();
     this.reply.onDrain = () => this.exchange?.resume();
     try {
       crashPoint('before_connect');
-      this.exchange = transport.send(encode(), this);
+      this.encoded = encode();
     } catch (cause) {
-      this.fail(cause instanceof WeirError ? cause : new WeirError('internal_error', { cause }), false);
+      return this.failUnsent(cause);
     }
+    this.attempt(this.encoded);
+  }
+
+  /** Sends at once, unless a token has to be fetched first: then nothing is sent before it is there. */
+  private attempt({ unsigned, auth }: Encoded): void {
+    try {
+      const shown = auth ? auth.headersFor(unsigned) : NO_HEADERS;
+      if (!(shown instanceof Promise)) return this.transmit(unsigned, shown);
+      shown.then((headers) => this.transmit(unsigned, headers)).catch((cause) => this.failUnsent(cause));
+    } catch (cause) {
+      this.failUnsent(cause);
+    }
+  }
+
+  private transmit(unsigned: EgressRequest, shown: ShownHeaders): void {
+    if (this.ended) return; // the client left while the token was fetched
+    this.shown = shown;
+    this.exchange = this.transport.send({ ...unsigned, headers: [...unsigned.headers, ...shown] }, this);
+  }
+
+  private failUnsent(cause: unknown): void {
+    this.fail(cause instanceof WeirError ? cause : new WeirError('internal_error', { cause }), false);
+  }
+
+  /** The provider does not take the token: it may have been revoked, or its clock differs. Once, the call is made again with a new one. */
+  private attemptAgain(): boolean {
+    const { encoded } = this;
+    if (this.refusedAttempt || !encoded?.auth?.renew?.(this.shown)) return false;
+    this.refusedAttempt = this.attemptEnded('provider_auth_failed');
+    this.exchange = null;
+    this.sent = false;
+    this.status = null;
+    this.firstByteMs = null;
+    this.headers = {};
+    this.chunks = [];
+    this.bytes = 0;
+    this.startedAt = performance.now();
+    this.attempt(encoded);
+    return true;
   }
 
   onSending(): void {
@@ -174,6 +227,7 @@ class Delivery implements EgressSink {
   onEnd(): void {
     if (this.ended) return;
     crashPoint('upstream_end');
+    if (this.status === 401 && this.attemptAgain()) return;
     if (this.status !== 200)
       return this.refused(this.translation.decodeRefusal(this.status ?? 502, Buffer.concat(this.chunks), this.headers), false);
     if (this.reader) return this.endStream(this.reader);
@@ -263,12 +317,16 @@ class Delivery implements EgressSink {
     this.ended = true;
     this.reply.onGone = null;
     this.reply.onDrain = null;
-    const { target } = this.plan;
-    const reason = error?.code ?? (status === 'completed' ? null : 'client_gone');
-    const latencyMs = Math.round((performance.now() - this.startedAt) * 1000) / 1000;
-    const attempt = { provider: target.provider, credential: target.credential?.id ?? null, status: this.status, reason, latencyMs };
+    const attempt = this.attemptEnded(error?.code ?? (status === 'completed' ? null : 'client_gone'));
+    const attempts = this.refusedAttempt ? [this.refusedAttempt, attempt] : [attempt];
     const { facts, firstByteMs, whole, reader } = this;
-    this.resolve({ status, error, used, facts, attempts: [attempt], firstByteMs, whole, reader });
+    this.resolve({ status, error, used, facts, attempts, firstByteMs, whole, reader });
+  }
+
+  private attemptEnded(reason: string | null): Attempt {
+    const { provider, credential } = this.plan.target;
+    const latencyMs = Math.round((performance.now() - this.startedAt) * 1000) / 1000;
+    return { provider, credential: credential?.id ?? null, status: this.status, reason, latencyMs };
   }
 }
 

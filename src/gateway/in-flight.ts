@@ -25,9 +25,9 @@ export class Flight implements Slotted {
     private readonly marks: SentMarks,
   ) {}
 
-  /** Its request is about to be written. */
+  /** Its request is about to be written, maybe for the second time. */
   sending(outputBytes: () => number): void {
-    this.mark = this.marks.mark(this.id);
+    this.mark ??= this.marks.mark(this.id);
     this.outputBytes = outputBytes;
   }
 

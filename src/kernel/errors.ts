@@ -70,6 +70,13 @@ export const ERRORS = {
   overloaded: row(503, 'api_error', 'The gateway is overloaded. Try again shortly.', true, 1),
   draining: row(503, 'api_error', 'The gateway is shutting down. Try again shortly.', true, 1),
   provider_auth_failed: row(502, 'api_error', 'The provider refused the credential configured for it.', false),
+  provider_token_unavailable: row(
+    502,
+    'api_error',
+    'The token that the provider is called with could not be fetched, so nothing was sent. Try again shortly.',
+    true,
+    1,
+  ),
   credential_unavailable: row(
     503,
     'api_error',

@@ -1,4 +1,14 @@
+export type { Auth, ShownHeaders } from './auth/auth.js';
+export { regionOf } from './auth/aws.js';
+export {
+  addressIn,
+  CREDENTIAL_TYPES,
+  StructuredCredential,
+  tokenAddressIn,
+} from './auth/credential.js';
+export { CredentialAuths } from './auth/credential-auths.js';
 export { CATALOG, findProviderType, isOwnAddress, nearestProviderType, providerType } from './catalog/catalog.js';
+export { platformCredential } from './catalog/environment.js';
 export { MockTransport } from './mock/mock-transport.js';
 export { type AuthStyle, DIALECTS, PROVIDER_NAME, type ProviderRecord, type ProviderType } from './provider.js';
 export { ProviderDirectory } from './provider-directory.js';

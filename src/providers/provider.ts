@@ -1,9 +1,11 @@
 import { DIALECTS, type DialectName, type Quirks } from '../dialects/index.js';
+import type { CredentialType } from './auth/credential.js';
+import type { EnvironmentForm } from './catalog/environment-form.js';
 
 export { DIALECTS };
 
-/** How a provider is shown its key. */
-export type AuthStyle = { kind: 'bearer' } | { kind: 'header'; name: string };
+/** How a provider is shown a plain key. `zhipu`: as a token made of it, where it has the form `id.secret`. */
+export type AuthStyle = { kind: 'bearer' } | { kind: 'header'; name: string } | { kind: 'zhipu' };
 
 /** A vendor, as data. Adding one that speaks OpenAI's chat format is a line in the catalogue. */
 export interface ProviderType {
@@ -13,12 +15,16 @@ export interface ProviderType {
   /** The wire formats it speaks; the first where nothing else decides. */
   dialects: readonly DialectName[];
   auth: AuthStyle;
+  /** The forms of several fields that its credential may have in the place of a plain key. */
+  credentialTypes: readonly CredentialType[];
   /** Null: every record brings its own. */
   baseUrl: string | null;
   /** Other names of it, each with its address: an alias may stand for a region. */
   aliases: Readonly<Record<string, string | null>>;
   /** Environment variables that may hold a platform credential, first non-empty wins. */
   envKeys: readonly string[];
+  /** A platform credential that several variables make together. Null: there is none. */
+  environment: EnvironmentForm | null;
   /** The provider's id in the price catalogue; null when it is not listed there. */
   catalogueId: string | null;
   /** How it differs from the vendor of the format it speaks. */

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { Inject, Injectable } from '@nestjs/common';
 import { ApiKeysService } from '../api-keys/index.js';
 import { BudgetsService } from '../budgets/index.js';
@@ -8,7 +9,7 @@ import { CONFIG, type Config } from '../platform/config/index.js';
 import { Secret } from '../platform/crypto/index.js';
 import { Locks, Prisma } from '../platform/postgres/index.js';
 import { PricesService } from '../prices/index.js';
-import { CATALOG, type ProviderRecord, ProvidersRepository } from '../providers/index.js';
+import { CATALOG, type ProviderRecord, ProvidersRepository, platformCredential } from '../providers/index.js';
 import { TenantsRepository } from '../tenants/index.js';
 import { type DemoKeys, readDemoKeys, writeDemoKeys } from './demo-keys.js';
 
@@ -57,31 +58,36 @@ export class Setup {
     return { operatorKey: null, demo, platformProviders };
   }
 
-  /** Provider keys of the environment belong to the platform. A tenant uses one only once it is granted; one that is gone there is destroyed here. */
+  /** Provider credentials of the environment belong to the platform. A tenant uses one only once it is granted; one that is gone there is destroyed here. */
   private async savePlatformCredentials(): Promise<ProviderRecord[]> {
     const known = await this.credentials.open([null], () => {});
     const saved: ProviderRecord[] = [];
+    const environment = { variable: this.config.variable, file: (path: string) => readFileSync(path, 'utf8') };
     for (const type of CATALOG) {
-      const key = type.envKeys.map((name) => this.config.variable(name)).find(Boolean);
-      if (!key || !type.baseUrl) {
+      const found = platformCredential(type, environment);
+      if (!found) {
         const orphan = await this.providers.findByName(null, type.slug);
         if (orphan) await this.credentials.drop(orphan.id);
         continue;
       }
+      const { secret, baseUrl } = found;
       const provider =
         (await this.providers.findByName(null, type.slug)) ??
         (await this.providers.insert({
           tenantId: null,
           name: type.slug,
           type: type.slug,
-          baseUrl: type.baseUrl,
+          baseUrl,
           dialect: null,
           nativeTools: null,
           models: ['*'],
         }));
       const current = known.find((credential) => credential.providerId === provider.id);
-      if (current?.secret.reveal() !== key) await this.credentials.put(provider, new Secret(key));
-      saved.push(provider);
+      // Its region or project may be another now. The credential is sealed for its origin, so it is entered anew.
+      const moved = provider.baseUrl !== baseUrl ? await this.providers.update(provider.id, { baseUrl }) : provider;
+      if (current?.secret.reveal() !== secret || current.origin !== new URL(baseUrl).origin)
+        await this.credentials.put(moved, new Secret(secret));
+      saved.push(moved);
     }
     return saved;
   }

@@ -10,7 +10,7 @@ const read = (file: string): string => readFileSync(path.join(ROOT, file), 'utf8
 
 /** The variables as the schema names them. */
 const variables = [...read('src/platform/config/config.ts').matchAll(/^ {2}([A-Z][A-Z_]+):/gm)].map(([, name]) => name!);
-const providerKeys = CATALOG.flatMap(({ envKeys }) => envKeys);
+const providerKeys = new Set(CATALOG.flatMap(({ envKeys, environment }) => [...envKeys, ...(environment?.names ?? [])]));
 const OF_COMPOSE = ['POSTGRES_PASSWORD', 'REDIS_PASSWORD'];
 
 const example = parseEnv(read('.env.example').replace(/^#(?=[A-Z][A-Z0-9_]*=)/gm, ''));

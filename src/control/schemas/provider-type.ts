@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DIALECTS, type ProviderType } from '../../providers/index.js';
+import { CREDENTIAL_TYPES, DIALECTS, type ProviderType } from '../../providers/index.js';
 
 export const ProviderTypeObject = z
   .strictObject({
@@ -11,8 +11,9 @@ export const ProviderTypeObject = z
       .array(z.strictObject({ alias: z.string(), base_url: z.string().nullable() }))
       .describe('Other names that may be given as type; some stand for a region.'),
     dialects: z.array(z.enum(DIALECTS)).describe('The wire formats it speaks; the first where nothing else decides.'),
-    auth_header: z.string().describe('The header its key goes by.'),
-    environment: z.array(z.string()).describe('Variables whose keys become credentials of the platform.'),
+    auth_header: z.string().describe('The header a plain key goes by.'),
+    credential_types: z.array(z.enum(CREDENTIAL_TYPES)).describe('The forms that `credential` may have in the place of a plain key.'),
+    environment: z.array(z.string()).describe('Variables that become credentials of the platform.'),
   })
   .meta({ id: 'ProviderType' });
 
@@ -27,6 +28,7 @@ export const renderProviderType = (type: ProviderType): z.input<typeof ProviderT
   base_url: type.baseUrl,
   aliases: Object.entries(type.aliases).map(([alias, url]) => ({ alias, base_url: url })),
   dialects: [...type.dialects],
-  auth_header: type.auth.kind === 'bearer' ? 'authorization' : type.auth.name,
-  environment: [...type.envKeys],
+  auth_header: type.auth.kind === 'header' ? type.auth.name : 'authorization',
+  credential_types: [...type.credentialTypes],
+  environment: [...type.envKeys, ...(type.environment?.names ?? [])],
 });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { publicId } from '../../kernel/ids.js';
-import { DIALECTS, PROVIDER_NAME, type ProviderRecord } from '../../providers/index.js';
+import { DIALECTS, PROVIDER_NAME, type ProviderRecord, StructuredCredential } from '../../providers/index.js';
 import { notEmpty, Timestamp, text, unixSeconds } from './common.js';
 
 const MAX_MODELS = 1_000;
@@ -21,7 +21,12 @@ const models = z.array(text(256).min(1)).max(MAX_MODELS);
 const key = z
   .string()
   .max(8_192)
-  .regex(/^[\x21-\x7e]+$/, { error: 'must be visible ASCII characters without spaces' });
+  .regex(/^[\x21-\x7e]+$/, { error: 'must be visible ASCII characters without spaces' })
+  .refine((value) => !value.startsWith('{'), { error: 'must not begin with "{". A credential of several fields goes into "credential"' });
+
+const credential = StructuredCredential.describe(
+  'In the place of `key`: a credential of several fields. Its `type` must be one of the `credential_types` of the provider type. Never returned.',
+);
 
 export const CreateProvider = z.strictObject({
   name: providerName.optional().describe('The left part of `provider/model-id`. Absent: the type, as it is given here.'),
@@ -34,6 +39,7 @@ export const CreateProvider = z.strictObject({
     .describe('The wire format it is spoken to in. Absent or null: chosen for each model from those its type speaks.'),
   native_tools: nativeTools.optional(),
   key: key.optional().describe('The secret the provider is shown. Never returned.'),
+  credential: credential.optional(),
   models: models.optional().describe('Ids of the models that may be asked for; `*` is any. Absent: any.'),
 });
 export type CreateProvider = z.output<typeof CreateProvider>;
@@ -44,6 +50,7 @@ export const UpdateProvider = z
     dialect: dialect.optional().describe('The wire format it is spoken to in; null: chosen for each model.'),
     native_tools: nativeTools.optional(),
     key: key.nullable().optional().describe('A new secret; null destroys the stored one.'),
+    credential: credential.optional(),
     models: models.optional(),
   })
   .refine(...notEmpty);

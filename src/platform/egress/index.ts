@@ -1,2 +1,3 @@
 export { DestinationGuard, DestinationRefused } from './destination.js';
 export { Egress, EgressError, type EgressFailure, type EgressRequest, type EgressSink, type Exchange, type Transport } from './egress.js';
+export { fetchWhole, type WholeAnswer } from './whole.js';

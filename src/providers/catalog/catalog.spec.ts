@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { CREDENTIAL_TYPES } from '../auth/credential.js';
 import { CATALOG, findProviderType } from './catalog.js';
 
 test('every name stands for one type', () => {
@@ -28,4 +29,10 @@ test('docs/providers.md has every type, its names and its address', () => {
       return `| \`${slug}\` | ${title} | ${baseUrl ?? 'its own'} | ${dialects.join(', ')} | ${names.join(', ')} |`;
     }),
   );
+});
+
+test('docs/providers.md names every form that a credential may have', () => {
+  const page = readFileSync(join(__dirname, '../../../docs/providers.md'), 'utf8');
+  const rows = page.split('\n').flatMap((line) => /^\| [A-Z][^|]*\| `(\w+)` \|/.exec(line)?.[1] ?? []);
+  expect(rows.sort()).toEqual([...CREDENTIAL_TYPES].sort());
 });

@@ -1,5 +1,6 @@
 import type { ProviderType } from '../provider.js';
 import { compatible, entry } from './entry.js';
+import { HELICONE_ENVIRONMENT } from './environment.js';
 
 /** Vendors that speak OpenAI's chat format. */
 export const COMPATIBLE: readonly ProviderType[] = [
@@ -40,6 +41,10 @@ export const COMPATIBLE: readonly ProviderType[] = [
   compatible('vercel', 'Vercel AI Gateway', 'https://ai-gateway.vercel.sh/v1', ['AI_GATEWAY_API_KEY', 'VERCEL_API_KEY'], {
     aliases: ['vercel-ai'],
   }),
+  compatible('helicone', 'Helicone, with its key beside OpenAI’s', 'https://oai.helicone.ai/v1', [], {
+    environment: HELICONE_ENVIRONMENT,
+    quirks: { developerRole: true },
+  }),
   compatible('venice', 'Venice', 'https://api.venice.ai/api/v1', ['VENICE_API_KEY']),
   compatible('synthetic', 'Synthetic', 'https://api.synthetic.new/openai/v1', ['SYNTHETIC_API_KEY']),
   compatible('opencode', 'OpenCode Zen', 'https://opencode.ai/zen/v1', ['OPENCODE_API_KEY'], { aliases: ['opencode-zen'] }),
@@ -63,12 +68,14 @@ export const COMPATIBLE: readonly ProviderType[] = [
   }),
   compatible('zai', 'Z.AI, coding plan', 'https://api.z.ai/api/coding/paas/v4', ['ZAI_API_KEY'], {
     catalogueId: 'zai',
+    auth: { kind: 'zhipu' },
     quirks: { reasoningBack: 'always' },
     aliases: ['z.ai', 'zai-global', 'z.ai-global'],
     regions: { 'https://open.bigmodel.cn/api/coding/paas/v4': ['zai-cn', 'z.ai-cn'] },
   }),
   compatible('glm', 'Zhipu GLM, pay as you go', 'https://api.z.ai/api/paas/v4', ['GLM_API_KEY', 'ZHIPU_API_KEY'], {
     catalogueId: 'zhipuai',
+    auth: { kind: 'zhipu' },
     quirks: { reasoningBack: 'always' },
     aliases: ['zhipu', 'glm-global', 'zhipu-global'],
     regions: { 'https://open.bigmodel.cn/api/paas/v4': ['glm-cn', 'zhipu-cn', 'bigmodel'] },

@@ -1,10 +1,14 @@
 import type { DialectName, Quirks } from '../../dialects/index.js';
+import type { CredentialType } from '../auth/credential.js';
 import type { AuthStyle, ProviderType } from '../provider.js';
+import type { EnvironmentForm } from './environment-form.js';
 
 /** What sets a type apart from a vendor that speaks OpenAI's chat format with a bearer key. */
 interface Difference {
   dialects?: readonly DialectName[];
   auth?: AuthStyle;
+  credentialTypes?: readonly CredentialType[];
+  environment?: EnvironmentForm;
   catalogueId?: string;
   quirks?: Quirks;
   /** Other names for the same. */
@@ -19,11 +23,13 @@ export function entry(
   title: string,
   baseUrl: string | null,
   envKeys: readonly string[],
-  { dialects = ['openai-chat'], auth = { kind: 'bearer' }, catalogueId, quirks = {}, aliases = [], regions = {} }: Difference = {},
+  difference: Difference = {},
 ): ProviderType {
+  const { dialects = ['openai-chat'], auth = { kind: 'bearer' }, credentialTypes = ['headers'], environment = null } = difference;
+  const { catalogueId = null, quirks = {}, aliases = [], regions = {} } = difference;
   const regional = Object.entries(regions).flatMap(([url, names]) => names.map((name) => [name, url] as const));
   const names = Object.fromEntries([...aliases.map((name) => [name, baseUrl] as const), ...regional]);
-  return { slug, title, baseUrl, envKeys, dialects, auth, catalogueId: catalogueId ?? null, quirks, aliases: names };
+  return { slug, title, baseUrl, envKeys, environment, dialects, auth, credentialTypes, catalogueId, quirks, aliases: names };
 }
 
 /** Speaks OpenAI's chat format with a bearer key, and knows only what most such servers know. */

@@ -1,6 +1,7 @@
 import type { DialectName, Quirks } from '../../dialects/index.js';
 import type { ProviderType } from '../provider.js';
 import { entry } from './entry.js';
+import { AZURE_ENVIRONMENT, BEDROCK_ENVIRONMENT, VERTEX_ENVIRONMENT } from './environment.js';
 
 const OPENAI: readonly DialectName[] = ['openai-chat', 'openai-responses', 'openai-completions'];
 const OPENAI_QUIRKS: Quirks = { maxTokensField: 'max_completion_tokens', developerRole: true };
@@ -26,14 +27,25 @@ export const VENDORS: readonly ProviderType[] = [
     catalogueId: 'google',
     aliases: ['google', 'google-gemini'],
   }),
+  entry('google-vertex-ai', 'Google Vertex AI, models of Google’s own', null, [], {
+    dialects: ['gemini'],
+    credentialTypes: ['service_account', 'authorized_user'],
+    environment: VERTEX_ENVIRONMENT,
+    catalogueId: 'google',
+    aliases: ['vertex', 'vertex-ai'],
+  }),
   entry('bedrock', 'Amazon Bedrock', 'https://bedrock-runtime.us-east-1.amazonaws.com', ['AWS_BEARER_TOKEN_BEDROCK', 'BEDROCK_API_KEY'], {
     dialects: ['bedrock-converse'],
+    credentialTypes: ['aws'],
+    environment: BEDROCK_ENVIRONMENT,
     catalogueId: 'aws',
     aliases: ['aws-bedrock'],
   }),
-  entry('azure-openai', 'Azure OpenAI', null, [], {
+  entry('azure-openai', 'Azure OpenAI', null, ['AZURE_OPENAI_API_KEY'], {
     dialects: OPENAI,
     auth: { kind: 'header', name: 'api-key' },
+    credentialTypes: ['entra', 'token', 'headers'],
+    environment: AZURE_ENVIRONMENT,
     catalogueId: 'azure',
     quirks: OPENAI_QUIRKS,
     aliases: ['azure', 'azure_openai'],

@@ -31,7 +31,7 @@ beforeAll(async () => {
     await tenant.admin('POST', '/v1/organization/providers', {
       type: name,
       base_url: `http://${upstream.hostPort}`,
-      key: `key-of-${name}`,
+      key: keyOf(name),
     });
   await eventually(async () => (await ask(NAMES.at(-1)![0])).status !== 404, 20_000);
 });
@@ -40,6 +40,9 @@ afterAll(async () => {
   await weir.stop();
   await upstream.stop();
 });
+
+/** Without a dot: a key of Zhipu's in two parts is shown otherwise, see credentials.spec.ts. */
+const keyOf = (name: string): string => `key-of-${name.replaceAll('.', '-')}`;
 
 const ask = (name: string) =>
   fetch(`${weir.publicUrl}/v1/chat/completions`, {
@@ -57,9 +60,9 @@ test.each(NAMES)(
     expect(path).toMatch(PATHS[dialects[0]!]!);
     expect(`${path} ${JSON.stringify(body)}`).toContain('some-model');
     expect(`${path} ${JSON.stringify(body)}`).not.toContain(`${name}/some-model`);
-    const secret = `key-of-${name}`;
+    const secret = keyOf(name);
     const shown = Object.entries(headers).filter(([, value]) => String(value).includes(secret));
-    expect(shown).toEqual([auth.kind === 'bearer' ? ['authorization', `Bearer ${secret}`] : [auth.name, secret]]);
+    expect(shown).toEqual([auth.kind === 'header' ? [auth.name, secret] : ['authorization', `Bearer ${secret}`]]);
   },
 );
 

@@ -1,0 +1,41 @@
+import { WeirError } from '../kernel/errors.js';
+import { Secret } from '../platform/crypto/index.js';
+import { type DestinationGuard, DestinationRefused } from '../platform/egress/index.js';
+import { type ProviderType, regionOf, type StructuredCredential, tokenAddressIn } from '../providers/index.js';
+
+interface Given {
+  key?: string | null | undefined;
+  credential?: StructuredCredential | undefined;
+}
+
+/**
+ * What is sealed for a provider: a plain key, or a credential of several fields as JSON text. Null: neither was given.
+ * @throws WeirError invalid_request naming the field.
+ */
+export function secretOf({ key, credential }: Given, type: ProviderType, baseUrl: string, guard: DestinationGuard): Secret | null {
+  if (credential === undefined) return key ? new Secret(key) : null;
+  if (key !== undefined) throw invalid('credential', 'cannot be given together with "key". Send one of them');
+  if (!type.credentialTypes.includes(credential.type)) {
+    const fitting = type.credentialTypes.map((name) => `"${name}"`).join(' or ');
+    throw invalid('credential.type', `must be ${fitting} for a provider of type "${type.slug}"`);
+  }
+  if (credential.type === 'aws' && credential.region === undefined && regionOf(new URL(baseUrl).host) === null)
+    throw invalid('credential.region', 'is missing: the host of "base_url" names no region');
+  checkTokenAddress(credential, guard);
+  return new Secret(JSON.stringify(credential));
+}
+
+/** Tokens are asked for by the same egress as calls are made. */
+function checkTokenAddress(credential: StructuredCredential, guard: DestinationGuard): void {
+  const address = tokenAddressIn(credential);
+  if (!address) return;
+  try {
+    guard.checkUrl(new URL(address.url));
+  } catch (error) {
+    if (error instanceof DestinationRefused)
+      throw invalid(`credential.${address.field}`, `is refused: ${error.message.replace(/\.$/, '')}`);
+    throw error;
+  }
+}
+
+const invalid = (param: string, what: string): WeirError => new WeirError('invalid_request', { param, message: `"${param}" ${what}.` });

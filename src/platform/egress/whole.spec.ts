@@ -1,0 +1,39 @@
+import type { EgressSink, Transport } from './egress.js';
+import { fetchWhole } from './whole.js';
+
+const REQUEST = { origin: 'https://login.example.com', path: '/token', headers: [], body: '' };
+
+/** A transport that does this to its sink, and notes whether it was cancelled. */
+function transportThat(acts: (sink: EgressSink) => void): Transport & { cancelled: boolean } {
+  const transport = {
+    cancelled: false,
+    send(_request: unknown, sink: EgressSink) {
+      queueMicrotask(() => acts(sink));
+      return { cancel: () => Object.assign(transport, { cancelled: true }), pause() {}, resume() {}, progress() {} };
+    },
+  };
+  return transport;
+}
+
+test('an answer in pieces is put together', async () => {
+  const transport = transportThat((sink) => {
+    sink.onHead(200, {});
+    sink.onData(Buffer.from('to'));
+    sink.onData(Buffer.from('ken'));
+    sink.onEnd();
+  });
+  const { status, body } = await fetchWhole(transport, REQUEST, { maxBytes: 5, totalMs: 1_000 });
+  expect([status, body.toString()]).toEqual([200, 'token']);
+});
+
+test('an answer that is too long is broken off', async () => {
+  const transport = transportThat((sink) => sink.onData(Buffer.alloc(6)));
+  await expect(fetchWhole(transport, REQUEST, { maxBytes: 5, totalMs: 1_000 })).rejects.toMatchObject({ failure: 'interrupted' });
+  expect(transport.cancelled).toBe(true);
+});
+
+test('a server that is silent is given up in time', async () => {
+  const transport = transportThat(() => {});
+  await expect(fetchWhole(transport, REQUEST, { maxBytes: 5, totalMs: 1 })).rejects.toMatchObject({ failure: 'timeout' });
+  expect(transport.cancelled).toBe(true);
+});

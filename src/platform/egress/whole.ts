@@ -1,0 +1,45 @@
+import { EgressError, type EgressRequest, type Transport } from './egress.js';
+
+export interface WholeAnswer {
+  status: number;
+  body: Buffer;
+}
+
+/**
+ * Sends a request and waits for its whole answer: for the small ones that a call needs before it is sent, e.g. for a token.
+ * @param bounds of the answer's body, and of the time until all of it is there.
+ * @throws EgressError
+ */
+export function fetchWhole(
+  transport: Transport,
+  request: EgressRequest,
+  { maxBytes, totalMs }: { maxBytes: number; totalMs: number },
+): Promise<WholeAnswer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let status = 0;
+    let bytes = 0;
+    const deadline = setTimeout(() => giveUp(new EgressError('timeout', new Error('deadline'))), totalMs);
+    const giveUp = (error: EgressError) => {
+      clearTimeout(deadline);
+      exchange.cancel();
+      reject(error);
+    };
+    const exchange = transport.send(request, {
+      onSending() {},
+      onHead(head) {
+        status = head;
+      },
+      onData(chunk) {
+        bytes += chunk.length;
+        if (bytes > maxBytes) return giveUp(new EgressError('interrupted', new Error('the answer is too long')));
+        chunks.push(chunk);
+      },
+      onEnd() {
+        clearTimeout(deadline);
+        resolve({ status, body: Buffer.concat(chunks) });
+      },
+      onError: giveUp,
+    });
+  });
+}

@@ -1,0 +1,82 @@
+import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
+import { z } from 'zod';
+import type { Transport } from '../../platform/egress/index.js';
+import { accessToken } from './access-token.js';
+import type { Auth } from './auth.js';
+import { tokenUrl, visible, word } from './fields.js';
+import { encodeJwt } from './jwt.js';
+
+const SCOPE = 'https://www.googleapis.com/auth/cloud-platform';
+const TOKEN_URI = 'https://oauth2.googleapis.com/token';
+const ASSERTION_SECONDS = 3_600;
+
+function rsaKey(pem: string): KeyObject | null {
+  try {
+    const key = createPrivateKey(pem);
+    return key.asymmetricKeyType === 'rsa' ? key : null;
+  } catch {
+    return null;
+  }
+}
+
+const location = word.optional().describe('Where models are served, e.g. "europe-west4". Absent: "global".');
+
+/** The JSON file of a Google service account, as it was downloaded. What is not needed of it is left out. */
+export const ServiceAccountCredential = z.object({
+  type: z.literal('service_account'),
+  project_id: word,
+  client_email: visible(320),
+  private_key: z
+    .string()
+    .max(16_384)
+    .refine((pem) => rsaKey(pem) !== null, { error: 'must be an RSA private key in PEM, as the file of the service account has it' }),
+  private_key_id: visible(256).optional(),
+  token_uri: tokenUrl.optional(),
+  location,
+});
+type ServiceAccountCredential = z.output<typeof ServiceAccountCredential>;
+
+/** The file that `gcloud auth application-default login` writes. */
+export const AuthorizedUserCredential = z.object({
+  type: z.literal('authorized_user'),
+  client_id: visible(512),
+  client_secret: visible(512),
+  refresh_token: visible(4_096),
+  quota_project_id: word.optional().describe('Who is billed; also the project whose models are called.'),
+  token_uri: tokenUrl.optional(),
+  location,
+});
+type AuthorizedUserCredential = z.output<typeof AuthorizedUserCredential>;
+
+/** What a service account signs to be given a token. @param nowMs wall clock */
+export function serviceAccountAssertion(credential: ServiceAccountCredential, key: KeyObject, nowMs: number): string {
+  const now = Math.floor(nowMs / 1_000);
+  const { client_email: iss, private_key_id: kid, token_uri: aud = TOKEN_URI } = credential;
+  return encodeJwt(
+    { alg: 'RS256', typ: 'JWT', ...(kid !== undefined && { kid }) },
+    { iss, scope: SCOPE, aud, iat: now, exp: now + ASSERTION_SECONDS },
+    (text) => sign('sha256', Buffer.from(text), key),
+  );
+}
+
+export function serviceAccountAuth(credential: ServiceAccountCredential, transport: Transport): Auth {
+  const key = createPrivateKey(credential.private_key);
+  const form = () => ({
+    grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
+    assertion: serviceAccountAssertion(credential, key, Date.now()),
+  });
+  return accessToken({ url: credential.token_uri ?? TOKEN_URI, form }, transport);
+}
+
+export function authorizedUserAuth(credential: AuthorizedUserCredential, transport: Transport): Auth {
+  const { client_id, client_secret, refresh_token, quota_project_id: project } = credential;
+  const form = () => ({ grant_type: 'refresh_token', client_id, client_secret, refresh_token });
+  const further = project === undefined ? [] : ['x-goog-user-project', project];
+  return accessToken({ url: credential.token_uri ?? TOKEN_URI, form }, transport, further);
+}
+
+/** Where a project's models of Google's own are called. */
+export function vertexAddress(project: string, location = 'global'): string {
+  const host = location === 'global' ? 'aiplatform.googleapis.com' : `${location}-aiplatform.googleapis.com`;
+  return `https://${host}/v1/projects/${project}/locations/${location}/publishers/google`;
+}

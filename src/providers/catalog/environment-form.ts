@@ -1,0 +1,20 @@
+/** What a start can read. */
+export interface Environment {
+  /** Empty values count as absent. */
+  variable(name: string): string | undefined;
+  /** The text of a file. @throws when it cannot be read. */
+  file(path: string): string;
+}
+
+/** The secret text of a platform credential, and where it is used. */
+export interface Found {
+  secret: string;
+  baseUrl: string;
+}
+
+/** Variables that make a credential together, beyond those that hold a plain key. */
+export interface EnvironmentForm {
+  names: readonly string[];
+  /** @param envKeys of the type. Null: nothing is there. @throws ConfigError */
+  read(environment: Environment, envKeys: readonly string[]): Found | null;
+}
