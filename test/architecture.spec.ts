@@ -11,13 +11,14 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   tenants: [],
   'api-keys': [],
   prices: [],
+  models: ['dialects'], // the families of models only
   ledger: [],
   calls: [],
   limits: [],
   dialects: [],
   providers: ['dialects'], // the names of wire formats only
   credentials: ['providers'],
-  routing: ['providers', 'prices', 'credentials', 'dialects'], // of dialects the names only
+  routing: ['providers', 'prices', 'models', 'credentials', 'dialects'], // of dialects the names only
   budgets: ['prices', 'ledger'],
 };
 const EVERY_ROOM = Object.keys(ROOMS);
@@ -47,7 +48,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   ioredis: ['platform/queue/*'],
   pino: ['platform/telemetry/*'],
   'prom-client': ['platform/telemetry/*'],
-  '@pydantic/genai-prices': ['prices/*'],
+  '@pydantic/genai-prices': ['prices/*', 'models/*'],
   'gpt-tokenizer/*': ['gateway/refine-input.ts'],
   '@nestjs/passport': ['control/*'],
   '@nestjs/swagger': ['control/*'],

@@ -6,6 +6,7 @@ import { BudgetsModule } from '../budgets/index.js';
 import { CallsModule } from '../calls/index.js';
 import { CredentialsModule } from '../credentials/index.js';
 import { LimitsModule } from '../limits/index.js';
+import { ModelsModule } from '../models/index.js';
 import { PricesModule } from '../prices/index.js';
 import { ProvidersModule } from '../providers/index.js';
 import { RoutingModule } from '../routing/index.js';
@@ -18,6 +19,7 @@ import { ErrorFilter } from './error.filter.js';
 import { IdempotencyInterceptor } from './idempotency.interceptor.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
 import { LimitsController } from './limits.controller.js';
+import { ModelsController } from './models.controller.js';
 import { OpenApiController } from './openapi.controller.js';
 import { ApiDocument } from './openapi.js';
 import { AdminKeyStrategy, OperatorGuard } from './operator.guard.js';
@@ -43,6 +45,7 @@ import { UsageController } from './usage.controller.js';
     ProvidersModule,
     CredentialsModule,
     PricesModule,
+    ModelsModule,
     BudgetsModule,
     LimitsModule,
     RoutingModule,
@@ -57,6 +60,7 @@ import { UsageController } from './usage.controller.js';
     ProvidersController,
     ProviderTypesController,
     PricesController,
+    ModelsController,
     BudgetsController,
     LimitsController,
     UsageController,

@@ -9,6 +9,7 @@ const NOUNS: Record<IdKind, string> = {
   provider: 'provider',
   credential: 'credential',
   price: 'price',
+  model: 'entry for a model',
   budget: 'budget',
   period: 'period',
   limit: 'limit',

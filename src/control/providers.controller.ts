@@ -1,13 +1,14 @@
-import { Body, Controller, Delete, Get, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Inject, Param, Patch, Post, Query } from '@nestjs/common';
 import { CredentialsRepository } from '../credentials/index.js';
 import { publicId } from '../kernel/ids.js';
+import { CONFIG, type Config } from '../platform/config/index.js';
 import { DestinationGuard } from '../platform/egress/index.js';
 import { addressIn, type ProviderRecord, ProvidersRepository } from '../providers/index.js';
 import { Access } from './access.js';
 import { TenantId } from './admin.js';
 import { found, idOf } from './found.js';
 import { ListQuery, listOf, pageOf, renderList } from './list.js';
-import { baseUrlOf, knownType } from './provider-address.js';
+import { baseUrlOf, checkGatewayOptions, knownType, refuseMock } from './provider-address.js';
 import { secretOf } from './provider-credential.js';
 import { Answers } from './route.js';
 import { deleted } from './schemas/common.js';
@@ -22,12 +23,15 @@ export class ProvidersController {
     private readonly credentials: CredentialsRepository,
     private readonly guard: DestinationGuard,
     private readonly transactions: Transactions,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'mock'>,
   ) {}
 
   @Post()
   @Answers(ProviderObject, 'Add a provider. Its models are then called `name/model-id`.')
   create(@TenantId() tenantId: string, @Body({ schema: CreateProvider }) body: CreateProvider) {
     const { type, baseUrl: own } = knownType(body.type);
+    refuseMock(type, this.config.mock);
+    checkGatewayOptions(type, body.gateway_options);
     const told = body.credential ? addressIn(body.credential) : null;
     const baseUrl = baseUrlOf(type, told ?? own, body.base_url, this.guard);
     const secret = secretOf(body, type, baseUrl, this.guard);
@@ -40,6 +44,8 @@ export class ProvidersController {
           baseUrl,
           dialect: body.dialect ?? null,
           nativeTools: body.native_tools ?? null,
+          quirks: body.quirks,
+          gatewayOptions: body.gateway_options,
           models: body.models ?? ['*'],
         },
         db,
@@ -72,11 +78,19 @@ export class ProvidersController {
     const provider = await this.transactions.run(async (db) => {
       const before = found('provider', await this.providers.lock(tenantId, idOf('provider', id), db));
       const { type, baseUrl: own } = knownType(before.type);
+      checkGatewayOptions(type, body.gateway_options);
       const baseUrl = body.base_url && baseUrlOf(type, own, body.base_url, this.guard);
       const secret = secretOf(body, type, baseUrl ?? before.baseUrl, this.guard);
       const after = await this.providers.update(
         before.id,
-        { baseUrl, dialect: body.dialect, nativeTools: body.native_tools, models: body.models },
+        {
+          baseUrl,
+          dialect: body.dialect,
+          nativeTools: body.native_tools,
+          quirks: body.quirks,
+          gatewayOptions: body.gateway_options,
+          models: body.models,
+        },
         db,
       );
       if (secret) await this.credentials.put(after, secret, db);

@@ -29,7 +29,7 @@ function refusalOf(issues: z.core.$ZodIssue[], value: unknown, schema: z.ZodType
   if (issue.code === 'unrecognized_keys') {
     const unknown = issue.keys[0]!;
     const param = [...issue.path, unknown].join('.');
-    const near = issue.path.length === 0 && schema instanceof z.ZodObject ? nearest(unknown, Object.keys(schema.shape)) : null;
+    const near = nearest(unknown, namesAt(schema, issue.path));
     return new WeirError('invalid_request', {
       param,
       message: `"${param}" is not known here. ${near ? `Did you mean "${near}"?` : 'Leave it out.'}`,
@@ -38,6 +38,20 @@ function refusalOf(issues: z.core.$ZodIssue[], value: unknown, schema: z.ZodType
   const param = issue.path.join('.');
   if (param === '') return new WeirError('invalid_request', { message: `The request ${issue.message}.` });
   return new WeirError('invalid_request', { param, message: `"${param}" ${isMissing(value, issue.path) ? 'is missing' : issue.message}.` });
+}
+
+/** The names that are known in the object a path leads to. */
+function namesAt(schema: z.ZodType, path: PropertyKey[]): string[] {
+  const object = path.reduce<unknown>(
+    (at, key) => (at instanceof z.ZodObject ? unwrapped(at.shape[String(key)]) : undefined),
+    unwrapped(schema),
+  );
+  return object instanceof z.ZodObject ? Object.keys(object.shape) : [];
+}
+
+function unwrapped(schema: unknown): unknown {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable) return unwrapped(schema.unwrap());
+  return schema instanceof z.ZodPipe ? unwrapped(schema.in) : schema;
 }
 
 const isMissing = (value: unknown, path: PropertyKey[]): boolean =>

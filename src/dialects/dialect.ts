@@ -1,6 +1,7 @@
 import type { WeirError } from '../kernel/errors.js';
 import type { Usage } from '../kernel/usage.js';
 import type { Answer, Conversation, ReasoningPart, ReplyEvent, ThinkingLevel } from './canonical.js';
+import type { Quirks } from './quirks.js';
 
 /** Names of the wire formats. A provider's data says which ones it speaks. */
 export const DIALECTS = [
@@ -54,38 +55,6 @@ export interface Rewrite {
 
 /** The id by which the rules of a model are looked up. */
 export const rulesId = ({ model, treatedAs }: Pick<Rewrite, 'model' | 'treatedAs'>): string => treatedAs ?? model;
-
-/** How a provider differs from the format it speaks, as data. Absent: as the format's own vendor does it. */
-export interface Quirks {
-  /** Which field carries the output limit when the client sent none. */
-  maxTokensField?: 'max_tokens' | 'max_completion_tokens';
-  /** False: `developer` is not known and becomes `system`. */
-  developerRole?: boolean;
-  /** One system message at most: several are joined. */
-  singleSystem?: boolean;
-  /** Content must be a text, not a list of parts, where there is text only. */
-  textContent?: boolean;
-  /** `content: null` is refused beside tool calls. */
-  nullContent?: boolean;
-  /** False: `stream_options` is refused. */
-  streamOptions?: boolean;
-  /** What forces a tool call; `any` as Mistral says it; null: not supported. */
-  requiredToolChoice?: 'required' | 'any' | null;
-  /** False: `strict` on a tool is refused. */
-  strictTools?: boolean;
-  /** False: `response_format: json_schema` is not known. */
-  jsonSchema?: boolean;
-  /** The field that reasoning comes and goes by. `never`: it must not go back; `always`: turns with tool calls must carry it, even empty. */
-  reasoningBack?: 'never' | 'always' | 'as-is';
-  /** How thinking is asked for. `none`: it cannot be. */
-  thinking?: 'effort' | 'deepseek' | 'openrouter' | 'groq' | 'none';
-  /** Tool call ids must be of this form. */
-  toolCallIds?: 'nine-alphanumerics';
-  /** The field a seed goes by. */
-  seedField?: 'seed' | 'random_seed';
-  /** False: the model calls tools only by what it writes in its text. */
-  nativeTools?: boolean;
-}
 
 /** A request as it goes out. */
 export interface UpstreamRequest {

@@ -7,7 +7,6 @@ export {
   noFacts,
   type Prompt,
   ProviderRefusal,
-  type Quirks,
   type Refusal,
   type RefusalClass,
   type ReplyFacts,
@@ -20,5 +19,8 @@ export {
   type WholeReply,
 } from './dialect.js';
 export { embeddings } from './embeddings/format.js';
+export { claudeFamily } from './families/claude.js';
 export { ofOpenAi } from './families/openai.js';
+export { remembered } from './kit/remembered.js';
+export { QUIRKS, type Quirks } from './quirks.js';
 export { baseFor, conversationIn } from './registry.js';

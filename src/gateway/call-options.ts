@@ -16,6 +16,8 @@ export interface CallOptions {
   thinkingLevel: ThinkingLevel | null;
   /** Anthropic's `anthropic-beta`, for Anthropic alone. */
   betas: readonly string[];
+  /** Options of Cloudflare's AI Gateway, for one alone: names of headers and values in turn. */
+  aiGateway: readonly string[];
 }
 
 export const NO_OPTIONS: CallOptions = {
@@ -26,11 +28,14 @@ export const NO_OPTIONS: CallOptions = {
   shrinkToFit: false,
   thinkingLevel: null,
   betas: [],
+  aiGateway: [],
 };
 
 const MAX_LABELS = 16;
 /** Printable and storable: no control character, no half surrogate pair, no blank at either end. `*` stands for all in a budget. */
 export const LABEL = /^(?!\*$)[^\s\p{Cc}\p{Cs}](?:[^\p{Cc}\p{Cs}]{0,254}[^\s\p{Cc}\p{Cs}])?$/u;
+
+const AI_GATEWAY_VALUE = /^[\x20-\x7e]{1,2000}$/;
 
 /**
  * Adds what one header says.
@@ -62,6 +67,14 @@ export function withHeader(options: CallOptions, name: string, value: string): C
           .map((beta) => beta.trim())
           .filter(Boolean),
       };
+    case 'cf-aig-skip-cache':
+    case 'cf-aig-cache-ttl':
+    case 'cf-aig-cache-key':
+    case 'cf-aig-collect-log':
+    case 'cf-aig-event-id':
+    case 'cf-aig-metadata':
+      if (!AI_GATEWAY_VALUE.test(value)) throw invalid('must be 1 to 2000 printable ASCII characters');
+      return { ...options, aiGateway: [...options.aiGateway, name, value] };
     default:
       throw invalid('is not one Weir knows');
   }

@@ -18,7 +18,7 @@ import type { Attempt } from '../ledger/index.js';
 import { Egress, type EgressError, type EgressRequest, type EgressSink, type Exchange, type Transport } from '../platform/egress/index.js';
 import { crashPoint } from '../platform/faults/index.js';
 import { type Auth, CredentialAuths, MockTransport, type ShownHeaders } from '../providers/index.js';
-import type { Plan } from '../routing/index.js';
+import type { Plan, Target } from '../routing/index.js';
 import type { Call } from './call.js';
 import type { Flight } from './in-flight.js';
 import type { Outcome } from './outcome.js';
@@ -57,7 +57,7 @@ export class Dispatcher {
         const unsigned = {
           origin: target.origin,
           path: baseFor(dialect, target.basePath) + request.path,
-          headers: headersFor(accept, request.headers),
+          headers: headersFor(accept, [...request.headers, ...gatewayHeaders(target, call)]),
           body: request.body,
         };
         return { unsigned, auth: target.credential && this.auths.of(target.credential, target.auth, target.origin) };
@@ -75,6 +75,16 @@ function tellClient(reply: Reply, { warnings, thinkingLevel }: UpstreamRequest):
 const MAX_WARNINGS = 2_000;
 /** A header carries printable ASCII. */
 const headerText = (text: string): string => text.replace(/[^\x20-\x7e]/g, '?').slice(0, MAX_WARNINGS);
+
+/** What an AI Gateway is asked for: by the provider's record, and by the client before it. */
+function gatewayHeaders({ gateway }: Target, { options }: Call): readonly string[] {
+  if (!gateway) return [];
+  const asked = gateway.fromClient ? options.aiGateway : [];
+  if (asked.length === 0) return gateway.headers;
+  const names = new Set(asked.filter((_, at) => at % 2 === 0));
+  const standing = gateway.headers.filter((_, at) => !names.has(gateway.headers[at - (at % 2)]!));
+  return [...standing, ...asked];
+}
 
 /** Built from nothing: no header of the client goes upstream but those its format names. */
 const headersFor = (accept: string, further: readonly string[]): string[] => [

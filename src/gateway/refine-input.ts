@@ -30,4 +30,4 @@ export function countedTokens({ body }: Prompt): number | null {
 const ALLOW_ALL = { disallowedSpecial: new Set<string>() };
 
 /** Loaded when first needed: its tables take memory and a moment. */
-const tokenizer = (): typeof import('gpt-tokenizer/encoding/o200k_base') => require('gpt-tokenizer/encoding/o200k_base');
+export const tokenizer = (): typeof import('gpt-tokenizer/encoding/o200k_base') => require('gpt-tokenizer/encoding/o200k_base');

@@ -12,6 +12,7 @@ import { type Plan, Router } from '../routing/index.js';
 import type { Call } from './call.js';
 import { scopesOf } from './call-options.js';
 import { Dispatcher } from './dispatcher.js';
+import { checkFit } from './fit-model.js';
 import { InFlight } from './in-flight.js';
 import type { Outcome } from './outcome.js';
 import { ReasoningMemory } from './reasoning-memory.js';
@@ -36,6 +37,8 @@ export class Relay {
   async run(call: Call, reply: Reply): Promise<void> {
     try {
       const plan = this.plan(call, reply); //                          400 403 404
+      const counting = checkFit(call.prompt, plan.target); //          400
+      if (counting) await counting;
       const way = this.way(call, plan); //                             400
       const hold = await this.admit(call, plan, way, reply); //        402 422 429 503
       const flight = this.inFlight.begin(call.id, reply);

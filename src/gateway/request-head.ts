@@ -1,7 +1,8 @@
 import { WeirError } from '../kernel/errors.js';
 import { type CallOptions, NO_OPTIONS, withHeader } from './call-options.js';
 
-const MATTERS = /^(?:authorization|host|content-|x-|api-key|anthropic-beta)/i;
+const MATTERS =
+  /^(?:authorization|host|content-|x-|api-key|anthropic-beta|cf-aig-(?:skip-cache|cache-ttl|cache-key|collect-log|event-id|metadata)$)/i;
 
 /** Headers that may stand once only; Node would silently take the first. */
 const SINGLE = new Set(['authorization', 'host', 'content-type', 'content-length']);
@@ -19,7 +20,7 @@ export function readHead(rawHeaders: readonly string[]): { key: string; options:
     if (!MATTERS.test(rawHeaders[i]!)) continue;
     const name = rawHeaders[i]!.toLowerCase();
     const value = rawHeaders[i + 1]!;
-    const isOption = name.startsWith('x-weir-') || name === 'anthropic-beta';
+    const isOption = name.startsWith('x-weir-') || name === 'anthropic-beta' || name.startsWith('cf-aig-');
     if (isOption || SINGLE.has(name)) {
       if (singles.includes(name)) throw new WeirError('invalid_request', { message: `The header "${name}" stands twice.` });
       singles.push(name);

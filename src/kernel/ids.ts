@@ -11,6 +11,7 @@ const PREFIXES = {
   provider: 'prov',
   credential: 'cred',
   price: 'price',
+  model: 'model',
   budget: 'bud',
   period: 'per',
   limit: 'lim',

@@ -1,3 +1,4 @@
+export { AI_GATEWAY_TYPES, type AiGatewayOptions, aiGatewayHeaders } from './ai-gateway.js';
 export type { Auth, ShownHeaders } from './auth/auth.js';
 export { regionOf } from './auth/aws.js';
 export {
@@ -10,7 +11,7 @@ export { CredentialAuths } from './auth/credential-auths.js';
 export { CATALOG, findProviderType, isOwnAddress, nearestProviderType, providerType } from './catalog/catalog.js';
 export { platformCredential } from './catalog/environment.js';
 export { MockTransport } from './mock/mock-transport.js';
-export { type AuthStyle, DIALECTS, PROVIDER_NAME, type ProviderRecord, type ProviderType } from './provider.js';
+export { type AuthStyle, DIALECTS, PROVIDER_NAME, type ProviderRecord, type ProviderType, QUIRKS, type Quirks } from './provider.js';
 export { ProviderDirectory } from './provider-directory.js';
 export { ProvidersModule } from './providers.module.js';
 export { type NewProvider, ProvidersRepository } from './providers.repository.js';

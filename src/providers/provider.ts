@@ -1,8 +1,8 @@
-import { DIALECTS, type DialectName, type Quirks } from '../dialects/index.js';
+import { DIALECTS, type DialectName, QUIRKS, type Quirks } from '../dialects/index.js';
 import type { CredentialType } from './auth/credential.js';
 import type { EnvironmentForm } from './catalog/environment-form.js';
 
-export { DIALECTS };
+export { DIALECTS, QUIRKS, type Quirks };
 
 /** How a provider is shown a plain key. `zhipu`: as a token made of it, where it has the form `id.secret`. */
 export type AuthStyle = { kind: 'bearer' } | { kind: 'header'; name: string } | { kind: 'zhipu' };
@@ -43,6 +43,10 @@ export interface ProviderRecord {
   dialect: string | null;
   /** False: its models call tools only by what they write in their text. Null: as its type does. */
   nativeTools: boolean | null;
+  /** `Quirks` as they are stored: how it differs from its type. */
+  quirks: unknown;
+  /** `AiGatewayOptions` as they are stored; null: none. */
+  gatewayOptions: unknown;
   /** Model ids that may be asked for; `*` stands for any. */
   models: readonly string[];
   createdAt: Date;

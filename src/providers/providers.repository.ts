@@ -2,9 +2,13 @@ import { Injectable } from '@nestjs/common';
 import { WeirError } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { isUniqueViolation, Prisma, type PrismaExecutor } from '../platform/postgres/index.js';
-import type { ProviderRecord } from './provider.js';
+import type { AiGatewayOptions } from './ai-gateway.js';
+import type { ProviderRecord, Quirks } from './provider.js';
 
-export type NewProvider = Omit<ProviderRecord, 'id' | 'createdAt'>;
+export type NewProvider = Omit<ProviderRecord, 'id' | 'createdAt' | 'quirks' | 'gatewayOptions'> & {
+  quirks?: Quirks;
+  gatewayOptions?: AiGatewayOptions;
+};
 
 @Injectable()
 export class ProvidersRepository {
@@ -42,7 +46,7 @@ export class ProvidersRepository {
 
   update(
     id: string,
-    changes: Partial<Pick<ProviderRecord, 'baseUrl' | 'models' | 'dialect' | 'nativeTools'>>,
+    changes: Partial<Pick<NewProvider, 'baseUrl' | 'models' | 'dialect' | 'nativeTools' | 'quirks' | 'gatewayOptions'>>,
     db: PrismaExecutor = this.prisma,
   ): Promise<ProviderRecord> {
     return db.provider.update({ where: { id }, data: { ...changes, models: changes.models && [...changes.models] } });

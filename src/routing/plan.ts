@@ -1,5 +1,6 @@
 import type { Credential } from '../credentials/index.js';
 import type { DialectName, Quirks } from '../dialects/index.js';
+import type { ModelFacts } from '../models/index.js';
 import type { Price } from '../prices/index.js';
 import type { AuthStyle } from '../providers/index.js';
 
@@ -24,6 +25,10 @@ export interface Target {
   /** The wire formats it may be spoken to in, the preferred one first. */
   dialects: readonly DialectName[];
   quirks: Quirks;
+  /** What an AI Gateway there is asked for, and whether a client may ask for other. Null: there is none. */
+  gateway: { headers: readonly string[]; fromClient: boolean } | null;
+  /** What is known of the model. */
+  facts: ModelFacts;
 }
 
 /** The ordered targets for one call. Every one was named explicitly by configuration. */

@@ -3,9 +3,19 @@ import { CredentialStore } from '../credentials/index.js';
 import { type DialectName, ofOpenAi, type Quirks } from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { nearest } from '../kernel/nearest.js';
+import { ModelBook, type ModelFacts } from '../models/index.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
 import { type Listing, type Price, PriceBook } from '../prices/index.js';
-import { isOwnAddress, ProviderDirectory, type ProviderRecord, type ProviderType, providerType } from '../providers/index.js';
+import {
+  AI_GATEWAY_TYPES,
+  type AiGatewayOptions,
+  aiGatewayHeaders,
+  isOwnAddress,
+  ProviderDirectory,
+  type ProviderRecord,
+  type ProviderType,
+  providerType,
+} from '../providers/index.js';
 import { treatedAs } from './model-rules.js';
 import { outputLimit } from './output-limit.js';
 import type { Plan, Target } from './plan.js';
@@ -17,20 +27,25 @@ interface Requester {
   maxOutputTokens: number | null;
 }
 
-type Facts = Omit<Target, 'model' | 'treatedAs' | 'dialects' | 'credential' | 'price'> & { listing: Listing | null };
+/** What does not change until the record of a provider does. `prompted`: its quirks for a model that has no tools of its own. */
+type Lasting = Omit<Target, 'model' | 'treatedAs' | 'dialects' | 'credential' | 'price' | 'facts'> & {
+  listing: Listing | null;
+  prompted: Quirks;
+};
 
 const ANY_MODEL = '*';
 
 /** Turns a reference into a target. There is no default and no guess: what is not configured is refused, naming the nearest name that is. */
 @Injectable()
 export class Router {
-  private readonly facts = new WeakMap<ProviderRecord, Facts>();
+  private readonly lasting = new WeakMap<ProviderRecord, Lasting>();
 
   constructor(
     private readonly providers: ProviderDirectory,
     private readonly credentials: CredentialStore,
     private readonly prices: PriceBook,
-    @Inject(CONFIG) private readonly config: Pick<Config, 'modelRules'>,
+    private readonly known: ModelBook,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'modelRules' | 'mock'>,
   ) {}
 
   /** @throws WeirError model_required, model_not_found, model_not_allowed, credential_unavailable */
@@ -45,7 +60,7 @@ export class Router {
     return {
       requestedModel: reference,
       target,
-      maxOutputTokens: outputLimit(target.treatedAs ?? model, requestedOutputTokens, requester.maxOutputTokens),
+      maxOutputTokens: outputLimit(target.treatedAs ?? model, requestedOutputTokens, requester.maxOutputTokens, target.facts),
     };
   }
 
@@ -53,12 +68,23 @@ export class Router {
   models({ tenantId, models: allowed }: Requester): { reference: string; provider: string; createdAt: Date }[] {
     return this.providers
       .list(tenantId)
+      .filter((record) => this.isOn(record))
       .flatMap((record) => {
         const shown = record.models.includes(ANY_MODEL) ? this.pricedModels(tenantId, record) : [...record.models];
         return shown.map((model) => ({ reference: `${record.name}/${model}`, provider: record.name, createdAt: record.createdAt }));
       })
       .filter(({ reference }) => allowed === null || allowed.has(reference))
       .sort((a, b) => (a.reference < b.reference ? -1 : 1));
+  }
+
+  /** What is known of a model that `models` lists, and what it costs now. */
+  about(tenantId: string, reference: string): { facts: ModelFacts; price: Price | null } {
+    const { provider, model } = this.resolve(tenantId, reference);
+    const { listing } = this.lastingOf(provider);
+    return {
+      facts: this.known.find(tenantId, provider.name, model, listing, treatedAs(this.config.modelRules, model)),
+      price: this.prices.find(tenantId, provider.name, model, listing),
+    };
   }
 
   /** What a model of a provider cost at a time, by the prices known today. Null: unknown. */
@@ -78,6 +104,8 @@ export class Router {
       throw notFound(`"${reference}" names no provider. Write the model as provider/model-id`, this.near(tenantId, reference));
     }
     if (!provider) throw notFound(`There is no provider "${name}", asked for by "${reference}"`, this.nearProvider(tenantId, name));
+    if (!this.isOn(provider))
+      throw notFound(`"${name}" is a mock provider, which is off here: the deployment turns it on with WEIR_MOCK=1`, null);
     if (model === '') throw notFound(`"${reference}" names no model. Write it as ${name}/model-id`, null);
     if (!provider.models.includes(ANY_MODEL) && !provider.models.includes(model)) {
       throw notFound(`The provider "${name}" does not expose the model "${model}"`, nearest(model, provider.models));
@@ -85,37 +113,49 @@ export class Router {
     return { provider, model };
   }
 
+  private isOn({ type }: ProviderRecord): boolean {
+    return this.config.mock || type !== 'mock';
+  }
+
   private target(tenantId: string, record: ProviderRecord, model: string): Target {
-    const { listing, ...facts } = this.factsOf(record);
+    const { listing, prompted, ...lasting } = this.lastingOf(record);
     const other = treatedAs(this.config.modelRules, model);
+    const facts = this.known.find(tenantId, record.name, model, listing, other);
     return {
-      ...facts,
+      ...lasting,
+      quirks: facts.tools === false ? prompted : lasting.quirks,
+      facts,
       model,
       treatedAs: other,
       dialects: dialectsOf(record, other ?? model),
-      credential: this.credentials.find(record.id, facts.origin),
+      credential: this.credentials.find(record.id, lasting.origin),
       price: this.prices.find(tenantId, record.name, model, listing),
     };
   }
 
-  /** What does not change until the record does. */
-  private factsOf(record: ProviderRecord): Facts {
-    const known = this.facts.get(record);
+  private lastingOf(record: ProviderRecord): Lasting {
+    const known = this.lasting.get(record);
     if (known) return known;
     const type = providerType(record.type)!;
     const { origin, pathname } = new URL(record.baseUrl);
-    const facts: Facts = {
+    const quirks = quirksOf(record, type);
+    const lasting: Lasting = {
       providerId: record.id,
       provider: record.name,
       type: record.type,
       origin,
       basePath: pathname.replace(/\/$/, ''),
       auth: type.auth,
-      quirks: quirksOf(record, type),
+      quirks,
+      gateway: AI_GATEWAY_TYPES.has(type.slug)
+        ? // Who shares a record shares its cache: no tenant may point at the answers of another.
+          { headers: aiGatewayHeaders(record.gatewayOptions as AiGatewayOptions | null), fromClient: record.tenantId !== null }
+        : null,
+      prompted: { nativeTools: false, ...quirks },
       listing: listingOf(record, type),
     };
-    this.facts.set(record, facts);
-    return facts;
+    this.lasting.set(record, lasting);
+    return lasting;
   }
 
   private pricedModels(tenantId: string, record: ProviderRecord): string[] {
@@ -145,7 +185,7 @@ function listingOf(record: ProviderRecord, type: ProviderType): Listing | null {
 function quirksOf(record: ProviderRecord, type: ProviderType): Quirks {
   const quirks =
     type.baseUrl === null || isOwnAddress(type, record.baseUrl) ? type.quirks : { ...type.quirks, maxTokensField: 'max_tokens' as const };
-  return record.nativeTools === null ? quirks : { ...quirks, nativeTools: record.nativeTools };
+  return { ...quirks, ...(record.nativeTools !== null && { nativeTools: record.nativeTools }), ...(record.quirks as Quirks) };
 }
 
 /** A server of one's own that speaks OpenAI's chat format need not speak Responses, unless it serves OpenAI's models. */

@@ -1,4 +1,5 @@
-import { DIALECTS, type DialectName, type Quirks, type SurfaceName } from '../../src/dialects/dialect.js';
+import { DIALECTS, type DialectName, type SurfaceName } from '../../src/dialects/dialect.js';
+import type { Quirks } from '../../src/dialects/quirks.js';
 import { THINKING_LEVELS } from '../../src/kernel/thinking.js';
 import type { Random } from '../support/random.js';
 import { mutateStream, stringify } from './frames.js';

@@ -1,12 +1,6 @@
-import {
-  DIALECTS,
-  type DialectName,
-  type Quirks,
-  type ReplyHeaders,
-  type StreamReader,
-  type SurfaceName,
-} from '../../src/dialects/dialect.js';
+import { DIALECTS, type DialectName, type ReplyHeaders, type StreamReader, type SurfaceName } from '../../src/dialects/dialect.js';
 import { type CallFormat, embeddings, messageCounting, type Prompt, type ReplyFacts, type Translation } from '../../src/dialects/index.js';
+import type { Quirks } from '../../src/dialects/quirks.js';
 import { conversationIn } from '../../src/dialects/registry.js';
 import { parseBody } from '../../src/gateway/request-body.js';
 import { WeirError } from '../../src/kernel/errors.js';

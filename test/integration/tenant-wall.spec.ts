@@ -64,6 +64,7 @@ async function furnish(): Promise<string> {
     `INSERT INTO prices (tenant_id, id, provider, model, rates, source, effective_at) VALUES (${owned}, 'p', 'm', '{}', 'test', now())`,
     [tenant],
   );
+  await db.query(`INSERT INTO models (tenant_id, id, provider, model, vision) VALUES (${owned}, 'p', 'm', true)`, [tenant]);
   await db.query(`SELECT emit_event($1, 'test', $2, '{}')`, [tenant, randomUUID()]);
   return tenant;
 }

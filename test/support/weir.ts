@@ -40,6 +40,7 @@ export async function startTestWeir(environment: Record<string, string> = {}): P
       WEIR_ADMIN_PORT: '0',
       WEIR_MASTER_KEY: 'test master key, at least 32 characters',
       WEIR_LOG_LEVEL: 'silent',
+      WEIR_MOCK: '1',
       // A busy machine is no frozen Postgres: that is tested where it is meant.
       WEIR_LEDGER_TIMEOUT_MS: '5000',
       ...environment,

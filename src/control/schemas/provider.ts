@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { publicId } from '../../kernel/ids.js';
 import { DIALECTS, PROVIDER_NAME, type ProviderRecord, StructuredCredential } from '../../providers/index.js';
+import { AiGatewayOptions } from './ai-gateway.js';
 import { notEmpty, Timestamp, text, unixSeconds } from './common.js';
+import { Quirks, QuirksObject, renderQuirks } from './quirks.js';
 
 const MAX_MODELS = 1_000;
 
@@ -15,6 +17,12 @@ const nativeTools = z
   .boolean()
   .nullable()
   .describe('false: its models call tools only by what they write in their text, and Weir reads the calls there. Null: as its type does.');
+const quirks = Quirks.describe(
+  'How it differs from its type; goes over what is known of the type. Names that are left out are as the type has them.',
+);
+const gatewayOptions = AiGatewayOptions.describe(
+  "What Cloudflare's AI Gateway is asked for with each call. For providers of its types only.",
+);
 const models = z.array(text(256).min(1)).max(MAX_MODELS);
 
 /** Goes into a header as it is. */
@@ -38,6 +46,8 @@ export const CreateProvider = z.strictObject({
     .optional()
     .describe('The wire format it is spoken to in. Absent or null: chosen for each model from those its type speaks.'),
   native_tools: nativeTools.optional(),
+  quirks: quirks.optional(),
+  gateway_options: gatewayOptions.optional(),
   key: key.optional().describe('The secret the provider is shown. Never returned.'),
   credential: credential.optional(),
   models: models.optional().describe('Ids of the models that may be asked for; `*` is any. Absent: any.'),
@@ -49,6 +59,8 @@ export const UpdateProvider = z
     base_url: baseUrl.optional().describe('Another origin drops the stored key, unless a new one comes along.'),
     dialect: dialect.optional().describe('The wire format it is spoken to in; null: chosen for each model.'),
     native_tools: nativeTools.optional(),
+    quirks: quirks.optional(),
+    gateway_options: gatewayOptions.optional(),
     key: key.nullable().optional().describe('A new secret; null destroys the stored one.'),
     credential: credential.optional(),
     models: models.optional(),
@@ -64,6 +76,8 @@ export const ProviderObject = z
     type: z.string(),
     base_url: z.string(),
     native_tools: z.boolean().nullable().describe('Null: as its type does.'),
+    quirks: QuirksObject.describe('How it differs from its type.'),
+    gateway_options: AiGatewayOptions,
     dialect: z.string().nullable().describe('Null: chosen for each model.'),
     models: z.array(z.string()),
     has_key: z.boolean().describe('Whether a secret is stored for it.'),
@@ -79,6 +93,8 @@ export const renderProvider = (provider: ProviderRecord, hasKey: boolean): z.inp
   base_url: provider.baseUrl,
   dialect: provider.dialect,
   native_tools: provider.nativeTools,
+  quirks: renderQuirks(provider.quirks),
+  gateway_options: (provider.gatewayOptions ?? {}) as z.input<typeof AiGatewayOptions>,
   models: [...provider.models],
   has_key: hasKey,
   created_at: unixSeconds(provider.createdAt),

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { WeirError } from '../../kernel/errors.js';
-import type { Prompt, Quirks, Rewrite } from '../dialect.js';
+import type { Prompt, Rewrite } from '../dialect.js';
+import type { Quirks } from '../quirks.js';
 import { decodeRefusal } from './errors.js';
 import { chatSurface, chatVerbatim } from './index.js';
 import { ChatStreamReader } from './stream.js';

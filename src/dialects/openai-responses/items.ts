@@ -10,12 +10,12 @@ import type {
   ToolTurn,
   Turn,
 } from '../canonical.js';
-import type { Quirks } from '../dialect.js';
 import type { OpenAiRules } from '../families/openai.js';
 import { plainCallId } from '../kit/call-ids.js';
 import { invalid } from '../kit/fields.js';
 import type { JsonObject } from '../kit/json.js';
 import type { ToolNames } from '../kit/tool-names.js';
+import type { Quirks } from '../quirks.js';
 
 interface ItemOptions {
   rules: OpenAiRules;

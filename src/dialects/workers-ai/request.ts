@@ -1,11 +1,12 @@
 import { WeirError } from '../../kernel/errors.js';
 import type { Conversation } from '../canonical.js';
-import { type Quirks, type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
+import { type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
 import { reasons } from '../families/open-models.js';
 import { type JsonObject, objectOf } from '../kit/json.js';
 import { leftOut, settingsLeftOut } from '../kit/left-out.js';
 import { pathSegment } from '../kit/path-segment.js';
 import { encodeRequest as encodeChatRequest } from '../openai-chat/upstream/request.js';
+import type { Quirks } from '../quirks.js';
 
 /** How chat is taken here. */
 const CHAT: Quirks = {

@@ -8,6 +8,7 @@ import { parsePublicId, publicId } from '../../kernel/ids.js';
 import { formatUsd } from '../../kernel/money.js';
 import { LimitsService } from '../../limits/index.js';
 import { inTenantScope } from '../../platform/postgres/index.js';
+import type { Rates } from '../../prices/index.js';
 import { Router } from '../../routing/index.js';
 import { verifyCaller } from './surface.js';
 
@@ -29,7 +30,7 @@ export class OwnAccount {
   /** `GET /v1/models` */
   listModels = (request: FastifyRequest): object => {
     const caller = verifyCaller(this.callers, request);
-    return { object: 'list', data: this.router.models(caller).map(renderModel) };
+    return { object: 'list', data: this.router.models(caller).map((model) => this.describe(caller, model)) };
   };
 
   /** `GET /v1/models/{id}`, where the id carries slashes. */
@@ -38,8 +39,22 @@ export class OwnAccount {
     const reference = (request.params as { '*': string })['*'];
     const { target } = this.router.plan(caller, reference, null);
     const listed = this.router.models(caller).find((model) => model.reference === reference);
-    return renderModel(listed ?? { reference, provider: target.provider, createdAt: new Date(0) });
+    return this.describe(caller, listed ?? { reference, provider: target.provider, createdAt: new Date(0) });
   };
+
+  private describe(caller: Caller, model: { reference: string; provider: string; createdAt: Date }): object {
+    const { facts, price } = this.router.about(caller.tenantId, model.reference);
+    return {
+      id: model.reference,
+      object: 'model',
+      created: unixSeconds(model.createdAt),
+      owned_by: model.provider,
+      context_window: facts.contextWindow,
+      max_output_tokens: facts.maxOutputTokens,
+      capabilities: { tools: facts.tools, vision: facts.vision, reasoning: facts.reasoning },
+      price: price && renderRates(price.rates),
+    };
+  }
 
   /** `GET /v1/key`: the key itself and the budgets its calls count against. */
   getKey = async (request: FastifyRequest): Promise<object> => {
@@ -95,9 +110,12 @@ export class OwnAccount {
 const asTenant = <T>(caller: Caller, work: () => Promise<T>): Promise<T> =>
   inTenantScope({ tenantId: caller.tenantId, statementTimeoutMs: READ_MS }, work);
 
-const renderModel = (model: { reference: string; provider: string; createdAt: Date }) => ({
-  id: model.reference,
-  object: 'model',
-  created: unixSeconds(model.createdAt),
-  owned_by: model.provider,
+const renderRates = (rates: Rates) => ({
+  input: formatUsd(rates.input),
+  output: formatUsd(rates.output),
+  cache_read: formatUsd(rates.cacheRead),
+  cache_write: formatUsd(rates.cacheWrite5m),
+  cache_write_1h: formatUsd(rates.cacheWrite1h),
+  currency: 'usd',
+  unit: 'million_tokens',
 });

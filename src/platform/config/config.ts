@@ -64,6 +64,7 @@ const variables = z.object({
   WEIR_MASTER_KEY: z.string().min(32, { error: 'must be at least 32 characters, e.g. the output of: openssl rand -base64 32' }).optional(),
   WEIR_EGRESS_ALLOW: hostPorts,
   WEIR_DEMO: flag.optional(),
+  WEIR_MOCK: flag.optional(),
   WEIR_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   WEIR_CONNECT_TIMEOUT_MS: milliseconds(5_000),
   WEIR_FIRST_BYTE_TIMEOUT_MS: milliseconds(120_000),
@@ -110,6 +111,8 @@ export interface Config {
   egressAllow: ReadonlySet<string>;
   /** Create a demo tenant at first start and keep its keys under `home`. */
   demo: boolean;
+  /** Providers of the type `mock` may be made and called. */
+  mock: boolean;
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   timeouts: { connectMs: number; firstByteMs: number; progressMs: number; totalMs: number; ledgerMs: number };
   /** For tests: where to die. */
@@ -152,6 +155,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env, directo
   if (faults.length > 0 || !parsed.success) throw new ConfigError(faults);
 
   const v = parsed.data;
+  const demo = v.WEIR_DEMO ?? v.DATABASE_URL === undefined;
   return {
     home: resolve(directory, v.WEIR_HOME),
     roles: new Set(v.WEIR_ROLES),
@@ -161,7 +165,8 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env, directo
     redisUrl: v.REDIS_URL ?? null,
     masterKey: v.WEIR_MASTER_KEY ?? null,
     egressAllow: new Set(v.WEIR_EGRESS_ALLOW.map((hostPort) => hostPort.toLowerCase())),
-    demo: v.WEIR_DEMO ?? v.DATABASE_URL === undefined,
+    demo,
+    mock: v.WEIR_MOCK ?? demo,
     logLevel: v.WEIR_LOG_LEVEL,
     timeouts: {
       connectMs: v.WEIR_CONNECT_TIMEOUT_MS,

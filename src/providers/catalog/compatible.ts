@@ -45,6 +45,9 @@ export const COMPATIBLE: readonly ProviderType[] = [
     environment: HELICONE_ENVIRONMENT,
     quirks: { developerRole: true },
   }),
+  compatible('portkey', 'Portkey', 'https://api.portkey.ai/v1', ['PORTKEY_API_KEY'], {
+    auth: { kind: 'header', name: 'x-portkey-api-key' },
+  }),
   compatible('venice', 'Venice', 'https://api.venice.ai/api/v1', ['VENICE_API_KEY']),
   compatible('synthetic', 'Synthetic', 'https://api.synthetic.new/openai/v1', ['SYNTHETIC_API_KEY']),
   compatible('opencode', 'OpenCode Zen', 'https://opencode.ai/zen/v1', ['OPENCODE_API_KEY'], { aliases: ['opencode-zen'] }),

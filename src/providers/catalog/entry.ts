@@ -36,7 +36,7 @@ export function entry(
 export const compatible = (
   slug: string,
   title: string,
-  baseUrl: string,
+  baseUrl: string | null,
   envKeys: readonly string[],
   difference: Difference = {},
 ): ProviderType => entry(slug, title, baseUrl, envKeys, { ...difference, quirks: { developerRole: false, ...difference.quirks } });

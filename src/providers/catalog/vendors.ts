@@ -1,6 +1,6 @@
 import type { DialectName, Quirks } from '../../dialects/index.js';
 import type { ProviderType } from '../provider.js';
-import { entry } from './entry.js';
+import { compatible, entry } from './entry.js';
 import { AZURE_ENVIRONMENT, BEDROCK_ENVIRONMENT, VERTEX_ENVIRONMENT } from './environment.js';
 
 const OPENAI: readonly DialectName[] = ['openai-chat', 'openai-responses', 'openai-completions'];
@@ -51,6 +51,7 @@ export const VENDORS: readonly ProviderType[] = [
     aliases: ['azure', 'azure_openai'],
   }),
   entry('cohere', 'Cohere', 'https://api.cohere.com/v2', ['COHERE_API_KEY', 'CO_API_KEY'], { dialects: ['cohere'], catalogueId: 'cohere' }),
+  compatible('cloudflare', 'Cloudflare AI Gateway', null, [], { aliases: ['cloudflare-ai'] }),
   entry('cloudflare-workers-ai', 'Cloudflare Workers AI', null, [], {
     dialects: ['workers-ai'],
     catalogueId: 'cloudflare',

@@ -1,35 +1,49 @@
 import { EgressError, type EgressRequest, type EgressSink, type Exchange, type Transport } from '../../platform/egress/index.js';
-import { type MockReply, mockReply } from './mock-reply.js';
+import { mockEmbeddings } from './mock-embeddings.js';
+import { type MockReply, type MockTraits, mockReply } from './mock-reply.js';
 
-/**
- * What the model's name asks for beside the answer, parts joined by `+`, e.g. `mock/latency-300+pace-20`:
- * `latency-MS` waits before the head · `pace-MS` waits between the events of a stream · `error-STATUS` fails · `hang` never answers ·
- * `drop` breaks off in the middle. Any other name answers at once.
- */
-interface Script {
+/** What the model's name asks for beside the answer, parts joined by `+`: see docs/providers.md. A name without any of them answers at once. */
+interface Script extends MockTraits {
+  /** Before the head. */
   latencyMs: number;
+  /** Between the head and what follows it. */
+  firstByteMs: number;
+  /** Between the events of a stream. */
   paceMs: number;
   errorStatus: number | null;
+  retryAfterSeconds: number;
   hang: boolean;
-  drop: boolean;
+  /** How the answer goes wrong. */
+  fault: 'drop' | 'malformed' | 'truncated' | null;
+  usage: boolean;
 }
 
 const MAX_WAIT_MS = 60_000;
+const MAX_TOKENS = 1_000_000;
 
 function readScript(model: string): Script {
   const parts = model.split('+');
-  const number = (name: string) => Number(parts.find((part) => part.startsWith(`${name}-`))?.slice(name.length + 1));
-  const status = number('error');
+  const number = (name: string, most: number, otherwise = 0) => {
+    const given = parts.find((part) => part.startsWith(`${name}-`))?.slice(name.length + 1);
+    return given !== undefined && /^\d+$/.test(given) ? Math.min(Number(given), most) : otherwise;
+  };
+  const status = number('error', 999);
   return {
-    latencyMs: Math.min(number('latency') || 0, MAX_WAIT_MS),
-    paceMs: Math.min(number('pace') || 0, MAX_WAIT_MS),
+    latencyMs: number('latency', MAX_WAIT_MS),
+    firstByteMs: number('first-byte', MAX_WAIT_MS),
+    paceMs: number('pace', MAX_WAIT_MS),
     errorStatus: status >= 400 && status <= 599 ? status : null,
+    retryAfterSeconds: number('retry-after', 3_600, 1),
     hang: parts.includes('hang'),
-    drop: parts.includes('drop'),
+    fault: (['drop', 'malformed', 'truncated'] as const).find((fault) => parts.includes(fault)) ?? null,
+    usage: !parts.includes('no-usage'),
+    overLimit: parts.includes('over-limit'),
+    cachedTokens: number('cached', MAX_TOKENS),
+    reasoningTokens: number('reasoning', MAX_TOKENS),
   };
 }
 
-/** A provider inside this process that speaks OpenAI's chat format: for trying Weir out and for tests of those who use it. */
+/** A provider inside this process that speaks OpenAI's formats for chat and embeddings: for trying Weir out and for tests of those who use it. */
 export class MockTransport implements Transport {
   send(request: EgressRequest, sink: EgressSink): Exchange {
     return new MockExchange(request, sink);
@@ -46,6 +60,7 @@ class MockExchange implements Exchange {
     private readonly sink: EgressSink,
   ) {
     const body = JSON.parse(request.body);
+    const embeds = request.path.endsWith('/embeddings');
     const script = readScript(body.model);
     this.after(0, () => {
       try {
@@ -54,7 +69,7 @@ class MockExchange implements Exchange {
         return sink.onError(new EgressError('unreachable', error));
       }
       if (script.hang) return;
-      this.after(script.latencyMs, () => this.answer(body, script));
+      this.after(script.latencyMs, () => this.answer(body, script, embeds));
     });
   }
 
@@ -81,30 +96,33 @@ class MockExchange implements Exchange {
   private answer(
     body: { stream?: boolean; stream_options?: { include_usage?: boolean } } & Parameters<typeof mockReply>[0],
     script: Script,
+    embeds: boolean,
   ): void {
     if (script.errorStatus !== null) {
       const error = {
         error: { message: `The mock was asked to fail with ${script.errorStatus}.`, type: 'mock_error', code: null, param: null },
       };
-      this.sink.onHead(script.errorStatus, { 'content-type': 'application/json' });
+      const retryAfter = script.errorStatus === 429 ? { 'retry-after': String(script.retryAfterSeconds) } : {};
+      this.sink.onHead(script.errorStatus, { 'content-type': 'application/json', ...retryAfter });
       return this.sendAll([Buffer.from(JSON.stringify(error))], 0, false);
     }
-    const reply = mockReply(body);
-    this.sink.onHead(200, { 'content-type': body.stream ? 'text/event-stream' : 'application/json' });
-    if (!body.stream) return this.sendAll([Buffer.from(JSON.stringify(encodeReply(reply)))], 0, script.drop);
-    this.sendAll(encodeStream(reply, body.stream_options?.include_usage === true), script.paceMs, script.drop);
+    const streams = body.stream === true && !embeds;
+    const chunks = embeds ? [json(mockEmbeddings(body as never))] : chatChunks(body, script, streams);
+    this.sink.onHead(200, { 'content-type': streams ? 'text/event-stream' : 'application/json' });
+    const send = () => this.sendAll(spoilt(chunks, script.fault, streams), streams ? script.paceMs : 0, script.fault === 'drop');
+    if (script.firstByteMs > 0) this.after(script.firstByteMs, send);
+    else send();
   }
 
-  /** Sends the chunks one by one; with `drop`, half of them and then nothing but a broken connection. */
+  /** Sends the chunks one by one, and then the end or, with `drop`, nothing but a broken connection. */
   private sendAll(chunks: Buffer[], paceMs: number, drop: boolean): void {
-    const count = drop ? Math.floor(chunks.length / 2) : chunks.length;
     const next = (index: number): void => {
       if (this.cancelled) return;
       if (this.paused) {
         this.paused = () => next(index);
         return;
       }
-      if (index < count) {
+      if (index < chunks.length) {
         this.sink.onData(chunks[index]!);
         return this.after(paceMs, () => next(index + 1));
       }
@@ -116,15 +134,44 @@ class MockExchange implements Exchange {
 
   private after(ms: number, run: () => void): void {
     const guarded = () => {
+      // What has run would keep all of the exchange alive.
+      this.timer = null;
       if (!this.cancelled) run();
     };
     this.timer = ms > 0 ? setTimeout(guarded, ms) : setImmediate(guarded);
   }
 }
 
+const json = (value: object): Buffer => Buffer.from(JSON.stringify(value));
+
+function chatChunks(
+  body: { stream_options?: { include_usage?: boolean } } & Parameters<typeof mockReply>[0],
+  script: Script,
+  streams: boolean,
+): Buffer[] {
+  const reply = mockReply(body, script);
+  if (streams) return encodeStream(reply, script.usage && body.stream_options?.include_usage === true);
+  const { usage, ...whole } = encodeReply(reply);
+  return [json(script.usage ? { ...whole, usage } : whole)];
+}
+
+/** What of an answer is sent when it goes wrong. */
+function spoilt(chunks: Buffer[], fault: Script['fault'], streams: boolean): Buffer[] {
+  const half = streams ? chunks.slice(0, Math.ceil(chunks.length / 2)) : [chunks[0]!.subarray(0, chunks[0]!.length / 2)];
+  switch (fault) {
+    case null:
+      return chunks;
+    case 'drop':
+    case 'truncated':
+      return half;
+    case 'malformed':
+      return streams ? [...half, Buffer.from('data: {"choices":[{"delta":\n\n'), ...chunks.slice(half.length)] : half;
+  }
+}
+
 const CREATED = 1_767_225_600;
 
-function encodeReply({ model, pieces, toolCalls, finishReason, usage }: MockReply): object {
+function encodeReply({ model, pieces, toolCalls, finishReason, usage }: MockReply) {
   const message = {
     role: 'assistant',
     content: toolCalls.length > 0 ? null : pieces.join(''),

@@ -39,6 +39,7 @@ const BODIES: Record<string, () => object> = {
   'POST /v1/organization/providers/{provider_id}': () => ({ models: ['m'] }),
   'PATCH /v1/organization/providers/{provider_id}': () => ({ models: ['m'] }),
   'POST /v1/organization/prices': () => ({ provider: 'mock', model: 'm', input: '1', output: '1' }),
+  'POST /v1/organization/models': () => ({ provider: 'mock', model: unique(), vision: false }),
   'POST /v1/organization/budgets': () => ({ scope: { kind: 'tenant' }, limit: '1.00', period: 'month' }),
   'POST /v1/organization/budgets/{budget_id}': () => ({ limit: '2.00' }),
   'PATCH /v1/organization/budgets/{budget_id}': () => ({ limit: '2.00' }),
@@ -67,6 +68,7 @@ async function newResources(): Promise<Ids> {
     key_id: await made(`/v1/organization/projects/${project}/api_keys`, { name: 'k' }),
     provider_id: await made('/v1/organization/providers', { type: 'openai', name: unique(), key: 'sk-alice' }),
     price_id: await made('/v1/organization/prices', { provider: 'mock', model: 'm', input: '1', output: '1' }),
+    model_id: await made('/v1/organization/models', { provider: 'mock', model: unique(), tools: true }),
     rate_limit_id: await made('/v1/organization/rate_limits', { scope: { kind: 'project', value: project }, max_concurrent_requests: 100 }),
     budget_id: await made('/v1/organization/budgets', { scope: { kind: 'project', value: project }, limit: '1.00', period: 'month' }),
   };

@@ -1,4 +1,5 @@
-import { createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import type OpenAI from 'openai';
+import { booked, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
 
 let weir: TestWeir;
 let tenant: TestTenant;
@@ -88,10 +89,123 @@ test.each([
   await expect(tenant.openai.chat.completions.create(ask({ model }))).rejects.toMatchObject({ status, code });
 });
 
-test('mock/drop breaks off', async () => {
-  const reply = await tenant.openai.chat.completions.create({ ...ask({ model: 'mock/drop' }), stream: true });
-  const reading = (async () => {
-    for await (const _part of reply as never as AsyncIterable<unknown>);
-  })();
-  await expect(reading).rejects.toThrow();
+/** A stream to its end. @throws when it does not come to one. */
+async function streamed(changes: object) {
+  const parts: OpenAI.ChatCompletionChunk[] = [];
+  const stream = (await tenant.openai.chat.completions.create({
+    ...ask(changes),
+    stream: true,
+    stream_options: { include_usage: true },
+  })) as unknown as AsyncIterable<OpenAI.ChatCompletionChunk>;
+  for await (const part of stream) parts.push(part);
+  return { text: parts.map((part) => part.choices[0]?.delta.content ?? '').join(''), usage: parts.findLast(({ usage }) => usage)?.usage };
+}
+
+const booking = async () => (await booked(weir, tenant)).at(-1);
+
+test.each(['mock/drop', 'mock/truncated'])('%s breaks off in the middle, streamed and whole', async (model) => {
+  await expect(streamed({ model })).rejects.toThrow();
+  expect(await booking()).toMatchObject({ status: 'cut', error_code: 'upstream_interrupted' });
+  await expect(tenant.openai.chat.completions.create(ask({ model }))).rejects.toMatchObject({ status: 502 });
+});
+
+test('mock/malformed cannot be read: an error where it is translated or whole; events of the client’s own format pass as they are', async () => {
+  const model = 'mock/malformed';
+  await expect(tenant.openai.chat.completions.create(ask({ model }))).rejects.toMatchObject({
+    status: 502,
+    code: 'upstream_invalid_response',
+  });
+  const post = async (path: string, changes: object) => {
+    const headers = { authorization: `Bearer ${tenant.apiKey}`, 'content-type': 'application/json' };
+    const body = JSON.stringify({ ...ask({ model, stream: true, max_tokens: 100 }), ...changes });
+    return (await fetch(`${weir.publicUrl}/v1/${path}`, { method: 'POST', headers, body })).text();
+  };
+  expect(await post('messages', {})).toContain('event: error');
+  expect(await booking()).toMatchObject({ status: 'cut', error_code: 'upstream_invalid_response' });
+  expect(await post('chat/completions', {})).toContain('data: {"choices":[{"delta":\n\n');
+});
+
+test('mock/error-429 says when to come back', async () => {
+  const refused = tenant.openai.chat.completions.create(ask({ model: 'mock/error-429+retry-after-7' }));
+  await expect(refused).rejects.toMatchObject({ status: 429 });
+  const { headers } = (await refused.catch((error) => error)) as { headers: Headers };
+  expect(headers.get('retry-after')).toBe('7');
+});
+
+test('usage is in classes where asked for, and missing where asked for', async () => {
+  const classes = {
+    prompt_tokens: 8,
+    completion_tokens: 16,
+    prompt_tokens_details: { cached_tokens: 5 },
+    completion_tokens_details: { reasoning_tokens: 10 },
+  };
+  const model = 'mock/cached-5+reasoning-10';
+  expect((await tenant.openai.chat.completions.create(ask({ model }))).usage).toMatchObject(classes);
+  expect((await streamed({ model })).usage).toMatchObject(classes);
+
+  await tenant.openai.chat.completions.create(ask({ model: 'mock/no-usage' }));
+  expect((await booked(weir, tenant)).at(-1)).toMatchObject({ status: 'completed', estimated: true });
+});
+
+test('mock/over-limit does not end where it should, and is ended there', async () => {
+  const { usage } = await streamed({ model: 'mock/over-limit', max_tokens: 5 });
+  expect(usage!.completion_tokens).toBeGreaterThanOrEqual(5);
+  expect(usage!.completion_tokens).toBeLessThan(15);
+});
+
+test.each(['latency-300', 'first-byte-300'])('mock/%s keeps the client waiting', async (model) => {
+  const startedAt = performance.now();
+  await streamed({ model: `mock/${model}` });
+  expect(performance.now() - startedAt).toBeGreaterThanOrEqual(290);
+});
+
+test('the tool that is named is called, and a forced call is made also after a result', async () => {
+  const tool = (name: string) => ({ type: 'function' as const, function: { name, parameters: { type: 'object', properties: {} } } });
+  const tools = [tool('first'), tool('second')];
+  const called = async (changes: object) =>
+    (await tenant.openai.chat.completions.create(ask({ tools, ...changes }))).choices[0]!.message.tool_calls;
+  expect(await called({ tool_choice: { type: 'function', function: { name: 'second' } } })).toMatchObject([
+    { function: { name: 'second' } },
+  ]);
+  expect(await called({ tool_choice: 'none' })).toBeUndefined();
+  const assistant = {
+    role: 'assistant',
+    content: null,
+    tool_calls: [{ id: 'c', type: 'function', function: { name: 'first', arguments: '{}' } }],
+  };
+  const messages = [...ask().messages, assistant, { role: 'tool', tool_call_id: 'c', content: 'done' }];
+  expect(await called({ tool_choice: 'required', messages })).toMatchObject([{ function: { name: 'first' } }]);
+});
+
+test('the same text has the same vector, in numbers and packed', async () => {
+  const embed = (input: string[], encoding_format: 'float' | 'base64') =>
+    tenant.openai.embeddings.create({ model: 'mock/any', input, encoding_format, dimensions: 8 });
+  const { data, usage } = await embed(['one', 'two', 'one'], 'float');
+  expect(data.map(({ embedding }) => embedding.length)).toEqual([8, 8, 8]);
+  expect(data[0]!.embedding).toEqual(data[2]!.embedding);
+  expect(data[0]!.embedding).not.toEqual(data[1]!.embedding);
+  expect(Math.hypot(...data[0]!.embedding)).toBeCloseTo(1);
+  expect(usage.prompt_tokens).toBe(3);
+});
+
+test('outside of demo mode there is no mock, unless the deployment says so', async () => {
+  const plain = await startTestWeir({ WEIR_MOCK: '0' });
+  try {
+    const other = await createTenant(plain);
+    const made = other.admin('POST', '/v1/organization/providers', { name: 'mock', type: 'mock' });
+    await expect(made).rejects.toThrow(/WEIR_MOCK=1/);
+    // One that was made before it was turned off.
+    await plain.db.query(
+      `INSERT INTO providers (tenant_id, id, name, type, base_url) SELECT id, gen_random_uuid(), 'mock', 'mock', 'mock://local' FROM tenants`,
+    );
+    await eventually(() =>
+      other.openai.chat.completions.create(ask()).then(
+        () => false,
+        (error) => error.status === 404 && /WEIR_MOCK=1/.test(error.message),
+      ),
+    );
+    expect((await other.openai.models.list()).data).toEqual([]);
+  } finally {
+    await plain.stop();
+  }
 });

@@ -1,7 +1,8 @@
-import { type Quirks, type Rewrite, rulesId } from '../../dialect.js';
+import { type Rewrite, rulesId } from '../../dialect.js';
 import { openaiRules } from '../../families/openai.js';
 import { nineCharacterCallId } from '../../kit/call-ids.js';
 import { isObject, type JsonObject, listOf, textOf } from '../../kit/json.js';
+import type { Quirks } from '../../quirks.js';
 
 type Change = (message: JsonObject) => JsonObject;
 

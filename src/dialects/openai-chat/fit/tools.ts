@@ -1,5 +1,5 @@
-import type { Quirks } from '../../dialect.js';
 import { isObject, type JsonObject, listOf, objectOf } from '../../kit/json.js';
+import type { Quirks } from '../../quirks.js';
 
 /** Tools and the choice among them, as the provider takes them. */
 export function fitTools(body: JsonObject, quirks: Quirks, warnings: string[]): void {

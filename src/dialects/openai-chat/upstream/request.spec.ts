@@ -1,5 +1,5 @@
 import type { Conversation, Turn } from '../../canonical.js';
-import type { Quirks } from '../../dialect.js';
+import type { Quirks } from '../../quirks.js';
 import { chatSurface, openaiChat } from '../index.js';
 
 const text = (words: string) => ({ type: 'text' as const, text: words });

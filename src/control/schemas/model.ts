@@ -1,0 +1,66 @@
+import { z } from 'zod';
+import { publicId } from '../../kernel/ids.js';
+import type { ModelEntry } from '../../models/index.js';
+import { ListQuery } from '../list.js';
+import { Timestamp, text, unixSeconds } from './common.js';
+import { providerName } from './provider.js';
+
+const MOST_TOKENS = 2 ** 31 - 1;
+
+const FACTS = {
+  context_window: 'Tokens of prompt and answer together. Prompts that are surely longer are refused.',
+  max_output_tokens: 'The most tokens of one answer. Higher limits are lowered to it.',
+  tools: 'false: tools are described in the prompt, and calls are read in the text.',
+  vision: 'false: requests with images are refused.',
+  reasoning: 'Thinks before it answers; without a limit of its own a call then gets more room.',
+};
+const AS_CATALOGUE = 'Absent or null: as the catalogue has it.';
+
+const tokens = (about: string) => z.number().int().min(1).max(MOST_TOKENS).nullable().optional().describe(`${about} ${AS_CATALOGUE}`);
+const ability = (about: string) => z.boolean().nullable().optional().describe(`${about} ${AS_CATALOGUE}`);
+
+export const PutModel = z
+  .strictObject({
+    provider: providerName.describe('The name of the provider.'),
+    model: text(256).min(1).describe('The model id.'),
+    context_window: tokens(FACTS.context_window),
+    max_output_tokens: tokens(FACTS.max_output_tokens),
+    tools: ability(FACTS.tools),
+    vision: ability(FACTS.vision),
+    reasoning: ability(FACTS.reasoning),
+  })
+  .refine((body) => Object.values(body).filter((value) => value != null).length > 2, {
+    error: `says nothing of the model. Set one of ${Object.keys(FACTS).join(', ')}`,
+  });
+export type PutModel = z.output<typeof PutModel>;
+
+export const ModelQuery = ListQuery.extend({ provider: text(64).optional(), model: text(256).optional() });
+export type ModelQuery = z.output<typeof ModelQuery>;
+
+export const ModelObject = z
+  .strictObject({
+    id: z.string(),
+    object: z.literal('organization.model'),
+    provider: z.string(),
+    model: z.string(),
+    context_window: z.number().int().nullable(),
+    max_output_tokens: z.number().int().nullable(),
+    tools: z.boolean().nullable(),
+    vision: z.boolean().nullable(),
+    reasoning: z.boolean().nullable(),
+    created_at: Timestamp,
+  })
+  .meta({ id: 'ModelEntry' });
+
+export const renderModel = (entry: ModelEntry): z.input<typeof ModelObject> => ({
+  id: publicId('model', entry.id),
+  object: 'organization.model',
+  provider: entry.provider,
+  model: entry.model,
+  context_window: entry.contextWindow,
+  max_output_tokens: entry.maxOutputTokens,
+  tools: entry.tools,
+  vision: entry.vision,
+  reasoning: entry.reasoning,
+  created_at: unixSeconds(entry.createdAt),
+});

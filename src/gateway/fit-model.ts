@@ -1,0 +1,114 @@
+import { setImmediate as breathe } from 'node:timers/promises';
+import type { Prompt } from '../dialects/index.js';
+import { WeirError } from '../kernel/errors.js';
+import type { Target } from '../routing/index.js';
+import { tokenizer } from './refine-input.js';
+
+/**
+ * Refuses what a model is known not to take: images, and a prompt that is certainly longer than its context window.
+ * @returns a promise where tokens have to be counted first; null, as nearly always, where all is said.
+ * @throws WeirError invalid_request, context_length_exceeded
+ */
+export function checkFit(prompt: Prompt, target: Target): Promise<void> | null {
+  if (target.facts.vision === false) refuseImages(prompt, target);
+  return mayBeTooLong(prompt, target) ? refuseTooLong(prompt, target) : null;
+}
+
+function refuseImages(prompt: Prompt, { model }: Target): void {
+  for (const part of partsOf(prompt)) {
+    if (!IMAGES.has(part['type'])) continue;
+    const message = `"${model}" takes no images. Leave them out, or use a model with vision: see "capabilities" in GET /v1/models.`;
+    throw new WeirError('invalid_request', { param: 'messages', message });
+  }
+}
+
+/** As the formats of clients name them. */
+const IMAGES = new Set<unknown>(['image_url', 'input_image', 'image']);
+
+/** Models whose tokenizer is known and at hand. Facts as of 2026-11. */
+const COUNTABLE = /(?:^|[/:])(?:chatgpt-4o|gpt-4o|gpt-4\.1|gpt-5(?![.\d])|gpt-5\.[12]|gpt-oss|o[134](?!\d))/;
+
+/** Text of plain words has more bytes than this to a token, so that a prompt with fewer is hardly too long. */
+const LIKELY_BYTES_PER_TOKEN = 3;
+
+function mayBeTooLong({ inputTokensBound, body }: Prompt, { facts, model, treatedAs }: Target): boolean {
+  if (facts.contextWindow === null || inputTokensBound <= facts.contextWindow * LIKELY_BYTES_PER_TOKEN) return false;
+  // The provider is asked to cut it itself.
+  return body['truncation'] !== 'auto' && COUNTABLE.test(treatedAs ?? model);
+}
+
+const PIECE = 2_000;
+/** Counted in a row, a few ms of work, before other calls get their turn. */
+const PIECES_AT_ONCE = 10;
+/** Longer ones are the provider's to refuse. */
+const MAX_PIECES = 500;
+
+/** Counts what is certainly in the prompt, and stops as soon as it is too long. @throws WeirError context_length_exceeded */
+async function refuseTooLong(prompt: Prompt, { model, facts }: Target): Promise<void> {
+  const window = facts.contextWindow!;
+  const { countTokens } = tokenizer();
+  let tokens = 0;
+  let pieces = 0;
+  for (const { text } of partsOf(prompt)) {
+    if (typeof text !== 'string') continue;
+    for (const piece of wholeTokens(text)) {
+      tokens += countTokens(piece, ALLOW_ALL);
+      if (tokens > window) {
+        const message = `This request has more than the ${window} tokens that fit into the context window of "${model}". Shorten it, or use a model with a larger one.`;
+        throw new WeirError('context_length_exceeded', { param: 'messages', message });
+      }
+      if (++pieces === MAX_PIECES) return;
+      if (pieces % PIECES_AT_ONCE === 0) await breathe();
+    }
+  }
+}
+
+/** Text that spells a control token is text. */
+const ALLOW_ALL = { disallowedSpecial: new Set<string>() };
+
+/**
+ * Pieces of a text that have no more tokens by themselves than in it: each begins before a space that stands between two letters, where no
+ * token of this tokenizer reaches across. What lies between two such places that are far apart is left out.
+ */
+export function* wholeTokens(text: string): Iterable<string> {
+  let at = 0;
+  while (at < text.length) {
+    if (text.length - at <= PIECE) return yield text.slice(at);
+    let end = at + PIECE;
+    while (end > at && !isSeam(text, end)) end--;
+    if (end > at) yield text.slice(at, end);
+    else for (end = at + PIECE; end < text.length && !isSeam(text, end); ) end++;
+    at = end;
+  }
+}
+
+const isSeam = (text: string, at: number): boolean =>
+  text[at] === ' ' && isLetter(text.charCodeAt(at - 1)) && isLetter(text.charCodeAt(at + 1));
+const isLetter = (code: number): boolean => code >= 97 && code <= 122;
+
+type Part = Record<string, unknown>;
+
+/** Texts, images and all else that a request's messages hold, in whichever format of a client's. */
+function* partsOf({ body }: Prompt): Iterable<Part> {
+  yield* partsIn(body['system'] ?? body['instructions']);
+  const messages = body['messages'] ?? body['input'] ?? body['prompt'];
+  if (typeof messages === 'string') yield { type: 'text', text: messages };
+  if (!Array.isArray(messages)) return;
+  for (const message of messages) if (isPart(message)) yield* partsIn(message['content'] ?? message['output']);
+}
+
+/** Of a message's content. The result of a tool has content of its own. */
+function* partsIn(content: unknown): Iterable<Part> {
+  if (typeof content === 'string') yield { type: 'text', text: content };
+  if (!Array.isArray(content)) return;
+  for (const part of content) {
+    if (!isPart(part)) continue;
+    yield part;
+    if (part['type'] !== 'tool_result') continue;
+    const inner = part['content'];
+    if (typeof inner === 'string') yield { type: 'text', text: inner };
+    else if (Array.isArray(inner)) yield* inner.filter(isPart);
+  }
+}
+
+const isPart = (value: unknown): value is Part => typeof value === 'object' && value !== null;
