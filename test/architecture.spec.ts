@@ -20,6 +20,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   credentials: ['providers'],
   routing: ['providers', 'prices', 'models', 'credentials', 'dialects'], // of dialects the names only
   budgets: ['prices', 'ledger'],
+  probing: ['providers', 'dialects', 'prices', 'routing'],
 };
 const EVERY_ROOM = Object.keys(ROOMS);
 

@@ -8,6 +8,7 @@ import { CredentialsModule } from '../credentials/index.js';
 import { LimitsModule } from '../limits/index.js';
 import { ModelsModule } from '../models/index.js';
 import { PricesModule } from '../prices/index.js';
+import { ProbingModule } from '../probing/index.js';
 import { ProvidersModule } from '../providers/index.js';
 import { RoutingModule } from '../routing/index.js';
 import { TenantsModule } from '../tenants/index.js';
@@ -26,6 +27,7 @@ import { AdminKeyStrategy, OperatorGuard } from './operator.guard.js';
 import { PlatformCredentialsController } from './platform-credentials.controller.js';
 import { PlatformPricesController, PricesController } from './prices.controller.js';
 import { ProjectsController } from './projects.controller.js';
+import { ProviderProbe } from './provider-probe.js';
 import { ProviderTypesController } from './provider-types.controller.js';
 import { ProvidersController } from './providers.controller.js';
 import { RequestPipe } from './request.pipe.js';
@@ -49,6 +51,7 @@ import { UsageController } from './usage.controller.js';
     BudgetsModule,
     LimitsModule,
     RoutingModule,
+    ProbingModule,
     CallsModule,
   ],
   controllers: [
@@ -71,6 +74,7 @@ import { UsageController } from './usage.controller.js';
     AdminKeyStrategy,
     ApiDocument,
     IdempotencyRepository,
+    ProviderProbe,
     Scopes,
     Transactions,
     { provide: APP_GUARD, useClass: OperatorGuard },

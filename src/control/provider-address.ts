@@ -1,6 +1,13 @@
 import { WeirError } from '../kernel/errors.js';
 import { type DestinationGuard, DestinationRefused } from '../platform/egress/index.js';
-import { AI_GATEWAY_TYPES, findProviderType, nearestProviderType, type ProviderType } from '../providers/index.js';
+import {
+  AI_GATEWAY_TYPES,
+  authStyle,
+  findProviderType,
+  nearestProviderType,
+  type ProviderRecord,
+  type ProviderType,
+} from '../providers/index.js';
 
 /** A type by its slug or an alias, with the address of that name. @throws WeirError invalid_request, naming the type that was probably meant. */
 export function knownType(slug: string): { type: ProviderType; baseUrl: string | null } {
@@ -30,6 +37,27 @@ export function checkGatewayOptions({ slug }: ProviderType, options: object | un
 }
 
 /**
+ * What a new record is of, by its `type` and `base_url`; `custom:https://…` says both, after the manner of other gateways.
+ * @param told the address that its credential tells; null: it tells none.
+ * @throws WeirError invalid_request
+ */
+export function endpointOf(
+  named: string,
+  given: string | undefined,
+  told: string | null,
+  guard: DestinationGuard,
+): { name: string; type: ProviderType; baseUrl: string; isOwn: boolean } {
+  const [, slug, address] = /^(custom|anthropic-custom):(.*)$/s.exec(named) ?? [];
+  if (slug === undefined || address === undefined) {
+    const { type, baseUrl: own } = knownType(named);
+    return { name: named, type, baseUrl: baseUrlOf(type, told ?? own, given, guard), isOwn: given !== undefined };
+  }
+  if (given !== undefined)
+    throw new WeirError('invalid_request', { param: 'base_url', message: '"base_url" is given twice: "type" has an address already.' });
+  return { name: slug, type: knownType(slug).type, baseUrl: allowedUrl('type', address, guard), isOwn: true };
+}
+
+/**
  * Where a provider is reached: what was given, if calls may go there, or the vendor's own address.
  * @param own the vendor's address; null: there is none.
  * @throws WeirError invalid_request
@@ -42,14 +70,39 @@ export function baseUrlOf(type: ProviderType, own: string | null, given: string 
       message: `"base_url" is missing: a provider of type "${type.slug}" has no address of its own.`,
     });
   }
-  if (given === own) return given;
-  const url = new URL(given);
+  return given === own ? given : allowedUrl('base_url', given, guard);
+}
+
+function allowedUrl(param: string, given: string, guard: DestinationGuard): string {
   try {
-    guard.checkUrl(url);
+    const { origin, pathname } = guard.parse(given);
+    return (origin + pathname).replace(/\/+$/, '');
   } catch (error) {
     if (error instanceof DestinationRefused)
-      throw new WeirError('invalid_request', { param: 'base_url', message: `"base_url" is refused: ${error.message}` });
+      throw new WeirError('invalid_request', { param, message: `"${param}" is refused: ${error.message}` });
     throw error;
   }
-  return url.href.replace(/\/+$/, '');
+}
+
+/**
+ * What fits each for itself and not together.
+ * @param headers the names of the record's own headers.
+ * @throws WeirError invalid_request
+ */
+export function checkEndpoint(
+  record: Pick<ProviderRecord, 'auth' | 'defaultModel' | 'models'>,
+  type: ProviderType,
+  hasKey: boolean,
+  headers: readonly string[],
+): void {
+  const auth = record.auth === null ? type.auth : authStyle(record.auth);
+  if (auth.kind === 'none' && hasKey)
+    throw new WeirError('invalid_request', { param: 'key', message: '"key" is never shown with "auth": "none". Leave one of them out.' });
+  if (auth.kind === 'header' && headers.includes(auth.name))
+    throw new WeirError('invalid_request', {
+      param: 'headers',
+      message: `"headers" must not have "${auth.name}", which carries the key. Set "key" instead.`,
+    });
+  if (record.defaultModel !== null && !record.models.includes('*') && !record.models.includes(record.defaultModel))
+    throw new WeirError('invalid_request', { param: 'default_model', message: '"default_model" must be one of "models".' });
 }

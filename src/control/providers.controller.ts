@@ -1,6 +1,6 @@
 import { Body, Controller, Delete, Get, Inject, Param, Patch, Post, Query } from '@nestjs/common';
-import { CredentialsRepository } from '../credentials/index.js';
-import { publicId } from '../kernel/ids.js';
+import { CredentialsRepository, ProviderHeadersRepository } from '../credentials/index.js';
+import { newId, publicId } from '../kernel/ids.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
 import { DestinationGuard } from '../platform/egress/index.js';
 import { addressIn, type ProviderRecord, ProvidersRepository } from '../providers/index.js';
@@ -8,11 +8,13 @@ import { Access } from './access.js';
 import { TenantId } from './admin.js';
 import { found, idOf } from './found.js';
 import { ListQuery, listOf, pageOf, renderList } from './list.js';
-import { baseUrlOf, checkGatewayOptions, knownType, refuseMock } from './provider-address.js';
+import { baseUrlOf, checkEndpoint, checkGatewayOptions, endpointOf, knownType, refuseMock } from './provider-address.js';
 import { secretOf } from './provider-credential.js';
+import { ProviderProbe } from './provider-probe.js';
 import { Answers } from './route.js';
 import { deleted } from './schemas/common.js';
 import { CreateProvider, ProviderObject, renderProvider, UpdateProvider } from './schemas/provider.js';
+import { Capabilities } from './schemas/provider-probe.js';
 import { Transactions } from './transactions.repository.js';
 
 @Controller('v1/organization/providers')
@@ -21,37 +23,43 @@ export class ProvidersController {
   constructor(
     private readonly providers: ProvidersRepository,
     private readonly credentials: CredentialsRepository,
+    private readonly headers: ProviderHeadersRepository,
     private readonly guard: DestinationGuard,
+    private readonly probe: ProviderProbe,
     private readonly transactions: Transactions,
     @Inject(CONFIG) private readonly config: Pick<Config, 'mock'>,
   ) {}
 
   @Post()
   @Answers(ProviderObject, 'Add a provider. Its models are then called `name/model-id`.')
-  create(@TenantId() tenantId: string, @Body({ schema: CreateProvider }) body: CreateProvider) {
-    const { type, baseUrl: own } = knownType(body.type);
+  async create(@TenantId() tenantId: string, @Body({ schema: CreateProvider }) body: CreateProvider) {
+    const told = body.credential ? addressIn(body.credential) : null;
+    const { name, type, baseUrl, isOwn } = endpointOf(body.type, body.base_url, told, this.guard);
     refuseMock(type, this.config.mock);
     checkGatewayOptions(type, body.gateway_options);
-    const told = body.credential ? addressIn(body.credential) : null;
-    const baseUrl = baseUrlOf(type, told ?? own, body.base_url, this.guard);
-    const secret = secretOf(body, type, baseUrl, this.guard);
+    const draft = {
+      tenantId,
+      name: body.name ?? name,
+      type: type.slug,
+      baseUrl,
+      dialect: body.dialect ?? null,
+      nativeTools: body.native_tools ?? null,
+      quirks: body.quirks ?? {},
+      gatewayOptions: body.gateway_options,
+      models: body.models ?? ['*'],
+      auth: body.auth ?? null,
+      defaultModel: body.default_model ?? null,
+    };
+    const key = secretOf(body, type, baseUrl, this.guard);
+    const headers = body.headers ?? {};
+    checkEndpoint(draft, type, key !== null, Object.keys(headers));
+    const capabilities = isOwn && !body.no_verify ? await this.probe.pass(tenantId, { ...unsaved(), ...draft }, { key, headers }) : null;
     return this.transactions.run(async (db) => {
-      const provider = await this.providers.insert(
-        {
-          tenantId,
-          name: body.name ?? body.type,
-          type: type.slug,
-          baseUrl,
-          dialect: body.dialect ?? null,
-          nativeTools: body.native_tools ?? null,
-          quirks: body.quirks,
-          gatewayOptions: body.gateway_options,
-          models: body.models ?? ['*'],
-        },
-        db,
-      );
-      if (secret) await this.credentials.put(provider, secret, db);
-      return renderProvider(provider, secret !== null);
+      const provider = await this.providers.insert(draft, db);
+      if (key) await this.credentials.put(provider, key, db);
+      await this.headers.put(provider, headers, db);
+      if (capabilities) await this.providers.noteCapabilities(provider.id, capabilities, db);
+      return renderProvider({ ...provider, capabilities }, key !== null, Object.keys(headers));
     });
   }
 
@@ -59,11 +67,7 @@ export class ProvidersController {
   @Answers(listOf(ProviderObject), 'List the providers of the tenant.')
   async list(@TenantId() tenantId: string, @Query({ schema: ListQuery }) query: ListQuery) {
     const { items, hasMore } = pageOf(await this.providers.list(tenantId), 'provider', query);
-    const withKey = await this.credentials.present(items.map((provider) => provider.id));
-    return renderList(
-      items.map((provider) => renderProvider(provider, withKey.has(provider.id))),
-      hasMore,
-    );
+    return renderList(await this.renderAll(items), hasMore);
   }
 
   @Get(':provider_id')
@@ -75,28 +79,34 @@ export class ProvidersController {
   @Post(':provider_id')
   @Answers(ProviderObject, 'Change a provider. Another origin drops the stored key unless a new one comes along: see has_key.')
   async update(@TenantId() tenantId: string, @Param('provider_id') id: string, @Body({ schema: UpdateProvider }) body: UpdateProvider) {
+    const saved = found('provider', await this.providers.find(tenantId, idOf('provider', id)));
+    const { type, baseUrl: own } = knownType(saved.type);
+    checkGatewayOptions(type, body.gateway_options);
+    const baseUrl = body.base_url && baseUrlOf(type, own, body.base_url, this.guard);
+    const changes = {
+      baseUrl,
+      dialect: body.dialect,
+      nativeTools: body.native_tools,
+      quirks: body.quirks,
+      gatewayOptions: body.gateway_options,
+      models: body.models,
+      auth: body.auth,
+      defaultModel: body.default_model,
+    };
+    const key = secretOf(body, type, baseUrl ?? saved.baseUrl, this.guard);
+    const shown = { key: key ?? (body.key === null ? null : undefined), headers: body.headers };
+    const capabilities = baseUrl && !body.no_verify ? await this.probe.pass(tenantId, changed(saved, changes), shown) : null;
     const provider = await this.transactions.run(async (db) => {
-      const before = found('provider', await this.providers.lock(tenantId, idOf('provider', id), db));
-      const { type, baseUrl: own } = knownType(before.type);
-      checkGatewayOptions(type, body.gateway_options);
-      const baseUrl = body.base_url && baseUrlOf(type, own, body.base_url, this.guard);
-      const secret = secretOf(body, type, baseUrl ?? before.baseUrl, this.guard);
-      const after = await this.providers.update(
-        before.id,
-        {
-          baseUrl,
-          dialect: body.dialect,
-          nativeTools: body.native_tools,
-          quirks: body.quirks,
-          gatewayOptions: body.gateway_options,
-          models: body.models,
-        },
-        db,
-      );
-      if (secret) await this.credentials.put(after, secret, db);
-      else if (body.key === null || new URL(after.baseUrl).origin !== new URL(before.baseUrl).origin)
-        await this.credentials.drop(after.id, db);
-      return after;
+      const before = found('provider', await this.providers.lock(tenantId, saved.id, db));
+      const after = await this.providers.update(before.id, changes, db);
+      const moved = new URL(after.baseUrl).origin !== new URL(before.baseUrl).origin;
+      if (key) await this.credentials.put(after, key, db);
+      else if (body.key === null || moved || after.auth === 'none') await this.credentials.drop(after.id, db);
+      if (body.headers) await this.headers.put(after, body.headers, db);
+      else if (body.headers === null || moved) await this.headers.drop(after.id, db);
+      checkEndpoint(after, type, key !== null, (await this.headers.names([after.id], db)).get(after.id) ?? []);
+      await this.providers.noteCapabilities(after.id, capabilities, db);
+      return { ...after, capabilities };
     });
     return this.render(provider);
   }
@@ -107,18 +117,42 @@ export class ProvidersController {
     return this.update(tenantId, id, body);
   }
 
+  @Post(':provider_id/probe')
+  @Answers(Capabilities, 'Ask a provider a few small questions to see what it can do. Costs some hundred tokens, which are not booked.')
+  async ask(@TenantId() tenantId: string, @Param('provider_id') id: string) {
+    const provider = found('provider', await this.providers.find(tenantId, idOf('provider', id)));
+    const capabilities = await this.probe.run(tenantId, provider);
+    await this.providers.noteCapabilities(provider.id, capabilities);
+    return capabilities;
+  }
+
   @Delete(':provider_id')
   @Answers(deleted('provider'), 'Remove a provider and destroy its key.')
   delete(@TenantId() tenantId: string, @Param('provider_id') id: string) {
     return this.transactions.run(async (db) => {
       const provider = found('provider', await this.providers.lock(tenantId, idOf('provider', id), db));
       await this.credentials.drop(provider.id, db);
+      await this.headers.drop(provider.id, db);
       await this.providers.delete(provider.id, db);
       return { id: publicId('provider', provider.id), object: 'provider', deleted: true };
     });
   }
 
   private async render(provider: ProviderRecord) {
-    return renderProvider(provider, (await this.credentials.present([provider.id])).has(provider.id));
+    return (await this.renderAll([provider]))[0]!;
+  }
+
+  private async renderAll(providers: ProviderRecord[]) {
+    const ids = providers.map(({ id }) => id);
+    const [withKey, headers] = [await this.credentials.present(ids), await this.headers.names(ids)];
+    return providers.map((provider) => renderProvider(provider, withKey.has(provider.id), headers.get(provider.id) ?? []));
   }
 }
+
+const unsaved = () => ({ id: newId(), createdAt: new Date(), capabilities: null });
+
+/** A record as it will be. */
+const changed = (record: ProviderRecord, changes: Partial<ProviderRecord>): ProviderRecord => ({
+  ...record,
+  ...(Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined)) as Partial<ProviderRecord>),
+});

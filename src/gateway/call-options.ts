@@ -18,6 +18,8 @@ export interface CallOptions {
   betas: readonly string[];
   /** Options of Cloudflare's AI Gateway, for one alone: names of headers and values in turn. */
   aiGateway: readonly string[];
+  /** The gateways it has come through, as they name themselves. */
+  via: string | null;
 }
 
 export const NO_OPTIONS: CallOptions = {
@@ -29,6 +31,7 @@ export const NO_OPTIONS: CallOptions = {
   thinkingLevel: null,
   betas: [],
   aiGateway: [],
+  via: null,
 };
 
 const MAX_LABELS = 16;

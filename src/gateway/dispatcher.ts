@@ -18,7 +18,7 @@ import type { Attempt } from '../ledger/index.js';
 import { Egress, type EgressError, type EgressRequest, type EgressSink, type Exchange, type Transport } from '../platform/egress/index.js';
 import { crashPoint } from '../platform/faults/index.js';
 import { type Auth, CredentialAuths, MockTransport, type ShownHeaders } from '../providers/index.js';
-import type { Plan, Target } from '../routing/index.js';
+import { headersFor, type Plan, type Target } from '../routing/index.js';
 import type { Call } from './call.js';
 import type { Flight } from './in-flight.js';
 import type { Outcome } from './outcome.js';
@@ -57,7 +57,7 @@ export class Dispatcher {
         const unsigned = {
           origin: target.origin,
           path: baseFor(dialect, target.basePath) + request.path,
-          headers: headersFor(accept, [...request.headers, ...gatewayHeaders(target, call)]),
+          headers: headersFor(target, accept, [...request.headers, ...gatewayHeaders(target, call)]),
           body: request.body,
         };
         return { unsigned, auth: target.credential && this.auths.of(target.credential, target.auth, target.origin) };
@@ -85,12 +85,6 @@ function gatewayHeaders({ gateway }: Target, { options }: Call): readonly string
   const standing = gateway.headers.filter((_, at) => !names.has(gateway.headers[at - (at % 2)]!));
   return [...standing, ...asked];
 }
-
-/** Built from nothing: no header of the client goes upstream but those its format names. */
-const headersFor = (accept: string, further: readonly string[]): string[] => [
-  ...['content-type', 'application/json', 'accept', accept, 'accept-encoding', 'identity', 'user-agent', 'weir'],
-  ...further,
-];
 
 /** A request that is final but for what shows the credential. */
 interface Encoded {

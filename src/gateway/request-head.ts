@@ -2,7 +2,7 @@ import { WeirError } from '../kernel/errors.js';
 import { type CallOptions, NO_OPTIONS, withHeader } from './call-options.js';
 
 const MATTERS =
-  /^(?:authorization|host|content-|x-|api-key|anthropic-beta|cf-aig-(?:skip-cache|cache-ttl|cache-key|collect-log|event-id|metadata)$)/i;
+  /^(?:authorization|host|content-|x-|api-key|anthropic-beta|via$|cf-aig-(?:skip-cache|cache-ttl|cache-key|collect-log|event-id|metadata)$)/i;
 
 /** Headers that may stand once only; Node would silently take the first. */
 const SINGLE = new Set(['authorization', 'host', 'content-type', 'content-length']);
@@ -29,6 +29,8 @@ export function readHead(rawHeaders: readonly string[]): { key: string; options:
     if (presented !== null) {
       if (seen++ > 0 && presented !== key) throw new WeirError('key_conflict');
       key = presented;
+    } else if (name === 'via') {
+      options = { ...options, via: options.via === null ? value : `${options.via}, ${value}` };
     } else if (isOption) {
       options = withHeader(options, name, value);
     } else if (name === 'content-encoding' && value !== 'identity') {

@@ -91,6 +91,18 @@ export const ERRORS = {
   upstream_interrupted: row(502, 'api_error', 'The provider broke off its reply.', true),
   upstream_timeout: row(504, 'api_error', 'The provider did not answer in time.', true),
   destination_refused: row(502, 'api_error', 'The provider address is not allowed by the egress policy.', false),
+  probe_failed: row(
+    422,
+    'invalid_request_error',
+    'The provider did not pass its probe. Mend it, or save it with "no_verify": true.',
+    false,
+  ),
+  loop_detected: row(
+    508,
+    'api_error',
+    "The call came back to the gateway it started from: a provider's address is that of this gateway. Set its base_url to the provider itself.",
+    false,
+  ),
   invalid_json: row(400, 'invalid_request_error', 'The request body is not valid JSON.'),
   invalid_request: row(400, 'invalid_request_error', 'The request is not valid.'),
   request_too_large: row(413, 'invalid_request_error', 'The request body is too large.'),

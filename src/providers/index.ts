@@ -11,7 +11,16 @@ export { CredentialAuths } from './auth/credential-auths.js';
 export { CATALOG, findProviderType, isOwnAddress, nearestProviderType, providerType } from './catalog/catalog.js';
 export { platformCredential } from './catalog/environment.js';
 export { MockTransport } from './mock/mock-transport.js';
-export { type AuthStyle, DIALECTS, PROVIDER_NAME, type ProviderRecord, type ProviderType, QUIRKS, type Quirks } from './provider.js';
+export {
+  type AuthStyle,
+  authStyle,
+  DIALECTS,
+  PROVIDER_NAME,
+  type ProviderRecord,
+  type ProviderType,
+  QUIRKS,
+  type Quirks,
+} from './provider.js';
 export { ProviderDirectory } from './provider-directory.js';
 export { ProvidersModule } from './providers.module.js';
 export { type NewProvider, ProvidersRepository } from './providers.repository.js';

@@ -5,7 +5,11 @@ import type { EnvironmentForm } from './catalog/environment-form.js';
 export { DIALECTS, QUIRKS, type Quirks };
 
 /** How a provider is shown a plain key. `zhipu`: as a token made of it, where it has the form `id.secret`. */
-export type AuthStyle = { kind: 'bearer' } | { kind: 'header'; name: string } | { kind: 'zhipu' };
+export type AuthStyle = { kind: 'bearer' } | { kind: 'header'; name: string } | { kind: 'zhipu' } | { kind: 'none' };
+
+/** Reads `bearer`, `none` or `header:name`, as a record has it. */
+export const authStyle = (text: string): AuthStyle =>
+  text.startsWith('header:') ? { kind: 'header', name: text.slice('header:'.length) } : { kind: text as 'bearer' | 'none' };
 
 /** A vendor, as data. Adding one that speaks OpenAI's chat format is a line in the catalogue. */
 export interface ProviderType {
@@ -47,6 +51,12 @@ export interface ProviderRecord {
   quirks: unknown;
   /** `AiGatewayOptions` as they are stored; null: none. */
   gatewayOptions: unknown;
+  /** How its key is shown, see {@link authStyle}; null: as its type does. */
+  auth: string | null;
+  /** The model that its bare name stands for; null: none. */
+  defaultModel: string | null;
+  /** What the last probe found, as it is shown; null: it was not probed as it is now. */
+  capabilities: unknown;
   /** Model ids that may be asked for; `*` stands for any. */
   models: readonly string[];
   createdAt: Date;

@@ -5,10 +5,13 @@ import { isUniqueViolation, Prisma, type PrismaExecutor } from '../platform/post
 import type { AiGatewayOptions } from './ai-gateway.js';
 import type { ProviderRecord, Quirks } from './provider.js';
 
-export type NewProvider = Omit<ProviderRecord, 'id' | 'createdAt' | 'quirks' | 'gatewayOptions'> & {
-  quirks?: Quirks;
-  gatewayOptions?: AiGatewayOptions;
-};
+type Endpoint = 'auth' | 'defaultModel';
+
+export type NewProvider = Omit<ProviderRecord, 'id' | 'createdAt' | 'capabilities' | 'quirks' | 'gatewayOptions' | Endpoint> &
+  Partial<Pick<ProviderRecord, Endpoint>> & {
+    quirks?: Quirks | undefined;
+    gatewayOptions?: AiGatewayOptions | undefined;
+  };
 
 @Injectable()
 export class ProvidersRepository {
@@ -46,10 +49,15 @@ export class ProvidersRepository {
 
   update(
     id: string,
-    changes: Partial<Pick<NewProvider, 'baseUrl' | 'models' | 'dialect' | 'nativeTools' | 'quirks' | 'gatewayOptions'>>,
+    changes: Partial<Pick<NewProvider, 'baseUrl' | 'models' | 'dialect' | 'nativeTools' | 'quirks' | 'gatewayOptions' | Endpoint>>,
     db: PrismaExecutor = this.prisma,
   ): Promise<ProviderRecord> {
     return db.provider.update({ where: { id }, data: { ...changes, models: changes.models && [...changes.models] } });
+  }
+
+  /** @param capabilities null: what was found before is not so any more. */
+  async noteCapabilities(id: string, capabilities: object | null, db: PrismaExecutor = this.prisma): Promise<void> {
+    await db.$executeRaw`UPDATE providers SET capabilities = ${capabilities && JSON.stringify(capabilities)}::jsonb WHERE id = ${id}::uuid`;
   }
 
   async delete(id: string, db: PrismaExecutor = this.prisma): Promise<void> {

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { Pool } from 'pg';
 import { CONFIG, type Config } from '../platform/config/index.js';
@@ -40,7 +41,7 @@ export async function openPlatform(config: Config, databaseUrl: string, masterKe
   const clock = new ServerClock(pool);
   const changes = new ConfigChanges(databaseUrl, pool, clock, log);
   const guard = new DestinationGuard(config.egressAllow);
-  const egress = new Egress(guard, config.timeouts);
+  const egress = new Egress(guard, config.timeouts, nameOf(keyring));
   const metrics = new Metrics();
   metrics.watchTotal('weir_log_lines_dropped_total', 'Log lines that nobody took in time.', () => droppedLines(log));
   const providers = [
@@ -68,6 +69,9 @@ export async function openPlatform(config: Config, databaseUrl: string, masterKe
     },
   };
 }
+
+/** The same for all gateways on one database, and tells nothing about it. */
+const nameOf = ({ pepper }: Keyring): string => `weir-${createHmac('sha256', pepper).update('via').digest('hex').slice(0, 16)}`;
 
 async function openKeyring(pool: Pool, masterKey: string): Promise<Keyring> {
   await assertBoundRole(pool);

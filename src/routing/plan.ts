@@ -1,4 +1,4 @@
-import type { Credential } from '../credentials/index.js';
+import type { Credential, ProviderHeaders } from '../credentials/index.js';
 import type { DialectName, Quirks } from '../dialects/index.js';
 import type { ModelFacts } from '../models/index.js';
 import type { Price } from '../prices/index.js';
@@ -22,6 +22,8 @@ export interface Target {
   /** Null: unknown. */
   price: Price | null;
   auth: AuthStyle;
+  /** The customer's own, beside those of its format. */
+  headers: NonNullable<ProviderHeaders['headers']>;
   /** The wire formats it may be spoken to in, the preferred one first. */
   dialects: readonly DialectName[];
   quirks: Quirks;
@@ -37,4 +39,14 @@ export interface Plan {
   target: Target;
   /** The output limit per answer, written upstream so that the worst case is real. */
   maxOutputTokens: number;
+}
+
+/**
+ * The headers of a request but for those that show its credential, names and values in turn. Built from nothing: no header of a client goes
+ * upstream but those its format names. A provider's own were checked when they were saved.
+ */
+export function headersFor({ headers: own }: Target, accept: string, further: readonly string[]): string[] {
+  const headers = ['content-type', 'application/json', 'accept', accept, 'accept-encoding', 'identity', 'user-agent', 'weir', ...further];
+  for (const [name, value] of own) headers.push(name, value.reveal());
+  return headers;
 }

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CredentialStore } from '../credentials/index.js';
+import { CredentialStore, ProviderHeadersStore } from '../credentials/index.js';
 import { type DialectName, ofOpenAi, type Quirks } from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { nearest } from '../kernel/nearest.js';
@@ -10,6 +10,7 @@ import {
   AI_GATEWAY_TYPES,
   type AiGatewayOptions,
   aiGatewayHeaders,
+  authStyle,
   isOwnAddress,
   ProviderDirectory,
   type ProviderRecord,
@@ -28,7 +29,7 @@ interface Requester {
 }
 
 /** What does not change until the record of a provider does. `prompted`: its quirks for a model that has no tools of its own. */
-type Lasting = Omit<Target, 'model' | 'treatedAs' | 'dialects' | 'credential' | 'price' | 'facts'> & {
+type Lasting = Omit<Target, 'model' | 'treatedAs' | 'dialects' | 'credential' | 'headers' | 'price' | 'facts'> & {
   listing: Listing | null;
   prompted: Quirks;
 };
@@ -43,6 +44,7 @@ export class Router {
   constructor(
     private readonly providers: ProviderDirectory,
     private readonly credentials: CredentialStore,
+    private readonly headers: ProviderHeadersStore,
     private readonly prices: PriceBook,
     private readonly known: ModelBook,
     @Inject(CONFIG) private readonly config: Pick<Config, 'modelRules' | 'mock'>,
@@ -52,7 +54,7 @@ export class Router {
   plan(requester: Requester, reference: string | null, requestedOutputTokens: number | null): Plan {
     if (reference === null) throw new WeirError('model_required', { param: 'model' });
     const { provider, model } = this.resolve(requester.tenantId, reference);
-    if (requester.models && !requester.models.has(reference)) {
+    if (requester.models && !requester.models.has(`${provider.name}/${model}`)) {
       throw new WeirError('model_not_allowed', { param: 'model', message: `This API key may not use the model "${reference}".` });
     }
     if (this.credentials.isUnreadable(provider.id)) throw new WeirError('credential_unavailable');
@@ -98,8 +100,8 @@ export class Router {
   private resolve(tenantId: string, reference: string): { provider: ProviderRecord; model: string } {
     const slash = reference.indexOf('/');
     const name = slash === -1 ? reference : reference.slice(0, slash);
-    const model = slash === -1 ? '' : reference.slice(slash + 1);
     const provider = this.providers.find(tenantId, name);
+    const model = slash === -1 ? (provider?.defaultModel ?? '') : reference.slice(slash + 1);
     if (!provider && slash === -1) {
       throw notFound(`"${reference}" names no provider. Write the model as provider/model-id`, this.near(tenantId, reference));
     }
@@ -117,7 +119,12 @@ export class Router {
     return this.config.mock || type !== 'mock';
   }
 
-  private target(tenantId: string, record: ProviderRecord, model: string): Target {
+  /**
+   * The target that a model of a record is, whether it is saved and exposed or not.
+   * @param shown in the place of what is stored for it.
+   * @throws WeirError credential_unavailable
+   */
+  target(tenantId: string, record: ProviderRecord, model: string, shown?: Pick<Target, 'credential' | 'headers'>): Target {
     const { listing, prompted, ...lasting } = this.lastingOf(record);
     const other = treatedAs(this.config.modelRules, model);
     const facts = this.known.find(tenantId, record.name, model, listing, other);
@@ -128,7 +135,8 @@ export class Router {
       model,
       treatedAs: other,
       dialects: dialectsOf(record, other ?? model),
-      credential: this.credentials.find(record.id, lasting.origin),
+      credential: shown ? shown.credential : this.credentials.find(record.id, lasting.origin),
+      headers: shown ? shown.headers : this.headers.find(record.id, lasting.origin),
       price: this.prices.find(tenantId, record.name, model, listing),
     };
   }
@@ -145,7 +153,7 @@ export class Router {
       type: record.type,
       origin,
       basePath: pathname.replace(/\/$/, ''),
-      auth: type.auth,
+      auth: record.auth === null ? type.auth : authStyle(record.auth),
       quirks,
       gateway: AI_GATEWAY_TYPES.has(type.slug)
         ? // Who shares a record shares its cache: no tenant may point at the answers of another.

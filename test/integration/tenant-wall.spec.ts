@@ -59,6 +59,7 @@ async function furnish(): Promise<string> {
     tenant,
   ]);
   await db.query(`INSERT INTO credentials (tenant_id, id, provider_id, origin, sealed) VALUES (${owned}, $1, '', '')`, [tenant]);
+  await db.query(`INSERT INTO provider_headers (tenant_id, provider_id, origin, names, sealed) VALUES (${owned}, '', '{}', '')`, [tenant]);
   await db.query('INSERT INTO provider_grants (tenant_id, provider_id) VALUES ($1, $1)', [tenant]);
   await db.query(
     `INSERT INTO prices (tenant_id, id, provider, model, rates, source, effective_at) VALUES (${owned}, 'p', 'm', '{}', 'test', now())`,

@@ -76,12 +76,19 @@ export async function admin<T>(
   const response = await fetch(weir.adminUrl + path, {
     method,
     headers: { authorization: `Bearer ${key}`, ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
-    body: body === undefined ? undefined : JSON.stringify(body),
+    body: body === undefined ? undefined : JSON.stringify(unprobed(method, path, body)),
   });
   const text = await response.text();
   if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${text}`);
   return JSON.parse(text) as T;
 }
+
+/** Providers of tests answer what each test scripts: they are not probed when they are saved, unless a test says so. */
+export const unprobed = (method: string, path: string, body: unknown): unknown => {
+  const saves =
+    method !== 'GET' && /^\/v1\/organization\/providers(\/[^/]+)?$/.test(path) && body instanceof Object && Object.keys(body).length > 0;
+  return saves ? { no_verify: true, ...body } : body;
+};
 
 /** A new tenant with a key, made through the admin REST as a customer would. */
 export async function createTenant(weir: TestWeir): Promise<TestTenant> {

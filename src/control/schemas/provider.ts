@@ -3,6 +3,8 @@ import { publicId } from '../../kernel/ids.js';
 import { DIALECTS, PROVIDER_NAME, type ProviderRecord, StructuredCredential } from '../../providers/index.js';
 import { AiGatewayOptions } from './ai-gateway.js';
 import { notEmpty, Timestamp, text, unixSeconds } from './common.js';
+import { auth, headers } from './provider-auth.js';
+import { Capabilities } from './provider-probe.js';
 import { Quirks, QuirksObject, renderQuirks } from './quirks.js';
 
 const MAX_MODELS = 1_000;
@@ -25,6 +27,14 @@ const gatewayOptions = AiGatewayOptions.describe(
 );
 const models = z.array(text(256).min(1)).max(MAX_MODELS);
 
+const noVerify = z
+  .boolean()
+  .describe('true: saved without a probe. Else a `base_url` is probed, which takes 20 seconds at most and costs some hundred tokens.');
+const defaultModel = text(256)
+  .min(1)
+  .nullable()
+  .describe('The model that the bare name of the provider stands for. Null: none, so that each call names its model.');
+
 /** Goes into a header as it is. */
 const key = z
   .string()
@@ -38,8 +48,8 @@ const credential = StructuredCredential.describe(
 
 export const CreateProvider = z.strictObject({
   name: providerName.optional().describe('The left part of `provider/model-id`. Absent: the type, as it is given here.'),
-  type: text(64).describe(
-    'A provider type, or an alias of one: see /v1/organization/provider_types. `openai` also stands for any server that speaks its formats.',
+  type: text(2_100).describe(
+    'A provider type, or an alias of one: see /v1/organization/provider_types. `openai` also stands for any server that speaks its formats. `custom:https://…` and `anthropic-custom:https://…` say the address as well.',
   ),
   base_url: baseUrl.optional().describe("Absent: the vendor's own address."),
   dialect: dialect
@@ -50,7 +60,13 @@ export const CreateProvider = z.strictObject({
   gateway_options: gatewayOptions.optional(),
   key: key.optional().describe('The secret the provider is shown. Never returned.'),
   credential: credential.optional(),
+  auth: auth.optional(),
+  headers: headers
+    .optional()
+    .describe('Headers to send with each call, such as an organisation. Stored sealed; the values are never returned.'),
+  default_model: defaultModel.optional(),
   models: models.optional().describe('Ids of the models that may be asked for; `*` is any. Absent: any.'),
+  no_verify: noVerify.optional(),
 });
 export type CreateProvider = z.output<typeof CreateProvider>;
 
@@ -63,6 +79,13 @@ export const UpdateProvider = z
     gateway_options: gatewayOptions.optional(),
     key: key.nullable().optional().describe('A new secret; null destroys the stored one.'),
     credential: credential.optional(),
+    auth: auth.optional(),
+    headers: headers
+      .nullable()
+      .optional()
+      .describe('All headers to send with each call, in the place of those there were. Another origin drops them.'),
+    default_model: defaultModel.optional(),
+    no_verify: noVerify.optional(),
     models: models.optional(),
   })
   .refine(...notEmpty);
@@ -81,11 +104,19 @@ export const ProviderObject = z
     dialect: z.string().nullable().describe('Null: chosen for each model.'),
     models: z.array(z.string()),
     has_key: z.boolean().describe('Whether a secret is stored for it.'),
+    auth: z.string().nullable().describe('Null: as its type does.'),
+    headers: z.array(z.string()).describe('The names of its own headers.'),
+    default_model: z.string().nullable(),
+    capabilities: Capabilities.nullable().describe('What the last probe found. Null: it was not probed as it is now.'),
     created_at: Timestamp,
   })
   .meta({ id: 'Provider' });
 
-export const renderProvider = (provider: ProviderRecord, hasKey: boolean): z.input<typeof ProviderObject> => ({
+export const renderProvider = (
+  provider: ProviderRecord,
+  hasKey: boolean,
+  headerNames: readonly string[],
+): z.input<typeof ProviderObject> => ({
   id: publicId('provider', provider.id),
   object: 'provider',
   name: provider.name,
@@ -97,5 +128,9 @@ export const renderProvider = (provider: ProviderRecord, hasKey: boolean): z.inp
   gateway_options: (provider.gatewayOptions ?? {}) as z.input<typeof AiGatewayOptions>,
   models: [...provider.models],
   has_key: hasKey,
+  auth: provider.auth,
+  headers: [...headerNames],
+  default_model: provider.defaultModel,
+  capabilities: provider.capabilities as Capabilities | null,
   created_at: unixSeconds(provider.createdAt),
 });

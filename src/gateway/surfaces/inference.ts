@@ -1,7 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { CallerDirectory } from '../../api-keys/index.js';
 import type { CallFormat } from '../../dialects/index.js';
+import { WeirError } from '../../kernel/errors.js';
 import { publicId } from '../../kernel/ids.js';
+import { Egress } from '../../platform/egress/index.js';
 import { Call } from '../call.js';
 import { Relay } from '../relay.js';
 import { Reply } from '../reply.js';
@@ -14,12 +16,14 @@ export class Inference {
   constructor(
     private readonly callers: CallerDirectory,
     private readonly relay: Relay,
+    private readonly egress: Egress,
   ) {}
 
   /** Takes the socket over from Fastify once the request is understood; what is refused before that goes through its error handler. */
   handler(endpoint: string, format: CallFormat): Handler {
     return (request, reply) => {
       const { caller, options } = verifyCall(this.callers, request);
+      if (options.via?.includes(this.egress.name)) throw new WeirError('loop_detected');
       const bytes = request.body as Buffer;
       const prompt = format.decodeRequest(parseBody(bytes), bytes.length);
       const call = new Call(endpoint, format, caller, options.betas.length > 0 ? { ...prompt, betas: options.betas } : prompt, options);

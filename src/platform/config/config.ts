@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { isIPv4, isIPv6 } from 'node:net';
 import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { z } from 'zod';
@@ -27,6 +28,11 @@ const crash = z
     return { point: point as Crash['point'], passing: Number(passing) };
   });
 
+function isNetwork(part: string): boolean {
+  const [, v4, v6, bits] = /^(?:([\d.]+)|\[([0-9a-fA-F:.]+)\])\/(\d{1,3}):\d{1,5}$/.exec(part) ?? [];
+  return v4 !== undefined ? isIPv4(v4) && Number(bits) <= 32 : v6 !== undefined && isIPv6(v6) && Number(bits) <= 128;
+}
+
 const hostPorts = z
   .string()
   .default('')
@@ -36,8 +42,8 @@ const hostPorts = z
       .map((part) => part.trim())
       .filter(Boolean),
   )
-  .refine((parts) => parts.every((part) => /^(\[[0-9a-fA-F:.]+\]|[^\s:/@]+):\d{1,5}$/.test(part)), {
-    error: 'must be a comma list of host:port',
+  .refine((parts) => parts.every((part) => /^(\[[0-9a-fA-F:.]+\]|[^\s:/@]+):\d{1,5}$/.test(part) || isNetwork(part)), {
+    error: 'must be a comma list of host:port or network/bits:port, such as vllm:8000,10.8.0.0/16:443,[fd12::]/16:443',
   });
 
 /** Every variable Weir reads; any other `WEIR_*` is refused at start, because it is most likely a typing error. */
@@ -107,7 +113,7 @@ export interface Config {
   redisUrl: string | null;
   /** Null: generated once and kept under `home`. */
   masterKey: string | null;
-  /** `host:port` of private or plain-HTTP destinations that calls may go to. */
+  /** `host:port` or `network/bits:port` of private or plain-HTTP destinations that calls may go to. */
   egressAllow: ReadonlySet<string>;
   /** Create a demo tenant at first start and keep its keys under `home`. */
   demo: boolean;

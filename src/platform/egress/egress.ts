@@ -1,7 +1,6 @@
-import { isIP } from 'node:net';
 import { buildConnector, type Dispatcher, Pool } from 'undici';
 import { Slots, type Slotted } from '../../kernel/slots.js';
-import { type DestinationGuard, DestinationRefused, portOf } from './destination.js';
+import { type DestinationGuard, DestinationRefused } from './destination.js';
 
 export interface EgressTimeouts {
   connectMs: number;
@@ -16,14 +15,17 @@ export interface EgressRequest {
   /** Scheme, host and port. */
   origin: string;
   path: string;
-  /** Names and values in turn; the only headers sent besides host and content-length. */
+  /** Names and values in turn; the only headers sent besides host, content-length and via. */
   headers: string[];
   body: string;
 }
 
 export type EgressFailure = 'refused' | 'unreachable' | 'timeout' | 'interrupted';
 
-/** Why an exchange failed. `interrupted`: after the response head; the others before it. */
+/**
+ * Why an exchange failed. `interrupted`: after the response head; the others before it. `refused`: the address is not allowed as it is written.
+ * What is found out on the way to it, be it a closed port or a name that leads inside, is `unreachable`: nobody is to map a network by it.
+ */
 export class EgressError extends Error {
   constructor(
     readonly failure: EgressFailure,
@@ -59,6 +61,9 @@ export interface Transport {
 }
 
 const TICK_MS = 50;
+const MAX_HEAD_BYTES = 16 * 1024;
+/** Far beyond any answer; what reads an answer has tighter bounds of its own. */
+const MAX_REPLY_BYTES = 256 * 1024 * 1024;
 
 /**
  * The one way out. Checks the destination, connects directly (proxy variables are not consulted), verifies TLS, follows no redirect,
@@ -69,9 +74,11 @@ export class Egress implements Transport {
   private readonly underWay = new Slots<HttpExchange>();
   private tick: NodeJS.Timeout | null = null;
 
+  /** @param name what this installation is called in the `via` of its requests, by which it knows them when they come back to it. */
   constructor(
     readonly guard: DestinationGuard,
     private readonly timeouts: EgressTimeouts,
+    readonly name: string,
   ) {}
 
   send(request: EgressRequest, sink: EgressSink): Exchange {
@@ -79,9 +86,11 @@ export class Egress implements Transport {
     this.underWay.add(exchange);
     this.tick ??= setInterval(() => this.checkDeadlines(), TICK_MS).unref();
     try {
-      this.poolFor(request.origin).dispatch({ path: request.path, method: 'POST', headers: request.headers, body: request.body }, exchange);
+      const { origin, path, body } = request;
+      const headers = [...request.headers, 'via', `1.1 ${this.name}`];
+      this.poolFor(origin).dispatch({ path, method: 'POST', headers, body }, exchange);
     } catch (error) {
-      queueMicrotask(() => exchange.fail(error));
+      queueMicrotask(() => exchange.fail(error, error instanceof DestinationRefused ? 'refused' : undefined));
     }
     return exchange;
   }
@@ -101,11 +110,23 @@ export class Egress implements Transport {
         headersTimeout: 0,
         bodyTimeout: 0,
         keepAliveTimeout: 30_000,
+        maxHeaderSize: MAX_HEAD_BYTES,
         allowH2: false,
       });
       this.pools.set(origin, pool);
+      this.forgetWhenIdle(origin, pool);
     }
     return pool;
+  }
+
+  /** Tenants bring addresses as they like: one without a connection costs nothing. */
+  private forgetWhenIdle(origin: string, pool: Pool): void {
+    const check = () => {
+      if (pool.closed || pool.destroyed || pool.stats.connected > 0 || pool.stats.size > 0) return;
+      this.pools.delete(origin);
+      void pool.close();
+    };
+    pool.on('disconnect', check).on('connectionError', check);
   }
 
   /** Connects only to addresses the guard accepts, and looks at the connected address once more. */
@@ -114,12 +135,11 @@ export class Egress implements Transport {
       timeout: this.timeouts.connectMs,
       lookup: this.guard.lookupFor(origin),
     } as buildConnector.BuildOptions);
-    const allowed = this.guard.isAllowed(origin.hostname, portOf(origin));
     return (options, done) => {
       connect(options, (...[error, socket]) => {
         if (error) return done(error, null);
         try {
-          if (!allowed && socket.remoteAddress && isIP(socket.remoteAddress)) this.guard.checkAddress(socket.remoteAddress);
+          this.guard.checkAddress(socket.remoteAddress ?? '', origin);
           done(null, socket);
         } catch (refusal) {
           socket.destroy();
@@ -141,6 +161,7 @@ class HttpExchange implements Dispatcher.DispatchHandler, Exchange, Slotted {
   private headSeen = false;
   private ended = false;
   private paused = false;
+  private bytes = 0;
   private readonly totalDeadline: number;
   private deadline: number;
 
@@ -172,7 +193,10 @@ class HttpExchange implements Dispatcher.DispatchHandler, Exchange, Slotted {
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (!this.ended) this.sink.onData(chunk);
+    if (this.ended) return;
+    this.bytes += chunk.length;
+    if (this.bytes > MAX_REPLY_BYTES) return this.breakOff('too long');
+    this.sink.onData(chunk);
   }
 
   onResponseEnd(): void {
@@ -183,8 +207,8 @@ class HttpExchange implements Dispatcher.DispatchHandler, Exchange, Slotted {
     this.fail(error);
   }
 
-  fail(error: unknown): void {
-    if (this.end()) this.sink.onError(new EgressError(this.failureOf(error), error));
+  fail(error: unknown, failure: EgressFailure = this.headSeen ? 'interrupted' : 'unreachable'): void {
+    if (this.end()) this.sink.onError(new EgressError(failure, error));
   }
 
   cancel(): void {
@@ -208,9 +232,14 @@ class HttpExchange implements Dispatcher.DispatchHandler, Exchange, Slotted {
 
   checkDeadlines(now: number): void {
     if (now < this.totalDeadline && (this.paused || now < this.deadline)) return;
+    this.breakOff('deadline');
+  }
+
+  private breakOff(why: 'deadline' | 'too long'): void {
     if (!this.end()) return;
-    this.controller?.abort(new Error('deadline'));
-    this.sink.onError(new EgressError(this.headSeen ? 'interrupted' : 'timeout', new Error('deadline')));
+    const cause = new Error(why);
+    this.controller?.abort(cause);
+    this.sink.onError(new EgressError(this.headSeen ? 'interrupted' : 'timeout', cause));
   }
 
   /** True the first time. */
@@ -219,10 +248,5 @@ class HttpExchange implements Dispatcher.DispatchHandler, Exchange, Slotted {
     this.ended = true;
     this.onEnded(this);
     return true;
-  }
-
-  private failureOf(error: unknown): EgressFailure {
-    if (error instanceof DestinationRefused) return 'refused';
-    return this.headSeen ? 'interrupted' : 'unreachable';
   }
 }

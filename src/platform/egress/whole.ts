@@ -2,11 +2,12 @@ import { EgressError, type EgressRequest, type Transport } from './egress.js';
 
 export interface WholeAnswer {
   status: number;
+  headers: Record<string, string | string[] | undefined>;
   body: Buffer;
 }
 
 /**
- * Sends a request and waits for its whole answer: for the small ones that a call needs before it is sent, e.g. for a token.
+ * Sends a request and waits for its whole answer: for the small ones, e.g. for a token or of a probe.
  * @param bounds of the answer's body, and of the time until all of it is there.
  * @throws EgressError
  */
@@ -17,7 +18,7 @@ export function fetchWhole(
 ): Promise<WholeAnswer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
-    let status = 0;
+    let head: Omit<WholeAnswer, 'body'> = { status: 0, headers: {} };
     let bytes = 0;
     const deadline = setTimeout(() => giveUp(new EgressError('timeout', new Error('deadline'))), totalMs);
     const giveUp = (error: EgressError) => {
@@ -27,17 +28,18 @@ export function fetchWhole(
     };
     const exchange = transport.send(request, {
       onSending() {},
-      onHead(head) {
-        status = head;
+      onHead(status, headers) {
+        head = { status, headers };
       },
       onData(chunk) {
         bytes += chunk.length;
         if (bytes > maxBytes) return giveUp(new EgressError('interrupted', new Error('the answer is too long')));
         chunks.push(chunk);
+        exchange.progress();
       },
       onEnd() {
         clearTimeout(deadline);
-        resolve({ status, body: Buffer.concat(chunks) });
+        resolve({ ...head, body: Buffer.concat(chunks) });
       },
       onError: giveUp,
     });

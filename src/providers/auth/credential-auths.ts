@@ -12,7 +12,8 @@ import { zhipuAuth } from './zhipu.js';
 
 /** How each credential is shown: made when it is first used. Its tokens are forgotten with it. */
 export class CredentialAuths {
-  private readonly made = new WeakMap<object, Auth>();
+  /** `style`: how the plain key is shown there; null: the credential says itself. */
+  private readonly made = new WeakMap<object, { auth: Auth; style: AuthStyle | null }>();
 
   /** @param transport by which tokens are asked for. */
   constructor(private readonly transport: Transport) {}
@@ -24,13 +25,13 @@ export class CredentialAuths {
    */
   of(credential: { secret: Secret }, style: AuthStyle, origin: string): Auth {
     const known = this.made.get(credential);
-    if (known) return known;
-    const auth = this.make(credential.secret.reveal(), style, origin);
-    this.made.set(credential, auth);
-    return auth;
+    if (known && (known.style === null || known.style === style)) return known.auth;
+    const made = this.make(credential.secret.reveal(), style, origin);
+    this.made.set(credential, made);
+    return made.auth;
   }
 
-  private make(text: string, style: AuthStyle, origin: string): Auth {
+  private make(text: string, style: AuthStyle, origin: string): { auth: Auth; style: AuthStyle | null } {
     let structured: StructuredCredential | null;
     try {
       structured = structuredIn(text);
@@ -38,7 +39,7 @@ export class CredentialAuths {
       // The error would tell what stands in it.
       throw new WeirError('credential_unavailable', { cause: 'the sealed credential is of no known form' });
     }
-    return structured ? this.structured(structured, origin) : plain(text, style);
+    return structured ? { auth: this.structured(structured, origin), style: null } : { auth: plain(text, style), style };
   }
 
   private structured(credential: StructuredCredential, origin: string): Auth {
@@ -71,5 +72,7 @@ function plain(key: string, style: AuthStyle): Auth {
       return fixedHeaders(style.name, key);
     case 'zhipu':
       return zhipuAuth(key);
+    case 'none':
+      return fixedHeaders();
   }
 }

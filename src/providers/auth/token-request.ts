@@ -30,7 +30,7 @@ function errorOf(error: unknown): WeirError {
 }
 
 /** Of what the server says only its error's name is kept: its sentence may repeat what it was shown. */
-function refusalOf(host: string, { status, body }: WholeAnswer): WeirError {
+function refusalOf(host: string, { status, body }: Pick<WholeAnswer, 'status' | 'body'>): WeirError {
   const name = /"error"\s*:\s*"([\w.-]{1,64})"|<Code>([\w.]{1,64})<\/Code>/.exec(body.toString());
   const cause = `${host} answered ${status} ${name?.[1] ?? name?.[2] ?? ''}`.trim();
   if (status < 400 || status >= 500 || status === 408 || status === 429) return unavailable(cause);

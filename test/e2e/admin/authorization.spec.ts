@@ -50,7 +50,9 @@ const BODIES: Record<string, () => object> = {
   'POST /v1/organization/prices/rerate': () => ({ start_time: 1795000000 }),
   'POST /v1/platform/tenants/{tenant_id}': () => ({ metadata: {} }),
 };
-const WITHOUT_BODY = /\/(archive|revoke|reset)$/;
+/** A provider that is asked, and is not there. */
+const NOWHERE = 'https://provider.invalid/v1';
+const WITHOUT_BODY = /\/(probe|archive|revoke|reset)$/;
 const QUERIES: Record<string, string> = {
   '/v1/organization/usage/completions': '?start_time=1795000000',
   '/v1/organization/costs': '?start_time=1795000000',
@@ -66,7 +68,7 @@ async function newResources(): Promise<Ids> {
   return {
     project_id: project,
     key_id: await made(`/v1/organization/projects/${project}/api_keys`, { name: 'k' }),
-    provider_id: await made('/v1/organization/providers', { type: 'openai', name: unique(), key: 'sk-alice' }),
+    provider_id: await made('/v1/organization/providers', { type: 'openai', name: unique(), base_url: NOWHERE, key: 'sk-alice' }),
     price_id: await made('/v1/organization/prices', { provider: 'mock', model: 'm', input: '1', output: '1' }),
     model_id: await made('/v1/organization/models', { provider: 'mock', model: unique(), tools: true }),
     rate_limit_id: await made('/v1/organization/rate_limits', { scope: { kind: 'project', value: project }, max_concurrent_requests: 100 }),

@@ -1,5 +1,5 @@
 import type { TestTenant, TestWeir } from '../../support/weir.js';
-import { eventually } from '../../support/weir.js';
+import { eventually, unprobed } from '../../support/weir.js';
 
 /** What the specs read of replies, whatever they are of. */
 export interface Body {
@@ -43,7 +43,7 @@ export const clientOf =
         ...(body !== undefined && { 'content-type': 'application/json' }),
         ...headers,
       },
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: body === undefined ? undefined : JSON.stringify(unprobed(method, path, body)),
     });
     return { status: response.status, headers: response.headers, body: (await response.json()) as Body };
   };

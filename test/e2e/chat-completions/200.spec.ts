@@ -77,6 +77,7 @@ test('what goes upstream is the client’s body with the model’s own id, the o
     'content-type',
     'host',
     'user-agent',
+    'via',
   ]);
   expect(call!.headers).toMatchObject({
     authorization: 'Bearer sk-up-secret-of-the-provider',

@@ -139,7 +139,14 @@ export class Rig {
     const post: Post = (path, body) => admin(weir, this.tenant.adminKey, 'POST', `/v1/organization/${path}`, body);
     await post('prices', { provider: 'up', model: '*', input: inputPrice, output: '1000' });
     const key = 'sk-up-secret-of-the-provider';
-    await post('providers', { name: 'up', type: 'openai', base_url: `http://${hostPort}/v1`, key, models: ['test-model'] });
+    await post('providers', {
+      name: 'up',
+      type: 'openai',
+      base_url: `http://${hostPort}/v1`,
+      key,
+      models: ['test-model'],
+      no_verify: true,
+    });
     await post('budgets', { scope: { kind: 'tenant' }, limit: budget, period: 'month' });
     await prepare?.(this.tenant, post);
     await this.end(setup);

@@ -1,0 +1,66 @@
+import { Injectable } from '@nestjs/common';
+import { CredentialsRepository, ProviderHeadersRepository } from '../credentials/index.js';
+import { WeirError } from '../kernel/errors.js';
+import { newId } from '../kernel/ids.js';
+import { Secret } from '../platform/crypto/index.js';
+import { outsideTenantScope } from '../platform/postgres/index.js';
+import { Prober } from '../probing/index.js';
+import type { ProviderRecord } from '../providers/index.js';
+import { Router, type Target } from '../routing/index.js';
+import { type Capabilities, renderReport } from './schemas/provider-probe.js';
+
+/** What a provider will be shown, where it differs from what is stored. */
+interface Change {
+  /** Null: none. Absent: what is stored, if it is for this origin. */
+  key?: Secret | null | undefined;
+  headers?: Readonly<Record<string, string>> | null | undefined;
+}
+
+const ANY_MODEL = '*';
+
+/** Looks whether a provider works as it is, or as it is about to be saved. */
+@Injectable()
+export class ProviderProbe {
+  constructor(
+    private readonly prober: Prober,
+    private readonly router: Router,
+    private readonly credentials: CredentialsRepository,
+    private readonly headers: ProviderHeadersRepository,
+  ) {}
+
+  async run(tenantId: string, record: ProviderRecord, change: Change = {}): Promise<Capabilities> {
+    const { origin } = new URL(record.baseUrl);
+    const shown = {
+      credential: change.key === undefined ? await this.stored(tenantId, record.id, origin) : credentialOf(record.id, origin, change.key),
+      headers:
+        change.headers === undefined
+          ? await this.storedHeaders(tenantId, record.id, origin)
+          : Object.entries(change.headers ?? {}).map(([name, value]) => [name, new Secret(value)] as const),
+    };
+    const model = record.defaultModel ?? record.models.find((name) => name !== ANY_MODEL) ?? null;
+    return renderReport(await this.prober.probe((id) => this.router.target(tenantId, record, id, shown), model));
+  }
+
+  /** The same, for what must work before it is saved. @throws WeirError probe_failed */
+  async pass(tenantId: string, record: ProviderRecord, change: Change): Promise<Capabilities> {
+    const found = await this.run(tenantId, record, change);
+    if (found.ok) return found;
+    throw new WeirError('probe_failed', {
+      message: `The provider did not pass its probe: ${found.class}, after ${found.latency_ms} ms. Mend it, or save it with "no_verify": true.`,
+      fields: { class: found.class, latency_ms: found.latency_ms },
+    });
+  }
+
+  private async stored(tenantId: string, providerId: string, origin: string): Promise<Target['credential']> {
+    const all = await outsideTenantScope(() => this.credentials.open([tenantId], () => {}));
+    return all.find((credential) => credential.providerId === providerId && credential.origin === origin) ?? null;
+  }
+
+  private async storedHeaders(tenantId: string, providerId: string, origin: string): Promise<Target['headers']> {
+    const all = await outsideTenantScope(() => this.headers.open([tenantId]));
+    return all.find((entry) => entry.providerId === providerId && entry.origin === origin)?.headers ?? [];
+  }
+}
+
+const credentialOf = (providerId: string, origin: string, secret: Secret | null): Target['credential'] =>
+  secret && { id: newId(), providerId, origin, secret };

@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import { formatUsd } from '../../kernel/money.js';
+import type { ProbeReport } from '../../probing/index.js';
+import { Money, Timestamp, unixSeconds } from './common.js';
+
+const found = z.boolean().nullable();
+
+/** What a probe found. It never holds a word of the provider's. */
+export const Capabilities = z
+  .strictObject({
+    ok: z.boolean(),
+    class: z
+      .string()
+      .describe(
+        '`ok`, or why not: `unreachable`, `refused`, `timeout`, `interrupted`, `auth`, `billing`, `rate_limit`, `model_not_found`, …',
+      ),
+    latency_ms: z.number().int().describe('Of the first answer.'),
+    model: z.string().nullable().describe('Null: none was known to ask with, so only whether it is there and takes the key was looked at.'),
+    chat: found,
+    streaming: found,
+    tools: found,
+    usage: found.describe('Whether it tells what was used.'),
+    embeddings: found,
+    input_tokens: z.number().int(),
+    output_tokens: z.number().int(),
+    cost: Money.nullable().describe('What the provider bills for the probe, by the price of the model. Not booked. Null: unknown.'),
+    checked_at: Timestamp,
+  })
+  .meta({ id: 'ProviderCapabilities' });
+export type Capabilities = z.input<typeof Capabilities>;
+
+export const renderReport = ({ latencyMs, inputTokens, outputTokens, cost, ...report }: ProbeReport): Capabilities => ({
+  ok: report.ok,
+  class: report.class,
+  latency_ms: latencyMs,
+  model: report.model,
+  chat: report.chat,
+  streaming: report.streaming,
+  tools: report.tools,
+  usage: report.usage,
+  embeddings: report.embeddings,
+  input_tokens: inputTokens,
+  output_tokens: outputTokens,
+  cost: cost === null ? null : formatUsd(cost),
+  checked_at: unixSeconds(new Date()),
+});

@@ -1,0 +1,3 @@
+export type { ProbeClass, ProbeReport } from './probe.js';
+export { Prober } from './prober.js';
+export { ProbingModule } from './probing.module.js';
