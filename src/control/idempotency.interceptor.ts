@@ -47,15 +47,15 @@ export class IdempotencyInterceptor implements NestInterceptor {
     const known = await this.repository.begin(scope, key, print);
     if (known && !known.fingerprint.equals(print)) throw new WeirError('idempotency_mismatch');
     if (known && !known.response) throw new WeirError('idempotency_in_progress');
-    if (known?.response) return replay(JSON.parse(this.keyring.open(known.response, context).reveal()) as Kept, reply);
+    if (known?.response) return replay(JSON.parse((await this.keyring.open(known.response, context)).reveal()) as Kept, reply);
 
     try {
       const body = await firstValueFrom(next.handle());
       const kept: Kept = { body, etag: reply.getHeader('etag') as string | undefined };
-      const sealed = this.keyring.seal(new Secret(JSON.stringify(kept)), context);
       // It is done: a response that cannot be kept is still the answer.
-      await this.repository
-        .finish(scope, key, 200, sealed)
+      await this.keyring
+        .seal(tenantId, new Secret(JSON.stringify(kept)), context)
+        .then((sealed) => this.repository.finish(scope, key, 200, sealed))
         .catch((error) => this.log.error({ err: error }, 'a response could not be kept for its Idempotency-Key'));
       return body;
     } catch (error) {

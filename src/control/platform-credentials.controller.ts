@@ -8,7 +8,13 @@ import { found, idOf } from './found.js';
 import { ListQuery, listOf, pageOf, renderList } from './list.js';
 import { Answers } from './route.js';
 import { deleted } from './schemas/common.js';
-import { CreateGrant, GrantObject, PlatformCredentialObject, renderPlatformCredential } from './schemas/platform-credential.js';
+import {
+  CreateGrant,
+  GrantObject,
+  PlatformCredentialObject,
+  renderGrant,
+  renderPlatformCredential,
+} from './schemas/platform-credential.js';
 
 /** The platform's own providers, and which tenants may use them. */
 @Controller('v1/platform/credentials')
@@ -24,9 +30,28 @@ export class PlatformCredentialsController {
   @Answers(listOf(PlatformCredentialObject), "List the platform's credentials.")
   async list(@Query({ schema: ListQuery }) query: ListQuery) {
     const { items, hasMore } = pageOf(await this.providers.list(null), 'provider', query);
-    const withKey = await this.credentials.present(items.map((provider) => provider.id));
+    const keys = await this.credentials.summaries(items.map((provider) => provider.id));
     return renderList(
-      items.map((provider) => renderPlatformCredential(provider, withKey.has(provider.id))),
+      items.map((provider) => renderPlatformCredential(provider, keys.get(provider.id))),
+      hasMore,
+    );
+  }
+
+  @Get(':credential_id')
+  @Answers(PlatformCredentialObject, 'Read a platform credential.')
+  async get(@Param('credential_id') id: string) {
+    const provider = await this.find(id);
+    return renderPlatformCredential(provider, (await this.credentials.summaries([provider.id])).get(provider.id));
+  }
+
+  @Get(':credential_id/grants')
+  @Answers(listOf(GrantObject), 'List the tenants that may use a platform credential.')
+  async listGrants(@Param('credential_id') id: string, @Query({ schema: ListQuery }) query: ListQuery) {
+    const provider = await this.find(id);
+    const tenants = (await this.providers.grantees(provider.id)).map((tenantId) => ({ id: tenantId }));
+    const { items, hasMore } = pageOf(tenants, 'tenant', query);
+    return renderList(
+      items.map((tenant) => renderGrant(tenant.id, provider.id)),
       hasMore,
     );
   }
@@ -37,8 +62,7 @@ export class PlatformCredentialsController {
     const provider = await this.find(id);
     const tenant = found('tenant', await this.tenants.find(body.tenant), 'tenant');
     await this.providers.grant(tenant.id, provider.id);
-    const tenantId = publicId('tenant', tenant.id);
-    return { id: tenantId, object: 'platform_credential.grant', platform_credential: publicId('provider', provider.id), tenant: tenantId };
+    return renderGrant(tenant.id, provider.id);
   }
 
   @Delete(':credential_id/grants/:tenant_id')

@@ -5,16 +5,18 @@ import { type ProviderType, regionOf, type StructuredCredential, tokenAddressIn 
 
 interface Given {
   key?: string | null | undefined;
+  keys?: string[] | undefined;
   credential?: StructuredCredential | undefined;
 }
 
 /**
- * What is sealed for a provider: a plain key, or a credential of several fields as JSON text. Null: neither was given.
+ * What is sealed for a provider: plain keys, or a credential of several fields as JSON text. Empty: neither was given.
  * @throws WeirError invalid_request naming the field.
  */
-export function secretOf({ key, credential }: Given, type: ProviderType, baseUrl: string, guard: DestinationGuard): Secret | null {
-  if (credential === undefined) return key ? new Secret(key) : null;
-  if (key !== undefined) throw invalid('credential', 'cannot be given together with "key". Send one of them');
+export function secretsOf({ key, keys, credential }: Given, type: ProviderType, baseUrl: string, guard: DestinationGuard): Secret[] {
+  if (credential === undefined) return (keys ?? (key ? [key] : [])).map((text) => new Secret(text));
+  if (key !== undefined || keys !== undefined)
+    throw invalid('credential', 'cannot be given together with "key" or "keys". Send one of them');
   if (!type.credentialTypes.includes(credential.type)) {
     const fitting = type.credentialTypes.map((name) => `"${name}"`).join(' or ');
     throw invalid('credential.type', `must be ${fitting} for a provider of type "${type.slug}"`);
@@ -22,7 +24,7 @@ export function secretOf({ key, credential }: Given, type: ProviderType, baseUrl
   if (credential.type === 'aws' && credential.region === undefined && regionOf(new URL(baseUrl).host) === null)
     throw invalid('credential.region', 'is missing: the host of "base_url" names no region');
   checkTokenAddress(credential, guard);
-  return new Secret(JSON.stringify(credential));
+  return [new Secret(JSON.stringify(credential))];
 }
 
 /** Tokens are asked for by the same egress as calls are made. */

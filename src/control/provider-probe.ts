@@ -31,14 +31,14 @@ export class ProviderProbe {
   async run(tenantId: string, record: ProviderRecord, change: Change = {}): Promise<Capabilities> {
     const { origin } = new URL(record.baseUrl);
     const shown = {
-      credential: change.key === undefined ? await this.stored(tenantId, record.id, origin) : credentialOf(record.id, origin, change.key),
+      credential: change.key === undefined ? await this.stored(tenantId, record.id, origin) : credentialOf(record, origin, change.key),
       headers:
         change.headers === undefined
           ? await this.storedHeaders(tenantId, record.id, origin)
           : Object.entries(change.headers ?? {}).map(([name, value]) => [name, new Secret(value)] as const),
     };
     const model = record.defaultModel ?? record.models.find((name) => name !== ANY_MODEL) ?? null;
-    return renderReport(await this.prober.probe((id) => this.router.target(tenantId, record, id, shown), model));
+    return renderReport(await this.prober.probe((id) => this.router.target(tenantId, record, id, null, shown), model));
   }
 
   /** The same, for what must work before it is saved. @throws WeirError probe_failed */
@@ -62,5 +62,5 @@ export class ProviderProbe {
   }
 }
 
-const credentialOf = (providerId: string, origin: string, secret: Secret | null): Target['credential'] =>
-  secret && { id: newId(), providerId, origin, secret };
+const credentialOf = ({ id, tenantId }: ProviderRecord, origin: string, secret: Secret | null): Target['credential'] =>
+  secret && { id: newId(), providerId: id, tenantId, origin, secret };

@@ -2,18 +2,21 @@ import { Body, Controller, Delete, Get, Inject, Param, Patch, Post, Query } from
 import { CredentialsRepository, ProviderHeadersRepository } from '../credentials/index.js';
 import { newId, publicId } from '../kernel/ids.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
+import { Secret } from '../platform/crypto/index.js';
 import { DestinationGuard } from '../platform/egress/index.js';
+import type { PrismaExecutor } from '../platform/postgres/index.js';
 import { addressIn, type ProviderRecord, ProvidersRepository } from '../providers/index.js';
 import { Access } from './access.js';
 import { TenantId } from './admin.js';
 import { found, idOf } from './found.js';
 import { ListQuery, listOf, pageOf, renderList } from './list.js';
 import { baseUrlOf, checkEndpoint, checkGatewayOptions, endpointOf, knownType, refuseMock } from './provider-address.js';
-import { secretOf } from './provider-credential.js';
+import { secretsOf } from './provider-credential.js';
 import { ProviderProbe } from './provider-probe.js';
 import { Answers } from './route.js';
 import { deleted } from './schemas/common.js';
 import { CreateProvider, ProviderObject, renderProvider, UpdateProvider } from './schemas/provider.js';
+import { AddProviderKey } from './schemas/provider-key.js';
 import { Capabilities } from './schemas/provider-probe.js';
 import { Transactions } from './transactions.repository.js';
 
@@ -50,16 +53,17 @@ export class ProvidersController {
       auth: body.auth ?? null,
       defaultModel: body.default_model ?? null,
     };
-    const key = secretOf(body, type, baseUrl, this.guard);
+    const secrets = secretsOf(body, type, baseUrl, this.guard);
+    const key = secrets[0] ?? null;
     const headers = body.headers ?? {};
     checkEndpoint(draft, type, key !== null, Object.keys(headers));
     const capabilities = isOwn && !body.no_verify ? await this.probe.pass(tenantId, { ...unsaved(), ...draft }, { key, headers }) : null;
     return this.transactions.run(async (db) => {
       const provider = await this.providers.insert(draft, db);
-      if (key) await this.credentials.put(provider, key, db);
+      if (secrets.length > 0) await this.credentials.put(provider, secrets, db);
       await this.headers.put(provider, headers, db);
       if (capabilities) await this.providers.noteCapabilities(provider.id, capabilities, db);
-      return renderProvider({ ...provider, capabilities }, key !== null, Object.keys(headers));
+      return this.render({ ...provider, capabilities }, db);
     });
   }
 
@@ -77,7 +81,7 @@ export class ProvidersController {
   }
 
   @Post(':provider_id')
-  @Answers(ProviderObject, 'Change a provider. Another origin drops the stored key unless a new one comes along: see has_key.')
+  @Answers(ProviderObject, 'Change a provider. Another origin drops the stored keys unless a new one comes along: see awaits_key.')
   async update(@TenantId() tenantId: string, @Param('provider_id') id: string, @Body({ schema: UpdateProvider }) body: UpdateProvider) {
     const saved = found('provider', await this.providers.find(tenantId, idOf('provider', id)));
     const { type, baseUrl: own } = knownType(saved.type);
@@ -93,26 +97,26 @@ export class ProvidersController {
       auth: body.auth,
       defaultModel: body.default_model,
     };
-    const key = secretOf(body, type, baseUrl ?? saved.baseUrl, this.guard);
-    const shown = { key: key ?? (body.key === null ? null : undefined), headers: body.headers };
+    const secrets = secretsOf(body, type, baseUrl ?? saved.baseUrl, this.guard);
+    const shown = { key: secrets[0] ?? (body.key === null ? null : undefined), headers: body.headers };
     const capabilities = baseUrl && !body.no_verify ? await this.probe.pass(tenantId, changed(saved, changes), shown) : null;
-    const provider = await this.transactions.run(async (db) => {
+    return this.transactions.run(async (db) => {
       const before = found('provider', await this.providers.lock(tenantId, saved.id, db));
       const after = await this.providers.update(before.id, changes, db);
       const moved = new URL(after.baseUrl).origin !== new URL(before.baseUrl).origin;
-      if (key) await this.credentials.put(after, key, db);
-      else if (body.key === null || moved || after.auth === 'none') await this.credentials.drop(after.id, db);
+      if (secrets.length > 0) await this.credentials.put(after, secrets, db);
+      else if (body.key === null || after.auth === 'none') await this.credentials.drop(after.id, db);
+      else if (moved) await this.credentials.dropForOrigin(after.id, db);
       if (body.headers) await this.headers.put(after, body.headers, db);
       else if (body.headers === null || moved) await this.headers.drop(after.id, db);
-      checkEndpoint(after, type, key !== null, (await this.headers.names([after.id], db)).get(after.id) ?? []);
+      checkEndpoint(after, type, secrets.length > 0, (await this.headers.names([after.id], db)).get(after.id) ?? []);
       await this.providers.noteCapabilities(after.id, capabilities, db);
-      return { ...after, capabilities };
+      return this.render(found('provider', await this.providers.find(tenantId, after.id, db)), db);
     });
-    return this.render(provider);
   }
 
   @Patch(':provider_id')
-  @Answers(ProviderObject, 'Change a provider. Another origin drops the stored key unless a new one comes along: see has_key.')
+  @Answers(ProviderObject, 'Change a provider. Another origin drops the stored keys unless a new one comes along: see awaits_key.')
   patch(@TenantId() tenantId: string, @Param('provider_id') id: string, @Body({ schema: UpdateProvider }) body: UpdateProvider) {
     return this.update(tenantId, id, body);
   }
@@ -138,18 +142,39 @@ export class ProvidersController {
     });
   }
 
-  private async render(provider: ProviderRecord) {
-    return (await this.renderAll([provider]))[0]!;
+  @Post(':provider_id/keys')
+  @Answers(ProviderObject, 'Add a key to those a provider has. They are used in turn.')
+  addKey(@TenantId() tenantId: string, @Param('provider_id') id: string, @Body({ schema: AddProviderKey }) body: AddProviderKey) {
+    return this.transactions.run(async (db) => {
+      const provider = found('provider', await this.providers.lock(tenantId, idOf('provider', id), db));
+      await this.credentials.add(provider, new Secret(body.key), db);
+      return this.render({ ...provider, awaitsKey: false }, db);
+    });
   }
 
-  private async renderAll(providers: ProviderRecord[]) {
+  @Delete(':provider_id/keys/:provider_key_id')
+  @Answers(deleted('provider.key'), 'Destroy one key of a provider.')
+  removeKey(@TenantId() tenantId: string, @Param('provider_id') id: string, @Param('provider_key_id') keyId: string) {
+    return this.transactions.run(async (db) => {
+      const provider = found('provider', await this.providers.lock(tenantId, idOf('provider', id), db));
+      const credentialId = idOf('credential', keyId);
+      found('credential', (await this.credentials.remove(provider.id, credentialId, db)) || null);
+      return { id: publicId('credential', credentialId), object: 'provider.key', deleted: true };
+    });
+  }
+
+  private async render(provider: ProviderRecord, db?: PrismaExecutor) {
+    return (await this.renderAll([provider], db))[0]!;
+  }
+
+  private async renderAll(providers: ProviderRecord[], db?: PrismaExecutor) {
     const ids = providers.map(({ id }) => id);
-    const [withKey, headers] = [await this.credentials.present(ids), await this.headers.names(ids)];
-    return providers.map((provider) => renderProvider(provider, withKey.has(provider.id), headers.get(provider.id) ?? []));
+    const [keys, headers] = [await this.credentials.summaries(ids, db), await this.headers.names(ids, db)];
+    return providers.map((provider) => renderProvider(provider, keys.get(provider.id), headers.get(provider.id)));
   }
 }
 
-const unsaved = () => ({ id: newId(), createdAt: new Date(), capabilities: null });
+const unsaved = () => ({ id: newId(), createdAt: new Date(), awaitsKey: false, capabilities: null });
 
 /** A record as it will be. */
 const changed = (record: ProviderRecord, changes: Partial<ProviderRecord>): ProviderRecord => ({

@@ -1,23 +1,62 @@
 import { Secret } from '../platform/crypto/index.js';
+import type { Credential, Unreadable } from './credential.js';
 import { CredentialStore } from './credential-store.js';
 
-const KEY = { id: 'c', providerId: 'p', tenantId: 't', origin: 'https://old.example', secret: new Secret('sk-secret') };
+const key = (id: string): Credential => ({
+  id,
+  providerId: 'p',
+  tenantId: 't',
+  origin: 'https://old.example',
+  secret: new Secret(`sk-${id}`),
+});
 
 type Reload = (tenantIds: null) => Promise<void>;
 
-/** A store that has loaded this key. */
-async function loaded(): Promise<CredentialStore> {
+/** A store that has loaded these keys, and what it noted of their health. */
+async function loaded(keys = [key('c')], broken: Unreadable[] = []) {
   const reloads: Reload[] = [];
-  const repository = { open: async () => [KEY] };
-  const store = new CredentialStore(repository as never, {} as never, { subscribe: (reload: Reload) => reloads.push(reload) } as never);
+  const noted: string[] = [];
+  const repository = {
+    open: async (_: unknown, unreadable: (row: Unreadable) => void) => {
+      for (const row of broken) unreadable(row);
+      return keys;
+    },
+    noteRest: async (...note: unknown[]) => void noted.push(note.join(' ')),
+  };
+  const store = new CredentialStore(
+    repository as never,
+    { error: () => {} } as never,
+    { subscribe: (reload: Reload) => reloads.push(reload) } as never,
+  );
   for (const reload of reloads) await reload(null);
-  return store;
+  return { store, noted };
 }
 
 test('a key is found for the origin it was entered for', async () => {
-  expect((await loaded()).find('p', 'https://old.example')).toMatchObject({ id: 'c' });
-  expect((await loaded()).find('another', 'https://old.example')).toBeNull();
+  const { store } = await loaded();
+  expect(store.find('p', 'https://old.example')).toMatchObject({ id: 'c' });
+  expect(store.find('another', 'https://old.example')).toBeNull();
 });
 
 test('a key is not shown to another origin, though the provider has moved there already and the key was not dropped here yet', async () =>
-  expect(() => loaded().then((store) => store.find('p', 'https://new.example'))).rejects.toMatchObject({ code: 'credential_unavailable' }));
+  expect(() => loaded().then(({ store }) => store.find('p', 'https://new.example'))).rejects.toMatchObject({
+    code: 'credential_unavailable',
+  }));
+
+test('a key that was not wanted rests as long as the provider says, or by what was wrong, and what is left is told', async () => {
+  const [a, b, c] = [key('a'), key('b'), key('c')];
+  const { store, noted } = await loaded([a, b, c]);
+  expect(store.rest(a, 'rate_limited', 7)).toEqual({ credentials: 3, readyInSeconds: 0 });
+  expect(store.rest(b, 'rate_limited', null)).toEqual({ credentials: 3, readyInSeconds: 0 });
+  expect(store.find('p', 'https://old.example')).toMatchObject({ id: 'c' });
+  expect(store.rest(c, 'refused', null)).toEqual({ credentials: 3, readyInSeconds: 7 });
+  expect(store.find('p', 'https://old.example')).toMatchObject({ id: 'a' });
+  expect(store.rest(a, 'rate_limited', 7)).toEqual({ credentials: 3, readyInSeconds: 7 });
+  expect(noted).toEqual(['a rate_limited 7', 'b rate_limited 30', 'c refused 600']);
+});
+
+test('a provider is closed by a key that cannot be opened only where it has no other', async () => {
+  const broken = { id: 'x', providerId: 'p', tenantId: 't' };
+  expect((await loaded([key('c')], [broken])).store.isUnreadable('p')).toBe(false);
+  expect((await loaded([], [broken])).store.isUnreadable('p')).toBe(true);
+});

@@ -2,14 +2,27 @@ import { Inject, Injectable } from '@nestjs/common';
 import { WeirError } from '../kernel/errors.js';
 import { ConfigChanges, PLATFORM } from '../platform/postgres/index.js';
 import { LOGGER, type Logger } from '../platform/telemetry/index.js';
-import { type Credential, CredentialsRepository, type Unreadable } from './credentials.repository.js';
+import type { Credential, RestReason, Unreadable } from './credential.js';
+import { CredentialsRepository } from './credentials.repository.js';
+import { Rests, Rotation } from './rotation.js';
 
-type Opened = Credential & { tenantId: string | null };
+/** A refused credential is tried again after this; entering it again is quicker. */
+const REFUSED_REST_SECONDS = 600;
+const RATE_LIMITED_REST_SECONDS = 30;
+
+/** What is left of a provider's credentials after one was not wanted. */
+export interface Remaining {
+  /** How many it has in all. */
+  credentials: number;
+  /** Until one does not rest; 0: now. */
+  readyInSeconds: number;
+}
 
 /** Credentials in memory, opened once when they change. */
 @Injectable()
 export class CredentialStore {
-  private byProvider = new Map<string, Opened>();
+  private byProvider = new Map<string, Rotation>();
+  private readonly rests = new Rests();
 
   private unreadable: Unreadable[] = [];
 
@@ -22,25 +35,48 @@ export class CredentialStore {
   }
 
   /**
+   * The credential for the next call; null: the provider has none.
    * @param origin where the provider is now. Providers and their keys are loaded one after the other.
+   * @param session see {@link Rotation.pick}
    * @throws WeirError credential_unavailable when its key was entered for another.
    */
-  find(providerId: string, origin: string): Credential | null {
-    const credential = this.byProvider.get(providerId) ?? null;
+  find(providerId: string, origin: string, session: string | null = null): Credential | null {
+    const credential = this.byProvider.get(providerId)?.pick(session) ?? null;
     if (credential && credential.origin !== origin) throw new WeirError('credential_unavailable');
     return credential;
   }
 
-  /** It has a credential, but one that cannot be opened: a call without it would be refused there, or be made as somebody else. */
+  /** It has a credential, but none that can be opened: a call without it would be refused there, or be made as somebody else. */
   isUnreadable(providerId: string): boolean {
-    return this.unreadable.length > 0 && this.unreadable.some((credential) => credential.providerId === providerId);
+    return (
+      this.unreadable.length > 0 &&
+      !this.byProvider.has(providerId) &&
+      this.unreadable.some((credential) => credential.providerId === providerId)
+    );
+  }
+
+  /**
+   * The provider did not want a credential: the next calls get another, where there is one. Noted in Postgres for whoever asks, without waiting.
+   * @param forSeconds as the provider said; null: it did not.
+   */
+  rest({ id, providerId }: Credential, reason: RestReason, forSeconds: number | null): Remaining {
+    const seconds = reason === 'rate_limited' ? (forSeconds ?? RATE_LIMITED_REST_SECONDS) : REFUSED_REST_SECONDS;
+    const now = performance.now();
+    this.rests.prune(now);
+    const rested = this.rests.endOf(id) > now;
+    this.rests.add(id, now + seconds * 1000);
+    if (!rested)
+      this.repository.noteRest(id, reason, seconds).catch((error: Error) => {
+        this.log.warn({ credential: id, err: error.message }, 'the health of a credential could not be noted');
+      });
+    const rotation = this.byProvider.get(providerId);
+    return { credentials: rotation?.credentials.length ?? 0, readyInSeconds: Math.ceil((rotation?.readyInMs() ?? 0) / 1000) };
   }
 
   /** One that did not change stays the same object: what was fetched for it is remembered by it. */
-  private same(read: Opened): Opened {
-    const held = this.byProvider.get(read.providerId);
-    const unchanged = held?.id === read.id && held.origin === read.origin && held.secret.reveal() === read.secret.reveal();
-    return unchanged ? held : read;
+  private same(read: Credential): Credential {
+    const held = this.byProvider.get(read.providerId)?.credentials.find(({ id }) => id === read.id);
+    return held && held.origin === read.origin && held.secret.reveal() === read.secret.reveal() ? held : read;
   }
 
   private async reload(tenantIds: string[] | null): Promise<void> {
@@ -51,7 +87,17 @@ export class CredentialStore {
       this.log.error({ credential: credential.id }, 'a credential cannot be opened; enter it again');
     });
     this.unreadable = [...this.unreadable.filter(({ tenantId }) => owners && !owners.includes(tenantId)), ...unreadable];
-    const kept = owners ? [...this.byProvider.values()].filter((credential) => !owners.includes(credential.tenantId)) : [];
-    this.byProvider = new Map([...kept, ...opened.map((credential) => this.same(credential))].map((entry) => [entry.providerId, entry]));
+    const kept = owners ? [...this.byProvider].filter(([, { credentials }]) => !owners.includes(credentials[0]!.tenantId)) : [];
+    const fresh = [...Map.groupBy(opened, ({ providerId }) => providerId)].map(
+      ([providerId, credentials]) =>
+        [
+          providerId,
+          new Rotation(
+            credentials.map((one) => this.same(one)),
+            this.rests,
+          ),
+        ] as const,
+    );
+    this.byProvider = new Map([...kept, ...fresh]);
   }
 }

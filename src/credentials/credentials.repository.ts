@@ -1,84 +1,140 @@
 import { Injectable } from '@nestjs/common';
+import { Pool } from 'pg';
 import { WeirError } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
-import { Keyring, MasterKeyMismatch, type Secret } from '../platform/crypto/index.js';
-import { outsideTenantScope, PLATFORM, Prisma, type PrismaExecutor } from '../platform/postgres/index.js';
+import { isSealedByInstallation, Keyring, MasterKeyMismatch, type Secret } from '../platform/crypto/index.js';
+import { PLATFORM, Prisma, type PrismaExecutor } from '../platform/postgres/index.js';
 import type { ProviderRecord } from '../providers/index.js';
+import { type Credential, type CredentialSummary, last4Of, type RestReason, type Unreadable } from './credential.js';
 
-/** What a provider is shown: sealed at rest, bound to its owner, provider and origin. */
-export interface Credential {
-  id: string;
-  providerId: string;
-  /** The only one it may be shown to. */
-  origin: string;
-  secret: Secret;
-}
-
-/** A credential that is there and cannot be opened. */
-export interface Unreadable {
-  id: string;
-  providerId: string;
-  tenantId: string | null;
-}
-
-type Owner = Pick<ProviderRecord, 'id' | 'tenantId'>;
+/** What a credential is bound to. */
+type Binding = Pick<Credential, 'id' | 'tenantId' | 'providerId' | 'origin'>;
 
 @Injectable()
 export class CredentialsRepository {
   constructor(
     private readonly prisma: Prisma,
     private readonly keyring: Keyring,
+    private readonly pool: Pool,
   ) {}
 
   /**
-   * Seals a secret for a provider at its present origin, replacing what was there.
-   * @throws WeirError credential_unavailable when nobody could open it later
+   * Seals secrets for a provider at its present origin, replacing what was there.
+   * @throws WeirError credential_unavailable when nobody could open them later
    */
-  async put(provider: ProviderRecord, secret: Secret, db: PrismaExecutor = this.prisma): Promise<void> {
-    await outsideTenantScope(() => this.keyring.verify()).catch((cause) => {
-      throw cause instanceof MasterKeyMismatch ? new WeirError('credential_unavailable', { cause }) : cause;
-    });
-    const { origin } = new URL(provider.baseUrl);
-    const data = {
-      id: newId(),
-      tenantId: provider.tenantId,
-      origin,
-      sealed: new Uint8Array(this.keyring.seal(secret, context(provider, origin))),
-    };
+  async put(provider: ProviderRecord, secrets: readonly Secret[], db: PrismaExecutor = this.prisma): Promise<void> {
+    const fresh = [];
+    for (const secret of secrets) fresh.push(await this.sealed(provider, secret));
     await db.credential.deleteMany({ where: { providerId: provider.id } });
-    await db.credential.create({ data: { ...data, providerId: provider.id } });
+    await db.credential.createMany({ data: fresh });
+    await expectsKey(db, provider.id, false);
   }
 
-  /** Destroys the secret of a provider, e.g. when its origin changes. */
+  /** Adds a secret to those a provider has. @throws WeirError credential_unavailable */
+  async add(provider: ProviderRecord, secret: Secret, db: PrismaExecutor): Promise<void> {
+    await db.credential.create({ data: await this.sealed(provider, secret) });
+    await expectsKey(db, provider.id, false);
+  }
+
+  /** Destroys one secret of a provider. False: it has no such. */
+  async remove(providerId: string, id: string, db: PrismaExecutor): Promise<boolean> {
+    return (await db.credential.deleteMany({ where: { id, providerId } })).count > 0;
+  }
+
+  /** Destroys the secrets of a provider, which is meant to do without. */
   async drop(providerId: string, db: PrismaExecutor = this.prisma): Promise<void> {
     await db.credential.deleteMany({ where: { providerId } });
+    await expectsKey(db, providerId, false);
   }
 
-  /** Which of these providers have a credential. */
-  async present(providerIds: string[]): Promise<Set<string>> {
-    const rows = await this.prisma.credential.findMany({ where: { providerId: { in: providerIds } }, select: { providerId: true } });
-    return new Set(rows.map((row) => row.providerId));
+  /** Destroys the secrets of a provider whose origin changed; one that had any is not called before there is a new one. */
+  async dropForOrigin(providerId: string, db: PrismaExecutor): Promise<void> {
+    const { count } = await db.credential.deleteMany({ where: { providerId } });
+    if (count > 0) await expectsKey(db, providerId, true);
   }
 
-  /** Opens every credential of these owners (null: all). One that cannot be opened is reported and left out. */
-  async open(
-    tenantIds: (string | null)[] | null,
-    unreadable: (row: Unreadable) => void,
-  ): Promise<(Credential & { tenantId: string | null })[]> {
+  /** What may be shown of the credentials of these providers, by provider, the oldest first. */
+  async summaries(providerIds: string[], db: PrismaExecutor = this.prisma): Promise<Map<string, CredentialSummary[]>> {
+    const rows = await db.credential.findMany({
+      where: { providerId: { in: providerIds } },
+      select: { id: true, providerId: true, last4: true, createdAt: true, health: { select: { reason: true, restingUntil: true } } },
+      orderBy: { id: 'asc' },
+    });
+    const now = Date.now();
+    const summaries = rows.map(({ health, ...row }) => ({
+      ...row,
+      resting: health && health.restingUntil.getTime() > now ? { reason: health.reason as RestReason, until: health.restingUntil } : null,
+    }));
+    return Map.groupBy(summaries, ({ providerId }) => providerId);
+  }
+
+  /** Notes that a credential rests, unless it is gone. */
+  async noteRest(id: string, reason: RestReason, seconds: number): Promise<void> {
+    await this.pool.query(
+      `INSERT INTO credential_health (credential_id, tenant_id, reason, resting_until)
+       SELECT id, tenant_id, $2, now() + make_interval(secs => $3) FROM credentials WHERE id = $1
+       ON CONFLICT (credential_id) DO UPDATE SET reason = excluded.reason, resting_until = excluded.resting_until`,
+      [id, reason, seconds],
+    );
+  }
+
+  /** Opens every credential of these owners (null: all), the oldest first. One that cannot be opened is reported and left out. */
+  async open(tenantIds: (string | null)[] | null, unreadable: (row: Unreadable) => void): Promise<Credential[]> {
     const owners = tenantIds && {
       OR: [{ tenantId: { in: tenantIds.filter((id) => id !== null) } }, ...(tenantIds.includes(null) ? [{ tenantId: null }] : [])],
     };
-    const rows = await this.prisma.credential.findMany({ where: { ...owners, provider: { deletedAt: null } } });
-    return rows.flatMap((row) => {
+    const rows = await this.prisma.credential.findMany({ where: { ...owners, provider: { deletedAt: null } }, orderBy: { id: 'asc' } });
+    const opened: Credential[] = [];
+    for (const { id, tenantId, providerId, origin, sealed } of rows) {
+      const binding = { id, tenantId, providerId, origin };
       try {
-        const secret = this.keyring.open(Buffer.from(row.sealed), context({ id: row.providerId, tenantId: row.tenantId }, row.origin));
-        return [{ id: row.id, tenantId: row.tenantId, providerId: row.providerId, origin: row.origin, secret }];
+        opened.push({ ...binding, secret: await this.unseal(binding, Buffer.from(sealed)) });
       } catch {
-        unreadable(row);
-        return [];
+        unreadable(binding);
       }
-    });
+    }
+    return opened;
+  }
+
+  /** Seals by their owners' keys what is still sealed by the one key that installations had before. Answers how many; safe to repeat. */
+  async moveOver(): Promise<number> {
+    const rows = await this.prisma.credential.findMany({ orderBy: { id: 'asc' } });
+    let moved = 0;
+    for (const row of rows.filter(({ sealed }) => isSealedByInstallation(Buffer.from(sealed)))) {
+      const secret = await this.unseal(row, Buffer.from(row.sealed)).catch(() => null);
+      if (!secret) continue; // reported where it is opened for use
+      const sealed = await this.seal(row, secret);
+      // Unless it was entered again meanwhile.
+      moved += (
+        await this.prisma.credential.updateMany({ where: { id: row.id, sealed: row.sealed }, data: { sealed, last4: last4Of(secret) } })
+      ).count;
+    }
+    return moved;
+  }
+
+  private async sealed(provider: ProviderRecord, secret: Secret) {
+    const binding = { id: newId(), tenantId: provider.tenantId, providerId: provider.id, origin: new URL(provider.baseUrl).origin };
+    return { ...binding, sealed: await this.seal(binding, secret), last4: last4Of(secret) };
+  }
+
+  private async seal(binding: Binding, secret: Secret): Promise<Uint8Array<ArrayBuffer>> {
+    try {
+      return new Uint8Array(await this.keyring.seal(binding.tenantId, secret, contextOf(binding)));
+    } catch (cause) {
+      throw cause instanceof MasterKeyMismatch ? new WeirError('credential_unavailable', { cause }) : cause;
+    }
+  }
+
+  private unseal(binding: Binding, sealed: Buffer): Promise<Secret> {
+    return this.keyring.open(sealed, isSealedByInstallation(sealed) ? installationContextOf(binding) : contextOf(binding));
   }
 }
 
-const context = (provider: Owner, origin: string): string => `v1|${provider.tenantId ?? PLATFORM}|${provider.id}|${origin}|api-key`;
+const expectsKey = (db: PrismaExecutor, id: string, awaitsKey: boolean) =>
+  db.provider.updateMany({ where: { id, awaitsKey: !awaitsKey }, data: { awaitsKey } });
+
+const contextOf = ({ id, tenantId, providerId, origin }: Binding): string =>
+  `v2|${tenantId ?? PLATFORM}|${providerId}|${id}|${origin}|api-key`;
+
+const installationContextOf = ({ tenantId, providerId, origin }: Binding): string =>
+  `v1|${tenantId ?? PLATFORM}|${providerId}|${origin}|api-key`;

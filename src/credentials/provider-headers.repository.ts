@@ -28,7 +28,7 @@ export class ProviderHeadersRepository {
     const names = Object.keys(headers);
     if (names.length === 0) return;
     const { origin } = new URL(provider.baseUrl);
-    const sealed = await this.keyring.seal(new Secret(JSON.stringify(headers)), context(provider, origin));
+    const sealed = await this.keyring.seal(provider.tenantId, new Secret(JSON.stringify(headers)), context(provider, origin));
     await db.providerHeaders.create({
       data: { providerId: provider.id, tenantId: provider.tenantId, origin, names, sealed: new Uint8Array(sealed) },
     });

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Hold } from '../budgets/index.js';
+import { CredentialStore } from '../credentials/index.js';
 import {
   baseFor,
   noFacts,
@@ -23,7 +24,7 @@ import type { Call } from './call.js';
 import type { Flight } from './in-flight.js';
 import type { Outcome } from './outcome.js';
 import type { Reply } from './reply.js';
-import { errorOfEgress, errorOfRefusal } from './upstream-errors.js';
+import { errorOfEgress, errorOfRefusal, restOf, withoutSecret } from './upstream-errors.js';
 
 const MAX_REPLY_BYTES = 64 * 1024 * 1024;
 const MAX_ERROR_BYTES = 64 * 1024;
@@ -34,7 +35,10 @@ export class Dispatcher {
   private readonly mock = new MockTransport();
   private readonly auths: CredentialAuths;
 
-  constructor(private readonly egress: Egress) {
+  constructor(
+    private readonly egress: Egress,
+    private readonly credentials: CredentialStore,
+  ) {
     this.auths = new CredentialAuths(egress);
   }
 
@@ -43,7 +47,7 @@ export class Dispatcher {
     return new Promise((resolve) => {
       const { target } = plan;
       const transport: Transport = target.type === 'mock' ? this.mock : this.egress;
-      const delivery = new Delivery(plan, hold, call, flight, translation, transport, resolve);
+      const delivery = new Delivery(plan, hold, call, flight, translation, transport, this.credentials, resolve);
       delivery.start(() => {
         const request = translation.encodeRequest({
           model: target.model,
@@ -124,6 +128,7 @@ class Delivery implements EgressSink {
     private readonly flight: Flight,
     private readonly translation: Translation,
     private readonly transport: Transport,
+    private readonly credentials: CredentialStore,
     private readonly resolve: (outcome: Outcome) => void,
   ) {
     this.reply = flight.reply;
@@ -252,6 +257,7 @@ class Delivery implements EgressSink {
     } catch (cause) {
       return this.fail(unreadable(cause), true);
     }
+    if (this.repeatsSecret(pieces)) return this.fail(unreadable(REPEATED), true);
     if (reader.takeProgress()) this.exchange?.progress();
     if (pieces.length > 0 && !this.reply.stream(pieces)) this.exchange?.pause();
     crashPoint('mid_stream');
@@ -267,6 +273,7 @@ class Delivery implements EgressSink {
       // What cannot be read here is an event that never got its end.
       return this.fail(new WeirError('upstream_interrupted', { cause }), true);
     }
+    if (this.repeatsSecret(pieces)) return this.fail(unreadable(REPEATED), true);
     if (pieces.length > 0) this.reply.stream(pieces);
     if (reader.refusal) return this.refused(reader.refusal, true);
     if (!reader.complete) return this.fail(new WeirError('upstream_interrupted'), true);
@@ -281,6 +288,7 @@ class Delivery implements EgressSink {
 
   private endBody(): void {
     const body = this.chunks.length === 1 ? this.chunks[0]! : Buffer.concat(this.chunks);
+    if (this.repeatsSecret([body])) return this.fail(unreadable(REPEATED), true);
     try {
       if (this.call.prompt.stream) this.read(this.translation.streams!.readFromWhole(body, this.headers));
       else this.whole = this.streams ? this.streams.fold(body) : this.translation.readWhole(body, this.headers);
@@ -294,13 +302,23 @@ class Delivery implements EgressSink {
     this.end('completed', null, true);
   }
 
+  /** What a provider was shown is for nobody else, whatever it answers. */
+  private repeatsSecret(pieces: readonly Buffer[]): boolean {
+    const secret = this.plan.target.credential?.secret;
+    return secret !== undefined && pieces.some((piece) => secret.isIn(piece));
+  }
+
   private get facts(): ReplyFacts {
     return this.reader?.facts ?? this.whole?.facts ?? noFacts();
   }
 
   private refused(refusal: Refusal, used: boolean): void {
     const { target } = this.plan;
-    this.fail(errorOfRefusal(refusal, target.provider, target.model, this.headers['retry-after']?.toString()), used);
+    const { credential } = target;
+    const retryAfter = refusal.retryAfterSeconds?.toString() ?? this.headers['retry-after']?.toString();
+    const rest = restOf(refusal, retryAfter);
+    const remaining = credential && rest ? this.credentials.rest(credential, rest.reason, rest.seconds) : null;
+    this.fail(errorOfRefusal(withoutSecret(refusal, credential), target.provider, target.model, retryAfter, remaining), used);
   }
 
   /** @param used something was answered, so something may be billed. */
@@ -334,4 +352,5 @@ class Delivery implements EgressSink {
   }
 }
 
+const REPEATED = 'it repeats the credential that it was shown';
 const unreadable = (cause: unknown): WeirError => new WeirError('upstream_invalid_response', { cause });

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { ApiKeysModule } from '../api-keys/index.js';
 import { BudgetsModule } from '../budgets/index.js';
 import { CallsModule } from '../calls/index.js';
+import { CredentialsModule } from '../credentials/index.js';
 import { LedgerModule } from '../ledger/index.js';
 import { LimitsModule } from '../limits/index.js';
 import { RoutingModule } from '../routing/index.js';
@@ -15,7 +16,7 @@ import { MessageCounting } from './surfaces/message-counting.js';
 import { OwnAccount } from './surfaces/own-account.js';
 
 @Module({
-  imports: [ApiKeysModule, RoutingModule, BudgetsModule, LedgerModule, LimitsModule, CallsModule],
+  imports: [ApiKeysModule, RoutingModule, CredentialsModule, BudgetsModule, LedgerModule, LimitsModule, CallsModule],
   providers: [InFlight, ReasoningMemory, Dispatcher, Relay, Inference, MessageCounting, OwnAccount, PublicServer],
   exports: [PublicServer],
 })

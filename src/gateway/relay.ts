@@ -61,8 +61,8 @@ export class Relay {
   }
 
   private plan(call: Call, reply: Reply): Plan {
-    const { caller, prompt } = call;
-    const plan = this.router.plan(caller, prompt.model, prompt.maxOutputTokens);
+    const { caller, prompt, options } = call;
+    const plan = this.router.plan(caller, prompt.model, prompt.maxOutputTokens, options.session);
     reply.setHeader('x-weir-model', plan.requestedModel);
     reply.setHeader('x-weir-provider', plan.target.provider);
     return plan;

@@ -1,4 +1,5 @@
-import type { Refusal } from '../dialects/index.js';
+import type { Credential, Remaining, RestReason } from '../credentials/index.js';
+import type { Refusal, RefusalClass } from '../dialects/index.js';
 import { type ErrorCode, WeirError } from '../kernel/errors.js';
 import type { EgressError, EgressFailure } from '../platform/egress/index.js';
 
@@ -11,25 +12,56 @@ const EGRESS_CODES: Record<EgressFailure, ErrorCode> = {
   interrupted: 'upstream_interrupted',
 };
 
+/** Refusals that speak of the credential rather than of the request. */
+const REST_REASONS: Partial<Record<RefusalClass, RestReason>> = { auth: 'refused', billing: 'out_of_money', rate_limit: 'rate_limited' };
+
+/** Why, and for how many seconds as the provider says, its credential is to rest after this; null: it need not. */
+export function restOf(refusal: Refusal, retryAfter: string | undefined): { reason: RestReason; seconds: number | null } | null {
+  const reason = REST_REASONS[refusal.class];
+  return reason ? { reason, seconds: retryAfter === undefined ? null : normaliseRetryAfter(retryAfter) } : null;
+}
+
+/** A provider may repeat the credential it was shown; neither the client nor the log gets it. */
+export function withoutSecret(refusal: Refusal, credential: Credential | null): Refusal {
+  const { message } = refusal;
+  if (message === null) return refusal;
+  const known = credential ? message.replaceAll(credential.secret.reveal(), '[redacted]') : message;
+  return { ...refusal, message: scrub(known) };
+}
+
 export const errorOfEgress = (error: EgressError): WeirError => new WeirError(EGRESS_CODES[error.failure], { cause: error.cause });
 
 /**
- * What a client is told when a provider refuses. The provider's own sentence is passed on only where it speaks of the client's request, and
- * without anything that looks like a key.
+ * What a client is told when a provider refuses. The provider's own sentence is passed on only where it speaks of the client's request.
+ * @param refusal without anything that looks like a key: see {@link withoutSecret}.
+ * @param remaining the provider's credentials, where the refusal speaks of the one it was shown.
  */
-export function errorOfRefusal(refusal: Refusal, provider: string, model: string, retryAfter: string | undefined): WeirError {
-  const sentence = refusal.message ? scrub(refusal.message) : null;
+export function errorOfRefusal(
+  refusal: Refusal,
+  provider: string,
+  model: string,
+  retryAfter: string | undefined,
+  remaining: Remaining | null,
+): WeirError {
+  const sentence = refusal.message;
+  const others = remaining && remaining.credentials > 1 ? remaining : null;
   switch (refusal.class) {
     case 'auth':
       return new WeirError('provider_auth_failed', {
-        message: `The provider "${provider}" refused the credential configured for it.`,
+        message: `The provider "${provider}" refused the credential configured for it.${hint(others)}`,
+        ...(others?.readyInSeconds === 0 && AT_ONCE),
         cause: refusal.message,
       });
     case 'billing':
-      return new WeirError('provider_unavailable', { cause: refusal.message });
+      return new WeirError('provider_unavailable', {
+        message: `The account of the provider "${provider}" is out of money or quota.${hint(others)}`,
+        ...(others?.readyInSeconds === 0 && AT_ONCE),
+        cause: refusal.message,
+      });
     case 'rate_limit':
       return new WeirError('upstream_rate_limited', {
-        retryAfterSeconds: normaliseRetryAfter(refusal.retryAfterSeconds?.toString() ?? retryAfter),
+        message: others ? `The provider "${provider}" is rate limiting.${hint(others)}` : undefined,
+        retryAfterSeconds: others ? Math.max(1, others.readyInSeconds) : normaliseRetryAfter(retryAfter),
         cause: refusal.message,
       });
     case 'model_not_found':
@@ -49,6 +81,14 @@ export function errorOfRefusal(refusal: Refusal, provider: string, model: string
     case 'server':
       return new WeirError('upstream_error', { cause: refusal.message });
   }
+}
+
+const AT_ONCE = { retry: true, retryAfterSeconds: 1 };
+
+function hint(others: Remaining | null): string {
+  if (!others) return '';
+  if (others.readyInSeconds === 0) return ' The next call uses another of its keys.';
+  return ` None of its ${others.credentials} keys is ready; the first will be in ${others.readyInSeconds} seconds.`;
 }
 
 /** Seconds or a date, from 1 to 120; anything else is 1. */

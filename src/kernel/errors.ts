@@ -83,6 +83,12 @@ export const ERRORS = {
     "The provider's credential cannot be opened with this installation's master key, so nothing is sent. Check WEIR_MASTER_KEY, or enter it again.",
     false,
   ),
+  credential_missing: row(
+    409,
+    'invalid_request_error',
+    "The provider's address was changed and its key dropped with it, so nothing is sent. Enter its key again, or set it to null where it needs none.",
+    false,
+  ),
   provider_unavailable: row(503, 'api_error', "The provider's account is out of money or quota.", false),
   upstream_rate_limited: row(429, 'rate_limit_exceeded', 'The provider is rate limiting. Try again later.', true, 1),
   upstream_unreachable: row(502, 'api_error', 'The provider could not be reached.', true),

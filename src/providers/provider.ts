@@ -59,6 +59,8 @@ export interface ProviderRecord {
   capabilities: unknown;
   /** Model ids that may be asked for; `*` stands for any. */
   models: readonly string[];
+  /** Its address changed and its key was dropped: it is not called before there is another, or it is said to need none. */
+  awaitsKey: boolean;
   createdAt: Date;
 }
 

@@ -7,7 +7,7 @@ import type { ProviderRecord, Quirks } from './provider.js';
 
 type Endpoint = 'auth' | 'defaultModel';
 
-export type NewProvider = Omit<ProviderRecord, 'id' | 'createdAt' | 'capabilities' | 'quirks' | 'gatewayOptions' | Endpoint> &
+export type NewProvider = Omit<ProviderRecord, 'id' | 'awaitsKey' | 'createdAt' | 'capabilities' | 'quirks' | 'gatewayOptions' | Endpoint> &
   Partial<Pick<ProviderRecord, Endpoint>> & {
     quirks?: Quirks | undefined;
     gatewayOptions?: AiGatewayOptions | undefined;
@@ -70,6 +70,12 @@ export class ProvidersRepository {
 
   async revokeGrant(tenantId: string, providerId: string): Promise<void> {
     await this.prisma.providerGrant.deleteMany({ where: { tenantId, providerId } });
+  }
+
+  /** The tenants that may use a platform provider, the newest first. */
+  async grantees(providerId: string): Promise<string[]> {
+    const grants = await this.prisma.providerGrant.findMany({ where: { providerId }, orderBy: { tenantId: 'desc' } });
+    return grants.map(({ tenantId }) => tenantId);
   }
 
   /** What each of these tenants (null: every tenant) may use: its own records and the platform's it was granted. */

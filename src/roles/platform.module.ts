@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { Pool } from 'pg';
 import { CONFIG, type Config } from '../platform/config/index.js';
-import { Keyring } from '../platform/crypto/index.js';
+import { Keyring, type MasterKeys } from '../platform/crypto/index.js';
 import { DestinationGuard, Egress } from '../platform/egress/index.js';
 import {
   assertBoundRole,
@@ -29,10 +29,10 @@ export interface Platform {
 }
 
 /** @throws UnboundRole, MasterKeyMismatch, or the connection's error */
-export async function openPlatform(config: Config, databaseUrl: string, masterKey: string, log: Logger): Promise<Platform> {
+export async function openPlatform(config: Config, databaseUrl: string, masterKeys: MasterKeys, log: Logger): Promise<Platform> {
   const walled = createWalledPool(databaseUrl, CONTROL_POOL);
   const pool = createScopedPool(databaseUrl, POOL, walled);
-  const keyring = await openKeyring(pool, masterKey).catch(async (error) => {
+  const keyring = await openKeyring(pool, masterKeys, log).catch(async (error) => {
     await pool.end();
     throw error;
   });
@@ -73,9 +73,9 @@ export async function openPlatform(config: Config, databaseUrl: string, masterKe
 /** The same for all gateways on one database, and tells nothing about it. */
 const nameOf = ({ pepper }: Keyring): string => `weir-${createHmac('sha256', pepper).update('via').digest('hex').slice(0, 16)}`;
 
-async function openKeyring(pool: Pool, masterKey: string): Promise<Keyring> {
+async function openKeyring(pool: Pool, masterKeys: MasterKeys, log: Logger): Promise<Keyring> {
   await assertBoundRole(pool);
-  return Keyring.open(pool, masterKey);
+  return Keyring.open(pool, masterKeys, log);
 }
 
 @Module({})

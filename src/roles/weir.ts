@@ -13,7 +13,7 @@ import { migrate, startEmbeddedPostgres } from '../platform/postgres/index.js';
 import { createLogger, type Logger, Metrics } from '../platform/telemetry/index.js';
 import { type FirstStart, Setup } from '../setup/index.js';
 import { createApp } from './app.js';
-import { masterKeyOf } from './master-key.js';
+import { masterKeysOf } from './master-key.js';
 import { openPlatform } from './platform.module.js';
 
 /** Connections to a server that is silent cannot be closed in order; what is safe on disk must not wait for them. */
@@ -61,7 +61,7 @@ async function startOn(stack: Stack, config: Config, log: Logger): Promise<Weir>
   mkdirSync(config.home, { recursive: true });
   const databaseUrl = config.databaseUrl ?? (await startOwnPostgres(stack, config));
   await migrate(databaseUrl);
-  const platform = await openPlatform(config, databaseUrl, masterKeyOf(config), log);
+  const platform = await openPlatform(config, databaseUrl, masterKeysOf(config), log);
   stack.push(() => platform.close());
 
   const app = await createApp(config, platform.module, log);

@@ -50,15 +50,19 @@ export class Router {
     @Inject(CONFIG) private readonly config: Pick<Config, 'modelRules' | 'mock'>,
   ) {}
 
-  /** @throws WeirError model_required, model_not_found, model_not_allowed, credential_unavailable */
-  plan(requester: Requester, reference: string | null, requestedOutputTokens: number | null): Plan {
+  /**
+   * @param session of the call: its calls keep to one of a provider's keys.
+   * @throws WeirError model_required, model_not_found, model_not_allowed, credential_missing, credential_unavailable
+   */
+  plan(requester: Requester, reference: string | null, requestedOutputTokens: number | null, session: string | null = null): Plan {
     if (reference === null) throw new WeirError('model_required', { param: 'model' });
     const { provider, model } = this.resolve(requester.tenantId, reference);
     if (requester.models && !requester.models.has(`${provider.name}/${model}`)) {
       throw new WeirError('model_not_allowed', { param: 'model', message: `This API key may not use the model "${reference}".` });
     }
+    if (provider.awaitsKey) throw new WeirError('credential_missing');
     if (this.credentials.isUnreadable(provider.id)) throw new WeirError('credential_unavailable');
-    const target = this.target(requester.tenantId, provider, model);
+    const target = this.target(requester.tenantId, provider, model, session);
     return {
       requestedModel: reference,
       target,
@@ -121,10 +125,17 @@ export class Router {
 
   /**
    * The target that a model of a record is, whether it is saved and exposed or not.
+   * @param session of the call, see {@link plan}.
    * @param shown in the place of what is stored for it.
    * @throws WeirError credential_unavailable
    */
-  target(tenantId: string, record: ProviderRecord, model: string, shown?: Pick<Target, 'credential' | 'headers'>): Target {
+  target(
+    tenantId: string,
+    record: ProviderRecord,
+    model: string,
+    session: string | null,
+    shown?: Pick<Target, 'credential' | 'headers'>,
+  ): Target {
     const { listing, prompted, ...lasting } = this.lastingOf(record);
     const other = treatedAs(this.config.modelRules, model);
     const facts = this.known.find(tenantId, record.name, model, listing, other);
@@ -135,7 +146,7 @@ export class Router {
       model,
       treatedAs: other,
       dialects: dialectsOf(record, other ?? model),
-      credential: shown ? shown.credential : this.credentials.find(record.id, lasting.origin),
+      credential: shown ? shown.credential : this.credentials.find(record.id, lasting.origin, session),
       headers: shown ? shown.headers : this.headers.find(record.id, lasting.origin),
       price: this.prices.find(tenantId, record.name, model, listing),
     };

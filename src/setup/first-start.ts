@@ -45,6 +45,8 @@ export class Setup {
   }
 
   private async runAlone(): Promise<FirstStart> {
+    // When the master key is replaced, so is the use of the one key that installations once had. Before, older builds may run beside this one.
+    if (this.config.previousMasterKey !== null) await this.credentials.moveOver();
     await this.prices.seed(CATALOG.map(({ slug, catalogueId }) => ({ slug, catalogueId })));
     const platform = await this.savePlatformCredentials();
     const platformProviders = platform.map((provider) => provider.name);
@@ -82,11 +84,11 @@ export class Setup {
           nativeTools: null,
           models: ['*'],
         }));
-      const current = known.find((credential) => credential.providerId === provider.id);
       // Its region or project may be another now. The credential is sealed for its origin, so it is entered anew.
       const moved = provider.baseUrl !== baseUrl ? await this.providers.update(provider.id, { baseUrl }) : provider;
-      if (current?.secret.reveal() !== secret || current.origin !== new URL(baseUrl).origin)
-        await this.credentials.put(moved, new Secret(secret));
+      const { origin } = new URL(baseUrl);
+      const isKnown = known.some((one) => one.providerId === provider.id && one.origin === origin && one.secret.reveal() === secret);
+      if (!isKnown) await this.credentials.put(moved, [new Secret(secret)]);
       saved.push(moved);
     }
     return saved;

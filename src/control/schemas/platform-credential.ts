@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import type { CredentialSummary } from '../../credentials/index.js';
 import { publicId } from '../../kernel/ids.js';
 import type { ProviderRecord } from '../../providers/index.js';
 import { idText } from './common.js';
+import { ProviderKeyObject, renderKey } from './provider-key.js';
 
 export const CreateGrant = z.strictObject({ tenant: idText('tenant').describe('The tenant that may use it, `ten_…`.') });
 export type CreateGrant = z.output<typeof CreateGrant>;
@@ -13,6 +15,7 @@ export const PlatformCredentialObject = z
     provider: z.string(),
     base_url: z.string(),
     has_key: z.boolean(),
+    keys: z.array(ProviderKeyObject),
   })
   .meta({ id: 'PlatformCredential' });
 
@@ -25,10 +28,21 @@ export const GrantObject = z
   })
   .meta({ id: 'PlatformCredentialGrant' });
 
-export const renderPlatformCredential = (provider: ProviderRecord, hasKey: boolean): z.input<typeof PlatformCredentialObject> => ({
+export const renderGrant = (tenantId: string, providerId: string): z.input<typeof GrantObject> => ({
+  id: publicId('tenant', tenantId),
+  object: 'platform_credential.grant',
+  platform_credential: publicId('provider', providerId),
+  tenant: publicId('tenant', tenantId),
+});
+
+export const renderPlatformCredential = (
+  provider: ProviderRecord,
+  keys: readonly CredentialSummary[] = [],
+): z.input<typeof PlatformCredentialObject> => ({
   id: publicId('provider', provider.id),
   object: 'platform_credential',
   provider: provider.name,
   base_url: provider.baseUrl,
-  has_key: hasKey,
+  has_key: keys.length > 0,
+  keys: keys.map(renderKey),
 });

@@ -1,9 +1,11 @@
 import { z } from 'zod';
+import type { CredentialSummary } from '../../credentials/index.js';
 import { publicId } from '../../kernel/ids.js';
 import { DIALECTS, PROVIDER_NAME, type ProviderRecord, StructuredCredential } from '../../providers/index.js';
 import { AiGatewayOptions } from './ai-gateway.js';
 import { notEmpty, Timestamp, text, unixSeconds } from './common.js';
 import { auth, headers } from './provider-auth.js';
+import { keyText, keyTexts, ProviderKeyObject, renderKey } from './provider-key.js';
 import { Capabilities } from './provider-probe.js';
 import { Quirks, QuirksObject, renderQuirks } from './quirks.js';
 
@@ -35,39 +37,40 @@ const defaultModel = text(256)
   .nullable()
   .describe('The model that the bare name of the provider stands for. Null: none, so that each call names its model.');
 
-/** Goes into a header as it is. */
-const key = z
-  .string()
-  .max(8_192)
-  .regex(/^[\x21-\x7e]+$/, { error: 'must be visible ASCII characters without spaces' })
-  .refine((value) => !value.startsWith('{'), { error: 'must not begin with "{". A credential of several fields goes into "credential"' });
-
 const credential = StructuredCredential.describe(
   'In the place of `key`: a credential of several fields. Its `type` must be one of the `credential_types` of the provider type. Never returned.',
 );
 
-export const CreateProvider = z.strictObject({
-  name: providerName.optional().describe('The left part of `provider/model-id`. Absent: the type, as it is given here.'),
-  type: text(2_100).describe(
-    'A provider type, or an alias of one: see /v1/organization/provider_types. `openai` also stands for any server that speaks its formats. `custom:https://…` and `anthropic-custom:https://…` say the address as well.',
-  ),
-  base_url: baseUrl.optional().describe("Absent: the vendor's own address."),
-  dialect: dialect
-    .optional()
-    .describe('The wire format it is spoken to in. Absent or null: chosen for each model from those its type speaks.'),
-  native_tools: nativeTools.optional(),
-  quirks: quirks.optional(),
-  gateway_options: gatewayOptions.optional(),
-  key: key.optional().describe('The secret the provider is shown. Never returned.'),
-  credential: credential.optional(),
-  auth: auth.optional(),
-  headers: headers
-    .optional()
-    .describe('Headers to send with each call, such as an organisation. Stored sealed; the values are never returned.'),
-  default_model: defaultModel.optional(),
-  models: models.optional().describe('Ids of the models that may be asked for; `*` is any. Absent: any.'),
-  no_verify: noVerify.optional(),
-});
+const oneKind = ({ key, keys }: { key?: unknown; keys?: unknown }): boolean => key === undefined || keys === undefined;
+const ONE_KIND = { error: 'Give either "key" or "keys".', path: ['keys'] };
+
+export const CreateProvider = z
+  .strictObject({
+    name: providerName.optional().describe('The left part of `provider/model-id`. Absent: the type, as it is given here.'),
+    type: text(2_100).describe(
+      'A provider type, or an alias of one: see /v1/organization/provider_types. `openai` also stands for any server that speaks its formats. `custom:https://…` and `anthropic-custom:https://…` say the address as well.',
+    ),
+    base_url: baseUrl.optional().describe("Absent: the vendor's own address."),
+    dialect: dialect
+      .optional()
+      .describe('The wire format it is spoken to in. Absent or null: chosen for each model from those its type speaks.'),
+    native_tools: nativeTools.optional(),
+    quirks: quirks.optional(),
+    gateway_options: gatewayOptions.optional(),
+    key: keyText.optional().describe('The secret the provider is shown. Never returned.'),
+    keys: keyTexts
+      .optional()
+      .describe('Several secrets, used in turn. One that the provider limits or refuses is passed over for a while.'),
+    credential: credential.optional(),
+    auth: auth.optional(),
+    headers: headers
+      .optional()
+      .describe('Headers to send with each call, such as an organisation. Stored sealed; the values are never returned.'),
+    default_model: defaultModel.optional(),
+    models: models.optional().describe('Ids of the models that may be asked for; `*` is any. Absent: any.'),
+    no_verify: noVerify.optional(),
+  })
+  .refine(oneKind, ONE_KIND);
 export type CreateProvider = z.output<typeof CreateProvider>;
 
 export const UpdateProvider = z
@@ -77,7 +80,8 @@ export const UpdateProvider = z
     native_tools: nativeTools.optional(),
     quirks: quirks.optional(),
     gateway_options: gatewayOptions.optional(),
-    key: key.nullable().optional().describe('A new secret; null destroys the stored one.'),
+    key: keyText.nullable().optional().describe('A new secret in place of all that are stored; null destroys them.'),
+    keys: keyTexts.optional().describe('New secrets, used in turn, in place of all that are stored.'),
     credential: credential.optional(),
     auth: auth.optional(),
     headers: headers
@@ -88,7 +92,8 @@ export const UpdateProvider = z
     no_verify: noVerify.optional(),
     models: models.optional(),
   })
-  .refine(...notEmpty);
+  .refine(...notEmpty)
+  .refine(oneKind, ONE_KIND);
 export type UpdateProvider = z.output<typeof UpdateProvider>;
 
 export const ProviderObject = z
@@ -108,14 +113,18 @@ export const ProviderObject = z
     headers: z.array(z.string()).describe('The names of its own headers.'),
     default_model: z.string().nullable(),
     capabilities: Capabilities.nullable().describe('What the last probe found. Null: it was not probed as it is now.'),
+    awaits_key: z
+      .boolean()
+      .describe('Its origin changed and its key was dropped: it is not called until there is one, or `key` was set to null.'),
+    keys: z.array(ProviderKeyObject),
     created_at: Timestamp,
   })
   .meta({ id: 'Provider' });
 
 export const renderProvider = (
   provider: ProviderRecord,
-  hasKey: boolean,
-  headerNames: readonly string[],
+  keys: readonly CredentialSummary[] = [],
+  headerNames: readonly string[] = [],
 ): z.input<typeof ProviderObject> => ({
   id: publicId('provider', provider.id),
   object: 'provider',
@@ -127,7 +136,9 @@ export const renderProvider = (
   quirks: renderQuirks(provider.quirks),
   gateway_options: (provider.gatewayOptions ?? {}) as z.input<typeof AiGatewayOptions>,
   models: [...provider.models],
-  has_key: hasKey,
+  has_key: keys.length > 0,
+  awaits_key: provider.awaitsKey,
+  keys: keys.map(renderKey),
   auth: provider.auth,
   headers: [...headerNames],
   default_model: provider.defaultModel,

@@ -17,6 +17,8 @@ const url = (schemes: string[]) =>
   });
 const flag = z.enum(['0', '1'], { error: 'must be 0 or 1' }).transform((text) => text === '1');
 
+const masterKey = z.string().min(32, { error: 'must be at least 32 characters, e.g. the output of: openssl rand -base64 32' }).optional();
+
 /** `point` or `point:n`. */
 const crash = z
   .string()
@@ -67,7 +69,8 @@ const variables = z.object({
   WEIR_TLS_KEY: z.string().optional(),
   DATABASE_URL: url(['postgres:', 'postgresql:']).optional(),
   REDIS_URL: url(['redis:', 'rediss:']).optional(),
-  WEIR_MASTER_KEY: z.string().min(32, { error: 'must be at least 32 characters, e.g. the output of: openssl rand -base64 32' }).optional(),
+  WEIR_MASTER_KEY: masterKey,
+  WEIR_MASTER_KEY_PREVIOUS: masterKey,
   WEIR_EGRESS_ALLOW: hostPorts,
   WEIR_DEMO: flag.optional(),
   WEIR_MOCK: flag.optional(),
@@ -113,6 +116,8 @@ export interface Config {
   redisUrl: string | null;
   /** Null: generated once and kept under `home`. */
   masterKey: string | null;
+  /** The one before, while it is being replaced. */
+  previousMasterKey: string | null;
   /** `host:port` or `network/bits:port` of private or plain-HTTP destinations that calls may go to. */
   egressAllow: ReadonlySet<string>;
   /** Create a demo tenant at first start and keep its keys under `home`. */
@@ -170,6 +175,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env, directo
     databaseUrl: v.DATABASE_URL ?? null,
     redisUrl: v.REDIS_URL ?? null,
     masterKey: v.WEIR_MASTER_KEY ?? null,
+    previousMasterKey: v.WEIR_MASTER_KEY_PREVIOUS ?? null,
     egressAllow: new Set(v.WEIR_EGRESS_ALLOW.map((hostPort) => hostPort.toLowerCase())),
     demo,
     mock: v.WEIR_MOCK ?? demo,

@@ -1,2 +1,3 @@
-export { fingerprint, Keyring, MasterKeyMismatch } from './keyring.js';
+export { MasterKeyMismatch, type MasterKeys } from './data-keys.js';
+export { fingerprint, isSealedByInstallation, Keyring } from './keyring.js';
 export { Secret } from './secret.js';

@@ -1,91 +1,82 @@
-import { createCipheriv, createDecipheriv, createHash, createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto';
-import { newId } from '../../kernel/ids.js';
+import { createHash, createSecretKey, type KeyObject } from 'node:crypto';
 import type { Pool } from '../postgres/pool.js';
+import type { Logger } from '../telemetry/index.js';
+import { DataKeys, type MasterKeys } from './data-keys.js';
+import { open, seal } from './sealing.js';
 import { Secret } from './secret.js';
 
-const IV_BYTES = 12;
-const TAG_BYTES = 16;
-const FORMAT = 1;
-
-/** AES-256-GCM: `format | iv | tag | ciphertext`. `context` is authenticated: a sealed value moved elsewhere cannot be opened. */
-function seal(key: Buffer, plaintext: Buffer, context: string): Buffer {
-  const iv = randomBytes(IV_BYTES);
-  const cipher = createCipheriv('aes-256-gcm', key, iv, { authTagLength: TAG_BYTES });
-  cipher.setAAD(Buffer.from(context));
-  const ciphertext = Buffer.concat([cipher.update(plaintext), cipher.final()]);
-  return Buffer.concat([Buffer.of(FORMAT), iv, cipher.getAuthTag(), ciphertext]);
-}
-
-/** @throws when the key, the context or any byte differs from what was sealed. */
-function open(key: Buffer, sealed: Buffer, context: string): Buffer {
-  if (sealed[0] !== FORMAT || sealed.length < 1 + IV_BYTES + TAG_BYTES) throw new Error('the sealed value has an unknown format');
-  const iv = sealed.subarray(1, 1 + IV_BYTES);
-  const tag = sealed.subarray(1 + IV_BYTES, 1 + IV_BYTES + TAG_BYTES);
-  const decipher = createDecipheriv('aes-256-gcm', key, iv, { authTagLength: TAG_BYTES });
-  decipher.setAAD(Buffer.from(context));
-  decipher.setAuthTag(tag);
-  return Buffer.concat([decipher.update(sealed.subarray(1 + IV_BYTES + TAG_BYTES)), decipher.final()]);
-}
-
-/** The master key of a database is another one than the process was given. */
-export class MasterKeyMismatch extends Error {}
+/** Sealed by the one key an installation had for everything: `1 | iv | tag | ciphertext`. */
+const BY_INSTALLATION = 1;
+/** Sealed by the key of its owner: `2 | id of the key | iv | tag | ciphertext`. */
+const BY_OWNER = 2;
+const KEY_ID_BYTES = 16;
 
 /**
  * The keys of the installation. The master key (configuration) wraps the data keys (database), and the data keys seal credentials and hash
- * API keys, so that the master key can be replaced without touching either.
+ * API keys, so that the master key can be replaced without touching either. Each tenant, and the platform, has a data key of its own.
  */
 export class Keyring {
   private constructor(
     /** HMAC key for API-key digests. A key object, because a call's HMAC costs a quarter with one. */
     readonly pepper: KeyObject,
-    private readonly sealingKey: Buffer,
-    private readonly stored: () => Promise<Buffer>,
+    private readonly dataKeys: DataKeys,
   ) {}
 
   /**
-   * Opens the data keys, creating them in an empty database.
+   * Opens the data keys, creating what is missing in an empty database, and wraps by the current master key what is still wrapped by the previous.
    * @throws MasterKeyMismatch when the database was set up under another master key.
    */
-  static async open(pool: Pool, masterKey: string): Promise<Keyring> {
-    const kek = Buffer.from(hkdfSync('sha256', masterKey, '', 'weir master key', 32));
-    const pepper = createSecretKey(await dataKey(pool, kek, 'pepper'));
-    return new Keyring(pepper, await dataKey(pool, kek, 'credentials'), () => dataKey(pool, kek, 'credentials'));
+  static async open(pool: Pool, masterKeys: MasterKeys, log: Logger): Promise<Keyring> {
+    const dataKeys = new DataKeys(pool, masterKeys);
+    const { rewrapped, unopened } = await dataKeys.load();
+    const { key } = await dataKeys.forPurpose('pepper');
+    if (unopened.length > 0)
+      log.error(
+        { keys: unopened },
+        'WEIR_MASTER_KEY does not open these data keys, so the credentials sealed by them cannot be used; set WEIR_MASTER_KEY_PREVIOUS to the one before and start again',
+      );
+    else if (masterKeys.previous !== null)
+      log.info(
+        { rewrapped },
+        'all data keys are wrapped by WEIR_MASTER_KEY; once no process runs on the one before, take WEIR_MASTER_KEY_PREVIOUS away',
+      );
+    return new Keyring(createSecretKey(key), dataKeys);
   }
 
   /**
-   * What is sealed now can be opened by whoever starts on this database with this master key.
+   * Seals by the key of its owner what whoever starts on this database with this master key can open.
+   * @param owner a tenant's id; null: the platform.
+   * @param context what the value belongs to, e.g. `tenant|credential|origin|purpose`; needed unchanged to open it.
    * @throws MasterKeyMismatch when the database has other keys by now, e.g. because another installation's backup was restored under this process.
    */
-  async verify(): Promise<void> {
-    if (!(await this.stored()).equals(this.sealingKey)) throw new MasterKeyMismatch('the data keys of this database were replaced');
+  async seal(owner: string | null, secret: Secret, context: string): Promise<Buffer> {
+    const { id, key } = await this.dataKeys.forPurpose(owner === null ? 'platform' : `tenant:${owner}`);
+    return Buffer.concat([
+      Buffer.of(BY_OWNER),
+      Buffer.from(id.replaceAll('-', ''), 'hex'),
+      seal(key, Buffer.from(secret.reveal()), context),
+    ]);
   }
 
-  /** @param context what the value belongs to, e.g. `tenant|provider|origin|purpose`; needed unchanged to open it. */
-  seal(secret: Secret, context: string): Buffer {
-    return seal(this.sealingKey, Buffer.from(secret.reveal()), context);
-  }
-
-  open(sealed: Buffer, context: string): Secret {
-    return new Secret(open(this.sealingKey, sealed, context).toString());
+  /** @throws when the context or any byte differs from what was sealed, or no master key here opens its data key. */
+  async open(sealed: Buffer, context: string): Promise<Secret> {
+    if (sealed[0] === BY_OWNER) {
+      const { key } = await this.dataKeys.withId(uuidOf(sealed.subarray(1, 1 + KEY_ID_BYTES)));
+      return new Secret(open(key, sealed.subarray(1 + KEY_ID_BYTES), context).toString());
+    }
+    if (!isSealedByInstallation(sealed)) throw new Error('the sealed value has an unknown format');
+    const { key } = await this.dataKeys.existing('credentials');
+    return new Secret(open(key, sealed.subarray(1), context).toString());
   }
 }
 
-async function dataKey(pool: Pool, kek: Buffer, purpose: string): Promise<Buffer> {
-  const context = `v1|data-key|${purpose}`;
-  // Processes that start together agree on whichever key is stored first.
-  await pool.query(
-    'INSERT INTO data_keys (id, purpose, version, wrapped) VALUES ($1, $2, 1, $3) ON CONFLICT (purpose, version) DO NOTHING',
-    [newId(), purpose, seal(kek, randomBytes(32), context)],
-  );
-  const { rows } = await pool.query<{ wrapped: Buffer }>('SELECT wrapped FROM data_keys WHERE purpose = $1 ORDER BY version DESC LIMIT 1', [
-    purpose,
-  ]);
-  try {
-    return open(kek, rows[0]!.wrapped, context);
-  } catch {
-    throw new MasterKeyMismatch('the master key does not open this database: set WEIR_MASTER_KEY to the one it was set up with');
-  }
-}
+/** As before each owner had a key. */
+export const isSealedByInstallation = (sealed: Buffer): boolean => sealed[0] === BY_INSTALLATION;
 
 /** A digest to compare request bodies by; not for secrets. */
 export const fingerprint = (...parts: string[]): Buffer => createHash('sha256').update(parts.join('\0')).digest();
+
+function uuidOf(bytes: Buffer): string {
+  const hex = bytes.toString('hex').padEnd(32, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}

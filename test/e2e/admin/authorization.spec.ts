@@ -38,6 +38,7 @@ const BODIES: Record<string, () => object> = {
   'POST /v1/organization/providers': () => ({ type: 'groq', name: unique() }),
   'POST /v1/organization/providers/{provider_id}': () => ({ models: ['m'] }),
   'PATCH /v1/organization/providers/{provider_id}': () => ({ models: ['m'] }),
+  'POST /v1/organization/providers/{provider_id}/keys': () => ({ key: 'sk-alice-too' }),
   'POST /v1/organization/prices': () => ({ provider: 'mock', model: 'm', input: '1', output: '1' }),
   'POST /v1/organization/models': () => ({ provider: 'mock', model: unique(), vision: false }),
   'POST /v1/organization/budgets': () => ({ scope: { kind: 'tenant' }, limit: '1.00', period: 'month' }),
@@ -65,10 +66,17 @@ const unique = (): string => `name-${++count}`;
 async function newResources(): Promise<Ids> {
   const made = async (path: string, body: object) => ((await alice.admin('POST', path, body)) as { id: string }).id;
   const project = await made('/v1/organization/projects', { name: unique() });
+  const provider = await alice.admin<{ id: string; keys: { id: string }[] }>('POST', '/v1/organization/providers', {
+    type: 'openai',
+    name: unique(),
+    base_url: NOWHERE,
+    key: 'sk-alice',
+  });
   return {
     project_id: project,
     key_id: await made(`/v1/organization/projects/${project}/api_keys`, { name: 'k' }),
-    provider_id: await made('/v1/organization/providers', { type: 'openai', name: unique(), base_url: NOWHERE, key: 'sk-alice' }),
+    provider_id: provider.id,
+    provider_key_id: provider.keys[0]!.id,
     price_id: await made('/v1/organization/prices', { provider: 'mock', model: 'm', input: '1', output: '1' }),
     model_id: await made('/v1/organization/models', { provider: 'mock', model: unique(), tools: true }),
     rate_limit_id: await made('/v1/organization/rate_limits', { scope: { kind: 'project', value: project }, max_concurrent_requests: 100 }),

@@ -43,7 +43,7 @@ test('a credential that cannot be opened: calls get 503, nothing is sent or book
 });
 
 test('the database has keys of another master key by now: no secret is stored, the one that is known goes on', async () => {
-  await weir.db.query(`UPDATE data_keys SET wrapped = set_byte(wrapped, 40, get_byte(wrapped, 40) # 1) WHERE purpose = 'credentials'`);
+  await weir.db.query(`UPDATE data_keys SET wrapped = set_byte(wrapped, 40, get_byte(wrapped, 40) # 1) WHERE purpose LIKE 'tenant:%'`);
   await expect(enterKey('sk-up-that-nobody-could-open')).rejects.toThrow(/answered 503.*credential_unavailable/);
   await expect(
     tenant.admin('POST', '/v1/organization/providers', {
@@ -55,7 +55,7 @@ test('the database has keys of another master key by now: no secret is stored, t
   ).rejects.toThrow(/answered 503.*credential_unavailable/);
   expect(await statusOf()).toBe('200');
 
-  await weir.db.query(`UPDATE data_keys SET wrapped = set_byte(wrapped, 40, get_byte(wrapped, 40) # 1) WHERE purpose = 'credentials'`);
+  await weir.db.query(`UPDATE data_keys SET wrapped = set_byte(wrapped, 40, get_byte(wrapped, 40) # 1) WHERE purpose LIKE 'tenant:%'`);
   await enterKey('sk-up-that-can-be-opened');
   await eventually(
     async () => (await statusOf()) === '200' && upstream.calls.at(-1)!.headers['authorization'] === 'Bearer sk-up-that-can-be-opened',

@@ -1,0 +1,67 @@
+import type { Credential } from './credential.js';
+
+/** Credentials a provider did not want, and until when they are passed over. Times are of the monotonic clock, in ms. */
+export class Rests {
+  private readonly ends = new Map<string, number>();
+
+  get none(): boolean {
+    return this.ends.size === 0;
+  }
+
+  /** Lets a credential rest, longer if it rests already. */
+  add(credentialId: string, untilMs: number): void {
+    if (untilMs > this.endOf(credentialId)) this.ends.set(credentialId, untilMs);
+  }
+
+  /** When its rest ends, which may be over; 0 without one. */
+  endOf(credentialId: string): number {
+    return this.ends.get(credentialId) ?? 0;
+  }
+
+  /** Forgets what is over. */
+  prune(nowMs: number): void {
+    for (const [id, end] of this.ends) if (end <= nowMs) this.ends.delete(id);
+  }
+}
+
+/** The credentials of one provider, used in turn. */
+export class Rotation {
+  private turn = 0;
+
+  /** @param credentials at least one. */
+  constructor(
+    readonly credentials: readonly Credential[],
+    private readonly rests: Rests,
+  ) {}
+
+  /**
+   * The next that does not rest; where all do, the one that is ready first.
+   * @param session calls of one session get the same as long as it does not rest: state that a provider keeps belongs to an account.
+   */
+  pick(session: string | null): Credential {
+    const { credentials } = this;
+    if (credentials.length === 1) return credentials[0]!;
+    const first = session === null ? this.turn++ : hash(session);
+    const inTurn = (step: number) => credentials[(first + step) % credentials.length]!;
+    if (this.rests.none) return inTurn(0);
+    const now = performance.now();
+    let readyFirst = inTurn(0);
+    for (let step = 0; step < credentials.length; step++) {
+      const credential = inTurn(step);
+      if (this.rests.endOf(credential.id) <= now) return credential;
+      if (this.rests.endOf(credential.id) < this.rests.endOf(readyFirst.id)) readyFirst = credential;
+    }
+    return readyFirst;
+  }
+
+  /** How long until one does not rest, in ms; 0: now. */
+  readyInMs(): number {
+    return Math.max(0, Math.min(...this.credentials.map(({ id }) => this.rests.endOf(id))) - performance.now());
+  }
+}
+
+function hash(text: string): number {
+  let sum = 0;
+  for (let at = 0; at < text.length; at++) sum = (Math.imul(sum, 31) + text.charCodeAt(at)) >>> 0;
+  return sum;
+}
