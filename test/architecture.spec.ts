@@ -18,6 +18,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   dialects: [],
   providers: ['dialects'], // the names of wire formats only
   credentials: ['providers'],
+  connections: ['providers'],
   routing: ['providers', 'prices', 'models', 'credentials', 'dialects'], // of dialects the names only
   budgets: ['prices', 'ledger'],
   probing: ['providers', 'dialects', 'prices', 'routing'],
@@ -26,7 +27,7 @@ const EVERY_ROOM = Object.keys(ROOMS);
 
 /** Ways in. A door never imports another. */
 const DOORS: Readonly<Record<string, readonly string[]>> = {
-  gateway: ['api-keys', 'limits', 'routing', 'budgets', 'credentials', 'dialects', 'providers', 'ledger', 'calls', 'prices'],
+  gateway: ['api-keys', 'limits', 'routing', 'budgets', 'credentials', 'connections', 'dialects', 'providers', 'ledger', 'calls', 'prices'],
   control: EVERY_ROOM.filter((room) => room !== 'dialects'),
   workers: ['budgets', 'ledger', 'calls', 'prices', 'credentials', 'routing'],
   setup: EVERY_ROOM,

@@ -4,6 +4,7 @@ import { PassportModule } from '@nestjs/passport';
 import { ApiKeysModule } from '../api-keys/index.js';
 import { BudgetsModule } from '../budgets/index.js';
 import { CallsModule } from '../calls/index.js';
+import { ConnectionsModule } from '../connections/index.js';
 import { CredentialsModule } from '../credentials/index.js';
 import { LimitsModule } from '../limits/index.js';
 import { ModelsModule } from '../models/index.js';
@@ -16,6 +17,7 @@ import { undeclaredRoutes } from './access.js';
 import { ApiKeysController } from './api-keys.controller.js';
 import { BudgetsController } from './budgets.controller.js';
 import { CallsController } from './calls.controller.js';
+import { ConnectionsController } from './connections.controller.js';
 import { ErrorFilter } from './error.filter.js';
 import { IdempotencyInterceptor } from './idempotency.interceptor.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
@@ -46,6 +48,7 @@ import { UsageController } from './usage.controller.js';
     ApiKeysModule,
     ProvidersModule,
     CredentialsModule,
+    ConnectionsModule,
     PricesModule,
     ModelsModule,
     BudgetsModule,
@@ -61,6 +64,7 @@ import { UsageController } from './usage.controller.js';
     ProjectsController,
     ApiKeysController,
     ProvidersController,
+    ConnectionsController,
     ProviderTypesController,
     PricesController,
     ModelsController,

@@ -8,6 +8,7 @@ const NOUNS: Record<IdKind, string> = {
   adminKey: 'admin key',
   provider: 'provider',
   credential: 'credential',
+  connection: 'connection',
   price: 'price',
   model: 'entry for a model',
   budget: 'budget',

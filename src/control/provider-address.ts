@@ -106,3 +106,12 @@ export function checkEndpoint(
   if (record.defaultModel !== null && !record.models.includes('*') && !record.models.includes(record.defaultModel))
     throw new WeirError('invalid_request', { param: 'default_model', message: '"default_model" must be one of "models".' });
 }
+
+/** @throws WeirError invalid_request for a type that is connected by login */
+export function refuseKey({ slug, seat }: ProviderType): void {
+  if (seat === null) return;
+  throw new WeirError('invalid_request', {
+    param: 'key',
+    message: `A provider of type "${slug}" takes no key. Leave "key" out, and connect it by POST /v1/organization/providers/{id}/connection.`,
+  });
+}

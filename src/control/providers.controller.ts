@@ -1,4 +1,5 @@
 import { Body, Controller, Delete, Get, Inject, Param, Patch, Post, Query } from '@nestjs/common';
+import { ConnectionsRepository } from '../connections/index.js';
 import { CredentialsRepository, ProviderHeadersRepository } from '../credentials/index.js';
 import { newId, publicId } from '../kernel/ids.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
@@ -10,7 +11,7 @@ import { Access } from './access.js';
 import { TenantId } from './admin.js';
 import { found, idOf } from './found.js';
 import { ListQuery, listOf, pageOf, renderList } from './list.js';
-import { baseUrlOf, checkEndpoint, checkGatewayOptions, endpointOf, knownType, refuseMock } from './provider-address.js';
+import { baseUrlOf, checkEndpoint, checkGatewayOptions, endpointOf, knownType, refuseKey, refuseMock } from './provider-address.js';
 import { secretsOf } from './provider-credential.js';
 import { ProviderProbe } from './provider-probe.js';
 import { Answers } from './route.js';
@@ -27,6 +28,7 @@ export class ProvidersController {
     private readonly providers: ProvidersRepository,
     private readonly credentials: CredentialsRepository,
     private readonly headers: ProviderHeadersRepository,
+    private readonly connections: ConnectionsRepository,
     private readonly guard: DestinationGuard,
     private readonly probe: ProviderProbe,
     private readonly transactions: Transactions,
@@ -54,10 +56,12 @@ export class ProvidersController {
       defaultModel: body.default_model ?? null,
     };
     const secrets = secretsOf(body, type, baseUrl, this.guard);
+    if (secrets.length > 0) refuseKey(type);
     const key = secrets[0] ?? null;
     const headers = body.headers ?? {};
     checkEndpoint(draft, type, key !== null, Object.keys(headers));
-    const capabilities = isOwn && !body.no_verify ? await this.probe.pass(tenantId, { ...unsaved(), ...draft }, { key, headers }) : null;
+    const capabilities =
+      isOwn && !type.seat && !body.no_verify ? await this.probe.pass(tenantId, { ...unsaved(), ...draft }, { key, headers }) : null;
     return this.transactions.run(async (db) => {
       const provider = await this.providers.insert(draft, db);
       if (secrets.length > 0) await this.credentials.put(provider, secrets, db);
@@ -81,7 +85,10 @@ export class ProvidersController {
   }
 
   @Post(':provider_id')
-  @Answers(ProviderObject, 'Change a provider. Another origin drops the stored keys unless a new one comes along: see awaits_key.')
+  @Answers(
+    ProviderObject,
+    'Change a provider. Another origin drops its connection, and the stored keys unless a new one comes along: see awaits_key.',
+  )
   async update(@TenantId() tenantId: string, @Param('provider_id') id: string, @Body({ schema: UpdateProvider }) body: UpdateProvider) {
     const saved = found('provider', await this.providers.find(tenantId, idOf('provider', id)));
     const { type, baseUrl: own } = knownType(saved.type);
@@ -98,8 +105,9 @@ export class ProvidersController {
       defaultModel: body.default_model,
     };
     const secrets = secretsOf(body, type, baseUrl ?? saved.baseUrl, this.guard);
+    if (secrets.length > 0) refuseKey(type);
     const shown = { key: secrets[0] ?? (body.key === null ? null : undefined), headers: body.headers };
-    const capabilities = baseUrl && !body.no_verify ? await this.probe.pass(tenantId, changed(saved, changes), shown) : null;
+    const capabilities = baseUrl && !type.seat && !body.no_verify ? await this.probe.pass(tenantId, changed(saved, changes), shown) : null;
     return this.transactions.run(async (db) => {
       const before = found('provider', await this.providers.lock(tenantId, saved.id, db));
       const after = await this.providers.update(before.id, changes, db);
@@ -109,6 +117,7 @@ export class ProvidersController {
       else if (moved) await this.credentials.dropForOrigin(after.id, db);
       if (body.headers) await this.headers.put(after, body.headers, db);
       else if (body.headers === null || moved) await this.headers.drop(after.id, db);
+      if (moved) await this.connections.drop(tenantId, after.id, db);
       checkEndpoint(after, type, secrets.length > 0, (await this.headers.names([after.id], db)).get(after.id) ?? []);
       await this.providers.noteCapabilities(after.id, capabilities, db);
       return this.render(found('provider', await this.providers.find(tenantId, after.id, db)), db);
@@ -116,7 +125,10 @@ export class ProvidersController {
   }
 
   @Patch(':provider_id')
-  @Answers(ProviderObject, 'Change a provider. Another origin drops the stored keys unless a new one comes along: see awaits_key.')
+  @Answers(
+    ProviderObject,
+    'Change a provider. Another origin drops its connection, and the stored keys unless a new one comes along: see awaits_key.',
+  )
   patch(@TenantId() tenantId: string, @Param('provider_id') id: string, @Body({ schema: UpdateProvider }) body: UpdateProvider) {
     return this.update(tenantId, id, body);
   }
@@ -131,12 +143,13 @@ export class ProvidersController {
   }
 
   @Delete(':provider_id')
-  @Answers(deleted('provider'), 'Remove a provider and destroy its key.')
+  @Answers(deleted('provider'), 'Remove a provider and destroy its key and its connection.')
   delete(@TenantId() tenantId: string, @Param('provider_id') id: string) {
     return this.transactions.run(async (db) => {
       const provider = found('provider', await this.providers.lock(tenantId, idOf('provider', id), db));
       await this.credentials.drop(provider.id, db);
       await this.headers.drop(provider.id, db);
+      await this.connections.drop(tenantId, provider.id, db);
       await this.providers.delete(provider.id, db);
       return { id: publicId('provider', provider.id), object: 'provider', deleted: true };
     });
@@ -147,6 +160,7 @@ export class ProvidersController {
   addKey(@TenantId() tenantId: string, @Param('provider_id') id: string, @Body({ schema: AddProviderKey }) body: AddProviderKey) {
     return this.transactions.run(async (db) => {
       const provider = found('provider', await this.providers.lock(tenantId, idOf('provider', id), db));
+      refuseKey(knownType(provider.type).type);
       await this.credentials.add(provider, new Secret(body.key), db);
       return this.render({ ...provider, awaitsKey: false }, db);
     });

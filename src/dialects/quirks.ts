@@ -31,4 +31,7 @@ export const QUIRKS = {
 } as const;
 
 /** How a provider differs from the format it speaks, as data. Absent: as the format's own vendor does it. */
-export type Quirks = { [Name in keyof typeof QUIRKS]?: (typeof QUIRKS)[Name][number] };
+export type Quirks = { [Name in keyof typeof QUIRKS]?: (typeof QUIRKS)[Name][number] } & {
+  /** Answers by streams only, keeps nothing and takes no output limit: ChatGPT's backend. Weir cuts an answer at its limit itself. No record sets it. */
+  statelessStreams?: boolean;
+};

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { ApiKeysModule } from '../api-keys/index.js';
 import { BudgetsModule } from '../budgets/index.js';
 import { CallsModule } from '../calls/index.js';
+import { ConnectionsModule } from '../connections/index.js';
 import { CredentialsModule } from '../credentials/index.js';
 import { LedgerModule } from '../ledger/index.js';
 import { LimitsModule } from '../limits/index.js';
@@ -11,13 +12,14 @@ import { InFlight } from './in-flight.js';
 import { PublicServer } from './public-server.js';
 import { ReasoningMemory } from './reasoning-memory.js';
 import { Relay } from './relay.js';
+import { Seats } from './seats.js';
 import { Inference } from './surfaces/inference.js';
 import { MessageCounting } from './surfaces/message-counting.js';
 import { OwnAccount } from './surfaces/own-account.js';
 
 @Module({
-  imports: [ApiKeysModule, RoutingModule, CredentialsModule, BudgetsModule, LedgerModule, LimitsModule, CallsModule],
-  providers: [InFlight, ReasoningMemory, Dispatcher, Relay, Inference, MessageCounting, OwnAccount, PublicServer],
+  imports: [ApiKeysModule, RoutingModule, CredentialsModule, BudgetsModule, LedgerModule, LimitsModule, CallsModule, ConnectionsModule],
+  providers: [InFlight, ReasoningMemory, Dispatcher, Seats, Relay, Inference, MessageCounting, OwnAccount, PublicServer],
   exports: [PublicServer],
 })
 export class GatewayModule {}

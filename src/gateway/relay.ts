@@ -18,6 +18,7 @@ import type { Outcome } from './outcome.js';
 import { ReasoningMemory } from './reasoning-memory.js';
 import { refinedInputTokens } from './refine-input.js';
 import type { Reply } from './reply.js';
+import { Seats } from './seats.js';
 import { estimatedInput, settlementOf } from './settlement.js';
 
 /** The road of a call, read top to bottom. */
@@ -27,6 +28,7 @@ export class Relay {
     private readonly router: Router,
     private readonly admission: Admission,
     private readonly dispatcher: Dispatcher,
+    private readonly seats: Seats,
     private readonly ledger: LedgerService,
     private readonly inFlight: InFlight,
     private readonly memory: ReasoningMemory,
@@ -36,14 +38,17 @@ export class Relay {
 
   async run(call: Call, reply: Reply): Promise<void> {
     try {
-      const plan = this.plan(call, reply); //                          400 403 404
-      const counting = checkFit(call.prompt, plan.target); //          400
+      const planned = this.plan(call, reply); //                       400 403 404
+      const counting = checkFit(call.prompt, planned.target); //       400
       if (counting) await counting;
+      const seat = planned.target.seat && (await this.seats.take(call.caller.tenantId, planned)); // 403 502 503 504
+      const plan = seat?.plan ?? planned;
       const way = this.way(call, plan); //                             400
       const hold = await this.admit(call, plan, way, reply); //        402 422 429 503
       const flight = this.inFlight.begin(call.id, reply);
       try {
-        const outcome = await this.dispatcher.send(plan, way, hold, call, flight); // 4xx 502 503 504: an outcome, never thrown after the hold
+        const send = (to: Plan) => this.dispatcher.send(to, way, hold, call, flight);
+        const outcome = await (seat ? seat.send(send) : send(plan)); // 4xx 502 503 504: an outcome, never thrown after the hold
         const settlement = settlementOf(call, plan, hold, outcome);
         const safe = await this.ledger.settle(hold, settlement, () => flight.booked()); // commits before the tail leaves
         if (!safe && !outcome.error) throw new WeirError('booking_delayed');

@@ -89,6 +89,8 @@ export const ERRORS = {
     "The provider's address was changed and its key dropped with it, so nothing is sent. Enter its key again, or set it to null where it needs none.",
     false,
   ),
+  connection_not_enabled: row(403, 'invalid_request_error', 'Connections to this provider are off. The operator turns them on.', false),
+  connection_required: row(503, 'api_error', 'The provider is not connected, so nothing is sent. An admin has to connect it.', false),
   provider_unavailable: row(503, 'api_error', "The provider's account is out of money or quota.", false),
   upstream_rate_limited: row(429, 'rate_limit_exceeded', 'The provider is rate limiting. Try again later.', true, 1),
   upstream_unreachable: row(502, 'api_error', 'The provider could not be reached.', true),

@@ -10,6 +10,7 @@ const PREFIXES = {
   adminKey: 'akey',
   provider: 'prov',
   credential: 'cred',
+  connection: 'conn',
   price: 'price',
   model: 'model',
   budget: 'bud',

@@ -20,6 +20,7 @@ export {
   type ProviderType,
   QUIRKS,
   type Quirks,
+  type Seat,
 } from './provider.js';
 export { ProviderDirectory } from './provider-directory.js';
 export { ProvidersModule } from './providers.module.js';

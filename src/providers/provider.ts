@@ -11,6 +11,16 @@ export type AuthStyle = { kind: 'bearer' } | { kind: 'header'; name: string } | 
 export const authStyle = (text: string): AuthStyle =>
   text.startsWith('header:') ? { kind: 'header', name: text.slice('header:'.length) } : { kind: text as 'bearer' | 'none' };
 
+/** A provider that is used by a person's login instead of a key. Its terms are for that person. */
+export interface Seat {
+  /** Which login it is. */
+  flow: 'github' | 'chatgpt' | 'minimax' | 'qwen';
+  /** The vendor's terms, which whoever connects accepts. */
+  termsUrl: string;
+  /** Names and values in turn, sent with every call. */
+  headers: readonly string[];
+}
+
 /** A vendor, as data. Adding one that speaks OpenAI's chat format is a line in the catalogue. */
 export interface ProviderType {
   /** What `type` is in a provider record, and the record's name unless another is given. */
@@ -21,6 +31,8 @@ export interface ProviderType {
   auth: AuthStyle;
   /** The forms of several fields that its credential may have in the place of a plain key. */
   credentialTypes: readonly CredentialType[];
+  /** Null: it takes a key. */
+  seat: Seat | null;
   /** Null: every record brings its own. */
   baseUrl: string | null;
   /** Other names of it, each with its address: an alias may stand for a region. */

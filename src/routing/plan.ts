@@ -2,7 +2,7 @@ import type { Credential, ProviderHeaders } from '../credentials/index.js';
 import type { DialectName, Quirks } from '../dialects/index.js';
 import type { ModelFacts } from '../models/index.js';
 import type { Price } from '../prices/index.js';
-import type { AuthStyle } from '../providers/index.js';
+import type { AuthStyle, Seat } from '../providers/index.js';
 
 /** Where one call may go, and on what terms. */
 export interface Target {
@@ -24,6 +24,10 @@ export interface Target {
   auth: AuthStyle;
   /** The customer's own, beside those of its format. */
   headers: NonNullable<ProviderHeaders['headers']>;
+  /** Null: it takes a key. Else its credential is the token of a connection, which the call takes. */
+  seat: Seat | null;
+  /** What the vendor of a seat wants beside the token, names and values in turn. */
+  seatHeaders: readonly string[];
   /** The wire formats it may be spoken to in, the preferred one first. */
   dialects: readonly DialectName[];
   quirks: Quirks;
@@ -45,8 +49,9 @@ export interface Plan {
  * The headers of a request but for those that show its credential, names and values in turn. Built from nothing: no header of a client goes
  * upstream but those its format names. A provider's own were checked when they were saved.
  */
-export function headersFor({ headers: own }: Target, accept: string, further: readonly string[]): string[] {
+export function headersFor({ headers: own, seatHeaders }: Target, accept: string, further: readonly string[]): string[] {
   const headers = ['content-type', 'application/json', 'accept', accept, 'accept-encoding', 'identity', 'user-agent', 'weir', ...further];
+  headers.push(...seatHeaders);
   for (const [name, value] of own) headers.push(name, value.reveal());
   return headers;
 }

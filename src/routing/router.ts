@@ -165,6 +165,8 @@ export class Router {
       origin,
       basePath: pathname.replace(/\/$/, ''),
       auth: record.auth === null ? type.auth : authStyle(record.auth),
+      seat: type.seat,
+      seatHeaders: type.seat?.headers ?? [],
       quirks,
       gateway: AI_GATEWAY_TYPES.has(type.slug)
         ? // Who shares a record shares its cache: no tenant may point at the answers of another.
@@ -212,7 +214,8 @@ function dialectsOf(record: ProviderRecord, model: string): readonly DialectName
   const type = providerType(record.type)!;
   if (record.dialect !== null) return [record.dialect as DialectName];
   const isVendor = type.baseUrl === null || isOwnAddress(type, record.baseUrl);
-  return isVendor || ofOpenAi(model) ? type.dialects : type.dialects.filter((dialect) => dialect !== 'openai-responses');
+  const others = type.dialects.filter((dialect) => dialect !== 'openai-responses');
+  return isVendor || ofOpenAi(model) || others.length === 0 ? type.dialects : others;
 }
 
 const notFound = (what: string, near: string | null): WeirError =>

@@ -13,6 +13,10 @@ export const ProviderTypeObject = z
     dialects: z.array(z.enum(DIALECTS)).describe('The wire formats it speaks; the first where nothing else decides.'),
     auth_header: z.string().describe('The header a plain key goes by.'),
     credential_types: z.array(z.enum(CREDENTIAL_TYPES)).describe('The forms that `credential` may have in the place of a plain key.'),
+    login_terms_url: z
+      .string()
+      .nullable()
+      .describe("Null: it takes a key. Else it is connected by a person's login, under the vendor's terms at this address."),
     environment: z.array(z.string()).describe('Variables that become credentials of the platform.'),
   })
   .meta({ id: 'ProviderType' });
@@ -30,5 +34,6 @@ export const renderProviderType = (type: ProviderType): z.input<typeof ProviderT
   dialects: [...type.dialects],
   auth_header: type.auth.kind === 'header' ? type.auth.name : 'authorization',
   credential_types: [...type.credentialTypes],
+  login_terms_url: type.seat?.termsUrl ?? null,
   environment: [...type.envKeys, ...(type.environment?.names ?? [])],
 });

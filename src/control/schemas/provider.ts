@@ -75,7 +75,7 @@ export type CreateProvider = z.output<typeof CreateProvider>;
 
 export const UpdateProvider = z
   .strictObject({
-    base_url: baseUrl.optional().describe('Another origin drops the stored key, unless a new one comes along.'),
+    base_url: baseUrl.optional().describe('Another origin drops the stored key, unless a new one comes along, and the connection.'),
     dialect: dialect.optional().describe('The wire format it is spoken to in; null: chosen for each model.'),
     native_tools: nativeTools.optional(),
     quirks: quirks.optional(),

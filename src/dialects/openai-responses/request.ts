@@ -30,7 +30,7 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
     ...(tools.length > 0 && encodeTools(conversation, names)),
     ...encodeText(conversation.format, settings.verbosity),
     ...encodeReasoning(effort, conversation.thinking?.show === true && mayReason(rules)),
-    max_output_tokens: Math.max(rewrite.maxOutputTokens, MIN_OUTPUT_TOKENS),
+    ...(!quirks.statelessStreams && { max_output_tokens: Math.max(rewrite.maxOutputTokens, MIN_OUTPUT_TOKENS) }),
     ...(sampling && settings.temperature !== null && { temperature: settings.temperature }),
     ...(sampling && settings.topP !== null && { top_p: settings.topP }),
     ...(logprobs && settings.topLogprobs !== null && { top_logprobs: settings.topLogprobs }),
@@ -38,7 +38,7 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
     ...(isTier(settings.serviceTier) && { service_tier: settings.serviceTier }),
     ...(conversation.endUser !== null && { safety_identifier: conversation.endUser }),
     store: false,
-    ...(conversation.stream && { stream: true }),
+    ...((conversation.stream || quirks.statelessStreams) && { stream: true }),
   };
   return {
     path: '/responses',

@@ -21,7 +21,10 @@ export const responsesVerbatim: Verbatim = {
 
 function encodeRequest({ body: sent }: Prompt, rewrite: Rewrite): UpstreamRequest {
   const body: JsonObject = { ...sent, model: rewrite.model };
-  body['max_output_tokens'] = Math.max(rewrite.maxOutputTokens, MIN_OUTPUT_TOKENS);
+  if (rewrite.quirks.statelessStreams) {
+    delete body['max_output_tokens'];
+    Object.assign(body, { store: false, stream: true });
+  } else body['max_output_tokens'] = Math.max(rewrite.maxOutputTokens, MIN_OUTPUT_TOKENS);
   if (Array.isArray(sent['input']))
     body['input'] = sent['input'].filter((item) => !isSealed(textOf(objectOf(item)['encrypted_content']) ?? ''));
   const reasoning = objectOf(sent['reasoning']);

@@ -48,6 +48,33 @@ const hostPorts = z
     error: 'must be a comma list of host:port or network/bits:port, such as vllm:8000,10.8.0.0/16:443,[fd12::]/16:443',
   });
 
+const login = z
+  .strictObject({
+    client_id: z.string({ error: 'needs a "client_id" for each type' }).min(1).max(256),
+    login_url: url(['https:', 'http:']).optional(),
+  })
+  .transform(({ client_id, login_url }): Login => ({ clientId: client_id, loginOrigin: login_url ? new URL(login_url).origin : null }))
+  .optional();
+
+/** By the provider type. */
+const connections = z
+  .string()
+  .default('{}')
+  .transform((text, context): unknown => {
+    try {
+      return JSON.parse(text);
+    } catch {
+      context.addIssue({ code: 'custom', message: 'must be JSON such as {"copilot": {"client_id": "…"}}' });
+      return z.NEVER;
+    }
+  })
+  .pipe(
+    z.strictObject(
+      { copilot: login, 'openai-codex': login, 'minimax-oauth': login, 'qwen-code': login },
+      { error: 'must name copilot, openai-codex, minimax-oauth or qwen-code, each with {"client_id": "…"}' },
+    ),
+  );
+
 /** Every variable Weir reads; any other `WEIR_*` is refused at start, because it is most likely a typing error. */
 const variables = z.object({
   WEIR_HOME: z.string().min(1).default('.weir'),
@@ -82,6 +109,7 @@ const variables = z.object({
   WEIR_RETENTION_MONTHS: z.coerce.number({ error: 'must be a number of months' }).int().min(3, { error: 'must be at least 3' }).optional(),
   WEIR_LEDGER_TIMEOUT_MS: milliseconds(250),
   WEIR_MODEL_RULES: z.string().optional(),
+  WEIR_CONNECTIONS: connections,
   WEIR_CRASH: crash.optional(),
 });
 
@@ -103,6 +131,14 @@ const modelRules = z.array(
     .transform(({ match, treat_as }): ModelRule => ({ match, treatAs: treat_as })),
   { error: 'must be a list' },
 );
+
+/** How a type of provider is logged in to. */
+export interface Login {
+  /** The operator's own registration with the vendor. */
+  clientId: string;
+  /** Takes the requests of logins in the vendor's place; null: the vendor does. */
+  loginOrigin: string | null;
+}
 
 /** The configuration of one process, read once before anything starts. Durations are in ms. */
 export interface Config {
@@ -126,6 +162,8 @@ export interface Config {
   mock: boolean;
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   timeouts: { connectMs: number; firstByteMs: number; progressMs: number; totalMs: number; ledgerMs: number };
+  /** The types of providers that may be connected by login. */
+  connections: Readonly<Partial<Record<string, Login>>>;
   /** For tests: where to die. */
   crash: Crash | null;
   /** Months that calls and ledger entries are kept after their own; null: for good. */
@@ -189,6 +227,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env, directo
     },
     retentionMonths: v.WEIR_RETENTION_MONTHS ?? null,
     modelRules: rules,
+    connections: v.WEIR_CONNECTIONS,
     crash: v.WEIR_CRASH ?? null,
     variable: (name) => merged[name],
   };

@@ -1,1 +1,1 @@
-export { CONFIG, type Config, ConfigError, type ModelRule, type Role, readConfig } from './config.js';
+export { CONFIG, type Config, ConfigError, type Login, type ModelRule, type Role, readConfig } from './config.js';

@@ -100,7 +100,8 @@ export class DestinationGuard {
     return origin.protocol === 'https:' && portOf(origin) === 443 && isPublic(address);
   }
 
-  private isAllowed(origin: URL): boolean {
+  /** Whether the deployment allows this very host and port. */
+  isAllowed(origin: URL): boolean {
     return this.allowed.has(`${origin.hostname.toLowerCase()}:${portOf(origin)}`);
   }
 

@@ -12,6 +12,8 @@ export interface EgressTimeouts {
 }
 
 export interface EgressRequest {
+  /** Absent: POST. */
+  method?: 'GET';
   /** Scheme, host and port. */
   origin: string;
   path: string;
@@ -86,9 +88,9 @@ export class Egress implements Transport {
     this.underWay.add(exchange);
     this.tick ??= setInterval(() => this.checkDeadlines(), TICK_MS).unref();
     try {
-      const { origin, path, body } = request;
+      const { origin, path, method = 'POST', body } = request;
       const headers = [...request.headers, 'via', `1.1 ${this.name}`];
-      this.poolFor(origin).dispatch({ path, method: 'POST', headers, body }, exchange);
+      this.poolFor(origin).dispatch({ path, method, headers, body: method === 'GET' ? null : body }, exchange);
     } catch (error) {
       queueMicrotask(() => exchange.fail(error, error instanceof DestinationRefused ? 'refused' : undefined));
     }

@@ -1,6 +1,6 @@
 import type { DialectName, Quirks } from '../../dialects/index.js';
 import type { CredentialType } from '../auth/credential.js';
-import type { AuthStyle, ProviderType } from '../provider.js';
+import type { AuthStyle, ProviderType, Seat } from '../provider.js';
 import type { EnvironmentForm } from './environment-form.js';
 
 /** What sets a type apart from a vendor that speaks OpenAI's chat format with a bearer key. */
@@ -9,6 +9,7 @@ interface Difference {
   auth?: AuthStyle;
   credentialTypes?: readonly CredentialType[];
   environment?: EnvironmentForm;
+  seat?: Seat;
   catalogueId?: string;
   quirks?: Quirks;
   /** Other names for the same. */
@@ -25,11 +26,17 @@ export function entry(
   envKeys: readonly string[],
   difference: Difference = {},
 ): ProviderType {
-  const { dialects = ['openai-chat'], auth = { kind: 'bearer' }, credentialTypes = ['headers'], environment = null } = difference;
+  const {
+    dialects = ['openai-chat'],
+    auth = { kind: 'bearer' },
+    credentialTypes = ['headers'],
+    environment = null,
+    seat = null,
+  } = difference;
   const { catalogueId = null, quirks = {}, aliases = [], regions = {} } = difference;
   const regional = Object.entries(regions).flatMap(([url, names]) => names.map((name) => [name, url] as const));
   const names = Object.fromEntries([...aliases.map((name) => [name, baseUrl] as const), ...regional]);
-  return { slug, title, baseUrl, envKeys, environment, dialects, auth, credentialTypes, catalogueId, quirks, aliases: names };
+  return { slug, title, baseUrl, envKeys, environment, dialects, auth, credentialTypes, seat, catalogueId, quirks, aliases: names };
 }
 
 /** Speaks OpenAI's chat format with a bearer key, and knows only what most such servers know. */

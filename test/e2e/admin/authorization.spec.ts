@@ -1,9 +1,12 @@
 import { Controller, Get } from '@nestjs/common';
 import { Access, undeclaredRoutes } from '../../../src/control/access.js';
+import { LoginServer } from '../../support/login-server.js';
 import { createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { COPILOT } from '../providers/seats.js';
 import { addMock, clientOf, makeCall, type Send } from './client.js';
 import { ROUTES, type Route } from './routes.js';
 
+let login: LoginServer;
 let weir: TestWeir;
 let alice: TestTenant;
 let bob: TestTenant;
@@ -12,7 +15,13 @@ let operator: Send;
 let standing: Ids;
 
 beforeAll(async () => {
-  weir = await startTestWeir({ OPENAI_API_KEY: 'sk-platform-secret' });
+  login = await LoginServer.start();
+  COPILOT.wait(login);
+  weir = await startTestWeir({
+    OPENAI_API_KEY: 'sk-platform-secret',
+    WEIR_EGRESS_ALLOW: login.hostPort,
+    WEIR_CONNECTIONS: JSON.stringify({ copilot: { client_id: 'client', login_url: `http://${login.hostPort}` } }),
+  });
   [alice, bob] = [await createTenant(weir), await createTenant(weir)];
   operator = clientOf(weir, weir.operatorKey);
   await addMock(alice);
@@ -22,7 +31,10 @@ beforeAll(async () => {
   standing = { ...platform, call_id: await makeCall(alice), ...(await newResources()) };
 });
 
-afterAll(() => weir.stop());
+afterAll(async () => {
+  await weir.stop();
+  await login.stop();
+});
 
 type Ids = Record<string, string>;
 
@@ -53,7 +65,7 @@ const BODIES: Record<string, () => object> = {
 };
 /** A provider that is asked, and is not there. */
 const NOWHERE = 'https://provider.invalid/v1';
-const WITHOUT_BODY = /\/(probe|archive|revoke|reset)$/;
+const WITHOUT_BODY = /\/(probe|archive|revoke|reset|connection|poll)$/;
 const QUERIES: Record<string, string> = {
   '/v1/organization/usage/completions': '?start_time=1795000000',
   '/v1/organization/costs': '?start_time=1795000000',
@@ -72,8 +84,11 @@ async function newResources(): Promise<Ids> {
     base_url: NOWHERE,
     key: 'sk-alice',
   });
+  const seat = await made('/v1/organization/providers', { type: 'copilot', name: unique() });
+  await alice.admin('POST', `/v1/organization/providers/${seat}/connection`);
   return {
     project_id: project,
+    seat_id: seat,
     key_id: await made(`/v1/organization/projects/${project}/api_keys`, { name: 'k' }),
     provider_id: provider.id,
     provider_key_id: provider.keys[0]!.id,
@@ -85,7 +100,9 @@ async function newResources(): Promise<Ids> {
 }
 
 function requestOf({ method, path }: Route, ids = standing): { path: string; body: object | undefined } {
-  const named = path.startsWith('/v1/platform/prices') ? path.replace('{price_id}', '{platform_price_id}') : path;
+  const named = path
+    .replace(/^(\/v1\/platform\/prices\/){price_id}/, '$1{platform_price_id}')
+    .replace(/{provider_id}(?=\/connection)/, '{seat_id}');
   const body = BODIES[`${method} ${path}`];
   if (!body && ['POST', 'PATCH'].includes(method) && !WITHOUT_BODY.test(path)) throw new Error(`no body for ${method} ${path}`);
   return { path: named.replace(/\{(\w+)\}/g, (_, name: string) => ids[name]!) + (QUERIES[path] ?? ''), body: body?.() };

@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import type { Connection, StartedLogin } from '../../connections/index.js';
+import { publicId } from '../../kernel/ids.js';
+import { Timestamp, unixSeconds, unixSecondsOrNull } from './common.js';
+
+export const ConnectionObject = z
+  .strictObject({
+    id: z.string(),
+    object: z.literal('provider.connection'),
+    provider: z.string(),
+    state: z
+      .enum(['pending', 'connected', 'denied', 'expired', 'failed'])
+      .describe(
+        '`pending`: its person has not come yet. `denied`: and has refused. `expired`: nobody came in time, or the login has ended.',
+      ),
+    last_error: z.string().nullable().describe("The vendor's word for what went wrong, such as `invalid_grant`."),
+    interval: z.number().int().describe('Seconds to wait between two polls, while it is pending.'),
+    poll_after: Timestamp.nullable().describe('A poll before that asks nobody. Null: there is nothing to poll for.'),
+    expires_at: Timestamp.nullable().describe(
+      'Until when the code may be entered; of a connection, when its present token ends, which is then renewed.',
+    ),
+    connected_at: Timestamp.nullable(),
+    created_at: Timestamp,
+  })
+  .meta({ id: 'ProviderConnection' });
+
+export const StartedConnectionObject = ConnectionObject.extend({
+  user_code: z.string().describe('What the person enters at `verification_uri`.'),
+  verification_uri: z.string(),
+  terms_url: z
+    .string()
+    .describe("The vendor's terms, which whoever enters the code keeps to. A seat is for one person, or as these terms say."),
+}).meta({ id: 'StartedProviderConnection' });
+
+export function renderConnection(connection: Connection): z.input<typeof ConnectionObject> {
+  const { state, lastError, deviceExpiresAt, accessExpiresAt } = connection;
+  const pending = state === 'pending';
+  return {
+    id: publicId('connection', connection.id),
+    object: 'provider.connection',
+    provider: publicId('provider', connection.providerId),
+    state: state === 'failed' && lastError === 'access_denied' ? 'denied' : state,
+    last_error: lastError,
+    interval: connection.intervalSeconds,
+    poll_after: pending ? unixSeconds(connection.pollAfter) : null,
+    expires_at: unixSecondsOrNull(pending ? deviceExpiresAt : accessExpiresAt),
+    connected_at: unixSecondsOrNull(connection.connectedAt),
+    created_at: unixSeconds(connection.createdAt),
+  };
+}
+
+export const renderStarted = ({
+  connection,
+  userCode,
+  verificationUri,
+  termsUrl,
+}: StartedLogin): z.input<typeof StartedConnectionObject> => ({
+  ...renderConnection(connection),
+  user_code: userCode,
+  verification_uri: verificationUri,
+  terms_url: termsUrl,
+});

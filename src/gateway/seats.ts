@@ -1,0 +1,62 @@
+import { Injectable } from '@nestjs/common';
+import { type SeatProvider, type SeatToken, SeatTokens } from '../connections/index.js';
+import { WeirError } from '../kernel/errors.js';
+import { Secret } from '../platform/crypto/index.js';
+import type { Plan } from '../routing/index.js';
+import type { Outcome } from './outcome.js';
+
+/** Gives calls to a person's seat the token of its connection. Before anything is held: what is not connected costs nothing. */
+@Injectable()
+export class Seats {
+  constructor(private readonly tokens: SeatTokens) {}
+
+  /** @throws WeirError connection_not_enabled, connection_required, credential_unavailable, upstream_… when the token cannot be renewed */
+  async take(tenantId: string, plan: Plan): Promise<SeatedPlan> {
+    const provider = { tenantId, ...plan.target };
+    return new SeatedPlan(this.tokens, provider, plan, await this.tokens.take(provider));
+  }
+}
+
+/** The plan of one call with the token it is made with. */
+class SeatedPlan {
+  readonly plan: Plan;
+
+  constructor(
+    private readonly tokens: SeatTokens,
+    private readonly provider: SeatProvider,
+    private readonly planned: Plan,
+    private readonly token: SeatToken,
+  ) {
+    this.plan = seated(planned, token);
+  }
+
+  /** A token that is refused is replaced, once; the second refusal ends the connection. Never rejects. */
+  async send(send: (plan: Plan) => Promise<Outcome>): Promise<Outcome> {
+    const first = await send(this.plan);
+    if (!isUnauthorised(first)) return first;
+    let renewed: SeatToken;
+    try {
+      renewed = await this.tokens.renew(this.provider, this.token);
+    } catch (error) {
+      return { ...first, error: error instanceof WeirError ? error : new WeirError('internal_error', { cause: error }) };
+    }
+    const second = await send(seated(this.planned, renewed));
+    const attempts = [...first.attempts, ...second.attempts];
+    return { ...second, attempts, error: isUnauthorised(second) ? await this.tokens.expire(this.provider, renewed) : second.error };
+  }
+}
+
+/** Refused before anything was made of it. */
+const isUnauthorised = ({ used, attempts }: Outcome): boolean => !used && attempts.at(-1)?.status === 401;
+
+function seated(plan: Plan, { connection, access, origin, basePath }: SeatToken): Plan {
+  const { target } = plan;
+  const credential = {
+    id: connection.id,
+    providerId: target.providerId,
+    tenantId: connection.tenantId,
+    origin,
+    secret: new Secret(access.token),
+  };
+  return { ...plan, target: { ...target, origin, basePath, credential, seatHeaders: [...target.seatHeaders, ...access.headers] } };
+}
