@@ -16,6 +16,7 @@ import {
 } from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
 import type { Attempt } from '../ledger/index.js';
+import { Secret } from '../platform/crypto/index.js';
 import { Egress, type EgressError, type EgressRequest, type EgressSink, type Exchange, type Transport } from '../platform/egress/index.js';
 import { crashPoint } from '../platform/faults/index.js';
 import { type Auth, CredentialAuths, MockTransport, type ShownHeaders } from '../providers/index.js';
@@ -24,7 +25,7 @@ import type { Call } from './call.js';
 import type { Flight } from './in-flight.js';
 import type { Outcome } from './outcome.js';
 import type { Reply } from './reply.js';
-import { errorOfEgress, errorOfRefusal, restOf, withoutSecret } from './upstream-errors.js';
+import { errorOfEgress, errorOfRefusal, restOf, withoutSecrets } from './upstream-errors.js';
 
 const MAX_REPLY_BYTES = 64 * 1024 * 1024;
 const MAX_ERROR_BYTES = 64 * 1024;
@@ -304,8 +305,14 @@ class Delivery implements EgressSink {
 
   /** What a provider was shown is for nobody else, whatever it answers. */
   private repeatsSecret(pieces: readonly Buffer[]): boolean {
-    const secret = this.plan.target.credential?.secret;
-    return secret !== undefined && pieces.some((piece) => secret.isIn(piece));
+    const { secrets } = this;
+    return secrets.length > 0 && pieces.some((piece) => secrets.some((secret) => secret.isIn(piece)));
+  }
+
+  private get secrets(): readonly Secret[] {
+    const { headers } = this.plan.target;
+    const shown = secretsIn(this.shown);
+    return headers.length === 0 ? shown : [...shown, ...headers.map(([, value]) => value)];
   }
 
   private get facts(): ReplyFacts {
@@ -318,7 +325,7 @@ class Delivery implements EgressSink {
     const retryAfter = refusal.retryAfterSeconds?.toString() ?? this.headers['retry-after']?.toString();
     const rest = restOf(refusal, retryAfter);
     const remaining = credential && rest ? this.credentials.rest(credential, rest.reason, rest.seconds) : null;
-    this.fail(errorOfRefusal(withoutSecret(refusal, credential), target.provider, target.model, retryAfter, remaining), used);
+    this.fail(errorOfRefusal(withoutSecrets(refusal, this.secrets), target.provider, target.model, retryAfter, remaining), used);
   }
 
   /** @param used something was answered, so something may be billed. */
@@ -353,4 +360,16 @@ class Delivery implements EgressSink {
 }
 
 const REPEATED = 'it repeats the credential that it was shown';
+
+const known = new WeakMap<ShownHeaders, readonly Secret[]>();
+
+/** What must not come back of the headers that show a credential. Most credentials are shown by the same ones each time. */
+function secretsIn(shown: ShownHeaders): readonly Secret[] {
+  let secrets = known.get(shown);
+  if (!secrets) {
+    secrets = shown.filter((value, at) => at % 2 === 1 && value !== '').map((value) => new Secret(value.replace(/^Bearer /, '')));
+    known.set(shown, secrets);
+  }
+  return secrets;
+}
 const unreadable = (cause: unknown): WeirError => new WeirError('upstream_invalid_response', { cause });

@@ -1,6 +1,7 @@
-import type { Credential, Remaining, RestReason } from '../credentials/index.js';
+import type { Remaining, RestReason } from '../credentials/index.js';
 import type { Refusal, RefusalClass } from '../dialects/index.js';
 import { type ErrorCode, WeirError } from '../kernel/errors.js';
+import type { Secret } from '../platform/crypto/index.js';
 import type { EgressError, EgressFailure } from '../platform/egress/index.js';
 
 const RETRY_AFTER = { fallback: 1, least: 1, most: 120 };
@@ -21,11 +22,16 @@ export function restOf(refusal: Refusal, retryAfter: string | undefined): { reas
   return reason ? { reason, seconds: retryAfter === undefined ? null : normaliseRetryAfter(retryAfter) } : null;
 }
 
-/** A provider may repeat the credential it was shown; neither the client nor the log gets it. */
-export function withoutSecret(refusal: Refusal, credential: Credential | null): Refusal {
-  const { message } = refusal;
-  if (message === null) return refusal;
-  const known = credential ? message.replaceAll(credential.secret.reveal(), '[redacted]') : message;
+/** A shorter one is a word of the sentence. */
+const SHORTEST_TO_REDACT = 8;
+
+/** A provider may repeat what it was shown; neither the client nor the log gets it. */
+export function withoutSecrets(refusal: Refusal, shown: readonly Secret[]): Refusal {
+  if (refusal.message === null) return refusal;
+  const known = shown
+    .map((secret) => secret.reveal())
+    .filter((text) => text.length >= SHORTEST_TO_REDACT)
+    .reduce((message, text) => message.replaceAll(text, '[redacted]'), refusal.message);
   return { ...refusal, message: scrub(known) };
 }
 
@@ -33,7 +39,7 @@ export const errorOfEgress = (error: EgressError): WeirError => new WeirError(EG
 
 /**
  * What a client is told when a provider refuses. The provider's own sentence is passed on only where it speaks of the client's request.
- * @param refusal without anything that looks like a key: see {@link withoutSecret}.
+ * @param refusal without anything that looks like a key: see {@link withoutSecrets}.
  * @param remaining the provider's credentials, where the refusal speaks of the one it was shown.
  */
 export function errorOfRefusal(

@@ -25,7 +25,10 @@ const secrets: Record<string, string> = {
   'a key shown as a bearer token': canary('sk-bearer-'),
   'a key shown in a header of its own': canary('sk-ant-'),
   'a key of several': canary('sk-several-'),
-  'a structured key': JSON.stringify({ client_email: 'a@example.com', private_key: canary('-----BEGIN-PRIVATE-KEY-----') }),
+  'another key of several': canary('sk-several-'),
+  'a part of a credential': canary('sk-part-'),
+  'another part of a credential': canary('part-'),
+  "a header of the customer's own": canary('team-'),
   'a key that was replaced': canary('sk-replaced-'),
   'a key that is no valid one': `${canary('sk-invalid-')} with a space`,
   'a client key that is not known': `weir_sk_${'a'.repeat(16)}_${randomBytes(32).toString('base64url')}_00000000`,
@@ -128,7 +131,7 @@ const BODIES: Record<string, object> = {
 
 /** What the provider was shown, in whatever header. */
 const shownTo = ({ headers }: { headers: Record<string, unknown> }): string =>
-  `authorization: ${headers['authorization']} x-api-key: ${headers['x-api-key']}`;
+  ['authorization', 'x-api-key', 'x-second-key', 'x-team'].map((name) => `${name}: ${headers[name]}`).join(' ');
 
 /** A provider that tells everybody what it was shown. */
 const tells = (status: number, shape: (shown: string) => unknown, headers?: (shown: string) => Record<string, string>): Script => {
@@ -177,17 +180,32 @@ test('nothing that leaves the product or is stored by it has a secret in it, in 
   const apiKey = secret('the API key', made.value);
   await make(admin, '/v1/organization/prices', { provider: 'up', model: '*', input: '1', output: '2' });
   const add = (name: string, type: string, keys: object) =>
-    make<{ id: string }>(admin, '/v1/organization/providers', { name, type, base_url: upstream.baseUrl, models: ['m'], ...keys });
+    make<{ id: string }>(admin, '/v1/organization/providers', {
+      name,
+      type,
+      base_url: upstream.baseUrl,
+      models: ['m'],
+      no_verify: true,
+      ...keys,
+    });
   const provider = await add('up', 'openai', { key: secrets['a key that was replaced'] });
   await make(admin, `/v1/organization/providers/${provider.id}`, { key: secrets['a key shown as a bearer token'] });
   await add('ant', 'anthropic', { key: secrets['a key shown in a header of its own'] });
-  await add('many', 'openai', { keys: [secrets['a key of several'], secrets['a structured key']] });
+  await add('many', 'openai', { keys: [secrets['a key of several'], secrets['another key of several']] });
+  await add('parts', 'openai', {
+    credential: {
+      type: 'headers',
+      headers: { authorization: `Bearer ${secrets['a part of a credential']}`, 'x-second-key': secrets['another part of a credential'] },
+    },
+    headers: { 'x-team': secrets["a header of the customer's own"] },
+  });
   await make(admin, '/v1/organization/providers', {
     name: 'gone',
     type: 'openai',
     base_url: 'http://127.0.0.1:1/v1',
     models: ['m'],
     key: secrets['a key of several'],
+    no_verify: true,
   });
   const credentials = await ask('platform credentials', `${adminUrl}/v1/platform/credentials`, operatorKey);
   const platformCredential = (JSON.parse(credentials.text) as { data: { id: string }[] }).data[0]!.id;
@@ -208,7 +226,7 @@ test('nothing that leaves the product or is stored by it has a secret in it, in 
   for (const [where, script] of Object.entries(SCRIPTS)) {
     upstream.script = script;
     for (const path of Object.keys(BODIES))
-      for (const model of ['up/m', 'ant/m', 'many/m'])
+      for (const model of ['up/m', 'ant/m', 'many/m', 'parts/m'])
         for (const streamed of [false, true]) await call(`${where} at ${path} ${model} ${streamed}`, path, model, streamed);
   }
   await call('cannot be reached', '/v1/chat/completions', 'gone/m', false);
@@ -231,7 +249,7 @@ test('nothing that leaves the product or is stored by it has a secret in it, in 
   for (const body of [
     { type: 'openai', name: 'bad', key: invalid },
     { type: 'openai', name: 'bad', keys: [invalid] },
-    { type: 'openai', name: 'bad', key: secrets['a structured key'], keys: [secrets['a key of several']] },
+    { type: 'openai', name: 'bad', key: secrets['another key of several'], keys: [secrets['a key of several']] },
     { type: 'openai', name: 'bad', key: { nested: secrets['a key of several'] } },
     { type: 'openai', name: 'bad', base_url: `https://user:${secrets['a key of several']}@example.com/v1` },
     { type: 'openai', name: 'up', key: secrets['a key of several'] },
@@ -288,7 +306,15 @@ test('nothing that leaves the product or is stored by it has a secret in it, in 
   expect(findSecrets(secrets, emitted)).toEqual([]);
   // The upstream was shown them, so they were in use.
   const shown = upstream.calls.map(shownTo).join();
-  for (const name of ['a key shown as a bearer token', 'a key shown in a header of its own', 'a key of several', 'a structured key'])
+  for (const name of [
+    'a key shown as a bearer token',
+    'a key shown in a header of its own',
+    'a key of several',
+    'another key of several',
+    'a part of a credential',
+    'another part of a credential',
+    "a header of the customer's own",
+  ])
     expect(shown).toContain(secrets[name]);
 });
 

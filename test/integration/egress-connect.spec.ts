@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer as createTcpServer } from 'node:net';
@@ -6,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer, getCACertificates, type Server, setDefaultCACertificates } from 'node:tls';
 import { DestinationGuard, type Egress } from '../../src/platform/egress/index.js';
+import { selfSigned } from '../support/certificate.js';
 import { ConnectSpy } from '../support/connect-spy.js';
 import { address, egressBehind, openEgress, scriptedNames, sendTo } from '../support/egress.js';
 import { json, ScriptedUpstream } from '../support/upstream.js';
@@ -159,28 +159,7 @@ describe('TLS', () => {
   const trusted = getCACertificates('default');
 
   beforeAll(async () => {
-    const [cert, key] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
-    execFileSync(
-      'openssl',
-      [
-        'req',
-        '-x509',
-        '-newkey',
-        'rsa:2048',
-        '-nodes',
-        '-days',
-        '1',
-        '-subj',
-        '/CN=provider.example',
-        '-addext',
-        'subjectAltName=DNS:provider.example',
-        '-keyout',
-        key,
-        '-out',
-        cert,
-      ],
-      { stdio: 'ignore' },
-    );
+    const { cert, key } = selfSigned(directory, 'provider.example', 'DNS:provider.example');
     server = createServer({ cert: readFileSync(cert), key: readFileSync(key) }, (socket) => {
       asked.push(String(socket.servername));
       socket.on('error', () => {});

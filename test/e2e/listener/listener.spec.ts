@@ -1,9 +1,9 @@
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:https';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { selfSigned } from '../../support/certificate.js';
 import { admin, createTenant, startTestWeir, type TestWeir } from '../../support/weir.js';
 
 describe('the two listeners', () => {
@@ -77,28 +77,7 @@ describe('the two listeners', () => {
 
 test('with a certificate the tenants’ listener speaks HTTPS', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'weir-tls-'));
-  const [cert, key] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
-  execFileSync(
-    'openssl',
-    [
-      'req',
-      '-x509',
-      '-newkey',
-      'rsa:2048',
-      '-nodes',
-      '-days',
-      '1',
-      '-subj',
-      '/CN=localhost',
-      '-addext',
-      'subjectAltName=IP:127.0.0.1',
-      '-keyout',
-      key,
-      '-out',
-      cert,
-    ],
-    { stdio: 'ignore' },
-  );
+  const { cert, key } = selfSigned(directory, 'localhost', 'IP:127.0.0.1');
   const weir = await startTestWeir({ WEIR_TLS_CERT: cert, WEIR_TLS_KEY: key });
   try {
     expect(weir.publicUrl).toMatch(/^https:/);

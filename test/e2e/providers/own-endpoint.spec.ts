@@ -88,7 +88,8 @@ test('headers of its own go with each call, are stored sealed and never returned
 
 test('another origin drops the headers as it drops the key, unless new ones come along', async () => {
   const made = await make({ name: 'moving', key: 'k', headers: { 'x-team': VALUE } });
-  expect(await change(made.id, { base_url: other.baseUrl })).toMatchObject({ headers: [], has_key: false });
+  expect(await change(made.id, { base_url: other.baseUrl })).toMatchObject({ headers: [], has_key: false, awaits_key: true });
+  await change(made.id, { key: null });
   expect(await seen('moving/m', other)).not.toHaveProperty('x-team');
   expect(await change(made.id, { base_url: upstream.baseUrl, headers: { 'x-team': 'new' } })).toMatchObject({ headers: ['x-team'] });
   expect(await change(made.id, { base_url: `${upstream.baseUrl}/deeper` })).toMatchObject({ headers: ['x-team'] });
