@@ -60,7 +60,8 @@ export class DestinationGuard {
     if (url.protocol !== 'https:' && url.protocol !== 'http:') throw new DestinationRefused('Use an https:// address.');
     if (url.username || url.password) throw new DestinationRefused('The address must not carry a user name or password.');
     if (/[?#]/.test(url.href)) throw new DestinationRefused('The address must not carry a query or a fragment.');
-    if (METADATA_NAME.test(host.replace(/\.$/, ''))) throw new DestinationRefused('The address is not a public one.');
+    if (METADATA_NAME.test(host.replace(/\.$/, '')) || (literal && isNever(literal)))
+      throw new DestinationRefused('The address is not a public one.');
     if (!this.isAllowed(url) && !this.mayBeInNetwork(literal, port)) {
       const allow = `or have the deployment allow ${url.hostname}:${port} in WEIR_EGRESS_ALLOW.`;
       if (url.protocol !== 'https:') throw new DestinationRefused(`Use https://, ${allow}`);
@@ -95,7 +96,7 @@ export class DestinationGuard {
   }
 
   private mayReach(address: Address, origin: URL): boolean {
-    if (NEVER_RANGES.has(address.range()) || METADATA.has(address.toNormalizedString())) return false;
+    if (isNever(address)) return false;
     if (this.isAllowed(origin) || this.isInNetwork(address, portOf(origin))) return true;
     return origin.protocol === 'https:' && portOf(origin) === 443 && isPublic(address);
   }
@@ -116,6 +117,8 @@ export class DestinationGuard {
     return this.networks.some(({ range, port: open }) => open === port && address.kind() === range[0].kind() && address.match(range));
   }
 }
+
+const isNever = (address: Address): boolean => NEVER_RANGES.has(address.range()) || METADATA.has(address.toNormalizedString());
 
 const isPublic = (address: Address): boolean => address.range() === 'unicast' && (address.kind() === 'ipv4' || address.match(GLOBAL_IPV6));
 
