@@ -2,7 +2,7 @@ import { setImmediate as breathe } from 'node:timers/promises';
 import type { Prompt } from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
 import type { Target } from '../routing/index.js';
-import { tokenizer } from './refine-input.js';
+import { tokensOf } from './refine-input.js';
 
 /**
  * Refuses what a model is known not to take: images, and a prompt that is certainly longer than its context window.
@@ -46,13 +46,12 @@ const MAX_PIECES = 500;
 /** Counts what is certainly in the prompt, and stops as soon as it is too long. @throws WeirError context_length_exceeded */
 async function refuseTooLong(prompt: Prompt, { model, facts }: Target): Promise<void> {
   const window = facts.contextWindow!;
-  const { countTokens } = tokenizer();
   let tokens = 0;
   let pieces = 0;
   for (const { text } of partsOf(prompt)) {
     if (typeof text !== 'string') continue;
     for (const piece of wholeTokens(text)) {
-      tokens += countTokens(piece, ALLOW_ALL);
+      tokens += tokensOf(piece);
       if (tokens > window) {
         const message = `This request has more than the ${window} tokens that fit into the context window of "${model}". Shorten it, or use a model with a larger one.`;
         throw new WeirError('context_length_exceeded', { param: 'messages', message });
@@ -62,9 +61,6 @@ async function refuseTooLong(prompt: Prompt, { model, facts }: Target): Promise<
     }
   }
 }
-
-/** Text that spells a control token is text. */
-const ALLOW_ALL = { disallowedSpecial: new Set<string>() };
 
 /**
  * Pieces of a text that have no more tokens by themselves than in it: each begins before a space that stands between two letters, where no

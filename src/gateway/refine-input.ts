@@ -20,14 +20,16 @@ export function refinedInputTokens(prompt: Prompt): number {
 export function countedTokens({ body }: Prompt): number | null {
   const text = JSON.stringify(body);
   if (text.length > MAX_CHARACTERS) return null;
-  const { countTokens } = tokenizer();
   let tokens = 0;
-  for (let at = 0; at < text.length; at += PIECE) tokens += countTokens(text.slice(at, at + PIECE), ALLOW_ALL);
+  for (let at = 0; at < text.length; at += PIECE) tokens += tokensOf(text.slice(at, at + PIECE));
   return tokens;
 }
 
 /** Text that spells a control token is text. */
 const ALLOW_ALL = { disallowedSpecial: new Set<string>() };
 
+/** By the tokenizer of OpenAI's later models. Of a short text only: it may take quadratic time. */
+export const tokensOf = (text: string): number => tokenizer().countTokens(text, ALLOW_ALL);
+
 /** Loaded when first needed: its tables take memory and a moment. */
-export const tokenizer = (): typeof import('gpt-tokenizer/encoding/o200k_base') => require('gpt-tokenizer/encoding/o200k_base');
+const tokenizer = (): typeof import('gpt-tokenizer/encoding/o200k_base') => require('gpt-tokenizer/encoding/o200k_base');

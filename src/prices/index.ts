@@ -1,6 +1,7 @@
 export {
   affordableOutput,
   costOf,
+  formatRates,
   loadRates,
   type Price,
   type Rates,

@@ -1,4 +1,4 @@
-import type { Nano } from '../kernel/money.js';
+import { formatUsd, type Nano } from '../kernel/money.js';
 import type { Usage } from '../kernel/usage.js';
 
 /** Nano-USD per million tokens, by token class. */
@@ -82,6 +82,15 @@ export const storeRates = (rates: Rates): StoredRates => ({
   cache_write_5m: Number(rates.cacheWrite5m),
   cache_write_1h: Number(rates.cacheWrite1h),
   output: Number(rates.output),
+});
+
+/** Rates as people read them: USD per million tokens, by their names in the APIs. */
+export const formatRates = (rates: Rates) => ({
+  input: formatUsd(rates.input),
+  output: formatUsd(rates.output),
+  cache_read: formatUsd(rates.cacheRead),
+  cache_write: formatUsd(rates.cacheWrite5m),
+  cache_write_1h: formatUsd(rates.cacheWrite1h),
 });
 
 export const loadRates = (stored: StoredRates): Rates => ({

@@ -37,7 +37,7 @@ export function reasonIn({ body }: LoginReply): string | null {
 /** Not the person's seat is at fault, but the operator's registration. */
 const OPERATORS = /^(invalid_client|unauthorized_client)$/;
 
-/** Throws for a reply to a token request that is no token: refused for good, or failed for now. */
+/** Throws for a reply to a token request that is no token: a refusal, or an answer that cannot be read. */
 export function refuse(reply: LoginReply): never {
   const reason = reasonIn(reply);
   const final = reply.status === 401 || reply.status === 403 || /^(invalid_grant|refresh_token_\w+)$/.test(reason ?? '');

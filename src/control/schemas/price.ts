@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Rerated } from '../../budgets/index.js';
 import { publicId } from '../../kernel/ids.js';
 import { formatUsd, parseUsd } from '../../kernel/money.js';
-import type { Price, Rates, Tier } from '../../prices/index.js';
+import { formatRates, type Price, type Rates, type Tier } from '../../prices/index.js';
 import { ListQuery } from '../list.js';
 import { Currency, Money, Timestamp, text, time, unixSeconds } from './common.js';
 import { providerName } from './provider.js';
@@ -86,22 +86,14 @@ export const renderPrice = (price: Price): z.input<typeof PriceObject> => ({
   object: 'price',
   provider: price.provider,
   model: price.model,
-  ...renderRates(price.rates),
+  ...formatRates(price.rates),
   currency: 'usd',
   unit: 'million_tokens',
-  tiers: price.tiers.map((tier) => ({ above_input_tokens: tier.aboveInputTokens, ...renderRates(tier.rates) })),
+  tiers: price.tiers.map((tier) => ({ above_input_tokens: tier.aboveInputTokens, ...formatRates(tier.rates) })),
   effective_at: unixSeconds(price.effectiveAt),
   source: price.source,
   notes: price.notes,
   created_at: unixSeconds(price.createdAt),
-});
-
-const renderRates = (rates: Rates) => ({
-  input: formatUsd(rates.input),
-  output: formatUsd(rates.output),
-  cache_read: formatUsd(rates.cacheRead),
-  cache_write: formatUsd(rates.cacheWrite5m),
-  cache_write_1h: formatUsd(rates.cacheWrite1h),
 });
 
 export const tiersOf = (body: CreatePrice): Tier[] =>

@@ -8,7 +8,7 @@ import { parsePublicId, publicId } from '../../kernel/ids.js';
 import { formatUsd } from '../../kernel/money.js';
 import { LimitsService } from '../../limits/index.js';
 import { inTenantScope } from '../../platform/postgres/index.js';
-import type { Rates } from '../../prices/index.js';
+import { formatRates, type Rates } from '../../prices/index.js';
 import { Router } from '../../routing/index.js';
 import { verifyCaller } from './surface.js';
 
@@ -111,11 +111,7 @@ const asTenant = <T>(caller: Caller, work: () => Promise<T>): Promise<T> =>
   inTenantScope({ tenantId: caller.tenantId, statementTimeoutMs: READ_MS }, work);
 
 const renderRates = (rates: Rates) => ({
-  input: formatUsd(rates.input),
-  output: formatUsd(rates.output),
-  cache_read: formatUsd(rates.cacheRead),
-  cache_write: formatUsd(rates.cacheWrite5m),
-  cache_write_1h: formatUsd(rates.cacheWrite1h),
+  ...formatRates(rates),
   currency: 'usd',
   unit: 'million_tokens',
 });
