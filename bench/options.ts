@@ -6,6 +6,7 @@ export interface Options {
   rounds: number;
   /** Per round and proxy. */
   seconds: number;
+  /** Before the rounds of a workload, per proxy: it takes Node some thousand calls to compile the code they run. */
   warmUpSeconds: number;
   /** Calls under way at any time in the closed loop. */
   callers: number;
@@ -30,6 +31,7 @@ Measures Weir and nginx as a plain proxy before the same scripted provider, in t
 
   --rounds N     rounds per workload (3)
   --seconds N    length of a round for each proxy (6)
+  --warm-up N    seconds of the same load before each measurement, as Node compiles what it runs for a while (12)
   --callers N    calls under way at once (64)
   --rate N       calls per second of the steady load (300)
   --quick        one short round of everything, as a smoke test
@@ -44,6 +46,7 @@ Measures Weir and nginx as a plain proxy before the same scripted provider, in t
 const FLAGS = {
   rounds: { type: 'string', default: '3' },
   seconds: { type: 'string', default: '6' },
+  'warm-up': { type: 'string' },
   callers: { type: 'string', default: '64' },
   rate: { type: 'string', default: '300' },
   dist: { type: 'string', default: 'dist' },
@@ -65,7 +68,7 @@ export function readOptions(args: string[]): Options | null {
   return {
     rounds: Math.ceil(positive('rounds', values.rounds)),
     seconds,
-    warmUpSeconds: Math.min(seconds, 4),
+    warmUpSeconds: positive('warm-up', values['warm-up'] ?? (values.dialects ? '2' : '12')),
     callers: Math.ceil(positive('callers', values.callers)),
     rate: positive('rate', values.rate),
     dist: values.dist,

@@ -1,5 +1,4 @@
 import { isUtf8 } from 'node:buffer';
-import { parse } from 'secure-json-parse';
 import { WeirError } from '../kernel/errors.js';
 
 const MAX_DEPTH = 64;
@@ -14,26 +13,28 @@ export function parseBody(bytes: unknown): unknown {
   if (!isUtf8(bytes)) throw new WeirError('invalid_json', { message: 'The request body is not valid UTF-8.' });
   let body: unknown;
   try {
-    const text = bytes.toString();
-    body = mayBePoisoned(text) ? parse(text) : JSON.parse(text);
+    body = JSON.parse(bytes.toString());
   } catch (cause) {
     throw new WeirError('invalid_json', { cause });
   }
-  if (!isShallow(body, MAX_DEPTH))
-    throw new WeirError('invalid_request', { message: `The request body is nested more than ${MAX_DEPTH} levels deep.` });
+  check(body, MAX_DEPTH);
   return body;
 }
 
-/** Only a text that could spell a poisoned key, perhaps in escapes, needs the careful parser. */
-const mayBePoisoned = (text: string): boolean => text.includes('__proto__') || text.includes('constructor') || text.includes('\\u');
-
-function isShallow(value: unknown, levels: number): boolean {
-  if (typeof value !== 'object' || value === null) return true;
-  if (levels === 0) return false;
+/** JSON.parse makes a poisoned key a property like any other; it is whoever copies the object later that it would harm. */
+function check(value: unknown, levels: number): void {
+  if (typeof value !== 'object' || value === null) return;
+  if (levels === 0) throw new WeirError('invalid_request', { message: `The request body is nested more than ${MAX_DEPTH} levels deep.` });
   if (Array.isArray(value)) {
-    for (const item of value) if (!isShallow(item, levels - 1)) return false;
-    return true;
+    for (const item of value) check(item, levels - 1);
+    return;
   }
-  for (const key in value) if (!isShallow((value as Record<string, unknown>)[key], levels - 1)) return false;
-  return true;
+  for (const key in value) {
+    const inner = (value as Record<string, unknown>)[key];
+    if (key === '__proto__' || (key === 'constructor' && isObject(inner) && Object.hasOwn(inner, 'prototype')))
+      throw new WeirError('invalid_json', { message: `The request body has a key "${key}", which is not taken.` });
+    check(inner, levels - 1);
+  }
 }
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;

@@ -237,19 +237,30 @@ class ScopeTable {
   readonly tenants: string[] = [];
   readonly kinds: string[] = [];
   readonly values: string[] = [];
-  private readonly numbers = new Map<string, number>();
+  /** By tenant and value; hardly ever more than one each. */
+  private readonly numbers = new Map<string, Map<string, number[]>>();
 
   numberOf(tenantId: string, { kind, value }: Scope): number {
-    const key = `${tenantId}${kind}\0${value}`;
-    let number = this.numbers.get(key);
+    const own = getOrAdd(this.numbers, tenantId, () => new Map<string, number[]>());
+    const numbers = getOrAdd(own, value, () => []);
+    let number = numbers.find((one) => this.kinds[one - 1] === kind);
     if (number === undefined) {
       this.tenants.push(tenantId);
       this.kinds.push(kind);
       number = this.values.push(value);
-      this.numbers.set(key, number);
+      numbers.push(number);
     }
     return number;
   }
+}
+
+function getOrAdd<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let value = map.get(key);
+  if (value === undefined) {
+    value = make();
+    map.set(key, value);
+  }
+  return value;
 }
 
 /** A Postgres array literal of values that need no quoting: uuids, numbers and our own words. */

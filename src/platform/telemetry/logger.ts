@@ -15,13 +15,26 @@ export function createLogger(level: string): Logger {
   const options = {
     level,
     base: null,
-    timestamp: pino.stdTimeFunctions.isoTime,
+    timestamp: isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   };
   const writer = new BlockWriter(STDERR);
   const log = pino(options, writer);
   writers.set(log, writer);
   return log;
+}
+
+let writtenAt = Number.NaN;
+let written = '';
+
+/** As pino's own, but made once for all lines of a millisecond. */
+function isoTime(): string {
+  const now = Date.now();
+  if (now !== writtenAt) {
+    writtenAt = now;
+    written = `,"time":"${new Date(now).toISOString()}"`;
+  }
+  return written;
 }
 
 /** How many lines nobody took, and were dropped. */

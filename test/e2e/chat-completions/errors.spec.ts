@@ -58,6 +58,8 @@ describe('400', () => {
   test.each([
     ['broken JSON', '{"model":', 400, 'invalid_json'],
     ['a poisoned key', `{"__proto__":{},"model":"up/test-model"}`, 400, 'invalid_json'],
+    ['a poisoned key in escapes', String.raw`{"model":"up/test-model","messages":[{"\u005f_proto__":{}}]}`, 400, 'invalid_json'],
+    ['a poisoned constructor', `{"constructor":{"prototype":{}},"model":"up/test-model"}`, 400, 'invalid_json'],
     ['invalid UTF-8', new Uint8Array([0x7b, 0x22, 0xff, 0x22, 0x7d]), 400, 'invalid_json'],
     ['too deep', `${'{"a":'.repeat(70)}1${'}'.repeat(70)}`, 400, 'invalid_request'],
     ['too large', `{"x":"${'a'.repeat(21 * 1024 * 1024)}"}`, 413, 'request_too_large'],
