@@ -17,9 +17,9 @@ import {
 import { droppedLines, LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
 
 const POOL = { max: 12, statementTimeoutMs: 10_000, name: 'gateway' };
-const PRISMA_POOL = { max: 5, statementTimeoutMs: 10_000, name: 'config' };
+const PRISMA_POOL = { max: 5, statementTimeoutMs: 10_000, connectTimeoutMs: 5_000, name: 'config' };
 /** Connections of the admin door: opened when the first request comes. */
-const CONTROL_POOL = { max: 8, statementTimeoutMs: 10_000, name: 'control' };
+const CONTROL_POOL = { max: 8, statementTimeoutMs: 10_000, connectTimeoutMs: 5_000, name: 'control' };
 
 /** What every room stands on, opened before Nest starts. */
 export interface Platform {

@@ -25,10 +25,12 @@ export interface PoolOptions {
   max: number;
   /** The server gives up a statement after this long. */
   statementTimeoutMs: number;
+  /** Who waits longer for a connection is told that there is none. Absent: two seconds, as calls wait. */
+  connectTimeoutMs?: number;
   name: string;
 }
 
-/** A bounded pool that works as the run-time role and sees every tenant. Connecting takes at most two seconds. */
+/** A bounded pool that works as the run-time role and sees every tenant. */
 export const createPool = (url: string, options: PoolOptions): Pool => quiet(new pg.Pool(poolConfig(url, options, EVERY_TENANT)));
 
 /** The same, for connections that see one tenant at a time. */
@@ -42,10 +44,14 @@ export const createScopedPool = (url: string, options: PoolOptions, walled: Wall
 const sessionOptions = (statementTimeoutMs: number, tenant: string): string =>
   `-c role=${RUNTIME_ROLE} -c weir.tenant=${tenant} -c statement_timeout=${statementTimeoutMs} -c synchronous_commit=on -c jit=off`;
 
-const poolConfig = (url: string, { max, statementTimeoutMs, name }: PoolOptions, tenant: string): pg.PoolConfig => ({
+const poolConfig = (
+  url: string,
+  { max, statementTimeoutMs, connectTimeoutMs = 2_000, name }: PoolOptions,
+  tenant: string,
+): pg.PoolConfig => ({
   connectionString: url,
   max,
-  connectionTimeoutMillis: 2_000,
+  connectionTimeoutMillis: connectTimeoutMs,
   // A connection that has planned its statements is worth keeping through a quiet hour.
   idleTimeoutMillis: 3_600_000,
   application_name: `weir-${name}`,

@@ -31,6 +31,7 @@ export class Queues {
   private readonly running: Running[] = [];
   private readonly redis: Redis | null;
   private readonly timers: NodeJS.Timeout[] = [];
+  private stopped = false;
 
   constructor(
     redisUrl: string | null,
@@ -72,6 +73,7 @@ export class Queues {
 
   /** Lets jobs under way end. A store that does not answer is not waited for: what is in it stays in it. */
   async stop(): Promise<void> {
+    this.stopped = true;
     for (const timer of this.timers) clearInterval(timer);
     const connected = !this.redis || this.redis.status === 'ready';
     let patience: NodeJS.Timeout | undefined;
@@ -88,7 +90,7 @@ export class Queues {
       await Promise.all(this.running.map(({ worker }) => worker.close(!connected)));
       await Promise.all(this.running.map(({ queue }) => (connected ? queue.close() : queue.disconnect())));
     } catch (error) {
-      this.warn('all', error);
+      this.log.warn({ err: error }, 'the queues were not closed in order');
     }
   }
 
@@ -128,7 +130,9 @@ export class Queues {
     };
   }
 
+  /** A connection that was being made when its queue was closed breaks later: that is no trouble. */
   private warn(queue: string, error: unknown): void {
+    if (this.stopped) return;
     this.log.warn({ queue, err: error instanceof Error ? error.message : String(error) }, 'the queue is in trouble');
   }
 }

@@ -13,9 +13,8 @@ export class ChoiceDecoder {
   private readonly calls: ToolCallDecoder;
   /** Blocks of reasoning by what tells them apart. */
   private readonly blocks = new Map<string, number>();
-  /** The block of plain text under way, and what it says so far. */
-  private plainBlock: number | null = null;
-  private plainText = '';
+  /** The last block of plain text. */
+  private plain: PlainBlock | null = null;
   private nextBlock = 0;
 
   constructor(readonly index: number) {
@@ -62,7 +61,7 @@ export class ChoiceDecoder {
 
   private text(text: string): ReplyEvent[] {
     if (text === '') return [];
-    this.plainBlock = null;
+    this.closePlain();
     return [{ type: 'text', choice: this.index, text }];
   }
 
@@ -87,15 +86,26 @@ export class ChoiceDecoder {
 
   private detail(key: string, part: NonNullable<ReturnType<typeof readDetail>>['part']): ReplyEvent[] {
     const events: ReplyEvent[] = [];
-    // Some stream the text plain, and repeat it with its state once it is whole.
-    if (this.plainBlock !== null && part.text === this.plainText) {
-      this.blocks.set(key, this.plainBlock);
-      this.plainBlock = null;
-    } else if (part.text !== '') events.push({ type: 'reasoning', choice: this.index, block: this.block(key), text: part.text });
+    if (!this.repeats(key, part.text) && part.text !== '')
+      events.push({ type: 'reasoning', choice: this.index, block: this.block(key), text: part.text });
     const { origin, signature, redacted, id } = part;
     if (origin !== null && !(origin === 'gemini' && signature !== null && this.calls.sign(id, signature)))
       events.push(this.state(key, { origin, signature, redacted, id }));
     return events;
+  }
+
+  /**
+   * Some stream the text plain, and repeat it with its state once it is whole. Where it is of several blocks, the first keeps the text of all:
+   * where one ends and the next begins was not told in time.
+   */
+  private repeats(key: string, text: string): boolean {
+    const { plain } = this;
+    if (text === '' || !plain?.unrepeated.startsWith(text)) return false;
+    if (!plain.repeated) this.blocks.set(key, plain.block);
+    plain.repeated = true;
+    plain.unrepeated = plain.unrepeated.slice(text.length);
+    this.closePlain();
+    return true;
   }
 
   private state(key: string, state: Omit<Extract<ReplyEvent, { type: 'reasoning_state' }>, 'type' | 'choice' | 'block'>): ReplyEvent {
@@ -114,19 +124,20 @@ export class ChoiceDecoder {
   /** What comes after text or a call is a block of its own. */
   private plainReasoning(text: string): ReplyEvent[] {
     if (text === '') return [];
-    if (this.plainBlock === null) {
-      this.plainBlock = this.nextBlock++;
-      this.plainText = '';
-    }
-    this.plainText += text;
-    return [{ type: 'reasoning', choice: this.index, block: this.plainBlock, text }];
+    if (!this.plain?.open) this.plain = { block: this.nextBlock++, open: true, repeated: false, unrepeated: '' };
+    this.plain.unrepeated += text;
+    return [{ type: 'reasoning', choice: this.index, block: this.plain.block, text }];
+  }
+
+  private closePlain(): void {
+    if (this.plain) this.plain.open = false;
   }
 
   private toolCalls(said: JsonObject, kind: 'delta' | 'message'): ReplyEvent[] {
     const items = listOf(said['tool_calls']).filter(isObject);
     // The form of the time before tools.
     if (isObject(said['function_call'])) items.push({ id: null, function: said['function_call'] });
-    if (items.length > 0) this.plainBlock = null;
+    if (items.length > 0) this.closePlain();
     return items.flatMap((item) => this.calls.read(item, kind === 'message'));
   }
 
@@ -149,6 +160,15 @@ export class ChoiceDecoder {
     const content = listOf(objectOf(fields['logprobs'])['content']);
     return content.length > 0 ? [{ type: 'logprobs', choice: this.index, content }] : [];
   }
+}
+
+interface PlainBlock {
+  block: number;
+  /** Nothing but reasoning came since. */
+  open: boolean;
+  /** Some of it was said again, with its state. */
+  repeated: boolean;
+  unrepeated: string;
 }
 
 const thinkingText = (thinking: unknown): string =>

@@ -119,6 +119,23 @@ describe('reasoning', () => {
       { type: 'text', text: 'x' },
     ]);
   });
+
+  test('what is plain at first and said again later, with the state of each block, is read once', () => {
+    const detail = (index: number, text: string, signature: string) => ({
+      type: 'reasoning.text',
+      format: 'google-gemini-v1',
+      index,
+      text,
+      signature,
+    });
+    const { parts } = answer(
+      chunk({ reasoning_content: 'a' }),
+      chunk({ reasoning_content: 'bc' }),
+      chunk({ reasoning_details: [detail(0, 'ab', 'S'), detail(1, 'c', 'T')] }),
+      chunk({ content: 'x' }, 'stop'),
+    );
+    expect(parts).toMatchObject([{ text: 'abc', signature: 'S' }, { text: '', signature: 'T' }, { text: 'x' }]);
+  });
 });
 
 describe('the end', () => {
