@@ -1,13 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import type { Pool } from 'pg';
 import { DataKeys } from '../../src/platform/crypto/data-keys.js';
 import { createPool } from '../../src/platform/postgres/index.js';
 import { type Emitted, findSecrets, formsOf } from '../support/canary.js';
 import { createDatabase, openPool, runOnce, type TestDatabase } from '../support/database.js';
 import { WeirProcess } from '../support/process.js';
+import { startRedis, type TestRedis } from '../support/redis.js';
 import { answer, chunk, delta, json, type Script, ScriptedUpstream, stream } from '../support/upstream.js';
 import { eventually } from '../support/weir.js';
 import { ROUTES } from './admin/routes.js';
@@ -38,11 +40,14 @@ const secrets: Record<string, string> = {
 let database: TestDatabase;
 let db: Pool;
 let upstream: ScriptedUpstream;
+/** Null on a machine that has none. */
+let redis: TestRedis | null;
 let weir: WeirProcess;
 let publicUrl: string;
 let adminUrl: string;
 let operatorKey: string;
 const home = mkdtempSync(join(tmpdir(), 'weir-canary-'));
+const redisHome = mkdtempSync(join(tmpdir(), 'weir-canary-redis-'));
 const role = `canary_${randomBytes(6).toString('hex')}`;
 const emitted: Emitted[] = [];
 let environment: Record<string, string>;
@@ -56,8 +61,10 @@ beforeAll(async () => {
   url.username = role;
   url.password = password;
   upstream = await ScriptedUpstream.start();
+  redis = await startRedis({ directory: redisHome });
   environment = {
     DATABASE_URL: url.href,
+    ...(redis && { REDIS_URL: redis.url }),
     WEIR_HOME: home,
     WEIR_MASTER_KEY: secrets['the master key']!,
     WEIR_MASTER_KEY_PREVIOUS: secrets['the previous master key']!,
@@ -79,12 +86,14 @@ beforeAll(async () => {
 afterAll(async () => {
   await WeirProcess.endAll('SIGKILL');
   await upstream?.stop();
+  await redis?.stop();
   await db?.end();
   const server = new URL(database.url);
   server.pathname = '/postgres';
   await database?.drop();
   await runOnce(server.href, `DROP ROLE IF EXISTS ${role}`);
   rmSync(home, { recursive: true, force: true });
+  rmSync(redisHome, { recursive: true, force: true });
 });
 
 function note(where: string, text: string): void {
@@ -301,6 +310,7 @@ test('nothing that leaves the product or is stored by it has a secret in it, in 
   // --- what is stored
   await noteDatabase();
   await noteDataKeys();
+  if (redis) await noteRedis(redis);
 
   expect(emitted.length).toBeGreaterThan(700);
   expect(findSecrets(secrets, emitted)).toEqual([]);
@@ -332,6 +342,17 @@ async function noteDatabase(): Promise<void> {
       for (const [, hex] of line.matchAll(/\\x((?:[0-9a-f]{2})+)/g))
         note(`bytes in the table ${name}`, Buffer.from(hex!, 'hex').toString('latin1'));
   }
+}
+
+/** All that Redis has, as it writes it to disk. */
+async function noteRedis({ url }: TestRedis): Promise<void> {
+  const client = new Redis(url);
+  await client.config('SET', 'rdbcompression', 'no');
+  await client.save();
+  await client.quit();
+  const saved = readFileSync(join(redisHome, 'dump.rdb'), 'latin1');
+  expect(saved).toContain('bull:');
+  note('Redis', saved);
 }
 
 /** The data keys and the pepper are secrets too; only now does the test have them. */
