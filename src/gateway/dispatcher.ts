@@ -3,7 +3,7 @@ import type { Hold } from '../budgets/index.js';
 import { CredentialStore } from '../credentials/index.js';
 import { baseFor, type UpstreamRequest, type Way } from '../dialects/index.js';
 import { Egress, type Transport } from '../platform/egress/index.js';
-import { CredentialAuths, MockTransport } from '../providers/index.js';
+import { CredentialAuths, Identities, MockTransport } from '../providers/index.js';
 import { headersFor, type Plan, type Target } from '../routing/index.js';
 import type { Call } from './call.js';
 import { Delivery } from './delivery.js';
@@ -20,8 +20,9 @@ export class Dispatcher {
   constructor(
     private readonly egress: Egress,
     private readonly credentials: CredentialStore,
+    identities: Identities,
   ) {
-    this.auths = new CredentialAuths(egress);
+    this.auths = new CredentialAuths(egress, identities);
   }
 
   /** Resolves once everything but the end of the answer is with the client. Never rejects: a failed call is an outcome too. */

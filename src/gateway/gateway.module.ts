@@ -6,6 +6,7 @@ import { ConnectionsModule } from '../connections/index.js';
 import { CredentialsModule } from '../credentials/index.js';
 import { LedgerModule } from '../ledger/index.js';
 import { LimitsModule } from '../limits/index.js';
+import { ProvidersModule } from '../providers/index.js';
 import { RoutingModule } from '../routing/index.js';
 import { Dispatcher } from './dispatcher.js';
 import { InFlight } from './in-flight.js';
@@ -18,7 +19,17 @@ import { MessageCounting } from './surfaces/message-counting.js';
 import { OwnAccount } from './surfaces/own-account.js';
 
 @Module({
-  imports: [ApiKeysModule, RoutingModule, CredentialsModule, BudgetsModule, LedgerModule, LimitsModule, CallsModule, ConnectionsModule],
+  imports: [
+    ApiKeysModule,
+    RoutingModule,
+    CredentialsModule,
+    ProvidersModule,
+    BudgetsModule,
+    LedgerModule,
+    LimitsModule,
+    CallsModule,
+    ConnectionsModule,
+  ],
   providers: [InFlight, ReasoningMemory, Dispatcher, Seats, Relay, Inference, MessageCounting, OwnAccount, PublicServer],
   exports: [PublicServer],
 })

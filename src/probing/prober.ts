@@ -31,7 +31,7 @@ export class Prober {
   private readonly auths: CredentialAuths;
 
   constructor(private readonly egress: Egress) {
-    this.auths = new CredentialAuths(egress);
+    this.auths = new CredentialAuths(egress, null);
   }
 
   /** @param targetOf the target for a model. @param model null: none is known. Never throws for what a provider does. */

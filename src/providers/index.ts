@@ -8,6 +8,7 @@ export {
   tokenAddressIn,
 } from './auth/credential.js';
 export { CredentialAuths } from './auth/credential-auths.js';
+export { Identities } from './auth/identities/identities.js';
 export { CATALOG, findProviderType, isOwnAddress, nearestProviderType, providerType } from './catalog/catalog.js';
 export { platformCredential } from './catalog/environment.js';
 export { MockTransport } from './mock/mock-transport.js';

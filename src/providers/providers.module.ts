@@ -1,6 +1,9 @@
 import { Module } from '@nestjs/common';
+import { Identities } from './auth/identities/identities.js';
 import { ProviderDirectory } from './provider-directory.js';
 import { ProvidersRepository } from './providers.repository.js';
 
-@Module({ providers: [ProvidersRepository, ProviderDirectory], exports: [ProvidersRepository, ProviderDirectory] })
+const PARTS = [ProvidersRepository, ProviderDirectory, Identities];
+
+@Module({ providers: PARTS, exports: PARTS })
 export class ProvidersModule {}

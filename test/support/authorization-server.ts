@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 
 export interface TokenRequest {
+  method: string;
   path: string;
   headers: Record<string, string | string[] | undefined>;
   body: string;
@@ -51,7 +52,13 @@ export class AuthorizationServer {
 
   private async take(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await text(request);
-    const taken = { path: request.url!, headers: request.headers, body, form: Object.fromEntries(new URLSearchParams(body)) };
+    const taken = {
+      method: request.method!,
+      path: request.url!,
+      headers: request.headers,
+      body,
+      form: Object.fromEntries(new URLSearchParams(body)),
+    };
     this.requests.push(taken);
     this.script(taken, response);
   }

@@ -23,7 +23,7 @@ export class Inference {
   handler(endpoint: string, format: CallFormat): Handler {
     return (request, reply) => {
       const { caller, options } = verifyCall(this.callers, request);
-      if (options.via?.includes(this.egress.name)) throw new WeirError('loop_detected');
+      if (this.egress.name !== null && options.via?.includes(this.egress.name)) throw new WeirError('loop_detected');
       const bytes = request.body as Buffer;
       const prompt = format.decodeRequest(parseBody(bytes), bytes.length);
       const call = new Call(endpoint, format, caller, options.betas.length > 0 ? { ...prompt, betas: options.betas } : prompt, options);

@@ -110,6 +110,9 @@ const variables = z.object({
   WEIR_LEDGER_TIMEOUT_MS: milliseconds(250),
   WEIR_MODEL_RULES: z.string().optional(),
   WEIR_CONNECTIONS: connections,
+  /** These two are read beside the variables of the vendors. */
+  WEIR_INSTANCE_IDENTITY: z.enum(['aws', 'azure', 'google'], { error: 'must be aws, azure or google' }).optional(),
+  WEIR_AWS_ROLE_ARN: z.string().optional(),
   WEIR_CRASH: crash.optional(),
 });
 

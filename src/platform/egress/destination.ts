@@ -1,6 +1,6 @@
-import { type LookupAddress, lookup as systemLookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
+import { checkedLookup, type Lookup, resolveAll } from './lookup.js';
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 
@@ -21,9 +21,8 @@ const LOCAL_NAME = /(^|\.)(localhost|local|internal|home\.arpa|onion)$/;
 /** The destination is not one calls may go to. The message says why and how to allow it, and never what was found there. */
 export class DestinationRefused extends Error {}
 
-export type Lookup = (hostname: string, done: (error: Error | null, addresses: LookupAddress[]) => void) => void;
-
-const resolveAll: Lookup = (hostname, done) => systemLookup(hostname, { all: true }, (error, addresses) => done(error, addresses));
+/** What egress asks before it connects. */
+export type Guard = Pick<DestinationGuard, 'checkUrl' | 'checkAddress' | 'lookupFor'>;
 
 /**
  * Where calls may go: https on port 443 to public addresses, and what the deployment allows: `host:port`, or `network/bits:port`. Checked when
@@ -80,19 +79,7 @@ export class DestinationGuard {
 
   /** A lookup for sockets to one origin: refuses a name if calls may not go to any one of its addresses. */
   lookupFor(origin: URL): LookupFunction {
-    return (hostname, options, done) => {
-      this.lookup(hostname, (error, addresses) => {
-        if (error) return done(error, []);
-        try {
-          if (addresses.length === 0) throw new Error('the name has no address');
-          for (const { address } of addresses) this.checkAddress(address, origin);
-        } catch (refusal) {
-          return done(refusal as Error, []);
-        }
-        if (options.all) return done(null, addresses);
-        done(null, addresses[0]!.address, addresses[0]!.family);
-      });
-    };
+    return checkedLookup(this.lookup, (address) => this.checkAddress(address, origin));
   }
 
   private mayReach(address: Address, origin: URL): boolean {
@@ -120,11 +107,12 @@ export class DestinationGuard {
 
 const isNever = (address: Address): boolean => NEVER_RANGES.has(address.range()) || METADATA.has(address.toNormalizedString());
 
-const isPublic = (address: Address): boolean => address.range() === 'unicast' && (address.kind() === 'ipv4' || address.match(GLOBAL_IPV6));
+export const isPublic = (address: Address): boolean =>
+  address.range() === 'unicast' && (address.kind() === 'ipv4' || address.match(GLOBAL_IPV6));
 
 const portOf = (url: URL): number => Number(url.port || (url.protocol === 'https:' ? 443 : 80));
 
-const unbracketed = (hostname: string): string => (hostname.startsWith('[') ? hostname.slice(1, -1) : hostname);
+export const unbracketed = (hostname: string): string => (hostname.startsWith('[') ? hostname.slice(1, -1) : hostname);
 
 /** `10.8.0.0/16:443`, `[fd12::]/16:443` */
 function networkOf(entry: string): { range: [Address, number]; port: number } {
@@ -132,6 +120,6 @@ function networkOf(entry: string): { range: [Address, number]; port: number } {
   return { range: ipaddr.parseCIDR(entry.slice(0, at).replace(/[[\]]/g, '')), port: Number(entry.slice(at + 1)) };
 }
 
-function normalised(address: string): string {
+export function normalised(address: string): string {
   return ipaddr.process(address).toNormalizedString();
 }

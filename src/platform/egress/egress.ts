@@ -1,6 +1,6 @@
 import { buildConnector, type Dispatcher, Pool } from 'undici';
 import { Slots, type Slotted } from '../../kernel/slots.js';
-import { type DestinationGuard, DestinationRefused } from './destination.js';
+import { DestinationRefused, type Guard } from './destination.js';
 
 export interface EgressTimeouts {
   connectMs: number;
@@ -13,11 +13,11 @@ export interface EgressTimeouts {
 
 export interface EgressRequest {
   /** Absent: POST. */
-  method?: 'GET';
+  method?: 'GET' | 'PUT';
   /** Scheme, host and port. */
   origin: string;
   path: string;
-  /** Names and values in turn; the only headers sent besides host, content-length and via. */
+  /** Names and values in turn; the only headers sent besides host, content-length and, where egress has a name, via. */
   headers: string[];
   body: string;
 }
@@ -76,11 +76,14 @@ export class Egress implements Transport {
   private readonly underWay = new Slots<HttpExchange>();
   private tick: NodeJS.Timeout | null = null;
 
-  /** @param name what this installation is called in the `via` of its requests, by which it knows them when they come back to it. */
+  /**
+   * @param name what this installation is called in the `via` of its requests, by which it knows them when they come back to it. Null: they have
+   * none, for servers that answer nobody who seems to come through a proxy.
+   */
   constructor(
-    readonly guard: DestinationGuard,
+    private readonly guard: Guard,
     private readonly timeouts: EgressTimeouts,
-    readonly name: string,
+    readonly name: string | null,
   ) {}
 
   send(request: EgressRequest, sink: EgressSink): Exchange {
@@ -89,7 +92,7 @@ export class Egress implements Transport {
     this.tick ??= setInterval(() => this.checkDeadlines(), TICK_MS).unref();
     try {
       const { origin, path, method = 'POST', body } = request;
-      const headers = [...request.headers, 'via', `1.1 ${this.name}`];
+      const headers = this.name === null ? request.headers : [...request.headers, 'via', `1.1 ${this.name}`];
       this.poolFor(origin).dispatch({ path, method, headers, body: method === 'GET' ? null : body }, exchange);
     } catch (error) {
       queueMicrotask(() => exchange.fail(error, error instanceof DestinationRefused ? 'refused' : undefined));

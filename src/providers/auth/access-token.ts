@@ -1,25 +1,16 @@
 import type { Transport } from '../../platform/egress/index.js';
 import type { Auth, ShownHeaders } from './auth.js';
-import { type Fresh, freshMs, TokenCache } from './token-cache.js';
+import { type Fresh, freshMs, freshMsUntil, TokenCache } from './token-cache.js';
 import { requestToken, unreadableToken } from './token-request.js';
-
-const DEFAULT_SECONDS = 300;
-const MAX_SECONDS = 86_400;
-
-/** By what form a token is asked for. */
-export interface TokenGrant {
-  url: string;
-  /** Made anew for each request: an assertion has a time in it. */
-  form: () => Record<string, string>;
-}
 
 /**
  * An OAuth access token as a bearer: fetched before the first call, kept until shortly before it expires, fetched anew when it is refused.
+ * @param askFor one; an assertion has a time in it, and a file is replaced, so what it asks by is made anew.
  * @param further headers that go with it.
  */
-export function accessToken({ url, form }: TokenGrant, transport: Transport, further: readonly string[] = []): Auth {
+export function accessToken(askFor: () => Promise<Fresh<string>>, further: readonly string[] = []): Auth {
   const cache = new TokenCache<ShownHeaders>(async () => {
-    const { value, freshMs } = tokenIn(await requestToken(transport, url, ['accept', 'application/json'], formText(form())));
+    const { value, freshMs } = await askFor();
     return { value: ['authorization', `Bearer ${value}`, ...further], freshMs };
   });
   return {
@@ -31,18 +22,28 @@ export function accessToken({ url, form }: TokenGrant, transport: Transport, fur
   };
 }
 
-const formText = (form: Record<string, string>): string => new URLSearchParams(form).toString();
+/** Asks an authorisation server for a token by a form. @throws as {@link requestToken} */
+export const tokenByForm = async (transport: Transport, url: string, form: Record<string, string>): Promise<Fresh<string>> =>
+  tokenIn(await requestToken(transport, url, ['accept', 'application/json'], new URLSearchParams(form).toString()));
 
-/** @throws WeirError provider_token_unavailable */
-function tokenIn(text: string): Fresh<string> {
-  let answer: { access_token?: unknown; expires_in?: unknown } | null;
+/** What an authorisation server answers. `expires_on`, in unix seconds, is Azure's. @throws WeirError provider_token_unavailable */
+export function tokenIn(text: string): Fresh<string> {
+  const { access_token, expires_in, expires_on } = fieldsIn(text);
+  const life = expires_in === undefined ? freshMsUntil(Number(expires_on) * 1_000) : freshMs(Number(expires_in));
+  return { value: visibleToken(access_token), freshMs: life };
+}
+
+/** @throws WeirError provider_token_unavailable unless it may stand in a header. */
+export function visibleToken(token: unknown): string {
+  if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token)) throw unreadableToken();
+  return token;
+}
+
+/** @throws WeirError provider_token_unavailable unless the text is a JSON object. */
+export function fieldsIn(text: string): Record<string, unknown> {
   try {
-    answer = JSON.parse(text);
+    return { ...JSON.parse(text) };
   } catch {
     throw unreadableToken();
   }
-  const token = answer?.access_token;
-  if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token)) throw unreadableToken();
-  const seconds = Number(answer?.expires_in ?? DEFAULT_SECONDS);
-  return { value: token, freshMs: freshMs(seconds > 0 ? Math.min(seconds, MAX_SECONDS) : DEFAULT_SECONDS) };
 }

@@ -25,7 +25,31 @@ export async function assumeRole({ roleArn, externalId, url, region }: Role, key
     ...(externalId !== null && { ExternalId: externalId }),
   }).toString();
   const request = { method: 'POST', path: pathname, headers: ['host', host, 'content-type', FORM], body };
-  const answer = await requestToken(transport, url, signAws(request, keys, { region, service: 'sts' }, new Date()), body);
+  return sessionIn(await requestToken(transport, url, signAws(request, keys, { region, service: 'sts' }, new Date()), body));
+}
+
+/** A role that trusts whoever signs tokens for this workload. */
+export interface WebIdentityRole {
+  roleArn: string;
+  sessionName: string;
+  /** Of the security token service. */
+  url: string;
+}
+
+/** The keys of a session as this role, for a token in the place of a signature. @throws as {@link requestToken} */
+export async function assumeRoleWithWebIdentity(role: WebIdentityRole, token: string, transport: Transport): Promise<Fresh<AwsKeys>> {
+  const body = new URLSearchParams({
+    Action: 'AssumeRoleWithWebIdentity',
+    Version: '2011-06-15',
+    RoleArn: role.roleArn,
+    RoleSessionName: role.sessionName,
+    DurationSeconds: String(SESSION_SECONDS),
+    WebIdentityToken: token,
+  }).toString();
+  return sessionIn(await requestToken(transport, role.url, [], body));
+}
+
+function sessionIn(answer: string): Fresh<AwsKeys> {
   const value = {
     accessKeyId: textIn(answer, 'AccessKeyId'),
     secretAccessKey: textIn(answer, 'SecretAccessKey'),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { EgressRequest, Transport } from '../../platform/egress/index.js';
-import { assumeRole } from './assume-role.js';
+import { assumeRole, type Role } from './assume-role.js';
 import type { Auth } from './auth.js';
 import { tokenUrl, visible, word } from './fields.js';
 import { type AwsKeys, signAws } from './sigv4.js';
@@ -40,17 +40,34 @@ export function awsAuth(credential: AwsCredential, region: string, transport: Tr
     secretAccessKey: credential.secret_access_key,
     sessionToken: credential.session_token ?? null,
   };
-  const { role_arn: roleArn, external_id: externalId } = credential;
-  if (roleArn === undefined) return { headersFor: (request) => signed(request, keys, region) };
-  const url = credential.sts_url ?? `https://${awsHost('sts', region)}/`;
-  const session = new TokenCache(() => assumeRole({ roleArn, externalId: externalId ?? null, url, region }, keys, transport));
-  return {
-    headersFor(request) {
-      const now = session.get();
-      return now instanceof Promise ? now.then((held) => signed(request, held, region)) : signed(request, now, region);
-    },
-  };
+  const { role_arn: roleArn, external_id: externalId = null, sts_url } = credential;
+  if (roleArn === undefined) return signing(() => keys, region);
+  const role = { roleArn, externalId, url: sts_url ?? stsAddress(region), region };
+  return signing(
+    sessionAs(role, () => keys, transport),
+    region,
+  );
 }
+
+/** What calls are signed with: at once where it is held, else a promise. */
+export type KeySource = () => AwsKeys | Promise<AwsKeys>;
+
+/** Signs each request with the keys there are then. */
+export const signing = (keys: KeySource, region: string): Auth => ({
+  headersFor(request) {
+    const now = keys();
+    return now instanceof Promise ? now.then((held) => signed(request, held, region)) : signed(request, now, region);
+  },
+});
+
+/** The keys of sessions as a role, one after the other. @param keys sign the requests for them. */
+export function sessionAs(role: Role, keys: KeySource, transport: Transport): KeySource {
+  const session = new TokenCache(async () => assumeRole(role, await keys(), transport));
+  return () => session.get();
+}
+
+/** Of a region's own security token service. */
+export const stsAddress = (region: string): string => `https://${awsHost('sts', region)}/`;
 
 /** Bedrock's hosts differ, its signatures are all for `bedrock`. */
 function signed({ origin, path, headers, body }: EgressRequest, keys: AwsKeys, region: string): string[] {

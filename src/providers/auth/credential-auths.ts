@@ -4,45 +4,59 @@ import type { Transport } from '../../platform/egress/index.js';
 import type { AuthStyle } from '../provider.js';
 import { type Auth, bearer, fixedHeaders } from './auth.js';
 import { awsAuth, regionOf } from './aws.js';
-import { type StructuredCredential, structuredIn } from './credential.js';
+import { type SealedCredential, structuredIn } from './credential.js';
 import { entraAuth } from './entra.js';
 import { authorizedUserAuth, serviceAccountAuth } from './google.js';
 import { headersAuth } from './headers.js';
+import type { Identities } from './identities/identities.js';
 import { zhipuAuth } from './zhipu.js';
+
+/** A credential. `tenantId` null: the platform's. */
+interface Shown {
+  secret: Secret;
+  tenantId: string | null;
+}
 
 /** How each credential is shown: made when it is first used. Its tokens are forgotten with it. */
 export class CredentialAuths {
   /** `style`: how the plain key is shown there; null: the credential says itself. */
   private readonly made = new WeakMap<object, { auth: Auth; style: AuthStyle | null }>();
 
-  /** @param transport by which tokens are asked for. */
-  constructor(private readonly transport: Transport) {}
+  /**
+   * @param transport by which tokens are asked for.
+   * @param identities of the workload; null: where no provider of the platform is called.
+   */
+  constructor(
+    private readonly transport: Transport,
+    private readonly identities: Identities | null,
+  ) {}
 
   /**
    * @param style how a plain key is shown.
    * @param origin of the provider; a credential has one only.
    * @throws WeirError credential_unavailable
    */
-  of(credential: { secret: Secret }, style: AuthStyle, origin: string): Auth {
+  of(credential: Shown, style: AuthStyle, origin: string): Auth {
     const known = this.made.get(credential);
     if (known && (known.style === null || known.style === style)) return known.auth;
-    const made = this.make(credential.secret.reveal(), style, origin);
+    const made = this.make(credential, style, origin);
     this.made.set(credential, made);
     return made.auth;
   }
 
-  private make(text: string, style: AuthStyle, origin: string): { auth: Auth; style: AuthStyle | null } {
-    let structured: StructuredCredential | null;
+  private make({ secret, tenantId }: Shown, style: AuthStyle, origin: string): { auth: Auth; style: AuthStyle | null } {
+    const text = secret.reveal();
+    let structured: SealedCredential | null;
     try {
       structured = structuredIn(text);
     } catch {
       // The error would tell what stands in it.
       throw new WeirError('credential_unavailable', { cause: 'the sealed credential is of no known form' });
     }
-    return structured ? { auth: this.structured(structured, origin), style: null } : { auth: plain(text, style), style };
+    return structured ? { auth: this.structured(structured, tenantId, origin), style: null } : { auth: plain(text, style), style };
   }
 
-  private structured(credential: StructuredCredential, origin: string): Auth {
+  private structured(credential: SealedCredential, tenantId: string | null, origin: string): Auth {
     switch (credential.type) {
       case 'headers':
         return headersAuth(credential);
@@ -60,6 +74,9 @@ export class CredentialAuths {
         return authorizedUserAuth(credential, this.transport);
       case 'entra':
         return entraAuth(credential, this.transport);
+      case 'identity':
+        if (!this.identities) throw new WeirError('credential_unavailable', { cause: 'an identity is not used here' });
+        return this.identities.open(credential, tenantId);
     }
   }
 }

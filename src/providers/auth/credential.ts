@@ -4,6 +4,7 @@ import { EntraCredential } from './entra.js';
 import { visible } from './fields.js';
 import { AuthorizedUserCredential, ServiceAccountCredential, vertexAddress } from './google.js';
 import { HeadersCredential } from './headers.js';
+import { IdentityCredential } from './identities/identity.js';
 
 /** A token that was made elsewhere, shown as a bearer where a plain key would go by another header. */
 const TokenCredential = z.strictObject({ type: z.literal('token'), token: visible(16_384) });
@@ -23,12 +24,16 @@ export const StructuredCredential = z.discriminatedUnion(
 );
 export type StructuredCredential = z.output<typeof StructuredCredential>;
 
+/** What may be sealed: what a request may say, and what only the environment may. */
+const SealedCredential = z.discriminatedUnion('type', [StructuredCredential, IdentityCredential]);
+export type SealedCredential = z.output<typeof SealedCredential>;
+
 /**
  * Null: the text is a plain key. No key begins with a brace: that is refused where keys are taken.
  * @throws when it is neither; then nobody may be shown it.
  */
-export const structuredIn = (text: string): StructuredCredential | null =>
-  text.startsWith('{') ? StructuredCredential.parse(JSON.parse(text)) : null;
+export const structuredIn = (text: string): SealedCredential | null =>
+  text.startsWith('{') ? SealedCredential.parse(JSON.parse(text)) : null;
 
 /** Where a provider is reached, as far as its credential tells: its region, its project. Null: it does not. */
 export function addressIn(credential: StructuredCredential): string | null {

@@ -1,12 +1,12 @@
 import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
 import { z } from 'zod';
 import type { Transport } from '../../platform/egress/index.js';
-import { accessToken } from './access-token.js';
+import { accessToken, tokenByForm } from './access-token.js';
 import type { Auth } from './auth.js';
 import { tokenUrl, visible, word } from './fields.js';
 import { encodeJwt } from './jwt.js';
 
-const SCOPE = 'https://www.googleapis.com/auth/cloud-platform';
+export const SCOPE = 'https://www.googleapis.com/auth/cloud-platform';
 const TOKEN_URI = 'https://oauth2.googleapis.com/token';
 const ASSERTION_SECONDS = 3_600;
 
@@ -65,14 +65,14 @@ export function serviceAccountAuth(credential: ServiceAccountCredential, transpo
     grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
     assertion: serviceAccountAssertion(credential, key, Date.now()),
   });
-  return accessToken({ url: credential.token_uri ?? TOKEN_URI, form }, transport);
+  return accessToken(() => tokenByForm(transport, credential.token_uri ?? TOKEN_URI, form()));
 }
 
 export function authorizedUserAuth(credential: AuthorizedUserCredential, transport: Transport): Auth {
   const { client_id, client_secret, refresh_token, quota_project_id: project } = credential;
-  const form = () => ({ grant_type: 'refresh_token', client_id, client_secret, refresh_token });
+  const form = { grant_type: 'refresh_token', client_id, client_secret, refresh_token };
   const further = project === undefined ? [] : ['x-goog-user-project', project];
-  return accessToken({ url: credential.token_uri ?? TOKEN_URI, form }, transport, further);
+  return accessToken(() => tokenByForm(transport, credential.token_uri ?? TOKEN_URI, form), further);
 }
 
 /** Where a project's models of Google's own are called. */

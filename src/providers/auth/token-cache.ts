@@ -5,11 +5,19 @@ export interface Fresh<Value> {
 }
 
 const EARLY_SECONDS = 300;
+const UNKNOWN_SECONDS = 300;
+const MAX_SECONDS = 86_400;
 /** A server that refuses or is away is not asked by every call. */
 const FAILURE_MS = 1_000;
 
-/** Until five minutes before it expires, or half of its life where it is shorter than ten. */
-export const freshMs = (lifeSeconds: number): number => Math.max(lifeSeconds - EARLY_SECONDS, lifeSeconds / 2) * 1_000;
+/** Until five minutes before it expires, or half of its life where it is shorter than ten. A life that is unknown (NaN) or over counts as five. */
+export function freshMs(lifeSeconds: number): number {
+  const seconds = lifeSeconds > 0 ? Math.min(lifeSeconds, MAX_SECONDS) : UNKNOWN_SECONDS;
+  return Math.max(seconds - EARLY_SECONDS, seconds / 2) * 1_000;
+}
+
+/** Of what expires then. @param expiresAtMs by the wall clock; NaN: unknown. */
+export const freshMsUntil = (expiresAtMs: number): number => freshMs((expiresAtMs - Date.now()) / 1_000);
 
 /** Keeps what was fetched until it is stale. However many ask at once, it is fetched once. */
 export class TokenCache<Value extends object> {

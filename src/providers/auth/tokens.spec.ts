@@ -1,7 +1,8 @@
 import { createHmac, generateKeyPairSync, verify } from 'node:crypto';
+import { tokenIn } from './access-token.js';
 import { regionOf } from './aws.js';
 import { serviceAccountAssertion, vertexAddress } from './google.js';
-import { TokenCache } from './token-cache.js';
+import { freshMsUntil, TokenCache } from './token-cache.js';
 import { zhipuAuth } from './zhipu.js';
 
 const decode = (part: string) => JSON.parse(Buffer.from(part, 'base64url').toString());
@@ -75,6 +76,23 @@ test.each([
   ['127.0.0.1:80', null],
 ])('the host %s tells the region %s', (host, region) => {
   expect(regionOf(host)).toBe(region);
+});
+
+describe('a token', () => {
+  const seconds = (answer: object) => Math.round(tokenIn(JSON.stringify({ access_token: 't', ...answer })).freshMs / 1_000);
+
+  test('is used until five minutes before it expires, however its server says when that is', () => {
+    expect(seconds({ expires_in: 3_600 })).toBe(3_300);
+    expect(seconds({ expires_in: '3600' })).toBe(3_300);
+    expect(seconds({ expires_on: String(Math.round(Date.now() / 1_000) + 3_600) })).toBe(3_300);
+    expect(seconds({ expires_in: 60 })).toBe(30);
+    expect(seconds({ expires_in: 1e9 })).toBe(86_100);
+  });
+
+  test('whose end is unknown or past is asked for again soon', () => {
+    for (const answer of [{}, { expires_in: 'soon' }, { expires_on: 'tomorrow' }, { expires_in: -1 }]) expect(seconds(answer)).toBe(150);
+    expect(freshMsUntil(Number.NaN)).toBe(150_000);
+  });
 });
 
 describe('what is fetched', () => {

@@ -39,3 +39,9 @@ test('docs/providers.md names every form that a credential may have', () => {
   const rows = page.split('\n').flatMap((line) => /^\| [A-Z][^|]*\| `(\w+)` \|/.exec(line)?.[1] ?? []);
   expect(rows.sort()).toEqual([...CREDENTIAL_TYPES].sort());
 });
+
+test('docs/providers.md names every variable that makes a credential of several, or tells of an identity', () => {
+  const page = readFileSync(join(__dirname, '../../../docs/providers.md'), 'utf8');
+  const names = CATALOG.flatMap(({ environment }) => environment?.names ?? []);
+  expect(names.filter((name) => !page.includes(`\`${name}`))).toEqual([]);
+});

@@ -71,6 +71,67 @@ test('Vertex is reached by the file that Google’s own programs use, which othe
   }
 });
 
+describe('the identity of the workload', () => {
+  const external = {
+    type: 'external_account',
+    audience: '//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/o',
+    subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+    token_url: 'https://sts.googleapis.com/v1/token',
+    credential_source: { file: '/var/run/token' },
+  };
+  const files = {
+    '/file.json': JSON.stringify(external),
+    '/url.json': JSON.stringify({ ...external, credential_source: { url: 'http://a' } }),
+  };
+  const file = { GOOGLE_APPLICATION_CREDENTIALS: '/file.json' };
+  const project = { GOOGLE_VERTEX_PROJECT: 'ours' };
+  const agent = { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: '/v2/1', AWS_CONTAINER_AUTHORIZATION_TOKEN: 'secret' };
+  const endpoint = { AZURE_OPENAI_ENDPOINT: 'https://our.openai.azure.com/' };
+  const service = { IDENTITY_ENDPOINT: 'http://localhost:42356/msi/token', IDENTITY_HEADER: 'secret' };
+
+  test.each([
+    ['bedrock', agent, 'aws_container'],
+    ['azure-openai', { ...endpoint, ...service }, 'azure_app_service'],
+    ['google-vertex-ai', { ...project, GCE_METADATA_HOST: 'metadata.google.internal' }, 'google_instance'],
+    ['google-vertex-ai', { ...project, ...file }, 'google_external_account'],
+  ])('of %s is sealed by its name alone', (slug, variables, kind) => {
+    expect(found(slug, variables, files)!.secret).toEqual({ type: 'identity', kind });
+  });
+
+  test('comes after all that is given for the provider itself', () => {
+    expect(found('bedrock', { ...AWS, ...agent })).toMatchObject({ secret: { type: 'aws' } });
+    const entra = { AZURE_TENANT_ID: 't', AZURE_CLIENT_ID: 'c', AZURE_CLIENT_SECRET: 's', AZURE_FEDERATED_TOKEN_FILE: '/token' };
+    expect(found('azure-openai', { ...endpoint, ...service, ...entra })).toMatchObject({ secret: { type: 'entra' } });
+  });
+
+  test('of Google needs a project, which is a fault only where the identity is asked for by name', () => {
+    expect(found('google-vertex-ai', { GCE_METADATA_HOST: 'h' })).toBeNull();
+    expect(found('google-vertex-ai', file, files)).toBeNull();
+    expect(() => found('google-vertex-ai', { WEIR_INSTANCE_IDENTITY: 'google' })).toThrow(/^GOOGLE_VERTEX_PROJECT is missing/);
+  });
+
+  test('of a file whose token is not in a file is refused', () => {
+    const variables = { ...project, GOOGLE_APPLICATION_CREDENTIALS: '/url.json' };
+    expect(() => found('google-vertex-ai', variables, files)).toThrow(/an external account with a token in a file/);
+  });
+});
+
+test('a role is taken on by keys as well, where one is named', () => {
+  const role_arn = 'arn:aws:iam::123456789012:role/models';
+  expect(found('bedrock', { ...AWS, AWS_REGION: 'eu-west-1', WEIR_AWS_ROLE_ARN: role_arn })!.secret).toMatchObject({
+    role_arn,
+    sts_url: 'https://sts.eu-west-1.amazonaws.com/',
+  });
+});
+
+test('an address in the place of the vendor’s is kept without its last slash', () => {
+  const told = 'https://vpce-1.example.com/';
+  expect(found('bedrock', { ...AWS, AWS_ENDPOINT_URL_BEDROCK_RUNTIME: told })!.baseUrl).toBe('https://vpce-1.example.com');
+  expect(found('google-vertex-ai', { GOOGLE_VERTEX_PROJECT: 'ours', GCE_METADATA_HOST: 'h', GOOGLE_VERTEX_BASE_URL: told })!.baseUrl).toBe(
+    'https://vpce-1.example.com/v1/projects/ours/locations/global/publishers/google',
+  );
+});
+
 test('Helicone is shown its key beside OpenAI’s', () => {
   expect(found('helicone', { HELICONE_API_KEY: 'h', OPENAI_API_KEY: 'o' })).toMatchObject({
     secret: { type: 'headers', headers: { authorization: 'Bearer o', 'helicone-auth': 'Bearer h' } },

@@ -1,7 +1,12 @@
 import { ConfigError } from '../../platform/config/index.js';
 import { awsHost } from '../auth/aws.js';
-import { addressIn, type StructuredCredential, structuredIn } from '../auth/credential.js';
+import { addressIn, StructuredCredential } from '../auth/credential.js';
 import { vertexAddress } from '../auth/google.js';
+import { awsIdentity, awsRegion, roleToAssume, stsFrom } from '../auth/identities/aws.js';
+import { authorityFrom, azureIdentity } from '../auth/identities/azure.js';
+import { ExternalAccount } from '../auth/identities/external-account.js';
+import { googleIdentity } from '../auth/identities/google.js';
+import { addressFrom, type IdentityCredential, type IdentityKind, isInstanceOf } from '../auth/identities/identity.js';
 import type { ProviderType } from '../provider.js';
 import type { Environment, EnvironmentForm, Found } from './environment-form.js';
 
@@ -16,65 +21,121 @@ const firstOf = (names: readonly string[], { variable }: Environment): string | 
 
 /** Writes a credential of several fields as it is sealed. @throws ConfigError naming the variables. */
 function sealed(credential: object, variables: readonly string[]): { secret: string; credential: StructuredCredential } {
-  const secret = JSON.stringify(credential);
+  const parsed = StructuredCredential.safeParse(credential);
+  if (!parsed.success) throw new ConfigError([`${variables.join(', ')}: one of these is not of the form it must have`]);
+  return { secret: JSON.stringify(credential), credential: parsed.data };
+}
+
+/** All that is sealed of an identity: no part of it is a secret. */
+const sealedIdentity = (kind: IdentityKind): string => JSON.stringify({ type: 'identity', kind } satisfies IdentityCredential);
+
+const AWS_KEYS = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'AWS_REGION', 'AWS_DEFAULT_REGION'] as const;
+
+/** A key for Bedrock goes before keys that sign, and these before the workload's identity. */
+export const BEDROCK_ENVIRONMENT: EnvironmentForm = {
+  names: [
+    ...AWS_KEYS,
+    'AWS_WEB_IDENTITY_TOKEN_FILE',
+    'AWS_ROLE_ARN',
+    'AWS_ROLE_SESSION_NAME',
+    'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI',
+    'AWS_CONTAINER_CREDENTIALS_FULL_URI',
+    'AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE',
+    'AWS_CONTAINER_AUTHORIZATION_TOKEN',
+    'AWS_EC2_METADATA_SERVICE_ENDPOINT',
+    'AWS_EC2_METADATA_DISABLED',
+    'AWS_ENDPOINT_URL_STS',
+    'AWS_ENDPOINT_URL_BEDROCK_RUNTIME',
+  ],
+  read(environment, envKeys) {
+    const { variable } = environment;
+    const [access_key_id, secret_access_key, session_token] = AWS_KEYS.map(variable);
+    const region = awsRegion(variable);
+    const told = variable('AWS_ENDPOINT_URL_BEDROCK_RUNTIME');
+    const baseUrl = told ? rootOf('AWS_ENDPOINT_URL_BEDROCK_RUNTIME', told) : `https://${awsHost('bedrock-runtime', region)}`;
+    const key = firstOf(envKeys, environment);
+    if (key) return { secret: key, baseUrl };
+    if (access_key_id && secret_access_key) {
+      const role_arn = roleToAssume(variable);
+      const role = role_arn === null ? {} : { role_arn, sts_url: stsFrom(variable) };
+      return {
+        secret: sealed({ type: 'aws', access_key_id, secret_access_key, session_token, region, ...role }, AWS_KEYS).secret,
+        baseUrl,
+      };
+    }
+    const identity = awsIdentity(variable);
+    return identity && { secret: sealedIdentity(identity.kind), baseUrl };
+  },
+};
+
+const VERTEX = ['GOOGLE_APPLICATION_CREDENTIALS', 'GOOGLE_VERTEX_PROJECT', 'GOOGLE_VERTEX_LOCATION', 'GOOGLE_VERTEX_BASE_URL'] as const;
+
+/** A file goes before the identity of the machine. Other programs use both, so what is of no use here is a fault only where a project was named. */
+export const VERTEX_ENVIRONMENT: EnvironmentForm = {
+  names: [...VERTEX, 'GCE_METADATA_HOST'],
+  read(environment) {
+    const [path, project, location, root] = VERTEX.map(environment.variable);
+    const address = project === undefined ? null : vertexAddress(project, location);
+    const found = path === undefined ? machineOfGoogle(environment, address) : fromGoogleFile(path, location, environment, address);
+    return found && root ? { ...found, baseUrl: rootOf('GOOGLE_VERTEX_BASE_URL', root) + new URL(found.baseUrl).pathname } : found;
+  },
+};
+
+/** @param address where the project that was named is called; null: none was. */
+function fromGoogleFile(path: string, location: string | undefined, environment: Environment, address: string | null): Found | null {
   try {
-    return { secret, credential: structuredIn(secret)! };
+    const file = JSON.parse(environment.file(path));
+    if (file.type === 'external_account') {
+      ExternalAccount.parse(file);
+      return address === null ? null : { secret: sealedIdentity('google_external_account'), baseUrl: address };
+    }
+    const { secret, credential } = sealed({ ...file, location }, VERTEX);
+    const baseUrl = address ?? addressIn(credential);
+    if (baseUrl === null || !['service_account', 'authorized_user'].includes(credential.type)) throw new Error('of no use');
+    return { secret, baseUrl };
   } catch {
-    throw new ConfigError([`${variables.join(', ')}: one of these is not of the form it must have`]);
+    if (address === null) return null;
+    throw new ConfigError([
+      `GOOGLE_APPLICATION_CREDENTIALS: ${path} is no file of a service account, an authorized user, or an external account with a token in a file`,
+    ]);
   }
 }
 
-const AWS = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'AWS_REGION', 'AWS_DEFAULT_REGION'] as const;
-
-/** A key for Bedrock goes before keys that sign. */
-export const BEDROCK_ENVIRONMENT: EnvironmentForm = {
-  names: AWS,
-  read(environment, envKeys) {
-    const [access_key_id, secret_access_key, session_token] = AWS.map(environment.variable);
-    const region = firstOf(['AWS_REGION', 'AWS_DEFAULT_REGION'], environment) ?? 'us-east-1';
-    const baseUrl = `https://${awsHost('bedrock-runtime', region)}`;
-    if (!URL.canParse(baseUrl)) throw new ConfigError(['AWS_REGION must be a region such as us-east-1']);
-    const key = firstOf(envKeys, environment);
-    if (key) return { secret: key, baseUrl };
-    if (!access_key_id || !secret_access_key) return null;
-    return { secret: sealed({ type: 'aws', access_key_id, secret_access_key, session_token, region }, AWS).secret, baseUrl };
-  },
-};
-
-const VERTEX = ['GOOGLE_APPLICATION_CREDENTIALS', 'GOOGLE_VERTEX_PROJECT', 'GOOGLE_VERTEX_LOCATION'] as const;
-
-/** Other programs use the file too, so one that is of no use here is a fault only where a project was named. */
-export const VERTEX_ENVIRONMENT: EnvironmentForm = {
-  names: VERTEX,
-  read(environment) {
-    const [path, project, location] = VERTEX.map(environment.variable);
-    if (!path) return null;
-    try {
-      const { secret, credential } = sealed({ ...JSON.parse(environment.file(path)), location }, VERTEX);
-      const baseUrl = project ? vertexAddress(project, location) : addressIn(credential);
-      if (baseUrl === null || !['service_account', 'authorized_user'].includes(credential.type)) throw new Error('of no use');
-      return { secret, baseUrl };
-    } catch {
-      if (!project) return null;
-      throw new ConfigError([`GOOGLE_APPLICATION_CREDENTIALS: ${path} is no file of a service account or an authorized user`]);
-    }
-  },
-};
+/** The metadata server, where the environment tells of one. */
+function machineOfGoogle({ variable }: Environment, address: string | null): Found | null {
+  const identity = googleIdentity(variable);
+  if (!identity) return null;
+  if (address !== null) return { secret: sealedIdentity(identity.kind), baseUrl: address };
+  if (!isInstanceOf('google', variable)) return null;
+  throw new ConfigError(['GOOGLE_VERTEX_PROJECT is missing: WEIR_INSTANCE_IDENTITY does not say whose models are called']);
+}
 
 const AZURE = ['AZURE_OPENAI_ENDPOINT', 'FOUNDRY_AGENT_TOKEN', 'AZURE_TENANT_ID', 'AZURE_CLIENT_ID', 'AZURE_CLIENT_SECRET'] as const;
 
-/** An API key, else a token, else an application that signs in. */
+/** An API key, else a token, else an application that signs in, else the workload's identity. */
 export const AZURE_ENVIRONMENT: EnvironmentForm = {
-  names: AZURE,
+  names: [
+    ...AZURE,
+    'AZURE_AUTHORITY_HOST',
+    'AZURE_FEDERATED_TOKEN_FILE',
+    'IDENTITY_ENDPOINT',
+    'IDENTITY_HEADER',
+    'AZURE_POD_IDENTITY_AUTHORITY_HOST',
+  ],
   read(environment, envKeys) {
-    const [endpoint, token, tenant_id, client_id, client_secret] = AZURE.map(environment.variable);
+    const { variable } = environment;
+    const [endpoint, token, tenant_id, client_id, client_secret] = AZURE.map(variable);
     if (!endpoint) return null;
     const baseUrl = azureAddress(endpoint);
     const key = firstOf(envKeys, environment);
     if (key) return { secret: key, baseUrl };
     if (token) return { secret: sealed({ type: 'token', token }, AZURE).secret, baseUrl };
-    if (!tenant_id || !client_id || !client_secret) return null;
-    return { secret: sealed({ type: 'entra', tenant_id, client_id, client_secret }, AZURE).secret, baseUrl };
+    if (tenant_id && client_id && client_secret) {
+      const application = { type: 'entra', tenant_id, client_id, client_secret, authority: authorityFrom(variable) };
+      return { secret: sealed(application, AZURE).secret, baseUrl };
+    }
+    const identity = azureIdentity(variable);
+    return identity && { secret: sealedIdentity(identity.kind), baseUrl };
   },
 };
 
@@ -82,7 +143,13 @@ export const AZURE_ENVIRONMENT: EnvironmentForm = {
 function azureAddress(endpoint: string): string {
   if (!URL.canParse(endpoint)) throw new ConfigError(['AZURE_OPENAI_ENDPOINT must be a URL such as https://name.openai.azure.com']);
   const url = new URL(endpoint);
-  return url.pathname === '/' ? `${url.origin}/openai/v1` : url.origin + url.pathname.replace(/\/+$/, '');
+  return url.pathname === '/' ? `${url.origin}/openai/v1` : rootOf('AZURE_OPENAI_ENDPOINT', endpoint);
+}
+
+/** A base URL that is told: without a slash at its end. @throws ConfigError */
+function rootOf(name: string, text: string): string {
+  const { origin, pathname } = new URL(addressFrom(name, text));
+  return origin + pathname.replace(/\/+$/, '');
 }
 
 const HELICONE = ['HELICONE_API_KEY', 'OPENAI_API_KEY'] as const;

@@ -54,4 +54,7 @@ test('a variable that cannot be meant stops the start with a line that names it'
   await expect(startedWith({ AZURE_OPENAI_ENDPOINT: 'ours', AZURE_OPENAI_API_KEY: 'k' })).rejects.toThrow(
     /^AZURE_OPENAI_ENDPOINT must be a URL/,
   );
+  await expect(startedWith({ AWS_CONTAINER_CREDENTIALS_FULL_URI: '169.254.170.23' })).rejects.toThrow(
+    /^AWS_CONTAINER_CREDENTIALS_FULL_URI must be a URL/,
+  );
 });
