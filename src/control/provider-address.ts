@@ -3,10 +3,12 @@ import { type DestinationGuard, DestinationRefused } from '../platform/egress/in
 import {
   AI_GATEWAY_TYPES,
   authStyle,
+  datedAddress,
   findProviderType,
   nearestProviderType,
   type ProviderRecord,
   type ProviderType,
+  withDate,
 } from '../providers/index.js';
 
 /** A type by its slug or an alias, with the address of that name. @throws WeirError invalid_request, naming the type that was probably meant. */
@@ -54,7 +56,8 @@ export function endpointOf(
   }
   if (given !== undefined)
     throw new WeirError('invalid_request', { param: 'base_url', message: '"base_url" is given twice: "type" has an address already.' });
-  return { name: slug, type: knownType(slug).type, baseUrl: allowedUrl('type', address, guard), isOwn: true };
+  const { type } = knownType(slug);
+  return { name: slug, type, baseUrl: allowedUrl(type, 'type', address, guard), isOwn: true };
 }
 
 /**
@@ -70,13 +73,19 @@ export function baseUrlOf(type: ProviderType, own: string | null, given: string 
       message: `"base_url" is missing: a provider of type "${type.slug}" has no address of its own.`,
     });
   }
-  return given === own ? given : allowedUrl('base_url', given, guard);
+  return given === own ? given : allowedUrl(type, 'base_url', given, guard);
 }
 
-function allowedUrl(param: string, given: string, guard: DestinationGuard): string {
+/** The deployment that an address was given with, where a type has such addresses. */
+export const deploymentIn = ({ dated }: ProviderType, baseUrl: string | undefined): string | null =>
+  (dated && baseUrl !== undefined && datedAddress(baseUrl)?.deployment) || null;
+
+function allowedUrl({ dated }: ProviderType, param: string, given: string, guard: DestinationGuard): string {
+  const named = dated ? datedAddress(given) : null;
   try {
-    const { origin, pathname } = guard.parse(given);
-    return (origin + pathname).replace(/\/+$/, '');
+    const { origin, pathname } = guard.parse(named?.address ?? given);
+    const address = (origin + pathname).replace(/\/+$/, '');
+    return named ? withDate(address, named.apiVersion) : address;
   } catch (error) {
     if (error instanceof DestinationRefused)
       throw new WeirError('invalid_request', { param, message: `"${param}" is refused: ${error.message}` });

@@ -11,7 +11,16 @@ import { Access } from './access.js';
 import { TenantId } from './admin.js';
 import { found, idOf } from './found.js';
 import { ListQuery, listOf, pageOf, renderList } from './list.js';
-import { baseUrlOf, checkEndpoint, checkGatewayOptions, endpointOf, knownType, refuseKey, refuseMock } from './provider-address.js';
+import {
+  baseUrlOf,
+  checkEndpoint,
+  checkGatewayOptions,
+  deploymentIn,
+  endpointOf,
+  knownType,
+  refuseKey,
+  refuseMock,
+} from './provider-address.js';
 import { secretsOf } from './provider-credential.js';
 import { ProviderProbe } from './provider-probe.js';
 import { Answers } from './route.js';
@@ -53,7 +62,7 @@ export class ProvidersController {
       gatewayOptions: body.gateway_options,
       models: body.models ?? ['*'],
       auth: body.auth ?? null,
-      defaultModel: body.default_model ?? null,
+      defaultModel: body.default_model === undefined ? deploymentIn(type, body.base_url) : body.default_model,
     };
     const secrets = secretsOf(body, type, baseUrl, this.guard);
     if (secrets.length > 0) refuseKey(type);
@@ -102,7 +111,7 @@ export class ProvidersController {
       gatewayOptions: body.gateway_options,
       models: body.models,
       auth: body.auth,
-      defaultModel: body.default_model,
+      defaultModel: body.default_model === undefined ? (deploymentIn(type, body.base_url) ?? undefined) : body.default_model,
     };
     const secrets = secretsOf(body, type, baseUrl ?? saved.baseUrl, this.guard);
     if (secrets.length > 0) refuseKey(type);

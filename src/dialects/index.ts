@@ -23,4 +23,4 @@ export { claudeFamily } from './families/claude.js';
 export { ofOpenAi } from './families/openai.js';
 export { remembered } from './kit/remembered.js';
 export { QUIRKS, type Quirks } from './quirks.js';
-export { baseFor, conversationIn } from './registry.js';
+export { conversationIn, pathAt } from './registry.js';

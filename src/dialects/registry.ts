@@ -5,11 +5,13 @@ import { chooseDialect } from './choose.js';
 import { cohere } from './cohere/index.js';
 import { type CallFormat, type DialectName, rulesId, type Surface, type SurfaceName, type Upstream, type Verbatim } from './dialect.js';
 import { gemini } from './gemini/index.js';
+import { pathSegment } from './kit/path-segment.js';
 import { RecalledState } from './kit/recalled-state.js';
 import { ollama } from './ollama/index.js';
 import { chatSurface, chatVerbatim, openaiChat } from './openai-chat/index.js';
 import { completionsSurface, completionsVerbatim, openaiCompletions } from './openai-completions/index.js';
 import { MIN_OUTPUT_TOKENS, openaiResponses, responsesSurface, responsesVerbatim } from './openai-responses/index.js';
+import type { Quirks } from './quirks.js';
 import { CanonicalTranslation, VerbatimTranslation } from './translation.js';
 import { workersAi } from './workers-ai/index.js';
 
@@ -21,16 +23,21 @@ const SURFACES: Readonly<Record<SurfaceName, Surface>> = {
   'chat-complete': chatCompleteSurface,
 };
 
-/** `baseVersion`: the part of the path that holds the format's version, which base URLs are often given without. */
 interface Format {
   upstream: Upstream;
   verbatim?: Verbatim;
+  /** The part of the path that holds the format's version, which base URLs are often given without. */
   baseVersion?: { path: string; present: RegExp };
+  /** Where Vertex AI has the models that it serves in this format, after a project's location. */
+  onVertex?: string;
   /** A lower output limit is refused by providers. */
   leastOutputTokens?: number;
   /** Providers put instructions of their own before the tools of a request, and bill them: more than these are not known. */
   toolPromptTokens?: number;
 }
+
+/** Where Vertex AI has Google's own models. Its address is often given with it. */
+const GOOGLES_OWN = '/publishers/google';
 
 /** Claude's are 264 to 530 tokens, as of 2026-11. */
 const CLAUDE_TOOL_PROMPT = 1_000;
@@ -38,16 +45,17 @@ const CLAUDE_TOOL_PROMPT = 1_000;
 const PROMPTED_TOOLS = 500;
 
 const UPSTREAMS: Readonly<Record<DialectName, Format>> = {
-  'openai-chat': { upstream: openaiChat, verbatim: chatVerbatim },
+  'openai-chat': { upstream: openaiChat, verbatim: chatVerbatim, onVertex: '/endpoints/openapi' },
   'openai-completions': { upstream: openaiCompletions, verbatim: completionsVerbatim },
   'openai-responses': { upstream: openaiResponses, verbatim: responsesVerbatim, leastOutputTokens: MIN_OUTPUT_TOKENS },
   'anthropic-messages': {
     upstream: anthropicMessages,
     verbatim: messagesVerbatim,
     baseVersion: { path: '/v1', present: /\/v\d\w*$/ },
+    onVertex: '/publishers/anthropic',
     toolPromptTokens: CLAUDE_TOOL_PROMPT,
   },
-  gemini: { upstream: gemini, baseVersion: { path: '/v1beta', present: /\/v\d/ } },
+  gemini: { upstream: gemini, baseVersion: { path: '/v1beta', present: /\/v\d/ }, onVertex: GOOGLES_OWN },
   'bedrock-converse': { upstream: bedrockConverse, toolPromptTokens: CLAUDE_TOOL_PROMPT },
   ollama: { upstream: ollama, baseVersion: { path: '/api', present: /\/api$/ } },
   cohere: { upstream: cohere, baseVersion: { path: '/v2', present: /\/v\d/ } },
@@ -79,8 +87,31 @@ export function conversationIn(name: SurfaceName): CallFormat {
   };
 }
 
+/** Where a provider is, as far as paths tell. */
+interface Place {
+  /** Of the base URL, without a trailing slash. */
+  basePath: string;
+  /** Of an API that is asked by deployment and date. Null: it is not. */
+  apiVersion: string | null;
+  model: string;
+  quirks: Quirks;
+}
+
+/** The whole path of a request. @param path its own, after the base path. */
+export function pathAt({ basePath, apiVersion, model, quirks }: Place, dialect: DialectName, path: string): string {
+  if (apiVersion !== null) {
+    // Responses name the deployment in the body.
+    const deployment = dialect === 'openai-responses' ? '' : `/deployments/${pathSegment(model)}`;
+    return `${basePath}${deployment}${path}?api-version=${apiVersion}`;
+  }
+  return (quirks.cloud === 'vertex' ? vertexBase(dialect, basePath) : baseFor(dialect, basePath)) + path;
+}
+
+const vertexBase = (dialect: DialectName, basePath: string): string =>
+  (basePath.endsWith(GOOGLES_OWN) ? basePath.slice(0, -GOOGLES_OWN.length) : basePath) + (UPSTREAMS[dialect].onVertex ?? '');
+
 /** The path of a base URL, with the version the format needs where it was given without. */
-export function baseFor(dialect: DialectName, basePath: string): string {
+function baseFor(dialect: DialectName, basePath: string): string {
   const version = UPSTREAMS[dialect].baseVersion;
   return version && !version.present.test(basePath) ? basePath + version.path : basePath;
 }

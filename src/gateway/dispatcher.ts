@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Hold } from '../budgets/index.js';
 import { CredentialStore } from '../credentials/index.js';
-import { baseFor, type UpstreamRequest, type Way } from '../dialects/index.js';
+import { pathAt, type UpstreamRequest, type Way } from '../dialects/index.js';
 import { Egress, type Transport } from '../platform/egress/index.js';
 import { CredentialAuths, Identities, MockTransport } from '../providers/index.js';
 import { headersFor, type Plan, type Target } from '../routing/index.js';
@@ -43,7 +43,7 @@ export class Dispatcher {
         const accept = call.prompt.stream && translation.streams ? translation.streams.type : 'application/json';
         const unsigned = {
           origin: target.origin,
-          path: baseFor(dialect, target.basePath) + request.path,
+          path: pathAt(target, dialect, request.path),
           headers: headersFor(target, accept, [...request.headers, ...gatewayHeaders(target, call)]),
           body: request.body,
         };

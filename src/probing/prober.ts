@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { baseFor, conversationIn, embeddings, type StreamReader, type Translation, type WholeReply } from '../dialects/index.js';
+import { conversationIn, embeddings, pathAt, type StreamReader, type Translation, type WholeReply } from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import type { Nano } from '../kernel/money.js';
@@ -82,7 +82,7 @@ export class Prober {
       const accept = prompt.stream && translation.streams ? translation.streams.type : 'application/json';
       const unsigned = {
         origin: target.origin,
-        path: baseFor(way.dialect, target.basePath) + request.path,
+        path: pathAt(target, way.dialect, request.path),
         headers: headersFor(target, accept, request.headers),
         body: request.body,
       };

@@ -11,6 +11,7 @@ export { CredentialAuths } from './auth/credential-auths.js';
 export { Identities } from './auth/identities/identities.js';
 export { CATALOG, findProviderType, isOwnAddress, nearestProviderType, providerType } from './catalog/catalog.js';
 export { platformCredential } from './catalog/environment.js';
+export { datedAddress, withDate } from './dated-address.js';
 export { MockTransport } from './mock/mock-transport.js';
 export {
   type AuthStyle,

@@ -35,12 +35,16 @@ export interface ProviderType {
   seat: Seat | null;
   /** Null: every record brings its own. */
   baseUrl: string | null;
+  /** Its address may end in `?api-version=` and a date: see `DatedAddress`. */
+  dated: boolean;
   /** Other names of it, each with its address: an alias may stand for a region. */
   aliases: Readonly<Record<string, string | null>>;
   /** Environment variables that may hold a platform credential, first non-empty wins. */
   envKeys: readonly string[];
   /** A platform credential that several variables make together. Null: there is none. */
   environment: EnvironmentForm | null;
+  /** The one format that a model is served in. Null: any of them serves any. */
+  formatOf: ((model: string) => DialectName) | null;
   /** The provider's id in the price catalogue; null when it is not listed there. */
   catalogueId: string | null;
   /** How it differs from the vendor of the format it speaks. */
@@ -53,7 +57,7 @@ export interface ProviderRecord {
   tenantId: string | null;
   name: string;
   type: string;
-  /** Without a trailing slash. */
+  /** Without a trailing slash. It has a query only where its type is dated. */
   baseUrl: string;
   /** The wire format it is spoken to in; null: chosen for each model from those its type speaks. */
   dialect: string | null;

@@ -17,6 +17,8 @@ export interface Target {
   origin: string;
   /** Of the base URL, without a trailing slash. */
   basePath: string;
+  /** The date of Azure's API by deployment. Null: its address has none. */
+  apiVersion: string | null;
   /** Null: the provider takes none. */
   credential: Credential | null;
   /** Null: unknown. */

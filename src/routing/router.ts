@@ -11,6 +11,7 @@ import {
   type AiGatewayOptions,
   aiGatewayHeaders,
   authStyle,
+  datedAddress,
   isOwnAddress,
   ProviderDirectory,
   type ProviderRecord,
@@ -145,7 +146,7 @@ export class Router {
       facts,
       model,
       treatedAs: other,
-      dialects: dialectsOf(record, other ?? model),
+      dialects: dialectsOf(record, lasting, model, other),
       credential: shown ? shown.credential : this.credentials.find(record.id, lasting.origin, session),
       headers: shown ? shown.headers : this.headers.find(record.id, lasting.origin),
       price: this.prices.find(tenantId, record.name, model, listing),
@@ -157,13 +158,15 @@ export class Router {
     if (known) return known;
     const type = providerType(record.type)!;
     const { origin, pathname } = new URL(record.baseUrl);
-    const quirks = quirksOf(record, type);
+    const apiVersion = datedAddress(record.baseUrl)?.apiVersion ?? null;
+    const quirks = quirksOf(record, type, apiVersion);
     const lasting: Lasting = {
       providerId: record.id,
       provider: record.name,
       type: record.type,
       origin,
       basePath: pathname.replace(/\/$/, ''),
+      apiVersion,
       auth: record.auth === null ? type.auth : authStyle(record.auth),
       seat: type.seat,
       seatHeaders: type.seat?.headers ?? [],
@@ -202,20 +205,36 @@ function listingOf(record: ProviderRecord, type: ProviderType): Listing | null {
   return isVendor ? { slug: type.slug, catalogueId: type.catalogueId } : null;
 }
 
+function quirksOf(record: ProviderRecord, type: ProviderType, apiVersion: string | null): Quirks {
+  const known = apiVersion === null ? knownQuirks(record, type) : olderQuirks(type);
+  return { ...known, ...(record.nativeTools !== null && { nativeTools: record.nativeTools }), ...(record.quirks as Quirks) };
+}
+
 /** Servers that speak OpenAI's format elsewhere know its older field for the output limit, and often nothing else. */
-function quirksOf(record: ProviderRecord, type: ProviderType): Quirks {
-  const quirks =
-    type.baseUrl === null || isOwnAddress(type, record.baseUrl) ? type.quirks : { ...type.quirks, maxTokensField: 'max_tokens' as const };
-  return { ...quirks, ...(record.nativeTools !== null && { nativeTools: record.nativeTools }), ...(record.quirks as Quirks) };
+const knownQuirks = (record: ProviderRecord, type: ProviderType): Quirks =>
+  type.baseUrl === null || isOwnAddress(type, record.baseUrl) ? type.quirks : { ...type.quirks, maxTokensField: 'max_tokens' };
+
+/** An API with a date knows what there was at the time: each model has the field for the output limit that it came with. */
+function olderQuirks({ quirks }: ProviderType): Quirks {
+  const { maxTokensField: _byModel, ...others } = quirks;
+  return { ...others, developerRole: false };
 }
 
 /** A server of one's own that speaks OpenAI's chat format need not speak Responses, unless it serves OpenAI's models. */
-function dialectsOf(record: ProviderRecord, model: string): readonly DialectName[] {
+function dialectsOf(
+  record: ProviderRecord,
+  { apiVersion }: Pick<Lasting, 'apiVersion'>,
+  model: string,
+  treatedAs = model,
+): readonly DialectName[] {
   const type = providerType(record.type)!;
   if (record.dialect !== null) return [record.dialect as DialectName];
+  if (type.formatOf) return [type.formatOf(model)];
   const isVendor = type.baseUrl === null || isOwnAddress(type, record.baseUrl);
   const others = type.dialects.filter((dialect) => dialect !== 'openai-responses');
-  return isVendor || ofOpenAi(model) || others.length === 0 ? type.dialects : others;
+  // Responses came to Azure's API by date late, and not by deployment.
+  if (apiVersion !== null) return others;
+  return isVendor || ofOpenAi(treatedAs) || others.length === 0 ? type.dialects : others;
 }
 
 const notFound = (what: string, near: string | null): WeirError =>

@@ -72,7 +72,7 @@ export class Setup {
         if (orphan) await this.credentials.drop(orphan.id);
         continue;
       }
-      const { secret, baseUrl } = found;
+      const { secret, baseUrl, defaultModel = null } = found;
       const provider =
         (await this.providers.findByName(null, type.slug)) ??
         (await this.providers.insert({
@@ -82,10 +82,12 @@ export class Setup {
           baseUrl,
           dialect: null,
           nativeTools: null,
+          defaultModel,
           models: ['*'],
         }));
       // Its region or project may be another now. The credential is sealed for its origin, so it is entered anew.
-      const moved = provider.baseUrl !== baseUrl ? await this.providers.update(provider.id, { baseUrl }) : provider;
+      const isSame = provider.baseUrl === baseUrl && provider.defaultModel === defaultModel;
+      const moved = isSame ? provider : await this.providers.update(provider.id, { baseUrl, defaultModel });
       const { origin } = new URL(baseUrl);
       const isKnown = known.some((one) => one.providerId === provider.id && one.origin === origin && one.secret.reveal() === secret);
       if (!isKnown) await this.credentials.put(moved, [new Secret(secret)]);

@@ -40,6 +40,7 @@ const QUIRKS: Quirks[] = [
   { thinking: 'groq' },
   { thinking: 'none' },
   { nativeTools: false },
+  { cloud: 'vertex' },
 ];
 
 /** The next of a run: half of them change what a client sends, half what a provider answers. */

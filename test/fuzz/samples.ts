@@ -382,6 +382,7 @@ export const VECTORS: readonly Buffer[] = [
   json({ embeddings: [{ values: [0.1] }], usageMetadata: { promptTokenCount: 1 } }),
   json({ embeddings: { float: [[0.1]], base64: ['zczMPQ=='] }, meta: { billed_units: { input_tokens: 3 } } }),
   json({ embeddings: [[0.1]], prompt_eval_count: 3, model: 'm' }),
+  json({ predictions: [{ embeddings: { values: [0.1], statistics: { token_count: 3, truncated: false } } }] }),
   json({ embedding: [0.1], inputTextTokenCount: 3 }),
   json({ success: true, result: { data: [[0.1]], shape: [1, 1] } }),
   ...RECORDINGS.filter(({ api }) => /embed/i.test(api)).map(({ files }) => bytesOf(files.response)),

@@ -50,7 +50,7 @@ export const CreateProvider = z
     type: text(2_100).describe(
       'A provider type, or an alias of one: see /v1/organization/provider_types. `openai` also stands for any server that speaks its formats. `custom:https://…` and `anthropic-custom:https://…` say the address as well.',
     ),
-    base_url: baseUrl.optional().describe("Absent: the vendor's own address."),
+    base_url: baseUrl.optional().describe("Absent: the vendor's own address. Azure's may end in `?api-version=` and a date."),
     dialect: dialect
       .optional()
       .describe('The wire format it is spoken to in. Absent or null: chosen for each model from those its type speaks.'),

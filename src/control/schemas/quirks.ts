@@ -20,4 +20,4 @@ export const Quirks = QuirksObject.transform(
 );
 
 export const renderQuirks = (stored: unknown): z.input<typeof QuirksObject> =>
-  Object.fromEntries(Object.entries(stored as QuirkValues).map(([name, value]) => [outside(name), value]));
+  Object.fromEntries(Object.entries(stored as Pick<QuirkValues, keyof typeof QUIRKS>).map(([name, value]) => [outside(name), value]));

@@ -2,7 +2,7 @@ import { PLAIN_REPLY, type Prompt, type Rewrite, rulesId, type UpstreamRequest }
 import { claudeFamily } from '../families/claude.js';
 import { isObject, parsed } from '../kit/json.js';
 import { tokenCount } from '../kit/token-count.js';
-import { headersFor, PATH } from './request.js';
+import { countEnvelope } from './envelope.js';
 import { decodeUnlimited } from './surface/prompt.js';
 import { ownStateOnly } from './verbatim.js';
 
@@ -14,13 +14,10 @@ export const decodeCountRequest: (body: unknown, bytes: number) => Prompt = deco
 const OF_THE_ANSWER = new Set('max_tokens stream metadata temperature top_p top_k stop_sequences service_tier'.split(' '));
 
 /** For a provider that counts itself, and refuses fields about the answer. */
-export function encodeCountRequest(prompt: Prompt, rewrite: Pick<Rewrite, 'model' | 'treatedAs'>): UpstreamRequest {
+export function encodeCountRequest(prompt: Prompt, rewrite: Pick<Rewrite, 'model' | 'treatedAs' | 'quirks'>): UpstreamRequest {
   const asked = Object.entries(ownStateOnly(prompt.body, claudeFamily(rulesId(rewrite)))).filter(([name]) => !OF_THE_ANSWER.has(name));
   return {
-    path: `${PATH}/count_tokens`,
-    headers: headersFor(prompt.betas),
-    body: JSON.stringify({ ...Object.fromEntries(asked), model: rewrite.model }),
-    warnings: [],
+    ...countEnvelope({ ...Object.fromEntries(asked), model: rewrite.model }, rewrite, prompt.betas),
     thinkingLevel: null,
     reply: PLAIN_REPLY,
   };

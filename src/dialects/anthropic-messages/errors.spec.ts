@@ -22,6 +22,12 @@ test.each([
   expect(refusalIn(JSON.parse(body(type, message).toString()))?.class).toBe(expected);
 });
 
+test('Google’s refusals on Vertex AI, in a list or not, are judged by their status', () => {
+  const error = { code: 429, message: 'Resource exhausted', status: 'RESOURCE_EXHAUSTED' };
+  for (const reply of [{ error }, [{ error }]])
+    expect(decodeRefusal(429, Buffer.from(JSON.stringify(reply)))).toEqual({ class: 'rate_limit', message: 'Resource exhausted' });
+});
+
 test('a body that is no JSON is judged by its status', () => {
   expect(decodeRefusal(503, Buffer.from('<html>'))).toEqual({ class: 'server', message: null });
   expect(decodeRefusal(401, Buffer.alloc(0)).class).toBe('auth');

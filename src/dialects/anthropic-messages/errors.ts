@@ -20,7 +20,9 @@ const STATUSES = table<number>({
 
 /** Reads an error reply; total, whatever the body is. */
 export function decodeRefusal(status: number, body: Buffer): Refusal {
-  return refusalOf(parsed(body.toString()), status);
+  const reply = parsed(body.toString());
+  // Google's own refusals come in a list of one.
+  return refusalOf(Array.isArray(reply) ? reply[0] : reply, status);
 }
 
 /** The failure that a reply or an event reports; null when it reports none. */

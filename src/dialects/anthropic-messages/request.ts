@@ -8,28 +8,20 @@ import { leftOut, settingsLeftOut } from '../kit/left-out.js';
 import { table } from '../kit/table.js';
 import { ToolNames } from '../kit/tool-names.js';
 import { limitMarks } from './cache-marks.js';
+import { messageEnvelope } from './envelope.js';
 import { encodeMessages, type Message } from './messages.js';
 import { encodeTools } from './tools.js';
 
-export const PATH = '/messages';
-const VERSION = '2023-06-01';
 const FILES_BETA = 'files-api-2025-04-14';
 const LONGEST_NAME = 128;
 
 const invalid = (param: string, message: string) => new WeirError('invalid_request', { param, message });
 
-/** @param betas values of `anthropic-beta`. */
-export const headersFor = (betas: readonly string[]): string[] => [
-  'anthropic-version',
-  VERSION,
-  ...(betas.length > 0 ? ['anthropic-beta', betas.join(',')] : []),
-];
-
 /** A conversation as a request for the Messages API. */
 export function encodeRequest(conversation: Conversation, rewrite: Rewrite): UpstreamRequest {
   const { settings, format } = conversation;
   if (conversation.choices > 1) throw invalid('n', 'This provider gives one answer per request. Leave out "n", or send the request again.');
-  const family = claudeFamily(rulesId(rewrite));
+  const family = familyOf(rewrite);
   const names = new ToolNames(/^[\w-]+$/, /[^\w-]/g, LONGEST_NAME);
   const { system, messages, warnings } = encodeMessages(conversation.turns, family, names);
   const thinking = fitThinking(conversation, rewrite, family, messages);
@@ -54,11 +46,11 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
     ...(conversation.endUser !== null && { metadata: { user_id: opaque(conversation.endUser) } }),
     ...(conversation.stream && { stream: true }),
   };
+  const envelope = messageEnvelope(body, rewrite, usesFiles(messages) ? [FILES_BETA] : []);
   return {
-    path: PATH,
-    headers: headersFor(usesFiles(messages) ? [FILES_BETA] : []),
-    body: JSON.stringify(body),
+    ...envelope,
     warnings: [
+      ...envelope.warnings,
       ...warnings,
       ...thinking.warnings,
       ...tools.warnings,
@@ -81,6 +73,12 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
     thinkingLevel: thinking.level,
     reply: { toolNames: names.changed, outputTool: tools.outputTool, promptedTools: false },
   };
+}
+
+/** Foundry takes no system message further down, whatever the model. */
+function familyOf(rewrite: Rewrite): ClaudeFamily {
+  const family = claudeFamily(rulesId(rewrite));
+  return rewrite.quirks.cloud === 'foundry' ? { ...family, inlineSystem: false } : family;
 }
 
 /** A block after those it holds. */

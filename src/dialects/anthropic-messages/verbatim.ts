@@ -10,7 +10,8 @@ import {
 } from '../families/claude.js';
 import { isObject, type JsonObject, listOf, objectOf } from '../kit/json.js';
 import { isSealed } from '../kit/sealed-state.js';
-import { beganWithoutThinking, headersFor, PATH } from './request.js';
+import { messageEnvelope } from './envelope.js';
+import { beganWithoutThinking } from './request.js';
 
 /** Messages by clients for providers that speak them: what Weir does not know passes as well. */
 export const messagesVerbatim: Verbatim = {
@@ -44,11 +45,10 @@ function encodeRequest(prompt: Prompt, rewrite: Rewrite): UpstreamRequest {
     ...(thinking?.thinking && { thinking: thinking.thinking }),
     ...(thinking?.effort && { output_config: { ...objectOf(prompt.body['output_config']), effort: thinking.effort } }),
   };
+  const envelope = messageEnvelope(body, rewrite, prompt.betas);
   return {
-    path: PATH,
-    headers: headersFor(prompt.betas),
-    body: JSON.stringify(body),
-    warnings: thinking?.warnings ?? [],
+    ...envelope,
+    warnings: [...envelope.warnings, ...(thinking?.warnings ?? [])],
     thinkingLevel: thinking ? thinking.level : own.level,
     reply: PLAIN_REPLY,
   };

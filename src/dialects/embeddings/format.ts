@@ -20,6 +20,7 @@ import { geminiEmbeddings } from './gemini.js';
 import { ollamaEmbeddings } from './ollama.js';
 import { openaiEmbeddings } from './openai.js';
 import { decodeEmbeddingRequest, encodeEmbeddingAnswer, encodeEmbeddingError } from './surface.js';
+import { vertexEmbeddings } from './vertex.js';
 import { workersAiEmbeddings } from './workers-ai.js';
 
 /** The embedding format that goes with a provider's format for conversations. */
@@ -37,14 +38,15 @@ const UPSTREAMS: Readonly<Partial<Record<DialectName, EmbeddingUpstream>>> = {
 export const embeddings: CallFormat = {
   decodeRequest: (body, bytes) => decodeEmbeddingRequest(body, bytes).prompt,
   encodeError: encodeEmbeddingError,
-  open(prompt, { dialects }, identity) {
+  open(prompt, { dialects, quirks }, identity) {
     const dialect = dialects.find((name) => UPSTREAMS[name]);
     if (!dialect)
       throw new WeirError('invalid_request', { param: 'model', message: `The provider of "${prompt.model}" has no embeddings.` });
+    const upstream = dialect === 'gemini' && quirks.cloud === 'vertex' ? vertexEmbeddings : UPSTREAMS[dialect]!;
     const { request } = decodeEmbeddingRequest(prompt.body, prompt.inputTokensBound);
     return {
       dialect,
-      translation: new EmbeddingTranslation(UPSTREAMS[dialect]!, request, identity),
+      translation: new EmbeddingTranslation(upstream, request, identity),
       leastOutputTokens: 0,
       addedInputTokens: 0,
     };

@@ -36,8 +36,8 @@ function encodeRequest(request: EmbeddingRequest, model: string): ReturnType<Emb
   };
 }
 
-/** Google's own words go as they are: it has some that others lack. */
-function taskOf(inputType: string | null): { word: string | null; warnings: string[] } {
+/** What Google calls the purpose of the texts. Its own words go as they are: it has some that others lack. */
+export function taskOf(inputType: string | null): { word: string | null; warnings: string[] } {
   if (inputType === null) return { word: null, warnings: [] };
   if (/^[A-Z]+(?:_[A-Z]+)+$/.test(inputType)) return { word: inputType, warnings: [] };
   const purpose = purposeOf(inputType);

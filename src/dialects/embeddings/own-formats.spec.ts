@@ -1,6 +1,7 @@
 import { bedrockEmbeddings } from './bedrock.js';
 import type { EmbeddingRequest } from './embedding.js';
 import { ollamaEmbeddings } from './ollama.js';
+import { vertexEmbeddings } from './vertex.js';
 import { workersAiEmbeddings } from './workers-ai.js';
 
 const request = (fields: Partial<EmbeddingRequest> = {}): EmbeddingRequest => ({
@@ -48,6 +49,64 @@ describe('Bedrock', () => {
   );
 
   test('no tokens told is no usage', () => expect(bedrockEmbeddings.decodeAnswer(json({ embedding: [1] }), {}).usage).toBeNull());
+});
+
+describe('Vertex AI', () => {
+  const asked = (model: string, fields: Partial<EmbeddingRequest> = {}) => {
+    const { path, body, warnings } = vertexEmbeddings.encodeRequest(request(fields), model);
+    return { path, warnings, sent: JSON.parse(body) };
+  };
+
+  test('embeds up to 250 texts by predict, and cuts none', () => {
+    const { path, sent } = asked('text-embedding-005', { inputs: ['a', 'b'], inputType: 'search_query', dimensions: 256 });
+    expect(path).toBe('/models/text-embedding-005:predict');
+    expect(sent).toEqual({
+      instances: ['a', 'b'].map((content) => ({ task_type: 'RETRIEVAL_QUERY', content })),
+      parameters: { autoTruncate: false, outputDimensionality: 256 },
+    });
+    expect(asked('text-multilingual-embedding-002', { inputType: 'poetry' })).toMatchObject({
+      sent: { instances: [{ content: 'a' }], parameters: { autoTruncate: false } },
+      warnings: [expect.stringContaining('input_type')],
+    });
+    expect(() => asked('text-embedding-005', { inputs: Array(251).fill('a') })).toThrow('at most 250');
+  });
+
+  test('embeds one text at once with a model of Gemini’s', () => {
+    expect(asked('gemini-embedding-001')).toMatchObject({
+      path: '/models/gemini-embedding-001:predict',
+      sent: { instances: [{ content: 'a' }] },
+    });
+    expect(asked('gemini-embedding-2', { dimensions: 768, inputType: 'query' })).toEqual({
+      path: '/models/gemini-embedding-2:embedContent',
+      sent: { content: { parts: [{ text: 'a' }] }, embedContentConfig: { autoTruncate: false, outputDimensionality: 768 } },
+      warnings: [expect.stringContaining('input_type')],
+    });
+    for (const model of ['gemini-embedding-001', 'gemini-embedding-2'])
+      expect(() => asked(model, { inputs: ['a', 'b'] })).toThrow('at most 1');
+  });
+
+  test('tells the tokens of each text, which are summed', () => {
+    const predictions = [3, 4].map((token_count) => ({ embeddings: { values: [1, 2], statistics: { token_count, truncated: false } } }));
+    expect(vertexEmbeddings.decodeAnswer(json({ predictions }), {})).toMatchObject({
+      vectors: [
+        [1, 2],
+        [1, 2],
+      ],
+      usage: { input: 7, output: 0 },
+      usageRaw: [{ token_count: 3, truncated: false }, { token_count: 4 }],
+    });
+    const newer = { embedding: { values: [1] }, usageMetadata: { promptTokenCount: 5 } };
+    expect(vertexEmbeddings.decodeAnswer(json(newer), {})).toMatchObject({ vectors: [[1]], usage: { input: 5 } });
+  });
+
+  test.each([undefined, -1, '3'])('a count of %p is no usage', (token_count) => {
+    const predictions = [{ token_count: 3 }, { token_count }].map((statistics) => ({ embeddings: { values: [1], statistics } }));
+    expect(vertexEmbeddings.decodeAnswer(json({ predictions }), {}).usage).toBeNull();
+  });
+
+  test('a reply without vectors is none', () => {
+    for (const reply of [{}, { predictions: [{}] }]) expect(() => vertexEmbeddings.decodeAnswer(json(reply), {})).toThrow();
+  });
 });
 
 test('Ollama embeds several texts, and cuts none', () => {

@@ -2,6 +2,7 @@ import { WeirError } from '../../kernel/errors.js';
 import type { Secret } from '../../platform/crypto/index.js';
 import type { Transport } from '../../platform/egress/index.js';
 import type { AuthStyle } from '../provider.js';
+import { aiGatewayAuth } from './ai-gateway.js';
 import { type Auth, bearer, fixedHeaders } from './auth.js';
 import { awsAuth, regionOf } from './aws.js';
 import { type SealedCredential, structuredIn } from './credential.js';
@@ -74,6 +75,8 @@ export class CredentialAuths {
         return authorizedUserAuth(credential, this.transport);
       case 'entra':
         return entraAuth(credential, this.transport);
+      case 'ai_gateway':
+        return aiGatewayAuth(credential);
       case 'identity':
         if (!this.identities) throw new WeirError('credential_unavailable', { cause: 'an identity is not used here' });
         return this.identities.open(credential, tenantId);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AiGatewayCredential } from './ai-gateway.js';
 import { AwsCredential, awsHost } from './aws.js';
 import { EntraCredential } from './entra.js';
 import { visible } from './fields.js';
@@ -10,13 +11,21 @@ import { IdentityCredential } from './identities/identity.js';
 const TokenCredential = z.strictObject({ type: z.literal('token'), token: visible(16_384) });
 
 /** The forms that a credential of several fields may have. `type` says which. */
-export const CREDENTIAL_TYPES = ['headers', 'token', 'aws', 'service_account', 'authorized_user', 'entra'] as const;
+export const CREDENTIAL_TYPES = ['headers', 'token', 'aws', 'service_account', 'authorized_user', 'entra', 'ai_gateway'] as const;
 export type CredentialType = (typeof CREDENTIAL_TYPES)[number];
 
 /** A credential of several fields. It is sealed as JSON text, in the place of a key. */
 export const StructuredCredential = z.discriminatedUnion(
   'type',
-  [HeadersCredential, TokenCredential, AwsCredential, ServiceAccountCredential, AuthorizedUserCredential, EntraCredential],
+  [
+    HeadersCredential,
+    TokenCredential,
+    AwsCredential,
+    ServiceAccountCredential,
+    AuthorizedUserCredential,
+    EntraCredential,
+    AiGatewayCredential,
+  ],
   {
     error: (issue) =>
       issue.code === 'invalid_union' ? `must be one of ${CREDENTIAL_TYPES.map((type) => `"${type}"`).join(', ')}` : undefined,
@@ -47,6 +56,7 @@ export function addressIn(credential: StructuredCredential): string | null {
     case 'entra':
     case 'headers':
     case 'token':
+    case 'ai_gateway':
       return null;
   }
 }

@@ -19,7 +19,7 @@ function rsaKey(pem: string): KeyObject | null {
   }
 }
 
-const location = word.optional().describe('Where models are served, e.g. "europe-west4". Absent: "global".');
+const location = word.optional().describe('Where models are served, e.g. "europe-west4", or "eu". Absent: "global".');
 
 /** The JSON file of a Google service account, as it was downloaded. What is not needed of it is left out. */
 export const ServiceAccountCredential = z.object({
@@ -75,8 +75,14 @@ export function authorizedUserAuth(credential: AuthorizedUserCredential, transpo
   return accessToken(() => tokenByForm(transport, credential.token_uri ?? TOKEN_URI, form), further);
 }
 
-/** Where a project's models of Google's own are called. */
-export function vertexAddress(project: string, location = 'global'): string {
-  const host = location === 'global' ? 'aiplatform.googleapis.com' : `${location}-aiplatform.googleapis.com`;
-  return `https://${host}/v1/projects/${project}/locations/${location}/publishers/google`;
+/** Several regions at once, whose hosts are named otherwise than a region's. */
+const MULTI_REGIONS = ['us', 'eu'];
+
+/** Where a project's models are called, whoever made them. */
+export const vertexAddress = (project: string, location = 'global'): string =>
+  `https://${vertexHost(location)}/v1/projects/${project}/locations/${location}`;
+
+function vertexHost(location: string): string {
+  if (location === 'global') return 'aiplatform.googleapis.com';
+  return MULTI_REGIONS.includes(location) ? `aiplatform.${location}.rep.googleapis.com` : `${location}-aiplatform.googleapis.com`;
 }

@@ -61,11 +61,10 @@ test('a service account signs an assertion that its public key verifies', () => 
   expect(verify('sha256', Buffer.from(`${header}.${claims}`), publicKey, Buffer.from(signature, 'base64url'))).toBe(true);
 });
 
-test('Vertex has a host for each location, and one for all of them', () => {
-  expect(vertexAddress('p', 'europe-west4')).toBe(
-    'https://europe-west4-aiplatform.googleapis.com/v1/projects/p/locations/europe-west4/publishers/google',
-  );
-  expect(vertexAddress('p')).toBe('https://aiplatform.googleapis.com/v1/projects/p/locations/global/publishers/google');
+test('Vertex has a host for each location, one for several regions, and one for all of them', () => {
+  expect(vertexAddress('p', 'europe-west4')).toBe('https://europe-west4-aiplatform.googleapis.com/v1/projects/p/locations/europe-west4');
+  expect(vertexAddress('p')).toBe('https://aiplatform.googleapis.com/v1/projects/p/locations/global');
+  expect(vertexAddress('p', 'eu')).toBe('https://aiplatform.eu.rep.googleapis.com/v1/projects/p/locations/eu');
 });
 
 test.each([

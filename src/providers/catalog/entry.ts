@@ -6,10 +6,12 @@ import type { EnvironmentForm } from './environment-form.js';
 /** What sets a type apart from a vendor that speaks OpenAI's chat format with a bearer key. */
 interface Difference {
   dialects?: readonly DialectName[];
+  formatOf?: (model: string) => DialectName;
   auth?: AuthStyle;
   credentialTypes?: readonly CredentialType[];
   environment?: EnvironmentForm;
   seat?: Seat;
+  dated?: boolean;
   catalogueId?: string;
   quirks?: Quirks;
   /** Other names for the same. */
@@ -32,11 +34,28 @@ export function entry(
     credentialTypes = ['headers'],
     environment = null,
     seat = null,
+    formatOf = null,
+    dated = false,
   } = difference;
   const { catalogueId = null, quirks = {}, aliases = [], regions = {} } = difference;
   const regional = Object.entries(regions).flatMap(([url, names]) => names.map((name) => [name, url] as const));
   const names = Object.fromEntries([...aliases.map((name) => [name, baseUrl] as const), ...regional]);
-  return { slug, title, baseUrl, envKeys, environment, dialects, auth, credentialTypes, seat, catalogueId, quirks, aliases: names };
+  return {
+    slug,
+    title,
+    baseUrl,
+    envKeys,
+    environment,
+    dialects,
+    formatOf,
+    auth,
+    credentialTypes,
+    seat,
+    dated,
+    catalogueId,
+    quirks,
+    aliases: names,
+  };
 }
 
 /** Speaks OpenAI's chat format with a bearer key, and knows only what most such servers know. */

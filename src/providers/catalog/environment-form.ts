@@ -10,6 +10,8 @@ export interface Environment {
 export interface Found {
   secret: string;
   baseUrl: string;
+  /** The model that the provider's bare name stands for. Absent: none. */
+  defaultModel?: string | undefined;
 }
 
 /** Variables that make a credential together, beyond those that hold a plain key. */

@@ -10,8 +10,8 @@ function found(slug: string, variables: Record<string, string>, files: Record<st
   };
   const credential = platformCredential(providerType(slug)!, { variable: (name) => variables[name], file });
   if (!credential) return null;
-  const { secret, baseUrl } = credential;
-  return { baseUrl, secret: secret.startsWith('{') ? JSON.parse(secret) : secret };
+  const { secret, ...rest } = credential;
+  return { ...rest, secret: secret.startsWith('{') ? JSON.parse(secret) : secret };
 }
 
 const AWS = { AWS_ACCESS_KEY_ID: 'AKID', AWS_SECRET_ACCESS_KEY: 'secret' };
@@ -54,16 +54,50 @@ test('Azure needs its endpoint, and takes a key, a token or an application', () 
   expect(() => found('azure-openai', { AZURE_OPENAI_ENDPOINT: 'our', AZURE_OPENAI_API_KEY: 'k' })).toThrow(ConfigError);
 });
 
+test('Azure is asked by a date and a deployment where the environment names them', () => {
+  const at = (variables: Record<string, string>) => {
+    const { baseUrl, defaultModel } = found('azure-openai', { AZURE_OPENAI_API_KEY: 'k', ...variables })!;
+    return [baseUrl, defaultModel];
+  };
+  const host = 'https://our.openai.azure.com';
+  const dated = `${host}/openai?api-version=2024-10-21`;
+  const version = { AZURE_OPENAI_API_VERSION: '2024-10-21' };
+  expect(at({ AZURE_OPENAI_ENDPOINT: `${host}/`, ...version })).toEqual([dated, undefined]);
+  expect(at({ AZURE_OPENAI_ENDPOINT: host, ...version, AZURE_OPENAI_DEPLOYMENT: 'ours' })).toEqual([dated, 'ours']);
+  expect(at({ AZURE_OPENAI_ENDPOINT: `${host}/openai/deployments/ours/chat/completions`, ...version })).toEqual([dated, 'ours']);
+  expect(at({ AZURE_OPENAI_ENDPOINT: `${host}/openai/deployments/ours/embeddings?api-version=2024-10-21` })).toEqual([dated, 'ours']);
+  for (const undated of ['v1', 'preview'])
+    expect(at({ AZURE_OPENAI_ENDPOINT: host, AZURE_OPENAI_API_VERSION: undated })).toEqual([`${host}/openai/v1`, undefined]);
+  expect(at({ AZURE_OPENAI_ENDPOINT: `${host}/openai/v1/`, ...version })).toEqual([`${host}/openai/v1`, undefined]);
+  expect(() => at({ AZURE_OPENAI_ENDPOINT: host, AZURE_OPENAI_API_VERSION: 'yesterday' })).toThrow(/AZURE_OPENAI_API_VERSION/);
+});
+
+test('Claude on Foundry is found by the variables of Anthropic’s SDK, and signs in as Azure does', () => {
+  const key = { ANTHROPIC_FOUNDRY_API_KEY: 'k' };
+  expect(found('anthropic-foundry', { ...key, ANTHROPIC_FOUNDRY_RESOURCE: 'ours' })).toEqual({
+    baseUrl: 'https://ours.services.ai.azure.com/anthropic',
+    secret: 'k',
+  });
+  const address = { ANTHROPIC_FOUNDRY_BASE_URL: 'https://foundry.example.com/anthropic/' };
+  expect(found('anthropic-foundry', { ...address, FOUNDRY_AGENT_TOKEN: 'f' })).toEqual({
+    baseUrl: 'https://foundry.example.com/anthropic',
+    secret: { type: 'token', token: 'f' },
+  });
+  expect(found('anthropic-foundry', key)).toBeNull();
+  expect(found('anthropic-foundry', address)).toBeNull();
+  expect(() => found('anthropic-foundry', { ...key, ANTHROPIC_FOUNDRY_BASE_URL: 'foundry' })).toThrow(ConfigError);
+});
+
 test('Vertex is reached by the file that Google’s own programs use, which others use too', () => {
   const user = { type: 'authorized_user', client_id: 'c', client_secret: 's', refresh_token: 'r', quota_project_id: 'q' };
   const files = { '/user.json': JSON.stringify(user), '/other.json': '{"type":"external_account"}' };
   expect(found('google-vertex-ai', { GOOGLE_APPLICATION_CREDENTIALS: '/user.json' }, files)).toEqual({
-    baseUrl: 'https://aiplatform.googleapis.com/v1/projects/q/locations/global/publishers/google',
+    baseUrl: 'https://aiplatform.googleapis.com/v1/projects/q/locations/global',
     secret: user,
   });
   const named = { GOOGLE_VERTEX_PROJECT: 'ours', GOOGLE_VERTEX_LOCATION: 'europe-west4' };
   expect(found('google-vertex-ai', { GOOGLE_APPLICATION_CREDENTIALS: '/user.json', ...named }, files)).toMatchObject({
-    baseUrl: 'https://europe-west4-aiplatform.googleapis.com/v1/projects/ours/locations/europe-west4/publishers/google',
+    baseUrl: 'https://europe-west4-aiplatform.googleapis.com/v1/projects/ours/locations/europe-west4',
   });
   for (const path of ['/other.json', '/missing.json']) {
     expect(found('google-vertex-ai', { GOOGLE_APPLICATION_CREDENTIALS: path }, files)).toBeNull();

@@ -7,6 +7,7 @@ import { authorityFrom, azureIdentity } from '../auth/identities/azure.js';
 import { ExternalAccount } from '../auth/identities/external-account.js';
 import { googleIdentity } from '../auth/identities/google.js';
 import { addressFrom, type IdentityCredential, type IdentityKind, isInstanceOf } from '../auth/identities/identity.js';
+import { datedAddress, withDate } from '../dated-address.js';
 import type { ProviderType } from '../provider.js';
 import type { Environment, EnvironmentForm, Found } from './environment-form.js';
 
@@ -110,40 +111,74 @@ function machineOfGoogle({ variable }: Environment, address: string | null): Fou
   throw new ConfigError(['GOOGLE_VERTEX_PROJECT is missing: WEIR_INSTANCE_IDENTITY does not say whose models are called']);
 }
 
-const AZURE = ['AZURE_OPENAI_ENDPOINT', 'FOUNDRY_AGENT_TOKEN', 'AZURE_TENANT_ID', 'AZURE_CLIENT_ID', 'AZURE_CLIENT_SECRET'] as const;
+const MICROSOFT = ['FOUNDRY_AGENT_TOKEN', 'AZURE_TENANT_ID', 'AZURE_CLIENT_ID', 'AZURE_CLIENT_SECRET'] as const;
+
+/** What signs in at Microsoft in the place of a key. */
+const SIGN_IN = [
+  ...MICROSOFT,
+  'AZURE_AUTHORITY_HOST',
+  'AZURE_FEDERATED_TOKEN_FILE',
+  'IDENTITY_ENDPOINT',
+  'IDENTITY_HEADER',
+  'AZURE_POD_IDENTITY_AUTHORITY_HOST',
+] as const;
 
 /** An API key, else a token, else an application that signs in, else the workload's identity. */
+function microsoftSecret(environment: Environment, envKeys: readonly string[]): string | null {
+  const { variable } = environment;
+  const [token, tenant_id, client_id, client_secret] = MICROSOFT.map(variable);
+  const key = firstOf(envKeys, environment);
+  if (key) return key;
+  if (token) return sealed({ type: 'token', token }, MICROSOFT).secret;
+  if (tenant_id && client_id && client_secret) {
+    const application = { type: 'entra', tenant_id, client_id, client_secret, authority: authorityFrom(variable) };
+    return sealed(application, MICROSOFT).secret;
+  }
+  const identity = azureIdentity(variable);
+  return identity && sealedIdentity(identity.kind);
+}
+
+const AZURE = ['AZURE_OPENAI_ENDPOINT', 'AZURE_OPENAI_API_VERSION', 'AZURE_OPENAI_DEPLOYMENT'] as const;
+
 export const AZURE_ENVIRONMENT: EnvironmentForm = {
-  names: [
-    ...AZURE,
-    'AZURE_AUTHORITY_HOST',
-    'AZURE_FEDERATED_TOKEN_FILE',
-    'IDENTITY_ENDPOINT',
-    'IDENTITY_HEADER',
-    'AZURE_POD_IDENTITY_AUTHORITY_HOST',
-  ],
+  names: [...AZURE, ...SIGN_IN],
   read(environment, envKeys) {
-    const { variable } = environment;
-    const [endpoint, token, tenant_id, client_id, client_secret] = AZURE.map(variable);
+    const [endpoint, version, named] = AZURE.map(environment.variable);
     if (!endpoint) return null;
-    const baseUrl = azureAddress(endpoint);
-    const key = firstOf(envKeys, environment);
-    if (key) return { secret: key, baseUrl };
-    if (token) return { secret: sealed({ type: 'token', token }, AZURE).secret, baseUrl };
-    if (tenant_id && client_id && client_secret) {
-      const application = { type: 'entra', tenant_id, client_id, client_secret, authority: authorityFrom(variable) };
-      return { secret: sealed(application, AZURE).secret, baseUrl };
-    }
-    const identity = azureIdentity(variable);
-    return identity && { secret: sealedIdentity(identity.kind), baseUrl };
+    const { baseUrl, deployment } = azureAddress(endpoint, version);
+    const secret = microsoftSecret(environment, envKeys);
+    return secret === null ? null : { secret, baseUrl, defaultModel: named ?? deployment ?? undefined };
   },
 };
 
-/** The version of the API that names no date, unless the endpoint has a path of its own. */
-function azureAddress(endpoint: string): string {
+const FOUNDRY = ['ANTHROPIC_FOUNDRY_RESOURCE', 'ANTHROPIC_FOUNDRY_BASE_URL'] as const;
+
+/** By the variables that Anthropic's own SDK reads. */
+export const FOUNDRY_ENVIRONMENT: EnvironmentForm = {
+  names: [...FOUNDRY, ...SIGN_IN],
+  read(environment, envKeys) {
+    const [resource, address] = FOUNDRY.map(environment.variable);
+    const baseUrl = address?.replace(/\/+$/, '') ?? (resource && `https://${resource}.services.ai.azure.com/anthropic`);
+    if (!baseUrl) return null;
+    if (!URL.canParse(baseUrl)) throw new ConfigError([`${FOUNDRY.join(', ')}: give the name of a resource, or a URL`]);
+    const secret = microsoftSecret(environment, envKeys);
+    return secret === null ? null : { secret, baseUrl };
+  },
+};
+
+/** What programs set that use the API without a date. */
+const UNDATED = /^(v1|latest|preview)$/;
+
+/** The API that names no date, unless there is one, or the endpoint has a path of its own. */
+function azureAddress(endpoint: string, version: string | undefined): { baseUrl: string; deployment: string | null } {
   if (!URL.canParse(endpoint)) throw new ConfigError(['AZURE_OPENAI_ENDPOINT must be a URL such as https://name.openai.azure.com']);
-  const url = new URL(endpoint);
-  return url.pathname === '/' ? `${url.origin}/openai/v1` : rootOf('AZURE_OPENAI_ENDPOINT', endpoint);
+  const { origin, pathname } = new URL(endpoint);
+  const path = pathname.replace(/\/+$/, '');
+  const isUndated = version === undefined || UNDATED.test(version) || path.endsWith('/v1');
+  const dated = datedAddress(isUndated ? endpoint : withDate(`${origin}${path || '/openai'}`, version));
+  if (dated) return { baseUrl: withDate(dated.address, dated.apiVersion), deployment: dated.deployment };
+  if (isUndated) return { baseUrl: `${origin}${path || '/openai/v1'}`, deployment: null };
+  throw new ConfigError(['AZURE_OPENAI_API_VERSION must be a date such as 2024-10-21 or 2025-04-01-preview']);
 }
 
 /** A base URL that is told: without a slash at its end. @throws ConfigError */

@@ -1,11 +1,17 @@
 import type { DialectName, Quirks } from '../../dialects/index.js';
+import type { CredentialType } from '../auth/credential.js';
 import type { ProviderType } from '../provider.js';
 import { compatible, entry } from './entry.js';
-import { AZURE_ENVIRONMENT, BEDROCK_ENVIRONMENT, VERTEX_ENVIRONMENT } from './environment.js';
+import { AZURE_ENVIRONMENT, BEDROCK_ENVIRONMENT, FOUNDRY_ENVIRONMENT, VERTEX_ENVIRONMENT } from './environment.js';
 
 const OPENAI: readonly DialectName[] = ['openai-chat', 'openai-responses', 'openai-completions'];
 const OPENAI_QUIRKS: Quirks = { maxTokensField: 'max_completion_tokens', developerRole: true };
+const BY_GATEWAY: readonly CredentialType[] = ['ai_gateway', 'headers'];
 const BY_API_KEY = { kind: 'header', name: 'x-api-key' } as const;
+
+/** Claude as Anthropic serves it; what other publishers' models are named with, `meta/llama-4`, says that they are served in OpenAI's format. */
+const vertexFormat = (model: string): DialectName =>
+  model.includes('/') ? 'openai-chat' : /^claude\b/.test(model) ? 'anthropic-messages' : 'gemini';
 
 /** Vendors with a format of their own, and servers that speak one of theirs. */
 export const VENDORS: readonly ProviderType[] = [
@@ -27,11 +33,13 @@ export const VENDORS: readonly ProviderType[] = [
     catalogueId: 'google',
     aliases: ['google', 'google-gemini'],
   }),
-  entry('google-vertex-ai', 'Google Vertex AI, models of Google’s own', null, [], {
-    dialects: ['gemini'],
+  entry('google-vertex-ai', 'Google Vertex AI', null, [], {
+    dialects: ['gemini', 'anthropic-messages', 'openai-chat'],
+    formatOf: vertexFormat,
     credentialTypes: ['service_account', 'authorized_user'],
     environment: VERTEX_ENVIRONMENT,
     catalogueId: 'google',
+    quirks: { cloud: 'vertex', developerRole: false },
     aliases: ['vertex', 'vertex-ai'],
   }),
   entry('bedrock', 'Amazon Bedrock', 'https://bedrock-runtime.us-east-1.amazonaws.com', ['AWS_BEARER_TOKEN_BEDROCK', 'BEDROCK_API_KEY'], {
@@ -46,14 +54,26 @@ export const VENDORS: readonly ProviderType[] = [
     auth: { kind: 'header', name: 'api-key' },
     credentialTypes: ['entra', 'token', 'headers'],
     environment: AZURE_ENVIRONMENT,
+    dated: true,
     catalogueId: 'azure',
     quirks: OPENAI_QUIRKS,
     aliases: ['azure', 'azure_openai'],
   }),
+  entry('anthropic-foundry', 'Claude on Microsoft Foundry', null, ['ANTHROPIC_FOUNDRY_API_KEY'], {
+    dialects: ['anthropic-messages'],
+    auth: BY_API_KEY,
+    credentialTypes: ['entra', 'token', 'headers'],
+    environment: FOUNDRY_ENVIRONMENT,
+    // Foundry charges what Anthropic does.
+    catalogueId: 'anthropic',
+    quirks: { cloud: 'foundry' },
+    aliases: ['foundry', 'azure-anthropic'],
+  }),
   entry('cohere', 'Cohere', 'https://api.cohere.com/v2', ['COHERE_API_KEY', 'CO_API_KEY'], { dialects: ['cohere'], catalogueId: 'cohere' }),
-  compatible('cloudflare', 'Cloudflare AI Gateway', null, [], { aliases: ['cloudflare-ai'] }),
+  compatible('cloudflare', 'Cloudflare AI Gateway', null, [], { credentialTypes: BY_GATEWAY, aliases: ['cloudflare-ai'] }),
   entry('cloudflare-workers-ai', 'Cloudflare Workers AI', null, [], {
     dialects: ['workers-ai'],
+    credentialTypes: BY_GATEWAY,
     catalogueId: 'cloudflare',
     aliases: ['workers-ai'],
   }),

@@ -15,7 +15,7 @@ const NAMES = CATALOG.filter(({ slug, seat }) => slug !== 'mock' && !seat).flatM
 const PATHS: Record<string, RegExp> = {
   'openai-chat': /^\/chat\/completions$/,
   'anthropic-messages': /^\/v1\/messages$/,
-  gemini: /^(\/v1beta)?\/models\/some-model:generateContent$/,
+  gemini: /^(\/v1beta|\/publishers\/google)?\/models\/some-model:generateContent$/,
   'bedrock-converse': /^\/model\/some-model\/converse$/,
   ollama: /^(\/api)?\/chat$/,
   cohere: /^(\/v2)?\/chat$/,

@@ -212,6 +212,29 @@ const KINDS: Record<string, Kind> = {
     },
     expectShown: (shown) => expect(authorization(shown)).toBe('Bearer token-1'),
   },
+  'a token of Cloudflare’s AI Gateway beside the key of the vendor behind it': {
+    of: 'ai_gateway',
+    provider: 'cloudflare',
+    secret: () => ({ credential: { type: 'ai_gateway', token: 'cf-token', key: 'sk-vendor' } }),
+    expectShown: ({ headers }) =>
+      expect(headers).toMatchObject({ 'cf-aig-authorization': 'Bearer cf-token', authorization: 'Bearer sk-vendor' }),
+  },
+  'a token of an AI Gateway that has the keys of vendors itself': {
+    of: 'ai_gateway',
+    provider: 'cloudflare',
+    secret: () => ({ credential: { type: 'ai_gateway', token: 'cf-token' } }),
+    expectShown: ({ headers }) => {
+      expect(headers['cf-aig-authorization']).toBe('Bearer cf-token');
+      expect(headers).not.toHaveProperty('authorization');
+    },
+  },
+  'a token of an AI Gateway before Workers AI': {
+    of: 'ai_gateway',
+    provider: 'cloudflare-workers-ai',
+    secret: () => ({ credential: { type: 'ai_gateway', token: 'cf-token', key: 'api-token' } }),
+    expectShown: ({ headers }) =>
+      expect(headers).toMatchObject({ 'cf-aig-authorization': 'Bearer cf-token', authorization: 'Bearer api-token' }),
+  },
   'a key of Zhipu in two parts': {
     of: 'key',
     provider: 'glm',
@@ -363,7 +386,7 @@ test('an address is made of what the credential tells', async () => {
     (await tenant.admin<{ base_url: string }>('POST', PROVIDERS, { type, name: `p${Math.random()}`, credential })).base_url;
   expect(await address('bedrock', AWS)).toBe('https://bedrock-runtime.eu-west-1.amazonaws.com');
   expect(await address('vertex', { ...SERVICE_ACCOUNT, location: 'europe-west4' })).toBe(
-    'https://europe-west4-aiplatform.googleapis.com/v1/projects/our-project/locations/europe-west4/publishers/google',
+    'https://europe-west4-aiplatform.googleapis.com/v1/projects/our-project/locations/europe-west4',
   );
 });
 
@@ -399,6 +422,18 @@ describe('400', () => {
       { type: 'helicone', credential: { type: 'headers', headers: { host: 'x' } } },
       'credential.headers.host',
       /Weir writes/,
+    ],
+    [
+      'a gateway’s token where there is none',
+      azure({ type: 'ai_gateway', token: 'x' }),
+      'credential.type',
+      /for a provider of type "azure-openai"/,
+    ],
+    [
+      'a key alone',
+      { type: 'cloudflare', base_url: 'https://a.example.com', credential: { type: 'ai_gateway', key: 'x' } },
+      'credential.token',
+      /is missing/,
     ],
     ['no header', { type: 'helicone', credential: { type: 'headers', headers: {} } }, 'credential.headers', /1 to 8/],
     ['a credential as a key', { type: 'vertex', base_url: 'https://a.example.com', key: '{"type":1}' }, 'key', /goes into "credential"/],

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readConfig } from '../../../src/platform/config/index.js';
 import { startWeir } from '../../../src/roles/weir.js';
-import { createDatabase } from '../../support/database.js';
+import { createDatabase, openPool } from '../../support/database.js';
 import { admin } from '../../support/weir.js';
 
 const home = mkdtempSync(join(tmpdir(), 'weir-test-'));
@@ -48,6 +48,23 @@ test('keys of AWS become a credential for Bedrock in their region, which moves w
   expect(await startedWith(keys)).toEqual(at('us-east-1'));
   expect(await startedWith({ ...keys, AWS_REGION: 'eu-west-1' })).toEqual(at('eu-west-1'));
   expect(await startedWith({})).toEqual(at('eu-west-1', false));
+});
+
+test('a deployment of Azure becomes what the bare name stands for, for as long as it is named', async () => {
+  const azure = {
+    AZURE_OPENAI_ENDPOINT: 'https://ours.openai.azure.com',
+    AZURE_OPENAI_API_KEY: 'k',
+    AZURE_OPENAI_API_VERSION: '2024-10-21',
+  };
+  const db = openPool(database.url);
+  const deployment = async (variables: Record<string, string>) => {
+    const base_url = 'https://ours.openai.azure.com/openai?api-version=2024-10-21';
+    expect(await startedWith(variables)).toContainEqual(expect.objectContaining({ provider: 'azure-openai', base_url }));
+    return (await db.query("SELECT default_model FROM providers WHERE name = 'azure-openai'")).rows;
+  };
+  expect(await deployment({ ...azure, AZURE_OPENAI_DEPLOYMENT: 'ours' })).toEqual([{ default_model: 'ours' }]);
+  expect(await deployment(azure)).toEqual([{ default_model: null }]);
+  await db.end();
 });
 
 test('a variable that cannot be meant stops the start with a line that names it', async () => {

@@ -206,7 +206,7 @@ describe('counting tokens', () => {
 
   test('no output limit is needed, and fields about the answer are not sent on', () => {
     expect(prompt.maxOutputTokens).toBeNull();
-    const { path, body } = encodeCountRequest(prompt, { model: 'claude-opus-5' });
+    const { path, body } = encodeCountRequest(prompt, { model: 'claude-opus-5', quirks: {} });
     expect([path, JSON.parse(body)]).toEqual(['/messages/count_tokens', { model: 'claude-opus-5', messages: BODY.messages, tools: [] }]);
   });
 
