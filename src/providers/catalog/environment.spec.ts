@@ -126,6 +126,7 @@ describe('the identity of the workload', () => {
   test.each([
     ['bedrock', agent, 'aws_container'],
     ['azure-openai', { ...endpoint, ...service }, 'azure_app_service'],
+    ['anthropic-foundry', { ANTHROPIC_FOUNDRY_RESOURCE: 'ours', ...service }, 'azure_app_service'],
     ['google-vertex-ai', { ...project, GCE_METADATA_HOST: 'metadata.google.internal' }, 'google_instance'],
     ['google-vertex-ai', { ...project, ...file }, 'google_external_account'],
   ])('of %s is sealed by its name alone', (slug, variables, kind) => {
@@ -162,7 +163,7 @@ test('an address in the place of the vendor’s is kept without its last slash',
   const told = 'https://vpce-1.example.com/';
   expect(found('bedrock', { ...AWS, AWS_ENDPOINT_URL_BEDROCK_RUNTIME: told })!.baseUrl).toBe('https://vpce-1.example.com');
   expect(found('google-vertex-ai', { GOOGLE_VERTEX_PROJECT: 'ours', GCE_METADATA_HOST: 'h', GOOGLE_VERTEX_BASE_URL: told })!.baseUrl).toBe(
-    'https://vpce-1.example.com/v1/projects/ours/locations/global/publishers/google',
+    'https://vpce-1.example.com/v1/projects/ours/locations/global',
   );
 });
 
