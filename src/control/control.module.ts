@@ -30,6 +30,7 @@ import { PlatformCredentialsController } from './platform-credentials.controller
 import { PlatformPricesController, PricesController } from './prices.controller.js';
 import { ProjectsController } from './projects.controller.js';
 import { ProviderProbe } from './provider-probe.js';
+import { ProviderRecords } from './provider-records.js';
 import { ProviderTypesController } from './provider-types.controller.js';
 import { ProvidersController } from './providers.controller.js';
 import { RequestPipe } from './request.pipe.js';
@@ -79,6 +80,7 @@ import { UsageController } from './usage.controller.js';
     ApiDocument,
     IdempotencyRepository,
     ProviderProbe,
+    ProviderRecords,
     Scopes,
     Transactions,
     { provide: APP_GUARD, useClass: OperatorGuard },

@@ -116,6 +116,15 @@ export function checkEndpoint(
     throw new WeirError('invalid_request', { param: 'default_model', message: '"default_model" must be one of "models".' });
 }
 
+/** @throws WeirError invalid_request for a type that the platform cannot lend: its login is one person's */
+export function refuseSeat({ slug, seat }: ProviderType): void {
+  if (seat === null) return;
+  throw new WeirError('invalid_request', {
+    param: 'type',
+    message: `A provider of type "${slug}" is used by a person's login, so a tenant adds it itself, by POST /v1/organization/providers.`,
+  });
+}
+
 /** @throws WeirError invalid_request for a type that is connected by login */
 export function refuseKey({ slug, seat }: ProviderType): void {
   if (seat === null) return;

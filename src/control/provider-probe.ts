@@ -3,7 +3,7 @@ import { CredentialsRepository, ProviderHeadersRepository } from '../credentials
 import { WeirError } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { Secret } from '../platform/crypto/index.js';
-import { outsideTenantScope } from '../platform/postgres/index.js';
+import { outsideTenantScope, PLATFORM } from '../platform/postgres/index.js';
 import { Prober } from '../probing/index.js';
 import type { ProviderRecord } from '../providers/index.js';
 import { Router, type Target } from '../routing/index.js';
@@ -28,22 +28,22 @@ export class ProviderProbe {
     private readonly headers: ProviderHeadersRepository,
   ) {}
 
-  async run(tenantId: string, record: ProviderRecord, change: Change = {}): Promise<Capabilities> {
+  async run(record: ProviderRecord, change: Change = {}): Promise<Capabilities> {
     const { origin } = new URL(record.baseUrl);
     const shown = {
-      credential: change.key === undefined ? await this.stored(tenantId, record.id, origin) : credentialOf(record, origin, change.key),
+      credential: change.key === undefined ? await this.stored(record, origin) : credentialOf(record, origin, change.key),
       headers:
         change.headers === undefined
-          ? await this.storedHeaders(tenantId, record.id, origin)
+          ? await this.storedHeaders(record, origin)
           : Object.entries(change.headers ?? {}).map(([name, value]) => [name, new Secret(value)] as const),
     };
     const model = record.defaultModel ?? record.models.find((name) => name !== ANY_MODEL) ?? null;
-    return renderReport(await this.prober.probe((id) => this.router.target(tenantId, record, id, null, shown), model));
+    return renderReport(await this.prober.probe((id) => this.router.target(record.tenantId ?? PLATFORM, record, id, null, shown), model));
   }
 
   /** The same, for what must work before it is saved. @throws WeirError probe_failed */
-  async pass(tenantId: string, record: ProviderRecord, change: Change): Promise<Capabilities> {
-    const found = await this.run(tenantId, record, change);
+  async pass(record: ProviderRecord, change: Change): Promise<Capabilities> {
+    const found = await this.run(record, change);
     if (found.ok) return found;
     throw new WeirError('probe_failed', {
       message: `The provider did not pass its probe: ${found.class}, after ${found.latency_ms} ms. Mend it, or save it with "no_verify": true.`,
@@ -51,14 +51,14 @@ export class ProviderProbe {
     });
   }
 
-  private async stored(tenantId: string, providerId: string, origin: string): Promise<Target['credential']> {
+  private async stored({ id, tenantId }: ProviderRecord, origin: string): Promise<Target['credential']> {
     const all = await outsideTenantScope(() => this.credentials.open([tenantId], () => {}));
-    return all.find((credential) => credential.providerId === providerId && credential.origin === origin) ?? null;
+    return all.find((credential) => credential.providerId === id && credential.origin === origin) ?? null;
   }
 
-  private async storedHeaders(tenantId: string, providerId: string, origin: string): Promise<Target['headers']> {
+  private async storedHeaders({ id, tenantId }: ProviderRecord, origin: string): Promise<Target['headers']> {
     const all = await outsideTenantScope(() => this.headers.open([tenantId]));
-    return all.find((entry) => entry.providerId === providerId && entry.origin === origin)?.headers ?? [];
+    return all.find((entry) => entry.providerId === id && entry.origin === origin)?.headers ?? [];
   }
 }
 

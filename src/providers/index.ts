@@ -10,7 +10,8 @@ export {
 export { CredentialAuths } from './auth/credential-auths.js';
 export { Identities } from './auth/identities/identities.js';
 export { CATALOG, findProviderType, isOwnAddress, nearestProviderType, providerType } from './catalog/catalog.js';
-export { platformCredential } from './catalog/environment.js';
+export { platformCredential, variablesOf } from './catalog/environment.js';
+export type { Found } from './catalog/environment-form.js';
 export { datedAddress, withDate } from './dated-address.js';
 export { MockTransport } from './mock/mock-transport.js';
 export {

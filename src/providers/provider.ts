@@ -77,6 +77,8 @@ export interface ProviderRecord {
   models: readonly string[];
   /** Its address changed and its key was dropped: it is not called before there is another, or it is said to need none. */
   awaitsKey: boolean;
+  /** A platform record that an operator made, or whose key or address one changed: the environment has no say in it any more. */
+  byOperator: boolean;
   createdAt: Date;
 }
 

@@ -6,9 +6,10 @@ import type { AiGatewayOptions } from './ai-gateway.js';
 import type { ProviderRecord, Quirks } from './provider.js';
 
 type Endpoint = 'auth' | 'defaultModel';
+type Unset = 'id' | 'awaitsKey' | 'byOperator' | 'createdAt' | 'capabilities' | 'quirks' | 'gatewayOptions';
 
-export type NewProvider = Omit<ProviderRecord, 'id' | 'awaitsKey' | 'createdAt' | 'capabilities' | 'quirks' | 'gatewayOptions' | Endpoint> &
-  Partial<Pick<ProviderRecord, Endpoint>> & {
+export type NewProvider = Omit<ProviderRecord, Unset | Endpoint> &
+  Partial<Pick<ProviderRecord, Endpoint | 'byOperator'>> & {
     quirks?: Quirks | undefined;
     gatewayOptions?: AiGatewayOptions | undefined;
   };
@@ -49,7 +50,9 @@ export class ProvidersRepository {
 
   update(
     id: string,
-    changes: Partial<Pick<NewProvider, 'baseUrl' | 'models' | 'dialect' | 'nativeTools' | 'quirks' | 'gatewayOptions' | Endpoint>>,
+    changes: Partial<
+      Pick<NewProvider, 'baseUrl' | 'models' | 'dialect' | 'nativeTools' | 'quirks' | 'gatewayOptions' | 'byOperator' | Endpoint>
+    >,
     db: PrismaExecutor = this.prisma,
   ): Promise<ProviderRecord> {
     return db.provider.update({ where: { id }, data: { ...changes, models: changes.models && [...changes.models] } });
@@ -60,7 +63,9 @@ export class ProvidersRepository {
     await db.$executeRaw`UPDATE providers SET capabilities = ${capabilities && JSON.stringify(capabilities)}::jsonb WHERE id = ${id}::uuid`;
   }
 
+  /** Its grants go with it. */
   async delete(id: string, db: PrismaExecutor = this.prisma): Promise<void> {
+    await db.providerGrant.deleteMany({ where: { providerId: id } });
     await db.provider.update({ where: { id }, data: { deletedAt: new Date() } });
   }
 

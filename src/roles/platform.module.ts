@@ -3,7 +3,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { Pool } from 'pg';
 import { CONFIG, type Config } from '../platform/config/index.js';
 import { Keyring, type MasterKeys } from '../platform/crypto/index.js';
-import { DestinationGuard, Egress } from '../platform/egress/index.js';
+import { DestinationGuard, Egress, ProxyConnector } from '../platform/egress/index.js';
 import {
   assertBoundRole,
   ConfigChanges,
@@ -41,7 +41,8 @@ export async function openPlatform(config: Config, databaseUrl: string, masterKe
   const clock = new ServerClock(pool);
   const changes = new ConfigChanges(databaseUrl, pool, clock, log);
   const guard = new DestinationGuard(config.egressAllow);
-  const egress = new Egress(guard, config.timeouts, nameOf(keyring));
+  const proxy = config.egressProxy && new ProxyConnector(config.egressProxy, guard, config.timeouts.connectMs, log);
+  const egress = new Egress(guard, config.timeouts, nameOf(keyring), proxy);
   const metrics = new Metrics();
   metrics.watchTotal('weir_log_lines_dropped_total', 'Log lines that nobody took in time.', () => droppedLines(log));
   const providers = [

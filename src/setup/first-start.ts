@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { Inject, Injectable } from '@nestjs/common';
 import { ApiKeysService } from '../api-keys/index.js';
 import { BudgetsService } from '../budgets/index.js';
@@ -60,21 +59,25 @@ export class Setup {
     return { operatorKey: null, demo, platformProviders };
   }
 
-  /** Provider credentials of the environment belong to the platform. A tenant uses one only once it is granted; one that is gone there is destroyed here. */
+  /**
+   * Provider credentials of the environment belong to the platform. A tenant uses one only once it is granted; one that is gone there is
+   * destroyed here. What an operator made, or gave another key or address, stays as it is.
+   */
   private async savePlatformCredentials(): Promise<ProviderRecord[]> {
     const known = await this.credentials.open([null], () => {});
     const saved: ProviderRecord[] = [];
-    const environment = { variable: this.config.variable, file: (path: string) => readFileSync(path, 'utf8') };
+    const environment = this.config.environment();
     for (const type of CATALOG) {
       const found = platformCredential(type, environment);
+      const present = await this.providers.findByName(null, type.slug);
+      if (present?.byOperator) continue;
       if (!found) {
-        const orphan = await this.providers.findByName(null, type.slug);
-        if (orphan) await this.credentials.drop(orphan.id);
+        if (present) await this.credentials.drop(present.id);
         continue;
       }
       const { secret, baseUrl, defaultModel = null } = found;
       const provider =
-        (await this.providers.findByName(null, type.slug)) ??
+        present ??
         (await this.providers.insert({
           tenantId: null,
           name: type.slug,

@@ -26,8 +26,8 @@ test('.env.example sets nothing as it stands', () => {
 
 test('what .env.example shows as defaults are the defaults', () => {
   const { DATABASE_URL, REDIS_URL, WEIR_EGRESS_ALLOW, ...shown } = example;
-  const { variable: _shown, ...config } = readConfig(shown, tmpdir());
-  const { variable: _none, ...defaults } = readConfig({}, tmpdir());
+  const { environment: _shown, ...config } = readConfig(shown, tmpdir());
+  const { environment: _none, ...defaults } = readConfig({}, tmpdir());
   expect([DATABASE_URL, REDIS_URL, WEIR_EGRESS_ALLOW].every((text) => text)).toBe(true);
   expect(config).toEqual(defaults);
   expect(() => readConfig(example, tmpdir())).not.toThrow();

@@ -24,6 +24,8 @@ const secrets: Record<string, string> = {
   'the previous master key': canary('previous-'),
   'the password of the database': canary('dsn'),
   'a platform key of the environment': canary('sk-env-'),
+  'a platform key of an operator': canary('sk-operator-'),
+  'the password of the proxy': canary('proxy-'),
   'a key shown as a bearer token': canary('sk-bearer-'),
   'a key shown in a header of its own': canary('sk-ant-'),
   'a key of several': canary('sk-several-'),
@@ -69,6 +71,8 @@ beforeAll(async () => {
     WEIR_MASTER_KEY: secrets['the master key']!,
     WEIR_MASTER_KEY_PREVIOUS: secrets['the previous master key']!,
     WEIR_EGRESS_ALLOW: `${upstream.hostPort},127.0.0.1:1`,
+    // Not there, and only asked for what is not on this machine.
+    WEIR_EGRESS_PROXY: `http://weir:${secrets['the password of the proxy']}@127.0.0.1:1`,
     WEIR_LOG_LEVEL: 'debug',
     OPENAI_API_KEY: secrets['a platform key of the environment']!,
   };
@@ -216,6 +220,23 @@ test('nothing that leaves the product or is stored by it has a secret in it, in 
     key: secrets['a key of several'],
     no_verify: true,
   });
+  await make(admin, '/v1/organization/providers', {
+    name: 'away',
+    type: 'openai',
+    base_url: 'https://93.184.215.14/v1',
+    models: ['m'],
+    key: secrets['a key of several'],
+    no_verify: true,
+  });
+  const house = await make<{ id: string }>(operatorKey, '/v1/platform/credentials', {
+    name: 'house',
+    type: 'openai',
+    base_url: upstream.baseUrl,
+    models: ['m'],
+    key: secrets['a platform key of an operator'],
+    no_verify: true,
+  });
+  await make(operatorKey, `/v1/platform/credentials/${house.id}/grants`, { tenant: tenant.id });
   const credentials = await ask('platform credentials', `${adminUrl}/v1/platform/credentials`, operatorKey);
   const platformCredential = (JSON.parse(credentials.text) as { data: { id: string }[] }).data[0]!.id;
   await make(operatorKey, `/v1/platform/credentials/${platformCredential}/grants`, { tenant: tenant.id });
@@ -235,10 +256,11 @@ test('nothing that leaves the product or is stored by it has a secret in it, in 
   for (const [where, script] of Object.entries(SCRIPTS)) {
     upstream.script = script;
     for (const path of Object.keys(BODIES))
-      for (const model of ['up/m', 'ant/m', 'many/m', 'parts/m'])
+      for (const model of ['up/m', 'ant/m', 'many/m', 'parts/m', 'house/m'])
         for (const streamed of [false, true]) await call(`${where} at ${path} ${model} ${streamed}`, path, model, streamed);
   }
   await call('cannot be reached', '/v1/chat/completions', 'gone/m', false);
+  await call('is behind a proxy that is not there', '/v1/chat/completions', 'away/m', false);
   upstream.script = answer();
   for (const name of ['a client key that is not known', 'a client key of another vendor']) {
     const wrong = secrets[name]!;
@@ -266,6 +288,12 @@ test('nothing that leaves the product or is stored by it has a secret in it, in 
     `${secrets['a key of several']}`,
   ])
     await ask('a provider that is refused', providers, admin, 'POST', body);
+  for (const body of [
+    { type: 'openai', name: 'house', key: secrets['a platform key of an operator'] },
+    { type: 'openai', from_existing: true, key: secrets['a platform key of an operator'] },
+    { type: 'openai', from_existing: true },
+  ])
+    await ask('a platform credential that is refused', `${adminUrl}/v1/platform/credentials`, operatorKey, 'POST', body);
   await ask('a key that is refused', `${providers}/${provider.id}/keys`, admin, 'POST', { key: invalid });
   await ask('a body that is no JSON', `${publicUrl}/v1/chat/completions`, apiKey, 'POST', `{"model": ${secrets['a key of several']}`);
 
@@ -294,6 +322,7 @@ test('nothing that leaves the product or is stored by it has a secret in it, in 
     'a wrong master key': { WEIR_MASTER_KEY: canary('other-'), WEIR_MASTER_KEY_PREVIOUS: '' },
     'a database that is not there': { DATABASE_URL: environment['DATABASE_URL']!.replace(/\/[^/]*$/, '/nowhere') },
     'a port that is taken': { WEIR_ADMIN_PORT: new URL(adminUrl).port },
+    'a proxy that is none': { WEIR_EGRESS_PROXY: `http://weir:${secrets['the password of the proxy']}@proxy` },
     'a variable that is not known': { WEIR_MASTER_KEYS: secrets['the master key']! },
   };
   for (const [why, change] of Object.entries(failures)) {
@@ -318,6 +347,7 @@ test('nothing that leaves the product or is stored by it has a secret in it, in 
   const shown = upstream.calls.map(shownTo).join();
   for (const name of [
     'a key shown as a bearer token',
+    'a platform key of an operator',
     'a key shown in a header of its own',
     'a key of several',
     'another key of several',

@@ -1,4 +1,5 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createSecureServer } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -186,6 +187,23 @@ describe('TLS', () => {
     expect(await sendTo(egress, origin)).toMatchObject({ status: 200, body: '{}' });
     expect(asked).toEqual(['provider.example']);
     expect(spy.attempts).toEqual([`127.0.0.1:${new URL(origin).port}`]);
+  });
+
+  test('HTTP/1.1 is spoken, also to a server that prefers HTTP/2', async () => {
+    const [cert, key] = ['cert.pem', 'key.pem'].map((file) => readFileSync(join(directory, file), 'utf8'));
+    setDefaultCACertificates([...trusted, cert!]);
+    const versions: string[] = [];
+    const both = createSecureServer({ cert, key, allowHTTP1: true }, (request, response) => {
+      versions.push(request.httpVersion);
+      response.end('{}');
+    });
+    await new Promise<void>((resolve) => both.listen(0, '127.0.0.1', resolve));
+    const there = `https://provider.example:${(both.address() as AddressInfo).port}`;
+    egress = openFor(there);
+    expect(await sendTo(egress, there)).toMatchObject({ status: 200 });
+    expect(versions).toEqual(['1.1']);
+    await egress.close();
+    await new Promise((resolve) => both.close(resolve));
   });
 
   test('a certificate for another name is refused before anything is sent', async () => {

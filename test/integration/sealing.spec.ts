@@ -44,7 +44,7 @@ async function addProvider(tenantId: string | null, baseUrl = 'https://a.example
   const provider = { id: randomUUID(), tenantId, name: `p-${randomBytes(4).toString('hex')}`, type: 'openai', baseUrl };
   await db.query('INSERT INTO providers (id, tenant_id, name, type, base_url) VALUES ($1, $2, $3, $4, $5)', Object.values(provider));
   const unset = { dialect: null, nativeTools: null, auth: null, quirks: {}, gatewayOptions: null, defaultModel: null, capabilities: null };
-  return { ...provider, ...unset, models: ['*'], awaitsKey: false, createdAt: new Date() };
+  return { ...provider, ...unset, models: ['*'], awaitsKey: false, byOperator: false, createdAt: new Date() };
 }
 
 /** Every secret that opens, and the ids of the credentials that do not. */

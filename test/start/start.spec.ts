@@ -141,6 +141,12 @@ describe('what cannot work is one clear line and exit 1', () => {
     expect(lines[0]).not.toContain('hunter2secret');
   });
 
+  test('a proxy that is not written as one, without its password', async () => {
+    const lines = await failure({ WEIR_EGRESS_PROXY: 'http://weir:hunter2secret@proxy.example' });
+    expect(lines).toEqual([expect.stringMatching(/WEIR_EGRESS_PROXY must be http:\/\/host:port or http:\/\/user:password@host:port/)]);
+    expect(lines[0]).not.toContain('hunter2secret');
+  });
+
   test('a short master key, a missing certificate, an unknown flag', async () => {
     expect(await failure({ WEIR_MASTER_KEY: 'short' })).toEqual([expect.stringContaining('WEIR_MASTER_KEY must be at least 32')]);
     expect(await failure({ WEIR_TLS_CERT: '/nowhere.pem', WEIR_TLS_KEY: '/nowhere.key' })).toEqual([

@@ -1,5 +1,7 @@
 import type { LookupAddress } from 'node:dns';
-import { DestinationGuard, Egress, type EgressError } from '../../src/platform/egress/index.js';
+import type { ProxyAddress } from '../../src/platform/config/index.js';
+import { DestinationGuard, Egress, type EgressError, ProxyConnector } from '../../src/platform/egress/index.js';
+import type { Logger } from '../../src/platform/telemetry/index.js';
 
 const TIMEOUTS = { connectMs: 2_000, firstByteMs: 5_000, progressMs: 5_000, totalMs: 10_000 };
 
@@ -29,6 +31,17 @@ export const openEgress = (
 
 export const egressBehind = (guard: DestinationGuard, timeouts: Partial<typeof TIMEOUTS> = {}): Egress =>
   new Egress(guard, { ...TIMEOUTS, ...timeouts }, 'weir-test');
+
+/** Goes through a proxy, and hands over what it logs. */
+export function egressThrough(
+  proxy: ProxyAddress,
+  guard: DestinationGuard,
+  { timeouts = {}, logged = () => {} }: { timeouts?: Partial<typeof TIMEOUTS>; logged?: (line: unknown[]) => void } = {},
+): Egress {
+  const all = { ...TIMEOUTS, ...timeouts };
+  const log = { warn: (...line: unknown[]) => logged(line) } as unknown as Logger;
+  return new Egress(guard, all, 'weir-test', new ProxyConnector(proxy, guard, all.connectMs, log));
+}
 
 export interface Sent {
   status: number | null;

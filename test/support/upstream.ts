@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 export interface Usage {
@@ -79,10 +80,16 @@ export class ScriptedUpstream {
   /** What the next requests get. */
   script: Script = answer();
   private waiting: (() => void)[] = [];
-  private readonly server = createServer((request, response) => void this.take(request, response));
+  private readonly server;
 
-  static async start(): Promise<ScriptedUpstream> {
-    const upstream = new ScriptedUpstream();
+  private constructor(tls: { cert: Buffer; key: Buffer } | null) {
+    const take = (request: IncomingMessage, response: ServerResponse) => void this.take(request, response);
+    this.server = tls ? createTlsServer(tls, take) : createServer(take);
+  }
+
+  /** @param tls its certificate; without one it speaks plain HTTP. */
+  static async start(tls: { cert: Buffer; key: Buffer } | null = null): Promise<ScriptedUpstream> {
+    const upstream = new ScriptedUpstream(tls);
     await new Promise<void>((resolve) => upstream.server.listen(0, '127.0.0.1', resolve));
     return upstream;
   }

@@ -86,7 +86,10 @@ export async function admin<T>(
 /** Providers of tests answer what each test scripts: they are not probed when they are saved, unless a test says so. */
 export const unprobed = (method: string, path: string, body: unknown): unknown => {
   const saves =
-    method !== 'GET' && /^\/v1\/organization\/providers(\/[^/]+)?$/.test(path) && body instanceof Object && Object.keys(body).length > 0;
+    method !== 'GET' &&
+    /^\/v1\/(organization\/providers|platform\/credentials)(\/[^/]+)?$/.test(path) &&
+    body instanceof Object &&
+    Object.keys(body).length > 0;
   return saves ? { no_verify: true, ...body } : body;
 };
 

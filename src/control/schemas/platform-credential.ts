@@ -1,21 +1,34 @@
 import { z } from 'zod';
-import type { CredentialSummary } from '../../credentials/index.js';
 import { publicId } from '../../kernel/ids.js';
-import type { ProviderRecord } from '../../providers/index.js';
 import { idText } from './common.js';
-import { ProviderKeyObject, renderKey } from './provider-key.js';
+import { CreateProvider, ProviderObject, type ProviderView, renderProvider } from './provider.js';
+
+export const CreatePlatformCredential = CreateProvider.safeExtend({
+  from_existing: z
+    .boolean()
+    .optional()
+    .describe(
+      "true: the key, or the credential of several fields, is taken from this process's environment, `.env.local` or `.env`, as at a start. The `environment` of a provider type has the variables.",
+    ),
+}).refine(({ from_existing, key, keys, credential }) => !from_existing || (key ?? keys ?? credential) === undefined, {
+  error: 'takes the credential from the environment. Leave "key", "keys" and "credential" out',
+  path: ['from_existing'],
+});
+export type CreatePlatformCredential = z.output<typeof CreatePlatformCredential>;
 
 export const CreateGrant = z.strictObject({ tenant: idText('tenant').describe('The tenant that may use it, `ten_…`.') });
 export type CreateGrant = z.output<typeof CreateGrant>;
 
 export const PlatformCredentialObject = z
   .strictObject({
-    id: z.string(),
+    ...ProviderObject.shape,
     object: z.literal('platform_credential'),
-    provider: z.string(),
-    base_url: z.string(),
-    has_key: z.boolean(),
-    keys: z.array(ProviderKeyObject),
+    provider: z.string().describe('The same as `name`.'),
+    source: z
+      .enum(['environment', 'operator'])
+      .describe(
+        '`environment`: found at a start, which keeps its key as the environment has it and destroys it when it is gone there. `operator`: made here, or given another key or address; no start touches it.',
+      ),
   })
   .meta({ id: 'PlatformCredential' });
 
@@ -35,14 +48,9 @@ export const renderGrant = (tenantId: string, providerId: string): z.input<typeo
   tenant: publicId('tenant', tenantId),
 });
 
-export const renderPlatformCredential = (
-  provider: ProviderRecord,
-  keys: readonly CredentialSummary[] = [],
-): z.input<typeof PlatformCredentialObject> => ({
-  id: publicId('provider', provider.id),
+export const renderPlatformCredential = (view: ProviderView): z.input<typeof PlatformCredentialObject> => ({
+  ...renderProvider(view),
   object: 'platform_credential',
-  provider: provider.name,
-  base_url: provider.baseUrl,
-  has_key: keys.length > 0,
-  keys: keys.map(renderKey),
+  provider: view.provider.name,
+  source: view.provider.byOperator ? 'operator' : 'environment',
 });

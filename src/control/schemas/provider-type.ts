@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { CREDENTIAL_TYPES, DIALECTS, type ProviderType } from '../../providers/index.js';
+import { CREDENTIAL_TYPES, DIALECTS, type ProviderType, variablesOf } from '../../providers/index.js';
 
 export const ProviderTypeObject = z
   .strictObject({
@@ -35,5 +35,5 @@ export const renderProviderType = (type: ProviderType): z.input<typeof ProviderT
   auth_header: type.auth.kind === 'header' ? type.auth.name : 'authorization',
   credential_types: [...type.credentialTypes],
   login_terms_url: type.seat?.termsUrl ?? null,
-  environment: [...type.envKeys, ...(type.environment?.names ?? [])],
+  environment: [...variablesOf(type)],
 });

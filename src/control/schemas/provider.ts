@@ -121,11 +121,14 @@ export const ProviderObject = z
   })
   .meta({ id: 'Provider' });
 
-export const renderProvider = (
-  provider: ProviderRecord,
-  keys: readonly CredentialSummary[] = [],
-  headerNames: readonly string[] = [],
-): z.input<typeof ProviderObject> => ({
+/** A provider, with what may be shown of its secrets. */
+export interface ProviderView {
+  provider: ProviderRecord;
+  keys: readonly CredentialSummary[];
+  headerNames: readonly string[];
+}
+
+export const renderProvider = ({ provider, keys, headerNames }: ProviderView): z.input<typeof ProviderObject> => ({
   id: publicId('provider', provider.id),
   object: 'provider',
   name: provider.name,

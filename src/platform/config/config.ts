@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { z } from 'zod';
 import { CRASH_POINTS, type Crash } from '../faults/index.js';
+import { type ProxyAddress, proxy } from './proxy.js';
 
 const ROLES = ['gateway', 'control', 'worker'] as const;
 export type Role = (typeof ROLES)[number];
@@ -99,6 +100,7 @@ const variables = z.object({
   WEIR_MASTER_KEY: masterKey,
   WEIR_MASTER_KEY_PREVIOUS: masterKey,
   WEIR_EGRESS_ALLOW: hostPorts,
+  WEIR_EGRESS_PROXY: proxy,
   WEIR_DEMO: flag.optional(),
   WEIR_MOCK: flag.optional(),
   WEIR_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
@@ -135,6 +137,14 @@ const modelRules = z.array(
   { error: 'must be a list' },
 );
 
+/** Where a provider's own variables, such as OPENAI_API_KEY, are looked up. */
+export interface Environment {
+  /** Empty values count as absent. */
+  variable(name: string): string | undefined;
+  /** The text of a file that a variable names. @throws when it cannot be read. */
+  file(path: string): string;
+}
+
 /** How a type of provider is logged in to. */
 export interface Login {
   /** The operator's own registration with the vendor. */
@@ -159,6 +169,8 @@ export interface Config {
   previousMasterKey: string | null;
   /** `host:port` or `network/bits:port` of private or plain-HTTP destinations that calls may go to. */
   egressAllow: ReadonlySet<string>;
+  /** The HTTP proxy that calls go through; null: none. */
+  egressProxy: ProxyAddress | null;
   /** Create a demo tenant at first start and keep its keys under `home`. */
   demo: boolean;
   /** Providers of the type `mock` may be made and called. */
@@ -173,8 +185,8 @@ export interface Config {
   retentionMonths: number | null;
   /** The first that matches counts. */
   modelRules: readonly ModelRule[];
-  /** Where a provider's own variables, such as OPENAI_API_KEY, are looked up. Empty values count as absent. */
-  variable(name: string): string | undefined;
+  /** The environment as the configuration was read from it, with `.env.local` and `.env` as they are now. @throws ConfigError */
+  environment(): Environment;
 }
 
 /** Injection token of the configuration. */
@@ -193,11 +205,8 @@ export class ConfigError extends Error {
  * @throws ConfigError with every fault found.
  */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env, directory = process.cwd(), envFile?: string): Config {
-  const merged = withoutEmpty({
-    ...(envFile ? {} : { ...readEnvFile(resolve(directory, '.env')), ...readEnvFile(resolve(directory, '.env.local')) }),
-    ...environment,
-    ...(envFile ? requireEnvFile(resolve(directory, envFile)) : {}),
-  });
+  const read = () => readVariables(environment, directory, envFile);
+  const merged = read();
   const faults = Object.keys(merged)
     .filter((name) => name.startsWith('WEIR_') && !(name in variables.shape))
     .map((name) => `${name} is not a variable of Weir; see .env.example for those that are`);
@@ -218,6 +227,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env, directo
     masterKey: v.WEIR_MASTER_KEY ?? null,
     previousMasterKey: v.WEIR_MASTER_KEY_PREVIOUS ?? null,
     egressAllow: new Set(v.WEIR_EGRESS_ALLOW.map((hostPort) => hostPort.toLowerCase())),
+    egressProxy: v.WEIR_EGRESS_PROXY ?? null,
     demo,
     mock: v.WEIR_MOCK ?? demo,
     logLevel: v.WEIR_LOG_LEVEL,
@@ -232,9 +242,19 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env, directo
     modelRules: rules,
     connections: v.WEIR_CONNECTIONS,
     crash: v.WEIR_CRASH ?? null,
-    variable: (name) => merged[name],
+    environment() {
+      const now = read();
+      return { variable: (name) => now[name], file: (path) => readFileSync(resolve(directory, path), 'utf8') };
+    },
   };
 }
+
+const readVariables = (environment: NodeJS.ProcessEnv, directory: string, envFile: string | undefined): NodeJS.ProcessEnv =>
+  withoutEmpty({
+    ...(envFile ? {} : { ...readEnvFile(resolve(directory, '.env')), ...readEnvFile(resolve(directory, '.env.local')) }),
+    ...environment,
+    ...(envFile ? requireEnvFile(resolve(directory, envFile)) : {}),
+  });
 
 const withoutEmpty = (record: NodeJS.ProcessEnv) =>
   Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined && value !== ''));

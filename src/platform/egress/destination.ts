@@ -1,3 +1,4 @@
+import type { LookupAddress } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { checkedLookup, type Lookup, resolveAll } from './lookup.js';
@@ -82,6 +83,21 @@ export class DestinationGuard {
     return checkedLookup(this.lookup, (address) => this.checkAddress(address, origin));
   }
 
+  /** All addresses of an origin, at least one. @throws DestinationRefused if calls may not go to any one of them, or the resolver's error. */
+  addressesOf(origin: URL): Promise<string[]> {
+    const host = unbracketed(origin.hostname);
+    return new Promise((resolve, reject) => {
+      if (isIP(host)) {
+        this.checkAddress(host, origin);
+        return resolve([host]);
+      }
+      this.lookupFor(origin)(host, { all: true }, (error, addresses) => {
+        if (error) reject(error);
+        else resolve((addresses as LookupAddress[]).map(({ address }) => address));
+      });
+    });
+  }
+
   private mayReach(address: Address, origin: URL): boolean {
     if (isNever(address)) return false;
     if (this.isAllowed(origin) || this.isInNetwork(address, portOf(origin))) return true;
@@ -106,6 +122,9 @@ export class DestinationGuard {
 }
 
 const isNever = (address: Address): boolean => NEVER_RANGES.has(address.range()) || METADATA.has(address.toNormalizedString());
+
+/** Whether an address means the machine it is used on. */
+export const isThisMachine = (address: string): boolean => ipaddr.process(address).range() === 'loopback';
 
 export const isPublic = (address: Address): boolean =>
   address.range() === 'unicast' && (address.kind() === 'ipv4' || address.match(GLOBAL_IPV6));

@@ -1,6 +1,7 @@
 import { buildConnector, type Dispatcher, Pool } from 'undici';
 import { Slots, type Slotted } from '../../kernel/slots.js';
 import { DestinationRefused, type Guard } from './destination.js';
+import type { ProxyConnector } from './proxy.js';
 
 export interface EgressTimeouts {
   connectMs: number;
@@ -68,8 +69,8 @@ const MAX_HEAD_BYTES = 16 * 1024;
 const MAX_REPLY_BYTES = 256 * 1024 * 1024;
 
 /**
- * The one way out. Checks the destination, connects directly (proxy variables are not consulted), verifies TLS, follows no redirect,
- * decodes nothing, and keeps its own deadlines by one shared tick instead of timers per call.
+ * The one way out. Checks the destination, connects directly or through the deployment's proxy (the usual proxy variables are not consulted),
+ * verifies TLS, follows no redirect, decodes nothing, and keeps its own deadlines by one shared tick instead of timers per call.
  */
 export class Egress implements Transport {
   private readonly pools = new Map<string, Pool>();
@@ -79,11 +80,13 @@ export class Egress implements Transport {
   /**
    * @param name what this installation is called in the `via` of its requests, by which it knows them when they come back to it. Null: they have
    * none, for servers that answer nobody who seems to come through a proxy.
+   * @param proxy null: connects directly.
    */
   constructor(
     private readonly guard: Guard,
     private readonly timeouts: EgressTimeouts,
     readonly name: string | null,
+    private readonly proxy: ProxyConnector | null = null,
   ) {}
 
   send(request: EgressRequest, sink: EgressSink): Exchange {
@@ -111,7 +114,7 @@ export class Egress implements Transport {
       const url = new URL(origin);
       this.guard.checkUrl(url);
       pool = new Pool(origin, {
-        connect: this.connector(url),
+        connect: this.proxy?.to(url) ?? this.connector(url),
         headersTimeout: 0,
         bodyTimeout: 0,
         keepAliveTimeout: 30_000,
@@ -138,6 +141,7 @@ export class Egress implements Transport {
   private connector(origin: URL): buildConnector.connector {
     const connect = buildConnector({
       timeout: this.timeouts.connectMs,
+      allowH2: false, // asks for HTTP/1.1 in the handshake, which the pool's own option does not reach
       lookup: this.guard.lookupFor(origin),
     } as buildConnector.BuildOptions);
     return (options, done) => {

@@ -21,6 +21,8 @@ export class ConfigChanges {
   private listener: pg.Client | null = null;
   private timer: NodeJS.Timeout | null = null;
   private queue: Promise<void> = Promise.resolve();
+  /** The reload that waits for the one under way, and whom it will read; null: everything. */
+  private next: { tenantIds: Set<string> | null; run: Promise<void> } | null = null;
   private stopped = false;
 
   constructor(
@@ -51,13 +53,25 @@ export class ConfigChanges {
     await this.queue;
   }
 
-  /** Reads the configuration of these tenants again. One reload runs at a time, so an older read never overwrites a newer one. */
+  /**
+   * Reads the configuration of these tenants again. One reload runs at a time, so an older read never overwrites a newer one; what changes
+   * meanwhile is read together by the next, so many changes do not make many reloads.
+   */
   private reload(tenantIds: string[] | null): Promise<void> {
-    const run = this.queue.then(async () => {
-      for (const reload of this.reloads) await reload(tenantIds);
-    });
-    this.queue = run.catch((error) => this.log.warn({ err: error }, 'configuration could not be read again'));
-    return run;
+    if (this.next) {
+      this.next.tenantIds = this.next.tenantIds && tenantIds && new Set([...this.next.tenantIds, ...tenantIds]);
+      return this.next.run;
+    }
+    const next = { tenantIds: tenantIds && new Set(tenantIds), run: this.queue.then(() => this.readAgain()) };
+    this.next = next;
+    this.queue = next.run.catch((error) => this.log.warn({ err: error }, 'configuration could not be read again'));
+    return next.run;
+  }
+
+  private async readAgain(): Promise<void> {
+    const { tenantIds } = this.next!;
+    this.next = null;
+    for (const reload of this.reloads) await reload(tenantIds && [...tenantIds]);
   }
 
   private async listen(): Promise<void> {

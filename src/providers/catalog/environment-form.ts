@@ -1,10 +1,4 @@
-/** What a start can read. */
-export interface Environment {
-  /** Empty values count as absent. */
-  variable(name: string): string | undefined;
-  /** The text of a file. @throws when it cannot be read. */
-  file(path: string): string;
-}
+import type { Environment } from '../../platform/config/index.js';
 
 /** The secret text of a platform credential, and where it is used. */
 export interface Found {

@@ -1,4 +1,4 @@
-import { ConfigError } from '../../platform/config/index.js';
+import { ConfigError, type Environment } from '../../platform/config/index.js';
 import { awsHost } from '../auth/aws.js';
 import { addressIn, StructuredCredential } from '../auth/credential.js';
 import { vertexAddress } from '../auth/google.js';
@@ -9,7 +9,7 @@ import { googleIdentity } from '../auth/identities/google.js';
 import { addressFrom, type IdentityCredential, type IdentityKind, isInstanceOf } from '../auth/identities/identity.js';
 import { datedAddress, withDate } from '../dated-address.js';
 import type { ProviderType } from '../provider.js';
-import type { Environment, EnvironmentForm, Found } from './environment-form.js';
+import type { EnvironmentForm, Found } from './environment-form.js';
 
 /** What the environment has for the platform's own provider of this type. Null: nothing. @throws ConfigError */
 export function platformCredential(type: ProviderType, environment: Environment): Found | null {
@@ -17,6 +17,9 @@ export function platformCredential(type: ProviderType, environment: Environment)
   const secret = firstOf(type.envKeys, environment);
   return secret && type.baseUrl ? { secret, baseUrl: type.baseUrl } : null;
 }
+
+/** All variables that {@link platformCredential} looks at for this type. */
+export const variablesOf = (type: ProviderType): readonly string[] => [...type.envKeys, ...(type.environment?.names ?? [])];
 
 const firstOf = (names: readonly string[], { variable }: Environment): string | undefined => names.map(variable).find(Boolean);
 

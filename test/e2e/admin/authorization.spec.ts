@@ -42,6 +42,10 @@ type Ids = Record<string, string>;
 const BODIES: Record<string, () => object> = {
   'POST /v1/platform/tenants': () => ({ name: 'someone' }),
   'POST /v1/platform/prices': () => ({ provider: 'mock', model: 'm', input: '1', output: '1' }),
+  'POST /v1/platform/credentials': () => ({ type: 'groq', name: unique() }),
+  'POST /v1/platform/credentials/{credential_id}': () => ({ models: ['m'] }),
+  'PATCH /v1/platform/credentials/{credential_id}': () => ({ models: ['m'] }),
+  'POST /v1/platform/credentials/{credential_id}/keys': () => ({ key: 'sk-platform-too' }),
   'POST /v1/platform/credentials/{credential_id}/grants': () => ({ tenant: alice.id }),
   'POST /v1/organization/projects': () => ({ name: unique() }),
   'POST /v1/organization/projects/{project_id}': () => ({ name: unique() }),
@@ -99,6 +103,13 @@ async function newResources(): Promise<Ids> {
   };
 }
 
+/** A credential of the platform's that may be changed and removed. */
+async function newPlatformCredential(): Promise<Ids> {
+  const fields = { type: 'openai', name: unique(), base_url: NOWHERE, key: 'sk-platform' };
+  const { body } = await operator('POST', '/v1/platform/credentials', fields);
+  return { credential_id: body.id, credential_key_id: body.keys[0]!.id };
+}
+
 function requestOf({ method, path }: Route, ids = standing): { path: string; body: object | undefined } {
   const named = path
     .replace(/^(\/v1\/platform\/prices\/){price_id}/, '$1{platform_price_id}')
@@ -135,7 +146,7 @@ test.each(titled)('%s: a key in another place than Authorization is not looked a
 });
 
 test.each(forOperators)('%s: 403 for a tenant admin, done for an operator', async (_, route) => {
-  const { path, body } = requestOf(route);
+  const { path, body } = requestOf(route, { ...standing, ...(route.path.includes('{credential') && (await newPlatformCredential())) });
   const refused = await clientOf(weir, alice.adminKey)(route.method, path, body, { 'x-weir-tenant': alice.id });
   expect([refused.status, refused.body.error.code]).toEqual([403, 'forbidden']);
   expect(await operator(route.method, path, body)).toMatchObject({ status: 200 });

@@ -13,6 +13,7 @@ export interface Body {
   usage: { input_tokens: number; output_tokens: number };
   cost: string;
   data: Body[];
+  keys: { id: string }[];
   has_more: boolean;
   last_id: string;
   next_page: string;

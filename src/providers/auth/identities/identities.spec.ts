@@ -64,6 +64,12 @@ test('an identity of Google is found by a file before the machine', () => {
   expect(found(googleIdentity, { WEIR_INSTANCE_IDENTITY: 'google' })).toEqual(['google_instance', 'http://169.254.169.254']);
 });
 
+const identitiesIn = (variables: Variables) =>
+  new Identities({ environment: () => ({ variable: (name) => variables[name], file: fail }) }, openEgress([]));
+const fail = (): never => {
+  throw new Error('no file is read here');
+};
+
 test.each<[string, Variables]>([
   ['AWS_ROLE_ARN must be the ARN of a role', { ...WEB, AWS_ROLE_ARN: 'weir' }],
   ['WEIR_AWS_ROLE_ARN must be the ARN of a role', { ...AGENT, WEIR_AWS_ROLE_ARN: 'weir' }],
@@ -73,7 +79,7 @@ test.each<[string, Variables]>([
   ['IDENTITY_ENDPOINT must be a URL', { IDENTITY_ENDPOINT: 'localhost', IDENTITY_HEADER: 'h' }],
   ['GCE_METADATA_HOST must be a URL', { GCE_METADATA_HOST: 'a b' }],
 ])('%s: a start ends with this', (message, variables) => {
-  const open = () => new Identities({ variable: (name) => variables[name] }, openEgress([]));
+  const open = () => identitiesIn(variables);
   expect(open).toThrow(ConfigError);
   expect(open).toThrow(message);
 });
@@ -81,7 +87,7 @@ test.each<[string, Variables]>([
 describe('a sealed identity', () => {
   const REQUEST = { origin: 'https://api.example.com', path: '/', headers: [], body: '' };
   const environment: Variables = { AWS_CONTAINER_CREDENTIALS_FULL_URI: 'http://127.0.0.1:9/keys', AWS_REGION: 'eu-west-1' };
-  const identities = new Identities({ variable: (name) => environment[name] }, openEgress([]));
+  const identities = identitiesIn(environment);
   const auths = new CredentialAuths(openEgress([]), identities);
   const credential = (tenantId: string | null, kind: string) => ({
     tenantId,

@@ -22,9 +22,10 @@ export class Identities implements OnModuleDestroy {
 
   /** @throws ConfigError */
   constructor(
-    @Inject(CONFIG) { variable }: Pick<Config, 'variable'>,
+    @Inject(CONFIG) { environment }: Pick<Config, 'environment'>,
     private readonly outside: Egress,
   ) {
+    const { variable } = environment();
     this.known = [awsIdentity, azureIdentity, googleIdentity].map((find) => find(variable)).filter((found) => found !== null);
     const named = this.known.flatMap(({ endpoint }) => (endpoint === null ? [] : new URL(endpoint).origin));
     this.inside = new Egress(new NamedDestinations(named), TIMEOUTS, null);
