@@ -2,6 +2,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startEmbeddedPostgres } from '../src/platform/postgres/embedded.js';
+import { openPool } from '../test/support/database.js';
 import { leash } from '../test/support/leash.js';
 import type { Destination } from './load.js';
 import { type Cores, cpuOf, cpuOfFamily } from './machine.js';
@@ -10,6 +11,7 @@ import { startNginx } from './nginx.js';
 import type { Options } from './options.js';
 import { startUpstream, type Upstream } from './processes.js';
 import { INSPECT } from './profile.js';
+import { fillWal } from './wal.js';
 import { startWeir, untilServed, type Weir } from './weir.js';
 
 export type Kind = 'json' | 'stream';
@@ -46,6 +48,8 @@ export async function start(options: Options, cores: Cores | null, cleanUp: (() 
   cleanUp.push(() => upstream.stop());
   const postgres = await startEmbeddedPostgres({ dataDir: join(directory, 'postgres'), durable: true });
   cleanUp.push(leash(postgres.pid, directory), () => postgres.stop());
+  const db = openPool(postgres.url);
+  await fillWal(db).finally(() => db.end());
   const nodeArgs = options.profile ? INSPECT : [];
   const weir = await startWeir({ directory, dist: options.dist, databaseUrl: postgres.url, upstreamPort: upstream.port, cores, nodeArgs });
   cleanUp.push(() => weir.stop());

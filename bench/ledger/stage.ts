@@ -9,6 +9,7 @@ import { openPool } from '../../test/support/database.js';
 import { leash } from '../../test/support/leash.js';
 import { insertTenant } from '../../test/support/ledger.js';
 import { type Cores, childrenOf, cpuOfFamily } from '../machine.js';
+import { fillWal } from '../wal.js';
 
 /** Nano-USD; nobody gets near it, so that nothing is denied. */
 const LIMIT = 10n ** 18n;
@@ -50,19 +51,6 @@ export async function setUp(cores: Cores | null, cleanUp: (() => unknown)[]): Pr
     { kind: 'api_key', value: key },
   ];
   return { url: postgres.url, db, tenantId, scopes, postgresCpu: () => cpuOfFamily(postgres.pid) };
-}
-
-/** How much the log of a run may grow to; a new segment of it costs tens of milliseconds, which a server that has run for a while never pays. */
-const WAL = '1GB';
-const FILL_ROWS = 400_000;
-
-/** Writes a log as long as that of a server that has run for a while: its segments are used again after each checkpoint. */
-async function fillWal(db: Pool): Promise<void> {
-  await db.query(`ALTER SYSTEM SET min_wal_size = '${WAL}'`);
-  await db.query('SELECT pg_reload_conf()');
-  await db.query(`CREATE TABLE filling AS SELECT repeat('x', 1000) AS text FROM generate_series(1, ${FILL_ROWS})`);
-  await db.query('DROP TABLE filling');
-  await db.query('CHECKPOINT');
 }
 
 /** A server and its helpers; the processes it starts later stay on the core. */

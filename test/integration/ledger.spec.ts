@@ -218,6 +218,14 @@ test('the run-time role can neither change nor delete what is booked', async () 
   }
 });
 
+test('a hold and a settlement run as their owner, by plans that are made once and go by indexes', async () => {
+  const { rows } = await db.query(
+    `SELECT proname, prosecdef, proconfig FROM pg_proc WHERE proname IN ('admit_batch', 'settle_batch') ORDER BY proname`,
+  );
+  const proconfig = ['search_path=public, pg_temp', 'plan_cache_mode=force_generic_plan', 'enable_seqscan=off'];
+  expect(rows).toEqual(['admit_batch', 'settle_batch'].map((proname) => ({ proname, prosecdef: true, proconfig })));
+});
+
 test('random holds, settlements, voids and crashes over shared budgets leave every invariant true and deadlock nowhere', async () => {
   const deadlocks = async () =>
     (await db.query<{ deadlocks: bigint }>('SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()')).rows[0]!.deadlocks;
