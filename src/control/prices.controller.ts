@@ -3,7 +3,7 @@ import { Rerating } from '../budgets/index.js';
 import { PriceBook, PricesService } from '../prices/index.js';
 import { Router } from '../routing/index.js';
 import { Access } from './access.js';
-import { Actor, TenantId } from './admin.js';
+import { Actor, IsOperator, TenantId } from './admin.js';
 import { found, idOf } from './found.js';
 import { listOf, pageOf, renderList } from './list.js';
 import { Answers } from './route.js';
@@ -23,7 +23,7 @@ import {
 abstract class Prices {
   constructor(protected readonly prices: PricesService) {}
 
-  protected async add(tenantId: string | null, body: CreatePrice) {
+  protected async add(tenantId: string | null, body: CreatePrice, isOperator: boolean) {
     const { provider, model, notes = null, effective_at: effectiveAt = null } = body;
     return renderPrice(
       await this.prices.create({
@@ -32,7 +32,7 @@ abstract class Prices {
         model,
         rates: ratesOf(body),
         tiers: tiersOf(body),
-        source: 'admin',
+        source: isOperator ? 'operator' : 'admin',
         notes,
         effectiveAt,
       }),
@@ -80,9 +80,12 @@ export class PricesController extends Prices {
   }
 
   @Post()
-  @Answers(PriceObject, "Set a price. It goes before the platform's; a correction is a new price.")
-  create(@TenantId() tenantId: string, @Body({ schema: CreatePrice }) body: CreatePrice) {
-    return this.add(tenantId, body);
+  @Answers(
+    PriceObject,
+    "Set a price. It goes before the platform's, but for a provider that the platform lends: what that costs, only an operator says. A correction is a new price.",
+  )
+  create(@TenantId() tenantId: string, @IsOperator() isOperator: boolean, @Body({ schema: CreatePrice }) body: CreatePrice) {
+    return this.add(tenantId, body, isOperator);
   }
 
   @Get()
@@ -108,7 +111,7 @@ export class PlatformPricesController extends Prices {
   @Post()
   @Answers(PriceObject, 'Set a price for every tenant; provider is a provider type. A correction is a new price.')
   create(@Body({ schema: CreatePrice }) body: CreatePrice) {
-    return this.add(null, body);
+    return this.add(null, body, true);
   }
 
   @Get()

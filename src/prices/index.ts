@@ -11,7 +11,7 @@ export {
   type Tier,
   worstCaseCost,
 } from './price.js';
-export { type Listing, PriceBook } from './price-book.js';
+export { type Listed, PriceBook } from './price-book.js';
 export { PricesModule } from './prices.module.js';
 export type { NewPrice } from './prices.repository.js';
 export { PricesService } from './prices.service.js';

@@ -15,7 +15,16 @@ export interface Listing {
   catalogueId: string | null;
 }
 
-/** What calls cost, in memory. A tenant's own price goes before the platform's, a model's before the provider's `*`. */
+/** How a provider is listed on the platform. */
+export interface Listed extends Listing {
+  /** It is the platform's own, which pays for it. */
+  lent: boolean;
+}
+
+/**
+ * What calls cost, in memory. A tenant's own price goes before the platform's, a model's before the provider's `*`. Who pays a provider says what
+ * it costs: for one that the platform lends, of a tenant's prices only those count that an operator set.
+ */
 @Injectable()
 export class PriceBook {
   private readonly shelves = new Map<string, Shelf>();
@@ -34,9 +43,10 @@ export class PriceBook {
    * @param provider the name of the provider record, which a tenant's own prices go by.
    * @param listed how the provider is listed on the platform, where that applies: its slug, and its id in the price catalogue.
    */
-  find(tenantId: string, provider: string, model: string, listed: Listing | null, at = this.clock.now()): Price | null {
+  find(tenantId: string, provider: string, model: string, listed: Listed | null, at = this.clock.now()): Price | null {
     const own = this.shelves.get(tenantId);
-    const found = inForce(own, provider, model, at) ?? inForce(own, provider, ANY_MODEL, at);
+    const counts = listed?.lent ? isByOperator : () => true;
+    const found = inForce(own, provider, model, at, counts) ?? inForce(own, provider, ANY_MODEL, at, counts);
     if (found || !listed) return found;
     const platform = this.shelves.get(PLATFORM);
     return (
@@ -83,9 +93,11 @@ export class PriceBook {
   }
 }
 
-function inForce(shelf: Shelf | undefined, provider: string, model: string, at: number): Price | null {
-  return shelf?.get(`${provider} ${model}`)?.find((price) => price.effectiveAt.getTime() <= at) ?? null;
+function inForce(shelf: Shelf | undefined, provider: string, model: string, at: number, counts = (_: Price) => true): Price | null {
+  return shelf?.get(`${provider} ${model}`)?.find((price) => price.effectiveAt.getTime() <= at && counts(price)) ?? null;
 }
+
+const isByOperator = ({ source }: Price): boolean => source === 'operator';
 
 function modelsOn(shelf: Shelf | undefined, provider: string): string[] {
   const prefix = `${provider} `;

@@ -25,6 +25,7 @@ export interface Price {
   rates: Rates;
   /** By rising threshold. */
   tiers: readonly Tier[];
+  /** Who says so: `catalogue`, `operator`, or `admin` for a tenant's own. */
   source: string;
   notes: string | null;
   effectiveAt: Date;

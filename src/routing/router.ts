@@ -5,7 +5,7 @@ import { WeirError } from '../kernel/errors.js';
 import { nearest } from '../kernel/nearest.js';
 import { ModelBook, type ModelFacts } from '../models/index.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
-import { type Listing, type Price, PriceBook } from '../prices/index.js';
+import { type Listed, type Price, PriceBook } from '../prices/index.js';
 import {
   AI_GATEWAY_TYPES,
   type AiGatewayOptions,
@@ -31,7 +31,7 @@ interface Requester {
 
 /** What does not change until the record of a provider does. `prompted`: its quirks for a model that has no tools of its own. */
 type Lasting = Omit<Target, 'model' | 'treatedAs' | 'dialects' | 'credential' | 'headers' | 'price' | 'facts'> & {
-  listing: Listing | null;
+  listing: Listed | null;
   prompted: Quirks;
 };
 
@@ -200,9 +200,9 @@ export class Router {
 }
 
 /** The platform's prices hold where the vendor itself is meant: a platform record, the vendor's own address, or its own name. */
-function listingOf(record: ProviderRecord, type: ProviderType): Listing | null {
+function listingOf(record: ProviderRecord, type: ProviderType): Listed | null {
   const isVendor = record.tenantId === null || isOwnAddress(type, record.baseUrl) || record.name === type.slug;
-  return isVendor ? { slug: type.slug, catalogueId: type.catalogueId } : null;
+  return isVendor ? { slug: type.slug, catalogueId: type.catalogueId, lent: record.tenantId === null } : null;
 }
 
 function quirksOf(record: ProviderRecord, type: ProviderType, apiVersion: string | null): Quirks {

@@ -64,7 +64,7 @@ export const PriceObject = z
       .array(z.strictObject({ above_input_tokens: z.number().int(), ...RatesObject }))
       .describe('Rates for whole requests whose input is longer.'),
     effective_at: Timestamp,
-    source: z.string(),
+    source: z.string().describe('Who says so: `catalogue`, `operator`, or `admin` for a tenant itself.'),
     notes: z.string().nullable(),
     created_at: Timestamp,
   })

@@ -114,6 +114,23 @@ test('a tenant calls through what an operator made once it is granted, is billed
   expect(upstream.calls).toHaveLength(sent);
 });
 
+test('what a granted provider costs the platform says, or an operator for this tenant, and never the tenant', async () => {
+  await grant(await make({ name: 'lent', key: SECRETS[0], models: ['test-model'] }));
+  await answers('lent/test-model', 200);
+  const costs = async () => (await call('lent/test-model')).headers.get('x-weir-cost');
+  const prices = '/v1/organization/prices';
+  await clientOf(weir, tenant.adminKey)('POST', prices, { provider: 'lent', model: 'test-model', input: '0', output: '0' });
+  await operator('POST', prices, { provider: 'lent', model: 'test-model', input: '10', output: '20' }, { 'x-weir-tenant': tenant.id });
+  await eventually(async () => (await costs()) !== '0.000033');
+  expect(await costs()).toBe('0.00033');
+  await clientOf(weir, tenant.adminKey)('POST', prices, { provider: 'lent', model: 'test-model', input: '0', output: '0' });
+  // A change of the same tenant that came later shows that the gateway has read the price before it.
+  const told = { type: 'openai', name: 'told', base_url: upstream.baseUrl, key: 'sk-told', models: ['m'] };
+  await clientOf(weir, tenant.adminKey)('POST', '/v1/organization/providers', told);
+  await eventually(async () => (await tenant.openai.models.list()).data.some(({ id }) => id === 'told/m'));
+  expect(await costs()).toBe('0.00033');
+});
+
 test("a tenant's own provider goes before a granted one of the same name, and neither is shown the other's key", async () => {
   const other = await ScriptedUpstream.start();
   await restart({ WEIR_EGRESS_ALLOW: `${upstream.hostPort},${other.hostPort}` });
