@@ -31,10 +31,8 @@ function check(value: unknown, levels: number): void {
   }
   for (const key in value) {
     const inner = (value as Record<string, unknown>)[key];
-    if (key === '__proto__' || (key === 'constructor' && isObject(inner) && Object.hasOwn(inner, 'prototype')))
+    if (key === '__proto__' || (key === 'constructor' && Object.hasOwn(inner ?? {}, 'prototype')))
       throw new WeirError('invalid_json', { message: `The request body has a key "${key}", which is not taken.` });
     check(inner, levels - 1);
   }
 }
-
-const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;

@@ -6,7 +6,7 @@ import type { Nano } from '../kernel/money.js';
 import { inputTotal, NO_USAGE, type Usage } from '../kernel/usage.js';
 import { Egress, EgressError, fetchWhole, type WholeAnswer } from '../platform/egress/index.js';
 import { costOf, ratesFor } from '../prices/index.js';
-import { CredentialAuths, MockTransport } from '../providers/index.js';
+import { CredentialAuths, Identities, MockTransport } from '../providers/index.js';
 import { headersFor, type Target } from '../routing/index.js';
 import { type ProbeClass, type ProbeReport, QUESTIONS, type Question } from './probe.js';
 
@@ -30,8 +30,11 @@ export class Prober {
   private readonly mock = new MockTransport();
   private readonly auths: CredentialAuths;
 
-  constructor(private readonly egress: Egress) {
-    this.auths = new CredentialAuths(egress, null);
+  constructor(
+    private readonly egress: Egress,
+    identities: Identities,
+  ) {
+    this.auths = new CredentialAuths(egress, identities);
   }
 
   /** @param targetOf the target for a model. @param model null: none is known. Never throws for what a provider does. */

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
+import { ProvidersModule } from '../providers/index.js';
 import { Prober } from './prober.js';
 
-@Module({ providers: [Prober], exports: [Prober] })
+@Module({ imports: [ProvidersModule], providers: [Prober], exports: [Prober] })
 export class ProbingModule {}

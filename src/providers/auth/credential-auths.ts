@@ -25,11 +25,11 @@ export class CredentialAuths {
 
   /**
    * @param transport by which tokens are asked for.
-   * @param identities of the workload; null: where no provider of the platform is called.
+   * @param identities of the workload.
    */
   constructor(
     private readonly transport: Transport,
-    private readonly identities: Identities | null,
+    private readonly identities: Identities,
   ) {}
 
   /**
@@ -78,7 +78,6 @@ export class CredentialAuths {
       case 'ai_gateway':
         return aiGatewayAuth(credential);
       case 'identity':
-        if (!this.identities) throw new WeirError('credential_unavailable', { cause: 'an identity is not used here' });
         return this.identities.open(credential, tenantId);
     }
   }

@@ -403,6 +403,25 @@ describe.each(Object.entries(MACHINES))('%s', (_machine, { environment, kinds })
   });
 });
 
+test('serves the probe of a platform provider too, before it is saved and after', async () => {
+  serve(inside);
+  upstream.calls.length = 0;
+  upstream.script = answers;
+  lifeMs = 3_600_000;
+  await start({ ...azure(), IDENTITY_ENDPOINT: `${inside.url}/msi/token`, IDENTITY_HEADER: 'identity-header' });
+  try {
+    const send = clientOf(weir, weir.operatorKey);
+    const address = { type: 'azure-openai', name: 'probed', base_url: `http://${upstream.hostPort}/openai/v1`, models: ['test-model'] };
+    const made = await send('POST', '/v1/platform/credentials', { ...address, from_existing: true, no_verify: false });
+    expect([made.status, made.body.error]).toEqual([200, undefined]);
+    const { body } = await send('POST', `/v1/platform/credentials/${made.body.id}/probe`);
+    expect(body).toMatchObject({ ok: true, chat: true });
+    for (const bearer of bearers()) expect(bearer).toMatch(/^Bearer msi-\d+$/);
+  } finally {
+    await weir.stop();
+  }
+});
+
 test('what an agent gives out is renewed before it expires, with what the files have then', async () => {
   serve(inside);
   upstream.calls.length = 0;
