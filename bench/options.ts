@@ -31,7 +31,7 @@ Measures Weir and nginx as a plain proxy before the same scripted provider, in t
 
   --rounds N     rounds per workload (3)
   --seconds N    length of a round for each proxy (6)
-  --warm-up N    seconds of the same load before each measurement, as Node compiles what it runs for a while (12)
+  --warm-up N    seconds of the same load before each measurement, as Node compiles what it runs for a while (30)
   --callers N    calls under way at once (64)
   --rate N       calls per second of the steady load (300)
   --quick        one short round of everything, as a smoke test
@@ -68,7 +68,7 @@ export function readOptions(args: string[]): Options | null {
   return {
     rounds: Math.ceil(positive('rounds', values.rounds)),
     seconds,
-    warmUpSeconds: positive('warm-up', values['warm-up'] ?? (values.dialects ? '2' : '12')),
+    warmUpSeconds: positive('warm-up', values['warm-up'] ?? (values.dialects ? '2' : '30')),
     callers: Math.ceil(positive('callers', values.callers)),
     rate: positive('rate', values.rate),
     dist: values.dist,

@@ -5,14 +5,16 @@ import type { Contestant, Kind } from './stage.js';
 
 type Load = (destination: Destination, seconds: number) => Promise<LoadResult>;
 
-/** Warms every contestant up, then measures one after the other, round by round: what disturbs the machine disturbs all of them. */
+/** Warms the contestants up in turns too, then measures one after the other, round by round: what disturbs the machine disturbs all of them. */
 export async function inTurns(
   contestants: Contestant[],
   kind: Kind,
   { rounds, seconds, warmUpSeconds }: Options,
   load: Load,
 ): Promise<Row[]> {
-  for (const contestant of contestants) await load(contestant.destination(kind), warmUpSeconds);
+  for (let warmed = 0; warmed < warmUpSeconds; warmed += seconds) {
+    for (const contestant of contestants) await load(contestant.destination(kind), Math.min(seconds, warmUpSeconds - warmed));
+  }
   const rows = contestants.map(({ name }) => ({ name, rounds: [] as Measurement[] }));
   for (let round = 0; round < rounds; round++) {
     for (const [index, contestant] of contestants.entries()) {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { scripts } from '../package.json';
 import type { Cores } from './machine.js';
 import { firstLine, type Running, startProxy } from './processes.js';
 
@@ -30,7 +31,7 @@ export interface WeirOptions {
 }
 
 /** As `npm start` and the image run it. */
-const NODE_ARGS = ['--max-semi-space-size=64', '--no-allocation-site-pretenuring'];
+const NODE_ARGS = / node ((?:--\S+ )+)dist\/main\.js/.exec(scripts.start)![1]!.trim().split(' ');
 
 /** The product as it is built, with every role, on its core; then the tenant that calls: a provider, a price, and a budget on each scope. */
 export async function startWeir(options: WeirOptions): Promise<Weir> {
