@@ -1,7 +1,7 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Inject } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type ErrorCode, WeirError } from '../kernel/errors.js';
-import { newId } from '../kernel/ids.js';
+import { hexOf, newId } from '../kernel/ids.js';
 import { LOGGER, type Logger } from '../platform/telemetry/index.js';
 
 /** What Fastify and Nest refuse before a route is reached. */
@@ -22,7 +22,7 @@ export class ErrorFilter implements ExceptionFilter {
   catch(thrown: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     const error = thrown instanceof WeirError ? thrown : refusalOf(thrown, request);
-    const requestId = `req_${newId().replaceAll('-', '')}`;
+    const requestId = `req_${hexOf(newId())}`;
     if (error.code === 'internal_error')
       this.log.error({ err: thrown, request: requestId, method: request.method, route: request.routeOptions.url }, 'admin request failed');
     const { message, type, param, code, fields } = error;

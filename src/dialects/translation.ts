@@ -6,7 +6,6 @@ import {
   ProviderRefusal,
   type Refusal,
   type ReplyContext,
-  type ReplyFacts,
   type ReplyHeaders,
   type ReplyIdentity,
   type Rewrite,
@@ -158,11 +157,9 @@ export class VerbatimTranslation extends CanonicalTranslation {
     const { readFacts } = this.verbatim;
     if (!readFacts) return { ...super.readWhole(body, headers), render: () => body };
     const read = readFacts(body);
-    return read ? { ...factsOf(read), render: () => body } : super.readWhole(body, headers);
+    return read ? { facts: read, refusal: read.refusal, render: () => body } : super.readWhole(body, headers);
   }
 }
-
-const factsOf = ({ refusal, ...facts }: ReplyFacts & { refusal: Refusal | null }) => ({ facts, refusal });
 
 /** Events that were there all at once. */
 class Decoded implements StreamDecoder {

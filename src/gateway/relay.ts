@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { Admission, type Hold, rateHeaders } from '../budgets/index.js';
 import type { Way } from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
-import { publicId } from '../kernel/ids.js';
+import { hexOf, publicId } from '../kernel/ids.js';
 import { formatUsd, type Nano, usdNumber } from '../kernel/money.js';
 import { LedgerService, type Settlement } from '../ledger/index.js';
 import { crashPoint } from '../platform/faults/index.js';
@@ -78,7 +78,7 @@ export class Relay {
     const createdAt = Math.floor(Date.now() / 1000);
     const { providerId, credential, dialects, quirks, model, treatedAs } = target;
     const memory = this.memory.of(caller.tenantId, providerId, credential?.id, model);
-    return format.open(prompt, { dialects, quirks, thinkingLevel, treatedAs, memory }, { id: id.replaceAll('-', ''), createdAt, model });
+    return format.open(prompt, { dialects, quirks, thinkingLevel, treatedAs, memory }, { id: hexOf(id), createdAt, model });
   }
 
   private async admit(call: Call, plan: Plan, way: Way, reply: Reply): Promise<Hold> {
@@ -136,9 +136,9 @@ export class Relay {
   }
 
   private report(call: Call, error: WeirError | null, settlement: Settlement | null): void {
-    const status = String(settlement?.httpStatus ?? error?.status);
-    this.metrics.calls.inc({ status });
-    this.metrics.duration.observe(call.elapsedMs() / 1000);
+    const status = settlement?.httpStatus ?? error!.status;
+    const ms = call.elapsedMs();
+    this.metrics.countCall(status, ms / 1000);
     const { caller, prompt } = call;
     const facts = {
       call: publicId('call', call.id),
@@ -146,12 +146,12 @@ export class Relay {
       key: publicId('apiKey', caller.apiKeyId),
       model: prompt.model,
       stream: prompt.stream,
-      status: Number(status),
+      status,
       error: error?.code,
       cause: error && describe(error.cause),
       cost: settlement?.amount == null ? undefined : formatUsd(settlement.amount),
       estimated: settlement?.estimated || undefined,
-      ms: Math.round(call.elapsedMs() * 10) / 10,
+      ms: Math.round(ms * 10) / 10,
     };
     if (error?.code === 'internal_error') this.log.error({ ...facts, err: error.cause }, 'call');
     else this.log.info(facts, 'call');

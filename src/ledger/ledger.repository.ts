@@ -305,9 +305,10 @@ const toLimitDenial = (row: LimitDenialRow): LimitDenial => ({
  */
 export function encodeSettlement(s: Settlement): string {
   const facts = JSON.stringify(settlementFields(s));
-  const storable = UNSTORABLE.test(facts)
-    ? JSON.stringify(settlementFields({ ...s, usageRaw: null, servedModel: null, finishReason: null }))
-    : facts;
+  const storable =
+    facts.includes('\\u') && UNSTORABLE.test(facts)
+      ? JSON.stringify(settlementFields({ ...s, usageRaw: null, servedModel: null, finishReason: null }))
+      : facts;
   return `${storable.slice(0, -1)},"amount":${s.amount ?? 'null'}}`;
 }
 
@@ -331,7 +332,13 @@ const settlementFields = (s: Settlement) => ({
   finish_reason: s.finishReason,
   estimated: s.estimated,
   served_model: s.servedModel,
-  attempts: s.attempts.map(({ latencyMs, ...attempt }) => ({ ...attempt, latency_ms: latencyMs })),
+  attempts: s.attempts.map(({ provider, credential, status, reason, latencyMs }) => ({
+    provider,
+    credential,
+    status,
+    reason,
+    latency_ms: latencyMs,
+  })),
   first_byte_ms: s.firstByteMs,
   duration_ms: s.durationMs,
   usage_raw: s.usageRaw,

@@ -1,6 +1,7 @@
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { hexOf } from '../kernel/ids.js';
 import { journalPath, readJournal } from './journal.js';
 
 const ID_BYTES = 16;
@@ -27,7 +28,7 @@ export class SentMarks {
   /** Notes a call just before its request is written. Answers its slot. @throws when the disk does not take it: then the call may not be sent. */
   mark(callId: string): number {
     const slot = this.free.pop() ?? this.slots++;
-    this.bytes.write(callId.replaceAll('-', ''), 'hex');
+    this.bytes.write(hexOf(callId), 'hex');
     try {
       if (writeSync(this.file, this.bytes, 0, ID_BYTES, slot * ID_BYTES) < ID_BYTES) throw new Error('the disk is full');
     } catch (error) {

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { conversationIn, embeddings, pathAt, type StreamReader, type Translation, type WholeReply } from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
-import { newId } from '../kernel/ids.js';
+import { hexOf, newId } from '../kernel/ids.js';
 import type { Nano } from '../kernel/money.js';
 import { inputTotal, NO_USAGE, type Usage } from '../kernel/usage.js';
 import { Egress, EgressError, fetchWhole, type WholeAnswer } from '../platform/egress/index.js';
@@ -77,7 +77,7 @@ export class Prober {
     let translation: Translation;
     try {
       const prompt = format.decodeRequest(body, JSON.stringify(body).length);
-      const identity = { id: newId().replaceAll('-', ''), createdAt: Math.floor(Date.now() / 1000), model };
+      const identity = { id: hexOf(newId()), createdAt: Math.floor(Date.now() / 1000), model };
       const way = format.open(prompt, { dialects, quirks, thinkingLevel: null, treatedAs }, identity);
       translation = way.translation;
       const maxOutputTokens = Math.max(prompt.maxOutputTokens ?? 0, way.leastOutputTokens);

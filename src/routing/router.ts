@@ -29,11 +29,13 @@ interface Requester {
   maxOutputTokens: number | null;
 }
 
-/** What does not change until the record of a provider does. `prompted`: its quirks for a model that has no tools of its own. */
-type Lasting = Omit<Target, 'model' | 'treatedAs' | 'dialects' | 'credential' | 'headers' | 'price' | 'facts'> & {
+/** What does not change until the record of a provider does. */
+interface Lasting {
+  target: Omit<Target, 'model' | 'treatedAs' | 'dialects' | 'credential' | 'headers' | 'price' | 'facts'>;
   listing: Listed | null;
+  /** Its quirks for a model that has no tools of its own. */
   prompted: Quirks;
-};
+}
 
 const ANY_MODEL = '*';
 
@@ -137,18 +139,18 @@ export class Router {
     session: string | null,
     shown?: Pick<Target, 'credential' | 'headers'>,
   ): Target {
-    const { listing, prompted, ...lasting } = this.lastingOf(record);
+    const { target, listing, prompted } = this.lastingOf(record);
     const other = treatedAs(this.config.modelRules, model);
     const facts = this.known.find(tenantId, record.name, model, listing, other);
     return {
-      ...lasting,
-      quirks: facts.tools === false ? prompted : lasting.quirks,
+      ...target,
+      quirks: facts.tools === false ? prompted : target.quirks,
       facts,
       model,
       treatedAs: other,
-      dialects: dialectsOf(record, lasting, model, other),
-      credential: shown ? shown.credential : this.credentials.find(record.id, lasting.origin, session),
-      headers: shown ? shown.headers : this.headers.find(record.id, lasting.origin),
+      dialects: dialectsOf(record, target, model, other),
+      credential: shown ? shown.credential : this.credentials.find(record.id, target.origin, session),
+      headers: shown ? shown.headers : this.headers.find(record.id, target.origin),
       price: this.prices.find(tenantId, record.name, model, listing),
     };
   }
@@ -160,7 +162,7 @@ export class Router {
     const { origin, pathname } = new URL(record.baseUrl);
     const apiVersion = datedAddress(record.baseUrl)?.apiVersion ?? null;
     const quirks = quirksOf(record, type, apiVersion);
-    const lasting: Lasting = {
+    const target = {
       providerId: record.id,
       provider: record.name,
       type: record.type,
@@ -175,9 +177,8 @@ export class Router {
         ? // Who shares a record shares its cache: no tenant may point at the answers of another.
           { headers: aiGatewayHeaders(record.gatewayOptions as AiGatewayOptions | null), fromClient: record.tenantId !== null }
         : null,
-      prompted: { nativeTools: false, ...quirks },
-      listing: listingOf(record, type),
     };
+    const lasting = { target, listing: listingOf(record, type), prompted: { nativeTools: false, ...quirks } };
     this.lasting.set(record, lasting);
     return lasting;
   }
@@ -223,7 +224,7 @@ function olderQuirks({ quirks }: ProviderType): Quirks {
 /** A server of one's own that speaks OpenAI's chat format need not speak Responses, unless it serves OpenAI's models. */
 function dialectsOf(
   record: ProviderRecord,
-  { apiVersion }: Pick<Lasting, 'apiVersion'>,
+  { apiVersion }: Pick<Target, 'apiVersion'>,
   model: string,
   treatedAs = model,
 ): readonly DialectName[] {

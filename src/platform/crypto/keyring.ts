@@ -1,4 +1,5 @@
 import { createHash, createSecretKey, type KeyObject } from 'node:crypto';
+import { hexOf } from '../../kernel/ids.js';
 import type { Pool } from '../postgres/pool.js';
 import type { Logger } from '../telemetry/index.js';
 import { DataKeys, type MasterKeys } from './data-keys.js';
@@ -51,11 +52,7 @@ export class Keyring {
    */
   async seal(owner: string | null, secret: Secret, context: string): Promise<Buffer> {
     const { id, key } = await this.dataKeys.forPurpose(owner === null ? 'platform' : `tenant:${owner}`);
-    return Buffer.concat([
-      Buffer.of(BY_OWNER),
-      Buffer.from(id.replaceAll('-', ''), 'hex'),
-      seal(key, Buffer.from(secret.reveal()), context),
-    ]);
+    return Buffer.concat([Buffer.of(BY_OWNER), Buffer.from(hexOf(id), 'hex'), seal(key, Buffer.from(secret.reveal()), context)]);
   }
 
   /** @throws when the context or any byte differs from what was sealed, or no master key here opens its data key. */
