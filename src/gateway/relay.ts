@@ -6,7 +6,7 @@ import { hexOf, publicId } from '../kernel/ids.js';
 import { formatUsd, type Nano, usdNumber } from '../kernel/money.js';
 import { LedgerService, type Settlement } from '../ledger/index.js';
 import { crashPoint } from '../platform/faults/index.js';
-import { LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
+import { LOGGER, type Logger, logOften, Metrics } from '../platform/telemetry/index.js';
 import { storeRates } from '../prices/index.js';
 import { type Plan, Router } from '../routing/index.js';
 import type { Call } from './call.js';
@@ -154,7 +154,7 @@ export class Relay {
       ms: Math.round(ms * 10) / 10,
     };
     if (error?.code === 'internal_error') this.log.error({ ...facts, err: error.cause }, 'call');
-    else this.log.info(facts, 'call');
+    else logOften(this.log, facts, 'call');
   }
 }
 

@@ -1,2 +1,2 @@
-export { createLogger, droppedLines, LOGGER, type Logger } from './logger.js';
+export { createLogger, droppedLines, LOGGER, type Logger, logOften } from './logger.js';
 export { Metrics } from './metrics.js';
