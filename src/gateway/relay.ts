@@ -148,7 +148,7 @@ export class Relay {
       stream: prompt.stream,
       status,
       error: error?.code,
-      cause: error && describe(error.cause),
+      cause: error ? describe(error.cause) : undefined,
       cost: settlement?.amount == null ? undefined : formatUsd(settlement.amount),
       estimated: settlement?.estimated || undefined,
       ms: Math.round(ms * 10) / 10,
