@@ -163,8 +163,10 @@ test('the platform sees every tenant, also right after a tenant was served', asy
 });
 
 test('work that runs at once stays each behind its own wall, through Prisma and its transactions too', async () => {
-  const many = createWalledPool(database.url, { max: 4, statementTimeoutMs: 10_000, name: 'many' });
-  const scoped = createScopedPool(database.url, { max: 2, statementTimeoutMs: 10_000, name: 'prisma' }, many);
+  // Sixty queue for four connections, which a slow machine may take its time for.
+  const patient = { statementTimeoutMs: 10_000, connectTimeoutMs: 60_000 };
+  const many = createWalledPool(database.url, { ...patient, max: 4, name: 'many' });
+  const scoped = createScopedPool(database.url, { ...patient, max: 2, name: 'prisma' }, many);
   const prisma = new Prisma(scoped);
   const [tenants, keys] = [new TenantsRepository(prisma), new ApiKeysRepository(prisma)];
   await Promise.all(
