@@ -1,9 +1,10 @@
 import { Slots, type Slotted } from '../kernel/slots.js';
 import { Batcher, type ServerClock } from '../platform/postgres/index.js';
 import type { Logger } from '../platform/telemetry/index.js';
+import { encodeSettlement, encodeWithHold } from './encode-settlement.js';
 import { Journal } from './journal.js';
 import type { HeldFacts, Settlement } from './ledger.js';
-import { encodeSettlement, encodeWithHold, type LedgerRepository } from './ledger.repository.js';
+import type { LedgerRepository } from './ledger.repository.js';
 import { SHARDS, shardOf } from './shards.js';
 
 /** A finished answer waits this long for Postgres; then its booking goes to the journal. */

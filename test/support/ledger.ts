@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
+import { encodeSettlement } from '../../src/ledger/encode-settlement.js';
 import { AuditRepository, type HoldRequest, type Settlement } from '../../src/ledger/index.js';
-import { encodeSettlement } from '../../src/ledger/ledger.repository.js';
 
 /**
  * What the product's own auditor finds wrong; empty when the ledger's invariants hold. Where tests move the clock and no worker runs, leases end

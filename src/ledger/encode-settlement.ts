@@ -1,0 +1,53 @@
+import type { HeldFacts, Settlement } from './ledger.js';
+
+/**
+ * As `settle_batch` reads it. The amount is a bigint, which JSON carries as a bare number and Postgres reads exactly. Postgres stores neither
+ * NUL nor half a surrogate pair: a provider's words that carry one are left out, its numbers stay.
+ */
+export function encodeSettlement(s: Settlement): string {
+  const facts = JSON.stringify(settlementFields(s));
+  const storable =
+    facts.includes('\\u') && UNSTORABLE.test(facts)
+      ? JSON.stringify(settlementFields({ ...s, usageRaw: null, servedModel: null, finishReason: null }))
+      : facts;
+  return `${storable.slice(0, -1)},"amount":${s.amount ?? 'null'}}`;
+}
+
+/**
+ * As `book_unheld` reads it: a settlement that `encodeSettlement` wrote, with what its call was held for. `settle_batch` reads it as well.
+ * @param at when it was admitted, as Unix time in ms by Postgres.
+ */
+export function encodeWithHold(settlement: string, { tenantId, amount, scopes, context }: HeldFacts, at: number): string {
+  const facts = JSON.stringify({ tenant: tenantId, at, scopes, context });
+  return `${settlement.slice(0, -1)},"held":${facts.slice(0, -1)},"amount":${amount ?? 'null'}}}`;
+}
+
+const UNSTORABLE = /\\u(?:0000|d[89a-f])/i;
+
+const settlementFields = (s: Settlement) => ({
+  id: s.id,
+  state: s.state,
+  status: s.status,
+  http_status: s.httpStatus,
+  error_code: s.errorCode,
+  finish_reason: s.finishReason,
+  estimated: s.estimated,
+  served_model: s.servedModel,
+  attempts: s.attempts.map(({ provider, credential, status, reason, latencyMs }) => ({
+    provider,
+    credential,
+    status,
+    reason,
+    latency_ms: latencyMs,
+  })),
+  first_byte_ms: s.firstByteMs,
+  duration_ms: s.durationMs,
+  usage_raw: s.usageRaw,
+  rates: s.rates,
+  input: s.usage.input,
+  cache_read: s.usage.cacheRead,
+  cache_write_5m: s.usage.cacheWrite5m,
+  cache_write_1h: s.usage.cacheWrite1h,
+  output: s.usage.output,
+  reasoning: s.usage.reasoning,
+});
