@@ -104,6 +104,8 @@ export class Relay {
         stream: prompt.stream,
         requested_model: plan.requestedModel,
         provider: target.provider,
+        provider_id: target.providerId,
+        lent: target.lent,
         model: target.model,
         credential: target.credential?.id ?? null,
         price: target.price?.id ?? null,

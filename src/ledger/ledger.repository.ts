@@ -37,6 +37,8 @@ interface BookedRow {
   call_id: string;
   admitted_at: string;
   provider: string;
+  provider_id: string | null;
+  lent: boolean | null;
   model: string;
   charged: bigint | null;
   input: number;
@@ -152,20 +154,26 @@ export class LedgerRepository {
     limit: number,
   ): Promise<BookedCall[]> {
     const { rows } = await this.pool.query<BookedRow>(
-      `SELECT call_id, admitted_at::text AS admitted_at, max(provider) AS provider, max(model) AS model, sum(amount)::bigint AS charged,
+      `SELECT e.*, e.at::text AS admitted_at, c.provider_id, c.lent
+       FROM (
+       SELECT call_id, admitted_at AS at, max(provider) AS provider, max(model) AS model, sum(amount)::bigint AS charged,
          sum(input_tokens)::float8 AS input, sum(cache_read_tokens)::float8 AS cache_read, sum(cache_write_5m_tokens)::float8 AS cache_write_5m,
          sum(cache_write_1h_tokens)::float8 AS cache_write_1h, sum(output_tokens)::float8 AS output,
          (count(*) FILTER (WHERE kind = 'adjustment'))::integer AS adjustments
        FROM ledger_entries
        WHERE tenant_id = $1 AND admitted_at >= $2 AND admitted_at < $3 AND kind <> 'manual' AND ($4::text IS NULL OR provider = $4)
          AND ($5::text IS NULL OR model = $5) AND ($6::timestamptz IS NULL OR (admitted_at, call_id) > ($6, $7::uuid))
-       GROUP BY ledger_entries.admitted_at, call_id ORDER BY ledger_entries.admitted_at, call_id LIMIT $8`,
+       GROUP BY admitted_at, call_id ORDER BY admitted_at, call_id LIMIT $8
+       ) e LEFT JOIN calls c ON c.tenant_id = $1 AND c.id = e.call_id AND c.admitted_at = e.at
+       ORDER BY e.at, e.call_id`,
       [tenantId, span.from, span.to, span.provider, span.model, after?.admittedAt ?? null, after?.callId ?? null, limit],
     );
     return rows.map((row) => ({
       callId: row.call_id,
       admittedAt: row.admitted_at,
       provider: row.provider,
+      providerId: row.provider_id,
+      lent: row.lent,
       model: row.model,
       usage: {
         input: row.input,

@@ -31,6 +31,10 @@ export interface HoldContext {
   stream: boolean;
   requested_model: string;
   provider: string;
+  /** The provider's record: its name can mean another one later. */
+  provider_id: string;
+  /** The platform's own record: the platform pays for the call. */
+  lent: boolean;
   model: string;
   credential: string | null;
   price: string | null;
@@ -107,6 +111,10 @@ export interface BookedCall {
   /** As Postgres writes it, which keeps the microseconds. */
   admittedAt: string;
   provider: string;
+  /** The record the call was made with; null: it was booked before records were noted. */
+  providerId: string | null;
+  /** Whether the platform pays for it; null: it was booked before that was noted. */
+  lent: boolean | null;
   model: string;
   usage: Usage;
   /** Null: its price was unknown. */

@@ -7,6 +7,8 @@ import type { AuthStyle, Seat } from '../providers/index.js';
 /** Where one call may go, and on what terms. */
 export interface Target {
   providerId: string;
+  /** The platform's own record: the platform pays for the call. */
+  lent: boolean;
   /** The record's name: the left part of a reference. */
   provider: string;
   type: string;

@@ -164,6 +164,7 @@ export class Router {
     const quirks = quirksOf(record, type, apiVersion);
     const target = {
       providerId: record.id,
+      lent: record.tenantId === null,
       provider: record.name,
       type: record.type,
       origin,

@@ -16,6 +16,7 @@ import { brokenInvariants, encoded, holdRequest, insertTenant, settlement } from
 import { openLedger } from '../support/open-ledger.js';
 
 const GATEWAY = randomUUID();
+const OTHER_GATEWAY = randomUUID();
 const DAY_MS = 86_400_000;
 let database: TestDatabase;
 /** As the tests' owner. */
@@ -73,6 +74,32 @@ const entriesOf = async (callId: string) =>
   (await db.query('SELECT kind, amount, output_tokens FROM ledger_entries WHERE call_id = $1 ORDER BY kind DESC', [callId])).rows;
 const callsOf = async (callId: string) =>
   (await db.query('SELECT tenant_id, held, status, http_status, provider, end_user FROM calls WHERE id = $1', [callId])).rows;
+
+test('however a call is booked, it keeps the provider record it was made with and who pays; a process that does not say leaves both unknown', async () => {
+  const tenant = await insertTenant(db, [{ limit: 100n }]);
+  const payer = { provider_id: randomUUID(), lent: true };
+  const lentTo = (held: HoldRequest): HoldRequest => ({ ...held, context: { ...held.context, ...payer } });
+  const { provider_id: _, lent: __, ...olderContext } = request(tenant, 10n).context;
+  const [settled, reaped, unheld] = [lentTo(request(tenant, 10n)), lentTo(request(tenant, 10n)), lentTo(request(tenant, 10n))];
+  const older = { ...request(tenant, 10n), context: olderContext as HoldRequest['context'] };
+  await repository.hold(GATEWAY, [settled, older]);
+  await repository.hold(OTHER_GATEWAY, [reaped]);
+  await repository.settle(encoded([settlement(settled.id, 5n), settlement(older.id, 5n)]));
+  await repository.expireGateway(OTHER_GATEWAY, [reaped.id]);
+  expect(await repository.reap(10)).toEqual([reaped.id]);
+  await bookUnheld(unheld, settlement(unheld.id, 5n));
+
+  const payerOf = async ({ id }: HoldRequest) => (await db.query('SELECT provider_id, lent FROM calls WHERE id = $1', [id])).rows;
+  for (const call of [settled, reaped, unheld]) expect(await payerOf(call)).toEqual([payer]);
+  expect(await payerOf(older)).toEqual([{ provider_id: null, lent: null }]);
+  const span = { from: new Date(Date.now() - DAY_MS), to: new Date(Date.now() + DAY_MS), provider: null, model: null };
+  const booked = await repository.bookedCalls(tenant, span, null, 10);
+  const { provider_id: providerId, lent } = payer;
+  expect(Object.fromEntries(booked.map((call) => [call.callId, { providerId: call.providerId, lent: call.lent }]))).toEqual({
+    ...Object.fromEntries([settled, reaped, unheld].map(({ id }) => [id, { providerId, lent }])),
+    [older.id]: { providerId: null, lent: null },
+  });
+});
 
 test('a call whose hold Postgres has lost is booked once, by what its gateway knows, however often it is settled', async () => {
   const tenant = await insertTenant(db, [

@@ -18,6 +18,8 @@ const CONTEXT = {
   stream: false,
   requested_model: 'p/m',
   provider: 'p',
+  provider_id: '0198f0a0-0000-7000-8000-000000000001',
+  lent: false,
   model: 'm',
   credential: null,
   price: null,
