@@ -1,32 +1,16 @@
 import type { Socket } from 'node:net';
 import { Inject, Injectable } from '@nestjs/common';
 import Fastify, { type ConnectionError, type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { type CallFormat, conversationIn, embeddings, messageCounting } from '../dialects/index.js';
+import type { CallFormat } from '../dialects/index.js';
 import { type ErrorCode, WeirError } from '../kernel/errors.js';
 import { newId, publicId } from '../kernel/ids.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
 import { LOGGER, type Logger } from '../platform/telemetry/index.js';
 import { InFlight } from './in-flight.js';
+import { CALL_PATHS, formatAt, PUBLIC_ROUTES, type Surfaces } from './routes.js';
 import { Inference } from './surfaces/inference.js';
 import { MessageCounting } from './surfaces/message-counting.js';
 import { OwnAccount } from './surfaces/own-account.js';
-
-const CHAT = conversationIn('openai-chat');
-/** Where calls go, and what is spoken there. */
-const INFERENCE: Readonly<Record<string, CallFormat>> = {
-  '/v1/chat/completions': CHAT,
-  '/v1/completions': conversationIn('openai-completions'),
-  '/v1/responses': conversationIn('openai-responses'),
-  '/v1/messages': conversationIn('anthropic-messages'),
-  '/v1/chat/complete': conversationIn('chat-complete'),
-  '/v1/embeddings': embeddings,
-};
-
-const COUNTING = '/v1/messages/count_tokens';
-
-/** Errors at every other address have the form of chat. */
-const formatOf = (request: FastifyRequest): CallFormat =>
-  INFERENCE[request.routeOptions.url ?? ''] ?? (request.routeOptions.url === COUNTING ? messageCounting : CHAT);
 
 const BODY_LIMIT_BYTES = 20 * 1024 * 1024;
 const HEAD_TIMEOUT_MS = 10_000;
@@ -54,14 +38,14 @@ export class PublicServer {
   private draining = false;
 
   constructor(
-    private readonly inference: Inference,
-    private readonly counting: MessageCounting,
-    private readonly own: OwnAccount,
+    inference: Inference,
+    counting: MessageCounting,
+    own: OwnAccount,
     private readonly inFlight: InFlight,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(LOGGER) private readonly log: Logger,
   ) {
-    this.app = this.build();
+    this.app = this.build({ inference, counting, own });
   }
 
   /** Listens. Answers the URL to reach it at. @throws NodeJS.ErrnoException, e.g. EADDRINUSE */
@@ -87,7 +71,7 @@ export class PublicServer {
     this.inFlight.cut();
   }
 
-  private build(): FastifyInstance {
+  private build(surfaces: Surfaces): FastifyInstance {
     const { tls } = this.config.public;
     const http = {
       maxHeaderSize: MAX_HEADER_BYTES,
@@ -113,7 +97,9 @@ export class PublicServer {
       : Fastify({ ...options, http })) as unknown as FastifyInstance;
     app.removeAllContentTypeParsers();
     app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-    app.setErrorHandler((error: FastifyError | WeirError, request, reply) => this.sendError(error, reply, formatOf(request)));
+    app.setErrorHandler((error: FastifyError | WeirError, request, reply) =>
+      this.sendError(error, reply, formatAt(request.routeOptions.url)),
+    );
     app.setNotFoundHandler((request, reply) => this.sendError(notFound(request), reply));
     app.addHook('onRequest', (_request, reply, done) => {
       if (!this.draining) return done();
@@ -121,19 +107,11 @@ export class PublicServer {
       done(new WeirError('draining'));
     });
 
-    for (const [path, format] of Object.entries(INFERENCE)) {
-      const endpoint = path.slice('/v1/'.length).replace('/', '.');
-      app.post(path, this.inference.handler(endpoint, format));
-    }
-    app.post(COUNTING, this.counting.handle);
-    app.get('/v1/models', this.own.listModels);
-    app.get('/v1/models/*', this.own.getModel);
-    app.get('/v1/key', this.own.getKey);
-    app.get('/v1/calls/:id', this.own.getCall);
+    for (const { method, path: url, handler } of PUBLIC_ROUTES) app.route({ method, url, handler: handler(surfaces) });
     return app;
   }
 
-  private sendError(error: FastifyError | WeirError, reply: FastifyReply, format = CHAT): void {
+  private sendError(error: FastifyError | WeirError, reply: FastifyReply, format: CallFormat = formatAt(undefined)): void {
     const known = error instanceof WeirError ? error : new WeirError(FASTIFY_CODES[error.code] ?? 'internal_error', { cause: error });
     const requestId = publicId('call', newId());
     if (known.code === 'internal_error') this.log.error({ err: error, request: requestId }, 'request failed');
@@ -152,7 +130,7 @@ function refuseMalformed({ code }: ConnectionError, socket: Socket): void {
     PARSER_CODES[code] ?? 'invalid_request',
     PARSER_CODES[code] ? {} : { message: 'The request is not valid HTTP.' },
   );
-  const body = JSON.stringify(CHAT.encodeError(error));
+  const body = JSON.stringify(formatAt(undefined).encodeError(error));
   const head = [
     `HTTP/1.1 ${error.status} ${error.code}`,
     'content-type: application/json',
@@ -164,5 +142,5 @@ function refuseMalformed({ code }: ConnectionError, socket: Socket): void {
 
 const notFound = (request: FastifyRequest): WeirError =>
   new WeirError('not_found', {
-    message: `There is no ${request.method} ${request.url.split('?')[0]} here. Calls go to POST ${Object.keys(INFERENCE).join(', ')}; GET /v1/models lists the models.`,
+    message: `There is no ${request.method} ${request.url.split('?')[0]} here. Calls go to POST ${CALL_PATHS.join(', ')}; GET /v1/models lists the models.`,
   });

@@ -1,0 +1,70 @@
+import { type CallFormat, conversationIn, embeddings, messageCounting } from '../dialects/index.js';
+import type { Inference } from './surfaces/inference.js';
+import type { MessageCounting } from './surfaces/message-counting.js';
+import type { OwnAccount } from './surfaces/own-account.js';
+import type { Handler } from './surfaces/surface.js';
+
+/** The handlers that routes lead to. */
+export interface Surfaces {
+  inference: Inference;
+  counting: MessageCounting;
+  own: OwnAccount;
+}
+
+export interface PublicRoute {
+  method: 'GET' | 'POST';
+  /** As Fastify takes it. */
+  path: string;
+  /** `call`: held, sent to a provider and booked. `count`: tokens are counted, nothing is spent. `read`: answers about the key. */
+  kind: 'call' | 'count' | 'read';
+  /** The format of its errors, and of what is spoken there. */
+  format: CallFormat;
+  handler(surfaces: Surfaces): Handler;
+}
+
+const CHAT = conversationIn('openai-chat');
+
+const call = (path: string, format: CallFormat): PublicRoute => ({
+  method: 'POST',
+  path,
+  kind: 'call',
+  format,
+  handler: ({ inference }) => inference.handler(path.slice('/v1/'.length).replace('/', '.'), format),
+});
+
+const read = (path: string, handlerOf: (own: OwnAccount) => Handler): PublicRoute => ({
+  method: 'GET',
+  path,
+  kind: 'read',
+  format: CHAT,
+  handler: ({ own }) => handlerOf(own),
+});
+
+/** Every route of the public listener. The listener registers these and no others; tests of what holds everywhere iterate them. */
+export const PUBLIC_ROUTES: readonly PublicRoute[] = [
+  call('/v1/chat/completions', CHAT),
+  call('/v1/completions', conversationIn('openai-completions')),
+  call('/v1/responses', conversationIn('openai-responses')),
+  call('/v1/messages', conversationIn('anthropic-messages')),
+  call('/v1/chat/complete', conversationIn('chat-complete')),
+  call('/v1/embeddings', embeddings),
+  {
+    method: 'POST',
+    path: '/v1/messages/count_tokens',
+    kind: 'count',
+    format: messageCounting,
+    handler: ({ counting }) => counting.handle,
+  },
+  read('/v1/models', (own) => own.listModels),
+  read('/v1/models/*', (own) => own.getModel),
+  read('/v1/key', (own) => own.getKey),
+  read('/v1/calls/:id', (own) => own.getCall),
+];
+
+const BY_PATH = new Map(PUBLIC_ROUTES.map((route) => [route.path, route]));
+
+/** The format that errors at an address have; everywhere else that of chat. */
+export const formatAt = (path: string | undefined): CallFormat => BY_PATH.get(path ?? '')?.format ?? CHAT;
+
+/** Where calls go. */
+export const CALL_PATHS: readonly string[] = PUBLIC_ROUTES.filter(({ kind }) => kind === 'call').map(({ path }) => path);
