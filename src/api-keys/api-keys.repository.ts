@@ -22,7 +22,11 @@ export interface StoredDigest {
   last4: string;
 }
 
-export type VerifiableKey = ApiKey & { lookupId: string; digest: Uint8Array; project: { tenant: { unpricedCallNano: bigint | null } } };
+export type VerifiableKey = ApiKey & {
+  lookupId: string;
+  digest: Uint8Array;
+  project: { tenant: { unpricedCallNano: bigint | null; suspendedAt: Date | null } };
+};
 
 export interface AdminKey {
   id: string;
@@ -32,6 +36,8 @@ export interface AdminKey {
   digest: Uint8Array;
   expiresAt: Date | null;
   revokedAt: Date | null;
+  /** Null: of the platform. */
+  tenant: { suspendedAt: Date | null; deletedAt: Date | null } | null;
 }
 
 @Injectable()
@@ -65,9 +71,9 @@ export class ApiKeysRepository {
       where: {
         ...(tenantIds && { tenantId: { in: tenantIds } }),
         revokedAt: null,
-        project: { archivedAt: null, tenant: { archivedAt: null } },
+        project: { archivedAt: null, tenant: { archivedAt: null, deletedAt: null } },
       },
-      include: { project: { select: { tenant: { select: { unpricedCallNano: true } } } } },
+      include: { project: { select: { tenant: { select: { unpricedCallNano: true, suspendedAt: true } } } } },
     });
   }
 
@@ -77,7 +83,8 @@ export class ApiKeysRepository {
   }
 
   findAdminKey(lookupId: string): Promise<AdminKey | null> {
-    return this.prisma.adminKey.findFirst({ where: { lookupId } });
+    const tenant = { select: { suspendedAt: true, deletedAt: true } };
+    return this.prisma.adminKey.findFirst({ where: { lookupId }, include: { tenant } });
   }
 
   async operatorExists(): Promise<boolean> {

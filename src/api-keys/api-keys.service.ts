@@ -52,6 +52,7 @@ export class ApiKeysService {
     const parsed = parseKey(presented);
     const key = parsed && parsed.kind !== 'sk' ? await this.repository.findAdminKey(parsed.lookupId) : null;
     if (!key || !sameDigest(digestOf(this.keyring.pepper, presented), key.digest)) return null;
+    if (key.tenant?.deletedAt) return null;
     return key.revokedAt === null && (key.expiresAt === null || key.expiresAt.getTime() > this.clock.now()) ? key : null;
   }
 

@@ -12,6 +12,7 @@ import { digestOf, parseKey, sameDigest } from './key-format.js';
 interface Entry {
   digest: Uint8Array;
   expiresAt: number;
+  isSuspended: boolean;
   caller: Caller;
 }
 
@@ -33,7 +34,7 @@ export class CallerDirectory {
     changes.subscribe((tenantIds) => this.reload(tenantIds));
   }
 
-  /** @throws WeirError invalid_api_key */
+  /** @throws WeirError invalid_api_key, tenant_suspended */
   verify(presented: string): Caller {
     const digest = hash('sha256', this.secret + presented, 'binary');
     let entry = this.verified.get(digest);
@@ -43,6 +44,7 @@ export class CallerDirectory {
       this.verified.set(digest, entry);
     }
     if (entry.expiresAt <= this.clock.now()) throw new WeirError('invalid_api_key');
+    if (entry.isSuspended) throw new WeirError('tenant_suspended');
     return entry.caller;
   }
 
@@ -78,6 +80,7 @@ function entryOf(key: VerifiableKey): Entry {
   return {
     digest: key.digest,
     expiresAt: key.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY,
+    isSuspended: key.project.tenant.suspendedAt !== null,
     caller: {
       tenantId: key.tenantId,
       projectId: key.projectId,

@@ -44,11 +44,13 @@ export class OperatorGuard extends AuthGuard(STRATEGY) {
     super();
   }
 
-  /** @throws WeirError invalid_admin_key, forbidden, invalid_request, not_found */
+  /** @throws WeirError invalid_admin_key, forbidden, invalid_request, not_found, tenant_suspended, tenant_deleted */
   override async canActivate(context: ExecutionContext): Promise<boolean> {
     await super.canActivate(context);
     const request = context.switchToHttp().getRequest<AdminRequest & { user: AdminKey }>();
     const audience = this.reflector.getAllAndOverride(Access, [context.getHandler(), context.getClass()]);
+    // Its admins may look, so that they can tell why.
+    if (request.user.tenant?.suspendedAt && request.method !== 'GET') throw new WeirError('tenant_suspended');
     request.admin = await this.admit(request.user, audience, request.headers[TENANT_HEADER]);
     return true;
   }
@@ -80,8 +82,9 @@ export class OperatorGuard extends AuthGuard(STRATEGY) {
       });
     }
     const id = parsePublicId('tenant', String(named));
-    const known = id !== null && (own === null ? (await this.tenants.find(id)) !== null : id === own);
-    if (!known) throw new WeirError('not_found', { param: TENANT_HEADER, message: 'There is no such tenant.' });
-    return id;
+    const tenant = id !== null && (own === null || id === own) ? await this.tenants.find(id) : null;
+    if (!tenant) throw new WeirError('not_found', { param: TENANT_HEADER, message: 'There is no such tenant.' });
+    if (tenant.deletedAt) throw new WeirError('tenant_deleted', { param: TENANT_HEADER });
+    return tenant.id;
   }
 }

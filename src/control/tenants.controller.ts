@@ -1,9 +1,12 @@
-import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, Inject, Param, Post, Query } from '@nestjs/common';
 import type { z } from 'zod';
 import { ApiKeysService } from '../api-keys/index.js';
+import { WeirError } from '../kernel/errors.js';
 import { publicId } from '../kernel/ids.js';
-import { TenantsRepository } from '../tenants/index.js';
+import { LOGGER, type Logger } from '../platform/telemetry/index.js';
+import { type Tenant, TenantsRepository } from '../tenants/index.js';
 import { Access } from './access.js';
+import { Actor } from './admin.js';
 import { found, idOf } from './found.js';
 import { ListQuery, listOf, pageOf, renderList } from './list.js';
 import { Answers } from './route.js';
@@ -17,6 +20,7 @@ export class TenantsController {
     private readonly tenants: TenantsRepository,
     private readonly apiKeys: ApiKeysService,
     private readonly transactions: Transactions,
+    @Inject(LOGGER) private readonly log: Logger,
   ) {}
 
   @Post()
@@ -36,16 +40,44 @@ export class TenantsController {
     return renderList(items.map(renderTenant), hasMore);
   }
 
+  @Post(':tenant_id/suspend')
+  @Answers(
+    TenantObject,
+    'Suspend a tenant: new calls answer 403 tenant_suspended in every process within a second, calls in flight end and are booked. Its admins may read, and change nothing.',
+  )
+  async suspend(@Param('tenant_id') id: string, @Actor() actor: string) {
+    const tenant = await this.find(id);
+    await this.tenants.suspend(tenant.id, actor);
+    this.log.warn({ tenant: id, actor }, 'tenant suspended');
+    return this.get(id);
+  }
+
+  @Post(':tenant_id/resume')
+  @Answers(TenantObject, 'Let a suspended tenant make calls again.')
+  async resume(@Param('tenant_id') id: string, @Actor() actor: string) {
+    const tenant = await this.find(id);
+    await this.tenants.resume(tenant.id, actor);
+    this.log.warn({ tenant: id, actor }, 'tenant resumed');
+    return this.get(id);
+  }
+
   @Post(':tenant_id')
   @Answers(TenantObject, 'Change a tenant.')
   async update(@Param('tenant_id') id: string, @Body({ schema: UpdateTenant }) body: UpdateTenant) {
     const { name, external_id: externalId, metadata, unpriced_call_cost: unpricedCallNano } = body;
-    return renderTenant(await this.tenants.update(idOf('tenant', id), { name, externalId, metadata, unpricedCallNano }));
+    return renderTenant(await this.tenants.update((await this.find(id)).id, { name, externalId, metadata, unpricedCallNano }));
   }
 
   @Get(':tenant_id')
   @Answers(TenantObject, 'Read a tenant.')
   async get(@Param('tenant_id') id: string) {
-    return renderTenant(found('tenant', await this.tenants.find(idOf('tenant', id))));
+    return renderTenant(await this.find(id));
+  }
+
+  /** @throws WeirError not_found, tenant_deleted */
+  private async find(id: string): Promise<Tenant> {
+    const tenant = found('tenant', await this.tenants.find(idOf('tenant', id)));
+    if (tenant.deletedAt) throw new WeirError('tenant_deleted');
+    return tenant;
   }
 }

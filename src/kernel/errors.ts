@@ -33,6 +33,13 @@ export const ERRORS = {
     false,
   ),
   forbidden: row(403, 'invalid_request_error', 'This key may not do that.', false),
+  tenant_suspended: row(
+    403,
+    'invalid_request_error',
+    'The tenant is suspended: it makes no calls and changes nothing. Ask the operator of this installation to resume it.',
+    false,
+  ),
+  tenant_deleted: row(410, 'invalid_request_error', 'The tenant was deleted. Its ledger is kept.', false),
   model_not_allowed: row(403, 'invalid_request_error', 'This API key may not use that model.', false),
   model_required: row(400, 'invalid_request_error', 'No model was given. Set "model" to a reference such as "mock/echo".', false),
   model_not_found: row(404, 'invalid_request_error', 'The model does not exist.', false),

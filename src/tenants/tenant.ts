@@ -8,6 +8,10 @@ export interface Tenant {
   unpricedCallNano: bigint | null;
   createdAt: Date;
   archivedAt: Date | null;
+  /** Since when it makes no new calls; null: it does. */
+  suspendedAt: Date | null;
+  /** Null: it was not deleted. */
+  deletedAt: Date | null;
 }
 
 export interface Project {

@@ -38,7 +38,21 @@ export class TenantsRepository {
   }
 
   list(): Promise<Tenant[]> {
-    return this.prisma.tenant.findMany({ orderBy: { id: 'desc' } });
+    return this.prisma.tenant.findMany({ where: { deletedAt: null }, orderBy: { id: 'desc' } });
+  }
+
+  /** Stops new calls of a tenant. The first time counts. @param actor who says so, for the event. */
+  async suspend(id: string, actor: string): Promise<void> {
+    await this.prisma.$queryRaw`
+      WITH changed AS (UPDATE tenants SET suspended_at = weir_now() WHERE id = ${id}::uuid AND suspended_at IS NULL AND deleted_at IS NULL RETURNING *)
+      SELECT 1 FROM changed, emit_event(id, 'tenant.suspended', 'tenant.suspended:' || id || ':' || suspended_at, jsonb_build_object('actor', ${actor}::text))`;
+  }
+
+  /** Lets a suspended tenant make calls again. @param actor who says so, for the event. */
+  async resume(id: string, actor: string): Promise<void> {
+    await this.prisma.$queryRaw`
+      WITH changed AS (UPDATE tenants SET suspended_at = NULL WHERE id = ${id}::uuid AND suspended_at IS NOT NULL AND deleted_at IS NULL RETURNING *)
+      SELECT 1 FROM changed, emit_event(id, 'tenant.resumed', 'tenant.resumed:' || id || ':' || weir_now(), jsonb_build_object('actor', ${actor}::text))`;
   }
 
   async insertProject(tenantId: string, name: string, labels: Labels, db: PrismaExecutor = this.prisma): Promise<Project> {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { publicId } from '../../kernel/ids.js';
 import { formatUsd } from '../../kernel/money.js';
 import type { Tenant } from '../../tenants/index.js';
-import { externalId, Metadata, Money, metadata, name, notEmpty, Timestamp, unixSeconds, usd } from './common.js';
+import { externalId, Metadata, Money, metadata, name, notEmpty, Timestamp, unixSeconds, unixSecondsOrNull, usd } from './common.js';
 
 export const CreateTenant = z.strictObject({ name, external_id: externalId.optional(), metadata: metadata.optional() });
 export type CreateTenant = z.output<typeof CreateTenant>;
@@ -29,6 +29,7 @@ export const TenantObject = z
     external_id: z.string().nullable(),
     metadata: Metadata,
     unpriced_call_cost: Money.nullable(),
+    suspended_at: Timestamp.nullable().describe('Since when it makes no new calls. null: it may.'),
     created_at: Timestamp,
   })
   .meta({ id: 'Tenant' });
@@ -45,5 +46,6 @@ export const renderTenant = (tenant: Tenant): z.input<typeof TenantObject> => ({
   external_id: tenant.externalId,
   metadata: tenant.metadata as Record<string, string>,
   unpriced_call_cost: tenant.unpricedCallNano === null ? null : formatUsd(tenant.unpricedCallNano),
+  suspended_at: unixSecondsOrNull(tenant.suspendedAt),
   created_at: unixSeconds(tenant.createdAt),
 });

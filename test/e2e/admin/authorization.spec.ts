@@ -69,7 +69,7 @@ const BODIES: Record<string, () => object> = {
 };
 /** A provider that is asked, and is not there. */
 const NOWHERE = 'https://provider.invalid/v1';
-const WITHOUT_BODY = /\/(probe|archive|revoke|reset|connection|poll)$/;
+const WITHOUT_BODY = /\/(probe|archive|revoke|reset|connection|poll|suspend|resume)$/;
 const QUERIES: Record<string, string> = {
   '/v1/organization/usage/completions': '?start_time=1795000000',
   '/v1/organization/costs': '?start_time=1795000000',
@@ -101,6 +101,12 @@ async function newResources(): Promise<Ids> {
     rate_limit_id: await made('/v1/organization/rate_limits', { scope: { kind: 'project', value: project }, max_concurrent_requests: 100 }),
     budget_id: await made('/v1/organization/budgets', { scope: { kind: 'project', value: project }, limit: '1.00', period: 'month' }),
   };
+}
+
+/** What a route for operators may change and remove. */
+async function newForOperators({ path }: Route): Promise<Ids> {
+  if (path.includes('{credential')) return newPlatformCredential();
+  return path.startsWith('/v1/platform/tenants/') ? { tenant_id: (await createTenant(weir)).id } : {};
 }
 
 /** A credential of the platform's that may be changed and removed. */
@@ -146,7 +152,7 @@ test.each(titled)('%s: a key in another place than Authorization is not looked a
 });
 
 test.each(forOperators)('%s: 403 for a tenant admin, done for an operator', async (_, route) => {
-  const { path, body } = requestOf(route, { ...standing, ...(route.path.includes('{credential') && (await newPlatformCredential())) });
+  const { path, body } = requestOf(route, { ...standing, ...(await newForOperators(route)) });
   const refused = await clientOf(weir, alice.adminKey)(route.method, path, body, { 'x-weir-tenant': alice.id });
   expect([refused.status, refused.body.error.code]).toEqual([403, 'forbidden']);
   expect(await operator(route.method, path, body)).toMatchObject({ status: 200 });
