@@ -2,6 +2,7 @@ import { clientOf, type Send } from '../e2e/admin/client.js';
 import { brokenInvariants } from '../support/ledger.js';
 import { chunk, delta, ScriptedUpstream, USAGE } from '../support/upstream.js';
 import { addUpstream, booked, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../support/weir.js';
+import { SURFACES, send } from './support/surfaces.js';
 
 /** How long an operator's word may take to hold. */
 const IN_FORCE_MS = 1_000;
@@ -23,17 +24,7 @@ afterAll(async () => {
   await upstream.stop();
 });
 
-const PATHS = ['chat/completions', 'completions', 'responses', 'messages', 'messages/count_tokens', 'embeddings', 'chat/complete'];
-
-const asCaller = async ({ apiKey }: TestTenant, path: string, body?: object) => {
-  const response = await fetch(`${weir.publicUrl}/v1/${path}`, {
-    method: body ? 'POST' : 'GET',
-    headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
-    body: body && JSON.stringify(body),
-  });
-  return { status: response.status, text: await response.text() };
-};
-const statusOf = async (tenant: TestTenant) => (await asCaller(tenant, 'key')).status;
+const statusOf = async ({ apiKey }: TestTenant) => (await fetch(`${weir.publicUrl}/v1/key`, { headers: { 'x-api-key': apiKey } })).status;
 const suspend = (tenant: TestTenant) => operator('POST', `/v1/platform/tenants/${tenant.id}/suspend`);
 const resume = (tenant: TestTenant) => operator('POST', `/v1/platform/tenants/${tenant.id}/resume`);
 
@@ -61,12 +52,13 @@ describe('a suspended tenant', () => {
 
     expect((await suspend(tenant)).status).toBe(200);
     await eventually(async () => (await statusOf(tenant)) === 403, IN_FORCE_MS);
-    for (const path of PATHS) {
-      const { status, text } = await asCaller(tenant, path, { model: 'up/test-model', messages: [], input: 'Hello', prompt: 'Hello' });
-      expect([path, status, text]).toEqual([path, 403, expect.stringContaining('suspended')]);
-    }
-    for (const path of ['key', 'models', 'models/up/test-model', `calls/call_${'0'.repeat(32)}`]) {
-      expect([path, (await asCaller(tenant, path)).status]).toEqual([path, 403]);
+    for (const surface of SURFACES) {
+      const response = await send({ publicUrl: weir.publicUrl, apiKey: tenant.apiKey }, surface, surface.body('up/test-model'));
+      expect([surface.route, response.status, await response.text()]).toEqual([
+        surface.route,
+        403,
+        expect.stringContaining('is suspended'),
+      ]);
     }
 
     finish();
