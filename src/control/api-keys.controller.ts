@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { type ApiKey, ApiKeysService } from '../api-keys/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { publicId } from '../kernel/ids.js';
+import { References } from '../routing/index.js';
 import { type Project, TenantsRepository } from '../tenants/index.js';
 import { Access } from './access.js';
 import { Actor, TenantId } from './admin.js';
@@ -18,6 +19,7 @@ export class ApiKeysController {
   constructor(
     private readonly apiKeys: ApiKeysService,
     private readonly tenants: TenantsRepository,
+    private readonly references: References,
   ) {}
 
   @Post()
@@ -31,6 +33,7 @@ export class ApiKeysController {
     const project = await this.findProject(tenantId, projectId);
     if (project.archivedAt)
       throw new WeirError('conflict', { message: 'The project is archived, so a key of it would not work. Use another project.' });
+    if (body.models) await this.references.checkModels(tenantId, body.models, 'models');
     const { apiKey, value } = await this.apiKeys.create({
       tenantId,
       projectId: project.id,

@@ -87,7 +87,9 @@ export class BudgetsController {
     @Body({ schema: UpdateBudget }) body: UpdateBudget,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    return this.render(await this.budgets.update(tenantId, idOf('budget', id), body, versionIn(ifMatch)), reply);
+    const budget = await this.budgets.get(tenantId, idOf('budget', id));
+    await this.scopes.check(tenantId, budget);
+    return this.render(await this.budgets.update(tenantId, budget.id, body, versionIn(ifMatch)), reply);
   }
 
   @Patch(':budget_id')

@@ -71,7 +71,9 @@ export class LimitsController {
       metadata: body.metadata,
     };
     const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
-    return render(await this.limits.update(tenantId, idOf('limit', id), given, versionIn(ifMatch)), reply);
+    const limit = await this.limits.get(tenantId, idOf('limit', id));
+    await this.scopes.check(tenantId, limit);
+    return render(await this.limits.update(tenantId, limit.id, given, versionIn(ifMatch)), reply);
   }
 
   @Patch(':rate_limit_id')

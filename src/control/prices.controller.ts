@@ -1,7 +1,9 @@
 import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
 import { Rerating } from '../budgets/index.js';
+import { WeirError } from '../kernel/errors.js';
 import { PriceBook, PricesService } from '../prices/index.js';
-import { Router } from '../routing/index.js';
+import { findProviderType, nearestProviderType } from '../providers/index.js';
+import { faultOf, References, Router } from '../routing/index.js';
 import { Access } from './access.js';
 import { Actor, IsOperator, TenantId } from './admin.js';
 import { found, idOf } from './found.js';
@@ -60,6 +62,7 @@ export class PricesController extends Prices {
     prices: PricesService,
     private readonly rerating: Rerating,
     private readonly router: Router,
+    private readonly references: References,
     private readonly book: PriceBook,
   ) {
     super(prices);
@@ -84,7 +87,9 @@ export class PricesController extends Prices {
     PriceObject,
     "Set a price. It goes before the platform's, but for a provider that the platform lends: what that costs, only an operator says. A correction is a new price.",
   )
-  create(@TenantId() tenantId: string, @IsOperator() isOperator: boolean, @Body({ schema: CreatePrice }) body: CreatePrice) {
+  async create(@TenantId() tenantId: string, @IsOperator() isOperator: boolean, @Body({ schema: CreatePrice }) body: CreatePrice) {
+    // A price may be there before its provider is: else the first calls have none.
+    await this.references.checkModelOf(tenantId, body.provider, body.model, 'model');
     return this.add(tenantId, body, isOperator);
   }
 
@@ -111,6 +116,7 @@ export class PlatformPricesController extends Prices {
   @Post()
   @Answers(PriceObject, 'Set a price for every tenant; provider is a provider type. A correction is a new price.')
   create(@Body({ schema: CreatePrice }) body: CreatePrice) {
+    checkName(body);
     return this.add(null, body, true);
   }
 
@@ -125,4 +131,14 @@ export class PlatformPricesController extends Prices {
   get(@Param('price_id') id: string) {
     return this.find(null, id);
   }
+}
+
+/** The platform's prices go by the slug of a type: one under another name would count for no call. @throws WeirError invalid_request */
+function checkName({ provider, model }: CreatePrice): void {
+  const fault = model === '*' ? null : faultOf(model);
+  if (fault !== null) throw new WeirError('invalid_request', { param: 'model', message: `"${model}" is no model id: it ${fault}.` });
+  const known = findProviderType(provider)?.type.slug ?? nearestProviderType(provider);
+  if (known === provider) return;
+  const near = known === null ? 'See GET /v1/organization/provider_types.' : `Did you mean "${known}"?`;
+  throw new WeirError('invalid_request', { param: 'provider', message: `"${provider}" is no provider type. ${near}` });
 }

@@ -88,7 +88,7 @@ export class Relay {
     const hold = await this.admission.admit({
       callId: call.id,
       tenantId: caller.tenantId,
-      scopes: [...caller.scopes, ...scopesOf(options, target.provider, plan.requestedModel, prompt.endUser)],
+      scopes: [...caller.scopes, ...scopesOf(options, target.provider, plan.countedModels, prompt.endUser)],
       price: target.price,
       unpricedCost: caller.unpricedCallCost,
       inputTokensBound: prompt.inputTokensBound + way.addedInputTokens,

@@ -1,3 +1,5 @@
+export { faultOf } from './model-name.js';
 export { headersFor, type Plan, type Target } from './plan.js';
+export { References } from './references.js';
 export { Router } from './router.js';
 export { RoutingModule } from './routing.module.js';

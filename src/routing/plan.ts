@@ -43,7 +43,10 @@ export interface Target {
 
 /** The ordered targets for one call. Every one was named explicitly by configuration. */
 export interface Plan {
+  /** The one reference of what was asked for, `provider/model-id`, however it was asked for. */
   requestedModel: string;
+  /** References that budgets and limits count it by. */
+  countedModels: readonly string[];
   target: Target;
   /** The output limit per answer, written upstream so that the worst case is real. */
   maxOutputTokens: number;

@@ -18,6 +18,7 @@ import {
   type ProviderType,
   providerType,
 } from '../providers/index.js';
+import { countedName, faultOf } from './model-name.js';
 import { treatedAs } from './model-rules.js';
 import { outputLimit } from './output-limit.js';
 import type { Plan, Target } from './plan.js';
@@ -67,7 +68,8 @@ export class Router {
     if (this.credentials.isUnreadable(provider.id)) throw new WeirError('credential_unavailable');
     const target = this.target(requester.tenantId, provider, model, session);
     return {
-      requestedModel: reference,
+      requestedModel: `${provider.name}/${model}`,
+      countedModels: countedModels(provider.name, model),
       target,
       maxOutputTokens: outputLimit(target.treatedAs ?? model, requestedOutputTokens, requester.maxOutputTokens, target.facts),
     };
@@ -116,9 +118,11 @@ export class Router {
     if (!this.isOn(provider))
       throw notFound(`"${name}" is a mock provider, which is off here: the deployment turns it on with WEIR_MOCK=1`, null);
     if (model === '') throw notFound(`"${reference}" names no model. Write it as ${name}/model-id`, null);
-    if (!provider.models.includes(ANY_MODEL) && !provider.models.includes(model)) {
+    if (model !== ANY_MODEL && provider.models.includes(model)) return { provider, model };
+    const fault = faultOf(model);
+    if (fault !== null) throw notFound(`"${reference}" names no model: its id ${fault}`, null);
+    if (!provider.models.includes(ANY_MODEL))
       throw notFound(`The provider "${name}" does not expose the model "${model}"`, nearest(model, provider.models));
-    }
     return { provider, model };
   }
 
@@ -237,6 +241,12 @@ function dialectsOf(
   // Responses came to Azure's API by date late, and not by deployment.
   if (apiVersion !== null) return others;
   return isVendor || ofOpenAi(treatedAs) || others.length === 0 ? type.dialects : others;
+}
+
+/** References that rules count a call by: the model's own, and the one that stands for all its names. */
+function countedModels(provider: string, model: string): readonly string[] {
+  const [own, counted] = [`${provider}/${model}`, `${provider}/${countedName(model)}`];
+  return own === counted ? [own] : [own, counted];
 }
 
 const notFound = (what: string, near: string | null): WeirError =>

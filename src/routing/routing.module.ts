@@ -3,7 +3,12 @@ import { CredentialsModule } from '../credentials/index.js';
 import { ModelsModule } from '../models/index.js';
 import { PricesModule } from '../prices/index.js';
 import { ProvidersModule } from '../providers/index.js';
+import { References } from './references.js';
 import { Router } from './router.js';
 
-@Module({ imports: [ProvidersModule, CredentialsModule, PricesModule, ModelsModule], providers: [Router], exports: [Router] })
+@Module({
+  imports: [ProvidersModule, CredentialsModule, PricesModule, ModelsModule],
+  providers: [Router, References],
+  exports: [Router, References],
+})
 export class RoutingModule {}

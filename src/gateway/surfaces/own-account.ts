@@ -36,8 +36,8 @@ export class OwnAccount {
   /** `GET /v1/models/{id}`, where the id carries slashes. */
   getModel = (request: FastifyRequest): object => {
     const caller = verifyCaller(this.callers, request);
-    const reference = (request.params as { '*': string })['*'];
-    const { target } = this.router.plan(caller, reference, null);
+    const asked = (request.params as { '*': string })['*'];
+    const { target, requestedModel: reference } = this.router.plan(caller, asked, null);
     const listed = this.router.models(caller).find((model) => model.reference === reference);
     return this.describe(caller, listed ?? { reference, provider: target.provider, createdAt: new Date(0) });
   };

@@ -1,0 +1,115 @@
+import { Injectable } from '@nestjs/common';
+import { WeirError } from '../kernel/errors.js';
+import { nearest } from '../kernel/nearest.js';
+import { outsideTenantScope } from '../platform/postgres/index.js';
+import { type ProviderRecord, ProvidersRepository } from '../providers/index.js';
+import { countedName, faultOf } from './model-name.js';
+import { Router } from './router.js';
+
+const ANY_MODEL = '*';
+
+/**
+ * Checks the names that a tenant's rules are made of, against what is stored: a rule on a name that no call can have would count nothing, and
+ * whoever set it would believe to be capped.
+ */
+@Injectable()
+export class References {
+  constructor(
+    private readonly providers: ProvidersRepository,
+    private readonly router: Router,
+  ) {}
+
+  /** @throws WeirError invalid_request when the tenant has no such provider. */
+  async provider(tenantId: string, name: string, param: string): Promise<ProviderRecord> {
+    return this.find(await this.list(tenantId), name, param);
+  }
+
+  /**
+   * The reference that budgets and limits count the calls of a model by: it stands for all its names.
+   * @throws WeirError invalid_request when no call of the tenant can ask for it.
+   */
+  async counted(tenantId: string, reference: string, param: string): Promise<string> {
+    const { provider, model } = await this.model(tenantId, reference, param);
+    return `${provider.name}/${countedName(model)}`;
+  }
+
+  /** @throws WeirError invalid_request when no call of the tenant can ask for one of them. */
+  async checkModels(tenantId: string, references: readonly string[], param: string): Promise<void> {
+    const named = references.filter((reference) => reference !== ANY_MODEL);
+    if (named.length === 0) return;
+    const records = await this.list(tenantId);
+    for (const [at, reference] of references.entries())
+      if (reference !== ANY_MODEL) this.resolve(tenantId, records, reference, `${param}[${at}]`);
+  }
+
+  /** The same of a model by itself; `*` is all of them. A provider that is not there yet may expose any. @throws WeirError invalid_request */
+  async checkModelOf(tenantId: string, provider: string, model: string, param: string): Promise<void> {
+    if (model === ANY_MODEL) return;
+    this.expose((await this.list(tenantId)).get(provider) ?? { name: provider, models: [ANY_MODEL] }, model, param);
+  }
+
+  private async model(tenantId: string, reference: string, param: string) {
+    return this.resolve(tenantId, await this.list(tenantId), reference, param);
+  }
+
+  private resolve(tenantId: string, records: Records, reference: string, param: string): { provider: ProviderRecord; model: string } {
+    const slash = reference.indexOf('/');
+    if (slash === -1) throw this.bare(tenantId, records, reference, param);
+    const provider = this.find(records, reference.slice(0, slash), param);
+    const model = reference.slice(slash + 1);
+    if (model === ANY_MODEL || model === '')
+      throw invalid(
+        param,
+        `"${reference}" stands for no model, and patterns are not taken. Write each model as ${provider.name}/model-id; all models of the provider are the scope {"kind":"provider","value":"${provider.name}"}.`,
+      );
+    this.expose(provider, model, param);
+    return { provider, model };
+  }
+
+  private expose({ name, models }: Pick<ProviderRecord, 'name' | 'models'>, model: string, param: string): void {
+    if (models.includes(model)) return;
+    const fault = faultOf(model);
+    if (fault !== null) throw invalid(param, `"${name}/${model}" names no model: its id ${fault}.`);
+    if (models.includes(ANY_MODEL)) return;
+    const near = nearest(model, models);
+    throw invalid(
+      param,
+      `The provider "${name}" does not expose the model "${model}".${near === null ? '' : ` Did you mean "${name}/${near}"?`}`,
+    );
+  }
+
+  private find(records: Records, name: string, param: string): ProviderRecord {
+    const record = records.get(name);
+    if (record) return record;
+    const near = nearest(name.replace(/\/.*$/s, ''), records.keys());
+    throw invalid(
+      param,
+      `There is no provider "${name}".${near === null ? ' GET /v1/models lists what there is; add the provider first.' : ` Did you mean "${near}"?`}`,
+    );
+  }
+
+  /** A name without a slash is no reference: a provider's default model may be another one tomorrow. */
+  private bare(tenantId: string, records: Records, name: string, param: string): WeirError {
+    const record = records.get(name);
+    const near = record
+      ? record.defaultModel && `${name}/${record.defaultModel}`
+      : this.router.models({ tenantId, models: null, maxOutputTokens: null }).find(({ reference }) => reference.endsWith(`/${name}`))
+          ?.reference;
+    const open = [...records.values()].find(({ models }) => models.includes(ANY_MODEL));
+    const meant = near ?? (record || !open ? null : `${open.name}/${name}`);
+    return invalid(
+      param,
+      `"${name}" is no reference of a model. Write it as provider/model-id.${meant === null ? '' : ` Did you mean "${meant}"?`}`,
+    );
+  }
+
+  private async list(tenantId: string): Promise<Records> {
+    const usable = await outsideTenantScope(() => this.providers.usable([tenantId]));
+    // A tenant's own record hides one that is lent under the same name: it comes last.
+    return new Map(usable.map(({ provider }) => [provider.name, provider]));
+  }
+}
+
+type Records = ReadonlyMap<string, ProviderRecord>;
+
+const invalid = (param: string, message: string): WeirError => new WeirError('invalid_request', { param, message });
