@@ -39,7 +39,7 @@ export class References {
     if (named.length === 0) return;
     const records = await this.list(tenantId);
     for (const [at, reference] of references.entries())
-      if (reference !== ANY_MODEL) this.resolve(tenantId, records, reference, `${param}[${at}]`);
+      if (reference !== ANY_MODEL) this.resolve(tenantId, records, reference, `${param}.${at}`);
   }
 
   /** The same of a model by itself; `*` is all of them. A provider that is not there yet may expose any. @throws WeirError invalid_request */
