@@ -14,6 +14,7 @@ import { ProvidersModule } from '../providers/index.js';
 import { RoutingModule } from '../routing/index.js';
 import { TenantsModule } from '../tenants/index.js';
 import { undeclaredRoutes } from './access.js';
+import { AdminGate } from './admin-gate.js';
 import { ApiKeysController } from './api-keys.controller.js';
 import { BudgetsController } from './budgets.controller.js';
 import { CallsController } from './calls.controller.js';
@@ -76,6 +77,7 @@ import { UsageController } from './usage.controller.js';
     OpenApiController,
   ],
   providers: [
+    AdminGate,
     AdminKeyStrategy,
     ApiDocument,
     IdempotencyRepository,

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type ErrorCode, WeirError } from '../kernel/errors.js';
 import { hexOf, newId } from '../kernel/ids.js';
 import { LOGGER, type Logger } from '../platform/telemetry/index.js';
+import { notFound } from './admin-gate.js';
 
 /** What Fastify and Nest refuse before a route is reached. */
 const CODES: Partial<Record<number, ErrorCode>> = {
@@ -42,11 +43,7 @@ function refusalOf(thrown: unknown, request: FastifyRequest): WeirError {
   }
   const code =
     CODES[thrown instanceof HttpException ? thrown.getStatus() : ((thrown as { statusCode?: number } | null)?.statusCode ?? 500)];
-  if (code === 'not_found') {
-    return new WeirError(code, {
-      message: `There is no ${request.method} ${request.url.split('?')[0]} here. GET /openapi.json lists what there is.`,
-    });
-  }
+  if (code === 'not_found') return notFound(request);
   return new WeirError(code ?? databaseCode(thrown) ?? 'internal_error', { cause: thrown });
 }
 

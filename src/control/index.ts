@@ -1,2 +1,3 @@
+export { AdminGate } from './admin-gate.js';
 export { ControlModule } from './control.module.js';
 export { mountOpenApi } from './openapi.js';

@@ -3,33 +3,30 @@ import { Reflector } from '@nestjs/core';
 import { AuthGuard, PassportStrategy } from '@nestjs/passport';
 import type { FastifyRequest } from 'fastify';
 import { Strategy } from 'passport-custom';
-import { type AdminKey, ApiKeysService } from '../api-keys/index.js';
+import type { AdminKey } from '../api-keys/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { parsePublicId } from '../kernel/ids.js';
 import { TenantsRepository } from '../tenants/index.js';
 import { Access, type Audience } from './access.js';
 import type { Admin, AdminRequest } from './admin.js';
+import { AdminGate } from './admin-gate.js';
 
 const STRATEGY = 'admin-key';
 const TENANT_HEADER = 'x-weir-tenant';
 
 /** What a request is verified with. Passport keeps one strategy per process, so this comes with each request and not with the strategy. */
 interface Verification {
-  apiKeys: ApiKeysService;
+  gate: AdminGate;
 }
 
-/** Reads `Authorization: Bearer <admin key>`, the only place an admin key is accepted in. */
 @Injectable()
 export class AdminKeyStrategy extends PassportStrategy(Strategy, STRATEGY) {
   constructor() {
     super({ passOptionsToCallback: true });
   }
 
-  async validate(request: FastifyRequest, { apiKeys }: Verification): Promise<AdminKey> {
-    const presented = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
-    const key = presented ? await apiKeys.verifyAdminKey(presented) : null;
-    if (!key) throw new WeirError('invalid_admin_key');
-    return key;
+  validate(request: FastifyRequest, { gate }: Verification): Promise<AdminKey> {
+    return gate.verify(request);
   }
 }
 
@@ -38,13 +35,15 @@ export class AdminKeyStrategy extends PassportStrategy(Strategy, STRATEGY) {
 export class OperatorGuard extends AuthGuard(STRATEGY) {
   constructor(
     private readonly reflector: Reflector,
-    private readonly apiKeys: ApiKeysService,
+    private readonly gate: AdminGate,
     private readonly tenants: TenantsRepository,
   ) {
     super();
   }
 
-  /** @throws WeirError invalid_admin_key, forbidden, invalid_request, not_found, tenant_suspended, tenant_deleted */
+  /**
+   * @throws WeirError invalid_admin_key, too_many_bad_keys, forbidden, invalid_request, not_found, tenant_suspended, tenant_deleted
+   */
   override async canActivate(context: ExecutionContext): Promise<boolean> {
     await super.canActivate(context);
     const request = context.switchToHttp().getRequest<AdminRequest & { user: AdminKey }>();
@@ -56,7 +55,7 @@ export class OperatorGuard extends AuthGuard(STRATEGY) {
   }
 
   override getAuthenticateOptions(): Verification {
-    return { apiKeys: this.apiKeys };
+    return { gate: this.gate };
   }
 
   private async admit(key: AdminKey, audience: Audience, named: string | string[] | undefined): Promise<Admin> {

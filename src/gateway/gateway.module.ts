@@ -13,6 +13,7 @@ import { InFlight } from './in-flight.js';
 import { PublicServer } from './public-server.js';
 import { ReasoningMemory } from './reasoning-memory.js';
 import { Relay } from './relay.js';
+import { RequestGate } from './request-gate.js';
 import { Seats } from './seats.js';
 import { Inference } from './surfaces/inference.js';
 import { MessageCounting } from './surfaces/message-counting.js';
@@ -30,7 +31,7 @@ import { OwnAccount } from './surfaces/own-account.js';
     CallsModule,
     ConnectionsModule,
   ],
-  providers: [InFlight, ReasoningMemory, Dispatcher, Seats, Relay, Inference, MessageCounting, OwnAccount, PublicServer],
+  providers: [InFlight, ReasoningMemory, Dispatcher, Seats, Relay, RequestGate, Inference, MessageCounting, OwnAccount, PublicServer],
   exports: [PublicServer],
 })
 export class GatewayModule {}

@@ -1,28 +1,26 @@
 import type { Socket } from 'node:net';
 import { Inject, Injectable } from '@nestjs/common';
-import Fastify, { type ConnectionError, type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import Fastify, { type ConnectionError, type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
 import type { CallFormat } from '../dialects/index.js';
 import { type ErrorCode, WeirError } from '../kernel/errors.js';
 import { newId, publicId } from '../kernel/ids.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
 import { LOGGER, type Logger } from '../platform/telemetry/index.js';
 import { InFlight } from './in-flight.js';
-import { CALL_PATHS, formatAt, PUBLIC_ROUTES, type Surfaces } from './routes.js';
+import { RequestGate } from './request-gate.js';
+import { formatAt, PUBLIC_ROUTES, type Surfaces } from './routes.js';
 import { Inference } from './surfaces/inference.js';
 import { MessageCounting } from './surfaces/message-counting.js';
 import { OwnAccount } from './surfaces/own-account.js';
 
-const BODY_LIMIT_BYTES = 20 * 1024 * 1024;
 const HEAD_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 60_000;
 const KEEP_ALIVE_MS = 65_000;
 const MAX_HEADER_BYTES = 16 * 1024;
 
 const FASTIFY_CODES: Partial<Record<string, ErrorCode>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: 'request_too_large',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
   FST_ERR_CTP_EMPTY_TYPE: 'unsupported_media_type',
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'invalid_request',
   FST_ERR_BAD_URL: 'not_found',
 };
 
@@ -42,6 +40,7 @@ export class PublicServer {
     counting: MessageCounting,
     own: OwnAccount,
     private readonly inFlight: InFlight,
+    private readonly gate: RequestGate,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(LOGGER) private readonly log: Logger,
   ) {
@@ -83,10 +82,10 @@ export class PublicServer {
     };
     const options = {
       logger: false as const,
-      bodyLimit: BODY_LIMIT_BYTES,
       requestTimeout: REQUEST_TIMEOUT_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
       exposeHeadRoutes: false,
+      trustProxy: this.gate.trusts,
       forceCloseConnections: 'idle' as const,
       return503OnClosing: false,
       clientErrorHandler: refuseMalformed,
@@ -96,16 +95,16 @@ export class PublicServer {
       ? Fastify({ ...options, https: { ...http, ...tls } } as never)
       : Fastify({ ...options, http })) as unknown as FastifyInstance;
     app.removeAllContentTypeParsers();
-    app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
     app.setErrorHandler((error: FastifyError | WeirError, request, reply) =>
       this.sendError(error, reply, formatAt(request.routeOptions.url)),
     );
-    app.setNotFoundHandler((request, reply) => this.sendError(notFound(request), reply));
     app.addHook('onRequest', (_request, reply, done) => {
+      reply.header('cache-control', 'no-store');
       if (!this.draining) return done();
       reply.header('connection', 'close');
       done(new WeirError('draining'));
     });
+    this.gate.guard(app);
 
     for (const { method, path: url, handler } of PUBLIC_ROUTES) app.route({ method, url, handler: handler(surfaces) });
     return app;
@@ -139,8 +138,3 @@ function refuseMalformed({ code }: ConnectionError, socket: Socket): void {
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
-
-const notFound = (request: FastifyRequest): WeirError =>
-  new WeirError('not_found', {
-    message: `There is no ${request.method} ${request.url.split('?')[0]} here. Calls go to POST ${CALL_PATHS.join(', ')}; GET /v1/models lists the models.`,
-  });

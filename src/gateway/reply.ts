@@ -5,7 +5,7 @@ import { crashAfter, crashPoint } from '../platform/faults/index.js';
 
 const STREAM_HEAD = {
   'content-type': 'text/event-stream; charset=utf-8',
-  'cache-control': 'no-cache, no-transform',
+  'cache-control': 'no-store, no-transform',
   'x-accel-buffering': 'no',
 };
 
@@ -29,7 +29,7 @@ export class Reply {
     private readonly format: Pick<CallFormat, 'encodeError'>,
     requestId: string,
   ) {
-    this.headers = { 'x-request-id': requestId };
+    this.headers = { 'x-request-id': requestId, 'cache-control': 'no-store' };
     response.on('close', () => {
       if (response.writableFinished) return;
       this.gone = true;

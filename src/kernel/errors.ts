@@ -25,6 +25,13 @@ export const ERRORS = {
     'The API key is missing or not valid. Send it as "Authorization: Bearer <key>".',
     false,
   ),
+  too_many_bad_keys: row(
+    429,
+    'rate_limit_exceeded',
+    'Too many keys that are not valid came from this address. Check the key, then try again. Valid keys are not slowed down.',
+    false,
+    1,
+  ),
   key_conflict: row(400, 'invalid_request_error', 'The request carries two different API keys. Send one.', false),
   invalid_admin_key: row(
     401,

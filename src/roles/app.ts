@@ -1,14 +1,18 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { ControlModule, mountOpenApi } from '../control/index.js';
+import type { FastifyInstance } from 'fastify';
+import { AdminGate, ControlModule, mountOpenApi } from '../control/index.js';
 import { GatewayModule } from '../gateway/index.js';
 import type { Config } from '../platform/config/index.js';
+import { Connections, TrustedProxies } from '../platform/listener/index.js';
 import type { Logger } from '../platform/telemetry/index.js';
 import { SetupModule } from '../setup/index.js';
 import { WorkerModule } from '../workers/index.js';
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
+const HEAD_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 60_000;
 
 @Module({})
 class AppModule {}
@@ -21,11 +25,26 @@ export async function createApp(config: Config, platform: DynamicModule, log: Lo
     config.roles.has('worker') && WorkerModule,
   ];
   const module: DynamicModule = { module: AppModule, imports: [platform, SetupModule, ...doors.filter((door) => door !== false)] };
-  const adapter = new FastifyAdapter({ bodyLimit: BODY_LIMIT_BYTES, forceCloseConnections: 'idle' } as never);
+  const adapter = new FastifyAdapter({
+    bodyLimit: BODY_LIMIT_BYTES,
+    forceCloseConnections: 'idle',
+    trustProxy: new TrustedProxies(config.trustedProxies).trusts,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    http: { headersTimeout: HEAD_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: 1_000 },
+  } as never);
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { logger: nestLogger(log), abortOnError: false });
   // Bodies are JSON; Fastify would take plain text as well.
   app.getHttpAdapter().getInstance().removeContentTypeParser('text/plain');
-  if (config.roles.has('control')) mountOpenApi(app);
+  new Connections(app.getHttpServer(), {
+    max: config.maxConnections,
+    maxUnverified: config.maxConnections,
+    stallMs: config.timeouts.clientStallMs,
+    isProxy: () => false,
+  });
+  if (config.roles.has('control')) {
+    app.get(AdminGate, { strict: false }).guard(app.getHttpAdapter().getInstance() as unknown as FastifyInstance);
+    mountOpenApi(app);
+  }
   return app;
 }
 

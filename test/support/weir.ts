@@ -41,6 +41,8 @@ export async function startTestWeir(environment: Record<string, string> = {}): P
       WEIR_MASTER_KEY: 'test master key, at least 32 characters',
       WEIR_LOG_LEVEL: 'silent',
       WEIR_MOCK: '1',
+      // Tests say which address a request comes from.
+      WEIR_TRUSTED_PROXIES: '127.0.0.1',
       // A busy machine is no frozen Postgres: that is tested where it is meant.
       WEIR_LEDGER_TIMEOUT_MS: '5000',
       ...environment,

@@ -7,12 +7,22 @@ import { readHead } from '../request-head.js';
 /** Who is calling. @throws WeirError invalid_api_key, key_conflict, invalid_request, unsupported_media_type */
 export const verifyCaller = (callers: CallerDirectory, request: FastifyRequest): Caller => verifyCall(callers, request).caller;
 
-/** Who is calling, and how the call is to be treated. @throws as verifyCaller */
-export function verifyCall(callers: CallerDirectory, request: FastifyRequest): { caller: Caller; options: CallOptions } {
+interface Verified {
+  caller: Caller;
+  options: CallOptions;
+}
+
+const verified = new WeakMap<FastifyRequest, Verified>();
+
+/** Who is calling, and how the call is to be treated. A request is verified once, before its body is read. @throws as verifyCaller */
+export function verifyCall(callers: CallerDirectory, request: FastifyRequest): Verified {
+  const known = verified.get(request);
+  if (known) return known;
   const { key, options } = readHead(request.raw.rawHeaders);
-  const caller = callers.verify(key);
+  const call = { caller: callers.verify(key), options };
+  verified.set(request, call);
   crashPoint('after_auth');
-  return { caller, options };
+  return call;
 }
 
 export type Handler = (request: FastifyRequest, reply: FastifyReply) => unknown;

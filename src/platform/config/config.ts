@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { isIPv4, isIPv6 } from 'node:net';
 import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
+import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { CRASH_POINTS, type Crash } from '../faults/index.js';
 import { type ProxyAddress, proxy } from './proxy.js';
@@ -49,6 +50,19 @@ const hostPorts = z
     error: 'must be a comma list of host:port or network/bits:port, such as vllm:8000,10.8.0.0/16:443,[fd12::]/16:443',
   });
 
+const networks = z
+  .string()
+  .default('')
+  .transform((text) =>
+    text
+      .split(',')
+      .map((part) => part.trim())
+      .filter(Boolean),
+  )
+  .refine((parts) => parts.every((part) => ipaddr.isValid(part) || ipaddr.isValidCIDR(part)), {
+    error: 'must be a comma list of addresses and networks, such as 10.0.0.0/8,fd00::/8',
+  });
+
 const login = z
   .strictObject({
     client_id: z.string({ error: 'needs a "client_id" for each type' }).min(1).max(256),
@@ -93,6 +107,9 @@ const variables = z.object({
   WEIR_PUBLIC_PORT: port(8080),
   WEIR_ADMIN_HOST: z.string().min(1).default('127.0.0.1'),
   WEIR_ADMIN_PORT: port(8081),
+  WEIR_TRUSTED_PROXIES: networks,
+  WEIR_MAX_CONNECTIONS: z.coerce.number({ error: 'must be a number of connections' }).int().min(10).max(1_000_000).default(10_000),
+  WEIR_CLIENT_STALL_TIMEOUT_MS: milliseconds(60_000),
   WEIR_TLS_CERT: z.string().optional(),
   WEIR_TLS_KEY: z.string().optional(),
   DATABASE_URL: url(['postgres:', 'postgresql:']).optional(),
@@ -159,6 +176,10 @@ export interface Config {
   roles: ReadonlySet<Role>;
   public: { host: string; port: number; tls: { cert: Buffer; key: Buffer } | null };
   admin: { host: string; port: number };
+  /** Addresses and networks of the proxies whose `X-Forwarded-For` is believed. */
+  trustedProxies: readonly string[];
+  /** Connections that a listener has at a time. */
+  maxConnections: number;
   /** Null: the embedded Postgres under `home`. */
   databaseUrl: string | null;
   /** Null: queues live in Postgres. */
@@ -176,7 +197,7 @@ export interface Config {
   /** Providers of the type `mock` may be made and called. */
   mock: boolean;
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
-  timeouts: { connectMs: number; firstByteMs: number; progressMs: number; totalMs: number; ledgerMs: number };
+  timeouts: { connectMs: number; firstByteMs: number; progressMs: number; totalMs: number; ledgerMs: number; clientStallMs: number };
   /** The types of providers that may be connected by login. */
   connections: Readonly<Partial<Record<string, Login>>>;
   /** For tests: where to die. */
@@ -222,6 +243,8 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env, directo
     roles: new Set(v.WEIR_ROLES),
     public: { host: v.WEIR_PUBLIC_HOST, port: v.WEIR_PUBLIC_PORT, tls: readTls(v.WEIR_TLS_CERT, v.WEIR_TLS_KEY, directory) },
     admin: { host: v.WEIR_ADMIN_HOST, port: v.WEIR_ADMIN_PORT },
+    trustedProxies: v.WEIR_TRUSTED_PROXIES,
+    maxConnections: v.WEIR_MAX_CONNECTIONS,
     databaseUrl: v.DATABASE_URL ?? null,
     redisUrl: v.REDIS_URL ?? null,
     masterKey: v.WEIR_MASTER_KEY ?? null,
@@ -237,6 +260,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env, directo
       progressMs: v.WEIR_PROGRESS_TIMEOUT_MS,
       totalMs: v.WEIR_TOTAL_TIMEOUT_MS,
       ledgerMs: v.WEIR_LEDGER_TIMEOUT_MS,
+      clientStallMs: v.WEIR_CLIENT_STALL_TIMEOUT_MS,
     },
     retentionMonths: v.WEIR_RETENTION_MONTHS ?? null,
     modelRules: rules,

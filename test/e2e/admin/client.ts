@@ -33,6 +33,8 @@ export interface AdminReply {
 
 export type Send = (method: string, path: string, body?: unknown, headers?: Record<string, string>) => Promise<AdminReply>;
 
+let addresses = 0;
+
 /** A client of the admin REST that answers whatever came, failures too. Null: without a key. */
 export const clientOf =
   (weir: TestWeir, key: string | null): Send =>
@@ -40,6 +42,8 @@ export const clientOf =
     const response = await fetch(weir.adminUrl + path, {
       method,
       headers: {
+        // Each from an address of its own: keys that are not valid are counted by it.
+        'x-forwarded-for': `2001:db8:${(++addresses).toString(16)}::1`,
         ...(key !== null && { authorization: `Bearer ${key}` }),
         ...(body !== undefined && { 'content-type': 'application/json' }),
         ...headers,

@@ -1,0 +1,50 @@
+import { Injectable } from '@nestjs/common';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { type AdminKey, ApiKeysService } from '../api-keys/index.js';
+import { WeirError } from '../kernel/errors.js';
+import { announcedBytes, BadKeys } from '../platform/listener/index.js';
+import { Metrics } from '../platform/telemetry/index.js';
+
+/** Who calls the admin REST: checked before a body is read, so that strangers cannot fill the memory. */
+@Injectable()
+export class AdminGate {
+  private readonly badKeys = new BadKeys();
+  private readonly verified = new WeakMap<FastifyRequest, AdminKey>();
+
+  constructor(
+    private readonly apiKeys: ApiKeysService,
+    metrics: Metrics,
+  ) {
+    metrics.watchTotal('weir_bad_admin_keys_total', 'Requests with an admin key that is not valid.', () => this.badKeys.counted);
+  }
+
+  guard(listener: FastifyInstance): void {
+    listener.addHook('onRequest', async (request, reply) => {
+      reply.header('cache-control', 'no-store');
+      if (announcedBytes(request.raw) === 0) return;
+      if (request.is404) throw notFound(request);
+      await this.verify(request);
+    });
+  }
+
+  /**
+   * The key in `Authorization: Bearer <admin key>`, the only place one is accepted in. A request is verified once.
+   * @throws WeirError invalid_admin_key, too_many_bad_keys
+   */
+  async verify(request: FastifyRequest): Promise<AdminKey> {
+    const known = this.verified.get(request);
+    if (known) return known;
+    const presented = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
+    const key = presented ? await this.apiKeys.verifyAdminKey(presented) : null;
+    if (!key) {
+      const refusal = new WeirError('invalid_admin_key');
+      throw presented ? this.badKeys.count(request.ip, refusal) : refusal;
+    }
+    this.verified.set(request, key);
+    return key;
+  }
+}
+
+/** What is answered at an address without a route. */
+export const notFound = ({ method, url }: FastifyRequest): WeirError =>
+  new WeirError('not_found', { message: `There is no ${method} ${url.split('?')[0]} here. GET /openapi.json lists the routes.` });

@@ -1,0 +1,91 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { CallerDirectory } from '../api-keys/index.js';
+import { WeirError } from '../kernel/errors.js';
+import { CONFIG, type Config } from '../platform/config/index.js';
+import { announcedBytes, BadKeys, BodyMemory, Connections, readBody, TrustedProxies } from '../platform/listener/index.js';
+import { Metrics } from '../platform/telemetry/index.js';
+import { CALL_PATHS } from './routes.js';
+import { verifyCaller } from './surfaces/surface.js';
+
+const BODY_LIMIT_BYTES = 20 * 1024 * 1024;
+const MAX_UNVERIFIED_CONNECTIONS = 1_000;
+/** The rest of a refused request up to this size is read and thrown away, so that its client gets the answer. */
+const MAX_IGNORED_BYTES = 1024 * 1024;
+
+/** What a request must pass before its body is read: a valid key, and room for the body. */
+@Injectable()
+export class RequestGate {
+  private readonly proxies: TrustedProxies;
+  private readonly badKeys = new BadKeys();
+  private readonly bodies = new BodyMemory(BODY_LIMIT_BYTES);
+  private connections: Connections | null = null;
+
+  constructor(
+    private readonly callers: CallerDirectory,
+    metrics: Metrics,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'trustedProxies' | 'maxConnections' | 'timeouts'>,
+  ) {
+    this.proxies = new TrustedProxies(config.trustedProxies);
+    const { badKeys, bodies } = this;
+    metrics.watch('weir_connections', 'Connections of clients.', () => this.connections?.size ?? 0);
+    metrics.watchTotal(
+      'weir_connections_crowded_out_total',
+      'Connections closed because there were too many.',
+      () => this.connections?.crowdedOut ?? 0,
+    );
+    metrics.watchTotal('weir_connections_stalled_total', 'Connections closed because the client did not read.', () => {
+      return this.connections?.stalled ?? 0;
+    });
+    metrics.watchTotal('weir_bad_keys_total', 'Requests with an API key that is not valid.', () => badKeys.counted);
+    metrics.watch('weir_request_body_bytes', 'Bytes of request bodies in memory.', () => bodies.bytes);
+  }
+
+  /** Whether an address is a proxy whose `X-Forwarded-For` is believed. */
+  trusts = (address: string): boolean => this.proxies.trusts(address);
+
+  guard(app: FastifyInstance): void {
+    const { maxConnections: max, timeouts } = this.config;
+    this.connections = new Connections(app.server, {
+      max,
+      maxUnverified: Math.min(MAX_UNVERIFIED_CONNECTIONS, Math.ceil(max / 2)),
+      stallMs: timeouts.clientStallMs,
+      isProxy: this.trusts,
+    });
+    app.addHook('onRequest', (request, reply, done) => {
+      try {
+        if (request.is404) throw notFound(request);
+        this.admit(request, reply);
+      } catch (error) {
+        if (announcedBytes(request.raw) > MAX_IGNORED_BYTES) reply.header('connection', 'close');
+        return done(this.answerTo(request, error as Error));
+      }
+      done();
+    });
+    app.addContentTypeParser('application/json', (request, payload, done) => {
+      readBody(payload, BODY_LIMIT_BYTES, (bytes) => this.bodies.take(request.raw, bytes), done);
+    });
+  }
+
+  private admit(request: FastifyRequest, reply: FastifyReply): void {
+    const { tenantId } = verifyCaller(this.callers, request);
+    this.connections!.verified(request.raw.socket, tenantId);
+    if (announcedBytes(request.raw) === 0) return;
+    this.bodies.open(request.raw, tenantId);
+    // The call keeps what its body said until it has ended.
+    reply.raw.on('close', () => this.bodies.close(request.raw));
+  }
+
+  private answerTo({ ip, headers }: FastifyRequest, error: Error): Error {
+    const isBadKey =
+      error instanceof WeirError && error.code === 'invalid_api_key' && KEY_HEADERS.some((name) => headers[name] !== undefined);
+    return isBadKey ? this.badKeys.count(ip, error) : error;
+  }
+}
+
+const notFound = ({ method, url }: FastifyRequest): WeirError =>
+  new WeirError('not_found', {
+    message: `There is no ${method} ${url.split('?')[0]} here. Calls go to POST ${CALL_PATHS.join(', ')}; GET /v1/models lists the models.`,
+  });
+
+const KEY_HEADERS = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key'];
