@@ -72,8 +72,8 @@ export class Delivery implements EgressSink {
 
   start(encode: () => Encoded): void {
     if (this.reply.gone) return this.leave();
-    this.reply.onGone = () => this.leave();
-    this.reply.onDrain = () => this.exchange?.resume();
+    this.reply.onGone = () => this.guarded(() => this.leave());
+    this.reply.onDrain = () => this.guarded(() => this.exchange?.resume());
     try {
       crashPoint('before_connect');
       this.encoded = encode();
@@ -98,6 +98,15 @@ export class Delivery implements EgressSink {
     if (this.ended) return; // the client left while the token was fetched
     this.shown = shown;
     this.exchange = this.transport.send({ ...unsigned, headers: [...unsigned.headers, ...shown] }, this);
+  }
+
+  /** Whatever a callback throws ends this call, in order, and nothing else. */
+  private guarded(run: () => void): void {
+    try {
+      run();
+    } catch (cause) {
+      this.fail(new WeirError('internal_error', { cause }), this.sent && (this.status === null || this.status === 200));
+    }
   }
 
   private failUnsent(cause: unknown): void {
@@ -133,6 +142,10 @@ export class Delivery implements EgressSink {
   }
 
   onHead(status: number, headers: Record<string, string | string[] | undefined>): void {
+    this.guarded(() => this.readHead(status, headers));
+  }
+
+  private readHead(status: number, headers: Record<string, string | string[] | undefined>): void {
     this.status = status;
     this.firstByteMs = this.call.elapsedMs();
     crashPoint('first_byte');
@@ -160,6 +173,10 @@ export class Delivery implements EgressSink {
   }
 
   onData(chunk: Buffer): void {
+    this.guarded(() => this.take(chunk));
+  }
+
+  private take(chunk: Buffer): void {
     if (this.ended) return;
     if (this.reader) return this.relay(this.reader, chunk);
     this.exchange?.progress();
@@ -170,6 +187,10 @@ export class Delivery implements EgressSink {
   }
 
   onEnd(): void {
+    this.guarded(() => this.conclude());
+  }
+
+  private conclude(): void {
     if (this.ended) return;
     crashPoint('upstream_end');
     if (this.status === 401 && this.attemptAgain()) return;
@@ -180,6 +201,10 @@ export class Delivery implements EgressSink {
   }
 
   onError(error: EgressError): void {
+    this.guarded(() => this.lose(error));
+  }
+
+  private lose(error: EgressError): void {
     if (this.ended) return;
     if (this.unmarked) return this.fail(new WeirError('ledger_unavailable', { cause: this.unmarked }), false);
     // Nothing was heard of it: a provider that is silent before its head is not billed for.

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Hold } from '../budgets/index.js';
 import { CredentialStore } from '../credentials/index.js';
 import { pathAt, type UpstreamRequest, type Way } from '../dialects/index.js';
+import { encodedText } from '../kernel/header-text.js';
 import { Egress, type Transport } from '../platform/egress/index.js';
 import { CredentialAuths, Identities, MockTransport } from '../providers/index.js';
 import { headersFor, type Plan, type Target } from '../routing/index.js';
@@ -56,12 +57,16 @@ export class Dispatcher {
 /** What became of the request on its way into the provider's format. */
 function tellClient(reply: Reply, { warnings, thinkingLevel }: UpstreamRequest): void {
   if (thinkingLevel !== null) reply.setHeader('x-weir-thinking-level', thinkingLevel);
-  if (warnings.length > 0) reply.setHeader('x-weir-warnings', headerText(warnings.join(' ')));
+  if (warnings.length > 0) reply.setHeader('x-weir-warnings', warningsText(warnings));
 }
 
 const MAX_WARNINGS = 2_000;
-/** A header carries printable ASCII. */
-const headerText = (text: string): string => text.replace(/[^\x20-\x7e]/g, '?').slice(0, MAX_WARNINGS);
+
+function warningsText(warnings: readonly string[]): string {
+  const text = encodedText(warnings.join(' '));
+  // Not within an escape.
+  return text.length <= MAX_WARNINGS ? text : text.slice(0, MAX_WARNINGS).replace(/(?:%[0-9A-F]{0,2})+$/, '');
+}
 
 /** What an AI Gateway is asked for: by the provider's record, and by the client before it. */
 function gatewayHeaders({ gateway }: Target, { options }: Call): readonly string[] {

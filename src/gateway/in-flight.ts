@@ -25,6 +25,11 @@ export class Flight implements Slotted {
     private readonly marks: SentMarks,
   ) {}
 
+  /** The provider may have it, and bill it. */
+  get sent(): boolean {
+    return this.outputBytes !== null;
+  }
+
   /** Its request is about to be written, maybe for the second time. */
   sending(outputBytes: () => number): void {
     this.mark ??= this.marks.mark(this.id);

@@ -1,5 +1,5 @@
-import type { ReplyFacts, StreamReader, WholeReply } from '../dialects/index.js';
-import type { WeirError } from '../kernel/errors.js';
+import { noFacts, type ReplyFacts, type StreamReader, type WholeReply } from '../dialects/index.js';
+import { WeirError } from '../kernel/errors.js';
 import type { Attempt } from '../ledger/index.js';
 
 /** How a call went, whatever happened. */
@@ -18,3 +18,15 @@ export interface Outcome {
   /** What ends the stream, where it is. */
   reader: StreamReader | null;
 }
+
+/** Of a call that an exception ended. @param sent the provider may bill it, so it is booked, as an estimate. */
+export const unforeseen = (cause: unknown, sent: boolean): Outcome => ({
+  status: sent ? 'cut' : 'failed',
+  error: cause instanceof WeirError ? cause : new WeirError('internal_error', { cause }),
+  used: sent,
+  facts: noFacts(),
+  attempts: [],
+  firstByteMs: null,
+  whole: null,
+  reader: null,
+});

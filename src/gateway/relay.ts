@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { Admission, type Hold, rateHeaders } from '../budgets/index.js';
 import type { Way } from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
+import { encodedText } from '../kernel/header-text.js';
 import { hexOf, publicId } from '../kernel/ids.js';
 import { formatUsd, type Nano, usdNumber } from '../kernel/money.js';
 import { LedgerService, type Settlement } from '../ledger/index.js';
@@ -13,8 +14,8 @@ import type { Call } from './call.js';
 import { scopesOf } from './call-options.js';
 import { Dispatcher } from './dispatcher.js';
 import { checkFit } from './fit-model.js';
-import { InFlight } from './in-flight.js';
-import type { Outcome } from './outcome.js';
+import { type Flight, InFlight } from './in-flight.js';
+import { type Outcome, unforeseen } from './outcome.js';
 import { ReasoningMemory } from './reasoning-memory.js';
 import { refinedInputTokens } from './refine-input.js';
 import type { Reply } from './reply.js';
@@ -36,40 +37,68 @@ export class Relay {
     @Inject(LOGGER) private readonly log: Logger,
   ) {}
 
-  async run(call: Call, reply: Reply): Promise<void> {
+  /** Never rejects: whatever is thrown ends this call with its error, and no other. */
+  run(call: Call, reply: Reply): Promise<void> {
+    return this.serve(call, reply)
+      .catch((error: unknown) => {
+        const refusal = error instanceof WeirError ? error : new WeirError('internal_error', { cause: error });
+        reply.fail(refusal);
+        this.report(call, refusal, null);
+      })
+      .catch((error: unknown) => this.log.error({ err: error, call: publicId('call', call.id) }, 'call'));
+  }
+
+  private async serve(call: Call, reply: Reply): Promise<void> {
+    const planned = this.plan(call, reply); //                       400 403 404
+    const counting = checkFit(call.prompt, planned.target); //       400
+    if (counting) await counting;
+    const seat = planned.target.seat && (await this.seats.take(call.caller.tenantId, planned)); // 403 502 503 504
+    const plan = seat?.plan ?? planned;
+    const way = this.way(call, plan); //                             400
+    const hold = await this.admit(call, plan, way); //               402 422 429 503
+    const flight = this.inFlight.begin(call.id, reply);
     try {
-      const planned = this.plan(call, reply); //                       400 403 404
-      const counting = checkFit(call.prompt, planned.target); //       400
-      if (counting) await counting;
-      const seat = planned.target.seat && (await this.seats.take(call.caller.tenantId, planned)); // 403 502 503 504
-      const plan = seat?.plan ?? planned;
-      const way = this.way(call, plan); //                             400
-      const hold = await this.admit(call, plan, way, reply); //        402 422 429 503
-      const flight = this.inFlight.begin(call.id, reply);
-      try {
-        const send = (to: Plan) => this.dispatcher.send(to, way, hold, call, flight);
-        const outcome = await (seat ? seat.send(send) : send(plan)); // 4xx 502 503 504: an outcome, never thrown after the hold
-        const settlement = settlementOf(call, plan, hold, outcome);
-        const safe = await this.ledger.settle(hold, settlement, () => flight.booked()); // commits before the tail leaves
-        if (!safe && !outcome.error) throw new WeirError('booking_delayed');
-        crashPoint('settle_committed');
-        this.end(reply, outcome, settlement);
-        this.report(call, outcome.error, settlement);
-      } finally {
-        this.inFlight.finish(flight);
-      }
-    } catch (error) {
-      const refusal = error instanceof WeirError ? error : new WeirError('internal_error', { cause: error });
-      reply.fail(refusal);
-      this.report(call, refusal, null);
+      const send = (to: Plan) => this.dispatcher.send(to, way, hold, call, flight);
+      const answered = await this.attempt(flight, () => {
+        crashPoint('hold_committed');
+        this.announce(call, hold, reply);
+        return seat ? seat.send(send) : send(plan); //                4xx 502 503 504: an outcome, never thrown after the hold
+      });
+      const { outcome, settlement } = this.conclude(call, plan, hold, answered);
+      const safe = await this.ledger.settle(hold, settlement, () => flight.booked()); // commits before the tail leaves
+      if (!safe && !outcome.error) throw new WeirError('booking_delayed');
+      crashPoint('settle_committed');
+      this.end(reply, outcome, settlement);
+      this.report(call, outcome.error, settlement);
+    } finally {
+      this.inFlight.finish(flight);
+    }
+  }
+
+  /** Never rejects: money is held, so the call has to be settled. */
+  private async attempt(flight: Flight, send: () => Promise<Outcome>): Promise<Outcome> {
+    try {
+      return await send();
+    } catch (cause) {
+      return unforeseen(cause, flight.sent);
+    }
+  }
+
+  /** How the call is booked. What a provider reports and nobody can count is an estimate. */
+  private conclude(call: Call, plan: Plan, hold: Hold, outcome: Outcome): { outcome: Outcome; settlement: Settlement } {
+    try {
+      return { outcome, settlement: settlementOf(call, plan, hold, outcome) };
+    } catch (cause) {
+      const estimated = { ...unforeseen(cause, outcome.used), attempts: outcome.attempts };
+      return { outcome: estimated, settlement: settlementOf(call, plan, hold, estimated) };
     }
   }
 
   private plan(call: Call, reply: Reply): Plan {
     const { caller, prompt, options } = call;
     const plan = this.router.plan(caller, prompt.model, prompt.maxOutputTokens, options.session);
-    reply.setHeader('x-weir-model', plan.requestedModel);
-    reply.setHeader('x-weir-provider', plan.target.provider);
+    reply.setHeader('x-weir-model', encodedText(plan.requestedModel));
+    reply.setHeader('x-weir-provider', encodedText(plan.target.provider));
     return plan;
   }
 
@@ -81,11 +110,11 @@ export class Relay {
     return format.open(prompt, { dialects, quirks, thinkingLevel, treatedAs, memory }, { id: hexOf(id), createdAt, model });
   }
 
-  private async admit(call: Call, plan: Plan, way: Way, reply: Reply): Promise<Hold> {
+  private admit(call: Call, plan: Plan, way: Way): Promise<Hold> {
     const { caller, prompt } = call;
     const { target } = plan;
     const { options } = call;
-    const hold = await this.admission.admit({
+    return this.admission.admit({
       callId: call.id,
       tenantId: caller.tenantId,
       scopes: [...caller.scopes, ...scopesOf(options, target.provider, plan.countedModels, prompt.endUser)],
@@ -117,12 +146,14 @@ export class Relay {
         ...(options.scopeKeys.length > 0 && { scopes: options.scopeKeys }),
       },
     });
-    crashPoint('hold_committed');
+  }
+
+  /** What the client is told of its hold. */
+  private announce({ prompt }: Call, hold: Hold, reply: Reply): void {
     if (hold.maxOutputTokens !== prompt.maxOutputTokens) reply.setHeader('x-weir-max-tokens', String(hold.maxOutputTokens));
     if (hold.remaining !== null) reply.setHeader('x-weir-budget-remaining', formatUsd(hold.remaining));
     if (hold.warnedPercent !== null) reply.setHeader('x-weir-budget-warning', `${hold.warnedPercent}% of a budget is spent`);
     if (hold.rates) for (const [name, value] of Object.entries(rateHeaders(hold.rates))) reply.setHeader(name, value);
-    return hold;
   }
 
   /** The call is booked: the client may have the end of its answer. */

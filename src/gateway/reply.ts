@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { CallFormat } from '../dialects/index.js';
 import type { WeirError } from '../kernel/errors.js';
+import { headerText } from '../kernel/header-text.js';
 import { crashAfter, crashPoint } from '../platform/faults/index.js';
 
 const STREAM_HEAD = {
@@ -30,6 +31,8 @@ export class Reply {
     requestId: string,
   ) {
     this.headers = { 'x-request-id': requestId, 'cache-control': 'no-store' };
+    // What breaks here is known by `close`; without a listener it would end the process.
+    response.on('error', () => {});
     response.on('close', () => {
       if (response.writableFinished) return;
       this.gone = true;
@@ -37,8 +40,9 @@ export class Reply {
     });
   }
 
+  /** @param value any text: what a header cannot carry is percent-encoded. */
   setHeader(name: string, value: string): void {
-    this.headers[name] = value;
+    this.headers[name] = headerText(value);
   }
 
   /** Sends a piece of a stream, its head before the first. False: the client is slow, wait for `onDrain`. */
@@ -83,15 +87,16 @@ export class Reply {
     else this.response.end(body.toString('latin1'), 'latin1');
   }
 
-  /** Before the first byte: its status and body. After: the stream's own error event, and no terminator. */
+  /** Before the first byte: its status and body. After: the stream's own error event, and no terminator. Never throws. */
   fail(error: WeirError): void {
     if (this.gone || this.response.writableEnded) return;
-    if (this.started) {
-      this.response.end(this.failure!(error));
-      return;
+    try {
+      if (this.started) return void this.response.end(this.failure!(error));
+      for (const [name, value] of Object.entries(error.headers())) this.setHeader(name, value);
+      this.json(error.status, JSON.stringify(this.format.encodeError(error)));
+    } catch {
+      this.abort();
     }
-    Object.assign(this.headers, error.headers());
-    this.json(error.status, JSON.stringify(this.format.encodeError(error)));
   }
 
   /** Ends the connection at once: the answer cannot be completed. */

@@ -90,11 +90,11 @@ export class Bookings {
       this.timer ??= setInterval(() => this.look(), TICK_MS).unref();
       void this.batchers[shardOf(tenantId)]!.add(pending).then((booked) => {
         if (!booked && this.stopped) return;
-        onBooked();
         this.pending.delete(pending);
         if (pending.journalAt === Number.POSITIVE_INFINITY) this.forget(pending.id);
         release(true);
         if (this.pending.size === 0) this.rest();
+        onBooked();
       });
     });
   }

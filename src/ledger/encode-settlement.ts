@@ -2,16 +2,26 @@ import type { HeldFacts, Settlement } from './ledger.js';
 
 /**
  * As `settle_batch` reads it. The amount is a bigint, which JSON carries as a bare number and Postgres reads exactly. Postgres stores neither
- * NUL nor half a surrogate pair: a provider's words that carry one are left out, its numbers stay.
+ * NUL nor half a surrogate pair: a provider's words that carry one are left out, its numbers stay. So are words that are nested too deep to be
+ * written, or far too long.
  */
 export function encodeSettlement(s: Settlement): string {
-  const facts = JSON.stringify(settlementFields(s));
-  const storable =
-    facts.includes('\\u') && UNSTORABLE.test(facts)
-      ? JSON.stringify(settlementFields({ ...s, usageRaw: null, servedModel: null, finishReason: null }))
-      : facts;
-  return `${storable.slice(0, -1)},"amount":${s.amount ?? 'null'}}`;
+  const facts = storableFacts(s) ?? JSON.stringify(settlementFields({ ...s, usageRaw: null, servedModel: null, finishReason: null }));
+  return `${facts.slice(0, -1)},"amount":${s.amount ?? 'null'}}`;
 }
+
+/** Null: they cannot be stored. */
+function storableFacts(s: Settlement): string | null {
+  try {
+    const facts = JSON.stringify(settlementFields(s));
+    return facts.length > MAX_FACTS || (facts.includes('\\u') && UNSTORABLE.test(facts)) ? null : facts;
+  } catch {
+    return null;
+  }
+}
+
+/** Far beyond the usage of any provider. */
+const MAX_FACTS = 64 * 1024;
 
 /**
  * As `book_unheld` reads it: a settlement that `encodeSettlement` wrote, with what its call was held for. `settle_batch` reads it as well.

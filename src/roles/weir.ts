@@ -45,8 +45,7 @@ class Stack {
 }
 
 /** Starts a process with its roles. What was started is stopped again when a later step fails. */
-export async function startWeir(config: Config): Promise<Weir> {
-  const log = createLogger(config.logLevel);
+export async function startWeir(config: Config, log = createLogger(config.logLevel)): Promise<Weir> {
   const stack = new Stack();
   try {
     return await startOn(stack, config, log);

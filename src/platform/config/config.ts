@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
-import { CRASH_POINTS, type Crash } from '../faults/index.js';
+import { CRASH_KINDS, CRASH_POINTS, type Crash } from '../faults/index.js';
 import { type ProxyAddress, proxy } from './proxy.js';
 
 const ROLES = ['gateway', 'control', 'worker'] as const;
@@ -21,15 +21,15 @@ const flag = z.enum(['0', '1'], { error: 'must be 0 or 1' }).transform((text) =>
 
 const masterKey = z.string().min(32, { error: 'must be at least 32 characters, e.g. the output of: openssl rand -base64 32' }).optional();
 
-/** `point` or `point:n`. */
+/** `point`, `point:n` or `point:n:kind`. */
 const crash = z
   .string()
-  .regex(new RegExp(`^(${CRASH_POINTS.join('|')})(:[1-9]\\d{0,5})?$`), {
-    error: `must be point or point:n, where point is one of ${CRASH_POINTS.join(', ')}`,
+  .regex(new RegExp(`^(${CRASH_POINTS.join('|')})(:[1-9]\\d{0,5}(:(${CRASH_KINDS.join('|')}))?)?$`), {
+    error: `must be point, point:n or point:n:kind, where point is one of ${CRASH_POINTS.join(', ')} and kind one of ${CRASH_KINDS.join(', ')}`,
   })
   .transform((text): Crash => {
-    const [point, passing = '1'] = text.split(':');
-    return { point: point as Crash['point'], passing: Number(passing) };
+    const [point, passing = '1', kind = 'kill'] = text.split(':');
+    return { point: point as Crash['point'], passing: Number(passing), kind: kind as Crash['kind'] };
   });
 
 function isNetwork(part: string): boolean {

@@ -1,4 +1,4 @@
-/** The moments of a call, of a job and of the journal at which a test may end the process as `kill -9` would. */
+/** The moments of a call, of a job and of the journal at which a test may inject a fault. */
 export const CRASH_POINTS = [
   'after_auth',
   'hold_sent',
@@ -19,11 +19,15 @@ export const CRASH_POINTS = [
 ] as const;
 export type CrashPoint = (typeof CRASH_POINTS)[number];
 
-/** Where this process is to die. */
+/** `kill`: as `kill -9` would. `throw`: an exception there. `uncaught`: an exception that nothing around it can catch. `reject`: a promise that is rejected and not awaited. */
+export const CRASH_KINDS = ['kill', 'throw', 'uncaught', 'reject'] as const;
+
+/** The fault of this process, and where. */
 export interface Crash {
   point: CrashPoint;
   /** At which passing, from 1. */
   passing: number;
+  kind: (typeof CRASH_KINDS)[number];
 }
 
 let armed: Crash | null = null;
@@ -35,10 +39,19 @@ export function armCrash(crash: Crash | null): void {
   passings = 0;
 }
 
-/** Ends this process at once where the tests want to see what is left behind. */
+/** Does, once, what the tests want to see the consequences of. */
 export function crashPoint(point: CrashPoint): void {
   if (armed === null || armed.point !== point || ++passings < armed.passing) return;
-  process.kill(process.pid, 'SIGKILL');
+  const { kind } = armed;
+  armed = null;
+  if (kind === 'kill') process.kill(process.pid, 'SIGKILL');
+  const error = new Error(`injected at ${point}`);
+  if (kind === 'throw') throw error;
+  if (kind === 'reject') void Promise.reject(error);
+  if (kind === 'uncaught')
+    setImmediate(() => {
+      throw error;
+    });
 }
 
 /** The same once what is being sent now has left for the server, and before it can have answered. */

@@ -59,8 +59,9 @@ const poolConfig = (
   types: EXACT_TYPES,
 });
 
-/** A broken idle connection is replaced at its next use; without a listener it would end the process. */
+/** A broken connection is replaced at its next use, idle or between two statements of its user; without a listener it would end the process. */
 function quiet<P extends Pool>(pool: P): P {
   pool.on('error', () => {});
+  pool.on('connect', (client) => client.on('error', () => {}));
   return pool;
 }

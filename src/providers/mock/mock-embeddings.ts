@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { TooMuch } from './effort.js';
 
 interface EmbeddingRequest {
   model: string;
@@ -9,12 +10,18 @@ interface EmbeddingRequest {
 
 const DIMENSIONS = 64;
 const BYTES_PER_TOKEN = 4;
+/** Of all vectors together. */
+const MAX_NUMBERS = 131_072;
 
-/** Vectors of length 1 that depend on the text alone: the same text has the same vector, another text another. */
+/** Vectors of length 1 that depend on the text alone: the same text has the same vector, another text another. @throws TooMuch */
 export function mockEmbeddings({ model, input, dimensions = DIMENSIONS, encoding_format: encoding }: EmbeddingRequest): object {
   const texts = (Array.isArray(input) && typeof input[0] !== 'number' ? input : [input]).map((one) =>
     typeof one === 'string' ? one : JSON.stringify(one),
   );
+  if (texts.length * dimensions > MAX_NUMBERS)
+    throw new TooMuch(
+      `The mock provider makes at most ${MAX_NUMBERS} numbers for one request. Send fewer inputs, or ask for fewer dimensions.`,
+    );
   const tokens = texts.reduce((sum, text) => sum + Math.ceil(Buffer.byteLength(text) / BYTES_PER_TOKEN), 0);
   return {
     object: 'list',
@@ -26,8 +33,9 @@ export function mockEmbeddings({ model, input, dimensions = DIMENSIONS, encoding
 
 function vectorOf(text: string, dimensions: number): number[] {
   const raw: number[] = [];
+  const digest = createHash('sha256').update(text).digest('hex');
   for (let block = 0; raw.length < dimensions; block++) {
-    const bytes = createHash('sha256').update(`${block} ${text}`).digest();
+    const bytes = createHash('sha256').update(`${block} ${digest}`).digest();
     for (const byte of bytes) raw.push((byte - 127.5) / 127.5);
   }
   const vector = raw.slice(0, dimensions);

@@ -40,11 +40,16 @@ export interface MockTraits {
 }
 
 const BYTES_PER_TOKEN = 4;
+/** No reply has more: the mock makes all of it at once. */
+const MAX_PIECES = 8_192;
+/** More of a message is not echoed. */
+const MAX_ECHO = 32_768;
 const tokensOf = (text: string): number => Math.ceil(Buffer.byteLength(text) / BYTES_PER_TOKEN);
 
 /**
  * Calls the tool that `tool_choice` names, else the first offered one, with arguments valid by its schema; once, unless a call is forced.
  * Gives a stub valid by `response_format`'s schema; else echoes the last user message. The output limit is obeyed.
+ * @throws TooMuch
  */
 export function mockReply(request: MockRequest, traits: MockTraits): MockReply {
   const { model } = request;
@@ -58,7 +63,7 @@ export function mockReply(request: MockRequest, traits: MockTraits): MockReply {
     return { model, pieces: [], toolCalls: [call], finishReason: 'tool_calls', usage: usage(tokensOf(call.name + call.arguments)) };
   }
   const said = splitIntoTokens(answerText(request));
-  const pieces = traits.overLimit ? repeated(said, Number.isFinite(limit) ? limit * 3 : said.length) : said;
+  const pieces = traits.overLimit ? repeated(said, Math.min(Number.isFinite(limit) ? limit * 3 : said.length, MAX_PIECES)) : said;
   const kept = traits.overLimit ? pieces : pieces.slice(0, limit - reasoning);
   return { model, pieces: kept, toolCalls: [], finishReason: kept.length < pieces.length ? 'length' : 'stop', usage: usage(kept.length) };
 }
@@ -74,18 +79,19 @@ const usageOf = (prompt: number, cached: number, completion: number, reasoning: 
 });
 
 function toolToCall({ tools, tool_choice: choice, messages }: MockRequest): { name: string; parameters: unknown } | null {
-  const forced = choice === 'required' || typeof choice === 'object';
-  if (!tools?.length || choice === 'none' || (messages.at(-1)?.role === 'tool' && !forced)) return null;
-  const wanted = (choice as { function?: { name?: string } } | undefined)?.function?.name;
-  const tool = tools.find((offered) => wanted === undefined || offered.function?.name === wanted);
-  return tool?.function?.name ? { name: tool.function.name, parameters: tool.function.parameters } : null;
+  const forced = choice === 'required' || (typeof choice === 'object' && choice !== null);
+  if (!Array.isArray(tools) || choice === 'none' || (messages.at(-1)?.role === 'tool' && !forced)) return null;
+  const wanted = (choice as { function?: { name?: string } } | null | undefined)?.function?.name;
+  const tool = tools.find((offered) => wanted === undefined || offered?.function?.name === wanted);
+  const name: unknown = tool?.function?.name;
+  return typeof name === 'string' && name !== '' ? { name, parameters: tool!.function!.parameters } : null;
 }
 
 function answerText({ response_format: format, messages }: MockRequest): string {
   if (format?.type === 'json_schema') return JSON.stringify(stubFor(format.json_schema?.schema));
   if (format?.type === 'json_object') return '{}';
   const last = messages.findLast((message) => message.role === 'user') ?? messages.at(-1);
-  return `You said: ${textOf(last?.content)}`;
+  return `You said: ${textOf(last?.content).slice(0, MAX_ECHO)}`;
 }
 
 function textOf(content: unknown): string {
@@ -95,4 +101,4 @@ function textOf(content: unknown): string {
 }
 
 /** Pieces of a few characters that end at word ends, so that a stream looks like one. */
-const splitIntoTokens = (text: string): string[] => text.match(/\s*\S{1,6}/g) ?? [''];
+const splitIntoTokens = (text: string): string[] => text.match(/\s{0,64}\S{1,6}|\s{1,64}/g) ?? [''];

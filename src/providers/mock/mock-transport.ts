@@ -1,4 +1,5 @@
 import { EgressError, type EgressRequest, type EgressSink, type Exchange, type Transport } from '../../platform/egress/index.js';
+import { TooMuch } from './effort.js';
 import { mockEmbeddings } from './mock-embeddings.js';
 import { type MockReply, type MockTraits, mockReply } from './mock-reply.js';
 
@@ -99,19 +100,26 @@ class MockExchange implements Exchange {
     embeds: boolean,
   ): void {
     if (script.errorStatus !== null) {
-      const error = {
-        error: { message: `The mock was asked to fail with ${script.errorStatus}.`, type: 'mock_error', code: null, param: null },
-      };
-      const retryAfter = script.errorStatus === 429 ? { 'retry-after': String(script.retryAfterSeconds) } : {};
-      this.sink.onHead(script.errorStatus, { 'content-type': 'application/json', ...retryAfter });
-      return this.sendAll([Buffer.from(JSON.stringify(error))], 0, false);
+      const retryAfter: Record<string, string> = script.errorStatus === 429 ? { 'retry-after': String(script.retryAfterSeconds) } : {};
+      return this.refuse(script.errorStatus, `The mock was asked to fail with ${script.errorStatus}.`, retryAfter);
     }
     const streams = body.stream === true && !embeds;
-    const chunks = embeds ? [json(mockEmbeddings(body as never))] : chatChunks(body, script, streams);
+    let chunks: Buffer[];
+    try {
+      chunks = embeds ? [json(mockEmbeddings(body as never))] : chatChunks(body, script, streams);
+    } catch (error) {
+      if (!(error instanceof TooMuch)) throw error;
+      return this.refuse(400, error.message);
+    }
     this.sink.onHead(200, { 'content-type': streams ? 'text/event-stream' : 'application/json' });
     const send = () => this.sendAll(spoilt(chunks, script.fault, streams), streams ? script.paceMs : 0, script.fault === 'drop');
     if (script.firstByteMs > 0) this.after(script.firstByteMs, send);
     else send();
+  }
+
+  private refuse(status: number, message: string, headers: Record<string, string> = {}): void {
+    this.sink.onHead(status, { 'content-type': 'application/json', ...headers });
+    this.sendAll([json({ error: { message, type: 'mock_error', code: null, param: null } })], 0, false);
   }
 
   /** Sends the chunks one by one, and then the end or, with `drop`, nothing but a broken connection. */
@@ -136,7 +144,13 @@ class MockExchange implements Exchange {
     const guarded = () => {
       // What has run would keep all of the exchange alive.
       this.timer = null;
-      if (!this.cancelled) run();
+      if (this.cancelled) return;
+      try {
+        run();
+      } catch (error) {
+        this.cancelled = true;
+        this.sink.onError(new EgressError('interrupted', error));
+      }
     };
     this.timer = ms > 0 ? setTimeout(guarded, ms) : setImmediate(guarded);
   }

@@ -1,13 +1,28 @@
+import { TooMuch } from './effort.js';
+
+/** Longer patterns are not read, nor deeper ones, and no longer text is made. */
+const MAX_PATTERN = 4_096;
+const MAX_DEPTH = 64;
+const MAX_TEXT = 10_000;
+
 /**
  * A short text that a regular expression of the plain kind matches: characters, classes, groups, alternatives and counts. Looking around and
  * back is passed over. The expression is read, never run.
+ * @throws TooMuch
  */
-export const textFor = (pattern: string): string => new Pattern(pattern).text();
+export function textFor(pattern: string): string {
+  if (pattern.length > MAX_PATTERN) throw tooMuch();
+  return new Pattern(pattern).text(MAX_DEPTH);
+}
+
+const tooMuch = () =>
+  new TooMuch('The mock provider cannot make a text for a "pattern" of this schema: it is too long, or too deeply nested.');
 
 const BY_ESCAPE: Record<string, string> = { d: '0', D: 'a', w: 'a', W: '-', s: ' ', S: 'a', b: '', B: '', n: '\n', t: '\t', r: '\r' };
 /** What a class that excludes some is tried with. */
 const CANDIDATES = ['a', '0', '-', ' ', 'B', '_', '~'];
-const MOST = 1_000;
+const COUNT = /(?:[*+?]|\{(\d+)(?:,\d*)?\})\??/y;
+const GROUP_HEAD = /\?(?:[:=!]|<[=!]|<\w+>)/y;
 
 class Pattern {
   private at = 0;
@@ -15,7 +30,8 @@ class Pattern {
   constructor(private readonly source: string) {}
 
   /** Up to the end of the group: its first alternative. */
-  text(): string {
+  text(levels: number): string {
+    if (levels === 0) throw tooMuch();
     let first: string | null = null;
     let current = '';
     while (this.at < this.source.length && this.source[this.at] !== ')') {
@@ -24,14 +40,16 @@ class Pattern {
         first ??= current;
         current = '';
       } else {
-        const piece = this.piece();
-        current += piece.repeat(this.count());
+        const piece = this.piece(levels);
+        const count = this.count();
+        if (current.length + piece.length * count > MAX_TEXT) throw tooMuch();
+        current += piece.repeat(count);
       }
     }
     return first ?? current;
   }
 
-  private piece(): string {
+  private piece(levels: number): string {
     const character = this.source[this.at++]!;
     switch (character) {
       case '^':
@@ -40,7 +58,7 @@ class Pattern {
       case '.':
         return 'a';
       case '(':
-        return this.group();
+        return this.group(levels - 1);
       case '[':
         return this.class();
       case '\\':
@@ -50,10 +68,9 @@ class Pattern {
     }
   }
 
-  private group(): string {
-    const [head = ''] = /^\?(?:[:=!]|<[=!]|<\w+>)/.exec(this.source.slice(this.at)) ?? [];
-    this.at += head.length;
-    const text = this.text();
+  private group(levels: number): string {
+    const [head = ''] = this.read(GROUP_HEAD) ?? [];
+    const text = this.text(levels);
     this.at++;
     return /[=!]/.test(head) ? '' : text;
   }
@@ -80,10 +97,15 @@ class Pattern {
 
   /** How often what came before stands, at the least. */
   private count(): number {
-    const [all = '', least] = /^(?:[*+?]|\{(\d+)(?:,\d*)?\})\??/.exec(this.source.slice(this.at)) ?? [];
-    this.at += all.length;
-    if (all === '' || all[0] === '+') return 1;
-    return Math.min(Number(least ?? 0), MOST);
+    const [all = '', least] = this.read(COUNT) ?? [];
+    return all === '' || all[0] === '+' ? 1 : Number(least ?? 0);
+  }
+
+  private read(what: RegExp): RegExpExecArray | null {
+    what.lastIndex = this.at;
+    const found = what.exec(this.source);
+    this.at += found?.[0].length ?? 0;
+    return found;
   }
 }
 
