@@ -1,6 +1,6 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { newId } from '../kernel/ids.js';
-import { Prisma, type PrismaExecutor } from '../platform/postgres/index.js';
+import { CONFIG_POOL, type OwnedTable, type Pool, Prisma, type PrismaExecutor, rowsByOwner } from '../platform/postgres/index.js';
 import type { ApiKey } from './api-key.js';
 
 export interface NewApiKey {
@@ -22,10 +22,41 @@ export interface StoredDigest {
   last4: string;
 }
 
-export type VerifiableKey = ApiKey & {
+/** What verifying a key needs of it. Small: there may be hundreds of thousands in memory. */
+export interface UsableKey {
   lookupId: string;
-  digest: Uint8Array;
-  project: { tenant: { unpricedCallNano: bigint | null; suspendedAt: Date | null } };
+  /** In base64. */
+  digest: string;
+  id: string;
+  tenantId: string;
+  projectId: string;
+  name: string;
+  /** Null: any. */
+  models: readonly string[] | null;
+  maxOutputTokens: number | null;
+  maxCallNano: bigint | null;
+  fit: string | null;
+  thinkingLevel: string | null;
+  unpricedCallNano: bigint | null;
+  /** Its tenant is suspended. */
+  isSuspended: boolean;
+  /** Unix time in ms; infinite: never. */
+  expiresAt: number;
+}
+
+type UsableRow = Omit<UsableKey, 'tenantId' | 'expiresAt'> & { expiresAt: number | null };
+
+/** Not revoked, of a project and a tenant that are not archived. */
+const USABLE: OwnedTable = {
+  columns: `t.lookup_id AS "lookupId", encode(t.digest, 'base64') AS digest, t.id, t.project_id AS "projectId", t.name,
+    CASE WHEN '*' <> ALL (t.models) THEN t.models END AS models, t.max_output_tokens AS "maxOutputTokens", t.max_call_nano AS "maxCallNano",
+    t.fit, t.thinking_level AS "thinkingLevel", tenant.unpriced_call_nano AS "unpricedCallNano",
+    tenant.suspended_at IS NOT NULL AS "isSuspended",
+    extract(epoch FROM t.expires_at)::float8 * 1000 AS "expiresAt"`,
+  from: `api_keys t JOIN projects project ON project.tenant_id = t.tenant_id AND project.id = t.project_id JOIN tenants tenant ON tenant.id = t.tenant_id`,
+  key: 'id',
+  where: 't.revoked_at IS NULL AND project.archived_at IS NULL AND tenant.archived_at IS NULL AND tenant.deleted_at IS NULL',
+  platform: false,
 };
 
 export interface AdminKey {
@@ -42,7 +73,10 @@ export interface AdminKey {
 
 @Injectable()
 export class ApiKeysRepository {
-  constructor(private readonly prisma: Prisma) {}
+  constructor(
+    private readonly prisma: Prisma,
+    @Inject(CONFIG_POOL) private readonly pool: Pool,
+  ) {}
 
   insert(key: NewApiKey, stored: StoredDigest, db: PrismaExecutor = this.prisma): Promise<ApiKey> {
     return db.apiKey.create({ data: { id: newId(), ...key, models: [...key.models], ...stored } });
@@ -65,15 +99,36 @@ export class ApiKeysRepository {
     await this.prisma.apiKey.updateMany({ where: { tenantId, id, revokedAt: null }, data: { revokedAt: new Date() } });
   }
 
-  /** Keys that may be used, of these tenants or of all (null): not revoked, of a project and tenant that are not archived. */
-  usable(tenantIds: string[] | null): Promise<VerifiableKey[]> {
-    return this.prisma.apiKey.findMany({
-      where: {
-        ...(tenantIds && { tenantId: { in: tenantIds } }),
-        revokedAt: null,
-        project: { archivedAt: null, tenant: { archivedAt: null, deletedAt: null } },
-      },
-      include: { project: { select: { tenant: { select: { unpricedCallNano: true, suspendedAt: true } } } } },
+  /** Keys that may be used, of these tenants or of all (null), tenant by tenant. */
+  usable(tenantIds: string[] | null): AsyncGenerator<[tenantId: string, keys: UsableKey[]]> {
+    // Text that many keys have in common is kept once.
+    let owner = '';
+    let shared = new Map<string, string>();
+    return rowsByOwner<UsableRow, UsableKey>(this.pool, USABLE, tenantIds, (row) => {
+      if (row.owner !== owner) {
+        owner = row.owner;
+        shared = new Map();
+      }
+      const once = <T extends string | null>(text: T): T => {
+        if (text !== null && !shared.has(text)) shared.set(text, text);
+        return (text && shared.get(text)) as T;
+      };
+      return {
+        lookupId: row.lookupId,
+        digest: row.digest,
+        id: row.id,
+        tenantId: owner,
+        projectId: once(row.projectId),
+        name: once(row.name),
+        models: row.models,
+        maxOutputTokens: row.maxOutputTokens,
+        maxCallNano: row.maxCallNano,
+        fit: once(row.fit),
+        thinkingLevel: once(row.thinkingLevel),
+        unpricedCallNano: row.unpricedCallNano,
+        isSuspended: row.isSuspended,
+        expiresAt: row.expiresAt ?? Number.POSITIVE_INFINITY,
+      };
     });
   }
 

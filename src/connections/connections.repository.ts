@@ -2,7 +2,17 @@ import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { WeirError } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { Keyring, MasterKeyMismatch, Secret } from '../platform/crypto/index.js';
-import { createPool, DATABASE_URL, isUniqueViolation, type Pool, Prisma, type PrismaExecutor } from '../platform/postgres/index.js';
+import {
+  CONFIG_POOL,
+  createPool,
+  DATABASE_URL,
+  isUniqueViolation,
+  type OwnedTable,
+  type Pool,
+  Prisma,
+  type PrismaExecutor,
+  rowsByOwner,
+} from '../platform/postgres/index.js';
 import type { ProviderRecord } from '../providers/index.js';
 import type { Connection, OpenConnection } from './connection.js';
 import type { Access, DeviceLogin, Grant } from './flows/flow.js';
@@ -31,6 +41,7 @@ export class ConnectionsRepository implements OnModuleDestroy {
     private readonly prisma: Prisma,
     private readonly keyring: Keyring,
     @Inject(DATABASE_URL) private readonly databaseUrl: string,
+    @Inject(CONFIG_POOL) private readonly configPool: Pool,
   ) {}
 
   async onModuleDestroy(): Promise<void> {
@@ -110,12 +121,12 @@ export class ConnectionsRepository implements OnModuleDestroy {
     return count > 0;
   }
 
-  /** Every connection of these tenants (null: all), opened. One that cannot be opened is reported. */
-  async openAll(tenantIds: string[] | null, unreadable: (id: string) => void): Promise<OpenConnection[]> {
-    const rows = await this.prisma.connection.findMany({
-      where: { ...(tenantIds && { tenantId: { in: tenantIds } }), provider: { deletedAt: null } },
-    });
-    return Promise.all(rows.map((row) => this.opened(row as Row, unreadable)));
+  /** Every connection of these tenants (null: all), opened, tenant by tenant. One that cannot be opened is reported. */
+  openAll(
+    tenantIds: readonly string[] | null,
+    unreadable: (id: string) => void,
+  ): AsyncGenerator<[tenantId: string, open: OpenConnection[]]> {
+    return rowsByOwner<Row, OpenConnection>(this.configPool, CONNECTIONS, tenantIds, (row) => this.opened(row, unreadable));
   }
 
   /**
@@ -230,12 +241,20 @@ function publicPart(row: Row): Connection {
 
 const ENDED = { deviceCode: null, refreshToken: null, accessToken: null, accessExpiresAt: null };
 
-const LOCK = `
-  SELECT id, tenant_id AS "tenantId", provider_id AS "providerId", origin, state, last_error AS "lastError",
-    interval_seconds AS "intervalSeconds", poll_after AS "pollAfter", device_expires_at AS "deviceExpiresAt",
-    refresh_token AS "refreshToken", access_token AS "accessToken", access_expires_at AS "accessExpiresAt",
-    renewal, connected_at AS "connectedAt", created_at AS "createdAt"
-  FROM connections WHERE id = $1 AND tenant_id = $2 FOR UPDATE`;
+const COLUMNS = `t.id, t.tenant_id AS "tenantId", t.provider_id AS "providerId", t.origin, t.state, t.last_error AS "lastError",
+  t.interval_seconds AS "intervalSeconds", t.poll_after AS "pollAfter", t.device_expires_at AS "deviceExpiresAt",
+  t.refresh_token AS "refreshToken", t.access_token AS "accessToken", t.access_expires_at AS "accessExpiresAt",
+  t.renewal, t.connected_at AS "connectedAt", t.created_at AS "createdAt"`;
+
+const CONNECTIONS: OwnedTable = {
+  columns: COLUMNS,
+  from: 'connections t JOIN providers provider ON provider.id = t.provider_id',
+  key: 'id',
+  where: 'provider.deleted_at IS NULL',
+  platform: false,
+};
+
+const LOCK = `SELECT ${COLUMNS} FROM connections t WHERE id = $1 AND tenant_id = $2 FOR UPDATE`;
 
 const RENEWED = `
   UPDATE connections SET refresh_token = $3, access_token = $4, access_expires_at = $5, renewal = renewal + 1, last_error = NULL

@@ -24,6 +24,7 @@ import { IdempotencyInterceptor } from './idempotency.interceptor.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
 import { LimitsController } from './limits.controller.js';
 import { ModelsController } from './models.controller.js';
+import { NextRequestInterceptor } from './next-request.interceptor.js';
 import { OpenApiController } from './openapi.controller.js';
 import { ApiDocument } from './openapi.js';
 import { AdminKeyStrategy, OperatorGuard } from './operator.guard.js';
@@ -87,7 +88,8 @@ import { UsageController } from './usage.controller.js';
     Transactions,
     { provide: APP_GUARD, useClass: OperatorGuard },
     { provide: APP_PIPE, useClass: RequestPipe },
-    // First: the other runs inside of it.
+    // In this order: each runs inside of the one before.
+    { provide: APP_INTERCEPTOR, useClass: NextRequestInterceptor },
     { provide: APP_INTERCEPTOR, useClass: TenantScopeInterceptor },
     { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor },
     { provide: APP_FILTER, useClass: ErrorFilter },

@@ -27,7 +27,7 @@ export class ModelsController {
   @Answers(listOf(ModelObject), 'List what the tenant said of models. What is known of each, with this in it, is in GET /v1/models.')
   async list(@TenantId() tenantId: string, @Query({ schema: ModelQuery }) query: ModelQuery) {
     const { provider, model } = query;
-    const wanted = (await this.models.list([tenantId])).filter(
+    const wanted = (await this.models.list(tenantId)).filter(
       (entry) => (!provider || entry.provider === provider) && (!model || entry.model === model),
     );
     const { items, hasMore } = pageOf(wanted, 'model', query);

@@ -75,7 +75,7 @@ export class PricesController extends Prices {
   )
   async rerate(@TenantId() tenantId: string, @Actor() actor: string, @Body({ schema: Rerate }) body: Rerate) {
     const { start_time: from, end_time: to = new Date(), provider = null, model = null, dry_run: dryRun, reason = null } = body;
-    await this.book.refresh(tenantId);
+    await this.book.refresh();
     const rerated = await this.rerating.rerate({ tenantId, from, to, provider, model, dryRun, actor, reason }, (...asked) =>
       this.router.priceAt(tenantId, ...asked),
     );

@@ -52,12 +52,12 @@ export class ProviderProbe {
   }
 
   private async stored({ id, tenantId }: ProviderRecord, origin: string): Promise<Target['credential']> {
-    const all = await outsideTenantScope(() => this.credentials.open([tenantId], () => {}));
+    const all = await outsideTenantScope(() => this.credentials.ofOwner(tenantId));
     return all.find((credential) => credential.providerId === id && credential.origin === origin) ?? null;
   }
 
   private async storedHeaders({ id, tenantId }: ProviderRecord, origin: string): Promise<Target['headers']> {
-    const all = await outsideTenantScope(() => this.headers.open([tenantId]));
+    const all = await outsideTenantScope(() => this.headers.ofOwner(tenantId));
     return all.find((entry) => entry.providerId === id && entry.origin === origin)?.headers ?? [];
   }
 }

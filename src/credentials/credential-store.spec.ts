@@ -1,5 +1,5 @@
 import { Secret } from '../platform/crypto/index.js';
-import type { Credential, Unreadable } from './credential.js';
+import type { Credential, Opened } from './credential.js';
 import { CredentialStore } from './credential-store.js';
 
 const key = (id: string): Credential => ({
@@ -13,13 +13,12 @@ const key = (id: string): Credential => ({
 type Reload = (tenantIds: null) => Promise<void>;
 
 /** A store that has loaded these keys, and what it noted of their health. */
-async function loaded(keys = [key('c')], broken: Unreadable[] = []) {
+async function loaded(keys = [key('c')], broken: Opened[] = []) {
   const reloads: Reload[] = [];
   const noted: string[] = [];
   const repository = {
-    open: async (_: unknown, unreadable: (row: Unreadable) => void) => {
-      for (const row of broken) unreadable(row);
-      return keys;
+    open: async function* () {
+      yield ['t', [...keys, ...broken]];
     },
     noteRest: async (...note: unknown[]) => void noted.push(note.join(' ')),
   };
@@ -56,7 +55,7 @@ test('a key that was not wanted rests as long as the provider says, or by what w
 });
 
 test('a provider is closed by a key that cannot be opened only where it has no other', async () => {
-  const broken = { id: 'x', providerId: 'p', tenantId: 't' };
+  const broken = { ...key('x'), secret: null };
   expect((await loaded([key('c')], [broken])).store.isUnreadable('p')).toBe(false);
   expect((await loaded([], [broken])).store.isUnreadable('p')).toBe(true);
 });

@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { WeirError } from '../kernel/errors.js';
-import { ConfigChanges, PLATFORM } from '../platform/postgres/index.js';
+import { ConfigChanges, OwnedMap } from '../platform/postgres/index.js';
 import { LOGGER, type Logger } from '../platform/telemetry/index.js';
-import type { Credential, RestReason, Unreadable } from './credential.js';
+import { type Credential, isOpen, type Opened, type RestReason } from './credential.js';
 import { CredentialsRepository } from './credentials.repository.js';
 import { Rests, Rotation } from './rotation.js';
 
@@ -18,20 +18,24 @@ export interface Remaining {
   readyInSeconds: number;
 }
 
+/** What a provider has. Null: credentials, but none that can be opened. */
+interface Held {
+  providerId: string;
+  rotation: Rotation | null;
+}
+
 /** Credentials in memory, opened once when they change. */
 @Injectable()
 export class CredentialStore {
-  private byProvider = new Map<string, Rotation>();
+  private readonly byProvider = new OwnedMap<Held>(({ providerId }) => providerId);
   private readonly rests = new Rests();
-
-  private unreadable: Unreadable[] = [];
 
   constructor(
     private readonly repository: CredentialsRepository,
     @Inject(LOGGER) private readonly log: Logger,
     changes: ConfigChanges,
   ) {
-    changes.subscribe((tenantIds) => this.reload(tenantIds), { first: true });
+    changes.subscribe((owners) => this.byProvider.refill(owners, this.read(owners)), { first: true });
   }
 
   /**
@@ -41,18 +45,14 @@ export class CredentialStore {
    * @throws WeirError credential_unavailable when its key was entered for another.
    */
   find(providerId: string, origin: string, session: string | null = null): Credential | null {
-    const credential = this.byProvider.get(providerId)?.pick(session) ?? null;
+    const credential = this.byProvider.get(providerId)?.rotation?.pick(session) ?? null;
     if (credential && credential.origin !== origin) throw new WeirError('credential_unavailable');
     return credential;
   }
 
   /** It has a credential, but none that can be opened: a call without it would be refused there, or be made as somebody else. */
   isUnreadable(providerId: string): boolean {
-    return (
-      this.unreadable.length > 0 &&
-      !this.byProvider.has(providerId) &&
-      this.unreadable.some((credential) => credential.providerId === providerId)
-    );
+    return this.byProvider.get(providerId)?.rotation === null;
   }
 
   /**
@@ -69,35 +69,25 @@ export class CredentialStore {
       this.repository.noteRest(id, reason, seconds).catch((error: Error) => {
         this.log.warn({ credential: id, err: error.message }, 'the health of a credential could not be noted');
       });
-    const rotation = this.byProvider.get(providerId);
+    const rotation = this.byProvider.get(providerId)?.rotation;
     return { credentials: rotation?.credentials.length ?? 0, readyInSeconds: Math.ceil((rotation?.readyInMs() ?? 0) / 1000) };
   }
 
   /** One that did not change stays the same object: what was fetched for it is remembered by it. */
   private same(read: Credential): Credential {
-    const held = this.byProvider.get(read.providerId)?.credentials.find(({ id }) => id === read.id);
+    const held = this.byProvider.get(read.providerId)?.rotation?.credentials.find(({ id }) => id === read.id);
     return held && held.origin === read.origin && held.secret.reveal() === read.secret.reveal() ? held : read;
   }
 
-  private async reload(tenantIds: string[] | null): Promise<void> {
-    const owners = tenantIds?.map((id) => (id === PLATFORM ? null : id)) ?? null;
-    const unreadable: Unreadable[] = [];
-    const opened = await this.repository.open(owners, (credential) => {
-      unreadable.push(credential);
-      this.log.error({ credential: credential.id }, 'a credential cannot be opened; enter it again');
-    });
-    this.unreadable = [...this.unreadable.filter(({ tenantId }) => owners && !owners.includes(tenantId)), ...unreadable];
-    const kept = owners ? [...this.byProvider].filter(([, { credentials }]) => !owners.includes(credentials[0]!.tenantId)) : [];
-    const fresh = [...Map.groupBy(opened, ({ providerId }) => providerId)].map(
-      ([providerId, credentials]) =>
-        [
-          providerId,
-          new Rotation(
-            credentials.map((one) => this.same(one)),
-            this.rests,
-          ),
-        ] as const,
-    );
-    this.byProvider = new Map([...kept, ...fresh]);
+  private async *read(owners: readonly string[] | null): AsyncGenerator<[owner: string, held: Held[]]> {
+    for await (const [owner, credentials] of this.repository.open(owners))
+      yield [owner, [...Map.groupBy(credentials, ({ providerId }) => providerId)].map(([providerId, some]) => this.held(providerId, some))];
+  }
+
+  private held(providerId: string, credentials: Opened[]): Held {
+    for (const { id, secret } of credentials)
+      if (secret === null) this.log.error({ credential: id }, 'a credential cannot be opened; enter it again');
+    const usable = credentials.filter(isOpen).map((one) => this.same(one));
+    return { providerId, rotation: usable.length > 0 ? new Rotation(usable, this.rests) : null };
   }
 }

@@ -11,8 +11,10 @@ export interface Credential {
   secret: Secret;
 }
 
-/** A credential that is there and cannot be opened. */
-export type Unreadable = Pick<Credential, 'id' | 'providerId' | 'tenantId'>;
+/** A credential as it was read. Null: it cannot be opened. */
+export type Opened = Omit<Credential, 'secret'> & { secret: Secret | null };
+
+export const isOpen = (credential: Opened): credential is Credential => credential.secret !== null;
 
 /** Why a provider did not want a credential: too many calls, not valid or not allowed, or nothing left to pay with. */
 export type RestReason = 'rate_limited' | 'refused' | 'out_of_money';

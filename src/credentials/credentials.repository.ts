@@ -1,21 +1,28 @@
-import { Injectable } from '@nestjs/common';
-import { Pool } from 'pg';
+import { Inject, Injectable } from '@nestjs/common';
 import { WeirError } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { isSealedByInstallation, Keyring, MasterKeyMismatch, type Secret } from '../platform/crypto/index.js';
-import { PLATFORM, Prisma, type PrismaExecutor } from '../platform/postgres/index.js';
+import { CONFIG_POOL, type OwnedTable, PLATFORM, type Pool, Prisma, type PrismaExecutor, rowsByOwner } from '../platform/postgres/index.js';
 import type { ProviderRecord } from '../providers/index.js';
-import { type Credential, type CredentialSummary, last4Of, type RestReason, type Unreadable } from './credential.js';
+import { type Credential, type CredentialSummary, isOpen, last4Of, type Opened, type RestReason } from './credential.js';
 
 /** What a credential is bound to. */
 type Binding = Pick<Credential, 'id' | 'tenantId' | 'providerId' | 'origin'>;
+
+const CREDENTIALS: OwnedTable = {
+  columns: 't.id, t.tenant_id AS "tenantId", t.provider_id AS "providerId", t.origin, t.sealed',
+  from: 'credentials t JOIN providers provider ON provider.id = t.provider_id',
+  key: 'id',
+  where: 'provider.deleted_at IS NULL',
+  platform: true,
+};
 
 @Injectable()
 export class CredentialsRepository {
   constructor(
     private readonly prisma: Prisma,
     private readonly keyring: Keyring,
-    private readonly pool: Pool,
+    @Inject(CONFIG_POOL) private readonly pool: Pool,
   ) {}
 
   /**
@@ -78,22 +85,23 @@ export class CredentialsRepository {
     );
   }
 
-  /** Opens every credential of these owners (null: all), the oldest first. One that cannot be opened is reported and left out. */
-  async open(tenantIds: (string | null)[] | null, unreadable: (row: Unreadable) => void): Promise<Credential[]> {
-    const owners = tenantIds && {
-      OR: [{ tenantId: { in: tenantIds.filter((id) => id !== null) } }, ...(tenantIds.includes(null) ? [{ tenantId: null }] : [])],
-    };
-    const rows = await this.prisma.credential.findMany({ where: { ...owners, provider: { deletedAt: null } }, orderBy: { id: 'asc' } });
-    const opened: Credential[] = [];
-    for (const { id, tenantId, providerId, origin, sealed } of rows) {
-      const binding = { id, tenantId, providerId, origin };
-      try {
-        opened.push({ ...binding, secret: await this.unseal(binding, Buffer.from(sealed)) });
-      } catch {
-        unreadable(binding);
-      }
-    }
-    return opened;
+  /** Opens every credential of these owners (null: all), owner by owner, the oldest first. */
+  open(owners: readonly string[] | null): AsyncGenerator<[owner: string, credentials: Opened[]]> {
+    return rowsByOwner<Binding & { sealed: Buffer }, Opened>(
+      this.pool,
+      CREDENTIALS,
+      owners,
+      async ({ id, tenantId, providerId, origin, sealed }) => {
+        const binding = { id, tenantId, providerId, origin };
+        return { ...binding, secret: await this.unseal(binding, sealed).catch(() => null) };
+      },
+    );
+  }
+
+  /** The credentials of one owner (null: the platform) that can be opened. */
+  async ofOwner(tenantId: string | null): Promise<Credential[]> {
+    const opened = (await Array.fromAsync(this.open([tenantId ?? PLATFORM]))).flatMap(([, credentials]) => credentials);
+    return opened.filter(isOpen);
   }
 
   /** Seals by their owners' keys what is still sealed by the one key that installations had before. Answers how many; safe to repeat. */

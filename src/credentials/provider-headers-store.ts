@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { WeirError } from '../kernel/errors.js';
-import { ConfigChanges, PLATFORM } from '../platform/postgres/index.js';
+import { ConfigChanges, OwnedMap } from '../platform/postgres/index.js';
 import { LOGGER, type Logger } from '../platform/telemetry/index.js';
 import { type ProviderHeaders, ProviderHeadersRepository } from './provider-headers.repository.js';
 
@@ -9,14 +9,14 @@ const NONE: NonNullable<ProviderHeaders['headers']> = [];
 /** Headers of the customers' own in memory, opened once when they change. */
 @Injectable()
 export class ProviderHeadersStore {
-  private byProvider = new Map<string, ProviderHeaders>();
+  private readonly byProvider = new OwnedMap<ProviderHeaders>(({ providerId }) => providerId);
 
   constructor(
     private readonly repository: ProviderHeadersRepository,
     @Inject(LOGGER) private readonly log: Logger,
     changes: ConfigChanges,
   ) {
-    changes.subscribe((tenantIds) => this.reload(tenantIds), { first: true });
+    changes.subscribe((owners) => this.byProvider.refill(owners, this.read(owners)), { first: true });
   }
 
   /**
@@ -30,12 +30,11 @@ export class ProviderHeadersStore {
     return found.headers;
   }
 
-  private async reload(tenantIds: string[] | null): Promise<void> {
-    const owners = tenantIds?.map((id) => (id === PLATFORM ? null : id)) ?? null;
-    const opened = await this.repository.open(owners);
-    for (const { providerId, headers } of opened)
-      if (headers === null) this.log.error({ provider: providerId }, 'the headers of a provider cannot be opened; enter them again');
-    const kept = owners ? [...this.byProvider.values()].filter(({ tenantId }) => !owners.includes(tenantId)) : [];
-    this.byProvider = new Map([...kept, ...opened].map((entry) => [entry.providerId, entry]));
+  private async *read(owners: readonly string[] | null): AsyncGenerator<[owner: string, headers: ProviderHeaders[]]> {
+    for await (const [owner, opened] of this.repository.open(owners)) {
+      for (const { providerId, headers } of opened)
+        if (headers === null) this.log.error({ provider: providerId }, 'the headers of a provider cannot be opened; enter them again');
+      yield [owner, opened];
+    }
   }
 }

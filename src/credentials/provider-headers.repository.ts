@@ -1,6 +1,6 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { Keyring, Secret } from '../platform/crypto/index.js';
-import { PLATFORM, Prisma, type PrismaExecutor } from '../platform/postgres/index.js';
+import { CONFIG_POOL, type OwnedTable, PLATFORM, type Pool, Prisma, type PrismaExecutor, rowsByOwner } from '../platform/postgres/index.js';
 import type { ProviderRecord } from '../providers/index.js';
 
 /** Headers of the customer's own for one provider: sealed at rest, bound to its owner and origin as its credential is. */
@@ -15,11 +15,20 @@ export interface ProviderHeaders {
 
 type Owner = Pick<ProviderRecord, 'id' | 'tenantId'>;
 
+const HEADERS: OwnedTable = {
+  columns: 't.provider_id AS "providerId", t.tenant_id AS "tenantId", t.origin, t.sealed',
+  from: 'provider_headers t JOIN providers provider ON provider.id = t.provider_id',
+  key: 'provider_id',
+  where: 'provider.deleted_at IS NULL',
+  platform: true,
+};
+
 @Injectable()
 export class ProviderHeadersRepository {
   constructor(
     private readonly prisma: Prisma,
     private readonly keyring: Keyring,
+    @Inject(CONFIG_POOL) private readonly pool: Pool,
   ) {}
 
   /** Seals headers for a provider at its present origin, replacing what was there. None: destroys what was there. */
@@ -47,20 +56,24 @@ export class ProviderHeadersRepository {
     return new Map(rows.map(({ providerId, names }) => [providerId, names]));
   }
 
-  /** Opens the headers of all providers of these owners (null: all). */
-  async open(tenantIds: (string | null)[] | null): Promise<ProviderHeaders[]> {
-    const owners = tenantIds && {
-      OR: [{ tenantId: { in: tenantIds.filter((id) => id !== null) } }, ...(tenantIds.includes(null) ? [{ tenantId: null }] : [])],
-    };
-    const rows = await this.prisma.providerHeaders.findMany({ where: { ...owners, provider: { deletedAt: null } } });
-    return Promise.all(
-      rows.map(async ({ providerId, tenantId, origin, sealed }) => ({
+  /** Opens the headers of all providers of these owners (null: all), owner by owner. */
+  open(owners: readonly string[] | null): AsyncGenerator<[owner: string, headers: ProviderHeaders[]]> {
+    return rowsByOwner<Omit<ProviderHeaders, 'headers'> & { sealed: Buffer }, ProviderHeaders>(
+      this.pool,
+      HEADERS,
+      owners,
+      async ({ providerId, tenantId, origin, sealed }) => ({
         providerId,
         tenantId,
         origin,
         headers: await this.opened({ id: providerId, tenantId }, origin, sealed),
-      })),
+      }),
     );
+  }
+
+  /** The headers of the providers of one owner (null: the platform). */
+  async ofOwner(tenantId: string | null): Promise<ProviderHeaders[]> {
+    return (await Array.fromAsync(this.open([tenantId ?? PLATFORM]))).flatMap(([, headers]) => headers);
   }
 
   private async opened(owner: Owner, origin: string, sealed: Uint8Array): Promise<ProviderHeaders['headers']> {

@@ -68,6 +68,13 @@ export const ERRORS = {
   model_not_priced: row(422, 'invalid_request_error', 'The model has no price, and a hard budget applies. Add a price.', false),
   context_length_exceeded: row(400, 'invalid_request_error', 'The prompt is longer than the model accepts.'),
   database_unavailable: row(503, 'api_error', 'The database cannot be reached. Try again shortly.', true, 1),
+  keys_unconfirmed: row(
+    503,
+    'api_error',
+    'The gateway has not been able to check API keys against the database for a minute, so no key is accepted. Try again shortly.',
+    true,
+    1,
+  ),
   query_timeout: row(
     503,
     'api_error',

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { ConfigChanges } from '../platform/postgres/index.js';
+import { ConfigChanges, replaceOwned } from '../platform/postgres/index.js';
 import { cataloguedFacts } from './catalogue.js';
 import { type ModelEntry, type ModelFacts, UNKNOWN } from './model-facts.js';
 import { ModelsRepository } from './models.repository.js';
@@ -27,11 +27,11 @@ export class ModelBook {
     return this.shelves.get(tenantId)?.get(`${provider} ${model}`)?.over(known) ?? known;
   }
 
-  private async reload(tenantIds: string[] | null): Promise<void> {
-    const byTenant = Map.groupBy(await this.repository.list(tenantIds), ({ tenantId }) => tenantId);
-    for (const tenantId of tenantIds ?? this.shelves.keys()) if (!byTenant.has(tenantId)) this.shelves.delete(tenantId);
-    for (const [tenantId, entries] of byTenant)
-      this.shelves.set(tenantId, new Map(entries.map((entry) => [`${entry.provider} ${entry.model}`, new Said(entry)])));
+  private reload(tenantIds: readonly string[] | null): Promise<void> {
+    return replaceOwned(tenantIds, this.shelves.keys(), this.repository.byTenant(tenantIds), (tenantId, entries) => {
+      if (entries.length === 0) this.shelves.delete(tenantId);
+      else this.shelves.set(tenantId, new Map(entries.map((entry) => [`${entry.provider} ${entry.model}`, new Said(entry)])));
+    });
   }
 }
 

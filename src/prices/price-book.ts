@@ -1,11 +1,12 @@
-import { Injectable } from '@nestjs/common';
-import { ConfigChanges, outsideTenantScope, PLATFORM, ServerClock } from '../platform/postgres/index.js';
+import { Inject, Injectable } from '@nestjs/common';
+import { ConfigChanges, PLATFORM, replaceOwned, ServerClock } from '../platform/postgres/index.js';
+import { LOGGER, type Logger } from '../platform/telemetry/index.js';
 import { canonicalModel } from './catalogue.js';
 import type { Price } from './price.js';
-import { PricesRepository } from './prices.repository.js';
+import { PricesRepository, type ReadPrice } from './prices.repository.js';
 
 /** Prices by `provider model`, the latest first. */
-type Shelf = Map<string, Price[]>;
+type Shelf = Map<string, ReadPrice[]>;
 
 const ANY_MODEL = '*';
 
@@ -33,7 +34,8 @@ export class PriceBook {
   constructor(
     private readonly repository: PricesRepository,
     private readonly clock: ServerClock,
-    changes: ConfigChanges,
+    @Inject(LOGGER) private readonly log: Logger,
+    private readonly changes: ConfigChanges,
   ) {
     changes.subscribe((tenantIds) => this.reload(tenantIds));
   }
@@ -47,18 +49,18 @@ export class PriceBook {
     const own = this.shelves.get(tenantId);
     const counts = listed?.lent ? isByOperator : () => true;
     const found = inForce(own, provider, model, at, counts) ?? inForce(own, provider, ANY_MODEL, at, counts);
-    if (found || !listed) return found;
+    if (found || !listed) return found?.price ?? null;
     const platform = this.shelves.get(PLATFORM);
-    return (
+    const general =
       inForce(platform, listed.slug, model, at) ??
       (listed.catalogueId ? inForce(platform, listed.slug, this.canonicalModel(listed.catalogueId, model), at) : null) ??
-      inForce(platform, listed.slug, ANY_MODEL, at)
-    );
+      inForce(platform, listed.slug, ANY_MODEL, at);
+    return general?.price ?? null;
   }
 
-  /** Reads a tenant's prices and the platform's now, where waiting to be told of a change is not good enough. */
-  refresh(tenantId: string): Promise<void> {
-    return outsideTenantScope(() => this.reload([tenantId, PLATFORM]));
+  /** Resolves when every price that was set before is known here, where waiting to be told of it is not good enough. */
+  refresh(): Promise<void> {
+    return this.changes.catchUp();
   }
 
   /** Models of a provider that have a price of their own, the tenant's and the platform's. */
@@ -70,15 +72,17 @@ export class PriceBook {
     return [...new Set(priced)].sort();
   }
 
-  private async reload(tenantIds: string[] | null): Promise<void> {
-    const prices = await this.repository.list(tenantIds?.map((id) => (id === PLATFORM ? null : id)) ?? null);
-    const byOwner = Map.groupBy(prices, (price) => price.tenantId ?? PLATFORM);
-    for (const owner of tenantIds ?? this.shelves.keys()) if (!byOwner.has(owner)) this.shelves.delete(owner);
-    for (const [owner, owned] of byOwner)
-      this.shelves.set(
-        owner,
-        Map.groupBy(owned, (price) => `${price.provider} ${price.model}`),
-      );
+  private reload(owners: readonly string[] | null): Promise<void> {
+    return replaceOwned(owners, this.shelves.keys(), this.repository.byOwner(owners), (owner, prices) => {
+      for (const { id, price } of prices)
+        if (price === null) this.log.error({ price: id }, 'a price cannot be read, so what it is for has no price; set it again');
+      if (prices.length === 0) this.shelves.delete(owner);
+      else
+        this.shelves.set(
+          owner,
+          Map.groupBy(prices.sort(latestFirst), ({ provider, model }) => `${provider} ${model}`),
+        );
+    });
   }
 
   private canonicalModel(catalogueId: string, model: string): string {
@@ -93,11 +97,15 @@ export class PriceBook {
   }
 }
 
-function inForce(shelf: Shelf | undefined, provider: string, model: string, at: number, counts = (_: Price) => true): Price | null {
+/** One that cannot be read is in force all the same: the one before it is not what the model costs. */
+function inForce(shelf: Shelf | undefined, provider: string, model: string, at: number, counts = (_: ReadPrice) => true): ReadPrice | null {
   return shelf?.get(`${provider} ${model}`)?.find((price) => price.effectiveAt.getTime() <= at && counts(price)) ?? null;
 }
 
-const isByOperator = ({ source }: Price): boolean => source === 'operator';
+const latestFirst = (a: ReadPrice, b: ReadPrice): number =>
+  b.effectiveAt.getTime() - a.effectiveAt.getTime() || b.createdAt.getTime() - a.createdAt.getTime() || (a.id < b.id ? 1 : -1);
+
+const isByOperator = ({ source }: ReadPrice): boolean => source === 'operator';
 
 function modelsOn(shelf: Shelf | undefined, provider: string): string[] {
   const prefix = `${provider} `;

@@ -1,6 +1,6 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { newId } from '../kernel/ids.js';
-import { Prisma } from '../platform/postgres/index.js';
+import { CONFIG_POOL, type OwnedTable, type Pool, Prisma, rowsByOwner } from '../platform/postgres/index.js';
 import { CATALOGUE_SOURCE, type CataloguePrice } from './catalogue.js';
 import { loadRates, type Price, type StoredRates, storeRates } from './price.js';
 
@@ -11,9 +11,18 @@ interface StoredTier {
   rates: StoredRates;
 }
 
+/** A price as it was read. */
+export interface ReadPrice extends Pick<Price, 'id' | 'provider' | 'model' | 'source' | 'effectiveAt' | 'createdAt'> {
+  /** Null: its rates cannot be read. */
+  price: Price | null;
+}
+
 @Injectable()
 export class PricesRepository {
-  constructor(private readonly prisma: Prisma) {}
+  constructor(
+    private readonly prisma: Prisma,
+    @Inject(CONFIG_POOL) private readonly pool: Pool,
+  ) {}
 
   async insert(price: NewPrice): Promise<Price> {
     const row = await this.prisma.price.create({
@@ -50,16 +59,44 @@ export class PricesRepository {
     return row && toPrice(row);
   }
 
-  /** Prices of some owners (null: the platform), or all of them. */
-  async list(tenantIds: (string | null)[] | null): Promise<Price[]> {
-    const owners = tenantIds && {
-      OR: [{ tenantId: { in: tenantIds.filter((id) => id !== null) } }, ...(tenantIds.includes(null) ? [{ tenantId: null }] : [])],
-    };
+  /** The prices of some owners (null: of all), owner by owner. */
+  byOwner(owners: readonly string[] | null): AsyncGenerator<[owner: string, prices: ReadPrice[]]> {
+    return rowsByOwner<PriceRow, ReadPrice>(this.pool, PRICES, owners, (row) => ({
+      id: row.id,
+      provider: row.provider,
+      model: row.model,
+      source: row.source,
+      effectiveAt: row.effectiveAt,
+      createdAt: row.createdAt,
+      price: readable(row),
+    }));
+  }
+
+  /** The prices of an owner, a tenant or the platform (null), the latest first. */
+  async list(tenantId: string | null): Promise<Price[]> {
     const rows = await this.prisma.price.findMany({
-      ...(owners && { where: owners }),
+      where: { tenantId },
       orderBy: [{ effectiveAt: 'desc' }, { createdAt: 'desc' }, { id: 'desc' }],
     });
     return rows.map(toPrice);
+  }
+}
+
+const PRICES: OwnedTable = {
+  columns: `t.id, t.tenant_id AS "tenantId", t.provider, t.model, t.rates, t.tiers, t.source, t.notes, t.effective_at AS "effectiveAt",
+    t.created_at AS "createdAt"`,
+  from: 'prices t',
+  key: 'id',
+  where: 'true',
+  platform: true,
+};
+
+/** Null: its rates cannot be read. */
+function readable(row: PriceRow): Price | null {
+  try {
+    return toPrice(row);
+  } catch {
+    return null;
   }
 }
 

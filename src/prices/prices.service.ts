@@ -24,7 +24,7 @@ export class PricesService {
 
   /** The rows of one owner, a tenant or the platform (null), the latest first. */
   list(owner: string | null): Promise<Price[]> {
-    return this.repository.list([owner]);
+    return this.repository.list(owner);
   }
 
   /** Loads the price catalogue as platform rows; what is there stays. */

@@ -1,7 +1,15 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { WeirError } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
-import { isUniqueViolation, Prisma, type PrismaExecutor } from '../platform/postgres/index.js';
+import {
+  CONFIG_POOL,
+  isUniqueViolation,
+  type OwnedTable,
+  type Pool,
+  Prisma,
+  type PrismaExecutor,
+  rowsByOwner,
+} from '../platform/postgres/index.js';
 import type { AiGatewayOptions } from './ai-gateway.js';
 import type { ProviderRecord, Quirks } from './provider.js';
 
@@ -16,7 +24,10 @@ export type NewProvider = Omit<ProviderRecord, Unset | Endpoint> &
 
 @Injectable()
 export class ProvidersRepository {
-  constructor(private readonly prisma: Prisma) {}
+  constructor(
+    private readonly prisma: Prisma,
+    @Inject(CONFIG_POOL) private readonly pool: Pool,
+  ) {}
 
   async insert(provider: NewProvider, db: PrismaExecutor = this.prisma): Promise<ProviderRecord> {
     try {
@@ -83,17 +94,25 @@ export class ProvidersRepository {
     return grants.map(({ tenantId }) => tenantId);
   }
 
-  /** What each of these tenants (null: every tenant) may use: its own records and the platform's it was granted. */
-  async usable(tenantIds: string[] | null): Promise<{ tenantId: string; provider: ProviderRecord }[]> {
-    const tenants = tenantIds && { tenantId: { in: tenantIds } };
-    const own = await this.prisma.provider.findMany({ where: { tenantId: { not: null }, ...tenants, deletedAt: null } });
-    const granted = await this.prisma.providerGrant.findMany({
-      where: { ...tenants, provider: { deletedAt: null } },
-      include: { provider: true },
-    });
-    return [
-      ...granted.map((grant) => ({ tenantId: grant.tenantId, provider: grant.provider })),
-      ...own.map((provider) => ({ tenantId: provider.tenantId!, provider })),
-    ];
+  /** The records of these owners (null: of all), owner by owner. */
+  byOwner(owners: readonly string[] | null): AsyncGenerator<[owner: string, records: ProviderRecord[]]> {
+    return rowsByOwner<ProviderRecord, ProviderRecord>(this.pool, PROVIDERS, owners, (record) => record);
+  }
+
+  /** The ids of the platform's records that these tenants (null: all) were granted, tenant by tenant. */
+  grantedTo(tenantIds: readonly string[] | null): AsyncGenerator<[tenantId: string, providerIds: string[]]> {
+    return rowsByOwner<{ key: string }, string>(this.pool, GRANTS, tenantIds, ({ key }) => key);
   }
 }
+
+const PROVIDERS: OwnedTable = {
+  columns: `t.id, t.tenant_id AS "tenantId", t.name, t.type, t.base_url AS "baseUrl", t.dialect, t.native_tools AS "nativeTools", t.quirks,
+    t.gateway_options AS "gatewayOptions", t.auth, t.default_model AS "defaultModel", t.capabilities, t.models, t.awaits_key AS "awaitsKey",
+    t.by_operator AS "byOperator", t.created_at AS "createdAt"`,
+  from: 'providers t',
+  key: 'id',
+  where: 't.deleted_at IS NULL',
+  platform: true,
+};
+
+const GRANTS: OwnedTable = { columns: 't.tenant_id', from: 'provider_grants t', key: 'provider_id', where: 'true', platform: false };

@@ -6,6 +6,7 @@ import { Keyring, type MasterKeys } from '../platform/crypto/index.js';
 import { DestinationGuard, Egress, ProxyConnector } from '../platform/egress/index.js';
 import {
   assertBoundRole,
+  CONFIG_POOL,
   ConfigChanges,
   createScopedPool,
   createWalledPool,
@@ -14,7 +15,7 @@ import {
   Prisma,
   ServerClock,
 } from '../platform/postgres/index.js';
-import { droppedLines, LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
+import { droppedLines, Health, LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
 
 const POOL = { max: 12, statementTimeoutMs: 10_000, name: 'gateway' };
 const PRISMA_POOL = { max: 5, statementTimeoutMs: 10_000, connectTimeoutMs: 5_000, name: 'config' };
@@ -44,13 +45,17 @@ export async function openPlatform(config: Config, databaseUrl: string, masterKe
   const proxy = config.egressProxy && new ProxyConnector(config.egressProxy, guard, config.timeouts.connectMs, log);
   const egress = new Egress(guard, config.timeouts, nameOf(keyring), proxy);
   const metrics = new Metrics();
+  const health = new Health();
+  watchConfiguration(changes, metrics, health);
   metrics.watchTotal('weir_log_lines_dropped_total', 'Log lines that nobody took in time.', () => droppedLines(log));
   const providers = [
     { provide: CONFIG, useValue: config },
     { provide: LOGGER, useValue: log },
     { provide: DATABASE_URL, useValue: databaseUrl },
     { provide: Metrics, useValue: metrics },
+    { provide: Health, useValue: health },
     { provide: Pool, useValue: pool },
+    { provide: CONFIG_POOL, useValue: prismaPool },
     { provide: Locks, useValue: new Locks(pool) },
     { provide: Prisma, useValue: prisma },
     { provide: ServerClock, useValue: clock },
@@ -69,6 +74,14 @@ export async function openPlatform(config: Config, databaseUrl: string, masterKe
       await Promise.all([pool.end(), prismaPool.end(), walled.end()]);
     },
   };
+}
+
+function watchConfiguration(changes: ConfigChanges, metrics: Metrics, health: Health): void {
+  health.watch('configuration', 'configuration_stale', () => changes.alarm.reason);
+  metrics.watch('weir_config_age_seconds', 'Seconds since keys, providers and prices in memory were known to be current.', () => {
+    return Math.max(0, changes.ageMs) / 1000;
+  });
+  metrics.watchTotal('weir_config_reload_failures_total', 'Reads of the configuration that failed.', () => changes.alarm.raised);
 }
 
 /** The same for all gateways on one database, and tells nothing about it. */

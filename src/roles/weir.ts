@@ -10,7 +10,7 @@ import { registerOps } from '../ops/index.js';
 import type { Config } from '../platform/config/index.js';
 import { armCrash } from '../platform/faults/index.js';
 import { migrate, startEmbeddedPostgres } from '../platform/postgres/index.js';
-import { createLogger, type Logger, Metrics } from '../platform/telemetry/index.js';
+import { createLogger, Health, type Logger, Metrics } from '../platform/telemetry/index.js';
 import { type FirstStart, Setup } from '../setup/index.js';
 import { createApp } from './app.js';
 import { masterKeysOf } from './master-key.js';
@@ -67,6 +67,7 @@ async function startOn(stack: Stack, config: Config, log: Logger): Promise<Weir>
   const state = { draining: false };
   registerOps(app.getHttpAdapter().getInstance() as unknown as FastifyInstance, {
     metrics: app.get(Metrics),
+    health: app.get(Health),
     pool: app.get(Pool),
     isDraining: () => state.draining,
   });

@@ -64,7 +64,7 @@ export class Setup {
    * destroyed here. What an operator made, or gave another key or address, stays as it is.
    */
   private async savePlatformCredentials(): Promise<ProviderRecord[]> {
-    const known = await this.credentials.open([null], () => {});
+    const known = await this.credentials.ofOwner(null);
     const saved: ProviderRecord[] = [];
     const environment = this.config.environment();
     for (const type of CATALOG) {

@@ -49,9 +49,11 @@ async function addProvider(tenantId: string | null, baseUrl = 'https://a.example
 
 /** Every secret that opens, and the ids of the credentials that do not. */
 async function look(keyring: Keyring) {
-  const closed: string[] = [];
-  const opened = await repositoryOf(keyring).open(null, ({ id }) => closed.push(id));
-  return { secrets: opened.map(({ secret }) => secret.reveal()).sort(), closed };
+  const read = (await Array.fromAsync(repositoryOf(keyring).open(null))).flatMap(([, credentials]) => credentials);
+  return {
+    secrets: read.flatMap(({ secret }) => secret?.reveal() ?? []).sort(),
+    closed: read.flatMap(({ id, secret }) => (secret === null ? [id] : [])),
+  };
 }
 
 const wrappedBy = async () =>

@@ -168,7 +168,7 @@ test('work that runs at once stays each behind its own wall, through Prisma and 
   const many = createWalledPool(database.url, { ...patient, max: 4, name: 'many' });
   const scoped = createScopedPool(database.url, { ...patient, max: 2, name: 'prisma' }, many);
   const prisma = new Prisma(scoped);
-  const [tenants, keys] = [new TenantsRepository(prisma), new ApiKeysRepository(prisma)];
+  const [tenants, keys] = [new TenantsRepository(prisma), new ApiKeysRepository(prisma, scoped)];
   await Promise.all(
     Array.from({ length: 60 }, (_, i) => {
       const [own, other] = i % 2 ? [alice, bob] : [bob, alice];

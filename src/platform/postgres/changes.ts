@@ -1,36 +1,52 @@
 import pg from 'pg';
-import type { Logger } from '../telemetry/index.js';
+import { Alarm, type Logger } from '../telemetry/index.js';
 import type { Pool } from './pool.js';
 import type { ServerClock } from './server-clock.js';
-
-/** Rows without a tenant belong to the platform. */
-export const PLATFORM = '00000000-0000-0000-0000-000000000000';
+import { outsideTenantScope } from './tenant-scope.js';
 
 /** Which tenants' configuration to read again; null: everything. */
 export type Reload = (tenantIds: string[] | null) => Promise<void>;
 
 const POLL_MS = 5_000;
+/** While a read fails, or nobody tells of changes. */
+const HURRIED_POLL_MS = 1_000;
+/** Changes this young are looked at in each poll: a version may become visible after a later one. */
+const OVERLAP_MS = 60_000;
+const TENANTS_AT_ONCE = 500;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
- * Tells in-memory snapshots which tenants' configuration changed: at once by NOTIFY, and by a poll every five seconds for what a broken
- * connection missed. While Postgres is away the snapshots stay as they are.
+ * Keeps in-memory snapshots current: what changed is read at once where a NOTIFY tells of it, and in a poll every five seconds where a broken
+ * connection missed it. What could not be read stays due and is tried again every second; until then an alarm is raised.
  */
 export class ConfigChanges {
   private readonly reloads: Reload[] = [];
   private readonly seen = new Map<string, bigint>();
+  /** Tenants that changed and were not read since. */
+  private readonly due = new Set<string>();
+  private loaded = false;
+  /** A listener that is new may have missed something, however old. */
+  private lookAtAll = true;
+  private confirmedAt = Number.NEGATIVE_INFINITY;
   private listener: pg.Client | null = null;
   private timer: NodeJS.Timeout | null = null;
-  private queue: Promise<void> = Promise.resolve();
-  /** The reload that waits for the one under way, and whom it will read; null: everything. */
-  private next: { tenantIds: Set<string> | null; run: Promise<void> } | null = null;
+  private running: Promise<void> = Promise.resolve();
+  private next: Promise<void> | null = null;
   private stopped = false;
+  readonly alarm: Alarm;
 
   constructor(
     private readonly url: string,
     private readonly pool: Pool,
     private readonly clock: ServerClock,
-    private readonly log: Logger,
-  ) {}
+    log: Logger,
+  ) {
+    this.alarm = new Alarm(
+      log,
+      'the configuration could not be read again, so changes of it are not seen here',
+      'the configuration is read again',
+    );
+  }
 
   /** Adds a snapshot. @param first it is loaded before the others: a provider must not be seen before its key. */
   subscribe(reload: Reload, { first = false } = {}): void {
@@ -41,37 +57,117 @@ export class ConfigChanges {
   /** Loads every snapshot, then keeps them current. Rejects when the first load fails. */
   async start(): Promise<void> {
     await this.listen();
-    await this.poll();
-    await this.reload(null);
-    this.timer = setInterval(() => void this.poll().catch(() => {}), POLL_MS).unref();
+    await this.catchUp();
   }
 
   async stop(): Promise<void> {
     this.stopped = true;
-    if (this.timer) clearInterval(this.timer);
+    if (this.timer) clearTimeout(this.timer);
     await this.listener?.end().catch(() => {});
-    await this.queue;
+    await this.running.catch(() => {});
+  }
+
+  /** How long ago it was certain that every snapshot had what Postgres had. */
+  get ageMs(): number {
+    return performance.now() - this.confirmedAt;
   }
 
   /**
-   * Reads the configuration of these tenants again. One reload runs at a time, so an older read never overwrites a newer one; what changes
-   * meanwhile is read together by the next, so many changes do not make many reloads.
+   * Resolves when every snapshot has what was committed before this was called; rejects when that cannot be read. Reads run one after another,
+   * so an older one never overwrites a newer one, and all who ask during one share the next.
    */
-  private reload(tenantIds: string[] | null): Promise<void> {
-    if (this.next) {
-      this.next.tenantIds = this.next.tenantIds && tenantIds && new Set([...this.next.tenantIds, ...tenantIds]);
-      return this.next.run;
-    }
-    const next = { tenantIds: tenantIds && new Set(tenantIds), run: this.queue.then(() => this.readAgain()) };
+  catchUp(): Promise<void> {
+    if (this.next) return this.next;
+    const next = this.running
+      .catch(() => {})
+      .then(() => {
+        this.next = null;
+        // Whoever asks may work behind the wall of one tenant; what is read is for all.
+        return outsideTenantScope(() => this.read());
+      });
     this.next = next;
-    this.queue = next.run.catch((error) => this.log.warn({ err: error }, 'configuration could not be read again'));
-    return next.run;
+    this.running = next;
+    return next;
   }
 
-  private async readAgain(): Promise<void> {
-    const { tenantIds } = this.next!;
-    this.next = null;
-    for (const reload of this.reloads) await reload(tenantIds && [...tenantIds]);
+  private async read(): Promise<void> {
+    if (this.timer) clearTimeout(this.timer);
+    const startedAt = performance.now();
+    try {
+      await this.listenAgain();
+      await this.clock.ask();
+      const versions = await this.changedVersions();
+      if (this.loaded) await this.readTenants(versions);
+      else await this.readAll(versions);
+      this.lookAtAll = false;
+      this.confirmedAt = startedAt;
+      this.alarm.clear();
+    } catch (error) {
+      if (!this.stopped)
+        this.alarm.raise(error instanceof Error ? error.message : String(error), { err: error, unconfirmed_tenants: this.due.size });
+      throw error;
+    } finally {
+      this.pollLater();
+    }
+  }
+
+  private pollLater(): void {
+    if (this.stopped || !this.loaded) return;
+    const hurry = this.alarm.reason !== null || this.listener === null;
+    this.timer = setTimeout(() => this.catchUp().catch(() => {}), hurry ? HURRIED_POLL_MS : POLL_MS).unref();
+  }
+
+  private async readAll(versions: Map<string, bigint>): Promise<void> {
+    for (const reload of this.reloads) await reload(null);
+    this.loaded = true;
+    this.note(versions.keys(), versions);
+  }
+
+  /** What changes meanwhile is read along, so that a revocation does not wait behind ten thousand other changes. */
+  private async readTenants(versions: Map<string, bigint>): Promise<void> {
+    for (const tenantId of versions.keys()) this.due.add(tenantId);
+    const waiting = [...this.due];
+    this.due.clear();
+    while (waiting.length > 0) {
+      const some = [...new Set([...this.due, ...waiting.splice(0, TENANTS_AT_ONCE)])];
+      this.due.clear();
+      try {
+        await this.readAgain(some);
+      } catch (error) {
+        for (const tenantId of [...some, ...waiting]) this.due.add(tenantId);
+        throw error;
+      }
+      this.note(some, versions);
+    }
+  }
+
+  /** What fails in one snapshot does not keep another from what it can have. */
+  private async readAgain(tenantIds: string[]): Promise<void> {
+    const failures: unknown[] = [];
+    for (const reload of this.reloads) await reload(tenantIds).catch((error) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
+  }
+
+  private note(tenantIds: Iterable<string>, versions: Map<string, bigint>): void {
+    for (const tenantId of tenantIds) {
+      const version = versions.get(tenantId);
+      if (version !== undefined) this.seen.set(tenantId, version);
+    }
+  }
+
+  private async changedVersions(): Promise<Map<string, bigint>> {
+    const everything = this.lookAtAll || this.ageMs > OVERLAP_MS / 2;
+    const { rows } = await this.pool.query<{ tenant_id: string; version: bigint }>(
+      `SELECT tenant_id, version FROM config_changes ${everything ? '' : 'WHERE changed_at > now() - make_interval(secs => $1)'}`,
+      everything ? [] : [OVERLAP_MS / 1000],
+    );
+    return new Map(rows.filter((row) => this.seen.get(row.tenant_id) !== row.version).map((row) => [row.tenant_id, row.version]));
+  }
+
+  /** Without a listener changes are still found by polls, a second late at most. */
+  private async listenAgain(): Promise<void> {
+    if (this.listener || this.stopped) return;
+    await this.listen().catch(() => {});
   }
 
   private async listen(): Promise<void> {
@@ -86,24 +182,13 @@ export class ConfigChanges {
       this.listener = null;
     });
     client.on('notification', ({ payload }) => {
-      if (payload) this.reload([payload]).catch(() => {});
+      if (!payload || !UUID.test(payload)) return;
+      this.due.add(payload);
+      this.catchUp().catch(() => {});
     });
     await client.connect();
     await client.query('LISTEN weir_config');
     this.listener = client;
-  }
-
-  /** What changed in the last minute and was not seen yet. A version may become visible after a later one, hence the overlap. */
-  private async poll(): Promise<void> {
-    const reconnected = this.listener === null && !this.stopped;
-    if (reconnected) await this.listen();
-    await this.clock.ask();
-    const { rows } = await this.pool.query<{ tenant_id: string; version: bigint }>(
-      `SELECT tenant_id, version FROM config_changes WHERE $1 OR changed_at > now() - interval '1 minute'`,
-      [reconnected || this.seen.size === 0],
-    );
-    const changed = rows.filter((row) => this.seen.get(row.tenant_id) !== row.version);
-    for (const row of changed) this.seen.set(row.tenant_id, row.version);
-    if (changed.length > 0 && this.timer) await this.reload(changed.map((row) => row.tenant_id));
+    this.lookAtAll = true;
   }
 }

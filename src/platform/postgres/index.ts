@@ -1,9 +1,11 @@
 export { Batcher } from './batcher.js';
-export { ConfigChanges, PLATFORM } from './changes.js';
+export { ConfigChanges } from './changes.js';
 export { type EmbeddedPostgres, hasEmbeddedPostgres, startEmbeddedPostgres } from './embedded.js';
 export { Locks } from './locks.js';
 export { migrate } from './migrate.js';
-export { createPool, createScopedPool, createWalledPool, DATABASE_URL, EXACT_TYPES, type Pool } from './pool.js';
+export { OwnedMap, replaceOwned } from './owned-map.js';
+export { type OwnedTable, PLATFORM, rowsByOwner } from './owned-rows.js';
+export { CONFIG_POOL, createPool, createScopedPool, createWalledPool, DATABASE_URL, EXACT_TYPES, type Pool } from './pool.js';
 export { isUniqueViolation, Prisma, type PrismaExecutor } from './prisma.js';
 export { assertBoundRole } from './runtime-role.js';
 export { ServerClock } from './server-clock.js';

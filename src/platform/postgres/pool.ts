@@ -17,6 +17,9 @@ export type Pool = pg.Pool;
 /** Injection token of the connection string, for libraries that bring their own client. */
 export const DATABASE_URL = Symbol('database-url');
 
+/** Injection token of the pool that snapshots and the control plane read configuration from, so that calls do not wait behind it. */
+export const CONFIG_POOL = Symbol('config-pool');
+
 /** The role every process works as: it owns no table and may not change what is booked. */
 const RUNTIME_ROLE = 'weir_app';
 
