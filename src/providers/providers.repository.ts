@@ -94,6 +94,15 @@ export class ProvidersRepository {
     return grants.map(({ tenantId }) => tenantId);
   }
 
+  /** What a tenant may use now: the platform's records it was granted, then its own. */
+  async usable(tenantId: string): Promise<ProviderRecord[]> {
+    const granted = await this.prisma.providerGrant.findMany({
+      where: { tenantId, provider: { deletedAt: null } },
+      include: { provider: true },
+    });
+    return [...granted.map(({ provider }) => provider), ...(await this.list(tenantId))];
+  }
+
   /** The records of these owners (null: of all), owner by owner. */
   byOwner(owners: readonly string[] | null): AsyncGenerator<[owner: string, records: ProviderRecord[]]> {
     return rowsByOwner<ProviderRecord, ProviderRecord>(this.pool, PROVIDERS, owners, (record) => record);

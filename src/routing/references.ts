@@ -104,9 +104,9 @@ export class References {
   }
 
   private async list(tenantId: string): Promise<Records> {
-    const usable = await outsideTenantScope(() => this.providers.usable([tenantId]));
+    const usable = await outsideTenantScope(() => this.providers.usable(tenantId));
     // A tenant's own record hides one that is lent under the same name: it comes last.
-    return new Map(usable.map(({ provider }) => [provider.name, provider]));
+    return new Map(usable.map((provider) => [provider.name, provider]));
   }
 }
 
