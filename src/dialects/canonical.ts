@@ -230,8 +230,13 @@ export type ReplyEvent =
   | { type: 'image'; choice: number; mediaType: string; data: string }
   /** In OpenAI chat's form, for the text so far. */
   | { type: 'logprobs'; choice: number; content: unknown[] }
-  /** The usage so far; each replaces the one before. `usage` null: reported, and not sane. */
-  | { type: 'usage'; usage: Usage | null; raw: unknown }
+  /** Output that no other kind stands for, such as the input of a provider's own tool. It is metered, and translated into nothing. */
+  | { type: 'other'; choice: number; bytes: number; images: number }
+  /**
+   * The usage so far; each replaces the one before. `usage` null: reported, and not sane.
+   * `final`: the provider counted when the answer was over. Counts that come earlier leave out what follows them.
+   */
+  | { type: 'usage'; usage: Usage | null; raw: unknown; final: boolean }
   /** Given out once per answer, when its end is certain. */
   | {
       type: 'finish';

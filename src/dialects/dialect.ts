@@ -85,24 +85,30 @@ export const PLAIN_REPLY: ReplyContext = { toolNames: new Map(), outputTool: nul
 
 /** What a reply says of itself, whole or so far. */
 export interface ReplyFacts {
+  /** The provider's last count; null when it gave none that is sane. */
   usage: Usage | null;
+  /** It was counted when the answer was over. */
+  usageIsFinal: boolean;
   /** The provider's own usage object, verbatim. */
   usageRaw: unknown;
   finishReason: string | null;
   servedModel: string | null;
-  /** Bytes of text, reasoning and tool arguments seen: our own meter, for when usage never comes. */
+  /** Bytes of text, reasoning, tool arguments and all other output seen: our own meter, for when usage never comes. */
   outputBytes: number;
   /** How many pieces they came in. A provider sends a token or more at a time. */
   outputPieces: number;
+  outputImages: number;
 }
 
 export const noFacts = (): ReplyFacts => ({
   usage: null,
+  usageIsFinal: false,
   usageRaw: null,
   finishReason: null,
   servedModel: null,
   outputBytes: 0,
   outputPieces: 0,
+  outputImages: 0,
 });
 
 /** Why a provider refused, by status and code before words. */
@@ -251,7 +257,7 @@ export interface Surface {
   encodeError(error: WeirError): object;
 }
 
-/** Writes a stream of a client's format. Gets every event but `usage` and `finish`, which come with the end. */
+/** Writes a stream of a client's format. Gets every event but `usage` and `finish`, which come with the end, and `other`. */
 export interface StreamEncoder {
   /** Bytes to send now, as text; empty when there are none. Nothing is sent before the first event with content. */
   push(event: ReplyEvent): string;

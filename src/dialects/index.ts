@@ -21,6 +21,7 @@ export {
 export { embeddings } from './embeddings/format.js';
 export { claudeFamily } from './families/claude.js';
 export { ofOpenAi } from './families/openai.js';
+export { METERED_BYTES_PER_TOKEN, meteredTokens } from './kit/meter.js';
 export { remembered } from './kit/remembered.js';
 export { QUIRKS, type Quirks } from './quirks.js';
 export { conversationIn, pathAt } from './registry.js';

@@ -1,6 +1,7 @@
 import type { Hold } from '../budgets/index.js';
 import type { CredentialStore } from '../credentials/index.js';
 import {
+  meteredTokens,
   noFacts,
   ProviderRefusal,
   type Refusal,
@@ -132,7 +133,7 @@ export class Delivery implements EgressSink {
 
   onSending(): void {
     try {
-      this.flight.sending(() => this.facts.outputBytes);
+      this.flight.sending(() => meteredTokens(this.facts), this.hold.maxOutputTokens * this.call.prompt.choices);
     } catch (error) {
       this.unmarked = error as Error;
       throw error; // takes the request back

@@ -8,16 +8,16 @@ import { LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
 import type { Reply } from './reply.js';
 
 const HEARTBEAT_MS = 5_000;
-/** A token is about four bytes of text. */
-export const BYTES_PER_TOKEN = 4;
-
 /** A call that holds money and has not ended. */
 export class Flight implements Slotted {
   slot = -1;
   /** Where it is marked as sent; null: it was not sent. */
   private mark: number | null = null;
-  /** Output seen so far; null before anything was sent. */
-  outputBytes: (() => number) | null = null;
+  /** Tokens of output seen so far; null before anything was sent. */
+  private outputTokens: (() => number) | null = null;
+  /** The output limit that was sent. */
+  private limit = 0;
+  private noted = 0;
 
   constructor(
     readonly id: Id,
@@ -31,9 +31,22 @@ export class Flight implements Slotted {
   }
 
   /** Its request is about to be written, maybe for the second time. */
-  sending(outputBytes: () => number): void {
+  sending(outputTokens: () => number, limit: number): void {
     this.mark ??= this.marks.mark(this.id);
-    this.outputBytes = outputBytes;
+    this.outputTokens = outputTokens;
+    this.limit = limit;
+  }
+
+  /**
+   * What is to be noted of its output, should this process die: with what comes until the next note, at twice the pace so far, so that it is
+   * not below what the client got. Null: it was not sent.
+   */
+  checkpoint(): number | null {
+    if (!this.outputTokens) return null;
+    const seen = this.outputTokens();
+    const ahead = 2 * (seen - this.noted);
+    this.noted = seen;
+    return Math.max(seen, Math.min(seen + ahead, this.limit));
   }
 
   /** It is booked: a crash can no longer lose it. */
@@ -108,9 +121,10 @@ export class InFlight {
   }
 
   private async heartbeat(): Promise<void> {
-    const sent = [...this.flights].flatMap(({ id, outputBytes }) =>
-      outputBytes ? [{ id, outputTokens: Math.ceil(outputBytes() / BYTES_PER_TOKEN) }] : [],
-    );
+    const sent = [...this.flights].flatMap((flight) => {
+      const outputTokens = flight.checkpoint();
+      return outputTokens === null ? [] : [{ id: flight.id, outputTokens }];
+    });
     if (sent.length === 0) return;
     await this.ledger.heartbeat(sent).catch((error) => this.log.warn({ err: error }, 'the heartbeat was not confirmed'));
   }

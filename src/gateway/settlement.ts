@@ -1,23 +1,23 @@
 import type { Hold } from '../budgets/index.js';
-import type { Usage } from '../kernel/usage.js';
-import { inputTotal, NO_USAGE } from '../kernel/usage.js';
+import { METERED_BYTES_PER_TOKEN, meteredTokens } from '../dialects/index.js';
+import { inputTotal, NO_USAGE, type Usage } from '../kernel/usage.js';
 import type { Settlement } from '../ledger/index.js';
 import { costOf, ratesFor, storeRates } from '../prices/index.js';
 import type { Plan } from '../routing/index.js';
 import type { Call } from './call.js';
-import { BYTES_PER_TOKEN } from './in-flight.js';
 import type { Outcome } from './outcome.js';
 
 /** What proxies log for a client that left. */
 const CLIENT_CLOSED_REQUEST = 499;
 
 /** A fair guess at the prompt's tokens; never above the bound. */
-export const estimatedInput = (call: Call): number => Math.ceil(call.prompt.inputTokensBound / BYTES_PER_TOKEN);
+export const estimatedInput = (call: Call): number => Math.ceil(call.prompt.inputTokensBound / METERED_BYTES_PER_TOKEN);
 
-/** What is booked for a call: the provider's own numbers, or our meter's where they never came; nothing if nothing was used. */
+/** What is booked for a call: the provider's final count, or the larger of its last and our own where that never came; nothing if nothing was used. */
 export function settlementOf(call: Call, plan: Plan, hold: Hold, outcome: Outcome): Settlement {
   const { facts, error, used } = outcome;
-  const usage = !used ? NO_USAGE : (facts.usage ?? estimate(call, hold, outcome));
+  const told = facts.usageIsFinal ? facts.usage : null;
+  const usage = !used ? NO_USAGE : (told ?? estimate(call, hold, outcome));
   const { price } = plan.target;
   const rates = price && ratesFor(price, inputTotal(usage));
   return {
@@ -29,7 +29,7 @@ export function settlementOf(call: Call, plan: Plan, hold: Hold, outcome: Outcom
     httpStatus: error?.status ?? (outcome.status === 'completed' ? 200 : CLIENT_CLOSED_REQUEST),
     errorCode: error?.code ?? (outcome.status === 'completed' ? null : 'client_gone'),
     finishReason: facts.finishReason,
-    estimated: used && (facts.usage === null || (rates === null && hold.amount !== null)),
+    estimated: used && (told === null || (rates === null && hold.amount !== null)),
     servedModel: facts.servedModel,
     attempts: outcome.attempts,
     firstByteMs: outcome.firstByteMs,
@@ -40,10 +40,11 @@ export function settlementOf(call: Call, plan: Plan, hold: Hold, outcome: Outcom
   };
 }
 
-/** By our own meter: not above the limit that was sent, unless the provider went past it. */
+/** The larger of the provider's last count and our own meter's; that is not above the limit that was sent, unless the provider went past it. */
 function estimate(call: Call, hold: Hold, { facts, reader }: Outcome): Usage {
-  const limit = hold.maxOutputTokens * call.prompt.choices;
-  const metered = Math.ceil(facts.outputBytes / BYTES_PER_TOKEN);
-  const output = reader?.overLimit ? Math.max(metered, facts.outputPieces) : Math.min(metered, limit);
-  return { ...NO_USAGE, input: estimatedInput(call), output };
+  const counted = facts.usage ?? NO_USAGE;
+  const metered = meteredTokens(facts);
+  const output = reader?.overLimit ? metered : Math.min(metered, hold.maxOutputTokens * call.prompt.choices);
+  const unseen = Math.max(0, estimatedInput(call) - inputTotal(counted));
+  return { ...counted, input: counted.input + unseen, output: Math.max(counted.output, output) };
 }

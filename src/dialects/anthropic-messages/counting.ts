@@ -35,7 +35,7 @@ class Counting implements Translation {
 
   readWhole(body: Buffer): WholeReply {
     const tokens = decodeCountAnswer(body);
-    return { facts: { ...noFacts(), usage: NO_USAGE }, refusal: null, render: () => encodeCountAnswer(tokens) };
+    return { facts: { ...noFacts(), usage: NO_USAGE, usageIsFinal: true }, refusal: null, render: () => encodeCountAnswer(tokens) };
   }
 
   decodeRefusal(status: number, body: Buffer): Refusal {

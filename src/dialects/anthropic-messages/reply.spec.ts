@@ -97,7 +97,7 @@ describe('stream', () => {
       { text: '', redacted: 'd' },
     ]));
 
-  test('events, blocks and deltas of unknown kinds are passed over', () => {
+  test('events, blocks and deltas of unknown kinds are metered only', () => {
     const { events, reader } = read(
       { type: 'ping' },
       start(),
@@ -112,7 +112,7 @@ describe('stream', () => {
       end('end_turn'),
       over,
     );
-    expect(events.map(({ type }) => type)).toEqual(['start', 'usage', 'usage', 'finish']);
+    expect(events.map(({ type }) => type).filter((type) => type !== 'other')).toEqual(['start', 'usage', 'usage', 'finish']);
     expect(reader.complete).toBe(true);
   });
 
@@ -137,7 +137,7 @@ describe('stream', () => {
       { usage: { input: 9, output: 5 }, raw: { input_tokens: 9, output_tokens: 5 } },
     ]);
     const bad = read(start({ usage: { input_tokens: -4 } })).events;
-    expect(bad).toContainEqual({ type: 'usage', usage: null, raw: { input_tokens: -4 } });
+    expect(bad).toContainEqual({ type: 'usage', usage: null, raw: { input_tokens: -4 }, final: false });
   });
 
   test('a stop reason ends the message even when the last event is missing; without one it is cut', () => {

@@ -1,6 +1,7 @@
 import type { FinishReason, ReplyEvent, UrlCitation } from '../canonical.js';
 import { type Frame, ProviderRefusal, type StreamDecoder } from '../dialect.js';
 import { isObject, type JsonObject, listOf, objectOf, readJson, textOf } from '../kit/json.js';
+import { looseOutput } from '../kit/loose-output.js';
 import { table } from '../kit/table.js';
 import { refusalIn } from './errors.js';
 import { mergeUsage, readUsage } from './usage.js';
@@ -27,7 +28,7 @@ export function decodeAnswer(body: Buffer): ReplyEvent[] {
   if (refusal) throw new ProviderRefusal(refusal);
   if (!isObject(message) || !Array.isArray(message['content'])) throw new Error('the reply is no message');
   const reader = new MessageReader();
-  return [...reader.begin(message), ...reader.close()];
+  return [...reader.begin(message, true), ...reader.close()];
 }
 
 /** A block of content that is not over. Blocks of unknown kinds are passed over. */
@@ -72,7 +73,7 @@ export class MessageReader implements StreamDecoder {
         return this.endBlock(event['index']);
       case 'message_delta':
         this.readEnd(objectOf(event['delta']));
-        return this.readUsage(event['usage']);
+        return this.readUsage(event['usage'], this.stopReason !== null);
       case 'message_stop':
         return this.close();
       default:
@@ -84,8 +85,8 @@ export class MessageReader implements StreamDecoder {
     return this.complete && !this.over ? this.close() : [];
   }
 
-  /** A message with what it holds already: all of it, when the reply is whole. */
-  begin(message: JsonObject): ReplyEvent[] {
+  /** A message with what it holds already: all of it, when the reply is whole. A stream begins with a count of its input alone. */
+  begin(message: JsonObject, whole = false): ReplyEvent[] {
     const id = textOf(message['id']);
     // Some proxies send the beginning twice; two different ones are two answers spliced together.
     if (this.begun && id === this.id) return [];
@@ -95,7 +96,7 @@ export class MessageReader implements StreamDecoder {
     const blocks = listOf(message['content']).flatMap((block, index) => this.wholeBlock(index, objectOf(block)));
     const start: ReplyEvent = { type: 'start', id, model: textOf(message['model']) };
     this.readEnd(message);
-    return [start, ...blocks, ...this.readUsage(message['usage'])];
+    return [start, ...blocks, ...this.readUsage(message['usage'], whole)];
   }
 
   private wholeBlock(index: number, block: JsonObject): ReplyEvent[] {
@@ -126,7 +127,7 @@ export class MessageReader implements StreamDecoder {
       }
       default:
         this.open.set(index, { kind: 'other' });
-        return [];
+        return otherEvents(block);
     }
   }
 
@@ -136,19 +137,21 @@ export class MessageReader implements StreamDecoder {
       case 'text_delta':
         return textEvents(delta['text']);
       case 'thinking_delta':
-        return block?.kind === 'thinking' ? thinkingEvents(block.block, delta['thinking']) : [];
+        return block?.kind === 'thinking' ? thinkingEvents(block.block, delta['thinking']) : otherEvents(delta);
       case 'signature_delta':
         return block?.kind === 'thinking' ? signatureEvents(block.block, delta['signature']) : [];
       case 'input_json_delta': {
         const text = textOf(delta['partial_json']);
-        if (block?.kind !== 'tool' || !text) return [];
+        if (!text) return [];
+        // The input of a tool that the provider runs itself.
+        if (block?.kind !== 'tool') return otherEvents(delta);
         block.begun = true;
         return [{ type: 'arguments', choice: 0, call: block.call, text }];
       }
       case 'citations_delta':
         return citationEvents(delta['citation']);
       default:
-        return [];
+        return otherEvents(delta);
     }
   }
 
@@ -166,10 +169,10 @@ export class MessageReader implements StreamDecoder {
     this.explanation = textOf(objectOf(end['stop_details'])['explanation']) ?? this.explanation;
   }
 
-  private readUsage(usage: unknown): ReplyEvent[] {
+  private readUsage(usage: unknown, final: boolean): ReplyEvent[] {
     if (!isObject(usage)) return [];
     this.usage = mergeUsage(this.usage, usage);
-    return [{ type: 'usage', usage: readUsage(this.usage), raw: this.usage }];
+    return [{ type: 'usage', usage: readUsage(this.usage), raw: this.usage, final }];
   }
 
   /** The message is over. */
@@ -195,6 +198,11 @@ function thinkingEvents(block: number, value: unknown): ReplyEvent[] {
 function signatureEvents(block: number, value: unknown): ReplyEvent[] {
   const signature = textOf(value);
   return signature ? [{ type: 'reasoning_state', choice: 0, block, origin: 'anthropic', signature, redacted: null, id: null }] : [];
+}
+
+function otherEvents(said: JsonObject): ReplyEvent[] {
+  const { bytes, images } = looseOutput(said);
+  return bytes + images === 0 ? [] : [{ type: 'other', choice: 0, bytes, images }];
 }
 
 /** Citations of documents have no meaning outside; those of pages do. */

@@ -108,7 +108,8 @@ describe('usage', () => {
 
   test.each([{ inputTokens: -1 }, { inputTokens: 1.5 }, { inputTokens: '3' }, { outputTokens: 4 }])(
     '%j is not believed, and kept',
-    (usage) => expect(whole([], { usage }).find(({ type }) => type === 'usage')).toEqual({ type: 'usage', usage: null, raw: usage }),
+    (usage) =>
+      expect(whole([], { usage }).find(({ type }) => type === 'usage')).toEqual({ type: 'usage', usage: null, raw: usage, final: true }),
   );
 });
 

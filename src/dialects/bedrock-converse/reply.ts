@@ -2,6 +2,7 @@ import type { FinishReason, ReplyEvent } from '../canonical.js';
 import { type Frame, ProviderRefusal, type StreamDecoder } from '../dialect.js';
 import { argumentsText } from '../kit/arguments-text.js';
 import { isObject, type JsonObject, listOf, objectOf, readJson, textOf } from '../kit/json.js';
+import { looseOutput } from '../kit/loose-output.js';
 import { table } from '../kit/table.js';
 import { refusalOf } from './errors.js';
 import { readUsage } from './usage.js';
@@ -34,7 +35,7 @@ export function decodeAnswer(body: Buffer): ReplyEvent[] {
     if (!toolUse) events.push(...contentEvents(content, block));
     else events.push(toolCall(toolUse, call), { type: 'arguments', choice: CHOICE, call: call++, text: argumentsText(toolUse['input']) });
   }
-  events.push(...usageEvents(reply['usage']), finishEvent(reply));
+  events.push(...usageEvents(reply['usage'], true), finishEvent(reply));
   return events;
 }
 
@@ -63,7 +64,7 @@ export class ConverseDecoder implements StreamDecoder {
         this.stop = finishEvent(body);
         return [];
       case 'metadata':
-        return [...usageEvents(body['usage']), ...this.finish()];
+        return [...usageEvents(body['usage'], this.stop !== null), ...this.finish()];
       default:
         return [];
     }
@@ -119,7 +120,14 @@ function contentEvents(content: JsonObject, block: number): ReplyEvent[] {
       .filter((text) => typeof text === 'string' && text !== '')
       .map((text) => ({ type: 'text', choice: CHOICE, text }) as ReplyEvent),
     ...citations.flatMap(citationEvents),
+    ...otherEvents(content),
   ];
+}
+
+/** What the provider's own tools are given, and kinds to come. */
+function otherEvents({ text: _text, citationsContent: _cited, citation: _citation, ...said }: JsonObject): ReplyEvent[] {
+  const { bytes, images } = looseOutput(said);
+  return bytes + images === 0 ? [] : [{ type: 'other', choice: CHOICE, bytes, images }];
 }
 
 /** A whole block has its text and signature one level further down than a piece of one. */
@@ -150,7 +158,8 @@ function citationEvents(value: unknown): ReplyEvent[] {
   return [{ type: 'annotation', choice: CHOICE, annotation: { url, title: textOf(citation['title']), start: null, end: null } }];
 }
 
-const usageEvents = (raw: unknown): ReplyEvent[] => (isObject(raw) ? [{ type: 'usage', usage: readUsage(raw), raw }] : []);
+const usageEvents = (raw: unknown, final: boolean): ReplyEvent[] =>
+  isObject(raw) ? [{ type: 'usage', usage: readUsage(raw), raw, final }] : [];
 
 function finishEvent(stopped: JsonObject): ReplyEvent {
   const native = textOf(stopped['stopReason']);

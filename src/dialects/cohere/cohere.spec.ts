@@ -203,7 +203,7 @@ describe('a reply of Cohere', () => {
   ])('counts %j', (usage, counted) => {
     const [event] = stream(end({ usage })).events;
     const expected = counted && { ...counted, cacheWrite5m: 0, cacheWrite1h: 0, reasoning: null };
-    expect(event).toEqual({ type: 'usage', usage: expected, raw: usage });
+    expect(event).toEqual({ type: 'usage', usage: expected, raw: usage, final: true });
   });
 
   test('folds to the same from a stream as from the whole', () => {

@@ -26,13 +26,13 @@ export function decodeAnswer(body: Buffer): ReplyEvent[] {
   const message = reply['message'];
   if (!isObject(message)) throw new Error('the reply has no message');
   const pieces = new Pieces();
-  pieces.plan(message['tool_plan']);
   return [
     { type: 'start', id: textOf(reply['id']), model: null },
+    ...pieces.plan(message['tool_plan']),
     ...contentOf(message).flatMap((block, index) => pieces.content(index, block)),
     ...listOf(message['tool_calls']).flatMap((call, index) => pieces.call(index, objectOf(call))),
     ...pieces.end(),
-    ...usageOf(reply),
+    ...usageOf(reply, true),
     finishOf(reply),
   ];
 }
@@ -56,10 +56,9 @@ export class CohereDecoder implements StreamDecoder {
         refuseError(event);
         return [];
       case 'message-start':
-        return [{ type: 'start', id: textOf(event['id']), model: null }];
+        return [{ type: 'start', id: textOf(event['id']), model: null }, ...usageOf(delta, false)];
       case 'tool-plan-delta':
-        this.pieces.plan(message['tool_plan']);
-        return [];
+        return this.pieces.plan(message['tool_plan']);
       case 'content-start':
       case 'content-delta':
         return this.pieces.content(event['index'], objectOf(message['content']));
@@ -69,7 +68,7 @@ export class CohereDecoder implements StreamDecoder {
         return this.pieces.moreArguments(event['index'], objectOf(message['tool_calls']));
       case 'message-end': {
         this.finish ??= finishOf(delta);
-        return [...this.pieces.end(), ...usageOf(delta)];
+        return [...this.pieces.end(), ...usageOf(delta, true)];
       }
       default:
         return [];
@@ -90,8 +89,8 @@ function contentOf({ content }: JsonObject): JsonObject[] {
   return typeof content === 'string' ? [{ text: content }] : listOf(content).map(objectOf);
 }
 
-function usageOf({ usage }: JsonObject): ReplyEvent[] {
-  return usage == null ? [] : [{ type: 'usage', usage: readUsage(usage), raw: usage }];
+function usageOf({ usage }: JsonObject, final: boolean): ReplyEvent[] {
+  return usage == null ? [] : [{ type: 'usage', usage: readUsage(usage), raw: usage, final }];
 }
 
 function finishOf({ finish_reason: reason, error }: JsonObject): Finish {
@@ -108,8 +107,10 @@ class Pieces {
   private toolPlan = '';
 
   /** What the model means to do with its tools. Not for people: it wants to see it again. */
-  plan(text: unknown): void {
-    this.toolPlan += textOf(text) ?? '';
+  plan(text: unknown): ReplyEvent[] {
+    const said = textOf(text) ?? '';
+    this.toolPlan += said;
+    return said === '' ? [] : [{ type: 'other', choice, bytes: Buffer.byteLength(said), images: 0 }];
   }
 
   end(): ReplyEvent[] {

@@ -68,7 +68,7 @@ class EmbeddingTranslation implements Translation {
 
   readWhole(body: Buffer, headers: ReplyHeaders): WholeReply {
     const answer = this.upstream.decodeAnswer(body, headers);
-    const facts = { ...noFacts(), usage: answer.usage, usageRaw: answer.usageRaw, servedModel: answer.model };
+    const facts = { ...noFacts(), usage: answer.usage, usageIsFinal: true, usageRaw: answer.usageRaw, servedModel: answer.model };
     const render = (usage: Usage) => encodeEmbeddingAnswer(answer, usage, this.request, this.identity);
     return { facts, refusal: null, render };
   }

@@ -1,6 +1,7 @@
 import type { ReplyEvent } from '../canonical.js';
 import { type Frame, ProviderRefusal, type StreamDecoder } from '../dialect.js';
 import { type JsonObject, listOf, objectOf, readJson, textOf } from '../kit/json.js';
+import { looseOutput } from '../kit/loose-output.js';
 import { errorIn, refusalOf } from './errors.js';
 import { finishReason } from './finish.js';
 import { chatLogprobs } from './logprobs.js';
@@ -45,7 +46,7 @@ export class GeminiDecoder implements StreamDecoder {
     this.readFeedback(objectOf(reply['promptFeedback']));
     if (reply['usageMetadata'] != null) {
       this.usage = { ...this.usage, ...objectOf(reply['usageMetadata']) };
-      events.push({ type: 'usage', usage: readUsage(this.usage, this.blocked !== null), raw: this.usage });
+      events.push({ type: 'usage', usage: readUsage(this.usage, this.blocked !== null), raw: this.usage, final: this.complete });
     }
     return events;
   }
@@ -119,11 +120,18 @@ class Candidate {
     const { mimeType, data } = objectOf(inlineData);
     if (typeof mimeType === 'string' && mimeType.startsWith('image/') && typeof data === 'string')
       events.push({ type: 'image', choice, mediaType: mimeType, data });
+    else events.push(...this.other(part));
     if (text !== '') events.push({ type: 'text', choice, text });
     if (events.length > 0) this.thought = null;
     // It may stand on an empty text, at the very end.
     if (signature !== null) events.push(this.state(this.blocks++, signature));
     return events;
+  }
+
+  /** Code that the provider runs itself, sound, and kinds to come. */
+  private other({ text: _text, thought: _thought, thoughtSignature: _signature, inlineData, ...said }: JsonObject): ReplyEvent[] {
+    const { bytes, images } = looseOutput({ ...said, audio: inlineData });
+    return bytes + images === 0 ? [] : [{ type: 'other', choice: this.choice, bytes, images }];
   }
 
   /** Calls come whole. */

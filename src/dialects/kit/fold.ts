@@ -13,6 +13,7 @@ export class Fold {
         this.model ??= event.model;
         return;
       case 'usage':
+      case 'other':
         return;
       default:
         this.choice(event.choice).add(event);
@@ -37,7 +38,7 @@ export function fold(events: Iterable<ReplyEvent>): Answer {
   return whole.answer();
 }
 
-type ChoiceEvent = Exclude<ReplyEvent, { type: 'start' | 'usage' }>;
+type ChoiceEvent = Exclude<ReplyEvent, { type: 'start' | 'usage' | 'other' }>;
 
 class FoldedChoice {
   readonly answer: AnswerChoice = {

@@ -4,48 +4,87 @@ import { noFacts, type ReplyFacts } from '../dialect.js';
 /** Text and code average three to five; no long answer comes near this. */
 export const MOST_BYTES_PER_TOKEN = 8;
 
+/** Text and code average three to five bytes to a token: fewer, so that the count is hardly too low. */
+export const METERED_BYTES_PER_TOKEN = 3;
+
+/** The dearest image of the models that make them, at the highest quality. Facts as of 2026-11. */
+const IMAGE_TOKENS = 6_240;
+
+/** The tokens of an answer by our own meter. A piece is a token at least. */
+export const meteredTokens = ({ outputBytes, outputPieces, outputImages }: ReplyFacts): number =>
+  Math.max(Math.ceil(outputBytes / METERED_BYTES_PER_TOKEN), outputPieces) + outputImages * IMAGE_TOKENS;
+
+/** What an event carries of the answer. */
+interface Weight {
+  bytes: number;
+  images: number;
+  /** It is as long for the provider as it looks here: it counts towards the output limit. */
+  certain: boolean;
+}
+
+const NOTHING: Weight = { bytes: 0, images: 0, certain: false };
+
 /** Counts what a reply's events carry. */
 export class Meter {
   readonly facts: ReplyFacts = noFacts();
   /** More came than the output limit allows. */
   overLimit = false;
+  private certainBytes = 0;
 
   /** @param maxOutputTokens of all answers together. */
   constructor(private readonly maxOutputTokens: number) {}
 
   count(event: ReplyEvent): void {
+    const { bytes, images, certain } = this.weigh(event);
+    const { facts } = this;
+    facts.outputBytes += bytes;
+    facts.outputImages += images;
+    if (certain && bytes > 0) this.countOutput(bytes);
+  }
+
+  /** Every kind of event has a case: the compiler asks for one of a new kind. */
+  private weigh(event: ReplyEvent): Weight {
     const { facts } = this;
     switch (event.type) {
       case 'start':
         facts.servedModel ??= event.model;
-        return;
+        return NOTHING;
       case 'usage':
         facts.usage = event.usage ?? facts.usage;
+        facts.usageIsFinal = event.usage !== null && event.final;
         facts.usageRaw = event.raw;
-        return;
+        return NOTHING;
       case 'finish':
         facts.finishReason ??= event.reason;
-        return;
+        return NOTHING;
       case 'text':
       case 'refusal':
       case 'reasoning':
       case 'arguments':
-        return this.countOutput(Buffer.byteLength(event.text));
+        return { bytes: Buffer.byteLength(event.text), images: 0, certain: true };
       case 'tool_call':
-        facts.outputBytes += event.name.length;
-        return;
-      default:
-        return;
+        return { bytes: event.name.length, images: 0, certain: false };
+      case 'reasoning_state':
+        // Cohere's plan was counted piece by piece. Reasoning that is sealed grows with what it hides.
+        if (event.origin === 'cohere') return NOTHING;
+        return { bytes: (event.redacted ?? event.signature ?? '').length, images: 0, certain: false };
+      case 'annotation':
+        return { bytes: event.annotation.url.length + (event.annotation.title?.length ?? 0), images: 0, certain: false };
+      case 'image':
+        return { bytes: 0, images: 1, certain: false };
+      case 'other':
+        return { bytes: event.bytes, images: event.images, certain: false };
+      case 'logprobs':
+        return NOTHING;
     }
   }
 
   /** Counts only what is certain, so that no honest answer is cut: a piece is a token at least, and tokens are eight bytes at most on average. */
   private countOutput(bytes: number): void {
-    if (bytes === 0) return;
     const { facts } = this;
-    facts.outputBytes += bytes;
+    this.certainBytes += bytes;
     facts.outputPieces++;
-    const tokens = Math.max(facts.outputPieces, Math.floor(facts.outputBytes / MOST_BYTES_PER_TOKEN));
+    const tokens = Math.max(facts.outputPieces, Math.floor(this.certainBytes / MOST_BYTES_PER_TOKEN));
     if (tokens <= this.maxOutputTokens) return;
     this.overLimit = true;
     facts.finishReason = 'length';

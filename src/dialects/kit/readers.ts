@@ -71,6 +71,8 @@ abstract class DecodingReader implements StreamReader {
     try {
       for (const event of events()) {
         this.progressed = true;
+        // As the provider sent it: what the filter keeps back was made, too.
+        if (event.type !== 'finish') this.meter.count(event);
         for (const filtered of this.filter.push(event)) if (!this.over) this.take(filtered);
       }
     } catch (error) {
@@ -80,9 +82,9 @@ abstract class DecodingReader implements StreamReader {
   }
 
   private take(event: ReplyEvent): void {
-    this.meter.count(event);
-    if (this.overLimit || event.type === 'usage') return;
+    if (event.type === 'usage' || event.type === 'other') return;
     if (event.type !== 'finish') return this.give(event);
+    this.meter.count(event);
     if (event.reason === 'error') this.refusal = failedAnswer(event);
     else this.finishes.push(event);
   }

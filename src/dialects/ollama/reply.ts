@@ -28,9 +28,9 @@ export class OllamaDecoder implements StreamDecoder {
     if (line['error'] !== undefined) throw new ProviderRefusal(refusalOf(500, line['error']));
     if (this.complete) return [];
     const events = [...this.start(line), ...this.message(objectOf(line['message']))];
-    if (line['done'] !== true) return events;
+    if (line['done'] !== true) return [...events, ...usageEvents(line, false)];
     this.complete = true;
-    return [...events, ...usageEvents(line), finishEvent(textOf(line['done_reason']))];
+    return [...events, ...usageEvents(line, true), finishEvent(textOf(line['done_reason']))];
   }
 
   end(): ReplyEvent[] {
@@ -65,14 +65,15 @@ export class OllamaDecoder implements StreamDecoder {
 const COUNTS = ['total_duration', 'load_duration', 'prompt_eval_count', 'prompt_eval_duration', 'eval_count', 'eval_duration'] as const;
 
 /** A count of zero is left out, as when the whole prompt was still in memory; with neither there is no report. */
-function usageEvents(line: JsonObject): ReplyEvent[] {
+function usageEvents(line: JsonObject, final: boolean): ReplyEvent[] {
   const raw = Object.fromEntries(COUNTS.filter((name) => line[name] !== undefined).map((name) => [name, line[name]]));
   const [prompt, evaluated] = [tokenCount(line['prompt_eval_count']), tokenCount(line['eval_count'])];
   if (prompt === null && evaluated === null) return [];
   const input = prompt ?? 0;
   const output = evaluated ?? 0;
   const sane = !Number.isNaN(input) && !Number.isNaN(output);
-  return [{ type: 'usage', usage: sane ? { input, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output, reasoning: null } : null, raw }];
+  const usage = sane ? { input, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output, reasoning: null } : null;
+  return [{ type: 'usage', usage, raw, final }];
 }
 
 /** `load` and `unload` end a reply that only moved the model. */

@@ -1,8 +1,9 @@
 import type { WeirError } from '../../kernel/errors.js';
 import type { Usage } from '../../kernel/usage.js';
 import { noFacts, type Prompt, type Refusal, type ReplyFacts, type StreamReader } from '../dialect.js';
-import { isObject, type JsonObject, listOf, parsed, readJson } from '../kit/json.js';
+import { isObject, type JsonObject, listOf, objectOf, parsed, readJson } from '../kit/json.js';
 import { eachString } from '../kit/json-scan.js';
+import { looseOutput } from '../kit/loose-output.js';
 import { MOST_BYTES_PER_TOKEN } from '../kit/meter.js';
 import { eventData, SseSplitter } from '../kit/sse.js';
 import { encodeError, errorIn, inBandRefusal } from './errors.js';
@@ -13,6 +14,9 @@ const DONE = Buffer.from('data: [DONE]\n\n');
 const COMMON_NULL_USAGE = ',"usage":null';
 const NULL_USAGE = /,\s*"usage"\s*:\s*null|"usage"\s*:\s*null\s*,/;
 const MODEL = /"model"\s*:\s*"([^"]*)"/;
+/** A chunk without text that says more than who speaks and why it ends. */
+const MORE =
+  /"delta"\s*:\s*\{[^}]*"(?!role"|content"|refusal"|reasoning"|reasoning_content"|tool_calls"\s*:\s*null|function_call"\s*:\s*null)\w+"\s*:\s*[[{"]/;
 /** A terminator and blanks some send after it. */
 const MAX_DONE_LENGTH = 16;
 
@@ -47,8 +51,12 @@ export class ChatStreamReader implements StreamReader {
   private readonly splitter = new SseSplitter();
   private head: { id?: string; created?: number } = {};
   private usagePassed = false;
+  /** A count came, and nothing of an answer since. */
+  private countedLast = false;
   private done = false;
   private finished = 0;
+  /** Of the bytes of output, those that count towards the limit. */
+  private certainBytes = 0;
   private progressed = false;
   private out: Buffer[] = [];
   private runBuffer: Buffer | null = null;
@@ -83,6 +91,7 @@ export class ChatStreamReader implements StreamReader {
       // What lacks its end may lack more: half an event is nothing to a client, and would swallow the one that follows.
       if (isWhole(eventData(buffer.toString('latin1', start, end)))) this.visit(buffer, start, end);
     });
+    if (this.complete && this.countedLast) this.facts.usageIsFinal = true;
     return this.takeOut();
   }
 
@@ -109,6 +118,8 @@ export class ChatStreamReader implements StreamReader {
     this.progressed = true;
     if (isDone(data)) {
       this.done = true;
+      // Where nothing followed a count, and the stream is over, it was the final one.
+      if (this.countedLast) this.facts.usageIsFinal = true;
       return;
     }
     if (maySwerve(data)) {
@@ -122,7 +133,7 @@ export class ChatStreamReader implements StreamReader {
       const chunk = parse(data);
       const error = errorIn(chunk) ?? errorIn(listOf(chunk['choices'])[0]);
       if (error) {
-        this.readUsage(chunk);
+        this.facts.usageIsFinal = this.readUsage(chunk);
         this.refusal = inBandRefusal(error);
         return;
       }
@@ -164,6 +175,8 @@ export class ChatStreamReader implements StreamReader {
     const usage = readUsage(raw);
     if (this.facts.usage && isEmptyUsage(usage)) return true;
     this.facts.usage = usage ?? this.facts.usage;
+    this.facts.usageIsFinal = usage !== null && !isEmptyUsage(usage) && this.finished >= this.prompt.choices;
+    this.countedLast = usage !== null && !isEmptyUsage(usage);
     this.facts.usageRaw = raw;
     return true;
   }
@@ -178,7 +191,8 @@ export class ChatStreamReader implements StreamReader {
     for (const key of REASONING_KEYS) if (this.facts.outputBytes === answered) eachString(data, key, this.countOutput, from);
     // Mistral's thinking stands in a list of texts.
     if (data.includes('"thinking"', from)) eachString(data, '"text"', this.countOutput, from);
-    if (this.facts.outputBytes > before) this.meterOutput();
+    if (this.facts.outputBytes > before) this.meterOutput(this.facts.outputBytes - before);
+    else if (MORE.test(data)) this.meterLoosely(data);
     const finish = (start: number, end: number): void => {
       // Some send an empty reason with every chunk.
       if (end === start) return;
@@ -189,12 +203,22 @@ export class ChatStreamReader implements StreamReader {
   }
 
   /** Counts only what is certain, so that no honest answer is cut: a piece is a token at least, and tokens are eight bytes at most on average. */
-  private meterOutput(): void {
+  private meterOutput(bytes: number): void {
+    this.countedLast = false;
+    this.certainBytes += bytes;
     this.facts.outputPieces++;
-    const tokens = Math.max(this.facts.outputPieces, Math.floor(this.facts.outputBytes / MOST_BYTES_PER_TOKEN));
+    const tokens = Math.max(this.facts.outputPieces, Math.floor(this.certainBytes / MOST_BYTES_PER_TOKEN));
     if (tokens <= this.maxOutputTokens) return;
     this.overLimit = true;
     this.facts.finishReason = 'length';
+  }
+
+  /** Images, sound, sealed reasoning, names of tools, and kinds to come. */
+  private meterLoosely(data: string): void {
+    const { bytes, images } = looseOutput(listOf(parse(data)['choices']).map((choice) => objectOf(choice)['delta']));
+    if (bytes + images > 0) this.countedLast = false;
+    this.facts.outputBytes += bytes;
+    this.facts.outputImages += images;
   }
 
   private finishByLength(): string {

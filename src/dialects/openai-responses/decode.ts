@@ -1,6 +1,7 @@
 import type { FinishReason, ReplyEvent } from '../canonical.js';
 import type { Frame, ProviderRefusal, StreamDecoder } from '../dialect.js';
 import { isObject, type JsonObject, listOf, objectOf, readJson, textOf } from '../kit/json.js';
+import { looseOutput } from '../kit/loose-output.js';
 import { errorIn } from '../openai-chat/errors.js';
 import { OutputItems } from './output-items.js';
 import { failureOf } from './refusals.js';
@@ -20,7 +21,7 @@ export function decodeAnswer(body: Buffer): ReplyEvent[] {
   const end = endOf(response, items.hasCalls);
   // A failure that was billed is told with its usage; one that was not is told by its class.
   if (end.reason === 'error' && !isObject(response['usage'])) throw failureOf(response);
-  return [startOf(response), ...parts, ...usageOf(response), end];
+  return [startOf(response), ...parts, ...usageOf(response, true), end];
 }
 
 /** The event in a frame; null for the [DONE] that some send. @throws when it cannot be read. */
@@ -67,13 +68,14 @@ export class ResponsesDecoder implements StreamDecoder {
         // Where there were no events of items, the response has them.
         if (!this.items.seen) events.push(...listOf(response['output']).flatMap((item, index) => this.items.finish(index, objectOf(item))));
         this.complete = true;
-        return [...events, ...usageOf(response), endOf(response, this.items.hasCalls, type.slice('response.'.length))];
+        return [...events, ...usageOf(response, true), endOf(response, this.items.hasCalls, type.slice('response.'.length))];
       case 'response.failed':
       case 'response.cancelled':
         this.failure = failureOf(response);
-        return [...events, ...usageOf(response)];
+        return [...events, ...usageOf(response, true)];
       default:
-        return events;
+        // Some tell a count when the response begins.
+        return [...events, ...usageOf(response, false)];
     }
   }
 
@@ -115,7 +117,7 @@ export class ResponsesDecoder implements StreamDecoder {
       case 'response.custom_tool_call_input.done':
         return this.items.call(index)?.argumentsAre(textOf(event['input']) ?? '') ?? [];
       default:
-        return [];
+        return type.endsWith('.delta') || type.endsWith('.partial_image') ? otherEvents(event['delta'] ?? partialImage(event)) : [];
     }
   }
 }
@@ -124,7 +126,16 @@ const indexIn = (event: JsonObject, field: string): number => (Number.isInteger(
 
 const startOf = ({ id, model }: JsonObject): ReplyEvent => ({ type: 'start', id: textOf(id), model: textOf(model) });
 
-const usageOf = ({ usage: raw }: JsonObject): ReplyEvent[] => (isObject(raw) ? [{ type: 'usage', usage: readUsage(raw), raw }] : []);
+const usageOf = ({ usage: raw }: JsonObject, final: boolean): ReplyEvent[] =>
+  isObject(raw) ? [{ type: 'usage', usage: readUsage(raw), raw, final }] : [];
+
+const partialImage = ({ partial_image_b64 }: JsonObject): JsonObject => ({ partial_image_b64 });
+
+/** Output of tools that the provider runs itself, and of kinds to come. */
+function otherEvents(said: unknown): ReplyEvent[] {
+  const { bytes, images } = looseOutput(said);
+  return bytes + images === 0 ? [] : [{ type: 'other', choice: 0, bytes, images }];
+}
 
 function endOf(response: JsonObject, hasCalls: boolean, told?: string): Extract<ReplyEvent, { type: 'finish' }> {
   const status = told ?? textOf(response['status']) ?? 'completed';

@@ -46,6 +46,7 @@ export class Output {
         return this.addImage(event.mediaType, event.data);
       case 'start':
       case 'usage':
+      case 'other':
       case 'finish':
         return;
     }

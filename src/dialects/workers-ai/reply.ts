@@ -1,3 +1,4 @@
+import type { Usage } from '../../kernel/usage.js';
 import type { ReplyEvent } from '../canonical.js';
 import type { Frame, StreamDecoder } from '../dialect.js';
 import { isObject, type JsonObject, objectOf, readJson } from '../kit/json.js';
@@ -16,7 +17,7 @@ export function decodeAnswer(body: Buffer): ReplyEvent[] {
   const answer = isModern(result) || !isLegacy(result) ? result : { choices: [{ index: 0, message: messageOf(result, 0) }] };
   const events = new ChatDecoder().readAnswer(Buffer.from(JSON.stringify({ ...answer, usage: undefined })));
   const finishes = events.filter(({ type }) => type === 'finish');
-  return [...events.filter(({ type }) => type !== 'finish'), ...new LargestUsage().read(result['usage']), ...finishes];
+  return [...events.filter(({ type }) => type !== 'finish'), ...new LargestUsage().read(result['usage'], true), ...finishes];
 }
 
 /** Reads a stream of either kind, or of both mixed. */
@@ -32,17 +33,19 @@ export class WorkersDecoder implements StreamDecoder {
   }
 
   push(frame: Frame): ReplyEvent[] {
-    if (frame.data.trim() === DONE.data) return this.chat.push(DONE);
+    if (frame.data.trim() === DONE.data) return [...this.usage.lastWord(), ...this.chat.push(DONE)];
     const reply = objectOf(readJson(frame.data));
     requireSuccess(reply);
     const { usage, ...said } = reply;
-    return [...this.read(said), ...this.usage.read(usage)];
+    const events = this.read(said);
+    if (events.some(({ type }) => type !== 'start')) this.usage.goesOn();
+    return [...events, ...this.usage.read(usage, this.chat.complete)];
   }
 
   end(): ReplyEvent[] {
     // Older models may end without a word.
     if (this.legacy && !this.modern) this.chat.push(DONE);
-    return this.chat.end();
+    return [...(this.complete ? this.usage.lastWord() : []), ...this.chat.end()];
   }
 
   private read(said: JsonObject): ReplyEvent[] {
@@ -66,12 +69,25 @@ export class WorkersDecoder implements StreamDecoder {
 /** Usage comes several times, once all zero, in either order: of each count the largest is right. */
 class LargestUsage {
   private raw: JsonObject = {};
+  /** The last count, until more of the answer follows it. */
+  private counted: Usage | null = null;
 
-  read(usage: unknown): ReplyEvent[] {
+  read(usage: unknown, final: boolean): ReplyEvent[] {
     if (!isObject(usage)) return [];
     this.raw = largest(this.raw, usage);
     const counted = readUsage(this.raw);
-    return isEmptyUsage(counted) ? [] : [{ type: 'usage', usage: counted, raw: this.raw }];
+    if (isEmptyUsage(counted)) return [];
+    this.counted = counted;
+    return [{ type: 'usage', usage: counted, raw: this.raw, final }];
+  }
+
+  goesOn(): void {
+    this.counted = null;
+  }
+
+  /** The answer is over: where nothing followed a count, it was the final one. */
+  lastWord(): ReplyEvent[] {
+    return this.counted ? [{ type: 'usage', usage: this.counted, raw: this.raw, final: true }] : [];
   }
 }
 

@@ -3,7 +3,6 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CallerDirectory } from '../../api-keys/index.js';
 import { messageCounting, type Prompt } from '../../dialects/index.js';
 import { Router } from '../../routing/index.js';
-import { BYTES_PER_TOKEN } from '../in-flight.js';
 import { countedTokens } from '../refine-input.js';
 import { parseBody } from '../request-body.js';
 import { Inference } from './inference.js';
@@ -31,5 +30,8 @@ export class MessageCounting {
     return { input_tokens: countedTokens(prompt) ?? guessed(prompt) };
   };
 }
+
+/** A token is about four bytes of text. */
+const BYTES_PER_TOKEN = 4;
 
 const guessed = ({ inputTokensBound }: Prompt): number => Math.ceil(inputTokensBound / BYTES_PER_TOKEN);

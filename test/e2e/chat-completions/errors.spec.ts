@@ -310,7 +310,7 @@ describe('after the first byte', () => {
     expect(text).toContain('half an ');
     expect(text).not.toContain('[DONE]');
     expect(JSON.parse(text.trimEnd().split('\n\n').at(-1)!.slice(6))).toMatchObject({ error: { code } });
-    expect(await booked(weir, tenant)).toMatchObject([{ status: 'cut', kind: 'usage', estimated: true, output: 4 }]);
+    expect(await booked(weir, tenant)).toMatchObject([{ status: 'cut', kind: 'usage', estimated: true, output: 5 }]);
   });
 
   test('the SDK sees a broken stream as an error', async () => {
@@ -333,7 +333,7 @@ describe('the client leaves', () => {
     expect(await upstream.calls[0]!.closed).toBe(true);
     await eventually(async () => (await booked(weir, tenant)).length === 1);
     expect(await booked(weir, tenant)).toMatchObject([
-      { status: 'cut', error_code: 'client_gone', kind: 'usage', estimated: true, output: 4 },
+      { status: 'cut', error_code: 'client_gone', kind: 'usage', estimated: true, output: 5 },
     ]);
   });
 

@@ -8,7 +8,7 @@ import { encodeAnnotation, encodeImage, encodeSignature, replyId } from './answe
 
 const DONE = 'data: [DONE]\n\n';
 
-type ChoiceEvent = Exclude<ReplyEvent, { type: 'start' | 'usage' | 'finish' }>;
+type ChoiceEvent = Exclude<ReplyEvent, { type: 'start' | 'usage' | 'other' | 'finish' }>;
 
 /** Writes a stream of chat chunks. */
 export class ChatStreamEncoder implements StreamEncoder {
@@ -33,6 +33,7 @@ export class ChatStreamEncoder implements StreamEncoder {
         if (this.head === null) this.model = event.model ?? this.model;
         return '';
       case 'usage':
+      case 'other':
       case 'finish':
         return '';
       default:

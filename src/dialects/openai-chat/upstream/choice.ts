@@ -1,5 +1,6 @@
 import type { ReplyEvent, UrlCitation } from '../../canonical.js';
 import { isObject, type JsonObject, listOf, objectOf, textOf } from '../../kit/json.js';
+import { looseOutput } from '../../kit/loose-output.js';
 import { readDetail } from '../reasoning-details.js';
 import { finishReason } from './finish-reason.js';
 import { ToolCallDecoder } from './tool-calls.js';
@@ -33,6 +34,7 @@ export class ChoiceDecoder {
       ...this.toolCalls(said, kind),
       ...this.annotations(said),
       ...this.images(said),
+      ...this.audio(said['audio']),
       ...this.logprobs(fields),
     ];
     // An empty one, or a later chunk without any, takes nothing back.
@@ -154,6 +156,11 @@ export class ChoiceDecoder {
       if (!data) return [];
       return [{ type: 'image', choice: this.index, mediaType: data[1]!, data: data.input.slice(data[0].length) }];
     });
+  }
+
+  private audio(audio: unknown): ReplyEvent[] {
+    const { bytes, images } = looseOutput({ audio });
+    return bytes + images === 0 ? [] : [{ type: 'other', choice: this.index, bytes, images }];
   }
 
   private logprobs(fields: JsonObject): ReplyEvent[] {

@@ -8,6 +8,8 @@ import { ChoiceDecoder } from './choice.js';
 /** An index beyond it is none: OpenAI's own limit. */
 const MAX_CHOICES = 128;
 
+type Counted = Extract<ReplyEvent, { type: 'usage' }>;
+
 /** Reads the chunks of a stream, and a whole answer as its only chunk. */
 export class ChatDecoder implements StreamDecoder {
   private readonly choices = new Map<number, ChoiceDecoder>();
@@ -15,10 +17,12 @@ export class ChatDecoder implements StreamDecoder {
   private done = false;
   private refusal: ProviderRefusal | null = null;
   private used = false;
+  /** The last count, until more of an answer follows it. */
+  private counted: Counted | null = null;
 
   get complete(): boolean {
     if (this.refusal || !this.started) return false;
-    return this.done || (this.choices.size > 0 && [...this.choices.values()].every((choice) => choice.finish !== null));
+    return this.done || this.isOver;
   }
 
   push(frame: Frame): ReplyEvent[] {
@@ -26,7 +30,7 @@ export class ChatDecoder implements StreamDecoder {
     if (this.done) return [];
     if (frame.data.trim() === '[DONE]') {
       this.done = true;
-      return [];
+      return this.lastWord();
     }
     const chunk: unknown = readJson(frame.data);
     const error = errorIn(chunk);
@@ -40,7 +44,8 @@ export class ChatDecoder implements StreamDecoder {
     if (!this.complete) return [];
     // `[DONE]` may come where no reason came before.
     if (this.choices.size === 0) this.choices.set(0, new ChoiceDecoder(0));
-    return [...this.choices.values()].sort((a, b) => a.index - b.index).flatMap((choice) => choice.end());
+    const ends = [...this.choices.values()].sort((a, b) => a.index - b.index).flatMap((choice) => choice.end());
+    return [...this.lastWord(), ...ends];
   }
 
   /** @throws ProviderRefusal; anything else when it is no chat completion. */
@@ -59,7 +64,7 @@ export class ChatDecoder implements StreamDecoder {
     const usage = this.usageOf(chunk);
     if (!usage) throw refusal;
     this.refusal = refusal;
-    return [usage];
+    return [{ ...usage, final: true }];
   }
 
   private read(chunk: JsonObject, kind: 'delta' | 'message'): ReplyEvent[] {
@@ -71,10 +76,25 @@ export class ChatDecoder implements StreamDecoder {
     for (const choice of choices) {
       const failure = errorIn(choice);
       if (failure) throw new ProviderRefusal(inBandRefusal(failure));
-      events.push(...this.choice(choice).read(choice, kind));
+      const said = this.choice(choice).read(choice, kind);
+      if (said.length > 0) this.counted = null;
+      events.push(...said);
     }
-    if (usage) events.push(usage);
+    if (usage) {
+      this.counted = usage;
+      events.push({ ...usage, final: this.isOver });
+    }
     return events;
+  }
+
+  /** Every answer that began has ended. */
+  private get isOver(): boolean {
+    return this.choices.size > 0 && [...this.choices.values()].every((choice) => choice.finish !== null);
+  }
+
+  /** Where nothing followed a count, and the stream is over, it was the final one. */
+  private lastWord(): ReplyEvent[] {
+    return this.counted ? [{ ...this.counted, final: true }] : [];
   }
 
   private start(chunk: JsonObject): ReplyEvent {
@@ -93,12 +113,12 @@ export class ChatDecoder implements StreamDecoder {
     return choice;
   }
 
-  private usageOf(chunk: JsonObject): ReplyEvent | null {
+  private usageOf(chunk: JsonObject): Counted | null {
     const raw = findUsage(chunk);
     if (raw === null) return null;
     const usage = readUsage(raw);
     if (this.used && isEmptyUsage(usage)) return null;
     this.used ||= usage !== null && !isEmptyUsage(usage);
-    return { type: 'usage', usage, raw };
+    return { type: 'usage', usage, raw, final: false };
   }
 }
