@@ -8,6 +8,7 @@ import { LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
 import type { Reply } from './reply.js';
 
 const HEARTBEAT_MS = 5_000;
+
 /** A call that holds money and has not ended. */
 export class Flight implements Slotted {
   slot = -1;
@@ -27,7 +28,7 @@ export class Flight implements Slotted {
 
   /** The provider may have it, and bill it. */
   get sent(): boolean {
-    return this.outputBytes !== null;
+    return this.outputTokens !== null;
   }
 
   /** Its request is about to be written, maybe for the second time. */
