@@ -13,10 +13,35 @@ export class RequestPipe extends StandardSchemaValidationPipe {
 
   /** @throws WeirError invalid_request */
   protected override validate<T>(value: unknown, schema: z.ZodType): { value: T } {
+    checkStorable(value, []);
     const result = schema.safeParse(value, { error: phrase });
     if (result.success) return { value: result.data as T };
     throw refusalOf(result.error.issues, value, schema);
   }
+}
+
+const MAX_DEPTH = 64;
+
+/** Refuses what Postgres does not take, whatever the schema says of it. @throws WeirError invalid_request */
+function checkStorable(value: unknown, path: readonly string[]): void {
+  if (typeof value === 'string') return checkText(value, path);
+  if (typeof value !== 'object' || value === null) return;
+  if (path.length >= MAX_DEPTH)
+    throw new WeirError('invalid_request', { message: `The request is nested more than ${MAX_DEPTH} levels deep.` });
+  for (const [key, inner] of Object.entries(value)) {
+    checkText(key, path);
+    checkStorable(inner, [...path, key]);
+  }
+}
+
+function checkText(text: string, path: readonly string[]): void {
+  const fault = text.includes('\0') ? 'the character NUL' : text.isWellFormed() ? null : 'half of a surrogate pair';
+  if (fault === null) return;
+  const param = path.join('.');
+  throw new WeirError('invalid_request', {
+    ...(param && { param }),
+    message: `${param ? `"${param}"` : 'The request'} must not contain ${fault}.`,
+  });
 }
 
 /** SDKs write lists in a query as `name[]=a&name[]=b`. */

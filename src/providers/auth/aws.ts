@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { EgressRequest, Transport } from '../../platform/egress/index.js';
 import { assumeRole, type Role } from './assume-role.js';
 import type { Auth } from './auth.js';
-import { tokenUrl, visible, word } from './fields.js';
+import { hostLabel, tokenUrl, visible } from './fields.js';
 import { type AwsKeys, signAws } from './sigv4.js';
 import { TokenCache } from './token-cache.js';
 
@@ -12,7 +12,7 @@ export const AwsCredential = z.strictObject({
   access_key_id: visible(128),
   secret_access_key: visible(256),
   session_token: visible(8_192).optional().describe('Of temporary keys.'),
-  region: word.optional().describe('Absent: as the host of base_url says.'),
+  region: hostLabel.optional().describe('Absent: as the host of base_url says.'),
   role_arn: z
     .string()
     .max(2_048)

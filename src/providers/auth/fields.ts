@@ -14,6 +14,12 @@ export const word = z
   .max(128)
   .regex(/^[a-z0-9][a-z0-9.:-]*$/i, { error: 'must be letters, digits, "-", "." and ":" only' });
 
+/** One label of a host name, such as a region. */
+export const hostLabel = z
+  .string()
+  .max(63)
+  .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, { error: 'must be lower-case letters, digits and "-" only, such as "europe-west4"' });
+
 /** Where tokens are asked for. Whether calls may go there is checked by who knows the egress policy. */
 export const tokenUrl = z
   .string()

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Transport } from '../../platform/egress/index.js';
 import { accessToken, tokenByForm } from './access-token.js';
 import type { Auth } from './auth.js';
-import { tokenUrl, visible, word } from './fields.js';
+import { hostLabel, tokenUrl, visible, word } from './fields.js';
 import { encodeJwt } from './jwt.js';
 
 export const SCOPE = 'https://www.googleapis.com/auth/cloud-platform';
@@ -19,7 +19,7 @@ function rsaKey(pem: string): KeyObject | null {
   }
 }
 
-const location = word.optional().describe('Where models are served, e.g. "europe-west4", or "eu". Absent: "global".');
+const location = hostLabel.optional().describe('Where models are served, e.g. "europe-west4", or "eu". Absent: "global".');
 
 /** The JSON file of a Google service account, as it was downloaded. What is not needed of it is left out. */
 export const ServiceAccountCredential = z.object({

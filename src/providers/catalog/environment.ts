@@ -1,6 +1,7 @@
 import { ConfigError, type Environment } from '../../platform/config/index.js';
 import { awsHost } from '../auth/aws.js';
 import { addressIn, StructuredCredential } from '../auth/credential.js';
+import { hostLabel } from '../auth/fields.js';
 import { vertexAddress } from '../auth/google.js';
 import { awsIdentity, awsRegion, roleToAssume, stsFrom } from '../auth/identities/aws.js';
 import { authorityFrom, azureIdentity } from '../auth/identities/azure.js';
@@ -79,6 +80,8 @@ export const VERTEX_ENVIRONMENT: EnvironmentForm = {
   names: [...VERTEX, 'GCE_METADATA_HOST'],
   read(environment) {
     const [path, project, location, root] = VERTEX.map(environment.variable);
+    if (location !== undefined && !hostLabel.safeParse(location).success)
+      throw new ConfigError(['GOOGLE_VERTEX_LOCATION must be a location such as europe-west4, or eu, or global']);
     const address = project === undefined ? null : vertexAddress(project, location);
     const found = path === undefined ? machineOfGoogle(environment, address) : fromGoogleFile(path, location, environment, address);
     return found && root ? { ...found, baseUrl: rootOf('GOOGLE_VERTEX_BASE_URL', root) + new URL(found.baseUrl).pathname } : found;

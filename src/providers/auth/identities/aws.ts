@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { fieldsIn } from '../access-token.js';
 import { assumeRoleWithWebIdentity } from '../assume-role.js';
 import { AwsCredential, type KeySource, sessionAs, signing, stsAddress } from '../aws.js';
-import { visible, word } from '../fields.js';
+import { hostLabel, visible } from '../fields.js';
 import type { AwsKeys } from '../sigv4.js';
 import { type Fresh, freshMsUntil, TokenCache } from '../token-cache.js';
 import { unreadableToken } from '../token-request.js';
@@ -38,7 +38,7 @@ export function awsIdentity(variable: Variable): Identity | null {
 
 /** @throws ConfigError */
 export const awsRegion = (variable: Variable): string =>
-  checked('AWS_REGION', variable('AWS_REGION') ?? variable('AWS_DEFAULT_REGION') ?? 'us-east-1', word);
+  checked('AWS_REGION', variable('AWS_REGION') ?? variable('AWS_DEFAULT_REGION') ?? 'us-east-1', hostLabel);
 
 /** A role that whoever the environment names is to take on for Bedrock. Null: none. @throws ConfigError */
 export function roleToAssume(variable: Variable): string | null {
