@@ -19,6 +19,8 @@ export interface ApiKey {
   /** How much models are to think for calls that do not say; null: as the provider does. */
   thinkingLevel: string | null;
   createdBy: string;
+  /** `operator`: the tenant can rotate it, and neither change nor revoke it. */
+  setBy: string;
   createdAt: Date;
   expiresAt: Date | null;
   revokedAt: Date | null;

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { newId } from '../kernel/ids.js';
+import type { Setter } from '../kernel/setter.js';
 import { CONFIG_POOL, type OwnedTable, type Pool, Prisma, type PrismaExecutor, rowsByOwner } from '../platform/postgres/index.js';
 import type { ApiKey } from './api-key.js';
 
@@ -13,6 +14,7 @@ export interface NewApiKey {
   fit: string | null;
   thinkingLevel: string | null;
   createdBy: string;
+  setBy: Setter;
   expiresAt: Date | null;
 }
 

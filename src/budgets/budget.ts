@@ -31,6 +31,8 @@ export interface Budget {
   /** Percents of the limit at which an event is due, once per period. */
   thresholds: readonly number[];
   mode: string;
+  /** `operator`: the platform's rule, which the tenant cannot change. */
+  setBy: string;
   externalId: string | null;
   metadata: unknown;
   /** Rises with each change; the ETag. */

@@ -10,7 +10,7 @@ export type NewBudget = Pick<
   Budget,
   'tenantId' | 'scopeKind' | 'scopeValue' | 'limit' | 'periodKind' | 'timezone' | 'mode' | 'externalId'
 > &
-  Partial<Pick<Budget, 'anchor' | 'windowSeconds' | 'thresholds'>> & { metadata: Record<string, string> };
+  Partial<Pick<Budget, 'anchor' | 'windowSeconds' | 'thresholds' | 'setBy'>> & { metadata: Record<string, string> };
 
 export interface BudgetChanges {
   limit?: Nano;
@@ -18,6 +18,7 @@ export interface BudgetChanges {
   anchor?: Date | null;
   thresholds?: readonly number[];
   mode?: string;
+  setBy?: string;
   metadata?: Record<string, string>;
 }
 
@@ -29,7 +30,7 @@ export interface Counting {
 }
 
 const BUDGET = `tenant_id AS "tenantId", id, scope_kind AS "scopeKind", scope_value AS "scopeValue", limit_nano AS "limit", period_kind AS "periodKind",
-  timezone, anchor, window_seconds AS "windowSeconds", thresholds, mode, external_id AS "externalId", metadata, version, created_at AS "createdAt"`;
+  timezone, anchor, window_seconds AS "windowSeconds", thresholds, mode, set_by AS "setBy", external_id AS "externalId", metadata, version, created_at AS "createdAt"`;
 const PERIOD = `id, budget_id AS "budgetId", scope_value AS "scopeValue", starts_at AS "startsAt", CASE WHEN isfinite(ends_at) THEN ends_at END AS "endsAt",
   limit_nano AS "limit", granted, spent - aged AS spent, held, opened_at AS "openedAt", closed_at AS "closedAt"`;
 const STATEMENT = `(SELECT jsonb_build_object('calls', s.calls, 'top_models', s.top_models) FROM budget_statements s
@@ -57,8 +58,8 @@ export class BudgetsRepository {
   insert(budget: NewBudget): Promise<Budget> {
     return this.transaction(async (client) => {
       const { rows } = await client.query<Budget>(
-        `INSERT INTO budgets (tenant_id, id, scope_kind, scope_value, limit_nano, period_kind, timezone, anchor, window_seconds, thresholds, mode, external_id, metadata, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, weir_now()) RETURNING ${BUDGET}`,
+        `INSERT INTO budgets (tenant_id, id, scope_kind, scope_value, limit_nano, period_kind, timezone, anchor, window_seconds, thresholds, mode, external_id, metadata, set_by, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, weir_now()) RETURNING ${BUDGET}`,
         [
           budget.tenantId,
           newId(),
@@ -73,6 +74,7 @@ export class BudgetsRepository {
           budget.mode,
           budget.externalId,
           budget.metadata,
+          budget.setBy ?? 'operator',
         ],
       );
       const { tenantId, id, scopeValue } = rows[0]!;
@@ -104,12 +106,13 @@ export class BudgetsRepository {
    */
   update(tenantId: string, id: string, changes: BudgetChanges, version: number | null): Promise<Budget | null> {
     return this.transaction(async (client) => {
-      const { limit = null, timezone = null, thresholds = null, mode = null, metadata = null } = changes;
+      const { limit = null, timezone = null, thresholds = null, mode = null, setBy = null, metadata = null } = changes;
       const { rows } = await client.query<Budget>(
         `UPDATE budgets SET limit_nano = coalesce($3, limit_nano), timezone = coalesce($4, timezone), metadata = coalesce($5, metadata),
-           thresholds = coalesce($6, thresholds), mode = coalesce($7, mode), anchor = CASE WHEN $8 THEN $9 ELSE anchor END, version = version + 1
+           thresholds = coalesce($6, thresholds), mode = coalesce($7, mode), anchor = CASE WHEN $8 THEN $9 ELSE anchor END,
+           set_by = coalesce($11, set_by), version = version + 1
          WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL AND ($10::integer IS NULL OR version = $10) RETURNING ${BUDGET}`,
-        [tenantId, id, limit, timezone, metadata, thresholds, mode, changes.anchor !== undefined, changes.anchor ?? null, version],
+        [tenantId, id, limit, timezone, metadata, thresholds, mode, changes.anchor !== undefined, changes.anchor ?? null, version, setBy],
       );
       if (rows[0]) await client.query('SELECT follow_budget($1, $2)', [tenantId, id]);
       return rows[0] ?? null;

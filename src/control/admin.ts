@@ -1,11 +1,12 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { publicId } from '../kernel/ids.js';
+import type { Setter } from '../kernel/setter.js';
 
 /** Who is calling the admin REST, verified, and where. */
 export interface Admin {
   keyId: string;
-  isOperator: boolean;
+  actsAs: Setter;
   /** The tenant it acts inside; null: on the platform. */
   tenantId: string | null;
 }
@@ -20,4 +21,5 @@ export const TenantId = createParamDecorator((_: unknown, context: ExecutionCont
 /** Who did it, for records: the public id of the admin key. */
 export const Actor = createParamDecorator((_: unknown, context: ExecutionContext): string => publicId('adminKey', adminOf(context).keyId));
 
-export const IsOperator = createParamDecorator((_: unknown, context: ExecutionContext): boolean => adminOf(context).isOperator);
+/** Whose rules it makes: an operator's are the platform's, also inside a tenant. */
+export const ActsAs = createParamDecorator((_: unknown, context: ExecutionContext): Setter => adminOf(context).actsAs);

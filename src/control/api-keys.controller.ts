@@ -3,10 +3,11 @@ import type { z } from 'zod';
 import { type ApiKey, ApiKeysService } from '../api-keys/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { publicId } from '../kernel/ids.js';
+import type { Setter } from '../kernel/setter.js';
 import { References } from '../routing/index.js';
 import { type Project, TenantsRepository } from '../tenants/index.js';
 import { Access } from './access.js';
-import { Actor, TenantId } from './admin.js';
+import { Actor, ActsAs, TenantId } from './admin.js';
 import { found, idOf } from './found.js';
 import { ListQuery, listOf, pageOf, renderList } from './list.js';
 import { Answers } from './route.js';
@@ -27,6 +28,7 @@ export class ApiKeysController {
   async create(
     @TenantId() tenantId: string,
     @Actor() actor: string,
+    @ActsAs() by: Setter,
     @Param('project_id') projectId: string,
     @Body({ schema: CreateApiKey }) body: CreateApiKey,
   ): Promise<z.input<typeof NewApiKeyObject>> {
@@ -44,6 +46,7 @@ export class ApiKeysController {
       fit: body.fit ?? null,
       thinkingLevel: body.thinking_level ?? null,
       createdBy: actor,
+      setBy: by,
       expiresAt: body.expires_at ?? null,
     });
     return { ...renderApiKey(apiKey), value };

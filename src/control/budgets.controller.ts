@@ -2,8 +2,9 @@ import { Body, Controller, Delete, Get, Headers, Param, Patch, Post, Query, Res 
 import { ApiHeader } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { type Budget, BudgetsService } from '../budgets/index.js';
+import { assertMayChange, type Setter } from '../kernel/setter.js';
 import { Access } from './access.js';
-import { Actor, TenantId } from './admin.js';
+import { Actor, ActsAs, TenantId } from './admin.js';
 import { IF_MATCH, versionIn } from './etag.js';
 import { idOf } from './found.js';
 import { ListQuery, listOf, pageOf, renderList } from './list.js';
@@ -40,6 +41,7 @@ export class BudgetsController {
   )
   async create(
     @TenantId() tenantId: string,
+    @ActsAs() by: Setter,
     @Body({ schema: CreateBudget }) body: CreateBudget,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
@@ -54,6 +56,7 @@ export class BudgetsController {
       windowSeconds: body.window_seconds,
       thresholds: body.thresholds,
       mode: body.mode,
+      setBy: by,
       externalId: body.external_id ?? null,
       metadata: body.metadata ?? {},
     });
@@ -82,14 +85,17 @@ export class BudgetsController {
   @ApiHeader(IF_MATCH)
   async update(
     @TenantId() tenantId: string,
+    @ActsAs() by: Setter,
     @Param('budget_id') id: string,
     @Headers('if-match') ifMatch: string | undefined,
     @Body({ schema: UpdateBudget }) body: UpdateBudget,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const budget = await this.budgets.get(tenantId, idOf('budget', id));
+    const { set_by: setBy, ...changes } = body;
+    const budget = await this.changeable(tenantId, id, by);
+    if (setBy !== undefined) assertMayChange({ setBy: 'operator' }, by);
     await this.scopes.check(tenantId, budget);
-    return this.render(await this.budgets.update(tenantId, budget.id, body, versionIn(ifMatch)), reply);
+    return this.render(await this.budgets.update(tenantId, budget.id, { ...changes, setBy }, versionIn(ifMatch)), reply);
   }
 
   @Patch(':budget_id')
@@ -97,18 +103,19 @@ export class BudgetsController {
   @ApiHeader(IF_MATCH)
   patch(
     @TenantId() tenantId: string,
+    @ActsAs() by: Setter,
     @Param('budget_id') id: string,
     @Headers('if-match') ifMatch: string | undefined,
     @Body({ schema: UpdateBudget }) body: UpdateBudget,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    return this.update(tenantId, id, ifMatch, body, reply);
+    return this.update(tenantId, by, id, ifMatch, body, reply);
   }
 
   @Delete(':budget_id')
   @Answers(deleted('budget'), 'Remove a budget. What it counted stays; calls in flight still settle.')
-  async delete(@TenantId() tenantId: string, @Param('budget_id') id: string) {
-    await this.budgets.delete(tenantId, idOf('budget', id));
+  async delete(@TenantId() tenantId: string, @ActsAs() by: Setter, @Param('budget_id') id: string) {
+    await this.budgets.delete(tenantId, (await this.changeable(tenantId, id, by)).id);
     return { id, object: 'budget', deleted: true };
   }
 
@@ -129,11 +136,12 @@ export class BudgetsController {
   async reset(
     @TenantId() tenantId: string,
     @Actor() actor: string,
+    @ActsAs() by: Setter,
     @Param('budget_id') id: string,
     @Body({ schema: ResetBudget }) body: ResetBudget,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const budgetId = idOf('budget', id);
+    const { id: budgetId } = await this.changeable(tenantId, id, by);
     await this.budgets.reset(tenantId, budgetId, actor, body?.reason ?? null, body?.scope_value);
     return this.render(await this.budgets.get(tenantId, budgetId), reply);
   }
@@ -143,11 +151,13 @@ export class BudgetsController {
   async grant(
     @TenantId() tenantId: string,
     @Actor() actor: string,
+    @ActsAs() by: Setter,
     @Param('budget_id') id: string,
     @Body({ schema: CreateGrant }) body: CreateGrant,
   ) {
     const { amount, reason = null, scope_value = null } = body;
-    return renderGrant(await this.budgets.grant(tenantId, idOf('budget', id), scope_value, amount, actor, reason));
+    const budget = await this.changeable(tenantId, id, by);
+    return renderGrant(await this.budgets.grant(tenantId, budget.id, scope_value, amount, actor, reason));
   }
 
   @Get(':budget_id/grants')
@@ -155,6 +165,13 @@ export class BudgetsController {
   async grants(@TenantId() tenantId: string, @Param('budget_id') id: string, @Query({ schema: GrantsQuery }) { limit }: GrantsQuery) {
     const grants = await this.budgets.grants(tenantId, idOf('budget', id), limit + 1);
     return renderList(grants.slice(0, limit).map(renderGrant), grants.length > limit);
+  }
+
+  /** @throws WeirError not_found, platform_rule */
+  private async changeable(tenantId: string, id: string, by: Setter): Promise<Budget> {
+    const budget = await this.budgets.get(tenantId, idOf('budget', id));
+    assertMayChange(budget, by);
+    return budget;
   }
 
   private async render(budget: Budget, reply: FastifyReply) {

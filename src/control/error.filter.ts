@@ -2,8 +2,12 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Inject 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type ErrorCode, WeirError } from '../kernel/errors.js';
 import { hexOf, newId } from '../kernel/ids.js';
+import { raised } from '../platform/postgres/index.js';
 import { LOGGER, type Logger } from '../platform/telemetry/index.js';
 import { notFound } from './admin-gate.js';
+
+/** What Postgres refuses to do for a tenant's admin, see the migration `guard_platform_rules`. */
+const PLATFORM_RULE = 'WR001';
 
 /** What Fastify and Nest refuse before a route is reached. */
 const CODES: Partial<Record<number, ErrorCode>> = {
@@ -44,6 +48,8 @@ function refusalOf(thrown: unknown, request: FastifyRequest): WeirError {
   const code =
     CODES[thrown instanceof HttpException ? thrown.getStatus() : ((thrown as { statusCode?: number } | null)?.statusCode ?? 500)];
   if (code === 'not_found') return notFound(request);
+  const rule = raised(PLATFORM_RULE, thrown);
+  if (rule !== null) return new WeirError('platform_rule', { message: rule });
   return new WeirError(code ?? databaseCode(thrown) ?? 'internal_error', { cause: thrown });
 }
 

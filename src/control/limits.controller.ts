@@ -1,9 +1,10 @@
 import { Body, Controller, Delete, Get, Headers, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import { ApiHeader } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
+import { assertMayChange, type Setter } from '../kernel/setter.js';
 import { type Limit, LimitsService } from '../limits/index.js';
 import { Access } from './access.js';
-import { TenantId } from './admin.js';
+import { ActsAs, TenantId } from './admin.js';
 import { IF_MATCH, versionIn } from './etag.js';
 import { idOf } from './found.js';
 import { ListQuery, listOf, pageOf, renderList } from './list.js';
@@ -24,6 +25,7 @@ export class LimitsController {
   @Answers(LimitObject, 'Limit requests per minute, tokens per minute or calls at a time, on a scope or on each of a kind.')
   async create(
     @TenantId() tenantId: string,
+    @ActsAs() by: Setter,
     @Body({ schema: CreateLimit }) body: CreateLimit,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
@@ -35,6 +37,7 @@ export class LimitsController {
       requestsPerMinute: body.max_requests_per_1_minute ?? null,
       tokensPerMinute: body.max_tokens_per_1_minute ?? null,
       concurrency: body.max_concurrent_requests ?? null,
+      setBy: by,
       externalId,
       metadata,
     });
@@ -59,19 +62,22 @@ export class LimitsController {
   @ApiHeader(IF_MATCH)
   async update(
     @TenantId() tenantId: string,
+    @ActsAs() by: Setter,
     @Param('rate_limit_id') id: string,
     @Headers('if-match') ifMatch: string | undefined,
     @Body({ schema: UpdateLimit }) body: UpdateLimit,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
+    const limit = await this.changeable(tenantId, id, by);
+    if (body.set_by !== undefined) assertMayChange({ setBy: 'operator' }, by);
     const changes = {
       requestsPerMinute: body.max_requests_per_1_minute,
       tokensPerMinute: body.max_tokens_per_1_minute,
       concurrency: body.max_concurrent_requests,
+      setBy: body.set_by,
       metadata: body.metadata,
     };
     const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
-    const limit = await this.limits.get(tenantId, idOf('limit', id));
     await this.scopes.check(tenantId, limit);
     return render(await this.limits.update(tenantId, limit.id, given, versionIn(ifMatch)), reply);
   }
@@ -81,19 +87,27 @@ export class LimitsController {
   @ApiHeader(IF_MATCH)
   patch(
     @TenantId() tenantId: string,
+    @ActsAs() by: Setter,
     @Param('rate_limit_id') id: string,
     @Headers('if-match') ifMatch: string | undefined,
     @Body({ schema: UpdateLimit }) body: UpdateLimit,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    return this.update(tenantId, id, ifMatch, body, reply);
+    return this.update(tenantId, by, id, ifMatch, body, reply);
   }
 
   @Delete(':rate_limit_id')
   @Answers(deleted('rate_limit'), 'Remove a rate limit.')
-  async delete(@TenantId() tenantId: string, @Param('rate_limit_id') id: string) {
-    await this.limits.delete(tenantId, idOf('limit', id));
+  async delete(@TenantId() tenantId: string, @ActsAs() by: Setter, @Param('rate_limit_id') id: string) {
+    await this.limits.delete(tenantId, (await this.changeable(tenantId, id, by)).id);
     return { id, object: 'rate_limit', deleted: true };
+  }
+
+  /** @throws WeirError not_found, platform_rule */
+  private async changeable(tenantId: string, id: string, by: Setter): Promise<Limit> {
+    const limit = await this.limits.get(tenantId, idOf('limit', id));
+    assertMayChange(limit, by);
+    return limit;
   }
 }
 

@@ -1,7 +1,8 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, type OpenAPIObject } from '@nestjs/swagger';
+import type { Setter } from '../kernel/setter.js';
 import { Access } from './access.js';
-import { IsOperator } from './admin.js';
+import { ActsAs } from './admin.js';
 import { ApiDocument } from './openapi.js';
 
 @Controller()
@@ -12,7 +13,7 @@ export class OpenApiController {
   @Get('openapi.json')
   @ApiOperation({ summary: 'Read this description of the admin REST.' })
   @ApiOkResponse({ schema: { type: 'object' }, description: 'An OpenAPI document.' })
-  read(@IsOperator() isOperator: boolean): OpenAPIObject {
-    return this.document.read(isOperator);
+  read(@ActsAs() by: Setter): OpenAPIObject {
+    return this.document.read(by === 'operator');
   }
 }

@@ -59,16 +59,16 @@ export class OperatorGuard extends AuthGuard(STRATEGY) {
   }
 
   private async admit(key: AdminKey, audience: Audience, named: string | string[] | undefined): Promise<Admin> {
-    const isOperator = key.tenantId === null;
+    const actsAs = key.tenantId === null ? 'operator' : 'tenant';
     switch (audience) {
       case 'any':
-        return { keyId: key.id, isOperator, tenantId: key.tenantId };
+        return { keyId: key.id, actsAs, tenantId: key.tenantId };
       case 'operator':
-        if (!isOperator)
+        if (actsAs !== 'operator')
           throw new WeirError('forbidden', { message: 'Only an operator key may do that; this key administers one tenant.' });
-        return { keyId: key.id, isOperator, tenantId: null };
+        return { keyId: key.id, actsAs, tenantId: null };
       case 'tenant':
-        return { keyId: key.id, isOperator, tenantId: await this.tenantOf(key.tenantId, named) };
+        return { keyId: key.id, actsAs, tenantId: await this.tenantOf(key.tenantId, named) };
     }
   }
 

@@ -1,11 +1,12 @@
 import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
 import { Rerating } from '../budgets/index.js';
 import { WeirError } from '../kernel/errors.js';
+import type { Setter } from '../kernel/setter.js';
 import { PriceBook, PricesService } from '../prices/index.js';
 import { findProviderType, nearestProviderType } from '../providers/index.js';
 import { faultOf, References, Router } from '../routing/index.js';
 import { Access } from './access.js';
-import { Actor, IsOperator, TenantId } from './admin.js';
+import { Actor, ActsAs, TenantId } from './admin.js';
 import { found, idOf } from './found.js';
 import { listOf, pageOf, renderList } from './list.js';
 import { Answers } from './route.js';
@@ -25,7 +26,7 @@ import {
 abstract class Prices {
   constructor(protected readonly prices: PricesService) {}
 
-  protected async add(tenantId: string | null, body: CreatePrice, isOperator: boolean) {
+  protected async add(tenantId: string | null, body: CreatePrice, by: Setter) {
     const { provider, model, notes = null, effective_at: effectiveAt = null } = body;
     return renderPrice(
       await this.prices.create({
@@ -34,7 +35,7 @@ abstract class Prices {
         model,
         rates: ratesOf(body),
         tiers: tiersOf(body),
-        source: isOperator ? 'operator' : 'admin',
+        source: by === 'operator' ? 'operator' : 'admin',
         notes,
         effectiveAt,
       }),
@@ -85,16 +86,16 @@ export class PricesController extends Prices {
   @Post()
   @Answers(
     PriceObject,
-    "Set a price. It goes before the platform's, but for a provider that the platform lends: what that costs, only an operator says. A correction is a new price.",
+    "Set a price. It goes before the platform's, but for a provider that the platform lends, or that an operator set a price of: what those cost, only an operator says. A correction is a new price.",
   )
-  async create(@TenantId() tenantId: string, @IsOperator() isOperator: boolean, @Body({ schema: CreatePrice }) body: CreatePrice) {
+  async create(@TenantId() tenantId: string, @ActsAs() by: Setter, @Body({ schema: CreatePrice }) body: CreatePrice) {
     // A price may be there before its provider is: else the first calls have none.
     await this.references.checkModelOf(tenantId, body.provider, body.model, 'model');
-    return this.add(tenantId, body, isOperator);
+    return this.add(tenantId, body, by);
   }
 
   @Get()
-  @Answers(listOf(PriceObject), 'List the prices the tenant set itself.')
+  @Answers(listOf(PriceObject), 'List the prices of the tenant: those it set itself, and those an operator set for it.')
   list(@TenantId() tenantId: string, @Query({ schema: PriceQuery }) query: PriceQuery) {
     return this.search(tenantId, query);
   }
@@ -117,7 +118,7 @@ export class PlatformPricesController extends Prices {
   @Answers(PriceObject, 'Set a price for every tenant; provider is a provider type. A correction is a new price.')
   create(@Body({ schema: CreatePrice }) body: CreatePrice) {
     checkName(body);
-    return this.add(null, body, true);
+    return this.add(null, body, 'operator');
   }
 
   @Get()

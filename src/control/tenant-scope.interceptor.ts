@@ -23,6 +23,7 @@ export class TenantScopeInterceptor implements NestInterceptor {
     const { method } = context.switchToHttp().getRequest<FastifyRequest>();
     const declared = this.reflector.getAllAndOverride(StatementTimeout, [context.getHandler(), context.getClass()]);
     const statementTimeoutMs = declared ?? (method === 'GET' ? READ_MS : WRITE_MS);
-    return inTenantScope({ tenantId: adminOf(context).tenantId ?? EVERY_TENANT, statementTimeoutMs }, () => next.handle());
+    const { tenantId, actsAs } = adminOf(context);
+    return inTenantScope({ tenantId: tenantId ?? EVERY_TENANT, actsAs, statementTimeoutMs }, () => next.handle());
   }
 }

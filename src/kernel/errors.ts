@@ -40,6 +40,12 @@ export const ERRORS = {
     false,
   ),
   forbidden: row(403, 'invalid_request_error', 'This key may not do that.', false),
+  platform_rule: row(
+    403,
+    'invalid_request_error',
+    'An operator set this. Only an operator may change or remove it: ask whoever runs this installation.',
+    false,
+  ),
   tenant_suspended: row(
     403,
     'invalid_request_error',

@@ -10,6 +10,8 @@ export interface Limit {
   tokensPerMinute: number | null;
   /** Calls in flight. */
   concurrency: number | null;
+  /** `operator`: the platform's rule, which the tenant cannot change. */
+  setBy: string;
   externalId: string | null;
   metadata: unknown;
   /** Rises with each change; the ETag. */

@@ -5,21 +5,21 @@ import type { Limit } from './limit.js';
 
 export type NewLimit = Omit<Limit, 'id' | 'version' | 'createdAt' | 'metadata'> & { metadata: Record<string, string> };
 
-export type LimitChanges = Partial<Pick<NewLimit, 'requestsPerMinute' | 'tokensPerMinute' | 'concurrency' | 'metadata'>>;
+export type LimitChanges = Partial<Pick<NewLimit, 'requestsPerMinute' | 'tokensPerMinute' | 'concurrency' | 'setBy' | 'metadata'>>;
 
 const LIMIT = `tenant_id AS "tenantId", id, scope_kind AS "scopeKind", scope_value AS "scopeValue", requests_per_minute AS "requestsPerMinute",
-  tokens_per_minute::float8 AS "tokensPerMinute", concurrency, external_id AS "externalId", metadata, version, created_at AS "createdAt"`;
+  tokens_per_minute::float8 AS "tokensPerMinute", concurrency, set_by AS "setBy", external_id AS "externalId", metadata, version, created_at AS "createdAt"`;
 
 @Injectable()
 export class LimitsRepository {
   constructor(private readonly pool: Pool) {}
 
   async insert(limit: NewLimit): Promise<Limit> {
-    const { tenantId, scopeKind, scopeValue, requestsPerMinute, tokensPerMinute, concurrency, externalId, metadata } = limit;
+    const { tenantId, scopeKind, scopeValue, requestsPerMinute, tokensPerMinute, concurrency, setBy, externalId, metadata } = limit;
     const { rows } = await this.pool.query<Limit>(
-      `INSERT INTO limits (tenant_id, id, scope_kind, scope_value, requests_per_minute, tokens_per_minute, concurrency, external_id, metadata, created_at)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, weir_now()) RETURNING ${LIMIT}`,
-      [tenantId, newId(), scopeKind, scopeValue, requestsPerMinute, tokensPerMinute, concurrency, externalId, metadata],
+      `INSERT INTO limits (tenant_id, id, scope_kind, scope_value, requests_per_minute, tokens_per_minute, concurrency, set_by, external_id, metadata, created_at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, weir_now()) RETURNING ${LIMIT}`,
+      [tenantId, newId(), scopeKind, scopeValue, requestsPerMinute, tokensPerMinute, concurrency, setBy, externalId, metadata],
     );
     return rows[0]!;
   }
@@ -46,9 +46,18 @@ export class LimitsRepository {
     const { rows } = await this.pool.query<Limit>(
       `UPDATE limits SET requests_per_minute = CASE WHEN $3 THEN $4 ELSE requests_per_minute END,
          tokens_per_minute = CASE WHEN $5 THEN $6 ELSE tokens_per_minute END, concurrency = CASE WHEN $7 THEN $8 ELSE concurrency END,
-         metadata = coalesce($9, metadata), version = version + 1
+         metadata = coalesce($9, metadata), set_by = coalesce($11, set_by), version = version + 1
        WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL AND ($10::integer IS NULL OR version = $10) RETURNING ${LIMIT}`,
-      [tenantId, id, ...set('requestsPerMinute'), ...set('tokensPerMinute'), ...set('concurrency'), changes.metadata ?? null, version],
+      [
+        tenantId,
+        id,
+        ...set('requestsPerMinute'),
+        ...set('tokensPerMinute'),
+        ...set('concurrency'),
+        changes.metadata ?? null,
+        version,
+        changes.setBy ?? null,
+      ],
     );
     return rows[0] ?? null;
   }

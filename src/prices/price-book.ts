@@ -23,8 +23,9 @@ export interface Listed extends Listing {
 }
 
 /**
- * What calls cost, in memory. A tenant's own price goes before the platform's, a model's before the provider's `*`. Who pays a provider says what
- * it costs: for one that the platform lends, of a tenant's prices only those count that an operator set.
+ * What calls cost, in memory. A tenant's price goes before the platform's, one that an operator set for the tenant before one that the tenant set,
+ * a model's before the provider's `*`. Who pays a provider says what it costs: for one that the platform lends, of a tenant's prices only those
+ * count that an operator set.
  */
 @Injectable()
 export class PriceBook {
@@ -47,8 +48,10 @@ export class PriceBook {
    */
   find(tenantId: string, provider: string, model: string, listed: Listed | null, at = this.clock.now()): Price | null {
     const own = this.shelves.get(tenantId);
-    const counts = listed?.lent ? isByOperator : () => true;
-    const found = inForce(own, provider, model, at, counts) ?? inForce(own, provider, ANY_MODEL, at, counts);
+    const found =
+      inForce(own, provider, model, at, isByOperator) ??
+      inForce(own, provider, ANY_MODEL, at, isByOperator) ??
+      (listed?.lent ? null : (inForce(own, provider, model, at) ?? inForce(own, provider, ANY_MODEL, at)));
     if (found || !listed) return found?.price ?? null;
     const platform = this.shelves.get(PLATFORM);
     const general =

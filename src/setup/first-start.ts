@@ -113,6 +113,7 @@ export class Setup {
           fit: null,
           thinkingLevel: null,
           createdBy: 'setup',
+          setBy: 'tenant',
           expiresAt: null,
         },
         db,
@@ -134,6 +135,8 @@ export class Setup {
       tenantId: keys.tenant.id,
       scopeKind: 'project',
       scopeValue: publicId('project', keys.project.id),
+      // The demo is there to be tried: its admin may change it.
+      setBy: 'tenant',
       externalId: null,
       metadata: {},
     });

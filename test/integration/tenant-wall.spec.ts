@@ -70,7 +70,8 @@ async function furnish(): Promise<string> {
   return tenant;
 }
 
-const as = <T>(tenantId: string, work: () => Promise<T>) => inTenantScope({ tenantId, statementTimeoutMs: 2_000 }, work);
+const as = <T>(tenantId: string, work: () => Promise<T>) =>
+  inTenantScope({ tenantId, actsAs: 'operator', statementTimeoutMs: 2_000 }, work);
 
 /** Tables with rows of tenants, and the column that says whose. */
 const owned = async () =>
@@ -197,7 +198,7 @@ test('work that runs at once stays each behind its own wall, through Prisma and 
 });
 
 test('a statement that takes longer than its scope allows is given up', async () => {
-  const slow = () => inTenantScope({ tenantId: alice, statementTimeoutMs: 50 }, () => pool.query('SELECT pg_sleep(5)'));
+  const slow = () => inTenantScope({ tenantId: alice, actsAs: 'tenant', statementTimeoutMs: 50 }, () => pool.query('SELECT pg_sleep(5)'));
   await expect(slow()).rejects.toMatchObject({ code: '57014' });
   await as(bob, () => pool.query('SELECT pg_sleep(0.1)'));
 });

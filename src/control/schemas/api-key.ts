@@ -2,8 +2,9 @@ import { z } from 'zod';
 import type { ApiKey } from '../../api-keys/index.js';
 import { publicId } from '../../kernel/ids.js';
 import { formatUsd } from '../../kernel/money.js';
+import type { Setter } from '../../kernel/setter.js';
 import { THINKING_LEVELS, type ThinkingLevel } from '../../kernel/thinking.js';
-import { Money, name, Timestamp, text, time, unixSeconds, unixSecondsOrNull, usd } from './common.js';
+import { Money, name, SetBy, Timestamp, text, time, unixSeconds, unixSecondsOrNull, usd } from './common.js';
 
 const MAX_MODELS = 1_000;
 const MAX_OUTPUT_TOKENS = 10_000_000;
@@ -42,6 +43,7 @@ export const ApiKeyObject = z
     fit: z.literal('shrink').nullable(),
     thinking_level: z.enum(THINKING_LEVELS).nullable(),
     created_by: z.string(),
+    set_by: SetBy,
     created_at: Timestamp,
     expires_at: Timestamp.nullable(),
     revoked_at: Timestamp.nullable(),
@@ -64,6 +66,7 @@ export const renderApiKey = (key: ApiKey): z.input<typeof ApiKeyObject> => ({
   fit: key.fit as 'shrink' | null,
   thinking_level: key.thinkingLevel as ThinkingLevel | null,
   created_by: key.createdBy,
+  set_by: key.setBy as Setter,
   created_at: unixSeconds(key.createdAt),
   expires_at: unixSecondsOrNull(key.expiresAt),
   revoked_at: unixSecondsOrNull(key.revokedAt),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type Budget, type BudgetPeriod, type Grant, headroomOf, MODES, PERIOD_KINDS, SCOPE_KINDS } from '../../budgets/index.js';
 import { publicId } from '../../kernel/ids.js';
 import { formatUsd } from '../../kernel/money.js';
+import type { Setter } from '../../kernel/setter.js';
 import {
   Currency,
   externalId,
@@ -10,6 +11,8 @@ import {
   Money,
   metadata,
   notEmpty,
+  SetBy,
+  setBy,
   Timestamp,
   text,
   time,
@@ -59,6 +62,7 @@ export const UpdateBudget = z
     anchor: time.nullable().optional().describe('Holds from the next period on.'),
     thresholds: thresholds.optional(),
     mode: z.enum(MODES).optional().describe('Holds at once.'),
+    set_by: setBy,
     metadata: metadata.optional(),
   })
   .refine(...notEmpty);
@@ -119,6 +123,7 @@ export const BudgetObject = z
     window_seconds: z.number().int().nullable(),
     thresholds: z.array(z.number().int()),
     mode: z.enum(MODES),
+    set_by: SetBy,
     version: z.number().int().describe('The ETag.'),
     external_id: z.string().nullable(),
     metadata: Metadata,
@@ -140,6 +145,7 @@ export const renderBudget = (budget: Budget, period: BudgetPeriod | null): Budge
   window_seconds: budget.windowSeconds,
   thresholds: [...budget.thresholds],
   mode: budget.mode as BudgetObject['mode'],
+  set_by: budget.setBy as Setter,
   version: budget.version,
   external_id: budget.externalId,
   metadata: budget.metadata as Record<string, string>,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type Id, type IdKind, parsePublicId, publicId } from '../../kernel/ids.js';
 import { parseUsd } from '../../kernel/money.js';
+import { SETTERS } from '../../kernel/setter.js';
 
 const MAX_LABELS = 16;
 const LAST_INSTANT = Date.UTC(2100, 0);
@@ -53,6 +54,8 @@ export const idText = (kind: IdKind) =>
     return z.NEVER;
   });
 
+export const setBy = z.enum(SETTERS).optional().describe('Who may change it from now on. Only an operator may say so.');
+
 /** At least one change. */
 export const notEmpty = [
   (changes: object) => Object.keys(changes).length > 0,
@@ -64,6 +67,7 @@ export const notEmpty = [
 export const Timestamp = z.number().int().describe('Unix seconds.');
 export const Money = z.string().describe('USD as a decimal string.');
 export const Currency = z.literal('usd');
+export const SetBy = z.enum(SETTERS).describe('`operator`: a rule of the platform, which the tenant cannot change or remove.');
 export const Metadata = z.record(z.string(), z.string());
 
 export const unixSeconds = (at: Date): number => Math.floor(at.getTime() / 1000);

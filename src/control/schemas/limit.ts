@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { SCOPE_KINDS } from '../../budgets/index.js';
 import { publicId } from '../../kernel/ids.js';
+import type { Setter } from '../../kernel/setter.js';
 import type { Limit } from '../../limits/index.js';
 import { scope } from './budget.js';
-import { externalId, Metadata, metadata, notEmpty, Timestamp, unixSeconds } from './common.js';
+import { externalId, Metadata, metadata, notEmpty, SetBy, setBy, Timestamp, unixSeconds } from './common.js';
 
 const MOST = 2 ** 31 - 1;
 const MOST_TOKENS = 1e12;
@@ -37,7 +38,7 @@ export const CreateLimit = z
   );
 export type CreateLimit = z.output<typeof CreateLimit>;
 
-export const UpdateLimit = z.strictObject({ ...LIMITS, metadata: metadata.optional() }).refine(...notEmpty);
+export const UpdateLimit = z.strictObject({ ...LIMITS, set_by: setBy, metadata: metadata.optional() }).refine(...notEmpty);
 export type UpdateLimit = z.output<typeof UpdateLimit>;
 
 export const LimitObject = z
@@ -48,6 +49,7 @@ export const LimitObject = z
     max_requests_per_1_minute: z.number().int().nullable(),
     max_tokens_per_1_minute: z.number().int().nullable(),
     max_concurrent_requests: z.number().int().nullable(),
+    set_by: SetBy,
     version: z.number().int().describe('The ETag.'),
     external_id: z.string().nullable(),
     metadata: Metadata,
@@ -63,6 +65,7 @@ export const renderLimit = (limit: Limit): LimitObject => ({
   max_requests_per_1_minute: limit.requestsPerMinute,
   max_tokens_per_1_minute: limit.tokensPerMinute,
   max_concurrent_requests: limit.concurrency,
+  set_by: limit.setBy as Setter,
   version: limit.version,
   external_id: limit.externalId,
   metadata: limit.metadata as Record<string, string>,

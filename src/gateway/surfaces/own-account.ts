@@ -108,7 +108,7 @@ export class OwnAccount {
 
 /** Behind the wall of the caller's tenant. */
 const asTenant = <T>(caller: Caller, work: () => Promise<T>): Promise<T> =>
-  inTenantScope({ tenantId: caller.tenantId, statementTimeoutMs: READ_MS }, work);
+  inTenantScope({ tenantId: caller.tenantId, actsAs: 'tenant', statementTimeoutMs: READ_MS }, work);
 
 const renderRates = (rates: Rates) => ({
   ...formatRates(rates),

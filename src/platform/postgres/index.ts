@@ -7,6 +7,7 @@ export { OwnedMap, replaceOwned } from './owned-map.js';
 export { type OwnedTable, PLATFORM, rowsByOwner } from './owned-rows.js';
 export { CONFIG_POOL, createPool, createScopedPool, createWalledPool, DATABASE_URL, EXACT_TYPES, type Pool } from './pool.js';
 export { isUniqueViolation, Prisma, type PrismaExecutor } from './prisma.js';
+export { raised } from './raised.js';
 export { assertBoundRole } from './runtime-role.js';
 export { ServerClock } from './server-clock.js';
 export { EVERY_TENANT, inTenantScope, outsideTenantScope, type TenantScope } from './tenant-scope.js';

@@ -4,14 +4,16 @@ import pg from 'pg';
 /** Sees every row. Only what works for the platform as a whole does: gateways, workers, operators. */
 export const EVERY_TENANT = '*';
 
-/** Whose rows are seen and written while a piece of work runs, and how long one of its statements may take. */
+/** Whose rows are seen and written while a piece of work runs, for whom, and how long one of its statements may take. */
 export interface TenantScope {
   /** A tenant's id, or EVERY_TENANT. */
   tenantId: string;
+  /** `tenant`: a tenant's own, for whom Postgres refuses to change what an operator set. */
+  actsAs: 'operator' | 'tenant';
   statementTimeoutMs: number;
 }
 
-const NOBODY: TenantScope = { tenantId: '', statementTimeoutMs: 10_000 };
+const NOBODY: TenantScope = { tenantId: '', actsAs: 'tenant', statementTimeoutMs: 10_000 };
 const scopes = new AsyncLocalStorage<TenantScope>();
 
 /** Runs a piece of work behind the wall of one tenant: all it starts asks Postgres as that tenant. */
@@ -43,10 +45,10 @@ export class WalledPool extends pg.Pool {
     );
   }
 
-  private async enter({ tenantId, statementTimeoutMs }: TenantScope): Promise<pg.PoolClient> {
+  private async enter({ tenantId, actsAs, statementTimeoutMs }: TenantScope): Promise<pg.PoolClient> {
     const client = await super.connect();
     try {
-      await client.query({ name: 'enter_scope', text: ENTER_SCOPE, values: [tenantId, String(statementTimeoutMs)] });
+      await client.query({ name: 'enter_scope', text: ENTER_SCOPE, values: [tenantId, String(statementTimeoutMs), actsAs] });
       return client;
     } catch (error) {
       client.release(true);
@@ -55,7 +57,8 @@ export class WalledPool extends pg.Pool {
   }
 }
 
-const ENTER_SCOPE = `SELECT set_config('weir.tenant', $1, false), set_config('statement_timeout', $2, false)`;
+const ENTER_SCOPE = `SELECT set_config('weir.tenant', $1, false), set_config('statement_timeout', $2, false),
+  set_config('weir.admin', $3, false)`;
 
 /** Connections that see every row, but for work in the scope of a tenant, which gets a walled one. */
 export class ScopedPool extends pg.Pool {

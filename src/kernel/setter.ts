@@ -1,0 +1,10 @@
+import { WeirError } from './errors.js';
+
+/** Who sets rules on a tenant: an operator of the platform, or the tenant itself. */
+export const SETTERS = ['operator', 'tenant'] as const;
+export type Setter = (typeof SETTERS)[number];
+
+/** Asserts that a rule is not the platform's, or that an operator asks. @throws WeirError platform_rule */
+export function assertMayChange(rule: { setBy: string }, by: Setter): void {
+  if (rule.setBy === 'operator' && by !== 'operator') throw new WeirError('platform_rule');
+}
