@@ -24,6 +24,8 @@ export interface ApiKey {
   createdAt: Date;
   expiresAt: Date | null;
   revokedAt: Date | null;
+  /** How long its value from before the last rotation works. */
+  previousUntil: Date | null;
 }
 
 /** What a budget can be set on. The value is a public id. */

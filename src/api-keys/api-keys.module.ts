@@ -1,7 +1,12 @@
 import { Module } from '@nestjs/common';
+import { AdminKeysRepository } from './admin-keys.repository.js';
+import { AdminKeysService } from './admin-keys.service.js';
 import { ApiKeysRepository } from './api-keys.repository.js';
 import { ApiKeysService } from './api-keys.service.js';
 import { CallerDirectory } from './caller-directory.js';
 
-@Module({ providers: [ApiKeysRepository, ApiKeysService, CallerDirectory], exports: [ApiKeysService, CallerDirectory] })
+@Module({
+  providers: [ApiKeysRepository, ApiKeysService, AdminKeysRepository, AdminKeysService, CallerDirectory],
+  exports: [ApiKeysService, AdminKeysService, CallerDirectory],
+})
 export class ApiKeysModule {}

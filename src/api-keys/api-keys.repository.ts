@@ -1,8 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { WeirError } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import type { Setter } from '../kernel/setter.js';
 import { CONFIG_POOL, type OwnedTable, type Pool, Prisma, type PrismaExecutor, rowsByOwner } from '../platform/postgres/index.js';
 import type { ApiKey } from './api-key.js';
+import type { StoredDigest } from './key-format.js';
 
 export interface NewApiKey {
   tenantId: string;
@@ -16,12 +18,6 @@ export interface NewApiKey {
   createdBy: string;
   setBy: Setter;
   expiresAt: Date | null;
-}
-
-export interface StoredDigest {
-  lookupId: string;
-  digest: Uint8Array<ArrayBuffer>;
-  last4: string;
 }
 
 /** What verifying a key needs of it. Small: there may be hundreds of thousands in memory. */
@@ -46,7 +42,13 @@ export interface UsableKey {
   expiresAt: number;
 }
 
-type UsableRow = Omit<UsableKey, 'tenantId' | 'expiresAt'> & { expiresAt: number | null };
+interface UsableRow extends Omit<UsableKey, 'tenantId' | 'expiresAt'> {
+  expiresAt: number | null;
+  /** Its value from before it was rotated, while that works. */
+  previousLookupId: string | null;
+  previousDigest: string;
+  previousUntil: number;
+}
 
 /** Not revoked, of a project and a tenant that are not archived. */
 const USABLE: OwnedTable = {
@@ -54,24 +56,14 @@ const USABLE: OwnedTable = {
     CASE WHEN '*' <> ALL (t.models) THEN t.models END AS models, t.max_output_tokens AS "maxOutputTokens", t.max_call_nano AS "maxCallNano",
     t.fit, t.thinking_level AS "thinkingLevel", tenant.unpriced_call_nano AS "unpricedCallNano",
     tenant.suspended_at IS NOT NULL AS "isSuspended",
-    extract(epoch FROM t.expires_at)::float8 * 1000 AS "expiresAt"`,
+    extract(epoch FROM t.expires_at)::float8 * 1000 AS "expiresAt",
+    CASE WHEN t.previous_until > now() THEN t.previous_lookup_id END AS "previousLookupId", encode(t.previous_digest, 'base64') AS "previousDigest",
+    extract(epoch FROM t.previous_until)::float8 * 1000 AS "previousUntil"`,
   from: `api_keys t JOIN projects project ON project.tenant_id = t.tenant_id AND project.id = t.project_id JOIN tenants tenant ON tenant.id = t.tenant_id`,
   key: 'id',
   where: 't.revoked_at IS NULL AND project.archived_at IS NULL AND tenant.archived_at IS NULL AND tenant.deleted_at IS NULL',
   platform: false,
 };
-
-export interface AdminKey {
-  id: string;
-  /** Null: an operator of the platform. */
-  tenantId: string | null;
-  name: string;
-  digest: Uint8Array;
-  expiresAt: Date | null;
-  revokedAt: Date | null;
-  /** Null: of the platform. */
-  tenant: { suspendedAt: Date | null; deletedAt: Date | null } | null;
-}
 
 @Injectable()
 export class ApiKeysRepository {
@@ -101,12 +93,21 @@ export class ApiKeysRepository {
     await this.prisma.apiKey.updateMany({ where: { tenantId, id, revokedAt: null }, data: { revokedAt: new Date() } });
   }
 
-  /** Keys that may be used, of these tenants or of all (null), tenant by tenant. */
-  usable(tenantIds: string[] | null): AsyncGenerator<[tenantId: string, keys: UsableKey[]]> {
+  /** Gives a key another value; the present one works for so long still. @throws WeirError conflict when it is revoked. */
+  async rotate(tenantId: string, id: string, stored: StoredDigest, overlapSeconds: number): Promise<void> {
+    const changed = await this.prisma.$executeRaw`
+      UPDATE api_keys SET previous_lookup_id = lookup_id, previous_digest = digest, previous_until = now() + make_interval(secs => ${overlapSeconds}::int),
+        lookup_id = ${stored.lookupId}, digest = ${stored.digest}, last4 = ${stored.last4}
+      WHERE tenant_id = ${tenantId}::uuid AND id = ${id}::uuid AND revoked_at IS NULL`;
+    if (changed === 0) throw new WeirError('conflict', { message: 'The key is revoked. Make a new one.' });
+  }
+
+  /** Keys that may be used, of these tenants or of all (null), tenant by tenant. One that was rotated is there by both of its values. */
+  async *usable(tenantIds: string[] | null): AsyncGenerator<[tenantId: string, keys: UsableKey[]]> {
     // Text that many keys have in common is kept once.
     let owner = '';
     let shared = new Map<string, string>();
-    return rowsByOwner<UsableRow, UsableKey>(this.pool, USABLE, tenantIds, (row) => {
+    const owned = rowsByOwner<UsableRow, UsableKey[]>(this.pool, USABLE, tenantIds, (row) => {
       if (row.owner !== owner) {
         owner = row.owner;
         shared = new Map();
@@ -115,7 +116,7 @@ export class ApiKeysRepository {
         if (text !== null && !shared.has(text)) shared.set(text, text);
         return (text && shared.get(text)) as T;
       };
-      return {
+      const key = {
         lookupId: row.lookupId,
         digest: row.digest,
         id: row.id,
@@ -131,20 +132,14 @@ export class ApiKeysRepository {
         isSuspended: row.isSuspended,
         expiresAt: row.expiresAt ?? Number.POSITIVE_INFINITY,
       };
+      if (row.previousLookupId === null) return [key];
+      const previous = {
+        lookupId: row.previousLookupId,
+        digest: row.previousDigest,
+        expiresAt: Math.min(key.expiresAt, row.previousUntil),
+      };
+      return [key, { ...key, ...previous }];
     });
-  }
-
-  async insertAdminKey(tenantId: string | null, name: string, stored: StoredDigest, db: PrismaExecutor = this.prisma): Promise<string> {
-    const { id } = await db.adminKey.create({ data: { id: newId(), tenantId, name, ...stored } });
-    return id;
-  }
-
-  findAdminKey(lookupId: string): Promise<AdminKey | null> {
-    const tenant = { select: { suspendedAt: true, deletedAt: true } };
-    return this.prisma.adminKey.findFirst({ where: { lookupId }, include: { tenant } });
-  }
-
-  async operatorExists(): Promise<boolean> {
-    return (await this.prisma.adminKey.findFirst({ where: { tenantId: null, revokedAt: null }, select: { id: true } })) !== null;
+    for await (const [tenantId, keys] of owned) yield [tenantId, keys.flat()];
   }
 }

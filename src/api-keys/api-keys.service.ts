@@ -1,21 +1,20 @@
 import { Injectable } from '@nestjs/common';
 import { Keyring } from '../platform/crypto/index.js';
-import { type PrismaExecutor, ServerClock } from '../platform/postgres/index.js';
+import type { PrismaExecutor } from '../platform/postgres/index.js';
 import type { ApiKey } from './api-key.js';
-import { type AdminKey, ApiKeysRepository, type NewApiKey, type StoredDigest } from './api-keys.repository.js';
-import { digestOf, generateKey, type KeyKind, parseKey, sameDigest } from './key-format.js';
+import { ApiKeysRepository, type NewApiKey } from './api-keys.repository.js';
+import { newKey } from './key-format.js';
 
 @Injectable()
 export class ApiKeysService {
   constructor(
     private readonly repository: ApiKeysRepository,
     private readonly keyring: Keyring,
-    private readonly clock: ServerClock,
   ) {}
 
   /** Makes a key; `value` is the only copy of it there will ever be. */
   async create(key: NewApiKey, db?: PrismaExecutor): Promise<{ apiKey: ApiKey; value: string }> {
-    const { value, stored } = this.generate('sk');
+    const { value, stored } = newKey('sk', this.keyring.pepper);
     return { apiKey: await this.repository.insert(key, stored, db), value };
   }
 
@@ -36,28 +35,10 @@ export class ApiKeysService {
     return this.repository.revoke(tenantId, id);
   }
 
-  /** Makes an admin key for a tenant, or for an operator of the platform (null). Shown once. */
-  async createAdminKey(tenantId: string | null, name: string, db?: PrismaExecutor): Promise<string> {
-    const { value, stored } = this.generate(tenantId === null ? 'op' : 'adm');
-    await this.repository.insertAdminKey(tenantId, name, stored, db);
+  /** Gives a key another value, which is shown once; the present one works for so long still. What is set on it stays. @throws WeirError conflict */
+  async rotate(tenantId: string, id: string, overlapSeconds: number): Promise<string> {
+    const { value, stored } = newKey('sk', this.keyring.pepper);
+    await this.repository.rotate(tenantId, id, stored, overlapSeconds);
     return value;
-  }
-
-  operatorExists(): Promise<boolean> {
-    return this.repository.operatorExists();
-  }
-
-  /** Null: unknown, wrong, revoked or expired. Read from Postgres each time: admin calls are few. */
-  async verifyAdminKey(presented: string): Promise<AdminKey | null> {
-    const parsed = parseKey(presented);
-    const key = parsed && parsed.kind !== 'sk' ? await this.repository.findAdminKey(parsed.lookupId) : null;
-    if (!key || !sameDigest(digestOf(this.keyring.pepper, presented), key.digest)) return null;
-    if (key.tenant?.deletedAt) return null;
-    return key.revokedAt === null && (key.expiresAt === null || key.expiresAt.getTime() > this.clock.now()) ? key : null;
-  }
-
-  private generate(kind: KeyKind): { value: string; stored: StoredDigest } {
-    const { key, lookupId, last4 } = generateKey(kind);
-    return { value: key, stored: { lookupId, last4, digest: new Uint8Array(digestOf(this.keyring.pepper, key)) } };
   }
 }

@@ -11,6 +11,13 @@ const SECRET_BYTES = 32;
 /** `weir_<kind>_<lookup id: 16 base32>_<secret: 32 bytes base64url>_<crc32 of all before>`. The checksum tells typing errors without a look-up. */
 const KEY = /^weir_(sk|adm|op)_([a-z2-7]{16})_([A-Za-z0-9_-]{43})_([0-9a-f]{8})$/;
 
+/** What is stored of a key. */
+export interface StoredDigest {
+  lookupId: string;
+  digest: Uint8Array<ArrayBuffer>;
+  last4: string;
+}
+
 export interface ParsedKey {
   kind: KeyKind;
   lookupId: string;
@@ -33,6 +40,12 @@ export function generateKey(kind: KeyKind): { key: string; lookupId: string; las
 
 /** What is stored of a key. A 256-bit random secret needs no stretching. */
 export const digestOf = (pepper: KeyObject, key: string): Buffer => createHmac('sha256', pepper).update(key).digest();
+
+/** A new key: the value, to be shown once, and what is stored of it. */
+export function newKey(kind: KeyKind, pepper: KeyObject): { value: string; stored: StoredDigest } {
+  const { key, lookupId, last4 } = generateKey(kind);
+  return { value: key, stored: { lookupId, last4, digest: new Uint8Array(digestOf(pepper, key)) } };
+}
 
 export const sameDigest = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && timingSafeEqual(a, b);
 

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { type AdminKey, ApiKeysService } from '../api-keys/index.js';
+import { AdminKeysService, type VerifiableAdminKey } from '../api-keys/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { announcedBytes, BadKeys } from '../platform/listener/index.js';
 import { Metrics } from '../platform/telemetry/index.js';
@@ -9,10 +9,10 @@ import { Metrics } from '../platform/telemetry/index.js';
 @Injectable()
 export class AdminGate {
   private readonly badKeys = new BadKeys();
-  private readonly verified = new WeakMap<FastifyRequest, AdminKey>();
+  private readonly verified = new WeakMap<FastifyRequest, VerifiableAdminKey>();
 
   constructor(
-    private readonly apiKeys: ApiKeysService,
+    private readonly adminKeys: AdminKeysService,
     metrics: Metrics,
   ) {
     metrics.watchTotal('weir_bad_admin_keys_total', 'Requests with an admin key that is not valid.', () => this.badKeys.counted);
@@ -31,11 +31,11 @@ export class AdminGate {
    * The key in `Authorization: Bearer <admin key>`, the only place one is accepted in. A request is verified once.
    * @throws WeirError invalid_admin_key, too_many_bad_keys
    */
-  async verify(request: FastifyRequest): Promise<AdminKey> {
+  async verify(request: FastifyRequest): Promise<VerifiableAdminKey> {
     const known = this.verified.get(request);
     if (known) return known;
     const presented = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
-    const key = presented ? await this.apiKeys.verifyAdminKey(presented) : null;
+    const key = presented ? await this.adminKeys.verify(presented) : null;
     if (!key) {
       const refusal = new WeirError('invalid_admin_key');
       throw presented ? this.badKeys.count(request.ip, refusal) : refusal;

@@ -13,6 +13,7 @@ import { ListQuery, listOf, pageOf, renderList } from './list.js';
 import { Answers } from './route.js';
 import { ApiKeyObject, CreateApiKey, NewApiKeyObject, renderApiKey } from './schemas/api-key.js';
 import { deleted } from './schemas/common.js';
+import { RotateKey } from './schemas/rotation.js';
 
 @Controller('v1/organization/projects/:project_id/api_keys')
 @Access('tenant')
@@ -64,6 +65,22 @@ export class ApiKeysController {
   @Answers(ApiKeyObject, 'Read an API key.')
   async get(@TenantId() tenantId: string, @Param('project_id') projectId: string, @Param('key_id') id: string) {
     return renderApiKey(await this.find(tenantId, projectId, id));
+  }
+
+  @Post(':key_id/rotate')
+  @Answers(
+    NewApiKeyObject,
+    'Give an API key another value, which is shown this once. The present one works for a while still. Its id stays, and what is set on it.',
+  )
+  async rotate(
+    @TenantId() tenantId: string,
+    @Param('project_id') projectId: string,
+    @Param('key_id') id: string,
+    @Body({ schema: RotateKey }) { overlap_seconds }: RotateKey,
+  ) {
+    const key = await this.find(tenantId, projectId, id);
+    const value = await this.apiKeys.rotate(tenantId, key.id, overlap_seconds);
+    return { ...renderApiKey(await this.find(tenantId, projectId, id)), value };
   }
 
   @Post(':key_id/revoke')

@@ -15,6 +15,7 @@ import { RoutingModule } from '../routing/index.js';
 import { TenantsModule } from '../tenants/index.js';
 import { undeclaredRoutes } from './access.js';
 import { AdminGate } from './admin-gate.js';
+import { AdminKeysController, OperatorKeysController } from './admin-keys.controller.js';
 import { ApiKeysController } from './api-keys.controller.js';
 import { BudgetsController } from './budgets.controller.js';
 import { CallsController } from './calls.controller.js';
@@ -66,6 +67,8 @@ import { UsageController } from './usage.controller.js';
     PlatformPricesController,
     ProjectsController,
     ApiKeysController,
+    AdminKeysController,
+    OperatorKeysController,
     ProvidersController,
     ConnectionsController,
     ProviderTypesController,

@@ -3,7 +3,7 @@ import { Reflector } from '@nestjs/core';
 import { AuthGuard, PassportStrategy } from '@nestjs/passport';
 import type { FastifyRequest } from 'fastify';
 import { Strategy } from 'passport-custom';
-import type { AdminKey } from '../api-keys/index.js';
+import type { VerifiableAdminKey } from '../api-keys/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { parsePublicId } from '../kernel/ids.js';
 import { TenantsRepository } from '../tenants/index.js';
@@ -25,7 +25,7 @@ export class AdminKeyStrategy extends PassportStrategy(Strategy, STRATEGY) {
     super({ passOptionsToCallback: true });
   }
 
-  validate(request: FastifyRequest, { gate }: Verification): Promise<AdminKey> {
+  validate(request: FastifyRequest, { gate }: Verification): Promise<VerifiableAdminKey> {
     return gate.verify(request);
   }
 }
@@ -46,7 +46,7 @@ export class OperatorGuard extends AuthGuard(STRATEGY) {
    */
   override async canActivate(context: ExecutionContext): Promise<boolean> {
     await super.canActivate(context);
-    const request = context.switchToHttp().getRequest<AdminRequest & { user: AdminKey }>();
+    const request = context.switchToHttp().getRequest<AdminRequest & { user: VerifiableAdminKey }>();
     const audience = this.reflector.getAllAndOverride(Access, [context.getHandler(), context.getClass()]);
     // Its admins may look, so that they can tell why.
     if (request.user.tenant?.suspendedAt && request.method !== 'GET') throw new WeirError('tenant_suspended');
@@ -58,7 +58,7 @@ export class OperatorGuard extends AuthGuard(STRATEGY) {
     return { gate: this.gate };
   }
 
-  private async admit(key: AdminKey, audience: Audience, named: string | string[] | undefined): Promise<Admin> {
+  private async admit(key: VerifiableAdminKey, audience: Audience, named: string | string[] | undefined): Promise<Admin> {
     const actsAs = key.tenantId === null ? 'operator' : 'tenant';
     switch (audience) {
       case 'any':

@@ -1,6 +1,6 @@
 import { Body, Controller, Get, Inject, Param, Post, Query } from '@nestjs/common';
 import type { z } from 'zod';
-import { ApiKeysService } from '../api-keys/index.js';
+import { AdminKeysService } from '../api-keys/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { publicId } from '../kernel/ids.js';
 import { LOGGER, type Logger } from '../platform/telemetry/index.js';
@@ -18,7 +18,7 @@ import { Transactions } from './transactions.repository.js';
 export class TenantsController {
   constructor(
     private readonly tenants: TenantsRepository,
-    private readonly apiKeys: ApiKeysService,
+    private readonly adminKeys: AdminKeysService,
     private readonly transactions: Transactions,
     @Inject(LOGGER) private readonly log: Logger,
   ) {}
@@ -28,8 +28,8 @@ export class TenantsController {
   create(@Body({ schema: CreateTenant }) body: CreateTenant): Promise<z.input<typeof NewTenantObject>> {
     return this.transactions.run(async (db) => {
       const { tenant, project } = await this.tenants.insert(body.name, { externalId: body.external_id, metadata: body.metadata }, db);
-      const adminKey = await this.apiKeys.createAdminKey(tenant.id, 'first admin key', db);
-      return { ...renderTenant(tenant), admin_key: adminKey, default_project_id: publicId('project', project.id) };
+      const { value } = await this.adminKeys.create(tenant.id, 'first admin key', db);
+      return { ...renderTenant(tenant), admin_key: value, default_project_id: publicId('project', project.id) };
     });
   }
 

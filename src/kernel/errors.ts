@@ -46,6 +46,7 @@ export const ERRORS = {
     'An operator set this. Only an operator may change or remove it: ask whoever runs this installation.',
     false,
   ),
+  last_operator_key: row(409, 'invalid_request_error', 'This is the last operator key. Make another one before you revoke it.', false),
   tenant_suspended: row(
     403,
     'invalid_request_error',

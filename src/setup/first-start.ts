@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { ApiKeysService } from '../api-keys/index.js';
+import { AdminKeysService, ApiKeysService } from '../api-keys/index.js';
 import { BudgetsService } from '../budgets/index.js';
 import { CredentialsRepository } from '../credentials/index.js';
 import { parsePublicId, publicId } from '../kernel/ids.js';
@@ -32,6 +32,7 @@ export class Setup {
     private readonly prisma: Prisma,
     private readonly tenants: TenantsRepository,
     private readonly apiKeys: ApiKeysService,
+    private readonly adminKeys: AdminKeysService,
     private readonly providers: ProvidersRepository,
     private readonly credentials: CredentialsRepository,
     private readonly prices: PricesService,
@@ -50,7 +51,7 @@ export class Setup {
     const platform = await this.savePlatformCredentials();
     const platformProviders = platform.map((provider) => provider.name);
     if (!this.config.demo) {
-      const operatorKey = (await this.apiKeys.operatorExists()) ? null : await this.apiKeys.createAdminKey(null, 'first operator');
+      const operatorKey = (await this.adminKeys.operatorExists()) ? null : (await this.adminKeys.create(null, 'first operator')).value;
       return { operatorKey, demo: null, platformProviders };
     }
     const demo = readDemoKeys(this.config.home) ?? (await this.createDemo());
@@ -126,8 +127,8 @@ export class Setup {
         tenant,
         project,
         apiKey: value,
-        adminKey: await this.apiKeys.createAdminKey(tenant.id, 'demo admin', db),
-        operatorKey: await this.apiKeys.createAdminKey(null, 'demo operator', db),
+        adminKey: (await this.adminKeys.create(tenant.id, 'demo admin', db)).value,
+        operatorKey: (await this.adminKeys.create(null, 'demo operator', db)).value,
       };
     });
     await this.budgets.create({

@@ -24,11 +24,16 @@ beforeAll(async () => {
   tenant = await createTenant(weir);
   admin = clientOf(weir, tenant.adminKey);
   inside = (method, path, body, headers) => operator(method, path, body, { 'x-weir-tenant': tenant.id, ...headers });
-  const made = async (path: string, body: object) => (await inside('POST', path, body)).body.id;
+  const made = async (path: string, body: object) => {
+    const { status, body: reply } = await inside('POST', path, body);
+    expect([path, status, reply]).toEqual([path, 200, expect.anything()]);
+    return reply.id;
+  };
+  await made('/v1/organization/providers', { type: 'mock' });
   const project = await made('/v1/organization/projects', { name: 'ruled' });
   const key = await made(`/v1/organization/projects/${project}/api_keys`, {
     name: 'ruled',
-    models: ['up/test-model'],
+    models: ['mock/echo'],
     max_cost_per_call: '0.01',
   });
   rules = {
@@ -97,6 +102,8 @@ const ATTACKS: Record<string, Attack> = {
   'PATCH /v1/organization/projects/{project_id}': { bodies: [], harmless: true },
   'POST /v1/organization/projects/{project_id}/archive': NOTHING,
   'POST /v1/organization/projects/{project_id}/api_keys': { bodies: [], harmless: true },
+  // Another value is all it gets: what is set on the key stays.
+  'POST /v1/organization/projects/{project_id}/api_keys/{key_id}/rotate': { bodies: [], harmless: true },
   'POST /v1/organization/projects/{project_id}/api_keys/{key_id}/revoke': NOTHING,
   'DELETE /v1/organization/projects/{project_id}/api_keys/{key_id}': NOTHING,
 };

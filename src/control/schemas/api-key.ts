@@ -47,6 +47,7 @@ export const ApiKeyObject = z
     created_at: Timestamp,
     expires_at: Timestamp.nullable(),
     revoked_at: Timestamp.nullable(),
+    previous_value_until: Timestamp.nullable().describe('How long its value from before the last rotation works.'),
   })
   .meta({ id: 'ApiKey' });
 
@@ -70,4 +71,5 @@ export const renderApiKey = (key: ApiKey): z.input<typeof ApiKeyObject> => ({
   created_at: unixSeconds(key.createdAt),
   expires_at: unixSecondsOrNull(key.expiresAt),
   revoked_at: unixSecondsOrNull(key.revokedAt),
+  previous_value_until: unixSecondsOrNull(key.previousUntil),
 });

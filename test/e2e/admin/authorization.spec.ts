@@ -28,7 +28,8 @@ beforeAll(async () => {
   const credentials = await operator('GET', '/v1/platform/credentials');
   const prices = await operator('GET', '/v1/platform/prices?limit=1');
   const platform = { tenant_id: alice.id, credential_id: credentials.body.data[0]!.id, platform_price_id: prices.body.data[0]!.id };
-  standing = { ...platform, call_id: await makeCall(alice), ...(await newResources()) };
+  const operatorKeys = await operator('GET', '/v1/platform/operator_keys');
+  standing = { ...platform, operator_key_id: operatorKeys.body.data[0]!.id, call_id: await makeCall(alice), ...(await newResources()) };
 });
 
 afterAll(async () => {
@@ -41,6 +42,8 @@ type Ids = Record<string, string>;
 /** A valid body for each route that takes one. A new route needs a line here. */
 const BODIES: Record<string, () => object> = {
   'POST /v1/platform/tenants': () => ({ name: 'someone' }),
+  'POST /v1/platform/operator_keys': () => ({ name: unique() }),
+  'POST /v1/organization/admin_api_keys': () => ({ name: unique() }),
   'POST /v1/platform/prices': () => ({ provider: 'mock', model: 'm', input: '1', output: '1' }),
   'POST /v1/platform/credentials': () => ({ type: 'groq', name: unique() }),
   'POST /v1/platform/credentials/{credential_id}': () => ({ models: ['m'] }),
@@ -55,7 +58,7 @@ const BODIES: Record<string, () => object> = {
   'POST /v1/organization/providers/{provider_id}': () => ({ models: ['m'] }),
   'PATCH /v1/organization/providers/{provider_id}': () => ({ models: ['m'] }),
   'POST /v1/organization/providers/{provider_id}/keys': () => ({ key: 'sk-alice-too' }),
-  'POST /v1/organization/prices': () => ({ provider: 'mock', model: 'm', input: '1', output: '1' }),
+  'POST /v1/organization/prices': () => ({ provider: 'mock', model: unique(), input: '1', output: '1' }),
   'POST /v1/organization/models': () => ({ provider: 'mock', model: unique(), vision: false }),
   'POST /v1/organization/budgets': () => ({ scope: { kind: 'tenant' }, limit: '1.00', period: 'month' }),
   'POST /v1/organization/budgets/{budget_id}': () => ({ limit: '2.00' }),
@@ -69,7 +72,7 @@ const BODIES: Record<string, () => object> = {
 };
 /** A provider that is asked, and is not there. */
 const NOWHERE = 'https://provider.invalid/v1';
-const WITHOUT_BODY = /\/(probe|archive|revoke|reset|connection|poll|suspend|resume)$/;
+const WITHOUT_BODY = /\/(probe|archive|revoke|reset|connection|poll|suspend|resume|rotate)$/;
 const QUERIES: Record<string, string> = {
   '/v1/organization/usage/completions': '?start_time=1795000000',
   '/v1/organization/costs': '?start_time=1795000000',
@@ -93,6 +96,7 @@ async function newResources(): Promise<Ids> {
   return {
     project_id: project,
     seat_id: seat,
+    admin_key_id: await made('/v1/organization/admin_api_keys', { name: unique() }),
     key_id: await made(`/v1/organization/projects/${project}/api_keys`, { name: 'k' }),
     provider_id: provider.id,
     provider_key_id: provider.keys[0]!.id,
@@ -106,6 +110,8 @@ async function newResources(): Promise<Ids> {
 /** What a route for operators may change and remove. */
 async function newForOperators({ path }: Route): Promise<Ids> {
   if (path.includes('{credential')) return newPlatformCredential();
+  if (path.includes('{operator_key_id}'))
+    return { operator_key_id: (await operator('POST', '/v1/platform/operator_keys', { name: unique() })).body.id };
   return path.startsWith('/v1/platform/tenants/') ? { tenant_id: (await createTenant(weir)).id } : {};
 }
 

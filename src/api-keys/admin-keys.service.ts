@@ -1,0 +1,58 @@
+import { Injectable } from '@nestjs/common';
+import { Keyring } from '../platform/crypto/index.js';
+import { type PrismaExecutor, ServerClock } from '../platform/postgres/index.js';
+import type { AdminKey } from './admin-key.js';
+import { AdminKeysRepository, type VerifiableAdminKey } from './admin-keys.repository.js';
+import { digestOf, newKey, parseKey, sameDigest } from './key-format.js';
+
+@Injectable()
+export class AdminKeysService {
+  constructor(
+    private readonly repository: AdminKeysRepository,
+    private readonly keyring: Keyring,
+    private readonly clock: ServerClock,
+  ) {}
+
+  /** Makes a key for a tenant, or for an operator of the platform (null). `value` is the only copy of it there will ever be. */
+  async create(tenantId: string | null, name: string, db?: PrismaExecutor): Promise<{ adminKey: AdminKey; value: string }> {
+    const { value, stored } = newKey(tenantId === null ? 'op' : 'adm', this.keyring.pepper);
+    return { adminKey: await this.repository.insert(tenantId, name, stored, db), value };
+  }
+
+  /** Gives a key another value, which is shown once; the present one works for so long still. @throws WeirError conflict */
+  async rotate(tenantId: string | null, id: string, overlapSeconds: number, actor: string): Promise<string> {
+    const { value, stored } = newKey(tenantId === null ? 'op' : 'adm', this.keyring.pepper);
+    await this.repository.rotate(tenantId, id, stored, overlapSeconds, actor);
+    return value;
+  }
+
+  /** @throws WeirError last_operator_key */
+  revoke(tenantId: string | null, id: string, actor: string): Promise<void> {
+    return this.repository.revoke(tenantId, id, actor);
+  }
+
+  find(tenantId: string | null, id: string): Promise<AdminKey | null> {
+    return this.repository.find(tenantId, id);
+  }
+
+  list(tenantId: string | null): Promise<AdminKey[]> {
+    return this.repository.list(tenantId);
+  }
+
+  operatorExists(): Promise<boolean> {
+    return this.repository.operatorExists();
+  }
+
+  /** Null: unknown, wrong, revoked or expired. Read from Postgres each time: admin calls are few. */
+  async verify(presented: string): Promise<VerifiableAdminKey | null> {
+    const parsed = parseKey(presented);
+    const key = parsed && parsed.kind !== 'sk' ? await this.repository.findByLookupId(parsed.lookupId) : null;
+    if (!key) return null;
+    const isCurrent = key.lookupId === parsed!.lookupId;
+    const digest = isCurrent ? key.digest : key.previousDigest;
+    if (!digest || !sameDigest(digestOf(this.keyring.pepper, presented), digest)) return null;
+    const ends = [key.expiresAt, isCurrent ? null : key.previousUntil].filter((end) => end !== null);
+    const isUsable = key.revokedAt === null && !key.tenant?.deletedAt && ends.every((end) => end.getTime() > this.clock.now());
+    return isUsable ? key : null;
+  }
+}
