@@ -146,13 +146,14 @@ const ways = writes.flatMap((route) => (ATTACKS[nameOf(route)]?.bodies ?? []).ma
 test.each(ways)("%s: a tenant's admin changes nothing that an operator set", async (_, { method, path }, body) => {
   const filled = path.replace(/\{(\w+)\}/g, (_match, name: string) => rules[name]!);
   const before = await stored();
-  for (const headers of [
+  const heads: Record<string, string>[] = [
     {},
     { 'if-match': '"1"' },
     { 'if-match': '"7"' },
     { 'idempotency-key': randomUUID() },
     { 'x-weir-tenant': tenant.id },
-  ]) {
+  ];
+  for (const headers of heads) {
     const { status, body: reply } = await admin(method, filled, body, headers);
     expect([status, reply.error.code, reply.error.message]).toEqual([403, 'platform_rule', expect.stringMatching(/[Oo]nly an operator/)]);
   }
