@@ -1,7 +1,11 @@
-import { Injectable } from '@nestjs/common';
-import type { Nano } from '../kernel/money.js';
+import { Inject, Injectable } from '@nestjs/common';
+import { WeirError } from '../kernel/errors.js';
+import { publicId } from '../kernel/ids.js';
+import { formatUsd, type Nano, usdNumber } from '../kernel/money.js';
+import type { Setter } from '../kernel/setter.js';
 import { inputTotal } from '../kernel/usage.js';
 import { type Adjustment, type BookedCall, LedgerService } from '../ledger/index.js';
+import { LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
 import { costOf, type Price, ratesFor, storeRates } from '../prices/index.js';
 
 const CALLS_AT_ONCE = 500;
@@ -16,9 +20,14 @@ export interface RerateRequest {
   model: string | null;
   /** Say what would change, and change nothing. */
   dryRun: boolean;
+  /** For whom: an operator, or the tenant itself. */
+  by: Setter;
   actor: string;
   reason: string | null;
 }
+
+/** How each call of a page is priced; null: its price is unknown. */
+export type PricesOf = (calls: readonly BookedCall[]) => Promise<(call: BookedCall) => Price | null>;
 
 /** What came of it, or would. Amounts in nano-USD. */
 export interface Rerated {
@@ -32,22 +41,76 @@ export interface Rerated {
   changes: { callId: string; charged: Nano | null; corrected: Nano }[];
 }
 
-/** Prices booked calls again by what is known today. Nothing booked is edited: a difference is an entry of its own. */
+/**
+ * Prices booked calls again by what is known today. Nothing booked is edited: a difference is an entry of its own, in the periods that the call
+ * counted in. One that lowers what a period has spent frees that much of it; one that raises it may go beyond a hard limit, as the money is spent.
+ */
 @Injectable()
 export class Rerating {
-  constructor(private readonly ledger: LedgerService) {}
+  private lowered = 0n;
+  private raised = 0n;
+  private refused = 0;
 
-  /** Safe to repeat: a call that was corrected is priced right. @param priceAt what a model cost at a time; null: unknown. */
-  async rerate(request: RerateRequest, priceAt: (provider: string, model: string, at: Date) => Price | null): Promise<Rerated> {
+  constructor(
+    private readonly ledger: LedgerService,
+    metrics: Metrics,
+    @Inject(LOGGER) private readonly log: Logger,
+  ) {
+    metrics.watchTotal('weir_rerate_lowered_usd_total', 'US dollars by which re-rating lowered what was booked.', () =>
+      usdNumber(this.lowered),
+    );
+    metrics.watchTotal('weir_rerate_raised_usd_total', 'US dollars by which re-rating raised what was booked.', () =>
+      usdNumber(this.raised),
+    );
+    metrics.watchTotal('weir_rerate_refused_total', 'Re-ratings by tenants of calls that the platform paid for.', () => this.refused);
+  }
+
+  /**
+   * Safe to repeat: a call that was corrected is priced right.
+   * @throws WeirError platform_rule when a tenant asks for calls that the platform paid for, or may have.
+   */
+  async rerate(request: RerateRequest, pricesOf: PricesOf): Promise<Rerated> {
+    const { tenantId, dryRun, by, actor, reason } = request;
+    if (by !== 'operator' && (await this.ledger.platformPaid(tenantId, request))) throw this.refuse(request);
     const rerated: Rerated = { calls: 0, changed: 0, unpriced: 0, charged: 0n, corrected: 0n, changes: [] };
     let last: BookedCall | null = null;
     do {
-      const page: BookedCall[] = await this.ledger.bookedCalls(request.tenantId, request, last, CALLS_AT_ONCE);
-      const adjustments = page.flatMap((call) => correct(call, priceAt(call.provider, call.model, new Date(call.admittedAt)), rerated));
-      if (!request.dryRun && adjustments.length > 0) await this.ledger.adjust(request.tenantId, adjustments, request.actor, request.reason);
+      const page: BookedCall[] = await this.ledger.bookedCalls(tenantId, request, last, CALLS_AT_ONCE);
+      const priceOf = await pricesOf(page);
+      const adjustments = page.flatMap((call) => correct(call, priceOf(call), rerated));
+      if (!dryRun && adjustments.length > 0) {
+        await this.ledger.adjust(tenantId, adjustments, actor, reason);
+        for (const { amount } of adjustments) this.count(amount);
+      }
       last = page.length === CALLS_AT_ONCE ? page.at(-1)! : null;
     } while (last);
+    if (!dryRun) this.tell(request, rerated);
     return rerated;
+  }
+
+  private count(amount: Nano): void {
+    if (amount < 0n) this.lowered -= amount;
+    else this.raised += amount;
+  }
+
+  private refuse({ tenantId, actor, provider, model }: RerateRequest): WeirError {
+    this.refused++;
+    this.log.warn(
+      { tenant: publicId('tenant', tenantId), actor, provider, model },
+      'a tenant asked to re-rate calls that the platform paid for',
+    );
+    return new WeirError('platform_rule', {
+      message:
+        'The platform paid for some of these calls, or may have. Only an operator may price those again. Name a provider of your own with "provider", or leave them out by time.',
+    });
+  }
+
+  private tell({ tenantId, by, actor, provider, model, reason }: RerateRequest, { calls, changed, charged, corrected }: Rerated): void {
+    const difference = formatUsd(corrected - charged);
+    this.log.warn(
+      { tenant: publicId('tenant', tenantId), by, actor, provider, model, calls, changed, difference, reason },
+      'booked calls were re-rated',
+    );
   }
 }
 

@@ -2,9 +2,9 @@ import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
 import { Rerating } from '../budgets/index.js';
 import { WeirError } from '../kernel/errors.js';
 import type { Setter } from '../kernel/setter.js';
-import { PriceBook, PricesService } from '../prices/index.js';
+import { PricesService } from '../prices/index.js';
 import { findProviderType, nearestProviderType } from '../providers/index.js';
-import { faultOf, References, Router } from '../routing/index.js';
+import { BookedPrices, faultOf, References } from '../routing/index.js';
 import { Access } from './access.js';
 import { Actor, ActsAs, TenantId } from './admin.js';
 import { found, idOf } from './found.js';
@@ -62,9 +62,8 @@ export class PricesController extends Prices {
   constructor(
     prices: PricesService,
     private readonly rerating: Rerating,
-    private readonly router: Router,
     private readonly references: References,
-    private readonly book: PriceBook,
+    private readonly booked: BookedPrices,
   ) {
     super(prices);
   }
@@ -72,13 +71,13 @@ export class PricesController extends Prices {
   @Post('rerate')
   @Answers(
     RerateObject,
-    'Price booked calls again by what is known today; a difference is booked as an adjustment. Only says what would change, unless dry_run is false.',
+    'Price booked calls again by what is known today; a difference is booked as an adjustment. Only says what would change, unless dry_run is false. Calls that the platform pays for are re-rated by operators only.',
   )
-  async rerate(@TenantId() tenantId: string, @Actor() actor: string, @Body({ schema: Rerate }) body: Rerate) {
+  async rerate(@TenantId() tenantId: string, @Actor() actor: string, @ActsAs() by: Setter, @Body({ schema: Rerate }) body: Rerate) {
     const { start_time: from, end_time: to = new Date(), provider = null, model = null, dry_run: dryRun, reason = null } = body;
-    await this.book.refresh();
-    const rerated = await this.rerating.rerate({ tenantId, from, to, provider, model, dryRun, actor, reason }, (...asked) =>
-      this.router.priceAt(tenantId, ...asked),
+    await this.booked.refresh();
+    const rerated = await this.rerating.rerate({ tenantId, from, to, provider, model, dryRun, by, actor, reason }, (calls) =>
+      this.booked.of(tenantId, calls),
     );
     return renderRerate(rerated, dryRun);
   }

@@ -59,6 +59,14 @@ export interface Unheld {
   unknown: string[];
 }
 
+/** Booked calls by time of admission. Null: whichever. */
+export interface Span {
+  from: Date;
+  to: Date;
+  provider: string | null;
+  model: string | null;
+}
+
 /** How long a hold lives without a heartbeat. */
 export const LEASE_SECONDS = 30;
 /** After this long a connection is given up and another is tried: the server may be gone without a word. The statement may still land. */
@@ -147,12 +155,7 @@ export class LedgerRepository {
   }
 
   /** Calls of a tenant that were booked, by time of admission, after the last of the page before. */
-  async bookedCalls(
-    tenantId: string,
-    span: { from: Date; to: Date; provider: string | null; model: string | null },
-    after: BookedCall | null,
-    limit: number,
-  ): Promise<BookedCall[]> {
+  async bookedCalls(tenantId: string, span: Span, after: BookedCall | null, limit: number): Promise<BookedCall[]> {
     const { rows } = await this.pool.query<BookedRow>(
       `SELECT e.*, e.at::text AS admitted_at, c.provider_id, c.lent
        FROM (
@@ -186,6 +189,19 @@ export class LedgerRepository {
       charged: row.charged,
       adjustments: row.adjustments,
     }));
+  }
+
+  /** Whether the platform paid for any of these calls, or may have. */
+  async platformPaid(tenantId: string, { from, to, provider, model }: Span): Promise<boolean> {
+    const { rows } = await this.pool.query<{ paid: boolean }>(
+      `SELECT EXISTS (
+         SELECT FROM ledger_entries e LEFT JOIN calls c ON c.tenant_id = e.tenant_id AND c.id = e.call_id AND c.admitted_at = e.admitted_at
+         WHERE e.tenant_id = $1 AND e.admitted_at >= $2 AND e.admitted_at < $3 AND e.kind = 'usage' AND ($4::text IS NULL OR e.provider = $4)
+           AND ($5::text IS NULL OR e.model = $5) AND is_platform_paid(c.lent, e.provider)
+       ) AS paid`,
+      [tenantId, from, to, provider, model],
+    );
+    return rows[0]!.paid;
   }
 
   /** Books corrections, each once. Answers how many this statement booked. */

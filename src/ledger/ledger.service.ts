@@ -91,6 +91,11 @@ export class LedgerService {
     return this.repository.bookedCalls(...asked);
   }
 
+  /** Whether the platform paid for any of these calls, or may have. */
+  platformPaid(...asked: Parameters<LedgerRepository['platformPaid']>): Promise<boolean> {
+    return this.repository.platformPaid(...asked);
+  }
+
   /** Books corrections, each once. Answers how many this booked. */
   adjust(tenantId: string, adjustments: Adjustment[], actor: string, reason: string | null): Promise<number> {
     return this.repository.adjust(tenantId, adjustments, actor, reason);

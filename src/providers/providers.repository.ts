@@ -50,6 +50,12 @@ export class ProvidersRepository {
     return this.find(tenantId, id, db);
   }
 
+  /** The records with these ids, and those of the tenant and the platform with these names, removed ones too; the latest first. */
+  everKnown(tenantId: string, ids: string[], names: string[]): Promise<ProviderRecord[]> {
+    const named = { name: { in: names }, OR: [{ tenantId }, { tenantId: null }] };
+    return this.prisma.provider.findMany({ where: { OR: [{ id: { in: ids } }, named] }, orderBy: { id: 'desc' } });
+  }
+
   findByName(tenantId: string | null, name: string): Promise<ProviderRecord | null> {
     return this.prisma.provider.findFirst({ where: { name, tenantId, deletedAt: null } });
   }

@@ -1,3 +1,4 @@
+export { BookedPrices } from './booked-prices.js';
 export { faultOf } from './model-name.js';
 export { headersFor, type Plan, type Target } from './plan.js';
 export { References } from './references.js';

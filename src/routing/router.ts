@@ -18,6 +18,7 @@ import {
   type ProviderType,
   providerType,
 } from '../providers/index.js';
+import { listingOf } from './listing.js';
 import { countedName, faultOf } from './model-name.js';
 import { treatedAs } from './model-rules.js';
 import { outputLimit } from './output-limit.js';
@@ -96,13 +97,6 @@ export class Router {
       facts: this.known.find(tenantId, provider.name, model, listing, treatedAs(this.config.modelRules, model)),
       price: this.prices.find(tenantId, provider.name, model, listing),
     };
-  }
-
-  /** What a model of a provider cost at a time, by the prices known today. Null: unknown. */
-  priceAt(tenantId: string, provider: string, model: string, at: Date): Price | null {
-    const record = this.providers.find(tenantId, provider);
-    const listing = record ? listingOf(record, providerType(record.type)!) : null;
-    return this.prices.find(tenantId, provider, model, listing, at.getTime());
   }
 
   /** Splits at the first slash only: model ids may carry more. */
@@ -203,12 +197,6 @@ export class Router {
     const references = this.models({ tenantId, models: null, maxOutputTokens: null }).map((model) => model.reference);
     return references.find((candidate) => candidate.endsWith(`/${reference}`)) ?? this.nearProvider(tenantId, reference);
   }
-}
-
-/** The platform's prices hold where the vendor itself is meant: a platform record, the vendor's own address, or its own name. */
-function listingOf(record: ProviderRecord, type: ProviderType): Listed | null {
-  const isVendor = record.tenantId === null || isOwnAddress(type, record.baseUrl) || record.name === type.slug;
-  return isVendor ? { slug: type.slug, catalogueId: type.catalogueId, lent: record.tenantId === null } : null;
 }
 
 function quirksOf(record: ProviderRecord, type: ProviderType, apiVersion: string | null): Quirks {
