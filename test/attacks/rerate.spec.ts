@@ -78,7 +78,7 @@ test("a tenant's own provider with a lent one's name and price 0 erases nothing 
   await it.call();
   await it.call();
   expect(await it.spent()).toBe('2.00');
-  await own(it, 'house');
+  const twin = await own(it, 'house');
   const before = await entries(it.tenant);
   for (const fields of [{}, { provider: 'house' }, { model: 'test-model' }, { reason: 'my price list' }]) {
     for (const dry_run of [true, false]) {
@@ -88,6 +88,7 @@ test("a tenant's own provider with a lent one's name and price 0 erases nothing 
   }
   expect(await entries(it.tenant)).toEqual(before);
   expect(await it.spent()).toBe('2.00');
+  await it.admin('DELETE', `/v1/organization/providers/${twin}`);
   await expect(it.call()).rejects.toMatchObject({ status: 402 });
 });
 
