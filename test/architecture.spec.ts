@@ -51,7 +51,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   pino: ['platform/telemetry/*'],
   'prom-client': ['platform/telemetry/*'],
   '@pydantic/genai-prices': ['prices/*', 'models/*'],
-  'gpt-tokenizer/*': ['gateway/refine-input.ts'],
+  'gpt-tokenizer/*': ['gateway/tokenizers.ts'],
   '@nestjs/passport': ['control/*'],
   '@nestjs/swagger': ['control/*'],
   passport: ['control/*'],

@@ -17,7 +17,7 @@ export interface Exposure {
   unpricedCost: Nano | null;
   inputTokensBound: number;
   /** A tighter bound, which takes a moment to find. */
-  refineInput: () => number;
+  refineInput: () => Promise<number>;
   /** Per answer. */
   outputTokensBound: number;
   /** How many answers are asked for. */
@@ -75,7 +75,7 @@ export class Admission {
       if (!refusal.bySize) throw refusal.error(null);
       if (!refined) {
         refined = true;
-        const exact = exposure.refineInput();
+        const exact = await exposure.refineInput();
         if (exact < input) {
           input = exact;
           continue;

@@ -2,7 +2,7 @@ import { setImmediate as breathe } from 'node:timers/promises';
 import type { Prompt } from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
 import type { Target } from '../routing/index.js';
-import { tokensOf } from './refine-input.js';
+import { type Encoding, encodingOf, tokensOf } from './tokenizers.js';
 
 /**
  * Refuses what a model is known not to take: images, and a prompt that is certainly longer than its context window.
@@ -11,7 +11,8 @@ import { tokensOf } from './refine-input.js';
  */
 export function checkFit(prompt: Prompt, target: Target): Promise<void> | null {
   if (target.facts.vision === false) refuseImages(prompt, target);
-  return mayBeTooLong(prompt, target) ? refuseTooLong(prompt, target) : null;
+  const encoding = mayBeTooLong(prompt, target) ? encodingOf(target.treatedAs ?? target.model) : null;
+  return encoding && SEAMED.has(encoding) ? refuseTooLong(prompt, target, encoding) : null;
 }
 
 function refuseImages(prompt: Prompt, { model }: Target): void {
@@ -25,16 +26,16 @@ function refuseImages(prompt: Prompt, { model }: Target): void {
 /** As the formats of clients name them. */
 const IMAGES = new Set<unknown>(['image_url', 'input_image', 'image']);
 
-/** Models whose tokenizer is known and at hand. Facts as of 2026-11. */
-const COUNTABLE = /(?:^|[/:])(?:chatgpt-4o|gpt-4o|gpt-4\.1|gpt-5(?![.\d])|gpt-5\.[12]|gpt-oss|o[134](?!\d))/;
+/** Encodings of which it is known where no token reaches across. */
+const SEAMED: ReadonlySet<Encoding> = new Set<Encoding>(['o200k_base', 'o200k_harmony']);
 
 /** Text of plain words has more bytes than this to a token, so that a prompt with fewer is hardly too long. */
 const LIKELY_BYTES_PER_TOKEN = 3;
 
-function mayBeTooLong({ inputTokensBound, body }: Prompt, { facts, model, treatedAs }: Target): boolean {
+function mayBeTooLong({ inputTokensBound, body }: Prompt, { facts }: Target): boolean {
   if (facts.contextWindow === null || inputTokensBound <= facts.contextWindow * LIKELY_BYTES_PER_TOKEN) return false;
   // The provider is asked to cut it itself.
-  return body['truncation'] !== 'auto' && COUNTABLE.test(treatedAs ?? model);
+  return body['truncation'] !== 'auto';
 }
 
 const PIECE = 2_000;
@@ -44,14 +45,14 @@ const PIECES_AT_ONCE = 10;
 const MAX_PIECES = 500;
 
 /** Counts what is certainly in the prompt, and stops as soon as it is too long. @throws WeirError context_length_exceeded */
-async function refuseTooLong(prompt: Prompt, { model, facts }: Target): Promise<void> {
+async function refuseTooLong(prompt: Prompt, { model, facts }: Target, encoding: Encoding): Promise<void> {
   const window = facts.contextWindow!;
   let tokens = 0;
   let pieces = 0;
   for (const { text } of partsOf(prompt)) {
     if (typeof text !== 'string') continue;
     for (const piece of wholeTokens(text)) {
-      tokens += tokensOf(piece);
+      tokens += tokensOf(piece, encoding);
       if (tokens > window) {
         const message = `This request has more than the ${window} tokens that fit into the context window of "${model}". Shorten it, or use a model with a larger one.`;
         throw new WeirError('context_length_exceeded', { param: 'messages', message });

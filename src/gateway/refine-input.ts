@@ -1,35 +1,80 @@
-import type { Prompt } from '../dialects/index.js';
+import { setImmediate as breathe } from 'node:timers/promises';
+import { mediaIn, type Prompt } from '../dialects/index.js';
+import type { Target } from '../routing/index.js';
+import { boundOf, type InputSize } from './input-size.js';
+import { type Encoding, encodingOf, tokensOf } from './tokenizers.js';
 
-/** Longer texts keep their bound by bytes: counting must not hold up other calls. */
-const MAX_CHARACTERS = 100_000;
-/** Counted piece by piece, because a tokenizer may take quadratic time over a long run of one character. A cut only adds tokens. */
+/** Longer texts keep their bound by bytes: counting them takes a second of work. */
+const MOST_CHARACTERS = 200_000;
+/** Counted piece by piece, because a tokenizer may take quadratic time over a long run of one character. */
 const PIECE = 2_000;
-/** Other vendors' tokenizers make more tokens of the same text than the one counted with. */
-const MARGIN = 1.5;
+/** Tokens that were one across a cut, or make fewer when cut. */
+const SEAM = 4;
+/** What stands around a field or a value in the words a provider writes it in: marks of roles, names of types, punctuation. */
+const AROUND = 4;
+/** What stands before a conversation: of models in the harmony format, words on channels and dates. */
+const BEFORE: Readonly<Record<Encoding, number>> = { o200k_harmony: 128, o200k_base: 16, cl100k_base: 16 };
+/** Work in a row before other calls get their turn. */
+const SLICE_MS = 5;
 
 /**
- * A tighter bound on a prompt's input tokens than its bytes, for a call that would otherwise be refused: counted over the whole request, its
- * JSON included, which stands for what a provider's own format adds. Takes milliseconds.
+ * A tighter bound on a prompt's input tokens than its bytes, for a call that would otherwise be refused: its texts counted by the model's own
+ * tokenizer. Where that is not at hand the bytes stay: the tokens of another one say nothing.
  */
-export function refinedInputTokens(prompt: Prompt): number {
-  const tokens = countedTokens(prompt);
-  return tokens === null ? prompt.inputTokensBound : Math.min(prompt.inputTokensBound, Math.ceil(tokens * MARGIN));
+export async function refinedInput(
+  prompt: Prompt,
+  size: InputSize,
+  { model, treatedAs }: Pick<Target, 'model' | 'treatedAs'>,
+): Promise<number> {
+  const encoding = encodingOf(treatedAs ?? model);
+  const counted = encoding && (await countedTokens(prompt, encoding, AROUND));
+  return encoding === null || counted === null ? boundOf(size) : Math.min(size.textBytes, counted + BEFORE[encoding]) + size.mediaTokens;
 }
 
-/** Tokens of the whole request by one tokenizer; null: it is too long to count. */
-export function countedTokens({ body }: Prompt): number | null {
-  const text = JSON.stringify(body);
-  if (text.length > MAX_CHARACTERS) return null;
+/**
+ * Tokens of all names and values of a request, but for pictures and the like.
+ * @param around added for each. @returns null: they are too many to count.
+ */
+export async function countedTokens({ body }: Prompt, encoding: Encoding, around: number): Promise<number | null> {
+  const media = new Map<string, number>();
+  for (const { data } of mediaIn(body)) if (data !== null) media.set(data, (media.get(data) ?? 0) + 1);
   let tokens = 0;
-  for (let at = 0; at < text.length; at += PIECE) tokens += tokensOf(text.slice(at, at + PIECE));
+  let characters = 0;
+  let until = performance.now() + SLICE_MS;
+  for (const text of textsIn(body)) {
+    const said = media.size > 0 ? withoutMedia(text, media) : text;
+    characters += said.length + 1;
+    if (characters > MOST_CHARACTERS) return null;
+    tokens += around;
+    for (let at = 0; at < said.length; at += PIECE) {
+      tokens += tokensOf(said.slice(at, at + PIECE), encoding) + (at > 0 ? SEAM : 0);
+      if (performance.now() < until) continue;
+      await breathe();
+      until = performance.now() + SLICE_MS;
+    }
+  }
   return tokens;
 }
 
-/** Text that spells a control token is text. */
-const ALLOW_ALL = { disallowedSpecial: new Set<string>() };
+/** Each medium is left out once: the same characters elsewhere are text. */
+function withoutMedia(text: string, media: Map<string, number>): string {
+  const comma = text.startsWith('data:') ? text.indexOf(',') : -1;
+  const data = text.slice(comma + 1);
+  const left = media.get(data);
+  if (!left) return text;
+  media.set(data, left - 1);
+  return text.slice(0, comma + 1);
+}
 
-/** By the tokenizer of OpenAI's later models. Of a short text only: it may take quadratic time. */
-export const tokensOf = (text: string): number => tokenizer().countTokens(text, ALLOW_ALL);
-
-/** Loaded when first needed: its tables take memory and a moment. */
-const tokenizer = (): typeof import('gpt-tokenizer/encoding/o200k_base') => require('gpt-tokenizer/encoding/o200k_base');
+/** Every name and every value, as text. */
+function* textsIn(value: unknown): Generator<string> {
+  if (typeof value === 'string') yield value;
+  else if (typeof value !== 'object') yield String(value);
+  else if (Array.isArray(value)) for (const entry of value) yield* textsIn(entry);
+  else if (value === null) yield 'null';
+  else
+    for (const [name, inner] of Object.entries(value)) {
+      yield name;
+      yield* textsIn(inner);
+    }
+}

@@ -15,12 +15,13 @@ import { scopesOf } from './call-options.js';
 import { Dispatcher } from './dispatcher.js';
 import { checkFit } from './fit-model.js';
 import { type Flight, InFlight } from './in-flight.js';
+import { boundOf, guessOf, type InputSize, inputSize } from './input-size.js';
 import { type Outcome, unforeseen } from './outcome.js';
 import { ReasoningMemory } from './reasoning-memory.js';
-import { refinedInputTokens } from './refine-input.js';
+import { refinedInput } from './refine-input.js';
 import type { Reply } from './reply.js';
 import { Seats } from './seats.js';
-import { estimatedInput, settlementOf } from './settlement.js';
+import { settlementOf } from './settlement.js';
 
 /** The road of a call, read top to bottom. */
 @Injectable()
@@ -52,10 +53,12 @@ export class Relay {
     const planned = this.plan(call, reply); //                       400 403 404
     const counting = checkFit(call.prompt, planned.target); //       400
     if (counting) await counting;
+    const measured = inputSize(call.prompt, planned.target);
+    const size = 'then' in measured ? await measured : measured;
     const seat = planned.target.seat && (await this.seats.take(call.caller.tenantId, planned)); // 403 502 503 504
     const plan = seat?.plan ?? planned;
     const way = this.way(call, plan); //                             400
-    const hold = await this.admit(call, plan, way); //               402 422 429 503
+    const hold = await this.admit(call, plan, way, size); //         402 422 429 503
     const flight = this.inFlight.begin(call.id, reply);
     try {
       const send = (to: Plan) => this.dispatcher.send(to, way, hold, call, flight);
@@ -110,7 +113,7 @@ export class Relay {
     return format.open(prompt, { dialects, quirks, thinkingLevel, treatedAs, memory }, { id: hexOf(id), createdAt, model });
   }
 
-  private admit(call: Call, plan: Plan, way: Way): Promise<Hold> {
+  private admit(call: Call, plan: Plan, way: Way, size: InputSize): Promise<Hold> {
     const { caller, prompt } = call;
     const { target } = plan;
     const { options } = call;
@@ -120,8 +123,8 @@ export class Relay {
       scopes: [...caller.scopes, ...scopesOf(options, target.provider, plan.countedModels, prompt.endUser)],
       price: target.price,
       unpricedCost: caller.unpricedCallCost,
-      inputTokensBound: prompt.inputTokensBound + way.addedInputTokens,
-      refineInput: () => refinedInputTokens(prompt) + way.addedInputTokens,
+      inputTokensBound: boundOf(size) + way.addedInputTokens,
+      refineInput: async () => (await refinedInput(prompt, size, target)) + way.addedInputTokens,
       outputTokensBound: Math.max(plan.maxOutputTokens, way.leastOutputTokens),
       choices: prompt.choices,
       maxCost: least(options.maxCost, caller.maxCallCost),
@@ -139,7 +142,7 @@ export class Relay {
         credential: target.credential?.id ?? null,
         price: target.price?.id ?? null,
         rates: target.price && storeRates(target.price.rates),
-        input_tokens: estimatedInput(call),
+        input_tokens: guessOf(size),
         ...(prompt.endUser !== null && { end_user: prompt.endUser }),
         ...(options.session !== null && { session: options.session }),
         ...(options.tags.length > 0 && { tags: options.tags }),

@@ -1,5 +1,5 @@
 import type { Hold } from '../budgets/index.js';
-import { METERED_BYTES_PER_TOKEN, meteredTokens } from '../dialects/index.js';
+import { meteredTokens } from '../dialects/index.js';
 import { inputTotal, NO_USAGE, type Usage } from '../kernel/usage.js';
 import type { Settlement } from '../ledger/index.js';
 import { costOf, ratesFor, storeRates } from '../prices/index.js';
@@ -9,9 +9,6 @@ import type { Outcome } from './outcome.js';
 
 /** What proxies log for a client that left. */
 const CLIENT_CLOSED_REQUEST = 499;
-
-/** A fair guess at the prompt's tokens; never above the bound. */
-export const estimatedInput = (call: Call): number => Math.ceil(call.prompt.inputTokensBound / METERED_BYTES_PER_TOKEN);
 
 /** What is booked for a call: the provider's final count, or the larger of its last and our own where that never came; nothing if nothing was used. */
 export function settlementOf(call: Call, plan: Plan, hold: Hold, outcome: Outcome): Settlement {
@@ -45,6 +42,6 @@ function estimate(call: Call, hold: Hold, { facts, reader }: Outcome): Usage {
   const counted = facts.usage ?? NO_USAGE;
   const metered = meteredTokens(facts);
   const output = reader?.overLimit ? metered : Math.min(metered, hold.maxOutputTokens * call.prompt.choices);
-  const unseen = Math.max(0, estimatedInput(call) - inputTotal(counted));
+  const unseen = Math.max(0, hold.context.input_tokens - inputTotal(counted));
   return { ...counted, input: counted.input + unseen, output: Math.max(counted.output, output) };
 }

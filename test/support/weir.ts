@@ -126,7 +126,8 @@ export async function addUpstream(tenant: TestTenant, baseUrl: string, name = 'u
     type: 'openai',
     base_url: baseUrl,
     key: `sk-${name}-secret-of-the-provider`,
-    models: ['test-model', 'other/model'],
+    // Of the last, the tokenizer is at hand.
+    models: ['test-model', 'other/model', 'gpt-4o'],
   });
   await eventually(async () => {
     const models = await tenant.openai.models.list();

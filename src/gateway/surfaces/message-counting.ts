@@ -1,10 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CallerDirectory } from '../../api-keys/index.js';
-import { messageCounting, type Prompt } from '../../dialects/index.js';
+import { messageCounting } from '../../dialects/index.js';
 import { Router } from '../../routing/index.js';
+import { guessOf, inputSize } from '../input-size.js';
 import { countedTokens } from '../refine-input.js';
 import { parseBody } from '../request-body.js';
+import { encodingOf } from '../tokenizers.js';
 import { Inference } from './inference.js';
 import { type Handler, verifyCaller } from './surface.js';
 
@@ -21,17 +23,17 @@ export class MessageCounting {
     this.ask = inference.handler('messages.count_tokens', messageCounting);
   }
 
-  handle = (request: FastifyRequest, reply: FastifyReply): unknown => {
+  handle = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     const caller = verifyCaller(this.callers, request);
     const bytes = request.body as Buffer;
     const prompt = messageCounting.decodeRequest(parseBody(bytes), bytes.length);
     const { target } = this.router.plan(caller, prompt.model, prompt.maxOutputTokens);
     if (target.dialects.includes('anthropic-messages')) return this.ask(request, reply);
-    return { input_tokens: countedTokens(prompt) ?? guessed(prompt) };
+    const size = await inputSize(prompt, target);
+    const counted = await countedTokens(prompt, encodingOf(target.treatedAs ?? target.model) ?? 'o200k_base', AROUND);
+    return { input_tokens: counted === null ? guessOf(size) : counted + size.mediaTokens };
   };
 }
 
-/** A token is about four bytes of text. */
-const BYTES_PER_TOKEN = 4;
-
-const guessed = ({ inputTokensBound }: Prompt): number => Math.ceil(inputTokensBound / BYTES_PER_TOKEN);
+/** Quotes and the like, added for each name and value. */
+const AROUND = 1;

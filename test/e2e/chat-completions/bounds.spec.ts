@@ -4,7 +4,7 @@ import { answer, delta, type Script, ScriptedUpstream } from '../../support/upst
 import { addUpstream, admin, booked, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
 
 // $1 and $2 per million tokens.
-const REQUEST = { model: 'up/test-model', messages: [{ role: 'user' as const, content: 'Hello' }], max_tokens: 100 };
+const REQUEST = { model: 'up/gpt-4o', messages: [{ role: 'user' as const, content: 'Hello' }], max_tokens: 100 };
 /** Long, and far fewer tokens than bytes. */
 const LONG = { ...REQUEST, messages: [{ role: 'user' as const, content: 'The quick brown fox jumps over the lazy dog. '.repeat(100) }] };
 
@@ -73,12 +73,12 @@ describe('what a call may cost', () => {
   test('a call that could cost millions is refused by itself, also without a budget, and nobody beside it is', async () => {
     await tenant.admin('POST', '/v1/organization/prices', {
       provider: 'up',
-      model: 'test-model',
+      model: 'gpt-4o',
       input: '1000000',
       output: '1000000',
       effective_at: 0,
     });
-    const model = { ...REQUEST, model: 'up/test-model', max_tokens: 2_000_000_000, n: 128 };
+    const model = { ...REQUEST, model: 'up/gpt-4o', max_tokens: 2_000_000_000, n: 128 };
     const other = { ...REQUEST, model: 'up/other/model' };
     await eventually(() =>
       create(model).then(
@@ -144,7 +144,7 @@ describe('what a call may cost', () => {
         ['tag', 'blue'],
         ['scope', 'run-7'],
         ['provider', 'up'],
-        ['model', 'up/test-model'],
+        ['model', 'up/gpt-4o'],
       ].map(([kind, value]) => budget({ scope: { kind, value } })),
     );
     const { response } = await create(

@@ -1,0 +1,2 @@
+export { mediaIn } from './parts.js';
+export { type MediaSize, mediaSize } from './size.js';
