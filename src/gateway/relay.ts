@@ -122,6 +122,7 @@ export class Relay {
       tenantId: caller.tenantId,
       scopes: [...caller.scopes, ...scopesOf(options, target.provider, plan.countedModels, prompt.endUser)],
       price: target.price,
+      lent: target.lent,
       unpricedCost: caller.unpricedCallCost,
       inputTokensBound: boundOf(size) + way.addedInputTokens,
       refineInput: async () => (await refinedInput(prompt, size, target)) + way.addedInputTokens,
