@@ -8,7 +8,7 @@ import { formatUsd, type Nano, usdNumber } from '../kernel/money.js';
 import { LedgerService, type Settlement } from '../ledger/index.js';
 import { crashPoint } from '../platform/faults/index.js';
 import { LOGGER, type Logger, logOften, Metrics } from '../platform/telemetry/index.js';
-import { storeRates } from '../prices/index.js';
+import { type Price, storeRates } from '../prices/index.js';
 import { type Plan, Router } from '../routing/index.js';
 import type { Call } from './call.js';
 import { scopesOf } from './call-options.js';
@@ -17,6 +17,7 @@ import { checkFit } from './fit-model.js';
 import { type Flight, InFlight } from './in-flight.js';
 import { boundOf, guessOf, type InputSize, inputSize } from './input-size.js';
 import { type Outcome, unforeseen } from './outcome.js';
+import { PriceWatch } from './price-watch.js';
 import { ReasoningMemory } from './reasoning-memory.js';
 import { refinedInput } from './refine-input.js';
 import type { Reply } from './reply.js';
@@ -34,6 +35,7 @@ export class Relay {
     private readonly ledger: LedgerService,
     private readonly inFlight: InFlight,
     private readonly memory: ReasoningMemory,
+    private readonly watch: PriceWatch,
     private readonly metrics: Metrics,
     @Inject(LOGGER) private readonly log: Logger,
   ) {}
@@ -67,11 +69,12 @@ export class Relay {
         this.announce(call, hold, reply);
         return seat ? seat.send(send) : send(plan); //                4xx 502 503 504: an outcome, never thrown after the hold
       });
-      const { outcome, settlement } = this.conclude(call, plan, hold, answered);
+      const { outcome, settlement, served } = this.conclude(call, plan, hold, answered);
       const safe = await this.ledger.settle(hold, settlement, () => flight.booked()); // commits before the tail leaves
       if (!safe && !outcome.error) throw new WeirError('booking_delayed');
       crashPoint('settle_committed');
       this.end(reply, outcome, settlement);
+      this.watch.look(call, plan, settlement, served);
       this.report(call, outcome.error, settlement);
     } finally {
       this.inFlight.finish(flight);
@@ -88,12 +91,13 @@ export class Relay {
   }
 
   /** How the call is booked. What a provider reports and nobody can count is an estimate. */
-  private conclude(call: Call, plan: Plan, hold: Hold, outcome: Outcome): { outcome: Outcome; settlement: Settlement } {
+  private conclude(call: Call, plan: Plan, hold: Hold, outcome: Outcome): Conclusion {
     try {
-      return { outcome, settlement: settlementOf(call, plan, hold, outcome) };
+      const served = this.router.servedPrice(call.caller.tenantId, plan.target, outcome.facts.servedModel);
+      return { outcome, settlement: settlementOf(call, plan, hold, outcome, served), served };
     } catch (cause) {
       const estimated = { ...unforeseen(cause, outcome.used), attempts: outcome.attempts };
-      return { outcome: estimated, settlement: settlementOf(call, plan, hold, estimated) };
+      return { outcome: estimated, settlement: settlementOf(call, plan, hold, estimated, null), served: null };
     }
   }
 
@@ -193,6 +197,13 @@ export class Relay {
     if (error?.code === 'internal_error') this.log.error({ ...facts, err: error.cause }, 'call');
     else logOften(this.log, facts, 'call');
   }
+}
+
+/** What became of a call, and the price of the model that was served in place of the one asked for. */
+interface Conclusion {
+  outcome: Outcome;
+  settlement: Settlement;
+  served: Price | null;
 }
 
 const least = (a: Nano | null, b: Nano | null): Nano | null => (a === null ? b : b === null || a < b ? a : b);

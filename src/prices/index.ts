@@ -2,6 +2,7 @@ export {
   affordableOutput,
   costOf,
   formatRates,
+  isCatalogue,
   loadRates,
   type Price,
   type Rates,
