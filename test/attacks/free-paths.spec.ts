@@ -76,13 +76,13 @@ describe('a model that the platform lends and has no price for', () => {
   });
 
   test('says what to do, also where its price is for another time only', async () => {
+    // A price that a tenant sets itself says nothing of what the platform pays.
+    await tenant.admin('POST', PRICES, { provider: 'lent-openai-chat', model: 'm', input: '0', output: '0' });
     const prices = [
       { provider: 'lent-openai-chat', model: 'm', input: '1', output: '2', effective_at: 4_000_000_000 },
       { provider: 'lent-openai-chat', model: 'other', input: '1', output: '2' },
     ];
     for (const price of prices) await operator(rig.weir, 'POST', PRICES, price, tenant);
-    // A price that a tenant sets itself says nothing of what the platform pays.
-    await tenant.admin('POST', PRICES, { provider: 'lent-openai-chat', model: 'm', input: '0', output: '0' });
     await eventually(async () => (await call('lent-openai-chat/other')).status === 200);
     rig.upstream.calls.length = 0;
     expect(await call('lent-openai-chat/m')).toMatchObject({ status: 422, body: CODE });
