@@ -42,7 +42,8 @@ export interface Budget {
 
 /** One period of a budget and what became of its money. */
 export interface BudgetPeriod {
-  id: bigint;
+  /** Null: nothing has been held in it, so there is no row of it. */
+  id: bigint | null;
   budgetId: string;
   scopeValue: string;
   startsAt: Date;

@@ -1,9 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { Pool, type PoolClient } from 'pg';
+import { Pool } from 'pg';
 import { newId } from '../kernel/ids.js';
 import type { Nano } from '../kernel/money.js';
+import type { Full, Most } from '../kernel/most.js';
 import type { Scope } from '../ledger/index.js';
 import { crashOnceSent, crashPoint } from '../platform/faults/index.js';
+import { inTransaction } from '../platform/postgres/index.js';
 import { type Budget, type BudgetPeriod, EACH, type Grant } from './budget.js';
 
 export type NewBudget = Pick<
@@ -22,11 +24,17 @@ export interface BudgetChanges {
   metadata?: Record<string, string>;
 }
 
-/** A budget as it counts calls of one scope; period null: nothing has been held in it yet. */
+/** A budget as it counts calls of one scope. */
 export interface Counting {
   budget: Budget;
   scopeValue: string;
-  period: BudgetPeriod | null;
+  period: BudgetPeriod;
+}
+
+/** What became of a period. */
+export interface PeriodEvent {
+  event: string;
+  period_id: bigint;
 }
 
 const BUDGET = `tenant_id AS "tenantId", id, scope_kind AS "scopeKind", scope_value AS "scopeValue", limit_nano AS "limit", period_kind AS "periodKind",
@@ -54,9 +62,19 @@ const toPeriod = ({ statement = null, ...row }: PeriodRow): BudgetPeriod => ({
 export class BudgetsRepository {
   constructor(private readonly pool: Pool) {}
 
-  /** Makes a budget and opens its first period. */
-  insert(budget: NewBudget): Promise<Budget> {
-    return this.transaction(async (client) => {
+  /** Makes a budget, unless the tenant has as many as it may; null: any number. No period: the first call that is held makes it. */
+  insert(budget: NewBudget, most: Most | null): Promise<Budget | Full> {
+    return inTransaction(this.pool, async (client) => {
+      if (most) {
+        const full = await client.query<{ of: Full | null }>(`SELECT full_for('budgets', $1, $2, $3, $4, $5) AS of`, [
+          budget.tenantId,
+          budget.scopeKind,
+          budget.scopeValue,
+          most.ofTenant,
+          most.onScope,
+        ]);
+        if (full.rows[0]!.of) return full.rows[0]!.of;
+      }
       const { rows } = await client.query<Budget>(
         `INSERT INTO budgets (tenant_id, id, scope_kind, scope_value, limit_nano, period_kind, timezone, anchor, window_seconds, thresholds, mode, external_id, metadata, set_by, created_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, weir_now()) RETURNING ${BUDGET}`,
@@ -77,9 +95,6 @@ export class BudgetsRepository {
           budget.setBy ?? 'operator',
         ],
       );
-      const { tenantId, id, scopeValue } = rows[0]!;
-      if (scopeValue !== EACH)
-        await client.query('SELECT open_period(ensure_period($1, $2, $3, weir_now()), weir_now())', [tenantId, id, scopeValue]);
       return rows[0]!;
     });
   }
@@ -101,12 +116,17 @@ export class BudgetsRepository {
   }
 
   /**
-   * Changes a budget if it still has this version (null: whatever it has). Limit, mode and thresholds also hold for periods under way. Null: it
-   * has another version.
+   * Changes a budget if it still has this version (null: whatever it has). Limit, mode and thresholds also hold for periods under way; time zone and
+   * anchor from the next on, so the current one is made where it has no row yet. Null: it has another version.
    */
   update(tenantId: string, id: string, changes: BudgetChanges, version: number | null): Promise<Budget | null> {
-    return this.transaction(async (client) => {
+    return inTransaction(this.pool, async (client) => {
       const { limit = null, timezone = null, thresholds = null, mode = null, setBy = null, metadata = null } = changes;
+      if (timezone !== null || changes.anchor !== undefined)
+        await client.query(
+          `SELECT ensure_period(tenant_id, id, scope_value, weir_now()) FROM budgets WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL AND scope_value <> '${EACH}'`,
+          [tenantId, id],
+        );
       const { rows } = await client.query<Budget>(
         `UPDATE budgets SET limit_nano = coalesce($3, limit_nano), timezone = coalesce($4, timezone), metadata = coalesce($5, metadata),
            thresholds = coalesce($6, thresholds), mode = coalesce($7, mode), anchor = CASE WHEN $8 THEN $9 ELSE anchor END,
@@ -133,37 +153,24 @@ export class BudgetsRepository {
     return rows.map(toPeriod);
   }
 
-  /** The period each budget is in now, by budget id. Of a template every value has one of its own: none is given here. */
-  async current(tenantId: string, budgetIds: string[]): Promise<Map<string, BudgetPeriod>> {
-    const { rows } = await this.pool.query<PeriodRow>(
-      `SELECT DISTINCT ON (budget_id) ${PERIOD} FROM budget_periods
-       WHERE tenant_id = $1 AND budget_id = ANY ($2) AND starts_at <= weir_now() AND ends_at > weir_now() ORDER BY budget_id, starts_at DESC`,
-      [tenantId, budgetIds],
-    );
-    return new Map(rows.map((row) => [row.budgetId, toPeriod(row)]));
+  /** The periods that budgets are in now, each for its value, in this order. */
+  async current(tenantId: string, counted: readonly { budgetId: string; scopeValue: string }[]): Promise<BudgetPeriod[]> {
+    const { rows } = await this.pool.query<PeriodRow>(`SELECT ${PERIOD} FROM periods_now($1, $2, $3)`, [
+      tenantId,
+      counted.map(({ budgetId }) => budgetId),
+      counted.map(({ scopeValue }) => scopeValue),
+    ]);
+    return rows.map(toPeriod);
   }
 
   /** The budgets that count calls of these scopes, with the value each counts them by. */
-  async counting(tenantId: string, scopes: readonly Scope[]): Promise<Counting[]> {
-    const { rows } = await this.pool.query<Budget & { value: string; period: bigint | null }>(
-      `SELECT ${BUDGET}, value, (
-         SELECT p.id FROM budget_periods p WHERE p.tenant_id = $1 AND p.budget_id = b.id AND p.scope_value = value
-           AND p.starts_at <= weir_now() AND p.ends_at > weir_now() ORDER BY p.starts_at DESC LIMIT 1
-       ) AS period
-       FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS s (kind, value, number)
+  async counting(tenantId: string, scopes: readonly Scope[]): Promise<{ budget: Budget; scopeValue: string }[]> {
+    const { rows } = await this.pool.query<Budget & { value: string }>(
+      `SELECT ${BUDGET}, value FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS s (kind, value, number)
        JOIN budgets b ON b.tenant_id = $1 AND b.scope_kind = s.kind AND b.scope_value IN (s.value, '*') AND b.deleted_at IS NULL ORDER BY number, id`,
       [tenantId, scopes.map((scope) => scope.kind), scopes.map((scope) => scope.value)],
     );
-    const { rows: found } = await this.pool.query<PeriodRow>(
-      `SELECT ${PERIOD} FROM budget_periods WHERE tenant_id = $1 AND id = ANY ($2)`,
-      [tenantId, rows.flatMap((row) => row.period ?? [])],
-    );
-    const periods = new Map(found.map((row) => [row.id, toPeriod(row)]));
-    return rows.map(({ value, period, ...budget }) => ({
-      budget,
-      scopeValue: value,
-      period: (period === null ? null : periods.get(period)) ?? null,
-    }));
+    return rows.map(({ value, ...budget }) => ({ budget, scopeValue: value }));
   }
 
   /** Brings what the current period has spent to zero by a ledger entry of its own. */
@@ -198,16 +205,22 @@ export class BudgetsRepository {
     return rows;
   }
 
-  /** Writes the statements that are due. Answers how many there were. */
-  async writeStatements(limit: number): Promise<number> {
-    const { rows } = await this.pool.query<{ written: number }>('SELECT write_statements($1) AS written', [limit]);
+  /** Tenants with periods that are over, or whose statements are due; who waits longest first. */
+  async tenantsTo(what: 'roll' | 'state', limit: number): Promise<string[]> {
+    const { rows } = await this.pool.query<{ id: string }>(`SELECT id FROM tenants_to_${what}($1) AS t (id)`, [limit]);
+    return rows.map((row) => row.id);
+  }
+
+  /** Writes a tenant's statements that are due. Answers how many there were. */
+  async writeStatements(tenantId: string, limit: number): Promise<number> {
+    const { rows } = await this.pool.query<{ written: number }>('SELECT write_statements($1, $2) AS written', [tenantId, limit]);
     return rows[0]!.written;
   }
 
-  /** Closes one period that is over and opens the next. Answers what happened, in order; empty when nothing is left, or another worker does it. */
-  async roll(): Promise<{ event: string; period_id: bigint }[]> {
+  /** Closes one period of a tenant that is over. Answers what happened, in order; empty when nothing is left, or another worker does it. */
+  async roll(tenantId: string): Promise<PeriodEvent[]> {
     crashOnceSent('roll_sent');
-    const { rows } = await this.pool.query('SELECT event, period_id FROM roll_period()');
+    const { rows } = await this.pool.query<PeriodEvent>('SELECT event, period_id FROM roll_period($1)', [tenantId]);
     crashPoint('rolled');
     return rows;
   }
@@ -215,23 +228,9 @@ export class BudgetsRepository {
   /** Milliseconds until the next period ends; null: none will. Never negative. */
   async untilNextBoundary(): Promise<number | null> {
     const { rows } = await this.pool.query<{ ms: number | null }>(
-      `SELECT greatest(0, extract(epoch FROM min(ends_at) - weir_now()) * 1000)::float8 AS ms FROM budget_periods WHERE closed_at IS NULL AND isfinite(ends_at)`,
+      `SELECT extract(epoch FROM min(ends_at) - weir_now())::float8 * 1000 AS ms FROM budget_periods WHERE closed_at IS NULL AND isfinite(ends_at)`,
     );
-    return rows[0]!.ms;
-  }
-
-  private async transaction<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
-    const client = await this.pool.connect();
-    try {
-      await client.query('BEGIN');
-      const result = await work(client);
-      await client.query('COMMIT');
-      return result;
-    } catch (error) {
-      await client.query('ROLLBACK').catch(() => {});
-      throw error;
-    } finally {
-      client.release();
-    }
+    const { ms } = rows[0]!;
+    return ms && Math.max(0, ms);
   }
 }

@@ -1,21 +1,31 @@
 import { Injectable } from '@nestjs/common';
 import { WeirError } from '../kernel/errors.js';
 import type { Nano } from '../kernel/money.js';
+import { type Most, tooMany } from '../kernel/most.js';
 import type { Scope } from '../ledger/index.js';
 import { type Budget, type BudgetPeriod, EACH, type Grant, isTimeZone } from './budget.js';
-import { type BudgetChanges, BudgetsRepository, type Counting, type NewBudget } from './budgets.repository.js';
+import { type BudgetChanges, BudgetsRepository, type Counting, type NewBudget, type PeriodEvent } from './budgets.repository.js';
 
-const STATEMENTS_AT_ONCE = 200;
+const STATEMENTS_AT_ONCE = 1_000;
+/** What Postgres says when grants come to more than may be added up. */
+const OUT_OF_RANGE = '22003';
+/** Tenants that are looked up together when periods roll. */
+const TENANTS_AT_ONCE = 1_000;
 
 @Injectable()
 export class BudgetsService {
   constructor(private readonly repository: BudgetsRepository) {}
 
-  /** @throws WeirError invalid_request for an unknown time zone, or a period that cannot be. */
-  create(budget: NewBudget): Promise<Budget> {
+  /**
+   * @param most how many the tenant may have; null: any number.
+   * @throws WeirError invalid_request for an unknown time zone or a period that cannot be, too_many
+   */
+  async create(budget: NewBudget, most: Most | null = null): Promise<Budget> {
     assertTimeZone(budget.timezone);
     assertWindow(budget);
-    return this.repository.insert(budget);
+    const created = await this.repository.insert(budget, most);
+    if (typeof created === 'string') throw tooMany('budgets', created, most!, budget);
+    return created;
   }
 
   /** @throws WeirError not_found */
@@ -45,21 +55,33 @@ export class BudgetsService {
     await this.repository.delete(tenantId, id);
   }
 
-  periods(tenantId: string, id: string, limit: number, scopeValue: string | null = null): Promise<BudgetPeriod[]> {
-    return this.repository.periods(tenantId, id, limit, scopeValue);
+  /** The latest first; of a template only those of one value, if it is given. The current one is among them, also where it has no row. */
+  async periods(tenantId: string, id: string, limit: number, scopeValue: string | null = null): Promise<BudgetPeriod[]> {
+    const [budget, periods] = await Promise.all([
+      this.repository.find(tenantId, id),
+      this.repository.periods(tenantId, id, limit, scopeValue),
+    ]);
+    const value = scopeValue ?? budget?.scopeValue;
+    if (!budget || !value || value === EACH || ![value, EACH].includes(budget.scopeValue)) return periods;
+    const [current] = await this.repository.current(tenantId, [{ budgetId: id, scopeValue: value }]);
+    return current!.id === null ? [current!, ...periods].slice(0, limit) : periods;
   }
 
   /** The period each budget is in now, by budget id; a template has none of its own, it is absent. */
-  current(tenantId: string, budgets: Budget[]): Promise<Map<string, BudgetPeriod>> {
-    return this.repository.current(
-      tenantId,
-      budgets.filter((budget) => budget.scopeValue !== EACH).map((budget) => budget.id),
-    );
+  async current(tenantId: string, budgets: Budget[]): Promise<Map<string, BudgetPeriod>> {
+    const counted = budgets.filter(({ scopeValue }) => scopeValue !== EACH).map(({ id, scopeValue }) => ({ budgetId: id, scopeValue }));
+    const periods = await this.repository.current(tenantId, counted);
+    return new Map(periods.map((period) => [period.budgetId, period]));
   }
 
   /** The budgets that count calls of these scopes, with the value each counts them by. */
-  counting(tenantId: string, scopes: readonly Scope[]): Promise<Counting[]> {
-    return this.repository.counting(tenantId, scopes);
+  async counting(tenantId: string, scopes: readonly Scope[]): Promise<Counting[]> {
+    const counting = await this.repository.counting(tenantId, scopes);
+    const periods = await this.repository.current(
+      tenantId,
+      counting.map(({ budget, scopeValue }) => ({ budgetId: budget.id, scopeValue })),
+    );
+    return counting.map((one, number) => ({ ...one, period: periods[number]! }));
   }
 
   /** @param scopeValue which counter of a template; null otherwise. @throws WeirError not_found, invalid_request */
@@ -71,7 +93,13 @@ export class BudgetsService {
   /** @param scopeValue which counter of a template; null otherwise. @throws WeirError not_found, invalid_request */
   async grant(tenantId: string, id: string, scopeValue: string | null, amount: Nano, actor: string, reason: string | null): Promise<Grant> {
     const budget = await this.get(tenantId, id);
-    return this.repository.grant(budget, counterOf(budget, scopeValue), amount, actor, reason);
+    return this.repository.grant(budget, counterOf(budget, scopeValue), amount, actor, reason).catch((error) => {
+      if ((error as { code?: unknown }).code !== OUT_OF_RANGE) throw error;
+      throw new WeirError('invalid_request', {
+        param: 'amount',
+        message: 'The grants of a period may come to "1000000000" together at most.',
+      });
+    });
   }
 
   /** The latest first. @throws WeirError not_found */
@@ -80,16 +108,42 @@ export class BudgetsService {
   }
 
   /**
-   * Closes every period that is over, opens its successor and writes the statements that are due; no more than begins within `patienceMs`, the
-   * rest is for the next time. Safe to run late, twice or at once. Answers the events, in order.
+   * Closes every period that is over and writes the statements that are due; no more than begins within `patienceMs`, the rest is for the next time.
+   * Tenants take turns, a period each. Safe to run late, twice or at once. Answers the events, in order.
    */
-  async rollPeriods(patienceMs = Number.POSITIVE_INFINITY): Promise<{ event: string; period_id: bigint }[]> {
+  async rollPeriods(patienceMs = Number.POSITIVE_INFINITY): Promise<PeriodEvent[]> {
     const until = performance.now() + patienceMs;
-    const events: { event: string; period_id: bigint }[] = [];
-    let step = await this.repository.roll();
-    for (; step.length > 0; step = performance.now() < until ? await this.repository.roll() : []) events.push(...step);
-    while ((await this.repository.writeStatements(STATEMENTS_AT_ONCE)) === STATEMENTS_AT_ONCE && performance.now() < until);
+    const events: PeriodEvent[] = [];
+    await this.inTurn('roll', until, async (tenantId) => {
+      const step = await this.repository.roll(tenantId);
+      events.push(...step);
+      return step.length > 0;
+    });
+    await this.inTurn('state', until, async (tenantId) => {
+      return (await this.repository.writeStatements(tenantId, STATEMENTS_AT_ONCE)) === STATEMENTS_AT_ONCE;
+    });
     return events;
+  }
+
+  /**
+   * Takes a step for each tenant that has something to do, then another for each that has more, until the time is over. What fails for one tenant is
+   * thrown once the others have had their steps.
+   */
+  private async inTurn(what: 'roll' | 'state', until: number, step: (tenantId: string) => Promise<boolean>): Promise<void> {
+    const failures: unknown[] = [];
+    let hasMore = true;
+    for (let all = true; all && hasMore; hasMore = performance.now() < until) {
+      const waiting = await this.repository.tenantsTo(what, TENANTS_AT_ONCE);
+      all = waiting.length === TENANTS_AT_ONCE && failures.length === 0;
+      for (let tenantId = waiting.shift(); tenantId; tenantId = performance.now() < until ? waiting.shift() : undefined) {
+        const isUnfinished = await step(tenantId).catch((error) => {
+          failures.push(error);
+          return false;
+        });
+        if (isUnfinished) waiting.push(tenantId);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
   }
 
   untilNextBoundary(): Promise<number | null> {

@@ -1,8 +1,9 @@
-import { Body, Controller, Delete, Get, Headers, Param, Patch, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Headers, Inject, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import { ApiHeader } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { type Budget, BudgetsService } from '../budgets/index.js';
 import { assertMayChange, type Setter } from '../kernel/setter.js';
+import { CONFIG, type Config } from '../platform/config/index.js';
 import { Access } from './access.js';
 import { Actor, ActsAs, TenantId } from './admin.js';
 import { IF_MATCH, versionIn } from './etag.js';
@@ -32,6 +33,7 @@ export class BudgetsController {
   constructor(
     private readonly budgets: BudgetsService,
     private readonly scopes: Scopes,
+    @Inject(CONFIG) private readonly config: Config,
   ) {}
 
   @Post()
@@ -45,21 +47,24 @@ export class BudgetsController {
     @Body({ schema: CreateBudget }) body: CreateBudget,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const budget = await this.budgets.create({
-      tenantId,
-      scopeKind: body.scope.kind,
-      scopeValue: await this.scopes.valueOf(tenantId, body.scope),
-      limit: body.limit,
-      periodKind: body.period,
-      timezone: body.timezone,
-      anchor: body.anchor ?? null,
-      windowSeconds: body.window_seconds,
-      thresholds: body.thresholds,
-      mode: body.mode,
-      setBy: by,
-      externalId: body.external_id ?? null,
-      metadata: body.metadata ?? {},
-    });
+    const budget = await this.budgets.create(
+      {
+        tenantId,
+        scopeKind: body.scope.kind,
+        scopeValue: await this.scopes.valueOf(tenantId, body.scope),
+        limit: body.limit,
+        periodKind: body.period,
+        timezone: body.timezone,
+        anchor: body.anchor ?? null,
+        windowSeconds: body.window_seconds,
+        thresholds: body.thresholds,
+        mode: body.mode,
+        setBy: by,
+        externalId: body.external_id ?? null,
+        metadata: body.metadata ?? {},
+      },
+      by === 'operator' ? null : this.config.maxRules,
+    );
     return this.render(budget, reply);
   }
 

@@ -1,8 +1,9 @@
-import { Body, Controller, Delete, Get, Headers, Param, Patch, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Headers, Inject, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import { ApiHeader } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { assertMayChange, type Setter } from '../kernel/setter.js';
 import { type Limit, LimitsService } from '../limits/index.js';
+import { CONFIG, type Config } from '../platform/config/index.js';
 import { Access } from './access.js';
 import { ActsAs, TenantId } from './admin.js';
 import { IF_MATCH, versionIn } from './etag.js';
@@ -19,6 +20,7 @@ export class LimitsController {
   constructor(
     private readonly limits: LimitsService,
     private readonly scopes: Scopes,
+    @Inject(CONFIG) private readonly config: Config,
   ) {}
 
   @Post()
@@ -30,17 +32,20 @@ export class LimitsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const { scope, external_id: externalId = null, metadata = {} } = body;
-    const limit = await this.limits.create({
-      tenantId,
-      scopeKind: scope.kind,
-      scopeValue: await this.scopes.valueOf(tenantId, scope),
-      requestsPerMinute: body.max_requests_per_1_minute ?? null,
-      tokensPerMinute: body.max_tokens_per_1_minute ?? null,
-      concurrency: body.max_concurrent_requests ?? null,
-      setBy: by,
-      externalId,
-      metadata,
-    });
+    const limit = await this.limits.create(
+      {
+        tenantId,
+        scopeKind: scope.kind,
+        scopeValue: await this.scopes.valueOf(tenantId, scope),
+        requestsPerMinute: body.max_requests_per_1_minute ?? null,
+        tokensPerMinute: body.max_tokens_per_1_minute ?? null,
+        concurrency: body.max_concurrent_requests ?? null,
+        setBy: by,
+        externalId,
+        metadata,
+      },
+      by === 'operator' ? null : this.config.maxRules,
+    );
     return render(limit, reply);
   }
 

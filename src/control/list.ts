@@ -48,7 +48,7 @@ export function cursors(kind: IdKind, { after, before }: ListQuery): { after?: I
   return { after: cursor(kind, 'after', after), before: cursor(kind, 'before', before) };
 }
 
-export function renderList<T extends { id: string }>(data: T[], hasMore: boolean) {
+export function renderList<T extends { id: string | null }>(data: T[], hasMore: boolean) {
   return { object: 'list' as const, data, first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null, has_more: hasMore };
 }
 

@@ -65,6 +65,7 @@ export const ERRORS = {
     'The resource was changed since it was read. Read it again and repeat the change.',
     false,
   ),
+  too_many: row(409, 'invalid_request_error', 'The tenant has as many of these as it may have. Delete one first.', false),
   idempotency_in_progress: row(409, 'invalid_request_error', 'A request with this Idempotency-Key is still running.', true),
   idempotency_mismatch: row(422, 'invalid_request_error', 'This Idempotency-Key was used with another request.', false),
   budget_exceeded: row(402, 'insufficient_quota', 'The budget is spent.', false),

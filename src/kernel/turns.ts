@@ -43,13 +43,24 @@ export class Turns<T> {
     line.items.push(item);
   }
 
-  /** Takes this many items, or all there are: of each key one, of each that has more another one, and so on. */
-  take(most: number): T[] {
+  /**
+   * Takes this many items, or all there are: of each key one, of each that has more another one, and so on. It ends before the first that does not
+   * fit, whose turn is next then.
+   */
+  take(most: number, fits: (item: T) => boolean = () => true): T[] {
     const taken: T[] = [];
-    while (taken.length < most && this.lines.length > 0) {
+    let isFull = false;
+    while (!isFull && taken.length < most && this.lines.length > 0) {
       const served = this.lines.splice(0, most - taken.length);
-      for (const line of served) {
-        taken.push(line.items[line.taken++]!);
+      for (const [number, line] of served.entries()) {
+        const item = line.items[line.taken]!;
+        isFull = !fits(item);
+        if (isFull) {
+          this.lines.unshift(...served.slice(number));
+          break;
+        }
+        taken.push(item);
+        line.taken++;
         if (this.isOver(line)) this.byKey.delete(line.key);
         else this.lines.push(line);
       }

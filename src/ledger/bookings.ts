@@ -1,11 +1,12 @@
 import { Slots, type Slotted } from '../kernel/slots.js';
-import { Batcher, type ServerClock } from '../platform/postgres/index.js';
+import type { ServerClock } from '../platform/postgres/index.js';
 import type { Logger } from '../platform/telemetry/index.js';
 import { encodeSettlement, encodeWithHold } from './encode-settlement.js';
 import { Journal } from './journal.js';
+import { Lanes } from './lanes.js';
 import type { HeldFacts, Settlement } from './ledger.js';
 import type { LedgerRepository } from './ledger.repository.js';
-import { SHARDS, shardOf } from './shards.js';
+import type { Weights } from './weights.js';
 
 /** A finished answer waits this long for Postgres; then its booking goes to the journal. */
 const JOURNAL_AFTER_MS = 250;
@@ -37,7 +38,7 @@ interface Pending extends Slotted, Encoded {
 
 /** Books how calls ended: in Postgres, again and again until it confirms; meanwhile in the journal. */
 export class Bookings {
-  private readonly batchers: Batcher<Encoded, boolean>[];
+  private readonly lanes: Lanes<Encoded, boolean>;
   private readonly pending = new Slots<Pending>();
   private timer: NodeJS.Timeout | null = null;
   private settled: (() => void) | null = null;
@@ -47,11 +48,15 @@ export class Bookings {
   constructor(
     private readonly gatewayId: string,
     private readonly repository: LedgerRepository,
+    weights: Weights,
     private readonly clock: ServerClock,
     private readonly log: Logger,
   ) {
-    const turnOf = ({ tenantId }: Encoded) => tenantId;
-    this.batchers = Array.from({ length: SHARDS }, () => new Batcher((batch: Encoded[]) => this.bookUntilConfirmed(batch), { turnOf }));
+    this.lanes = new Lanes(
+      (batch) => this.bookUntilConfirmed(batch),
+      weights,
+      ({ tenantId }) => weights.ofHeld(tenantId),
+    );
   }
 
   get size(): number {
@@ -88,14 +93,17 @@ export class Bookings {
       };
       this.pending.add(pending);
       this.timer ??= setInterval(() => this.look(), TICK_MS).unref();
-      void this.batchers[shardOf(tenantId)]!.add(pending).then((booked) => {
-        if (!booked && this.stopped) return;
-        this.pending.delete(pending);
-        if (pending.journalAt === Number.POSITIVE_INFINITY) this.forget(pending.id);
-        release(true);
-        if (this.pending.size === 0) this.rest();
-        onBooked();
-      });
+      void this.lanes
+        .of(pending)
+        .add(pending)
+        .then((booked) => {
+          if (!booked && this.stopped) return;
+          this.pending.delete(pending);
+          if (pending.journalAt === Number.POSITIVE_INFINITY) this.forget(pending.id);
+          release(true);
+          if (this.pending.size === 0) this.rest();
+          onBooked();
+        });
     });
   }
 

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Pool } from 'pg';
 import { newId } from '../kernel/ids.js';
 import { crashOnceSent } from '../platform/faults/index.js';
+import { MOST_ROWS } from './lanes.js';
 import type { Adjustment, BookedCall, Denial, HoldAnswer, HoldRequest, LimitDenial, Rates, Scope, Verdict } from './ledger.js';
 
 interface AdmissionRow {
@@ -10,6 +11,7 @@ interface AdmissionRow {
   warned: number | null;
   rates: Rates | null;
   denial: BudgetDenialRow | LimitDenialRow | null;
+  touched: number;
 }
 
 interface BudgetDenialRow {
@@ -86,7 +88,11 @@ export class LedgerRepository {
     await Promise.all(Array.from({ length: connections }, () => this.hold(newId(), []).then(() => this.settle(new Map()))));
   }
 
-  async hold(gatewayId: string, requests: HoldRequest[]): Promise<HoldAnswer[]> {
+  /**
+   * Admits calls, in order.
+   * @param lockMs how long a row that is locked is waited for. @param mostRows a batch of several calls that touches more is not admitted: `split`.
+   */
+  async hold(gatewayId: string, requests: HoldRequest[], lockMs = HOLD_TIMEOUT_MS, mostRows = MOST_ROWS): Promise<HoldAnswer[]> {
     const scopes = new ScopeTable();
     const linkCalls: number[] = [];
     const linkScopes: number[] = [];
@@ -98,9 +104,11 @@ export class LedgerRepository {
     });
     if (requests.length > 0) crashOnceSent('hold_sent');
     const { rows } = await this.pool.query<AdmissionRow>({
-      name: 'admit_batch',
-      text: 'SELECT * FROM admit_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)',
+      name: 'hold_batch',
+      text: 'SELECT * FROM hold_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)',
       values: [
+        mostRows,
+        Math.ceil(lockMs),
         gatewayId,
         `${LEASE_SECONDS} seconds`,
         arrayOf(requests.map((request) => request.id)),
@@ -278,7 +286,7 @@ function getOrAdd<K, V>(map: Map<K, V>, key: K, make: () => V): V {
 /** A Postgres array literal of values that need no quoting: uuids, numbers and our own words. */
 const arrayOf = (values: readonly (string | number | bigint)[]): string => `{${values.join(',')}}`;
 
-function toAnswer({ verdict, remaining, warned, rates, denial }: AdmissionRow): HoldAnswer {
+function toAnswer({ verdict, remaining, warned, rates, denial, touched }: AdmissionRow): HoldAnswer {
   const isLimit = denial !== null && 'limit_id' in denial;
   return {
     verdict,
@@ -287,6 +295,7 @@ function toAnswer({ verdict, remaining, warned, rates, denial }: AdmissionRow): 
     rates,
     denial: denial && !isLimit ? toDenial(denial as BudgetDenialRow) : null,
     limitDenial: isLimit ? toLimitDenial(denial) : null,
+    rows: touched,
   };
 }
 

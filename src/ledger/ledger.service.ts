@@ -5,9 +5,12 @@ import { CONFIG, type Config } from '../platform/config/index.js';
 import { Batcher, ServerClock } from '../platform/postgres/index.js';
 import { LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
 import { Bookings } from './bookings.js';
+import { holdApart } from './hold-apart.js';
+import { Lanes } from './lanes.js';
 import type { Adjustment, BookedCall, HeldFacts, HoldAnswer, HoldRequest, Settlement } from './ledger.js';
 import { LedgerRepository } from './ledger.repository.js';
-import { SHARDS, shardOf } from './shards.js';
+import { SHARDS } from './shards.js';
+import { Weights } from './weights.js';
 
 /** Holds that wait for their turn, per shard, before more are turned away: of a tenant that has more than its part of them. */
 const MAX_WAITING_HOLDS = 1_000;
@@ -20,7 +23,8 @@ const REAP_LIMIT = 256;
 export class LedgerService {
   /** This process, as the owner of holds. */
   readonly gatewayId = newId();
-  private readonly holds: Batcher<HoldRequest, HoldAnswer>[];
+  private readonly weights = new Weights();
+  private readonly holds: Lanes<HoldRequest, HoldAnswer>;
   private readonly bookings: Bookings;
   private readonly abandoned: Batcher<{ id: string; tenantId: string }, void>;
   /** Calls whose hold was given up and may land still. */
@@ -37,19 +41,17 @@ export class LedgerService {
     @Inject(CONFIG) { timeouts }: Pick<Config, 'timeouts'>,
   ) {
     this.patienceMs = timeouts.ledgerMs;
-    this.holds = Array.from(
-      { length: SHARDS },
-      (_, shard) =>
-        new Batcher((requests: HoldRequest[]) => this.holdInTime(shard, requests), {
-          turnOf: ({ tenantId }) => tenantId,
-          maxWaiting: MAX_WAITING_HOLDS,
-        }),
+    this.holds = new Lanes(
+      (requests, lane) => this.holdInTime(lane, requests),
+      this.weights,
+      ({ tenantId, scopes }) => this.weights.of(tenantId, scopes.length),
+      MAX_WAITING_HOLDS,
     );
     this.abandoned = new Batcher(async (holds) => {
       await this.abandonUntilConfirmed(holds);
       return holds.map(() => undefined);
     });
-    this.bookings = new Bookings(this.gatewayId, repository, clock, log);
+    this.bookings = new Bookings(this.gatewayId, repository, this.weights, clock, log);
     metrics.watch('weir_settlements_pending', 'Settlements that Postgres has not confirmed yet.', () => this.bookings.size);
   }
 
@@ -73,9 +75,9 @@ export class LedgerService {
    * @throws WeirError ledger_unavailable when Postgres does not confirm in time, overloaded when too many holds of the tenant wait; then nothing may be sent.
    */
   async hold(request: HoldRequest): Promise<HoldAnswer> {
-    const batcher = this.holds[shardOf(request.tenantId)]!;
-    if (batcher.isFullFor(request)) throw new WeirError('overloaded');
-    return batcher.add(request);
+    const lane = this.holds.of(request);
+    if (lane.isFullFor(request)) throw new WeirError('overloaded');
+    return lane.add(request);
   }
 
   /**
@@ -130,12 +132,17 @@ export class LedgerService {
     return allBooked && this.givenUp === 0;
   }
 
-  private async holdInTime(shard: number, requests: HoldRequest[]): Promise<HoldAnswer[]> {
+  private async holdInTime(lane: Batcher<HoldRequest, HoldAnswer>, requests: HoldRequest[]): Promise<(HoldAnswer | Error)[]> {
+    const deadline = performance.now() + this.patienceMs;
     try {
-      return await within(this.patienceMs, this.holdAgain(requests));
+      const held = await within(
+        this.patienceMs,
+        holdApart(requests, (part) => this.holdAgain(part, deadline), this.weights, deadline),
+      );
+      return held.map((answer, number) => (answer instanceof Error ? this.refuse(requests[number]!, answer) : answer));
     } catch (cause) {
       const error = new WeirError('ledger_unavailable', { cause });
-      this.holds[shard]!.rejectWaiting(error);
+      lane.rejectWaiting(error);
       // The holds may land all the same, now or later: they are given back as soon as Postgres answers.
       for (const { id, tenantId } of requests) void this.giveUp(id, tenantId);
       throw error;
@@ -143,16 +150,23 @@ export class LedgerService {
   }
 
   /** A connection that broke, or a batch that lost against another, is tried again with the same ids as long as the calls wait. */
-  private async holdAgain(requests: HoldRequest[]): Promise<HoldAnswer[]> {
-    const deadline = performance.now() + this.patienceMs;
+  private async holdAgain(requests: HoldRequest[], deadline: number): Promise<HoldAnswer[]> {
     for (;;) {
       try {
-        return await this.repository.hold(this.gatewayId, requests);
+        return await this.repository.hold(this.gatewayId, requests, this.patienceMs / 2);
       } catch (error) {
         if (!isTransient(error) || performance.now() > deadline) throw error;
         await new Promise((resolve) => setTimeout(resolve, HOLD_RETRY_MS));
       }
     }
+  }
+
+  /** Postgres refuses this call alone, or waits for a lock on its rows. An earlier try of it may have landed: it is given back. */
+  private refuse({ id, tenantId }: HoldRequest, cause: Error): WeirError {
+    void this.giveUp(id, tenantId);
+    const isLocked = (cause as { code?: unknown }).code === '55P03';
+    if (!isLocked) this.log.error({ err: cause, call: id, tenant: tenantId }, 'a call cannot be held; the others of its batch are');
+    return new WeirError(isLocked ? 'ledger_unavailable' : 'internal_error', { cause });
   }
 
   private async giveUp(id: string, tenantId: string): Promise<void> {

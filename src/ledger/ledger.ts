@@ -52,7 +52,8 @@ export interface HoldContext {
 export type BudgetVerdict = 'exceeded' | 'too_large' | 'busy' | 'unpriced';
 /** Which kind of limit a call runs into. */
 export type LimitVerdict = 'requests' | 'tokens' | 'concurrency';
-export type Verdict = 'held' | BudgetVerdict | LimitVerdict;
+/** `split`: the batch touches too many rows, and nothing was done. */
+export type Verdict = 'held' | BudgetVerdict | LimitVerdict | 'split';
 
 /** The budget that stood in the way. Amounts in nano-USD. */
 export interface Denial {
@@ -103,6 +104,8 @@ export interface HoldAnswer {
   warnedPercent: number | null;
   /** Null: no limit applies. */
   rates: Rates | null;
+  /** How many periods and counters the call touches. */
+  rows: number;
 }
 
 /** What a call was booked for, all its entries together. */

@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Pool } from 'pg';
 import { newId } from '../kernel/ids.js';
+import type { Full, Most } from '../kernel/most.js';
+import { inTransaction } from '../platform/postgres/index.js';
 import type { Limit } from './limit.js';
 
 export type NewLimit = Omit<Limit, 'id' | 'version' | 'createdAt' | 'metadata'> & { metadata: Record<string, string> };
@@ -14,14 +16,27 @@ const LIMIT = `tenant_id AS "tenantId", id, scope_kind AS "scopeKind", scope_val
 export class LimitsRepository {
   constructor(private readonly pool: Pool) {}
 
-  async insert(limit: NewLimit): Promise<Limit> {
+  /** Makes a limit, unless the tenant has as many as it may; null: any number. */
+  insert(limit: NewLimit, most: Most | null): Promise<Limit | Full> {
     const { tenantId, scopeKind, scopeValue, requestsPerMinute, tokensPerMinute, concurrency, setBy, externalId, metadata } = limit;
-    const { rows } = await this.pool.query<Limit>(
-      `INSERT INTO limits (tenant_id, id, scope_kind, scope_value, requests_per_minute, tokens_per_minute, concurrency, set_by, external_id, metadata, created_at)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, weir_now()) RETURNING ${LIMIT}`,
-      [tenantId, newId(), scopeKind, scopeValue, requestsPerMinute, tokensPerMinute, concurrency, setBy, externalId, metadata],
-    );
-    return rows[0]!;
+    return inTransaction(this.pool, async (client) => {
+      if (most) {
+        const full = await client.query<{ of: Full | null }>(`SELECT full_for('limits', $1, $2, $3, $4, $5) AS of`, [
+          tenantId,
+          scopeKind,
+          scopeValue,
+          most.ofTenant,
+          most.onScope,
+        ]);
+        if (full.rows[0]!.of) return full.rows[0]!.of;
+      }
+      const { rows } = await client.query<Limit>(
+        `INSERT INTO limits (tenant_id, id, scope_kind, scope_value, requests_per_minute, tokens_per_minute, concurrency, set_by, external_id, metadata, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, weir_now()) RETURNING ${LIMIT}`,
+        [tenantId, newId(), scopeKind, scopeValue, requestsPerMinute, tokensPerMinute, concurrency, setBy, externalId, metadata],
+      );
+      return rows[0]!;
+    });
   }
 
   async find(tenantId: string, id: string): Promise<Limit | null> {

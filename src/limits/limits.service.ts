@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { WeirError } from '../kernel/errors.js';
+import { type Most, tooMany } from '../kernel/most.js';
 import type { Limit } from './limit.js';
 import { type LimitChanges, LimitsRepository, type NewLimit } from './limits.repository.js';
 
@@ -8,8 +9,11 @@ import { type LimitChanges, LimitsRepository, type NewLimit } from './limits.rep
 export class LimitsService {
   constructor(private readonly repository: LimitsRepository) {}
 
-  create(limit: NewLimit): Promise<Limit> {
-    return this.repository.insert(limit);
+  /** @param most how many the tenant may have; null: any number. @throws WeirError too_many */
+  async create(limit: NewLimit, most: Most | null = null): Promise<Limit> {
+    const created = await this.repository.insert(limit, most);
+    if (typeof created === 'string') throw tooMany('rate limits', created, most!, limit);
+    return created;
   }
 
   /** @throws WeirError not_found */

@@ -4,11 +4,14 @@ import { CONFIG, type Config } from '../platform/config/index.js';
 import type { JobResult, ScheduledJob } from '../platform/queue/index.js';
 import { LOGGER, type Logger } from '../platform/telemetry/index.js';
 
-/** Makes the monthly partitions of the ledger before they are needed, and lets go of what is older than the operator wants to keep. */
+/** Where there is much to do, the worker can be stopped in between. */
+const PATIENCE_MS = 2_000;
+
+/** Makes the monthly partitions of the ledger before they are needed, and lets go of what is older than anybody wants to keep. */
 @Injectable()
 export class KeepPartitions implements ScheduledJob {
   readonly queue = 'keep-partitions';
-  readonly everyMs = 6 * 3_600_000;
+  readonly everyMs = 60_000;
 
   constructor(
     private readonly retention: RetentionRepository,
@@ -18,8 +21,10 @@ export class KeepPartitions implements ScheduledJob {
 
   async run(): Promise<JobResult> {
     await this.retention.ensurePartitions();
-    const holds = await this.retention.purgeHolds();
-    if (holds > 0) this.log.info({ holds }, 'holds that were resolved a week ago were removed');
+    for (const month of await this.retention.moveDefaultRows(PATIENCE_MS))
+      this.log.warn({ month }, 'rows that were written before their month had a partition were moved to it');
+    const purged = Object.entries(await this.retention.purge(PATIENCE_MS)).filter(([, rows]) => rows > 0);
+    if (purged.length > 0) this.log.info(Object.fromEntries(purged), 'rows that nobody needs any more were removed');
     if (this.config.retentionMonths !== null) await this.dropMonths(this.config.retentionMonths);
     return { againInMs: null };
   }

@@ -6,6 +6,9 @@ import { call, type Seen } from './support/client.js';
 import { Rig } from './support/rig.js';
 import { answerInSteps, pausedStream } from './support/scripts.js';
 
+/** Budgets whose periods end together. */
+const HOURLY = 3;
+
 jest.setTimeout(60_000);
 
 let database: TestDatabase;
@@ -16,7 +19,11 @@ beforeAll(async () => {
   database = await createDatabase();
   rig = await Rig.start(
     { url: database.url, db: openPool(database.url) },
-    { prepare: async (_tenant, post) => void (await post('budgets', { scope: { kind: 'tenant' }, limit: '1000000.00', period: 'hour' })) },
+    {
+      prepare: async (_tenant, post) => {
+        for (let i = 0; i < HOURLY; i++) await post('budgets', { scope: { kind: 'tenant' }, limit: '1000000.00', period: 'hour' });
+      },
+    },
   );
 });
 
@@ -80,12 +87,16 @@ test.each([
   ['rolled', '6 hours'],
   ['rolled:2', '9 hours'],
 ])('a worker killed at %s: each period closes once and opens once', async (point, later) => {
+  const gateway = await rig.spawn('gateway');
+  expect(await make(gateway.url!)).toMatchObject({ end: 'whole' });
+  await rig.settled();
+  await rig.end(gateway);
   const closedBefore = (await events('closed')).length;
   await moveClock(rig.db, later);
-  await dieAt(point, () => eventually(async () => (await events('closed')).length >= closedBefore + 3, 20_000));
+  await dieAt(point, () => eventually(async () => (await events('closed')).length >= closedBefore + HOURLY, 20_000));
 
   const [closed, opened] = [await events('closed'), await events('opened')];
   expect(new Set(closed).size).toBe(closed.length);
   expect(new Set(opened).size).toBe(opened.length);
-  expect(opened).toHaveLength(closed.length + 2); // the month, and the hour that is now
+  expect(opened).toHaveLength(closed.length + 1 + HOURLY); // the month, and the hour that is now
 });

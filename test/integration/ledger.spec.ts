@@ -140,7 +140,7 @@ test('what costs more than was held is booked apart, and the next call is denied
     { kind: 'usage', amount: 60n },
     { kind: 'overrun', amount: 90n },
   ]);
-  expect((await ledger.hold(GATEWAY, [holdRequest(tenant, 0n)]))[0]).toMatchObject({ verdict: 'exceeded' });
+  expect((await ledger.hold(GATEWAY, [holdRequest(tenant, 1n)]))[0]).toMatchObject({ verdict: 'exceeded' });
 });
 
 test('a void gives everything back and books no cost', async () => {
@@ -220,10 +220,10 @@ test('the run-time role can neither change nor delete what is booked', async () 
 
 test('a hold and a settlement run as their owner, by plans that are made once and go by indexes', async () => {
   const { rows } = await db.query(
-    `SELECT proname, prosecdef, proconfig FROM pg_proc WHERE proname IN ('admit_batch', 'settle_batch') ORDER BY proname`,
+    `SELECT proname, prosecdef, proconfig FROM pg_proc WHERE proname IN ('admit_batch', 'hold_batch', 'settle_batch') ORDER BY proname`,
   );
   const proconfig = ['search_path=public, pg_temp', 'plan_cache_mode=force_generic_plan', 'enable_seqscan=off'];
-  expect(rows).toEqual(['admit_batch', 'settle_batch'].map((proname) => ({ proname, prosecdef: true, proconfig })));
+  expect(rows).toEqual(['admit_batch', 'hold_batch', 'settle_batch'].map((proname) => ({ proname, prosecdef: true, proconfig })));
 });
 
 test('random holds, settlements, voids and crashes over shared budgets leave every invariant true and deadlock nowhere', async () => {

@@ -147,7 +147,9 @@ class Reality {
     const open = [...this.requests.keys()].map((id) => settlement(id, null, { state: 'voided' }));
     await ledger.settle(encoded(open));
     await db.query('UPDATE budgets SET deleted_at = weir_now() WHERE tenant_id = $1', [this.tenantId]);
-    const { rows } = await db.query('SELECT sum(held)::bigint AS held FROM budget_periods WHERE tenant_id = $1', [this.tenantId]);
+    const { rows } = await db.query('SELECT coalesce(sum(held), 0)::bigint AS held FROM budget_periods WHERE tenant_id = $1', [
+      this.tenantId,
+    ]);
     return rows[0].held;
   }
 }

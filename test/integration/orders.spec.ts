@@ -122,7 +122,8 @@ class World {
       values: [this.tenantId, Object.values(this.calls).map(({ id }) => id), TRUTHS],
     });
     const { held, unclosed, periods, wrong } = rows[0]!;
-    if (held === 0n && unclosed === 0n && periods === 2n && wrong === 0n) return this.audit();
+    // The second minute has a period where it was used, or where the first was and the worker came.
+    if (held === 0n && unclosed === 0n && periods >= 1n && periods <= 2n && wrong === 0n) return this.audit();
     return [`${held} is held, ${unclosed} of ${periods} periods are open, ${wrong} calls cost something else than they should`];
   }
 

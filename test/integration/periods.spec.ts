@@ -39,18 +39,32 @@ const newBudget = async (period: string, timezone = 'UTC') => {
     metadata: {},
   });
 };
+/** A call that cost this much. */
+async function spend(tenantId: string, amount = 10n): Promise<void> {
+  const ledger = new LedgerRepository(pool);
+  const request = holdRequest(tenantId, amount);
+  expect(await ledger.hold(tenantId, [request])).toMatchObject([{ verdict: 'held' }]);
+  await ledger.settle(encoded([settlement(request.id, amount)]));
+}
 const events = async () =>
   (await db.query<{ kind: string; starts_at: string }>(`SELECT kind, payload ->> 'starts_at' AS starts_at FROM outbox ORDER BY id`)).rows;
 
-test('a new budget is in a period at once, and that is told once', async () => {
+test('a new budget is in a period at once; the first call that is held makes it, and that is told once', async () => {
   const budget = await newBudget('day');
-  expect((await budgets().current(budget.tenantId, [budget])).get(budget.id)).toMatchObject({ limit: 100n, spent: 0n, held: 0n });
+  const current = async () => (await budgets().current(budget.tenantId, [budget])).get(budget.id);
+  const before = await current();
+  expect(before).toMatchObject({ id: null, limit: 100n, spent: 0n, held: 0n });
+  await budgets().rollPeriods();
+  expect(await events()).toEqual([]);
+  await spend(budget.tenantId);
+  expect(await current()).toMatchObject({ id: expect.any(BigInt), startsAt: before!.startsAt, endsAt: before!.endsAt, spent: 10n });
   await budgets().rollPeriods();
   expect((await events()).map((event) => event.kind)).toEqual(['budget.period_opened']);
 });
 
 test('when the clock passes the boundary the old period closes and the next opens, once, also when 32 workers come at once', async () => {
   const budget = await newBudget('day');
+  await spend(budget.tenantId);
   await moveClock(db, '1 day');
   await Promise.all(Array.from({ length: 32 }, () => budgets().rollPeriods()));
   await budgets().rollPeriods();
@@ -67,16 +81,21 @@ test('a worker that comes early changes nothing', async () => {
   expect(await events()).toEqual(before);
 });
 
-test('after a downtime of three periods each of them is closed and opened, in order', async () => {
-  await newBudget('day');
+test('after a downtime of three periods the one that was used is closed and the current one opened; a budget that nobody uses writes nothing', async () => {
+  const used = await newBudget('day');
+  const idle = await newBudget('day');
+  await spend(used.tenantId);
   await moveClock(db, '3 days');
   await budgets().rollPeriods();
   const told = await events();
-  expect(told.map((event) => event.kind)).toEqual(
-    ['opened', ...Array(3).fill(['closed', 'opened']).flat()].map((kind) => `budget.period_${kind}`),
-  );
-  const starts = told.filter((event) => event.kind.endsWith('opened')).map((event) => event.starts_at);
-  expect(starts).toEqual([...starts].sort());
+  expect(told.map((event) => event.kind)).toEqual(['opened', 'closed', 'opened'].map((kind) => `budget.period_${kind}`));
+  const [current] = await budgets().periods(used.tenantId, used.id, 1);
+  expect(new Date(told.at(-1)!.starts_at)).toEqual(current!.startsAt);
+  await moveClock(db, '9 days');
+  await budgets().rollPeriods();
+  await budgets().rollPeriods();
+  const rows = async (id: string) => (await db.query('SELECT 1 FROM budget_periods WHERE budget_id = $1', [id])).rowCount;
+  expect([await rows(used.id), await rows(idle.id)]).toEqual([2, 0]);
 });
 
 test('a call may spend in the new period before any worker has opened it; a call held before settles in the old one', async () => {
@@ -93,7 +112,7 @@ test('a call may spend in the new period before any worker has opened it; a call
     { spent: 50n, held: 0n },
     { spent: 90n, held: 0n },
   ]);
-  expect((await events()).map((event) => event.kind)).toEqual(['budget.period_opened', 'budget.period_closed', 'budget.period_opened']);
+  expect((await events()).map((event) => event.kind)).toEqual(['budget.period_opened', 'budget.period_opened', 'budget.period_closed']);
 });
 
 test('a new limit holds for the next call, and never below what is spent', async () => {
@@ -108,16 +127,16 @@ test('a new limit holds for the next call, and never below what is spent', async
   await expect(budgets().update(budget.tenantId, budget.id, { limit: 1n }, 2)).rejects.toMatchObject({ code: 'precondition_failed' });
 });
 
-test('a new time zone takes effect with the next period, which begins where the old one ends', async () => {
+test('a new time zone takes effect with the next period, which begins where the old one ends, also where nothing was spent', async () => {
+  const clock = await SetClock.install(db, new Date('2026-11-20T12:00:00Z'));
   const budget = await newBudget('day');
   await budgets().update(budget.tenantId, budget.id, { timezone: 'Asia/Tokyo' }, null);
   const [old] = await budgets().periods(budget.tenantId, budget.id, 1);
-  await moveClock(db, '1 day');
+  expect(old!.endsAt).toEqual(new Date('2026-11-21T00:00:00Z'));
+  await clock.move(86_400 / 2);
   await budgets().rollPeriods();
-  const periods = await budgets().periods(budget.tenantId, budget.id, 10);
-  const next = periods[periods.findIndex((period) => period.id === old!.id) - 1]!;
-  expect(next.startsAt).toEqual(old!.endsAt);
-  expect(next.endsAt!.toISOString()).toContain('T15:00:00');
+  const [next] = await budgets().periods(budget.tenantId, budget.id, 10);
+  expect(next).toMatchObject({ startsAt: old!.endsAt, endsAt: new Date('2026-11-21T15:00:00Z') });
 });
 
 test('a reset brings spent to zero by an entry of its own', async () => {

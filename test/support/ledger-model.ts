@@ -67,8 +67,12 @@ export class LedgerModel {
 
   /** How a call may be answered: `held`, or any of the denials that name something in its way. And the least that its hard budgets have left. */
   admit(call: Call): { answers: string[]; remaining: bigint | null } {
-    const periods = this.matching(this.budgets, call).map(([budget, value]) => this.period(budget, value));
-    const counters = this.matching(this.rates, call).map(([rate, value]) => ({ rate, value, counted: this.counter(rate, value) }));
+    const periods = this.matching(this.budgets, call).map(([budget, value]) => this.period(budget, value, false));
+    const counters = this.matching(this.rates, call).map(([rate, value]) => ({
+      rate,
+      value,
+      counted: this.counters.get(this.counterKey(rate, value)) ?? [],
+    }));
     const hard = periods.filter(({ budget }) => budget.hard);
     if ((this.holds.get(call.id)?.state ?? 'lost') === 'lost') {
       const denials = hard.map((period) => [
@@ -81,6 +85,9 @@ export class LedgerModel {
         this.limitOf(rate, counted, call.tokens).map((verdict) => `${verdict} ${rate.kind} ${value}`),
       );
       if (limits.length > 0) return { answers: limits, remaining: null };
+      // Only a call that is held leaves a trace.
+      for (const { rate, value, counted } of counters) this.counters.set(this.counterKey(rate, value), counted);
+      for (const period of periods) this.periods.set(this.periodKey(period.budget, period.value), period);
       const counted = { at: this.now, tokens: call.tokens, open: true };
       for (const counter of counters) counter.counted.push(counted);
       for (const period of periods) period.held += call.amount ?? 0n;
@@ -169,16 +176,24 @@ export class LedgerModel {
     );
   }
 
-  private period(budget: Terms, value: string): Period {
-    const start = budget.seconds === null ? null : this.now - (this.now % budget.seconds);
-    const key = [this.budgets.indexOf(budget), value, start ?? 'ever'].join(' ');
-    const end = start === null ? Number.POSITIVE_INFINITY : start + budget.seconds!;
-    const fresh = { budget, value, end, limit: budget.limit, granted: 0n, spent: 0n, held: 0n, bookings: [] };
-    return findOrAdd<Period>(this.periods, key, fresh);
+  private period(budget: Terms, value: string, keep = true): Period {
+    const key = this.periodKey(budget, value);
+    const end = budget.seconds === null ? Number.POSITIVE_INFINITY : this.startOf(budget)! + budget.seconds;
+    const period = this.periods.get(key) ?? { budget, value, end, limit: budget.limit, granted: 0n, spent: 0n, held: 0n, bookings: [] };
+    if (keep) this.periods.set(key, period);
+    return period;
   }
 
-  private counter(rate: Rate, value: string): Counted[] {
-    return findOrAdd<Counted[]>(this.counters, `${this.rates.indexOf(rate)} ${value}`, []);
+  private periodKey(budget: Terms, value: string): string {
+    return [this.budgets.indexOf(budget), value, this.startOf(budget) ?? 'ever'].join(' ');
+  }
+
+  private startOf({ seconds }: Terms): number | null {
+    return seconds === null ? null : this.now - (this.now % seconds);
+  }
+
+  private counterKey(rate: Rate, value: string): string {
+    return `${this.rates.indexOf(rate)} ${value}`;
   }
 
   /** A rolling window forgets by the minute. */
@@ -216,18 +231,12 @@ export class LedgerModel {
   }
 }
 
-function findOrAdd<T>(map: Map<string, T>, key: string, fresh: T): T {
-  const found = map.get(key) ?? fresh;
-  map.set(key, found);
-  return found;
-}
-
 const nameOf = ({ budget, value }: Period): string => `${budget.kind} ${value}`;
 
 /** @param unspent what of the limit is not spent; holds are part of it */
 function denialOf(amount: bigint | null, unspent: bigint, { held }: Period): string | null {
   if (amount === null) return 'unpriced';
-  if (amount <= unspent - held) return null;
+  if (amount === 0n || amount <= unspent - held) return null;
   if (amount <= unspent) return 'busy';
   return unspent <= 0n ? 'exceeded' : 'too_large';
 }

@@ -88,7 +88,7 @@ export type PeriodsQuery = z.output<typeof PeriodsQuery>;
 
 export const PeriodObject = z
   .strictObject({
-    id: z.string(),
+    id: z.string().nullable().describe('null: nothing was held in it yet. It is made by the first call that is.'),
     object: z.literal('budget_period'),
     scope_value: z.string(),
     starts_at: Timestamp,
@@ -154,7 +154,7 @@ export const renderBudget = (budget: Budget, period: BudgetPeriod | null): Budge
 });
 
 export const renderPeriod = (period: BudgetPeriod): z.input<typeof PeriodObject> => ({
-  id: publicId('period', String(period.id)),
+  id: period.id === null ? null : publicId('period', String(period.id)),
   object: 'budget_period',
   scope_value: period.scopeValue,
   starts_at: unixSeconds(period.startsAt),

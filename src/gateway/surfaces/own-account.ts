@@ -80,19 +80,17 @@ export class OwnAccount {
         max_tokens_per_1_minute: limit.tokensPerMinute,
         max_concurrent_requests: limit.concurrency,
       })),
-      budgets: counting.map(({ budget, scopeValue, period }) => {
-        return {
-          id: publicId('budget', budget.id),
-          scope: { kind: budget.scopeKind, value: scopeValue },
-          period: budget.periodKind,
-          limit: formatUsd(budget.limit),
-          spent: formatUsd(period?.spent ?? 0n),
-          held: formatUsd(period?.held ?? 0n),
-          remaining: formatUsd(period ? headroomOf(period) : budget.limit),
-          currency: 'usd',
-          resets_at: period?.endsAt ? unixSeconds(period.endsAt) : null,
-        };
-      }),
+      budgets: counting.map(({ budget, scopeValue, period }) => ({
+        id: publicId('budget', budget.id),
+        scope: { kind: budget.scopeKind, value: scopeValue },
+        period: budget.periodKind,
+        limit: formatUsd(budget.limit),
+        spent: formatUsd(period.spent),
+        held: formatUsd(period.held),
+        remaining: formatUsd(headroomOf(period)),
+        currency: 'usd',
+        resets_at: period.endsAt && unixSeconds(period.endsAt),
+      })),
     };
   };
 

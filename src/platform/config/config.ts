@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
+import type { Most } from '../../kernel/most.js';
 import { CRASH_KINDS, CRASH_POINTS, type Crash } from '../faults/index.js';
 import { type ProxyAddress, proxy } from './proxy.js';
 
@@ -127,6 +128,7 @@ const variables = z.object({
   WEIR_TOTAL_TIMEOUT_MS: milliseconds(1_800_000),
   WEIR_RETENTION_MONTHS: z.coerce.number({ error: 'must be a number of months' }).int().min(3, { error: 'must be at least 3' }).optional(),
   WEIR_LEDGER_TIMEOUT_MS: milliseconds(250),
+  WEIR_MAX_BUDGETS: z.coerce.number({ error: 'must be a number of budgets' }).int().min(1).max(1_000_000).default(1_000),
   WEIR_MODEL_RULES: z.string().optional(),
   WEIR_CONNECTIONS: connections,
   /** These two are read beside the variables of the vendors. */
@@ -134,6 +136,9 @@ const variables = z.object({
   WEIR_AWS_ROLE_ARN: z.string().optional(),
   WEIR_CRASH: crash.optional(),
 });
+
+/** A call is counted by all budgets on each of its scopes, so this bounds what one call can make Postgres do. */
+const MAX_ON_SCOPE = 8;
 
 /** A model that is treated as another one. */
 export interface ModelRule {
@@ -204,6 +209,8 @@ export interface Config {
   crash: Crash | null;
   /** Months that calls and ledger entries are kept after their own; null: for good. */
   retentionMonths: number | null;
+  /** How many budgets, and how many limits, a tenant may have: in all, and on one kind and value of scope. */
+  maxRules: Most;
   /** The first that matches counts. */
   modelRules: readonly ModelRule[];
   /** The environment as the configuration was read from it, with `.env.local` and `.env` as they are now. @throws ConfigError */
@@ -263,6 +270,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env, directo
       clientStallMs: v.WEIR_CLIENT_STALL_TIMEOUT_MS,
     },
     retentionMonths: v.WEIR_RETENTION_MONTHS ?? null,
+    maxRules: { ofTenant: v.WEIR_MAX_BUDGETS, onScope: MAX_ON_SCOPE },
     modelRules: rules,
     connections: v.WEIR_CONNECTIONS,
     crash: v.WEIR_CRASH ?? null,

@@ -6,14 +6,28 @@ interface Waiting<In, Out> {
   reject(error: unknown): void;
 }
 
-const MAX_ITEMS = 256;
-
 interface Options<In> {
   /** Whose an item is: while more wait than a batch takes, they take turns. By default all are of one, and the first comes first. */
   turnOf?: (item: In) => string;
   /** How many may wait before `isFullFor` says so. */
   maxWaiting?: number;
+  /** How many a batch takes. */
+  maxItems?: number;
+  /** How much of a batch an item takes up, and how much there is. An item of more than that gets a batch to itself. */
+  weightOf?: (item: In) => number;
+  maxWeight?: number;
+  /** A batch has items of one turn only. */
+  isOneTurn?: boolean;
 }
+
+/** What a batch has taken so far. */
+interface Load {
+  items: number;
+  weight: number;
+  turn: string;
+}
+
+const EMPTY: Load = { items: 0, weight: 0, turn: '' };
 
 /**
  * Self-clocked batches: while one is in flight the next forms, so an idle system pays one round trip and a busy one shares it.
@@ -22,19 +36,20 @@ interface Options<In> {
 export class Batcher<In, Out> {
   /** The next batch, while all that wait fit into one. */
   private next: Waiting<In, Out>[] = [];
+  private nextLoad = EMPTY;
   /** All that wait, once they are more. */
   private readonly crowd = new Turns<Waiting<In, Out>>();
   private running = false;
-  private readonly turnOf: (item: In) => string;
-  private readonly maxWaiting: number;
+  private readonly options: Required<Options<In>>;
 
-  /** @param run answers one result per item, in order. Its rejection rejects every item of the batch. */
+  /** @param run answers one result per item, in order; an Error rejects its item. Its rejection rejects every item of the batch. */
   constructor(
-    private readonly run: (items: In[]) => Promise<Out[]>,
-    { turnOf = () => '', maxWaiting = Number.POSITIVE_INFINITY }: Options<In> = {},
+    private readonly run: (items: In[]) => Promise<(Out | Error)[]>,
+    options: Options<In> = {},
   ) {
-    this.turnOf = turnOf;
-    this.maxWaiting = Math.max(maxWaiting, MAX_ITEMS);
+    const unbounded = Number.POSITIVE_INFINITY;
+    const defaults = { turnOf: () => '', maxWaiting: unbounded, maxItems: 256, weightOf: () => 1, maxWeight: unbounded, isOneTurn: false };
+    this.options = { ...defaults, ...options };
   }
 
   /**
@@ -42,9 +57,10 @@ export class Batcher<In, Out> {
    * nothing of the same turn waits.
    */
   isFullFor(item: In): boolean {
-    if (this.crowd.size < this.maxWaiting) return false;
-    const own = this.crowd.sizeOf(this.turnOf(item));
-    return own > 0 && own >= this.maxWaiting / this.crowd.keys;
+    const { turnOf, maxWaiting } = this.options;
+    if (this.crowd.size < maxWaiting) return false;
+    const own = this.crowd.sizeOf(turnOf(item));
+    return own > 0 && own >= maxWaiting / this.crowd.keys;
   }
 
   add(item: In): Promise<Out> {
@@ -58,25 +74,39 @@ export class Batcher<In, Out> {
 
   /** Turns away all that have not been sent yet. */
   rejectWaiting(error: unknown): void {
-    for (const { reject } of [...this.next.splice(0), ...this.crowd.take(this.crowd.size)]) reject(error);
+    for (const { reject } of [...this.takeNext(), ...this.crowd.take(this.crowd.size)]) reject(error);
   }
 
   private enqueue(waiting: Waiting<In, Out>): void {
     if (this.crowd.size === 0) {
-      if (this.next.length < MAX_ITEMS) {
+      const load = this.withItem(this.nextLoad, waiting.item);
+      if (load) {
+        this.nextLoad = load;
         this.next.push(waiting);
         return;
       }
-      for (const earlier of this.next.splice(0)) this.crowd.add(this.turnOf(earlier.item), earlier);
+      for (const earlier of this.takeNext()) this.crowd.add(this.options.turnOf(earlier.item), earlier);
     }
-    this.crowd.add(this.turnOf(waiting.item), waiting);
+    this.crowd.add(this.options.turnOf(waiting.item), waiting);
+  }
+
+  /** What a batch holds with one more item; null: the item does not fit. */
+  private withItem({ items, weight, turn }: Load, item: In): Load | null {
+    const { maxItems, maxWeight, weightOf, turnOf, isOneTurn } = this.options;
+    const load = { items: items + 1, weight: weight + weightOf(item), turn: turnOf(item) };
+    const fits = items === 0 || (load.items <= maxItems && load.weight <= maxWeight && (!isOneTurn || load.turn === turn));
+    return fits ? load : null;
   }
 
   private async drain(): Promise<void> {
     for (let batch = this.nextBatch(); batch.length > 0; batch = this.nextBatch()) {
       try {
         const results = await this.run(batch.map((waiting) => waiting.item));
-        for (let i = 0; i < batch.length; i++) batch[i]!.resolve(results[i]!);
+        for (const [number, { resolve, reject }] of batch.entries()) {
+          const result = results[number]!;
+          if (result instanceof Error) reject(result);
+          else resolve(result);
+        }
       } catch (error) {
         for (const waiting of batch) waiting.reject(error);
       }
@@ -85,9 +115,19 @@ export class Batcher<In, Out> {
   }
 
   private nextBatch(): Waiting<In, Out>[] {
-    if (this.crowd.size > 0) return this.crowd.take(MAX_ITEMS);
+    if (this.crowd.size === 0) return this.takeNext();
+    let load = EMPTY;
+    return this.crowd.take(this.options.maxItems, ({ item }) => {
+      const grown = this.withItem(load, item);
+      if (grown) load = grown;
+      return grown !== null;
+    });
+  }
+
+  private takeNext(): Waiting<In, Out>[] {
     const batch = this.next;
     this.next = [];
+    this.nextLoad = EMPTY;
     return batch;
   }
 }

@@ -11,3 +11,4 @@ export { raised } from './raised.js';
 export { assertBoundRole } from './runtime-role.js';
 export { ServerClock } from './server-clock.js';
 export { EVERY_TENANT, inTenantScope, outsideTenantScope, type TenantScope } from './tenant-scope.js';
+export { inTransaction } from './transaction.js';
