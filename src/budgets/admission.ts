@@ -4,7 +4,7 @@ import type { Id } from '../kernel/ids.js';
 import type { Nano } from '../kernel/money.js';
 import { type HeldFacts, type HoldContext, LedgerService, type Rates, type Scope } from '../ledger/index.js';
 import { affordableOutput, type Price, worstCaseCost } from '../prices/index.js';
-import { callTooDear, deniedByBudget, deniedByLimit, notPricedByPlatform } from './denials.js';
+import { callTooDear, deniedByBudget, deniedByLimit } from './denials.js';
 
 /** What a call is held for. */
 export interface Exposure {
@@ -13,9 +13,7 @@ export interface Exposure {
   scopes: readonly Scope[];
   /** Null: unknown. */
   price: Price | null;
-  /** The platform pays: of unknown price it is refused, whatever budgets there are. */
-  lent: boolean;
-  /** What a call of unknown price is held for where an amount has to be known; null: it is refused there. */
+  /** What a call of unknown price is held for where a hard budget asks for an amount; null: it is refused there. */
   unpricedCost: Nano | null;
   inputTokensBound: number;
   /** A tighter bound, which takes a moment to find. */
@@ -66,7 +64,7 @@ export class Admission {
     let input = exposure.inputTokensBound;
     let output = exposure.outputTokensBound;
     let refined = false;
-    let unpricedCost = exposure.price === null && exposure.lent ? paidUnpriced(exposure) : null;
+    let unpricedCost: Nano | null = null;
     for (let tries = 1; ; tries++) {
       const { held, refusal } = await this.try(exposure, input, output, unpricedCost);
       if (held) return { callId, tenantId, scopes, context, maxOutputTokens: output, ...held };
@@ -125,12 +123,6 @@ export class Admission {
     const { remaining, warnedPercent, rates } = answer;
     return { held: { amount, remaining, warnedPercent, rates }, refusal: null };
   }
-}
-
-/** What the platform is willing to pay without knowing. @throws WeirError model_not_priced when that is nothing. */
-function paidUnpriced({ unpricedCost, context }: Exposure): Nano {
-  if (unpricedCost !== null) return unpricedCost;
-  throw notPricedByPlatform(context.provider, context.model);
 }
 
 type Attempt = { held: Pick<Hold, 'amount' | 'remaining' | 'warnedPercent' | 'rates'>; refusal: null } | { held: null; refusal: Refusal };

@@ -22,6 +22,7 @@ import type { Call } from './call.js';
 import type { Flight } from './in-flight.js';
 import type { Outcome } from './outcome.js';
 import type { Reply } from './reply.js';
+import { SecretWatch } from './secret-watch.js';
 import { errorOfEgress, errorOfRefusal, restOf, withoutSecrets } from './upstream-errors.js';
 
 const MAX_REPLY_BYTES = 64 * 1024 * 1024;
@@ -51,6 +52,7 @@ export class Delivery implements EgressSink {
   private unmarked: Error | null = null;
   private status: number | null = null;
   private firstByteMs: number | null = null;
+  private watch: SecretWatch | null = null;
   private reader: StreamReader | null = null;
   private whole: WholeReply | null = null;
   private headers: Record<string, string | string[] | undefined> = {};
@@ -170,7 +172,13 @@ export class Delivery implements EgressSink {
 
   private read(reader: StreamReader): void {
     this.reader = reader;
-    this.reply.failure = (error) => reader.failure(error);
+    this.reply.failure = (error) => {
+      const event = reader.failure(error);
+      // Some formats repeat the answer so far.
+      return this.repeatsSecret([event])
+        ? Buffer.from(`event: error\ndata: ${JSON.stringify(this.call.format.encodeError(error))}\n\n`)
+        : event;
+    };
   }
 
   onData(chunk: Buffer): void {
@@ -266,8 +274,8 @@ export class Delivery implements EgressSink {
 
   /** What a provider was shown is for nobody else, whatever it answers. */
   private repeatsSecret(pieces: readonly Buffer[]): boolean {
-    const { secrets } = this;
-    return secrets.length > 0 && pieces.some((piece) => secrets.some((secret) => secret.isIn(piece)));
+    this.watch ??= new SecretWatch(this.secrets);
+    return pieces.some((piece) => this.watch!.isIn(piece));
   }
 
   private get secrets(): readonly Secret[] {
@@ -286,7 +294,7 @@ export class Delivery implements EgressSink {
     const retryAfter = refusal.retryAfterSeconds?.toString() ?? this.headers['retry-after']?.toString();
     const rest = restOf(refusal, retryAfter);
     const remaining = credential && rest && !target.seat ? this.credentials.rest(credential, rest.reason, rest.seconds) : null;
-    this.fail(errorOfRefusal(withoutSecrets(refusal, this.secrets), target.provider, target.model, retryAfter, remaining), used);
+    this.fail(errorOfRefusal(withoutSecrets(refusal, this.secrets), target, retryAfter, remaining), used);
   }
 
   /** @param used something was answered, so something may be billed. */
@@ -310,7 +318,9 @@ export class Delivery implements EgressSink {
     const attempt = this.attemptEnded(error?.code ?? (status === 'completed' ? null : 'client_gone'));
     const attempts = this.refusedAttempt ? [this.refusedAttempt, attempt] : [attempt];
     const { facts, firstByteMs, whole, reader } = this;
-    this.resolve({ status, error, used, facts, attempts, firstByteMs, whole, reader });
+    if (reader && this.repeatsSecret([Buffer.from(JSON.stringify([facts.usageRaw, facts.servedModel, facts.finishReason]))]))
+      Object.assign(facts, { usageRaw: null, servedModel: null, finishReason: null });
+    this.resolve({ status, error, used, facts, attempts, firstByteMs, whole, reader, repeatsSecret: (tail) => this.repeatsSecret([tail]) });
   }
 
   private attemptEnded(reason: string | null): Attempt {

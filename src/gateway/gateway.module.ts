@@ -10,7 +10,6 @@ import { ProvidersModule } from '../providers/index.js';
 import { RoutingModule } from '../routing/index.js';
 import { Dispatcher } from './dispatcher.js';
 import { InFlight } from './in-flight.js';
-import { PriceWatch } from './price-watch.js';
 import { PublicServer } from './public-server.js';
 import { ReasoningMemory } from './reasoning-memory.js';
 import { Relay } from './relay.js';
@@ -32,19 +31,7 @@ import { OwnAccount } from './surfaces/own-account.js';
     CallsModule,
     ConnectionsModule,
   ],
-  providers: [
-    InFlight,
-    ReasoningMemory,
-    PriceWatch,
-    Dispatcher,
-    Seats,
-    Relay,
-    RequestGate,
-    Inference,
-    MessageCounting,
-    OwnAccount,
-    PublicServer,
-  ],
+  providers: [InFlight, ReasoningMemory, Dispatcher, Seats, Relay, RequestGate, Inference, MessageCounting, OwnAccount, PublicServer],
   exports: [PublicServer],
 })
 export class GatewayModule {}

@@ -17,6 +17,8 @@ export interface Outcome {
   whole: WholeReply | null;
   /** What ends the stream, where it is. */
   reader: StreamReader | null;
+  /** Whether the end of a stream repeats what the provider was shown. */
+  repeatsSecret(tail: Buffer): boolean;
 }
 
 /** Of a call that an exception ended. @param sent the provider may bill it, so it is booked, as an estimate. */
@@ -29,4 +31,5 @@ export const unforeseen = (cause: unknown, sent: boolean): Outcome => ({
   firstByteMs: null,
   whole: null,
   reader: null,
+  repeatsSecret: () => false,
 });

@@ -8,7 +8,7 @@ import { formatUsd, type Nano, usdNumber } from '../kernel/money.js';
 import { LedgerService, type Settlement } from '../ledger/index.js';
 import { crashPoint } from '../platform/faults/index.js';
 import { LOGGER, type Logger, logOften, Metrics } from '../platform/telemetry/index.js';
-import { type Price, storeRates } from '../prices/index.js';
+import { storeRates } from '../prices/index.js';
 import { type Plan, Router } from '../routing/index.js';
 import type { Call } from './call.js';
 import { scopesOf } from './call-options.js';
@@ -17,7 +17,6 @@ import { checkFit } from './fit-model.js';
 import { type Flight, InFlight } from './in-flight.js';
 import { boundOf, guessOf, type InputSize, inputSize } from './input-size.js';
 import { type Outcome, unforeseen } from './outcome.js';
-import { PriceWatch } from './price-watch.js';
 import { ReasoningMemory } from './reasoning-memory.js';
 import { refinedInput } from './refine-input.js';
 import type { Reply } from './reply.js';
@@ -35,7 +34,6 @@ export class Relay {
     private readonly ledger: LedgerService,
     private readonly inFlight: InFlight,
     private readonly memory: ReasoningMemory,
-    private readonly watch: PriceWatch,
     private readonly metrics: Metrics,
     @Inject(LOGGER) private readonly log: Logger,
   ) {}
@@ -69,12 +67,11 @@ export class Relay {
         this.announce(call, hold, reply);
         return seat ? seat.send(send) : send(plan); //                4xx 502 503 504: an outcome, never thrown after the hold
       });
-      const { outcome, settlement, served } = this.conclude(call, plan, hold, answered);
+      const { outcome, settlement } = this.conclude(call, plan, hold, answered);
       const safe = await this.ledger.settle(hold, settlement, () => flight.booked()); // commits before the tail leaves
       if (!safe && !outcome.error) throw new WeirError('booking_delayed');
       crashPoint('settle_committed');
       this.end(reply, outcome, settlement);
-      this.watch.look(call, plan, settlement, served);
       this.report(call, outcome.error, settlement);
     } finally {
       this.inFlight.finish(flight);
@@ -91,13 +88,12 @@ export class Relay {
   }
 
   /** How the call is booked. What a provider reports and nobody can count is an estimate. */
-  private conclude(call: Call, plan: Plan, hold: Hold, outcome: Outcome): Conclusion {
+  private conclude(call: Call, plan: Plan, hold: Hold, outcome: Outcome): { outcome: Outcome; settlement: Settlement } {
     try {
-      const served = this.router.servedPrice(call.caller.tenantId, plan.target, outcome.facts.servedModel);
-      return { outcome, settlement: settlementOf(call, plan, hold, outcome, served), served };
+      return { outcome, settlement: settlementOf(call, plan, hold, outcome) };
     } catch (cause) {
       const estimated = { ...unforeseen(cause, outcome.used), attempts: outcome.attempts };
-      return { outcome: estimated, settlement: settlementOf(call, plan, hold, estimated, null), served: null };
+      return { outcome: estimated, settlement: settlementOf(call, plan, hold, estimated) };
     }
   }
 
@@ -126,7 +122,6 @@ export class Relay {
       tenantId: caller.tenantId,
       scopes: [...caller.scopes, ...scopesOf(options, target.provider, plan.countedModels, prompt.endUser)],
       price: target.price,
-      lent: target.lent,
       unpricedCost: caller.unpricedCallCost,
       inputTokensBound: boundOf(size) + way.addedInputTokens,
       refineInput: async () => (await refinedInput(prompt, size, target)) + way.addedInputTokens,
@@ -169,8 +164,10 @@ export class Relay {
     reply.setHeader('x-weir-attempts', String(outcome.attempts.length));
     if (reply.gone) return;
     if (outcome.error) return reply.fail(outcome.error);
-    if (outcome.reader)
-      return reply.endStream(outcome.reader.tail(settlement.usage, settlement.amount === null ? null : usdNumber(settlement.amount)));
+    if (outcome.reader) {
+      const tail = outcome.reader.tail(settlement.usage, settlement.amount === null ? null : usdNumber(settlement.amount));
+      return outcome.repeatsSecret(tail) ? reply.fail(new WeirError('upstream_invalid_response')) : reply.endStream(tail);
+    }
     if (settlement.amount !== null) reply.setHeader('x-weir-cost', formatUsd(settlement.amount));
     reply.setHeader('openai-processing-ms', String(Math.round(settlement.durationMs)));
     reply.json(200, outcome.whole!.render(settlement.usage));
@@ -197,13 +194,6 @@ export class Relay {
     if (error?.code === 'internal_error') this.log.error({ ...facts, err: error.cause }, 'call');
     else logOften(this.log, facts, 'call');
   }
-}
-
-/** What became of a call, and the price of the model that was served in place of the one asked for. */
-interface Conclusion {
-  outcome: Outcome;
-  settlement: Settlement;
-  served: Price | null;
 }
 
 const least = (a: Nano | null, b: Nano | null): Nano | null => (a === null ? b : b === null || a < b ? a : b);

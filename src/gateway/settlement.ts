@@ -2,7 +2,7 @@ import type { Hold } from '../budgets/index.js';
 import { meteredTokens } from '../dialects/index.js';
 import { inputTotal, NO_USAGE, type Usage } from '../kernel/usage.js';
 import type { Settlement } from '../ledger/index.js';
-import { costOf, type Price, type Rates, ratesFor, storeRates } from '../prices/index.js';
+import { costOf, ratesFor, storeRates } from '../prices/index.js';
 import type { Plan } from '../routing/index.js';
 import type { Call } from './call.js';
 import type { Outcome } from './outcome.js';
@@ -10,15 +10,13 @@ import type { Outcome } from './outcome.js';
 /** What proxies log for a client that left. */
 const CLIENT_CLOSED_REQUEST = 499;
 
-/**
- * What is booked for a call: the provider's final count, or the larger of its last and our own where that never came; nothing if nothing was used.
- * @param served the price of the model that was served in place of the one asked for; null: there is none.
- */
-export function settlementOf(call: Call, plan: Plan, hold: Hold, outcome: Outcome, served: Price | null): Settlement {
+/** What is booked for a call: the provider's final count, or the larger of its last and our own where that never came; nothing if nothing was used. */
+export function settlementOf(call: Call, plan: Plan, hold: Hold, outcome: Outcome): Settlement {
   const { facts, error, used } = outcome;
   const told = facts.usageIsFinal ? facts.usage : null;
   const usage = !used ? NO_USAGE : (told ?? estimate(call, hold, outcome));
-  const rates = dearestRates([plan.target.price, served], usage);
+  const { price } = plan.target;
+  const rates = price && ratesFor(price, inputTotal(usage));
   return {
     id: hold.callId,
     state: used ? 'settled' : 'voided',
@@ -37,12 +35,6 @@ export function settlementOf(call: Call, plan: Plan, hold: Hold, outcome: Outcom
     usageRaw: facts.usageRaw,
     rates: rates && storeRates(rates),
   };
-}
-
-/** A model served in place of another costs what it costs, and never less than the one that was asked for. */
-function dearestRates(prices: readonly (Price | null)[], usage: Usage): Rates | null {
-  const all = prices.flatMap((price) => (price ? [ratesFor(price, inputTotal(usage))] : []));
-  return all.reduce<Rates | null>((dearest, rates) => (dearest && costOf(usage, dearest) >= costOf(usage, rates) ? dearest : rates), null);
 }
 
 /** The larger of the provider's last count and our own meter's; that is not above the limit that was sent, unless the provider went past it. */

@@ -3,6 +3,7 @@ import type { Refusal, RefusalClass } from '../dialects/index.js';
 import { type ErrorCode, WeirError } from '../kernel/errors.js';
 import type { Secret } from '../platform/crypto/index.js';
 import type { EgressError, EgressFailure } from '../platform/egress/index.js';
+import type { Target } from '../routing/index.js';
 
 const RETRY_AFTER = { fallback: 1, least: 1, most: 120 };
 
@@ -31,25 +32,32 @@ export function withoutSecrets(refusal: Refusal, shown: readonly Secret[]): Refu
   const known = shown
     .map((secret) => secret.reveal())
     .filter((text) => text.length >= SHORTEST_TO_REDACT)
-    .reduce((message, text) => message.replaceAll(text, '[redacted]'), refusal.message);
+    .reduce((message, text) => withoutCut(message.replaceAll(text, '[redacted]'), text), refusal.message);
   return { ...refusal, message: scrub(known) };
+}
+
+/** A sentence is cut at its greatest length: the beginning of a secret may be its end. */
+function withoutCut(message: string, secret: string): string {
+  for (let length = secret.length - 1; length >= SHORTEST_TO_REDACT; length--)
+    if (message.endsWith(secret.slice(0, length))) return `${message.slice(0, -length)}[redacted]`;
+  return message;
 }
 
 export const errorOfEgress = (error: EgressError): WeirError => new WeirError(EGRESS_CODES[error.failure], { cause: error.cause });
 
 /**
- * What a client is told when a provider refuses. The provider's own sentence is passed on only where it speaks of the client's request.
+ * What a client reads when a provider refuses. The provider's own sentence is passed on only where it speaks of the client's request, and only
+ * from a vendor's own address: from any other it could be the answer of a server that the client must not read.
  * @param refusal without anything that looks like a key: see {@link withoutSecrets}.
  * @param remaining the provider's credentials, where the refusal speaks of the one it was shown.
  */
 export function errorOfRefusal(
   refusal: Refusal,
-  provider: string,
-  model: string,
+  { provider, model, isVendor }: Pick<Target, 'provider' | 'model' | 'isVendor'>,
   retryAfter: string | undefined,
   remaining: Remaining | null,
 ): WeirError {
-  const sentence = refusal.message;
+  const sentence = isVendor ? refusal.message : null;
   const others = remaining && remaining.credentials > 1 ? remaining : null;
   switch (refusal.class) {
     case 'auth':
@@ -77,10 +85,13 @@ export function errorOfRefusal(
         cause: refusal.message,
       });
     case 'context_length':
-      return new WeirError('context_length_exceeded', { param: 'messages', message: sentence ?? undefined });
+      return new WeirError('context_length_exceeded', { param: 'messages', message: sentence ?? undefined, cause: refusal.message });
     case 'bad_request':
       return new WeirError('invalid_request', {
-        message: sentence ? `The provider "${provider}" refused the request: ${sentence}` : undefined,
+        message: sentence
+          ? `The provider "${provider}" refused the request: ${sentence}`
+          : `The provider "${provider}" refused the request.`,
+        cause: refusal.message,
       });
     case 'timeout':
       return new WeirError('upstream_timeout', { cause: refusal.message });

@@ -2,7 +2,6 @@ export {
   affordableOutput,
   costOf,
   formatRates,
-  isCatalogue,
   loadRates,
   type Price,
   type Rates,

@@ -9,7 +9,7 @@ export {
 } from './auth/credential.js';
 export { CredentialAuths } from './auth/credential-auths.js';
 export { Identities } from './auth/identities/identities.js';
-export { CATALOG, findProviderType, isOwnAddress, nearestProviderType, providerType } from './catalog/catalog.js';
+export { CATALOG, findProviderType, isOwnAddress, isVendorAddress, nearestProviderType, providerType } from './catalog/catalog.js';
 export { platformCredential, variablesOf } from './catalog/environment.js';
 export type { Found } from './catalog/environment-form.js';
 export { datedAddress, withDate } from './dated-address.js';

@@ -17,6 +17,8 @@ export interface Target {
   /** The model whose rules apply, where the operator says that it is another one. */
   treatedAs: string | undefined;
   origin: string;
+  /** It is called at its vendor's own address. */
+  isVendor: boolean;
   /** Of the base URL, without a trailing slash. */
   basePath: string;
   /** The date of Azure's API by deployment. Null: its address has none. */

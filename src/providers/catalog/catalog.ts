@@ -24,4 +24,19 @@ export function findProviderType(name: string): { type: ProviderType; baseUrl: s
 export const isOwnAddress = ({ baseUrl, aliases }: ProviderType, url: string): boolean =>
   url === baseUrl || Object.values(aliases).includes(url);
 
+const VENDOR_ORIGINS = new Set(
+  CATALOG.flatMap(({ baseUrl, aliases }) => [baseUrl, ...Object.values(aliases)])
+    .filter((url) => url?.startsWith('https:'))
+    .map((url) => new URL(url!).origin),
+);
+/** Vendors whose hosts are named after a customer's resource or a region. */
+const VENDOR_HOSTS =
+  /^(?:[a-z0-9-]+\.(?:openai|services\.ai|cognitiveservices)\.azure\.com|bedrock-runtime(?:-fips)?\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?|(?:[a-z0-9-]+-)?aiplatform(?:\.[a-z]+\.rep)?\.googleapis\.com)$/;
+
+/** Whether a server is a known vendor's own, of whatever type the record is. */
+export function isVendorAddress(url: string): boolean {
+  const { origin, protocol, hostname, port } = new URL(url);
+  return VENDOR_ORIGINS.has(origin) || (protocol === 'https:' && port === '' && VENDOR_HOSTS.test(hostname));
+}
+
 export const nearestProviderType = (name: string): string | null => nearest(name, byName.keys());

@@ -175,7 +175,8 @@ export interface Rig {
 /** A reference to the format's model, through its provider of a rig. */
 export const modelOf = ({ dialect, model }: ProviderFormat): string => `${dialect}/${model}`;
 
-export async function startRig(environment: Record<string, string> = {}, formats = PROVIDER_FORMATS): Promise<Rig> {
+/** @param secret the key of every provider. */
+export async function startRig(environment: Record<string, string> = {}, formats = PROVIDER_FORMATS, secret = 'secret'): Promise<Rig> {
   const upstream = await ScriptedUpstream.start();
   const weir = await startTestWeir({ WEIR_EGRESS_ALLOW: upstream.hostPort, ...environment });
   const tenant = await createTenant(weir);
@@ -183,8 +184,8 @@ export async function startRig(environment: Record<string, string> = {}, formats
     const base_url = `http://${upstream.hostPort}${basePath}`;
     const key =
       type === 'cloudflare-workers-ai'
-        ? { credential: { type: 'headers', headers: { authorization: 'Bearer secret' } } }
-        : { key: 'secret' };
+        ? { credential: { type: 'headers', headers: { authorization: `Bearer ${secret}` } } }
+        : { key: secret };
     await tenant.admin('POST', '/v1/organization/prices', { provider: dialect, model: '*', input: '1', output: '2' });
     await tenant.admin('POST', '/v1/organization/providers', { name: dialect, type, dialect, base_url, models: ['*'], ...key });
   }

@@ -1,0 +1,71 @@
+import type { Secret } from '../platform/crypto/index.js';
+
+/** A shorter secret may turn up anywhere by chance. */
+const MIN_LENGTH = 20;
+/** A longer line is searched as it is only: no honest piece of a stream comes near this. */
+const MAX_LINE = 1024 * 1024;
+const MAX_CHANNELS = 1_000;
+
+/** A field of JSON whose value is a text; the value is without its quotes. */
+const TEXT_FIELD = /"([\w-]{1,64})"\s*:\s*"([^"\\]*(?:\\.[^"\\]*)*)"/gs;
+/** What tells pieces of different answers, blocks and tool calls apart in the streams of all formats. */
+const PLACE = /"(?:index|output_index|content_index|summary_index|item_id)"\s*:\s*("[^"\\]*"|\d+)/g;
+const ESCAPE = /\\(?:u([0-9a-fA-F]{4})|([\s\S]))/g;
+
+/**
+ * Finds secrets in what a client is about to get: as they are, with JSON escapes, as base64 or hex, and cut into any pieces that a client joins.
+ * A half of a secret counts: pieces that were sent before the rest came never make up more.
+ */
+export class SecretWatch {
+  private readonly needles: readonly string[];
+  private readonly longest: number;
+  /** The last characters of each text that comes in pieces. */
+  private readonly tails = new Map<string, string>();
+
+  constructor(secrets: readonly Secret[]) {
+    this.needles = secrets.flatMap((secret) => needlesOf(secret.reveal()));
+    this.longest = this.needles.reduce((most, { length }) => Math.max(most, length), 0);
+  }
+
+  /** Whether this, with what came before it, repeats a secret. */
+  isIn(bytes: Buffer): boolean {
+    if (this.needles.length === 0) return false;
+    const text = bytes.toString('latin1');
+    if (this.has(text)) return true;
+    const events = text.split('\n').filter((line) => line.startsWith('data:'));
+    return (events.length > 0 ? events : [text]).some((line) => this.isInFields(line));
+  }
+
+  /** Whether a text repeats a secret, whatever came before. */
+  has(text: string): boolean {
+    return this.needles.some((needle) => text.includes(needle));
+  }
+
+  private isInFields(line: string): boolean {
+    if (line.length > MAX_LINE) return this.has(unescaped(line));
+    const place = Array.from(line.matchAll(PLACE), ([, value]) => value).join();
+    for (const [, name, value] of line.matchAll(TEXT_FIELD)) {
+      const channel = `${name} ${place}`;
+      const joined = (this.tails.get(channel) ?? '') + unescaped(value!);
+      if (this.has(joined)) return true;
+      if (this.tails.size >= MAX_CHANNELS) this.tails.delete(this.tails.keys().next().value!);
+      this.tails.set(channel, joined.slice(-(this.longest - 1)));
+    }
+    return false;
+  }
+}
+
+/** What is searched for: the two halves of a long secret, the first and the last 20 characters of a shorter one, and the whole in other letters. */
+function needlesOf(secret: string): string[] {
+  if (secret.length < MIN_LENGTH) return [];
+  const length = Math.max(MIN_LENGTH, Math.ceil(secret.length / 2));
+  const bytes = Buffer.from(secret);
+  return [secret.slice(0, length), secret.slice(-length), bytes.toString('base64').replace(/=+$/, ''), bytes.toString('hex')];
+}
+
+const unescaped = (json: string): string =>
+  json.includes('\\')
+    ? json.replace(ESCAPE, (_, code: string | undefined, plain: string) =>
+        code === undefined ? plain : String.fromCharCode(Number.parseInt(code, 16)),
+      )
+    : json;

@@ -1,0 +1,24 @@
+import type { Refusal } from '../dialects/index.js';
+import { Secret } from '../platform/crypto/index.js';
+import { errorOfRefusal, withoutSecrets } from './upstream-errors.js';
+
+const KEY = 'sk-live-0123456789abcdefghijKLMNOPqrstuv';
+const refusal = (message: string, of: Refusal['class'] = 'bad_request'): Refusal => ({ class: of, message });
+const told = (message: string, isVendor: boolean, of?: Refusal['class']): string =>
+  errorOfRefusal(withoutSecrets(refusal(message, of), [new Secret(KEY)]), { provider: 'up', model: 'm', isVendor }, undefined, null)
+    .message;
+
+test('a vendor says why it refused a request, without the key', () => {
+  expect(told(`bad temperature, key ${KEY}, sk-abcdefghijkl`, true)).toBe(
+    'The provider "up" refused the request: bad temperature, key [redacted], [redacted]',
+  );
+  expect(told(`bad temperature with ${KEY.slice(0, 20)}`, true)).toBe(
+    'The provider "up" refused the request: bad temperature with [redacted]',
+  );
+  expect(told('at most 8192 tokens', true, 'context_length')).toBe('at most 8192 tokens');
+});
+
+test('what another address answers is not passed on', () => {
+  const classes = ['bad_request', 'context_length', 'auth', 'billing', 'rate_limit', 'model_not_found', 'timeout', 'server'] as const;
+  for (const kind of classes) expect(told('internal: 12345', false, kind)).not.toContain('12345');
+});
