@@ -29,7 +29,7 @@ const EVERY_ROOM = Object.keys(ROOMS);
 const DOORS: Readonly<Record<string, readonly string[]>> = {
   gateway: ['api-keys', 'limits', 'routing', 'budgets', 'credentials', 'connections', 'dialects', 'providers', 'ledger', 'calls', 'prices'],
   control: EVERY_ROOM.filter((room) => room !== 'dialects'),
-  workers: ['budgets', 'ledger', 'calls', 'prices', 'credentials', 'routing'],
+  workers: ['budgets', 'ledger', 'calls', 'prices', 'credentials', 'routing', 'tenants'],
   setup: EVERY_ROOM,
   ops: [],
 };

@@ -8,6 +8,9 @@ export type Audience = 'operator' | 'tenant' | 'any';
 /** Declares who may call a route, or all routes of a controller. A route without it fails the start. */
 export const Access = Reflector.createDecorator<Audience>();
 
+/** Of a tenant that was deleted, an operator may still call these: they read the ledger, which is kept. */
+export const ReadsKeptLedger = Reflector.createDecorator<true>();
+
 /** Routes of a controller that do not say who may call them, as `Controller.method`. */
 export function undeclaredRoutes(controller: Type): string[] {
   if (Reflect.hasMetadata(Access.KEY, controller)) return [];

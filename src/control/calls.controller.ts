@@ -1,6 +1,6 @@
 import { Controller, Get, Param, Query } from '@nestjs/common';
 import { CallsRepository, renderCall } from '../calls/index.js';
-import { Access } from './access.js';
+import { Access, ReadsKeptLedger } from './access.js';
 import { TenantId } from './admin.js';
 import { found, idOf } from './found.js';
 import { cursors, listOf, renderList } from './list.js';
@@ -9,6 +9,7 @@ import { CallObject, CallQuery } from './schemas/call.js';
 
 @Controller('v1/organization/calls')
 @Access('tenant')
+@ReadsKeptLedger(true)
 export class CallsController {
   constructor(private readonly calls: CallsRepository) {}
 

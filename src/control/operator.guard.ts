@@ -7,7 +7,7 @@ import type { VerifiableAdminKey } from '../api-keys/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { parsePublicId } from '../kernel/ids.js';
 import { TenantsRepository } from '../tenants/index.js';
-import { Access, type Audience } from './access.js';
+import { Access, type Audience, ReadsKeptLedger } from './access.js';
 import type { Admin, AdminRequest } from './admin.js';
 import { AdminGate } from './admin-gate.js';
 
@@ -47,10 +47,12 @@ export class OperatorGuard extends AuthGuard(STRATEGY) {
   override async canActivate(context: ExecutionContext): Promise<boolean> {
     await super.canActivate(context);
     const request = context.switchToHttp().getRequest<AdminRequest & { user: VerifiableAdminKey }>();
-    const audience = this.reflector.getAllAndOverride(Access, [context.getHandler(), context.getClass()]);
+    const declared = [context.getHandler(), context.getClass()];
+    const audience = this.reflector.getAllAndOverride(Access, declared);
+    const readsLedger = this.reflector.getAllAndOverride(ReadsKeptLedger, declared) === true;
     // Its admins may look, so that they can tell why.
     if (request.user.tenant?.suspendedAt && request.method !== 'GET') throw new WeirError('tenant_suspended');
-    request.admin = await this.admit(request.user, audience, request.headers[TENANT_HEADER]);
+    request.admin = await this.admit(request.user, audience, request.headers[TENANT_HEADER], readsLedger);
     return true;
   }
 
@@ -58,7 +60,12 @@ export class OperatorGuard extends AuthGuard(STRATEGY) {
     return { gate: this.gate };
   }
 
-  private async admit(key: VerifiableAdminKey, audience: Audience, named: string | string[] | undefined): Promise<Admin> {
+  private async admit(
+    key: VerifiableAdminKey,
+    audience: Audience,
+    named: string | string[] | undefined,
+    readsLedger: boolean,
+  ): Promise<Admin> {
     const actsAs = key.tenantId === null ? 'operator' : 'tenant';
     switch (audience) {
       case 'any':
@@ -68,11 +75,11 @@ export class OperatorGuard extends AuthGuard(STRATEGY) {
           throw new WeirError('forbidden', { message: 'Only an operator key may do that; this key administers one tenant.' });
         return { keyId: key.id, actsAs, tenantId: null };
       case 'tenant':
-        return { keyId: key.id, actsAs, tenantId: await this.tenantOf(key.tenantId, named) };
+        return { keyId: key.id, actsAs, tenantId: await this.tenantOf(key.tenantId, named, readsLedger) };
     }
   }
 
-  private async tenantOf(own: string | null, named: string | string[] | undefined): Promise<string> {
+  private async tenantOf(own: string | null, named: string | string[] | undefined, readsLedger: boolean): Promise<string> {
     if (named === undefined) {
       if (own !== null) return own;
       throw new WeirError('invalid_request', {
@@ -83,7 +90,7 @@ export class OperatorGuard extends AuthGuard(STRATEGY) {
     const id = parsePublicId('tenant', String(named));
     const tenant = id !== null && (own === null || id === own) ? await this.tenants.find(id) : null;
     if (!tenant) throw new WeirError('not_found', { param: TENANT_HEADER, message: 'There is no such tenant.' });
-    if (tenant.deletedAt) throw new WeirError('tenant_deleted', { param: TENANT_HEADER });
+    if (tenant.deletedAt && !readsLedger) throw new WeirError('tenant_deleted', { param: TENANT_HEADER });
     return tenant.id;
   }
 }

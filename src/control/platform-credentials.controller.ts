@@ -5,7 +5,7 @@ import { ProvidersRepository } from '../providers/index.js';
 import { TenantsRepository } from '../tenants/index.js';
 import { Access } from './access.js';
 import { discover } from './discovery.js';
-import { found, idOf } from './found.js';
+import { idOf } from './found.js';
 import { ListQuery, listOf, pageOf, renderList } from './list.js';
 import { ProviderRecords } from './provider-records.js';
 import { Answers } from './route.js';
@@ -111,7 +111,7 @@ export class PlatformCredentialsController {
   @Answers(GrantObject, 'Let a tenant use a platform credential.')
   async grant(@Param('credential_id') id: string, @Body({ schema: CreateGrant }) body: CreateGrant) {
     const provider = await this.records.find(null, id);
-    const tenant = found('tenant', await this.tenants.find(body.tenant), 'tenant');
+    const tenant = await this.tenants.existing(body.tenant, 'tenant');
     await this.providers.grant(tenant.id, provider.id);
     return renderGrant(tenant.id, provider.id);
   }
@@ -120,7 +120,7 @@ export class PlatformCredentialsController {
   @Answers(deleted('platform_credential.grant'), 'Stop a tenant from using a platform credential.')
   async revokeGrant(@Param('credential_id') id: string, @Param('tenant_id') tenantId: string) {
     const provider = await this.records.find(null, id);
-    const tenant = found('tenant', await this.tenants.find(idOf('tenant', tenantId)));
+    const tenant = await this.tenants.existing(idOf('tenant', tenantId));
     await this.providers.revokeGrant(tenant.id, provider.id);
     return { id: publicId('tenant', tenant.id), object: 'platform_credential.grant', deleted: true };
   }

@@ -1,17 +1,20 @@
-import { Body, Controller, Get, Inject, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Inject, Param, Post, Query } from '@nestjs/common';
 import type { z } from 'zod';
 import { AdminKeysService } from '../api-keys/index.js';
-import { WeirError } from '../kernel/errors.js';
 import { publicId } from '../kernel/ids.js';
 import { LOGGER, type Logger } from '../platform/telemetry/index.js';
-import { type Tenant, TenantsRepository } from '../tenants/index.js';
+import { type Tenant, TenantDeletion, TenantsRepository } from '../tenants/index.js';
 import { Access } from './access.js';
 import { Actor } from './admin.js';
 import { found, idOf } from './found.js';
 import { ListQuery, listOf, pageOf, renderList } from './list.js';
 import { Answers } from './route.js';
+import { deleted } from './schemas/common.js';
 import { CreateTenant, NewTenantObject, renderTenant, TenantObject, UpdateTenant } from './schemas/tenant.js';
 import { Transactions } from './transactions.repository.js';
+
+/** How long a request blanks calls for; a worker does the rest. */
+const PATIENCE_MS = 5_000;
 
 @Controller('v1/platform/tenants')
 @Access('operator')
@@ -19,6 +22,7 @@ export class TenantsController {
   constructor(
     private readonly tenants: TenantsRepository,
     private readonly adminKeys: AdminKeysService,
+    private readonly deletion: TenantDeletion,
     private readonly transactions: Transactions,
     @Inject(LOGGER) private readonly log: Logger,
   ) {}
@@ -61,6 +65,18 @@ export class TenantsController {
     return this.get(id);
   }
 
+  @Delete(':tenant_id')
+  @Answers(
+    deleted('tenant'),
+    'Delete a suspended tenant once its calls have ended: its keys are revoked, its credentials and its data key destroyed, what may name a person is blanked. Its ledger is kept. May be repeated.',
+  )
+  async delete(@Param('tenant_id') id: string, @Actor() actor: string) {
+    const tenant = found('tenant', await this.tenants.find(idOf('tenant', id)));
+    await this.deletion.delete(tenant.id, actor, PATIENCE_MS);
+    this.log.warn({ tenant: id, actor }, 'tenant deleted');
+    return { id, object: 'tenant', deleted: true };
+  }
+
   @Post(':tenant_id')
   @Answers(TenantObject, 'Change a tenant.')
   async update(@Param('tenant_id') id: string, @Body({ schema: UpdateTenant }) body: UpdateTenant) {
@@ -74,10 +90,7 @@ export class TenantsController {
     return renderTenant(await this.find(id));
   }
 
-  /** @throws WeirError not_found, tenant_deleted */
-  private async find(id: string): Promise<Tenant> {
-    const tenant = found('tenant', await this.tenants.find(idOf('tenant', id)));
-    if (tenant.deletedAt) throw new WeirError('tenant_deleted');
-    return tenant;
+  private find(id: string): Promise<Tenant> {
+    return this.tenants.existing(idOf('tenant', id));
   }
 }

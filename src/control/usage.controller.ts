@@ -1,6 +1,6 @@
 import { Controller, Get, Query } from '@nestjs/common';
 import { CallsRepository } from '../calls/index.js';
-import { Access } from './access.js';
+import { Access, ReadsKeptLedger } from './access.js';
 import { TenantId } from './admin.js';
 import { Answers } from './route.js';
 import { CostsPage, CostsQuery, costsSumQuery, renderCosts, renderUsage, UsagePage, UsageQuery, usageSumQuery } from './schemas/usage.js';
@@ -9,6 +9,7 @@ import { StatementTimeout } from './tenant-scope.interceptor.js';
 /** Sums in the shape of OpenAI's organization API. */
 @Controller('v1/organization')
 @Access('tenant')
+@ReadsKeptLedger(true)
 @StatementTimeout(10_000)
 export class UsageController {
   constructor(private readonly calls: CallsRepository) {}

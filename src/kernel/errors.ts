@@ -47,6 +47,8 @@ export const ERRORS = {
     false,
   ),
   last_operator_key: row(409, 'invalid_request_error', 'This is the last operator key. Make another one before you revoke it.', false),
+  not_suspended: row(409, 'invalid_request_error', 'Only a suspended tenant is deleted. Suspend it first.', false),
+  calls_in_flight: row(409, 'invalid_request_error', 'Calls of the tenant are in flight. Try again when they have ended.', true, 5),
   tenant_suspended: row(
     403,
     'invalid_request_error',

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
+import { TenantDeletion } from './tenant-deletion.js';
 import { TenantsRepository } from './tenants.repository.js';
 
-@Module({ providers: [TenantsRepository], exports: [TenantsRepository] })
+@Module({ providers: [TenantsRepository, TenantDeletion], exports: [TenantsRepository, TenantDeletion] })
 export class TenantsModule {}

@@ -9,6 +9,12 @@ export interface Labels {
   metadata?: Record<string, string>;
 }
 
+/** A call by its place in the order of admission, as Postgres writes it, which keeps the microseconds. */
+interface CallKey {
+  at: string;
+  id: string;
+}
+
 @Injectable()
 export class TenantsRepository {
   constructor(private readonly prisma: Prisma) {}
@@ -27,14 +33,22 @@ export class TenantsRepository {
     return this.prisma.tenant.findFirst({ where: { id } });
   }
 
-  /** @throws WeirError not_found, conflict */
+  /** @throws WeirError not_found, tenant_deleted, conflict */
   async update(id: string, changes: { name?: string; unpricedCallNano?: bigint | null } & Labels): Promise<Tenant> {
-    if (!(await this.find(id))) throw new WeirError('not_found', { message: 'There is no such tenant.' });
+    await this.existing(id);
     try {
       return await this.prisma.tenant.update({ where: { id }, data: changes });
     } catch (error) {
       throw externalIdTaken(error);
     }
+  }
+
+  /** @throws WeirError not_found, tenant_deleted */
+  async existing(id: string, param?: string): Promise<Tenant> {
+    const tenant = await this.find(id);
+    if (!tenant) throw new WeirError('not_found', { param, message: 'There is no such tenant.' });
+    if (tenant.deletedAt) throw new WeirError('tenant_deleted', { param });
+    return tenant;
   }
 
   list(): Promise<Tenant[]> {
@@ -53,6 +67,38 @@ export class TenantsRepository {
     await this.prisma.$queryRaw`
       WITH changed AS (UPDATE tenants SET suspended_at = NULL WHERE id = ${id}::uuid AND suspended_at IS NOT NULL AND deleted_at IS NULL RETURNING *)
       SELECT 1 FROM changed, emit_event(id, 'tenant.resumed', 'tenant.resumed:' || id || ':' || weir_now(), jsonb_build_object('actor', ${actor}::text))`;
+  }
+
+  /** Deletes a tenant and blanks it but for its calls, if it is suspended and none of its calls is in flight. Answers what came of it. */
+  async delete(id: string, actor: string): Promise<'deleted' | 'active' | 'suspending' | 'in_flight'> {
+    type Became = Awaited<ReturnType<TenantsRepository['delete']>>;
+    const [row] = await this.prisma.$queryRaw<{ became: Became }[]>`SELECT delete_tenant(${id}::uuid, ${actor}) AS became`;
+    return row!.became;
+  }
+
+  /** Blanks a deleted tenant, but for its calls. */
+  async erase(id: string): Promise<void> {
+    await this.prisma.$executeRaw`SELECT erase_tenant(${id}::uuid)`;
+  }
+
+  /** Blanks some calls of a deleted tenant, after one of them. Answers the last; null: there are no more. */
+  async eraseCalls(id: string, after: CallKey | null, limit: number): Promise<CallKey | null> {
+    const [row] = await this.prisma.$queryRaw<{ at: string | null; id: string }[]>`
+      SELECT last_at::text AS at, last_id::text AS id
+      FROM erase_calls(${id}::uuid, ${after?.at ?? null}::text::timestamptz, ${after?.id ?? null}::uuid, ${limit}::int)`;
+    return row!.at === null ? null : { at: row!.at, id: row!.id };
+  }
+
+  async noteErased(id: string): Promise<void> {
+    await this.prisma.$executeRaw`UPDATE tenants SET erased_at = weir_now() WHERE id = ${id}::uuid`;
+  }
+
+  /** Deleted tenants that are to be blanked, or daily for a week to be blanked again. */
+  async toErase(): Promise<string[]> {
+    const rows = await this.prisma.$queryRaw<{ id: string }[]>`
+      SELECT id FROM tenants WHERE deleted_at IS NOT NULL
+        AND (erased_at IS NULL OR (erased_at < weir_now() - interval '1 day' AND erased_at < deleted_at + interval '8 days')) ORDER BY deleted_at`;
+    return rows.map((row) => row.id);
   }
 
   async insertProject(tenantId: string, name: string, labels: Labels, db: PrismaExecutor = this.prisma): Promise<Project> {

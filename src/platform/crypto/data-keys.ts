@@ -95,6 +95,11 @@ export class DataKeys {
     return key;
   }
 
+  /** Lets go of a key that was destroyed. */
+  forget(purpose: string): void {
+    for (const [id, dataKey] of this.opened) if (dataKey.purpose === purpose) this.opened.delete(id);
+  }
+
   private async find(purpose: string): Promise<Row | undefined> {
     return (await this.query(`SELECT ${COLUMNS} FROM data_keys WHERE purpose = $1 ORDER BY version DESC LIMIT 1`, [purpose]))[0];
   }

@@ -55,6 +55,11 @@ export class Keyring {
     return Buffer.concat([Buffer.of(BY_OWNER), Buffer.from(hexOf(id), 'hex'), seal(key, Buffer.from(secret.reveal()), context)]);
   }
 
+  /** Lets go of the key of an owner that was deleted. */
+  forget(owner: string): void {
+    this.dataKeys.forget(`tenant:${owner}`);
+  }
+
   /** @throws when the context or any byte differs from what was sealed, or no master key here opens its data key. */
   async open(sealed: Buffer, context: string): Promise<Secret> {
     if (sealed[0] === BY_OWNER) {

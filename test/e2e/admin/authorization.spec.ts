@@ -112,7 +112,10 @@ async function newForOperators({ path }: Route): Promise<Ids> {
   if (path.includes('{credential')) return newPlatformCredential();
   if (path.includes('{operator_key_id}'))
     return { operator_key_id: (await operator('POST', '/v1/platform/operator_keys', { name: unique() })).body.id };
-  return path.startsWith('/v1/platform/tenants/') ? { tenant_id: (await createTenant(weir)).id } : {};
+  if (!path.startsWith('/v1/platform/tenants/')) return {};
+  const { id } = await createTenant(weir);
+  await operator('POST', `/v1/platform/tenants/${id}/suspend`);
+  return { tenant_id: id };
 }
 
 /** A credential of the platform's that may be changed and removed. */
