@@ -123,7 +123,7 @@ describe('a suspended tenant', () => {
 
 describe('a deleted tenant', () => {
   /** Texts of the tenant's own that may name a person. Each must be gone afterwards, wherever it was. */
-  const PERSONAL = ['Ann Example', 'ann@example.com', 'ann-session', 'ann-tag', 'ann-scope', 'ann-note', 'ann-host'];
+  const PERSONAL = ['Ann Example', 'ann@example.com', 'ann-session', 'ann-tag', 'ann-scope', 'ann-note'];
 
   /** A tenant with a row in every place that can hold one of them. */
   async function furnished(): Promise<{ tenant: TestTenant; uuid: string; ids: Record<string, string> }> {
