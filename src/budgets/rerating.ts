@@ -6,7 +6,7 @@ import type { Setter } from '../kernel/setter.js';
 import { inputTotal } from '../kernel/usage.js';
 import { type Adjustment, type BookedCall, LedgerService } from '../ledger/index.js';
 import { LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
-import { costOf, type Price, ratesFor, storeRates } from '../prices/index.js';
+import { costOf, loadRates, type Price, ratesFor, type StoredRates, storeRates } from '../prices/index.js';
 
 const CALLS_AT_ONCE = 500;
 const SHOWN = 20;
@@ -114,6 +114,13 @@ export class Rerating {
   }
 }
 
+/** What a call was booked for beyond its tokens: an estimate of what nobody saw, which a price does not make untrue. */
+function surplusOf({ booked, rates, usage }: BookedCall): Nano {
+  if (booked === null || rates === null) return 0n;
+  const surplus = booked - costOf(usage, loadRates(rates as StoredRates));
+  return surplus > 0n ? surplus : 0n;
+}
+
 /** Counts a call, and answers the correction it needs, if any. */
 function correct(call: BookedCall, price: Price | null, rerated: Rerated): Adjustment[] {
   const { callId, admittedAt, charged, usage } = call;
@@ -125,7 +132,7 @@ function correct(call: BookedCall, price: Price | null, rerated: Rerated): Adjus
     return [];
   }
   const rates = ratesFor(price, inputTotal(usage));
-  const corrected = costOf(usage, rates);
+  const corrected = costOf(usage, rates) + surplusOf(call);
   rerated.corrected += corrected;
   if (corrected === charged) return [];
   rerated.changed++;

@@ -162,6 +162,11 @@ const booking = (depth: Depth): string => `
     SELECT l.call_id, l.tenant_id, NULL, NULL, NULL, l.kind, l.amount::text FROM ledger_entries l
       WHERE l.kind IN ('usage', 'overrun', 'late') ${depth === 'recent' ? `AND ${RECENT_ENTRY}` : ''}
         AND NOT EXISTS (SELECT FROM calls c WHERE c.tenant_id = l.tenant_id AND c.id = l.call_id AND c.admitted_at = l.admitted_at)
+    UNION ALL
+    SELECT l.call_id, l.tenant_id, NULL, NULL, l.actor, l.kind, l.amount::text FROM ledger_entries l
+      JOIN calls c ON c.tenant_id = l.tenant_id AND c.id = l.call_id AND c.admitted_at = l.admitted_at AND c.lent
+      JOIN admin_keys k ON k.tenant_id = l.tenant_id AND l.actor = 'akey_' || replace(k.id::text, '-', '')
+      WHERE l.kind = 'adjustment' ${depth === 'recent' ? `AND ${RECENT_ENTRY}` : ''}
   )
   ${answer('I4', 'hold', 'i4')} UNION ALL ${answer('I6', 'hold', 'i6')}`;
 

@@ -94,8 +94,14 @@ const SENTENCES: Record<Invariant, (facts: Facts) => Sentence> = {
     message: `${upper(call(facts))} has ${facts['entries']} entries of kind ${facts['kind']} for attempt ${facts['attempt']}, of ${usd(facts['total'])} together.`,
     remedy: 'The call is billed more than once: book an adjustment of what is too much.',
   }),
-  I6: (facts) =>
-    facts['state'] === null
+  I6: (facts) => {
+    if (facts['kind'] === 'adjustment')
+      return {
+        what: `call:${facts['hold_id']}:${facts['kind']}`,
+        message: `${upper(call(facts))} was made with a provider that the platform lends, but ${facts['others']}, an admin key of the tenant, adjusted it by ${usd(facts['total'])}.`,
+        remedy: 'A tenant changed what the platform paid: revoke the key, and re-rate the call as an operator.',
+      };
+    return facts['state'] === null
       ? {
           what: `call:${facts['hold_id']}:${facts['kind']}`,
           message: `There is an entry of kind ${facts['kind']} over ${usd(facts['total'])} for ${call(facts)}, but there is no such call.`,
@@ -105,7 +111,8 @@ const SENTENCES: Record<Invariant, (facts: Facts) => Sentence> = {
           what: `call:${facts['hold_id']}`,
           message: `The hold of ${call(facts)} is ${facts['state']}, but it has ${facts['usage']} usage entries and ${facts['others']} others, instead of ${wantedEntries(facts['state']!)}.`,
           remedy: 'What was used and what is booked differ: compare the call row with its entries, and book an adjustment.',
-        },
+        };
+  },
   I7: (facts) =>
     facts['hold_id'] != null
       ? {

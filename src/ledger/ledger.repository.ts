@@ -43,6 +43,8 @@ interface BookedRow {
   lent: boolean | null;
   model: string;
   charged: bigint | null;
+  booked: bigint | null;
+  rates: BookedCall['rates'];
   input: number;
   cache_read: number;
   cache_write_5m: number;
@@ -170,7 +172,8 @@ export class LedgerRepository {
        SELECT call_id, admitted_at AS at, max(provider) AS provider, max(model) AS model, sum(amount)::bigint AS charged,
          sum(input_tokens)::float8 AS input, sum(cache_read_tokens)::float8 AS cache_read, sum(cache_write_5m_tokens)::float8 AS cache_write_5m,
          sum(cache_write_1h_tokens)::float8 AS cache_write_1h, sum(output_tokens)::float8 AS output,
-         (count(*) FILTER (WHERE kind = 'adjustment'))::integer AS adjustments
+         (count(*) FILTER (WHERE kind = 'adjustment'))::integer AS adjustments, (sum(amount) FILTER (WHERE kind <> 'adjustment'))::bigint AS booked,
+         (array_agg(rates ORDER BY booked_at DESC) FILTER (WHERE kind <> 'adjustment' AND rates IS NOT NULL))[1] AS rates
        FROM ledger_entries
        WHERE tenant_id = $1 AND admitted_at >= $2 AND admitted_at < $3 AND kind <> 'manual' AND ($4::text IS NULL OR provider = $4)
          AND ($5::text IS NULL OR model = $5) AND ($6::timestamptz IS NULL OR (admitted_at, call_id) > ($6, $7::uuid))
@@ -195,6 +198,8 @@ export class LedgerRepository {
         reasoning: null,
       },
       charged: row.charged,
+      booked: row.booked,
+      rates: row.rates,
       adjustments: row.adjustments,
     }));
   }

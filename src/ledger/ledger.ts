@@ -122,6 +122,9 @@ export interface BookedCall {
   usage: Usage;
   /** Null: its price was unknown. */
   charged: Nano | null;
+  /** What it was booked for before corrections, and the rates as they are stored; null: its price was unknown. */
+  booked: Nano | null;
+  rates: Record<string, number> | null;
   /** Corrections so far. */
   adjustments: number;
 }

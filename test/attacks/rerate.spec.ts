@@ -249,6 +249,36 @@ test('Postgres itself refuses a session of a tenant’s admin an adjustment of a
   await Promise.all([scoped.end(), walled.end()]);
 });
 
+test('an estimate of what nobody saw stays booked when a call is re-rated', async () => {
+  const it = await borrower('100.00');
+  await own(it, 'mine', '1000');
+  await it.call('mine');
+  const values = [tenantIdOf(it.tenant)];
+  // As if it had been booked at its hold: two dollars more than its tokens come to.
+  await weir.db.query(`UPDATE ledger_entries SET amount = amount + 2000000000 WHERE tenant_id = $1 AND kind = 'usage'`, values);
+  await weir.db.query('UPDATE budget_periods SET spent = spent + 2000000000, limit_nano = limit_nano WHERE tenant_id = $1', values);
+  const price = { provider: 'mine', model: 'test-model', input: '0', output: '0', effective_at: '2020-01-01T00:00:00Z' };
+  await it.admin('POST', '/v1/organization/prices', price);
+  for (let round = 0; round < 2; round++) await it.admin('POST', RERATE, { start_time: 0, dry_run: false });
+  expect(await it.spent()).toBe('2.00');
+});
+
+test("the audit names an adjustment of a lent call that a tenant's admin made all the same", async () => {
+  const it = await borrower();
+  await it.call();
+  const tenantId = tenantIdOf(it.tenant);
+  const [call] = (await weir.db.query('SELECT id, admitted_at::text AS at FROM calls WHERE tenant_id = $1', [tenantId])).rows;
+  const [key] = (await weir.db.query('SELECT id FROM admin_keys WHERE tenant_id = $1', [tenantId])).rows;
+  await weir.db.query(
+    `SELECT adjust_calls($1, ARRAY[$2::uuid], ARRAY[$3::timestamptz], ARRAY[1], ARRAY[0::bigint], ARRAY[NULL::uuid], ARRAY['{}'::jsonb], $4, NULL)`,
+    [tenantId, call.id, call.at, `akey_${key.id.replaceAll('-', '')}`],
+  );
+  expect(await brokenInvariants(weir.db)).toEqual([
+    expect.stringMatching(/^I6: Call_.* the platform lends, but akey_.*, an admin key of the tenant, adjusted it/),
+  ]);
+  await weir.db.query(`DELETE FROM ledger_entries WHERE call_id = $1 AND kind = 'adjustment'`, [call.id]);
+});
+
 test('a refused re-rating and what re-rating changed are counted', async () => {
   const metrics = await (await fetch(`${weir.adminUrl}/metrics`)).text();
   const figure = (name: string) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(metrics)?.[1]);
