@@ -9,15 +9,19 @@ export {
 } from './auth/credential.js';
 export { CredentialAuths } from './auth/credential-auths.js';
 export { Identities } from './auth/identities/identities.js';
-export { CATALOG, findProviderType, isOwnAddress, isVendorAddress, nearestProviderType, providerType } from './catalog/catalog.js';
+export { CATALOG, findProviderType, isVendorAddress, nearestProviderType, providerType } from './catalog/catalog.js';
+export { whenClientLeaves } from './catalog/client-gone.js';
 export { platformCredential, variablesOf } from './catalog/environment.js';
 export type { Found } from './catalog/environment-form.js';
+export { isOwnAddress } from './catalog/own-address.js';
 export { datedAddress, withDate } from './dated-address.js';
 export { MockTransport } from './mock/mock-transport.js';
 export {
   type AuthStyle,
   authStyle,
   DIALECTS,
+  ON_CLIENT_GONE,
+  type OnClientGone,
   PROVIDER_NAME,
   type ProviderRecord,
   type ProviderType,

@@ -21,6 +21,21 @@ export interface Seat {
   headers: readonly string[];
 }
 
+/** What becomes of a provider's work when the client of a call leaves. `cancel`: it is broken off. `drain`: it is read on for its usage. */
+export const ON_CLIENT_GONE = ['cancel', 'drain'] as const;
+export type OnClientGone = (typeof ON_CLIENT_GONE)[number];
+
+/** What a vendor does when its client leaves, and who says so. */
+export interface ClientGone {
+  stream: OnClientGone;
+  /** Of a call that is not streamed. */
+  whole: OnClientGone;
+  /** Null: nothing is known, so nothing is cut off that may be billed. */
+  source: string | null;
+  /** When it was read, as a date. */
+  asOf: string;
+}
+
 /** A vendor, as data. Adding one that speaks OpenAI's chat format is a line in the catalogue. */
 export interface ProviderType {
   /** What `type` is in a provider record, and the record's name unless another is given. */
@@ -49,6 +64,8 @@ export interface ProviderType {
   catalogueId: string | null;
   /** How it differs from the vendor of the format it speaks. */
   quirks: Quirks;
+  /** At the vendor's own address. A server elsewhere is drained. */
+  clientGone: ClientGone;
 }
 
 /** A configured provider: the left part of `provider/model-id` is its name. `tenantId` null: the platform's own. */
@@ -63,6 +80,8 @@ export interface ProviderRecord {
   dialect: string | null;
   /** False: its models call tools only by what they write in their text. Null: as its type does. */
   nativeTools: boolean | null;
+  /** `OnClientGone`; null: as its type does. */
+  onClientGone: string | null;
   /** `Quirks` as they are stored: how it differs from its type. */
   quirks: unknown;
   /** `AiGatewayOptions` as they are stored; null: none. */

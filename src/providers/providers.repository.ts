@@ -13,7 +13,7 @@ import {
 import type { AiGatewayOptions } from './ai-gateway.js';
 import type { ProviderRecord, Quirks } from './provider.js';
 
-type Endpoint = 'auth' | 'defaultModel';
+type Endpoint = 'auth' | 'defaultModel' | 'onClientGone';
 type Unset = 'id' | 'awaitsKey' | 'byOperator' | 'createdAt' | 'capabilities' | 'quirks' | 'gatewayOptions';
 
 export type NewProvider = Omit<ProviderRecord, Unset | Endpoint> &
@@ -121,7 +121,8 @@ export class ProvidersRepository {
 }
 
 const PROVIDERS: OwnedTable = {
-  columns: `t.id, t.tenant_id AS "tenantId", t.name, t.type, t.base_url AS "baseUrl", t.dialect, t.native_tools AS "nativeTools", t.quirks,
+  columns: `t.id, t.tenant_id AS "tenantId", t.name, t.type, t.base_url AS "baseUrl", t.dialect, t.native_tools AS "nativeTools",
+    t.on_client_gone AS "onClientGone", t.quirks,
     t.gateway_options AS "gatewayOptions", t.auth, t.default_model AS "defaultModel", t.capabilities, t.models, t.awaits_key AS "awaitsKey",
     t.by_operator AS "byOperator", t.created_at AS "createdAt"`,
   from: 'providers t',

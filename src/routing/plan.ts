@@ -2,7 +2,7 @@ import type { Credential, ProviderHeaders } from '../credentials/index.js';
 import type { DialectName, Quirks } from '../dialects/index.js';
 import type { ModelFacts } from '../models/index.js';
 import type { Price } from '../prices/index.js';
-import type { AuthStyle, Seat } from '../providers/index.js';
+import type { AuthStyle, OnClientGone, Seat } from '../providers/index.js';
 
 /** Where one call may go, and on what terms. */
 export interface Target {
@@ -39,6 +39,8 @@ export interface Target {
   quirks: Quirks;
   /** What an AI Gateway there is asked for, and whether a client may ask for other. Null: there is none. */
   gateway: { headers: readonly string[]; fromClient: boolean } | null;
+  /** What happens to its work when the client of a call leaves. */
+  clientGone: { stream: OnClientGone; whole: OnClientGone };
   /** What is known of the model. */
   facts: ModelFacts;
 }

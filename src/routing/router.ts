@@ -18,6 +18,7 @@ import {
   type ProviderRecord,
   type ProviderType,
   providerType,
+  whenClientLeaves,
 } from '../providers/index.js';
 import { listingOf } from './listing.js';
 import { countedName, faultOf } from './model-name.js';
@@ -174,6 +175,7 @@ export class Router {
       seat: type.seat,
       seatHeaders: type.seat?.headers ?? [],
       quirks,
+      clientGone: whenClientLeaves(record, type),
       gateway: AI_GATEWAY_TYPES.has(type.slug)
         ? // Who shares a record shares its cache: no tenant may point at the answers of another.
           { headers: aiGatewayHeaders(record.gatewayOptions as AiGatewayOptions | null), fromClient: record.tenantId !== null }

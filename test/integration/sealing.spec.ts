@@ -43,7 +43,16 @@ async function addTenant(): Promise<string> {
 async function addProvider(tenantId: string | null, baseUrl = 'https://a.example'): Promise<ProviderRecord> {
   const provider = { id: randomUUID(), tenantId, name: `p-${randomBytes(4).toString('hex')}`, type: 'openai', baseUrl };
   await db.query('INSERT INTO providers (id, tenant_id, name, type, base_url) VALUES ($1, $2, $3, $4, $5)', Object.values(provider));
-  const unset = { dialect: null, nativeTools: null, auth: null, quirks: {}, gatewayOptions: null, defaultModel: null, capabilities: null };
+  const unset = {
+    dialect: null,
+    nativeTools: null,
+    onClientGone: null,
+    auth: null,
+    quirks: {},
+    gatewayOptions: null,
+    defaultModel: null,
+    capabilities: null,
+  };
   return { ...provider, ...unset, models: ['*'], awaitsKey: false, byOperator: false, createdAt: new Date() };
 }
 

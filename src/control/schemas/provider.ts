@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { CredentialSummary } from '../../credentials/index.js';
 import { publicId } from '../../kernel/ids.js';
-import { DIALECTS, PROVIDER_NAME, type ProviderRecord, StructuredCredential } from '../../providers/index.js';
+import { DIALECTS, ON_CLIENT_GONE, PROVIDER_NAME, type ProviderRecord, StructuredCredential } from '../../providers/index.js';
 import { AiGatewayOptions } from './ai-gateway.js';
 import { notEmpty, Timestamp, text, unixSeconds } from './common.js';
 import { auth, headers } from './provider-auth.js';
@@ -21,6 +21,12 @@ const nativeTools = z
   .boolean()
   .nullable()
   .describe('false: its models call tools only by what they write in their text, and Weir reads the calls there. Null: as its type does.');
+const onClientGone = z
+  .enum(ON_CLIENT_GONE)
+  .nullable()
+  .describe(
+    'What happens to a call at the provider when its client leaves. `drain`: it is read on for up to 30 seconds, so that what the provider counted is booked. `cancel`: it is broken off, and what is booked is an estimate. Null: as is known of its type.',
+  );
 const quirks = Quirks.describe(
   'How it differs from its type; goes over what is known of the type. Names that are left out are as the type has them.',
 );
@@ -55,6 +61,7 @@ export const CreateProvider = z
       .optional()
       .describe('The wire format it is spoken to in. Absent or null: chosen for each model from those its type speaks.'),
     native_tools: nativeTools.optional(),
+    on_client_gone: onClientGone.optional(),
     quirks: quirks.optional(),
     gateway_options: gatewayOptions.optional(),
     key: keyText.optional().describe('The secret the provider is shown. Never returned.'),
@@ -78,6 +85,7 @@ export const UpdateProvider = z
     base_url: baseUrl.optional().describe('Another origin drops the stored key, unless a new one comes along, and the connection.'),
     dialect: dialect.optional().describe('The wire format it is spoken to in; null: chosen for each model.'),
     native_tools: nativeTools.optional(),
+    on_client_gone: onClientGone.optional(),
     quirks: quirks.optional(),
     gateway_options: gatewayOptions.optional(),
     key: keyText.nullable().optional().describe('A new secret in place of all that are stored; null destroys them.'),
@@ -104,6 +112,7 @@ export const ProviderObject = z
     type: z.string(),
     base_url: z.string(),
     native_tools: z.boolean().nullable().describe('Null: as its type does.'),
+    on_client_gone: z.enum(ON_CLIENT_GONE).nullable().describe('Null: as is known of its type.'),
     quirks: QuirksObject.describe('How it differs from its type.'),
     gateway_options: AiGatewayOptions,
     dialect: z.string().nullable().describe('Null: chosen for each model.'),
@@ -136,6 +145,7 @@ export const renderProvider = ({ provider, keys, headerNames }: ProviderView): z
   base_url: provider.baseUrl,
   dialect: provider.dialect,
   native_tools: provider.nativeTools,
+  on_client_gone: provider.onClientGone as (typeof ON_CLIENT_GONE)[number] | null,
   quirks: renderQuirks(provider.quirks),
   gateway_options: (provider.gatewayOptions ?? {}) as z.input<typeof AiGatewayOptions>,
   models: [...provider.models],

@@ -30,9 +30,11 @@ export type EgressFailure = 'refused' | 'unreachable' | 'timeout' | 'interrupted
  * What is found out on the way to it, be it a closed port or a name that leads inside, is `unreachable`: nobody is to map a network by it.
  */
 export class EgressError extends Error {
+  /** @param late a deadline passed. */
   constructor(
     readonly failure: EgressFailure,
     cause: unknown,
+    readonly late = false,
   ) {
     super(failure, { cause });
   }
@@ -46,6 +48,8 @@ export interface EgressSink {
   onData(chunk: Buffer): void;
   onEnd(): void;
   onError(error: EgressError): void;
+  /** The head, or the next sign of progress, is late. What is neither ended nor given time by `endWithin` is broken off. */
+  onLate?(): void;
 }
 
 /** One request under way. */
@@ -56,6 +60,8 @@ export interface Exchange {
   resume(): void;
   /** Something of value arrived; keep-alive comments are none. Moves the progress deadline. */
   progress(): void;
+  /** It goes on at full speed, and is broken off if it has not ended by then. Once only. */
+  endWithin(ms: number): void;
 }
 
 /** Anything that can carry a request: the network, or a provider that lives in this process. */
@@ -64,6 +70,8 @@ export interface Transport {
 }
 
 const TICK_MS = 50;
+/** What has a last deadline of its own is waited for longer than what a client waits for. */
+const LAST_PATIENCE = 10;
 const MAX_HEAD_BYTES = 16 * 1024;
 /** Far beyond any answer; what reads an answer has tighter bounds of its own. */
 const MAX_REPLY_BYTES = 256 * 1024 * 1024;
@@ -171,7 +179,8 @@ class HttpExchange implements Dispatcher.DispatchHandler, Exchange, Slotted {
   private ended = false;
   private paused = false;
   private bytes = 0;
-  private readonly totalDeadline: number;
+  private patience = 1;
+  private totalDeadline: number;
   private deadline: number;
 
   constructor(
@@ -236,19 +245,36 @@ class HttpExchange implements Dispatcher.DispatchHandler, Exchange, Slotted {
   }
 
   progress(): void {
-    this.deadline = performance.now() + this.timeouts.progressMs;
+    this.expectWithin(this.timeouts.progressMs);
+  }
+
+  endWithin(ms: number): void {
+    const now = performance.now();
+    this.totalDeadline = Math.min(this.totalDeadline, now + ms);
+    this.patience = LAST_PATIENCE;
+    this.expectWithin(this.headSeen ? this.timeouts.progressMs : this.timeouts.firstByteMs);
+    if (this.paused) this.resume();
+  }
+
+  private expectWithin(ms: number): void {
+    this.deadline = performance.now() + ms * this.patience;
   }
 
   checkDeadlines(now: number): void {
-    if (now < this.totalDeadline && (this.paused || now < this.deadline)) return;
-    this.breakOff('deadline');
+    if (this.isInTime(now)) return;
+    if (now < this.totalDeadline) this.sink.onLate?.();
+    if (!this.isInTime(now)) this.breakOff('deadline');
+  }
+
+  private isInTime(now: number): boolean {
+    return this.ended || (now < this.totalDeadline && (this.paused || now < this.deadline));
   }
 
   private breakOff(why: 'deadline' | 'too long'): void {
     if (!this.end()) return;
     const cause = new Error(why);
     this.controller?.abort(cause);
-    this.sink.onError(new EgressError(this.headSeen ? 'interrupted' : 'timeout', cause));
+    this.sink.onError(new EgressError(this.headSeen ? 'interrupted' : 'timeout', cause, why === 'deadline'));
   }
 
   /** True the first time. */

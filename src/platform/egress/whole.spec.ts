@@ -9,7 +9,7 @@ function transportThat(acts: (sink: EgressSink) => void): Transport & { cancelle
     cancelled: false,
     send(_request: unknown, sink: EgressSink) {
       queueMicrotask(() => acts(sink));
-      return { cancel: () => Object.assign(transport, { cancelled: true }), pause() {}, resume() {}, progress() {} };
+      return { cancel: () => Object.assign(transport, { cancelled: true }), pause() {}, resume() {}, progress() {}, endWithin() {} };
     },
   };
   return transport;

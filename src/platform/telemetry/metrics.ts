@@ -22,6 +22,29 @@ export class Metrics {
     registers: [this.registry],
   });
 
+  readonly drains = new Counter({
+    name: 'weir_drains_total',
+    help: 'Providers read on for their usage after a client left, by how that ended.',
+    labelNames: ['result'],
+    registers: [this.registry],
+  });
+  readonly estimates = new Counter({
+    name: 'weir_estimated_calls_total',
+    help: "Calls booked without their provider's final count, by why it is missing and what was booked.",
+    labelNames: ['reason', 'basis'],
+    registers: [this.registry],
+  });
+  readonly estimatedUsd = new Counter({
+    name: 'weir_estimated_usd_total',
+    help: 'USD booked by estimates. Compare with weir_estimated_held_usd_total and with the invoice.',
+    registers: [this.registry],
+  });
+  readonly estimatedHeldUsd = new Counter({
+    name: 'weir_estimated_held_usd_total',
+    help: 'USD that was held for the calls that were booked by estimates.',
+    registers: [this.registry],
+  });
+
   /** By status: finding one by its label costs more than counting. */
   private readonly callsBy = new Map<number, Counter.Internal>();
 

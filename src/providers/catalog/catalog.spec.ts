@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CREDENTIAL_TYPES } from '../auth/credential.js';
-import { CATALOG, findProviderType } from './catalog.js';
+import type { ProviderRecord } from '../provider.js';
+import { CATALOG, findProviderType, providerType } from './catalog.js';
+import { whenClientLeaves } from './client-gone.js';
 
 test('every name stands for one type', () => {
   const names = CATALOG.flatMap(({ slug, aliases }) => [slug, ...Object.keys(aliases)]);
@@ -44,4 +46,20 @@ test('docs/providers.md names every variable that makes a credential of several,
   const page = readFileSync(join(__dirname, '../../../docs/providers.md'), 'utf8');
   const names = CATALOG.flatMap(({ environment }) => environment?.names ?? []);
   expect(names.filter((name) => !page.includes(`\`${name}`))).toEqual([]);
+});
+
+test('what is broken off when a client leaves has a source and a date; where nothing is known, it is drained', () => {
+  for (const { slug, clientGone } of CATALOG) {
+    const { stream, whole, source, asOf } = clientGone;
+    expect([slug, asOf]).toEqual([slug, expect.stringMatching(/^\d{4}-\d{2}-\d{2}$/)]);
+    if (source === null) expect([slug, stream, whole]).toEqual([slug, 'drain', 'drain']);
+  }
+});
+
+test('a vendor’s word holds at its own address only, and a record’s own goes over it', () => {
+  const type = providerType('openai')!;
+  const record = (changes: object) => ({ baseUrl: type.baseUrl, onClientGone: null, ...changes }) as ProviderRecord;
+  expect(whenClientLeaves(record({}), type)).toMatchObject({ stream: 'cancel', whole: 'drain' });
+  expect(whenClientLeaves(record({ baseUrl: 'https://proxy.example.com/v1' }), type)).toMatchObject({ stream: 'drain', whole: 'drain' });
+  expect(whenClientLeaves(record({ onClientGone: 'drain' }), type)).toEqual({ stream: 'drain', whole: 'drain' });
 });

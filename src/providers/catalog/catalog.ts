@@ -20,10 +20,6 @@ export function findProviderType(name: string): { type: ProviderType; baseUrl: s
   return type ? { type, baseUrl: type.aliases[name] ?? type.baseUrl } : null;
 }
 
-/** Whether an address is the vendor's, in whatever region. */
-export const isOwnAddress = ({ baseUrl, aliases }: ProviderType, url: string): boolean =>
-  url === baseUrl || Object.values(aliases).includes(url);
-
 const VENDOR_ORIGINS = new Set(
   CATALOG.flatMap(({ baseUrl, aliases }) => [baseUrl, ...Object.values(aliases)])
     .filter((url) => url?.startsWith('https:'))

@@ -1,4 +1,5 @@
 import type { ProviderType } from '../provider.js';
+import { STREAMS_STOP } from './client-gone.js';
 import { compatible, entry } from './entry.js';
 import { HELICONE_ENVIRONMENT } from './environment.js';
 
@@ -22,15 +23,18 @@ export const COMPATIBLE: readonly ProviderType[] = [
   }),
   compatible('deepseek', 'DeepSeek', 'https://api.deepseek.com', ['DEEPSEEK_API_KEY'], {
     catalogueId: 'deepseek',
+    clientGone: STREAMS_STOP,
     quirks: { textContent: true, reasoningBack: 'always', thinking: 'deepseek', jsonSchema: false },
   }),
-  compatible('xai', 'xAI', 'https://api.x.ai/v1', ['XAI_API_KEY'], { catalogueId: 'x-ai', aliases: ['grok'] }),
+  compatible('xai', 'xAI', 'https://api.x.ai/v1', ['XAI_API_KEY'], { catalogueId: 'x-ai', clientGone: STREAMS_STOP, aliases: ['grok'] }),
   compatible('together', 'Together AI', 'https://api.together.xyz/v1', ['TOGETHER_API_KEY'], {
     catalogueId: 'together',
+    clientGone: STREAMS_STOP,
     aliases: ['together-ai'],
   }),
   compatible('fireworks', 'Fireworks AI', 'https://api.fireworks.ai/inference/v1', ['FIREWORKS_API_KEY'], {
     catalogueId: 'fireworks',
+    clientGone: STREAMS_STOP,
     aliases: ['fireworks-ai'],
   }),
   compatible('cerebras', 'Cerebras', 'https://api.cerebras.ai/v1', ['CEREBRAS_API_KEY'], { catalogueId: 'cerebras' }),
@@ -124,18 +128,27 @@ export const COMPATIBLE: readonly ProviderType[] = [
   compatible('hunyuan', 'Tencent Hunyuan', 'https://api.hunyuan.cloud.tencent.com/v1', ['HUNYUAN_API_KEY'], { aliases: ['tencent'] }),
 
   compatible('telnyx', 'Telnyx', 'https://api.telnyx.com/v2/ai', ['TELNYX_API_KEY']),
-  compatible('novita', 'Novita', 'https://api.novita.ai/openai/v1', ['NOVITA_API_KEY'], { catalogueId: 'novita' }),
+  compatible('novita', 'Novita', 'https://api.novita.ai/openai/v1', ['NOVITA_API_KEY'], {
+    catalogueId: 'novita',
+    clientGone: STREAMS_STOP,
+  }),
   compatible('aihubmix', 'AiHubMix', 'https://aihubmix.com/v1', ['AIHUBMIX_API_KEY']),
   compatible('sambanova', 'SambaNova', 'https://api.sambanova.ai/v1', ['SAMBANOVA_API_KEY']),
-  compatible('hyperbolic', 'Hyperbolic', 'https://api.hyperbolic.xyz/v1', ['HYPERBOLIC_API_KEY']),
-  compatible('deepinfra', 'DeepInfra', 'https://api.deepinfra.com/v1/openai', ['DEEPINFRA_API_KEY'], { aliases: ['deep-infra'] }),
+  compatible('hyperbolic', 'Hyperbolic', 'https://api.hyperbolic.xyz/v1', ['HYPERBOLIC_API_KEY'], { clientGone: STREAMS_STOP }),
+  compatible('deepinfra', 'DeepInfra', 'https://api.deepinfra.com/v1/openai', ['DEEPINFRA_API_KEY'], {
+    aliases: ['deep-infra'],
+    clientGone: STREAMS_STOP,
+  }),
   compatible('huggingface', 'Hugging Face', 'https://router.huggingface.co/v1', [], { aliases: ['hf'] }),
   compatible('ai21', 'AI21', 'https://api.ai21.com/studio/v1', ['AI21_API_KEY'], { aliases: ['ai21-labs'] }),
   compatible('reka', 'Reka', 'https://api.reka.ai/v1', ['REKA_API_KEY']),
   compatible('baseten', 'Baseten', 'https://inference.baseten.co/v1', ['BASETEN_API_KEY'], { catalogueId: 'baseten' }),
   compatible('nscale', 'Nscale', 'https://inference.api.nscale.com/v1', ['NSCALE_API_KEY']),
   compatible('nebius', 'Nebius', 'https://api.tokenfactory.nebius.com/v1', ['NEBIUS_API_KEY']),
-  compatible('friendli', 'Friendli', 'https://api.friendli.ai/serverless/v1', ['FRIENDLI_TOKEN'], { aliases: ['friendliai'] }),
+  compatible('friendli', 'Friendli', 'https://api.friendli.ai/serverless/v1', ['FRIENDLI_TOKEN'], {
+    aliases: ['friendliai'],
+    clientGone: STREAMS_STOP,
+  }),
   compatible('avian', 'Avian', 'https://api.avian.io/v1', ['AVIAN_API_KEY'], { catalogueId: 'avian' }),
   compatible('deepmyst', 'DeepMyst', 'https://api.deepmyst.com/v1', ['DEEPMYST_API_KEY'], { aliases: ['deep-myst'] }),
   compatible('nearai', 'NEAR AI', 'https://cloud-api.near.ai/v1', ['NEARAI_API_KEY']),

@@ -1,6 +1,7 @@
 import type { DialectName, Quirks } from '../../dialects/index.js';
 import type { CredentialType } from '../auth/credential.js';
-import type { AuthStyle, ProviderType, Seat } from '../provider.js';
+import type { AuthStyle, ClientGone, ProviderType, Seat } from '../provider.js';
+import { UNKNOWN_CLIENT_GONE } from './client-gone.js';
 import type { EnvironmentForm } from './environment-form.js';
 
 /** What sets a type apart from a vendor that speaks OpenAI's chat format with a bearer key. */
@@ -14,6 +15,7 @@ interface Difference {
   dated?: boolean;
   catalogueId?: string;
   quirks?: Quirks;
+  clientGone?: ClientGone;
   /** Other names for the same. */
   aliases?: readonly string[];
   /** Names that stand for another address. */
@@ -37,7 +39,7 @@ export function entry(
     formatOf = null,
     dated = false,
   } = difference;
-  const { catalogueId = null, quirks = {}, aliases = [], regions = {} } = difference;
+  const { catalogueId = null, quirks = {}, clientGone = UNKNOWN_CLIENT_GONE, aliases = [], regions = {} } = difference;
   const regional = Object.entries(regions).flatMap(([url, names]) => names.map((name) => [name, url] as const));
   const names = Object.fromEntries([...aliases.map((name) => [name, baseUrl] as const), ...regional]);
   return {
@@ -54,6 +56,7 @@ export function entry(
     dated,
     catalogueId,
     quirks,
+    clientGone,
     aliases: names,
   };
 }

@@ -1,6 +1,7 @@
 import type { DialectName, Quirks } from '../../dialects/index.js';
 import type { CredentialType } from '../auth/credential.js';
 import type { ProviderType } from '../provider.js';
+import { MOCK_STOPS, STREAMS_STOP } from './client-gone.js';
 import { compatible, entry } from './entry.js';
 import { AZURE_ENVIRONMENT, BEDROCK_ENVIRONMENT, FOUNDRY_ENVIRONMENT, VERTEX_ENVIRONMENT } from './environment.js';
 
@@ -18,6 +19,7 @@ export const VENDORS: readonly ProviderType[] = [
   entry('openai', 'OpenAI, or any server that speaks its formats', 'https://api.openai.com/v1', ['OPENAI_API_KEY'], {
     dialects: OPENAI,
     catalogueId: 'openai',
+    clientGone: STREAMS_STOP,
     quirks: OPENAI_QUIRKS,
   }),
   entry('custom', "Any server that speaks OpenAI's chat format", null, [], { quirks: { maxTokensField: 'max_tokens' } }),
@@ -25,6 +27,7 @@ export const VENDORS: readonly ProviderType[] = [
     dialects: ['anthropic-messages'],
     auth: BY_API_KEY,
     catalogueId: 'anthropic',
+    clientGone: STREAMS_STOP,
   }),
   entry('anthropic-custom', 'Any server that speaks the Messages format', null, [], { dialects: ['anthropic-messages'], auth: BY_API_KEY }),
   entry('gemini', 'Google Gemini', 'https://generativelanguage.googleapis.com/v1beta', ['GEMINI_API_KEY', 'GOOGLE_API_KEY'], {
@@ -69,7 +72,11 @@ export const VENDORS: readonly ProviderType[] = [
     quirks: { cloud: 'foundry' },
     aliases: ['foundry', 'azure-anthropic'],
   }),
-  entry('cohere', 'Cohere', 'https://api.cohere.com/v2', ['COHERE_API_KEY', 'CO_API_KEY'], { dialects: ['cohere'], catalogueId: 'cohere' }),
+  entry('cohere', 'Cohere', 'https://api.cohere.com/v2', ['COHERE_API_KEY', 'CO_API_KEY'], {
+    dialects: ['cohere'],
+    catalogueId: 'cohere',
+    clientGone: STREAMS_STOP,
+  }),
   compatible('cloudflare', 'Cloudflare AI Gateway', null, [], { credentialTypes: BY_GATEWAY, aliases: ['cloudflare-ai'] }),
   entry('cloudflare-workers-ai', 'Cloudflare Workers AI', null, [], {
     dialects: ['workers-ai'],
@@ -77,5 +84,5 @@ export const VENDORS: readonly ProviderType[] = [
     catalogueId: 'cloudflare',
     aliases: ['workers-ai'],
   }),
-  entry('mock', 'Mock: answers in this process, for trying things out', 'mock://local', []),
+  entry('mock', 'Mock: answers in this process, for trying things out', 'mock://local', [], { clientGone: MOCK_STOPS }),
 ];

@@ -54,6 +54,7 @@ export class MockTransport implements Transport {
 class MockExchange implements Exchange {
   private timer: NodeJS.Timeout | NodeJS.Immediate | null = null;
   private cancelled = false;
+  private limit: NodeJS.Timeout | null = null;
   private paused: (() => void) | null | 'yes' = null;
 
   constructor(
@@ -76,6 +77,7 @@ class MockExchange implements Exchange {
 
   cancel(): void {
     this.cancelled = true;
+    if (this.limit) clearTimeout(this.limit);
     if (this.timer) {
       clearTimeout(this.timer as NodeJS.Timeout);
       clearImmediate(this.timer as NodeJS.Immediate);
@@ -93,6 +95,14 @@ class MockExchange implements Exchange {
   }
 
   progress(): void {}
+
+  endWithin(ms: number): void {
+    this.limit = setTimeout(() => {
+      this.cancel();
+      this.sink.onError(new EgressError('interrupted', new Error('deadline'), true));
+    }, ms).unref();
+    this.resume();
+  }
 
   private answer(
     body: { stream?: boolean; stream_options?: { include_usage?: boolean } } & Parameters<typeof mockReply>[0],
