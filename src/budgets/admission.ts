@@ -32,6 +32,8 @@ export interface Exposure {
 /** Money held for one call. */
 export interface Hold extends HeldFacts {
   callId: Id;
+  /** Tokens of input that the amount covers. */
+  inputTokens: number;
   /** Per answer; lower than asked for where the call was shrunk to fit. */
   maxOutputTokens: number;
   /** Least headroom over the call's hard budgets once it is held; null: it has none. */
@@ -67,7 +69,7 @@ export class Admission {
     let unpricedCost: Nano | null = null;
     for (let tries = 1; ; tries++) {
       const { held, refusal } = await this.try(exposure, input, output, unpricedCost);
-      if (held) return { callId, tenantId, scopes, context, maxOutputTokens: output, ...held };
+      if (held) return { callId, tenantId, scopes, context, inputTokens: input, maxOutputTokens: output, ...held };
       if (refusal.unpriced && unpricedCost === null && exposure.unpricedCost !== null) {
         unpricedCost = exposure.unpricedCost;
         continue;

@@ -23,6 +23,7 @@ export { claudeFamily } from './families/claude.js';
 export { ofOpenAi } from './families/openai.js';
 export { METERED_BYTES_PER_TOKEN, meteredTokens } from './kit/meter.js';
 export { remembered } from './kit/remembered.js';
+export { hasUnseenInput } from './kit/unseen-input.js';
 export { type MediaSize, mediaIn, mediaSize } from './media/index.js';
 export { QUIRKS, type Quirks } from './quirks.js';
 export { conversationIn, pathAt } from './registry.js';

@@ -1,45 +1,31 @@
 import type { Hold } from '../budgets/index.js';
 import type { CredentialStore } from '../credentials/index.js';
-import {
-  meteredTokens,
-  noFacts,
-  ProviderRefusal,
-  type Refusal,
-  type ReplyFacts,
-  type StreamReader,
-  type Streams,
-  type Translation,
-  type WholeReply,
-} from '../dialects/index.js';
+import { meteredTokens, ProviderRefusal, type Refusal, type StreamReader, type Streams, type Translation } from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
 import type { Attempt } from '../ledger/index.js';
-import { Secret } from '../platform/crypto/index.js';
+import type { Secret } from '../platform/crypto/index.js';
 import type { EgressError, EgressRequest, EgressSink, Exchange, Transport } from '../platform/egress/index.js';
 import { crashPoint } from '../platform/faults/index.js';
-import type { Auth, ShownHeaders } from '../providers/index.js';
+import type { ShownHeaders } from '../providers/index.js';
 import type { Plan } from '../routing/index.js';
 import type { Call } from './call.js';
+import { DRAIN_MS, type Drain, type Drains, drainEnd } from './drains.js';
+import type { Encoded } from './encoded-request.js';
 import type { Flight } from './in-flight.js';
-import type { Outcome } from './outcome.js';
+import { Incoming } from './incoming.js';
+import type { Outcome, Untold } from './outcome.js';
 import type { Reply } from './reply.js';
 import { SecretWatch } from './secret-watch.js';
-import { errorOfEgress, errorOfRefusal, restOf, withoutSecrets } from './upstream-errors.js';
-
-const MAX_REPLY_BYTES = 64 * 1024 * 1024;
-const MAX_ERROR_BYTES = 64 * 1024;
-
-/** A request that is final but for what shows the credential. */
-export interface Encoded {
-  unsigned: EgressRequest;
-  /** Null: the provider takes none. */
-  auth: Auth | null;
-}
+import { secretsIn } from './shown-secrets.js';
+import { errorOfEgress, errorOfRefusal, restOf, withoutSecrets, wroteNothing } from './upstream-errors.js';
 
 const NO_HEADERS: ShownHeaders = [];
 
 /** One call under way: takes what the provider sends, gives the client what it may have, and ends in an outcome exactly once. */
 export class Delivery implements EgressSink {
   private readonly reply: Reply;
+  /** Output tokens of all answers together. */
+  private readonly limit: number;
   private exchange: Exchange | null = null;
   private encoded: Encoded | null = null;
   /** What the credential was shown by. */
@@ -50,33 +36,32 @@ export class Delivery implements EgressSink {
   private sent = false;
   /** Why it could not be noted as sent; then it is not sent. */
   private unmarked: Error | null = null;
-  private status: number | null = null;
-  private firstByteMs: number | null = null;
+  private incoming = new Incoming();
   private watch: SecretWatch | null = null;
-  private reader: StreamReader | null = null;
-  private whole: WholeReply | null = null;
-  private headers: Record<string, string | string[] | undefined> = {};
-  private chunks: Buffer[] = [];
-  private bytes = 0;
+  /** The client is served no more: it left, or was told of this error. The provider is read on for its usage. */
+  private detached: { drain: Drain; error: WeirError | null } | null = null;
   private ended = false;
 
   constructor(
     private readonly plan: Plan,
-    private readonly hold: Hold,
+    hold: Hold,
     private readonly call: Call,
     private readonly flight: Flight,
     private readonly translation: Translation,
     private readonly transport: Transport,
     private readonly credentials: CredentialStore,
+    private readonly drains: Drains,
     private readonly resolve: (outcome: Outcome) => void,
   ) {
     this.reply = flight.reply;
+    this.limit = hold.maxOutputTokens * call.prompt.choices;
   }
 
   start(encode: () => Encoded): void {
     if (this.reply.gone) return this.leave();
     this.reply.onGone = () => this.guarded(() => this.leave());
     this.reply.onDrain = () => this.guarded(() => this.exchange?.resume());
+    this.flight.cutOff = () => this.guarded(() => this.breakOff(this.detached?.error ?? null, 'shutdown'));
     try {
       crashPoint('before_connect');
       this.encoded = encode();
@@ -108,7 +93,7 @@ export class Delivery implements EgressSink {
     try {
       run();
     } catch (cause) {
-      this.fail(new WeirError('internal_error', { cause }), this.sent && (this.status === null || this.status === 200));
+      this.fail(new WeirError('internal_error', { cause }), this.sent && this.incoming.mayBeBilled, 'exception');
     }
   }
 
@@ -119,15 +104,11 @@ export class Delivery implements EgressSink {
   /** The provider does not take the token: it may have been revoked, or its clock differs. Once, the call is made again with a new one. */
   private attemptAgain(): boolean {
     const { encoded } = this;
-    if (this.refusedAttempt || !encoded?.auth?.renew?.(this.shown)) return false;
+    if (this.detached || this.refusedAttempt || !encoded?.auth?.renew?.(this.shown)) return false;
     this.refusedAttempt = this.attemptEnded('provider_auth_failed');
     this.exchange = null;
     this.sent = false;
-    this.status = null;
-    this.firstByteMs = null;
-    this.headers = {};
-    this.chunks = [];
-    this.bytes = 0;
+    this.incoming = new Incoming();
     this.startedAt = performance.now();
     this.attempt(encoded);
     return true;
@@ -135,7 +116,7 @@ export class Delivery implements EgressSink {
 
   onSending(): void {
     try {
-      this.flight.sending(() => meteredTokens(this.facts), this.hold.maxOutputTokens * this.call.prompt.choices);
+      this.flight.sending(() => meteredTokens(this.incoming.facts), this.limit);
     } catch (error) {
       this.unmarked = error as Error;
       throw error; // takes the request back
@@ -149,29 +130,33 @@ export class Delivery implements EgressSink {
   }
 
   private readHead(status: number, headers: Record<string, string | string[] | undefined>): void {
-    this.status = status;
-    this.firstByteMs = this.call.elapsedMs();
+    const { incoming } = this;
+    incoming.status = status;
+    incoming.firstByteMs = this.call.elapsedMs();
     crashPoint('first_byte');
-    this.headers = headers;
+    incoming.headers = headers;
     if (status >= 300 && status < 400)
       return this.fail(
         new WeirError('upstream_invalid_response', { message: 'The provider answered with a redirect, which is not followed.' }),
         false,
       );
     const encoding = headers['content-encoding'];
-    if (encoding !== undefined && encoding !== 'identity') return this.fail(unreadable('encoded'), status === 200);
-    if (status === 200 && this.call.prompt.stream && this.streams)
-      this.read(this.streams.read(this.hold.maxOutputTokens * this.call.prompt.choices));
+    if (encoding !== undefined && encoding !== 'identity') return this.fail(unreadable('encoded'), status === 200, 'unreadable');
+    const { streams } = this;
+    if (status !== 200 || !streams) return;
+    if (this.call.prompt.stream) this.read(streams.read(this.limit));
+    else incoming.meterBy(streams);
   }
 
   /** Null: the reply is no stream. */
   private get streams(): Streams | null {
     const { streams } = this.translation;
-    return streams && this.headers['content-type']?.toString().startsWith(streams.type) ? streams : null;
+    return streams && this.incoming.headers['content-type']?.toString().startsWith(streams.type) ? streams : null;
   }
 
   private read(reader: StreamReader): void {
-    this.reader = reader;
+    this.incoming.reader = reader;
+    if (this.detached) return;
     this.reply.failure = (error) => {
       const event = reader.failure(error);
       // Some formats repeat the answer so far.
@@ -187,12 +172,9 @@ export class Delivery implements EgressSink {
 
   private take(chunk: Buffer): void {
     if (this.ended) return;
-    if (this.reader) return this.relay(this.reader, chunk);
+    if (this.incoming.reader) return this.relay(this.incoming.reader, chunk);
     this.exchange?.progress();
-    this.bytes += chunk.length;
-    if (this.bytes > (this.status === 200 ? MAX_REPLY_BYTES : MAX_ERROR_BYTES))
-      return this.fail(unreadable('too long'), this.status === 200);
-    this.chunks.push(chunk);
+    if (!this.incoming.keep(chunk)) this.fail(unreadable('too long'), this.incoming.status === 200, 'unreadable');
   }
 
   onEnd(): void {
@@ -201,12 +183,12 @@ export class Delivery implements EgressSink {
 
   private conclude(): void {
     if (this.ended) return;
+    const { status, reader, body, headers } = this.incoming;
     crashPoint('upstream_end');
-    if (this.status === 401 && this.attemptAgain()) return;
-    if (this.status !== 200)
-      return this.refused(this.translation.decodeRefusal(this.status ?? 502, Buffer.concat(this.chunks), this.headers), false);
-    if (this.reader) return this.endStream(this.reader);
-    this.endBody();
+    if (status === 401 && this.attemptAgain()) return;
+    if (status !== 200) return this.refused(this.translation.decodeRefusal(status ?? 502, body, headers), false);
+    if (reader) return this.endStream(reader);
+    this.endBody(body);
   }
 
   onError(error: EgressError): void {
@@ -216,8 +198,16 @@ export class Delivery implements EgressSink {
   private lose(error: EgressError): void {
     if (this.ended) return;
     if (this.unmarked) return this.fail(new WeirError('ledger_unavailable', { cause: this.unmarked }), false);
-    // Nothing was heard of it: a provider that is silent before its head is not billed for.
-    this.fail(errorOfEgress(error), this.status === 200);
+    const untold = this.detached && error.late ? 'drain_late' : error.late ? 'provider_silent' : 'provider_broke';
+    this.fail(errorOfEgress(error), this.sent && this.incoming.mayBeBilled && !wroteNothing(error), untold);
+  }
+
+  /** The client is told now; what the provider makes of the request until its deadline is booked. */
+  onLate(): void {
+    this.guarded(() => {
+      if (this.detached || !this.sent || !this.incoming.mayBeBilled) return;
+      this.detach(new WeirError(this.incoming.status === null ? 'upstream_timeout' : 'upstream_interrupted'), 'provider_silent');
+    });
   }
 
   private relay(reader: StreamReader, chunk: Buffer): void {
@@ -225,14 +215,21 @@ export class Delivery implements EgressSink {
     try {
       pieces = reader.push(chunk);
     } catch (cause) {
-      return this.fail(unreadable(cause), true);
+      return this.fail(unreadable(cause), true, 'unreadable');
     }
-    if (this.repeatsSecret(pieces)) return this.fail(unreadable(REPEATED), true);
     if (reader.takeProgress()) this.exchange?.progress();
-    if (pieces.length > 0 && !this.reply.stream(pieces)) this.exchange?.pause();
+    this.give(pieces);
+    if (this.ended) return;
     crashPoint('mid_stream');
     if (reader.refusal) return this.refused(reader.refusal, true);
     if (reader.overLimit) this.cutAtLimit();
+  }
+
+  /** Gives the client what it may have. */
+  private give(pieces: readonly Buffer[]): void {
+    if (this.detached) return;
+    if (this.repeatsSecret(pieces)) return this.detach(unreadable(REPEATED), 'unreadable');
+    if (pieces.length > 0 && !this.reply.stream(pieces)) this.exchange?.pause();
   }
 
   private endStream(reader: StreamReader): void {
@@ -241,33 +238,35 @@ export class Delivery implements EgressSink {
       pieces = reader.finish();
     } catch (cause) {
       // What cannot be read here is an event that never got its end.
-      return this.fail(new WeirError('upstream_interrupted', { cause }), true);
+      return this.fail(new WeirError('upstream_interrupted', { cause }), true, 'provider_broke');
     }
-    if (this.repeatsSecret(pieces)) return this.fail(unreadable(REPEATED), true);
-    if (pieces.length > 0) this.reply.stream(pieces);
+    if (!this.detached && this.repeatsSecret(pieces)) return this.fail(unreadable(REPEATED), true, 'unreadable');
+    if (!this.detached && pieces.length > 0) this.reply.stream(pieces);
     if (reader.refusal) return this.refused(reader.refusal, true);
-    if (!reader.complete) return this.fail(new WeirError('upstream_interrupted'), true);
+    if (!reader.complete) return this.fail(new WeirError('upstream_interrupted'), true, 'provider_broke');
     this.end('completed', null, true);
   }
 
   /** The provider goes on past the output limit it was given, which the money is held for. */
   private cutAtLimit(): void {
     this.exchange?.cancel();
-    this.end('completed', null, true);
+    this.end('completed', null, true, 'output_limit');
   }
 
-  private endBody(): void {
-    const body = this.chunks.length === 1 ? this.chunks[0]! : Buffer.concat(this.chunks);
-    if (this.repeatsSecret([body])) return this.fail(unreadable(REPEATED), true);
+  private endBody(body: Buffer): void {
+    const { incoming, translation } = this;
+    const { headers } = incoming;
     try {
-      if (this.call.prompt.stream) this.read(this.translation.streams!.readFromWhole(body, this.headers));
-      else this.whole = this.streams ? this.streams.fold(body) : this.translation.readWhole(body, this.headers);
+      if (this.call.prompt.stream) this.read(translation.streams!.readFromWhole(body, headers));
+      else incoming.whole = this.streams ? this.streams.fold(body) : translation.readWhole(body, headers);
     } catch (cause) {
       if (cause instanceof ProviderRefusal) return this.refused(cause.refusal, false);
-      return this.fail(unreadable(cause), true);
+      return this.fail(unreadable(cause), true, 'unreadable');
     }
-    if (this.reader) return this.endStream(this.reader);
-    const { refusal, facts } = this.whole!;
+    // What was counted is booked all the same.
+    if (!this.detached && this.repeatsSecret([body])) return this.fail(unreadable(REPEATED), true, 'unreadable');
+    if (incoming.reader) return this.endStream(incoming.reader);
+    const { refusal, facts } = incoming.whole!;
     if (refusal) return this.refused(refusal, facts.usage !== null);
     this.end('completed', null, true);
   }
@@ -284,64 +283,72 @@ export class Delivery implements EgressSink {
     return headers.length === 0 ? shown : [...shown, ...headers.map(([, value]) => value)];
   }
 
-  private get facts(): ReplyFacts {
-    return this.reader?.facts ?? this.whole?.facts ?? noFacts();
-  }
-
   private refused(refusal: Refusal, used: boolean): void {
     const { target } = this.plan;
     const { credential } = target;
-    const retryAfter = refusal.retryAfterSeconds?.toString() ?? this.headers['retry-after']?.toString();
+    const retryAfter = refusal.retryAfterSeconds?.toString() ?? this.incoming.headers['retry-after']?.toString();
     const rest = restOf(refusal, retryAfter);
     const remaining = credential && rest && !target.seat ? this.credentials.rest(credential, rest.reason, rest.seconds) : null;
-    this.fail(errorOfRefusal(withoutSecrets(refusal, this.secrets), target, retryAfter, remaining), used);
+    const error = errorOfRefusal(withoutSecrets(refusal, this.secrets), target, retryAfter, remaining);
+    this.fail(error, used, 'provider_failed');
   }
 
   /** @param used something was answered, so something may be billed. */
-  private fail(error: WeirError, used: boolean): void {
+  private fail(error: WeirError, used: boolean, untold: Untold = 'exception'): void {
     this.exchange?.cancel();
-    this.end(used ? 'cut' : 'failed', error, used);
+    this.end(used ? 'cut' : 'failed', error, used, untold);
   }
 
-  /** The client is gone: the provider is cut off, and what it had begun is booked. */
+  /** The client is gone. What the provider had begun is booked: as the provider counts it, where it is read on. */
   private leave(): void {
-    if (this.ended) return;
-    this.exchange?.cancel();
-    this.end(this.sent ? 'cut' : 'failed', null, this.sent);
+    if (this.ended || this.detached) return;
+    if (this.sent) this.detach(null, 'client_left');
+    else this.breakOff(null, 'client_left');
   }
 
-  private end(status: Outcome['status'], error: WeirError | null, used: boolean): void {
+  /** The client is served no more. @param error what it is told; null: it is gone. */
+  private detach(error: WeirError | null, untold: Untold): void {
+    const { clientGone } = this.plan.target;
+    if ((this.call.prompt.stream ? clientGone.stream : clientGone.whole) === 'cancel') return this.breakOff(error, untold);
+    const drain = this.drains.begin(this.call.caller.tenantId, () => this.breakOff(error, 'drain_refused'));
+    if (!drain) return this.breakOff(error, 'drain_refused');
+    this.detached = { drain, error };
+    if (error) this.reply.fail(error);
+    this.exchange?.endWithin(DRAIN_MS);
+  }
+
+  private breakOff(error: WeirError | null, untold: Untold): void {
+    this.exchange?.cancel();
+    const used = this.sent && this.incoming.mayBeBilled;
+    this.end(used ? 'cut' : 'failed', error, used, untold);
+  }
+
+  private end(status: Outcome['status'], error: WeirError | null, used: boolean, untold: Untold = 'not_counted'): void {
     if (this.ended) return;
     this.ended = true;
     this.reply.onGone = null;
     this.reply.onDrain = null;
-    const attempt = this.attemptEnded(error?.code ?? (status === 'completed' ? null : 'client_gone'));
+    this.flight.cutOff = null;
+    const { detached, encoded } = this;
+    const { facts, firstByteMs, whole, reader } = this.incoming;
+    // A client that left, or was told of a failure, did not get the answer, whatever became of it.
+    const ended = detached ? { status: used ? ('cut' as const) : ('failed' as const), error: detached.error } : { status, error };
+    const attempt = this.attemptEnded(error?.code ?? ended.error?.code ?? (ended.status === 'completed' ? null : 'client_gone'));
     const attempts = this.refusedAttempt ? [this.refusedAttempt, attempt] : [attempt];
-    const { facts, firstByteMs, whole, reader } = this;
+    detached?.drain.end(drainEnd(untold, status === 'completed' || !used));
     if (reader && this.repeatsSecret([Buffer.from(JSON.stringify([facts.usageRaw, facts.servedModel, facts.finishReason]))]))
       Object.assign(facts, { usageRaw: null, servedModel: null, finishReason: null });
-    this.resolve({ status, error, used, facts, attempts, firstByteMs, whole, reader, repeatsSecret: (tail) => this.repeatsSecret([tail]) });
+    const repeatsSecret = (tail: Buffer) => this.repeatsSecret([tail]);
+    this.resolve({ ...ended, used, facts, attempts, firstByteMs, whole, reader, repeatsSecret, untold, effort: encoded?.effort ?? null });
   }
 
   private attemptEnded(reason: string | null): Attempt {
     const { provider, credential } = this.plan.target;
     const latencyMs = Math.round((performance.now() - this.startedAt) * 1000) / 1000;
-    return { provider, credential: credential?.id ?? null, status: this.status, reason, latencyMs };
+    return { provider, credential: credential?.id ?? null, status: this.incoming.status, reason, latencyMs };
   }
 }
 
 const REPEATED = 'it repeats the credential that it was shown';
-
-const secretsByHeaders = new WeakMap<ShownHeaders, readonly Secret[]>();
-
-/** What must not come back of the headers that show a credential. Most credentials are shown by the same ones each time. */
-function secretsIn(shown: ShownHeaders): readonly Secret[] {
-  let secrets = secretsByHeaders.get(shown);
-  if (!secrets) {
-    secrets = shown.filter((value, at) => at % 2 === 1 && value !== '').map((value) => new Secret(value.replace(/^Bearer /, '')));
-    secretsByHeaders.set(shown, secrets);
-  }
-  return secrets;
-}
 
 const unreadable = (cause: unknown): WeirError => new WeirError('upstream_invalid_response', { cause });

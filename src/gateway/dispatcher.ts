@@ -8,6 +8,7 @@ import { CredentialAuths, Identities, MockTransport } from '../providers/index.j
 import { headersFor, type Plan, type Target } from '../routing/index.js';
 import type { Call } from './call.js';
 import { Delivery } from './delivery.js';
+import { Drains } from './drains.js';
 import type { Flight } from './in-flight.js';
 import type { Outcome } from './outcome.js';
 import type { Reply } from './reply.js';
@@ -21,6 +22,7 @@ export class Dispatcher {
   constructor(
     private readonly egress: Egress,
     private readonly credentials: CredentialStore,
+    private readonly drains: Drains,
     identities: Identities,
   ) {
     this.auths = new CredentialAuths(egress, identities);
@@ -31,7 +33,7 @@ export class Dispatcher {
     return new Promise((resolve) => {
       const { target } = plan;
       const transport: Transport = target.type === 'mock' ? this.mock : this.egress;
-      const delivery = new Delivery(plan, hold, call, flight, translation, transport, this.credentials, resolve);
+      const delivery = new Delivery(plan, hold, call, flight, translation, transport, this.credentials, this.drains, resolve);
       delivery.start(() => {
         const request = translation.encodeRequest({
           model: target.model,
@@ -48,7 +50,11 @@ export class Dispatcher {
           headers: headersFor(target, accept, [...request.headers, ...gatewayHeaders(target, call)]),
           body: request.body,
         };
-        return { unsigned, auth: target.credential && this.auths.of(target.credential, target.auth, target.origin) };
+        return {
+          unsigned,
+          effort: request.thinkingLevel,
+          auth: target.credential && this.auths.of(target.credential, target.auth, target.origin),
+        };
       });
     });
   }

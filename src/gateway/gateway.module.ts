@@ -9,6 +9,8 @@ import { LimitsModule } from '../limits/index.js';
 import { ProvidersModule } from '../providers/index.js';
 import { RoutingModule } from '../routing/index.js';
 import { Dispatcher } from './dispatcher.js';
+import { Drains } from './drains.js';
+import { Estimates } from './estimates.js';
 import { InFlight } from './in-flight.js';
 import { PublicServer } from './public-server.js';
 import { ReasoningMemory } from './reasoning-memory.js';
@@ -31,7 +33,20 @@ import { OwnAccount } from './surfaces/own-account.js';
     CallsModule,
     ConnectionsModule,
   ],
-  providers: [InFlight, ReasoningMemory, Dispatcher, Seats, Relay, RequestGate, Inference, MessageCounting, OwnAccount, PublicServer],
+  providers: [
+    InFlight,
+    Drains,
+    Estimates,
+    ReasoningMemory,
+    Dispatcher,
+    Seats,
+    Relay,
+    RequestGate,
+    Inference,
+    MessageCounting,
+    OwnAccount,
+    PublicServer,
+  ],
   exports: [PublicServer],
 })
 export class GatewayModule {}

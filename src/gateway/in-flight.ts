@@ -19,6 +19,8 @@ export class Flight implements Slotted {
   /** The output limit that was sent. */
   private limit = 0;
   private noted = 0;
+  /** Breaks off what is under way at its provider, for good. */
+  cutOff: (() => void) | null = null;
 
   constructor(
     readonly id: Id,
@@ -118,7 +120,10 @@ export class InFlight {
 
   /** Breaks off every call; each is booked as cut. */
   cut(): void {
-    for (const { reply } of this.flights) reply.abort();
+    for (const { cutOff, reply } of this.flights) {
+      cutOff?.();
+      reply.abort();
+    }
   }
 
   private async heartbeat(): Promise<void> {

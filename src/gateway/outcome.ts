@@ -2,6 +2,26 @@ import { noFacts, type ReplyFacts, type StreamReader, type WholeReply } from '..
 import { WeirError } from '../kernel/errors.js';
 import type { Attempt } from '../ledger/index.js';
 
+/** Why a provider's final count did not come. Labels of a metric. */
+export type Untold =
+  /** Its provider was cut off when the client left. */
+  | 'client_left'
+  /** Too many providers were being drained. */
+  | 'drain_refused'
+  /** A drain took too long. */
+  | 'drain_late'
+  /** The connection broke. */
+  | 'provider_broke'
+  /** The provider reported a failure. */
+  | 'provider_failed'
+  | 'provider_silent'
+  | 'output_limit'
+  | 'shutdown'
+  | 'unreadable'
+  | 'exception'
+  /** The answer is whole, and was not counted. */
+  | 'not_counted';
+
 /** How a call went, whatever happened. */
 export interface Outcome {
   /** `completed`: the whole answer came. `cut`: part of it. `failed`: nothing of use. */
@@ -19,6 +39,10 @@ export interface Outcome {
   reader: StreamReader | null;
   /** Whether the end of a stream repeats what the provider was shown. */
   repeatsSecret(tail: Buffer): boolean;
+  /** Where the provider's final count is missing, why. */
+  untold: Untold;
+  /** How much the model was to think, as it was sent; null: nothing was said. */
+  effort: string | null;
 }
 
 /** Of a call that an exception ended. @param sent the provider may bill it, so it is booked, as an estimate. */
@@ -32,4 +56,6 @@ export const unforeseen = (cause: unknown, sent: boolean): Outcome => ({
   whole: null,
   reader: null,
   repeatsSecret: () => false,
+  untold: 'exception',
+  effort: null,
 });

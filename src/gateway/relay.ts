@@ -13,10 +13,11 @@ import { type Plan, Router } from '../routing/index.js';
 import type { Call } from './call.js';
 import { scopesOf } from './call-options.js';
 import { Dispatcher } from './dispatcher.js';
+import { Estimates } from './estimates.js';
 import { checkFit } from './fit-model.js';
 import { type Flight, InFlight } from './in-flight.js';
 import { boundOf, guessOf, type InputSize, inputSize } from './input-size.js';
-import { type Outcome, unforeseen } from './outcome.js';
+import { type Outcome, type Untold, unforeseen } from './outcome.js';
 import { ReasoningMemory } from './reasoning-memory.js';
 import { refinedInput } from './refine-input.js';
 import type { Reply } from './reply.js';
@@ -34,6 +35,7 @@ export class Relay {
     private readonly ledger: LedgerService,
     private readonly inFlight: InFlight,
     private readonly memory: ReasoningMemory,
+    private readonly estimates: Estimates,
     private readonly metrics: Metrics,
     @Inject(LOGGER) private readonly log: Logger,
   ) {}
@@ -72,7 +74,7 @@ export class Relay {
       if (!safe && !outcome.error) throw new WeirError('booking_delayed');
       crashPoint('settle_committed');
       this.end(reply, outcome, settlement);
-      this.report(call, outcome.error, settlement);
+      this.report(call, outcome.error, settlement, outcome.untold);
     } finally {
       this.inFlight.finish(flight);
     }
@@ -90,10 +92,10 @@ export class Relay {
   /** How the call is booked. What a provider reports and nobody can count is an estimate. */
   private conclude(call: Call, plan: Plan, hold: Hold, outcome: Outcome): { outcome: Outcome; settlement: Settlement } {
     try {
-      return { outcome, settlement: settlementOf(call, plan, hold, outcome) };
+      return { outcome, settlement: settlementOf(call, plan, hold, outcome, this.estimates) };
     } catch (cause) {
       const estimated = { ...unforeseen(cause, outcome.used), attempts: outcome.attempts };
-      return { outcome: estimated, settlement: settlementOf(call, plan, hold, estimated) };
+      return { outcome: estimated, settlement: settlementOf(call, plan, hold, estimated, this.estimates) };
     }
   }
 
@@ -173,7 +175,7 @@ export class Relay {
     reply.json(200, outcome.whole!.render(settlement.usage));
   }
 
-  private report(call: Call, error: WeirError | null, settlement: Settlement | null): void {
+  private report(call: Call, error: WeirError | null, settlement: Settlement | null, untold?: Untold): void {
     const status = settlement?.httpStatus ?? error!.status;
     const ms = call.elapsedMs();
     this.metrics.countCall(status, ms / 1000);
@@ -188,7 +190,7 @@ export class Relay {
       error: error?.code,
       cause: error ? describe(error.cause) : undefined,
       cost: settlement?.amount == null ? undefined : formatUsd(settlement.amount),
-      estimated: settlement?.estimated || undefined,
+      estimated: settlement?.estimated ? (untold ?? true) : undefined,
       ms: Math.round(ms * 10) / 10,
     };
     if (error?.code === 'internal_error') this.log.error({ ...facts, err: error.cause }, 'call');

@@ -45,6 +45,12 @@ function withoutCut(message: string, secret: string): string {
 
 export const errorOfEgress = (error: EgressError): WeirError => new WeirError(EGRESS_CODES[error.failure], { cause: error.cause });
 
+/** Of a new connection that broke before the first byte of the request: the provider cannot have it. */
+export function wroteNothing({ cause }: EgressError): boolean {
+  const { socket } = (cause ?? {}) as { socket?: { bytesWritten?: number } | null };
+  return socket?.bytesWritten === 0;
+}
+
 /**
  * What a client reads when a provider refuses. The provider's own sentence is passed on only where it speaks of the client's request, and only
  * from a vendor's own address: from any other it could be the answer of a server that the client must not read.

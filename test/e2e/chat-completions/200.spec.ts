@@ -154,7 +154,7 @@ test.each([
   const [call] = await booked(weir, tenant);
   expect(call).toMatchObject({ status: 'completed', estimated: true });
   expect(call!.amount).toBeGreaterThan(0n);
-  expect(call!.output).toBe(7); // 19 bytes, three to a token
+  expect(call!.output).toBe(6); // 18 bytes, three to a token
 });
 
 test('a provider that reports more than the limit allowed is booked in full, the excess as an overrun', async () => {

@@ -1,0 +1,87 @@
+import { Injectable } from '@nestjs/common';
+import type { Hold } from '../budgets/index.js';
+import { hasUnseenInput, meteredTokens } from '../dialects/index.js';
+import { type Nano, usdNumber } from '../kernel/money.js';
+import { inputTotal, NO_USAGE, type Usage } from '../kernel/usage.js';
+import { Metrics } from '../platform/telemetry/index.js';
+import { costOf, ratesFor } from '../prices/index.js';
+import type { Plan } from '../routing/index.js';
+import type { Call } from './call.js';
+import { HiddenShares } from './hidden-shares.js';
+import type { Outcome } from './outcome.js';
+
+/** What an estimate goes by. `meter`: what was seen. `share`: that, and what the model usually hides. `hold`: the most the call could cost. */
+type Basis = 'meter' | 'share' | 'hold';
+
+interface Estimate {
+  usage: Usage;
+  /** Null: of unknown price. */
+  amount: Nano | null;
+}
+
+/** What is booked for calls whose provider's final count did not come. */
+@Injectable()
+export class Estimates {
+  private readonly shares = new HiddenShares();
+
+  constructor(private readonly metrics: Metrics) {}
+
+  /** Notes what a provider counted beside what was seen. */
+  learn(plan: Plan, { facts, effort }: Outcome): void {
+    if (facts.usage) this.shares.learn(modelOf(plan, effort), meteredTokens(facts), facts.usage.output);
+  }
+
+  of(call: Call, plan: Plan, hold: Hold, outcome: Outcome): Estimate & { basis: Basis } {
+    const share = this.shares.of(modelOf(plan, outcome.effort));
+    const basis = basisOf(call, plan, hold, outcome, share);
+    return { basis, ...estimate(call, plan, hold, outcome, basis === 'share' ? share! : 0, basis === 'hold') };
+  }
+
+  /** Counts one that is booked. */
+  note({ untold }: Outcome, basis: Basis, amount: Nano | null, { amount: held }: Hold): void {
+    this.metrics.estimates.inc({ reason: untold, basis });
+    if (amount !== null) this.metrics.estimatedUsd.inc(usdNumber(amount));
+    if (held !== null) this.metrics.estimatedHeldUsd.inc(usdNumber(held));
+  }
+}
+
+/** Of one record: no tenant says what another's model hides. */
+const modelOf = ({ target }: Plan, effort: string | null): string => `${target.providerId}/${target.model}/${effort ?? ''}`;
+
+function basisOf(call: Call, plan: Plan, hold: Hold, { facts, untold, reader }: Outcome, share: number | null): Basis {
+  const { target } = plan;
+  const seen = meteredTokens(facts);
+  // What is neither in the request nor counted by the provider.
+  if (inputTotal(facts.usage ?? NO_USAGE) === 0 && hasUnseenInput(call.prompt.body)) return 'hold';
+  if (hold.maxOutputTokens === 0) return 'meter';
+  if (untold === 'provider_failed' && seen === 0) return 'meter';
+  if (untold === 'not_counted') return share === null ? 'meter' : 'share';
+  if (target.facts.reasoning === false && (reader || seen > 0)) return 'meter';
+  return target.lent || share === null || seen === 0 ? 'hold' : 'share';
+}
+
+/** The larger of the provider's last count and our own, within the hold, unless the provider reported or sent more. */
+function estimate(
+  call: Call,
+  { target: { price } }: Plan,
+  hold: Hold,
+  { facts, reader }: Outcome,
+  share: number,
+  whole: boolean,
+): Estimate {
+  const limit = hold.maxOutputTokens * call.prompt.choices;
+  const seen = meteredTokens(facts);
+  const counted = facts.usage ?? NO_USAGE;
+  const certain = { ...counted, output: Math.max(counted.output, reader?.overLimit ? seen : 0) };
+  const output = Math.max(certain.output, whole ? limit : Math.min(Math.ceil(seen * (1 + share)), limit));
+  const input = whole ? hold.inputTokens : Math.min(hold.context.input_tokens, hold.inputTokens);
+  const usage = { ...certain, input: certain.input + Math.max(0, input - inputTotal(counted)), output };
+  if (!price) return { usage, amount: hold.amount };
+  const cost = (used: Usage): Nano => costOf(used, ratesFor(price, inputTotal(used)));
+  const held = hold.amount ?? 0n;
+  const most = larger(held, cost(certain));
+  return { usage, amount: whole ? larger(most, cost(usage)) : smaller(cost(usage), most) };
+}
+
+const larger = (a: Nano, b: Nano): Nano => (a > b ? a : b);
+const smaller = (a: Nano, b: Nano): Nano => (a < b ? a : b);
