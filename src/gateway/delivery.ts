@@ -19,8 +19,6 @@ import { SecretWatch } from './secret-watch.js';
 import { secretsIn } from './shown-secrets.js';
 import { errorOfEgress, errorOfRefusal, restOf, withoutSecrets, wroteNothing } from './upstream-errors.js';
 
-const NO_HEADERS: ShownHeaders = [];
-
 /** One call under way: takes what the provider sends, gives the client what it may have, and ends in an outcome exactly once. */
 export class Delivery implements EgressSink {
   private readonly reply: Reply;
@@ -29,7 +27,7 @@ export class Delivery implements EgressSink {
   private exchange: Exchange | null = null;
   private encoded: Encoded | null = null;
   /** What the credential was shown by. */
-  private shown: ShownHeaders = NO_HEADERS;
+  private shown: ShownHeaders = [];
   /** The attempt before this one, whose token was refused. */
   private refusedAttempt: Attempt | null = null;
   private startedAt = performance.now();
@@ -74,7 +72,7 @@ export class Delivery implements EgressSink {
   /** Sends at once, unless a token has to be fetched first: then nothing is sent before it is there. */
   private attempt({ unsigned, auth }: Encoded): void {
     try {
-      const shown = auth ? auth.headersFor(unsigned) : NO_HEADERS;
+      const shown = auth ? auth.headersFor(unsigned) : [];
       if (!(shown instanceof Promise)) return this.transmit(unsigned, shown);
       shown.then((headers) => this.transmit(unsigned, headers)).catch((cause) => this.failUnsent(cause));
     } catch (cause) {
@@ -294,7 +292,7 @@ export class Delivery implements EgressSink {
   }
 
   /** @param used something was answered, so something may be billed. */
-  private fail(error: WeirError, used: boolean, untold: Untold = 'exception'): void {
+  private fail(error: WeirError | null, used: boolean, untold: Untold = 'exception'): void {
     this.exchange?.cancel();
     this.end(used ? 'cut' : 'failed', error, used, untold);
   }
@@ -318,9 +316,7 @@ export class Delivery implements EgressSink {
   }
 
   private breakOff(error: WeirError | null, untold: Untold): void {
-    this.exchange?.cancel();
-    const used = this.sent && this.incoming.mayBeBilled;
-    this.end(used ? 'cut' : 'failed', error, used, untold);
+    this.fail(error, this.sent && this.incoming.mayBeBilled, untold);
   }
 
   private end(status: Outcome['status'], error: WeirError | null, used: boolean, untold: Untold = 'not_counted'): void {
