@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { Elapsed } from '../kernel/elapsed.js';
 import type { WeirError } from '../kernel/errors.js';
 import type { Id } from '../kernel/ids.js';
 import type { Nano } from '../kernel/money.js';
@@ -34,6 +35,8 @@ export interface Hold extends HeldFacts {
   callId: Id;
   /** Tokens of input that the amount covers. */
   inputTokens: number;
+  /** How old it is. */
+  since: Elapsed;
   /** Per answer; lower than asked for where the call was shrunk to fit. */
   maxOutputTokens: number;
   /** Least headroom over the call's hard budgets once it is held; null: it has none. */
@@ -122,12 +125,14 @@ export class Admission {
         error: (affordable) => deniedByBudget(verdict, denial, affordable),
       });
     }
-    const { remaining, warnedPercent, rates } = answer;
-    return { held: { amount, remaining, warnedPercent, rates }, refusal: null };
+    const { remaining, warnedPercent, rates, since } = answer;
+    return { held: { amount, remaining, warnedPercent, rates, since }, refusal: null };
   }
 }
 
-type Attempt = { held: Pick<Hold, 'amount' | 'remaining' | 'warnedPercent' | 'rates'>; refusal: null } | { held: null; refusal: Refusal };
+type Attempt =
+  | { held: Pick<Hold, 'amount' | 'remaining' | 'warnedPercent' | 'rates' | 'since'>; refusal: null }
+  | { held: null; refusal: Refusal };
 
 interface Refusal {
   /** A smaller call might be admitted. */

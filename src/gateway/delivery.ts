@@ -32,7 +32,7 @@ export class Delivery implements EgressSink {
   private refusedAttempt: Attempt | null = null;
   private startedAt = performance.now();
   private sent = false;
-  /** Why it could not be noted as sent; then it is not sent. */
+  /** Why it may not be sent, or could not be noted as sent; then it is not. */
   private unmarked: Error | null = null;
   private incoming = new Incoming();
   private watch: SecretWatch | null = null;
@@ -195,7 +195,9 @@ export class Delivery implements EgressSink {
 
   private lose(error: EgressError): void {
     if (this.ended) return;
-    if (this.unmarked) return this.fail(new WeirError('ledger_unavailable', { cause: this.unmarked }), false);
+    const { unmarked } = this;
+    if (unmarked)
+      return this.fail(unmarked instanceof WeirError ? unmarked : new WeirError('ledger_unavailable', { cause: unmarked }), false);
     const untold = this.detached && error.late ? 'drain_late' : error.late ? 'provider_silent' : 'provider_broke';
     this.fail(errorOfEgress(error), this.sent && this.incoming.mayBeBilled && !wroteNothing(error), untold);
   }

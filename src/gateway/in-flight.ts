@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
+import type { Elapsed } from '../kernel/elapsed.js';
+import { WeirError } from '../kernel/errors.js';
 import type { Id } from '../kernel/ids.js';
 import { Slots, type Slotted } from '../kernel/slots.js';
-import { findDeadGateways, journalPath, LedgerService, SentMarks } from '../ledger/index.js';
+import { findDeadGateways, GatewaysRepository, journalPath, LedgerService, SentMarks } from '../ledger/index.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
 import { LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
 import type { Reply } from './reply.js';
@@ -26,6 +28,8 @@ export class Flight implements Slotted {
     readonly id: Id,
     readonly reply: Reply,
     private readonly marks: SentMarks,
+    private readonly held: Elapsed,
+    private readonly sendWithinMs: number,
   ) {}
 
   /** The provider may have it, and bill it. */
@@ -33,8 +37,12 @@ export class Flight implements Slotted {
     return this.outputTokens !== null;
   }
 
-  /** Its request is about to be written, maybe for the second time. */
+  /**
+   * Its request is about to be written, maybe for the second time.
+   * @throws WeirError hold_expired when this process was stopped for so long that its money may be another call's by now.
+   */
   sending(outputTokens: () => number, limit: number): void {
+    if (this.held.ms() > this.sendWithinMs) throw new WeirError('hold_expired', { cause: `held for ${Math.round(this.held.ms())} ms` });
     this.mark ??= this.marks.mark(this.id);
     this.outputTokens = outputTokens;
     this.limit = limit;
@@ -68,6 +76,7 @@ export class InFlight {
 
   constructor(
     private readonly ledger: LedgerService,
+    private readonly gateways: GatewaysRepository,
     metrics: Metrics,
     @Inject(LOGGER) private readonly log: Logger,
     @Inject(CONFIG) private readonly config: Config,
@@ -80,6 +89,7 @@ export class InFlight {
     const directory = join(this.config.home, 'gateways');
     this.marks = new SentMarks(directory, this.ledger.gatewayId);
     this.ledger.keepJournal(journalPath(directory, this.ledger.gatewayId));
+    await this.gateways.announce(this.ledger.gatewayId);
     for (const dead of findDeadGateways(directory, this.ledger.gatewayId)) {
       await this.ledger.replay(dead.journal);
       const open = await this.ledger.expireGateway(dead.gatewayId, dead.sent);
@@ -95,9 +105,9 @@ export class InFlight {
     return this.flights.size;
   }
 
-  /** A call holds money from here on. */
-  begin(id: Id, reply: Reply): Flight {
-    const flight = new Flight(id, reply, this.marks!);
+  /** A call holds money. */
+  begin(id: Id, reply: Reply, held: Elapsed): Flight {
+    const flight = new Flight(id, reply, this.marks!, held, this.ledger.sendWithinMs);
     this.flights.add(flight);
     return flight;
   }
@@ -116,6 +126,14 @@ export class InFlight {
     const allBooked = await this.ledger.quiet();
     if (this.timer) clearInterval(this.timer);
     this.marks?.close(allBooked);
+    if (allBooked) await this.leave();
+  }
+
+  /** Nothing of this process is open any more; should Postgres know of something, as after a failover, nobody else would speak for it. */
+  private async leave(): Promise<void> {
+    await this.gateways
+      .forget(this.ledger.gatewayId, 'itself', null)
+      .catch((error) => this.log.warn({ err: error }, 'Postgres could not be told that this gateway ends'));
   }
 
   /** Breaks off every call; each is booked as cut. */

@@ -24,6 +24,9 @@ import type { Reply } from './reply.js';
 import { Seats } from './seats.js';
 import { settlementOf } from './settlement.js';
 
+/** What the call's budgets have left: once it is held, and once it is booked where the head of its answer is still to come. */
+const REMAINING = 'x-weir-budget-remaining';
+
 /** The road of a call, read top to bottom. */
 @Injectable()
 export class Relay {
@@ -61,7 +64,7 @@ export class Relay {
     const plan = seat?.plan ?? planned;
     const way = this.way(call, plan); //                             400
     const hold = await this.admit(call, plan, way, size); //         402 422 429 503
-    const flight = this.inFlight.begin(call.id, reply);
+    const flight = this.inFlight.begin(call.id, reply, hold.since);
     try {
       const send = (to: Plan) => this.dispatcher.send(to, way, hold, call, flight);
       const answered = await this.attempt(flight, () => {
@@ -70,9 +73,10 @@ export class Relay {
         return seat ? seat.send(send) : send(plan); //                4xx 502 503 504: an outcome, never thrown after the hold
       });
       const { outcome, settlement } = this.conclude(call, plan, hold, answered);
-      const safe = await this.ledger.settle(hold, settlement, () => flight.booked()); // commits before the tail leaves
-      if (!safe && !outcome.error) throw new WeirError('booking_delayed');
+      const booking = await this.ledger.settle(hold, settlement, () => flight.booked()); // commits before the tail leaves
+      if (!booking.safe && !outcome.error) throw new WeirError('booking_delayed');
       crashPoint('settle_committed');
+      if (booking.remaining !== null) reply.setHeader(REMAINING, formatUsd(booking.remaining));
       this.end(reply, outcome, settlement);
       this.report(call, outcome.error, settlement, outcome.untold);
     } finally {
@@ -132,6 +136,7 @@ export class Relay {
       maxCost: least(options.maxCost, caller.maxCallCost),
       shrinkToFit: options.shrinkToFit || caller.shrinksToFit,
       context: {
+        deadline_ms: this.ledger.deadlineMs,
         project: caller.projectId,
         key: caller.apiKeyId,
         surface: call.endpoint,
@@ -156,7 +161,7 @@ export class Relay {
   /** What the client is told of its hold. */
   private announce({ prompt }: Call, hold: Hold, reply: Reply): void {
     if (hold.maxOutputTokens !== prompt.maxOutputTokens) reply.setHeader('x-weir-max-tokens', String(hold.maxOutputTokens));
-    if (hold.remaining !== null) reply.setHeader('x-weir-budget-remaining', formatUsd(hold.remaining));
+    if (hold.remaining !== null) reply.setHeader(REMAINING, formatUsd(hold.remaining));
     if (hold.warnedPercent !== null) reply.setHeader('x-weir-budget-warning', `${hold.warnedPercent}% of a budget is spent`);
     if (hold.rates) for (const [name, value] of Object.entries(rateHeaders(hold.rates))) reply.setHeader(name, value);
   }

@@ -92,6 +92,13 @@ export const ERRORS = {
     false,
   ),
   ledger_unavailable: row(503, 'api_error', 'The ledger cannot be reached, so no call is sent. Try again shortly.', true, 1),
+  hold_expired: row(
+    503,
+    'api_error',
+    'The gateway was stopped for so long that the money held for this call may be spent by another one, so nothing was sent. Try again.',
+    true,
+    1,
+  ),
   booking_delayed: row(
     503,
     'api_error',

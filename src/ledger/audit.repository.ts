@@ -82,13 +82,13 @@ const RECENT_ENTRY = `l.admitted_at > weir_now() - interval '15 minutes'`;
 
 const PERIOD_FACTS = 'p.tenant_id, p.id::text AS period_id, p.budget_id, p.scope_value, p.starts_at, p.spent::text, p.held::text';
 
-/** I1 and I3. No entry is older than the period it counts for; a lifetime's may be as old as its budget. */
+/** I1 and I3. A truth that comes late is paid from what stayed held for it: it may take no period above its limit. No entry is older than the period it counts for; a lifetime's may be as old as its budget. */
 const spending = (depth: Depth): string => `
   WITH period AS (
     SELECT p.* FROM budget_periods p ${depth === 'recent' ? `WHERE ${RECENT_PERIOD}` : ''}
   ), entry AS (
     SELECT u.period_id, sum(l.amount) AS total, count(*) AS entries,
-      coalesce(sum(l.amount) FILTER (WHERE l.kind IN ('overrun', 'late', 'adjustment') AND l.amount > 0), 0) AS above
+      coalesce(sum(l.amount) FILTER (WHERE l.kind IN ('overrun', 'adjustment') AND l.amount > 0), 0) AS above
     FROM ledger_entries l CROSS JOIN LATERAL unnest(l.period_ids) AS u (period_id)
     ${depth === 'recent' ? `WHERE l.admitted_at >= (SELECT min(starts_at) - interval '1 hour' FROM period)` : ''}
     GROUP BY u.period_id
@@ -105,15 +105,19 @@ const spending = (depth: Depth): string => `
   )
   ${answer('I1', 'period', 'i1')} UNION ALL ${answer('I3', 'hard', 'i3')}`;
 
-/** I2 and I7. A hold whose gateway is known to be dead has a lease that ended long ago: it counts from when it was made. */
+/** I2 and I7. A hold is due when its lease is over and its call too; where its gateway is known to be gone, from when it was made. */
 const holding = (depth: Depth): string => `
   WITH hold AS MATERIALIZED (
-    SELECT h.id, h.tenant_id, h.amount, h.period_ids, h.counter_ids, h.lease_until, h.created_at FROM holds h WHERE h.state = 'open'
+    SELECT h.id, h.tenant_id, h.amount, h.period_ids, h.counter_ids, h.lease_until,
+      CASE WHEN isfinite(h.lease_until) THEN greatest(h.lease_until, call_ends(h.created_at, h.context)) ELSE h.created_at END AS due
+    FROM holds h WHERE h.state = 'open'
   ), open_hold AS (
     SELECT u.period_id, coalesce(sum(h.amount), 0) AS total, count(*) AS holds FROM hold h CROSS JOIN LATERAL unnest(h.period_ids) AS u (period_id) GROUP BY 1
+  ), apart AS (
+    SELECT u.period_id, sum(a.amount) AS total, count(*) AS calls FROM held_apart a CROSS JOIN LATERAL unnest(a.period_ids) AS u (period_id) GROUP BY 1
   ), figure AS (
-    SELECT p.*, coalesce(s.total, 0) AS total, coalesce(s.holds, 0) AS holds
-    FROM budget_periods p LEFT JOIN open_hold s ON s.period_id = p.id ${depth === 'recent' ? `WHERE ${RECENT_PERIOD}` : ''}
+    SELECT p.*, coalesce(s.total, 0) + coalesce(a.total, 0) AS total, coalesce(s.holds, 0) AS holds, coalesce(a.calls, 0) AS apart
+    FROM budget_periods p LEFT JOIN open_hold s ON s.period_id = p.id LEFT JOIN apart a ON a.period_id = p.id ${depth === 'recent' ? `WHERE ${RECENT_PERIOD}` : ''}
   ), flight AS (
     SELECT u.counter_id, count(*) AS holds FROM hold h CROSS JOIN LATERAL unnest(h.counter_ids) AS u (counter_id) GROUP BY 1
   ), counter AS (
@@ -121,16 +125,16 @@ const holding = (depth: Depth): string => `
   ), holder AS (
     SELECT id FROM figure UNION ALL SELECT id FROM counter
   ), i2 AS (
-    SELECT ${PERIOD_FACTS}, p.total::text, p.holds::text, NULL AS counter_id, NULL AS limit_id, NULL AS open FROM figure p WHERE p.held <> p.total
+    SELECT ${PERIOD_FACTS}, p.total::text, p.holds::text, p.apart::text, NULL AS counter_id, NULL AS limit_id, NULL AS open FROM figure p WHERE p.held <> p.total
     UNION ALL
-    SELECT c.tenant_id, NULL, NULL, c.scope_value, NULL, NULL, NULL, NULL, c.holds::text, c.id::text, c.limit_id::text, c.open::text
+    SELECT c.tenant_id, NULL, NULL, c.scope_value, NULL, NULL, NULL, NULL, c.holds::text, NULL, c.id::text, c.limit_id::text, c.open::text
       FROM counter c WHERE c.open <> c.holds
   ), i7 AS (
-    SELECT h.tenant_id, h.id AS hold_id, h.amount::text, h.lease_until::text, NULL AS period_id, NULL::uuid AS budget_id, NULL AS scope_value,
+    SELECT h.tenant_id, h.id AS hold_id, h.amount::text, h.due::text, NULL AS period_id, NULL::uuid AS budget_id, NULL AS scope_value,
       NULL::timestamptz AS starts_at, NULL AS held
-      FROM hold h WHERE greatest(h.lease_until, h.created_at) < weir_now() - interval '1 minute'
+      FROM hold h WHERE h.due < weir_now() - interval '1 minute'
     UNION ALL
-    SELECT p.tenant_id, NULL, NULL, NULL, p.id::text, p.budget_id, p.scope_value, p.starts_at, p.held::text FROM figure p WHERE p.held <> 0 AND p.holds = 0
+    SELECT p.tenant_id, NULL, NULL, NULL, p.id::text, p.budget_id, p.scope_value, p.starts_at, p.held::text FROM figure p WHERE p.held <> 0 AND p.holds + p.apart = 0
   )
   ${answer('I2', 'holder', 'i2')} UNION ALL ${answer('I7', 'hold', 'i7')}`;
 

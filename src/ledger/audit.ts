@@ -7,7 +7,7 @@ export type Depth = 'full' | 'recent';
 /** What is always true of the ledger. */
 export const INVARIANTS = {
   I1: 'what a period has spent is the sum of its entries',
-  I2: 'what a period or a limit holds are its open holds',
+  I2: 'what a period or a limit holds are its open holds, and what is held apart',
   I3: 'no hard budget is spent and held beyond its limit',
   I4: 'a hold that is over has one call, an open one none',
   I5: 'one entry per call, attempt and kind',
@@ -74,7 +74,7 @@ const SENTENCES: Record<Invariant, (facts: Facts) => Sentence> = {
         }
       : {
           what: `period:${facts['period_id']}`,
-          message: `${period(facts)} holds ${usd(facts['held'])}, but its ${facts['holds']} open holds come to ${usd(facts['total'])}.`,
+          message: `${period(facts)} holds ${usd(facts['held'])}, but its ${facts['holds']} open holds${apartOf(facts)} come to ${usd(facts['total'])}.`,
           remedy: `The holds are right: set held to ${facts['total']} in budget_periods where id = ${facts['period_id']}, while no call is in flight.`,
         },
   I3: (facts) => ({
@@ -117,7 +117,7 @@ const SENTENCES: Record<Invariant, (facts: Facts) => Sentence> = {
     facts['hold_id'] != null
       ? {
           what: `call:${facts['hold_id']}`,
-          message: `The hold of ${call(facts)} over ${usd(facts['amount'])} is open, but its lease was over at ${facts['lease_until']}.`,
+          message: `The hold of ${call(facts)} over ${usd(facts['amount'])} is open, but it was due at ${facts['due']}: its lease and its call were over.`,
           remedy:
             'Start a process with the role worker: its reaper resolves such holds within seconds. If one runs, its log says what is wrong.',
         }
@@ -135,6 +135,9 @@ function wantedEntries(state: string): string {
   if (state === 'open') return 'none, because nothing is booked before a hold is over';
   return state === 'settled' || state === 'expired' ? 'one usage entry' : 'none, because nothing was used';
 }
+
+/** Calls that are booked as an estimate and may turn out dearer. */
+const apartOf = (facts: Facts): string => (facts['apart'] === '0' ? '' : ` and what is held apart for ${facts['apart']} calls`);
 
 const usd = (nano: string | null | undefined): string => (nano == null ? 'an unknown amount' : `$${formatUsd(BigInt(nano) as Nano)}`);
 const tenant = (facts: Facts): string => publicId('tenant', facts['tenant_id']!);

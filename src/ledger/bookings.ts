@@ -1,10 +1,11 @@
+import type { Nano } from '../kernel/money.js';
 import { Slots, type Slotted } from '../kernel/slots.js';
 import type { ServerClock } from '../platform/postgres/index.js';
 import type { Logger } from '../platform/telemetry/index.js';
 import { encodeSettlement, encodeWithHold } from './encode-settlement.js';
 import { Journal } from './journal.js';
 import { Lanes } from './lanes.js';
-import type { HeldFacts, Settlement } from './ledger.js';
+import type { Booking, HeldFacts, Settlement } from './ledger.js';
 import type { LedgerRepository } from './ledger.repository.js';
 import type { Weights } from './weights.js';
 
@@ -33,12 +34,17 @@ interface Pending extends Slotted, Encoded {
   journalAt: number;
   journalled: boolean;
   overdue: boolean;
-  release(safe: boolean): void;
+  release(booking: Booking): void;
+}
+
+/** It is in Postgres; with what is left of its budgets, where this booking is the one that counted. */
+interface Booked {
+  remaining: Nano | null;
 }
 
 /** Books how calls ended: in Postgres, again and again until it confirms; meanwhile in the journal. */
 export class Bookings {
-  private readonly lanes: Lanes<Encoded, boolean>;
+  private readonly lanes: Lanes<Encoded, Booked | null>;
   private readonly pending = new Slots<Pending>();
   private timer: NodeJS.Timeout | null = null;
   private settled: (() => void) | null = null;
@@ -69,11 +75,10 @@ export class Bookings {
   }
 
   /**
-   * Resolves with true when the booking is safe: committed, or synced to the journal. With false when it is neither after ten seconds; it is
-   * tried on. `onBooked` follows the commit.
+   * Resolves when the booking is safe, committed or synced to the journal, or when it is neither after ten seconds; then it is tried on. `onBooked` follows the commit.
    * @param held null: the call was never held for certain, and is only to be booked should there be a hold.
    */
-  add(tenantId: string, held: HeldFacts | null, settlement: Settlement, onBooked: () => void): Promise<boolean> {
+  add(tenantId: string, held: HeldFacts | null, settlement: Settlement, onBooked: () => void): Promise<Booking> {
     const { id, durationMs } = settlement;
     const encoded = encodeSettlement(settlement);
     return new Promise((release) => {
@@ -97,10 +102,10 @@ export class Bookings {
         .of(pending)
         .add(pending)
         .then((booked) => {
-          if (!booked && this.stopped) return;
+          if (!booked) return;
           this.pending.delete(pending);
           if (pending.journalAt === Number.POSITIVE_INFINITY) this.forget(pending.id);
-          release(true);
+          release({ safe: true, remaining: booked.remaining });
           if (this.pending.size === 0) this.rest();
           onBooked();
         });
@@ -147,7 +152,7 @@ export class Bookings {
       if (now - pending.since < PATIENCE_MS || pending.journalled || pending.overdue) continue;
       pending.overdue = true;
       this.log.error({ call: pending.id }, 'a call could not be booked yet; trying on');
-      pending.release(false);
+      pending.release({ safe: false, remaining: null });
     }
   }
 
@@ -156,7 +161,7 @@ export class Bookings {
     journal.append(pending.id, pending.whole() ?? pending.settlement).then(
       () => {
         pending.journalled = true;
-        pending.release(true);
+        pending.release({ safe: true, remaining: null });
       },
       (error) => {
         pending.journalAt = performance.now() + JOURNAL_RETRY_MS;
@@ -169,45 +174,47 @@ export class Bookings {
     this.journal!.forget(id).catch((error) => this.log.error({ err: error }, 'the journal could not be emptied'));
   }
 
-  private async bookUntilConfirmed(batch: Encoded[]): Promise<boolean[]> {
+  /** Answers null for each when the process ends before that. */
+  private async bookUntilConfirmed(batch: Encoded[]): Promise<(Booked | null)[]> {
     for (let waitMs = RETRY_MS.first; !this.stopped; waitMs = Math.min(waitMs * 2, RETRY_MS.most)) {
       try {
-        await this.book(batch);
-        return batch.map(() => true);
+        const remaining = await this.book(batch);
+        return batch.map(({ id }) => ({ remaining: remaining.get(id) ?? null }));
       } catch (error) {
         if (isRefusal(error)) return this.bookOneByOne(batch, error);
         this.log.warn({ err: error, calls: batch.length }, 'settlements are not confirmed; trying again');
         await new Promise((resolve) => setTimeout(resolve, waitMs));
       }
     }
-    return batch.map(() => false);
+    return batch.map(() => null);
   }
 
   /** Settling finds each call's hold, but where it was settled by an earlier try, or where Postgres has lost it, as after a failover. */
-  private async book(batch: Encoded[]): Promise<void> {
+  private async book(batch: Encoded[]): Promise<Map<string, Nano | null>> {
     const resolved = await this.settle(batch);
-    if (resolved.size === batch.length) return;
+    if (resolved.size === batch.length) return resolved;
     const missing = new Map<string, string>();
     for (const one of batch) {
       const whole = resolved.has(one.id) ? null : one.whole();
       if (whole !== null) missing.set(one.id, whole);
     }
-    if (missing.size === 0) return;
+    if (missing.size === 0) return resolved;
     const { booked, held, unknown } = await this.repository.bookUnheld(this.gatewayId, missing);
     if (booked.length > 0) this.log.warn({ calls: booked }, 'Postgres has lost the holds of calls; they are booked without');
     if (unknown.length > 0) this.log.warn({ calls: unknown }, 'settlements are too old to tell whether they were booked; they are left');
     if (held.length > 0) await this.settle(batch.filter(({ id }) => held.includes(id)));
+    return resolved;
   }
 
-  private settle(batch: Encoded[]): Promise<Set<string>> {
+  private settle(batch: Encoded[]): Promise<Map<string, Nano | null>> {
     return this.repository.settle(new Map(batch.map(({ id, settlement }) => [id, settlement])));
   }
 
   /** Postgres refuses what one settlement says: the others must not wait for it. The reaper books that call by its hold. */
-  private async bookOneByOne(batch: Encoded[], error: unknown): Promise<boolean[]> {
+  private async bookOneByOne(batch: Encoded[], error: unknown): Promise<(Booked | null)[]> {
     if (batch.length > 1) return (await Promise.all(batch.map((one) => this.bookUntilConfirmed([one])))).flat();
     this.log.error({ err: error, call: batch[0]!.id }, 'a settlement cannot be stored; the call will be booked as an estimate');
-    return [true];
+    return [{ remaining: null }];
   }
 }
 

@@ -25,9 +25,9 @@ class StoppedPostgres {
     return requests.map(() => HELD);
   }
 
-  async settle(settlements: Map<string, string>): Promise<Set<string>> {
+  async settle(settlements: Map<string, string>): Promise<Map<string, null>> {
     await this.batch([...settlements.values()].map((text) => JSON.parse(text).served_model));
-    return new Set(settlements.keys());
+    return new Map([...settlements.keys()].map((id) => [id, null]));
   }
 
   /** Answers the batch under way, and waits for the next one. */

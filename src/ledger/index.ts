@@ -1,11 +1,13 @@
 export { type Audit, type Breach, type Check, type Depth, INVARIANTS, type Invariant } from './audit.js';
 export { AuditRepository } from './audit.repository.js';
 export { Auditor } from './auditor.js';
+export { GatewaysRepository, type Holding, type SilentGateway } from './gateways.repository.js';
 export { journalPath } from './journal.js';
 export type {
   Adjustment,
   Attempt,
   BookedCall,
+  Booking,
   Denial,
   HeldFacts,
   HoldAnswer,

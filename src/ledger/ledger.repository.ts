@@ -1,7 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { Pool } from 'pg';
 import { newId } from '../kernel/ids.js';
+import type { Nano } from '../kernel/money.js';
 import { crashOnceSent } from '../platform/faults/index.js';
+import { LEASE_SECONDS } from './deadline.js';
 import { MOST_ROWS } from './lanes.js';
 import type { Adjustment, BookedCall, Denial, HoldAnswer, HoldRequest, LimitDenial, Rates, Scope, Verdict } from './ledger.js';
 
@@ -71,8 +73,6 @@ export interface Span {
   model: string | null;
 }
 
-/** How long a hold lives without a heartbeat. */
-export const LEASE_SECONDS = 30;
 /** After this long a connection is given up and another is tried: the server may be gone without a word. The statement may still land. */
 const HOLD_TIMEOUT_MS = 2_000;
 const SETTLE_TIMEOUT_MS = 5_000;
@@ -130,18 +130,18 @@ export class LedgerRepository {
   }
 
   /**
-   * Books settlements as `encodeSettlement` wrote them, by call id. Answers the ids this statement resolved; one that is missing was resolved
-   * before.
+   * Books settlements as `encodeSettlement` wrote them, by call id. Answers the ids this statement resolved, each with the least headroom that is
+   * left of its hard budgets (null: it has none, or was booked late). One that is missing was resolved before.
    */
-  async settle(settlements: ReadonlyMap<string, string>): Promise<Set<string>> {
+  async settle(settlements: ReadonlyMap<string, string>): Promise<Map<string, Nano | null>> {
     if (settlements.size > 0) crashOnceSent('settle_sent');
-    const { rows } = await this.pool.query<{ resolved_id: string }>({
-      name: 'settle_batch',
-      text: 'SELECT resolved_id FROM settle_batch($1, $2)',
+    const { rows } = await this.pool.query<{ resolved_id: string; remaining: Nano | null }>({
+      name: 'settle_calls',
+      text: 'SELECT resolved_id, remaining FROM settle_calls($1, $2)',
       values: [arrayOf([...settlements.keys()]), `[${[...settlements.values()].join(',')}]`],
       query_timeout: SETTLE_TIMEOUT_MS,
     } as QueryConfig);
-    return new Set(rows.map((row) => row.resolved_id));
+    return new Map(rows.map((row) => [row.resolved_id, row.remaining]));
   }
 
   /** Books calls of which settling found no hold, as `encodeWithHold` wrote them, by call id. What was resolved before is in no list of the answer. */
@@ -249,10 +249,16 @@ export class LedgerRepository {
     return Number(rows[0]!.expired);
   }
 
-  /** Resolves up to `limit` holds whose lease is over. Answers their ids. */
+  /**
+   * Resolves up to `limit` holds whose lease is over and whose call can no longer run, or whose gateway is known to be gone. Answers their ids.
+   * Frees what is held apart for calls of gateways that are gone.
+   */
   async reap(limit: number): Promise<string[]> {
     crashOnceSent('reap_sent');
     const { rows } = await this.pool.query<{ reaped_id: string }>('SELECT reaped_id FROM reap_holds($1)', [limit]);
+    for (let freed = limit; freed === limit; ) {
+      freed = (await this.pool.query<{ freed: number }>('SELECT free_held_apart($1) AS freed', [limit])).rows[0]!.freed;
+    }
     return rows.map((row) => row.reaped_id);
   }
 }

@@ -1,13 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { Elapsed } from '../kernel/elapsed.js';
 import { WeirError } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
 import { Batcher, ServerClock } from '../platform/postgres/index.js';
 import { LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
 import { Bookings } from './bookings.js';
+import { deadlineMs, sendWithinMs } from './deadline.js';
 import { holdApart } from './hold-apart.js';
 import { Lanes } from './lanes.js';
-import type { Adjustment, BookedCall, HeldFacts, HoldAnswer, HoldRequest, Settlement } from './ledger.js';
+import type { Adjustment, BookedCall, Booking, DatedAnswer, HeldFacts, HoldAnswer, HoldRequest, Settlement } from './ledger.js';
 import { LedgerRepository } from './ledger.repository.js';
 import { SHARDS } from './shards.js';
 import { Weights } from './weights.js';
@@ -23,8 +25,12 @@ const REAP_LIMIT = 256;
 export class LedgerService {
   /** This process, as the owner of holds. */
   readonly gatewayId = newId();
+  /** How long a call may take, from its hold on. */
+  readonly deadlineMs: number;
+  /** How old a hold may be when the request of its call is written. */
+  readonly sendWithinMs: number;
   private readonly weights = new Weights();
-  private readonly holds: Lanes<HoldRequest, HoldAnswer>;
+  private readonly holds: Lanes<HoldRequest, DatedAnswer>;
   private readonly bookings: Bookings;
   private readonly abandoned: Batcher<{ id: string; tenantId: string }, void>;
   /** Calls whose hold was given up and may land still. */
@@ -41,6 +47,8 @@ export class LedgerService {
     @Inject(CONFIG) { timeouts }: Pick<Config, 'timeouts'>,
   ) {
     this.patienceMs = timeouts.ledgerMs;
+    this.deadlineMs = deadlineMs(timeouts);
+    this.sendWithinMs = sendWithinMs(timeouts);
     this.holds = new Lanes(
       (requests, lane) => this.holdInTime(lane, requests),
       this.weights,
@@ -74,17 +82,16 @@ export class LedgerService {
    * Counts a call by its limits and holds its worst case on its budgets, all or none.
    * @throws WeirError ledger_unavailable when Postgres does not confirm in time, overloaded when too many holds of the tenant wait; then nothing may be sent.
    */
-  async hold(request: HoldRequest): Promise<HoldAnswer> {
+  async hold(request: HoldRequest): Promise<DatedAnswer> {
     const lane = this.holds.of(request);
     if (lane.isFullFor(request)) throw new WeirError('overloaded');
     return lane.add(request);
   }
 
   /**
-   * Books how a call ended. Resolves with true when that is safe, in Postgres or in the journal, with false when neither has taken it in time:
-   * then nobody may be told that the call is complete. `onBooked` follows the commit.
+   * Books how a call ended. Resolves when that is safe, or when neither Postgres nor the journal has taken it in time. `onBooked` follows the commit.
    */
-  settle(held: HeldFacts, settlement: Settlement, onBooked: () => void): Promise<boolean> {
+  settle(held: HeldFacts, settlement: Settlement, onBooked: () => void): Promise<Booking> {
     return this.bookings.add(held.tenantId, held, settlement, onBooked);
   }
 
@@ -112,7 +119,7 @@ export class LedgerService {
     return this.repository.expireGateway(gatewayId, sent);
   }
 
-  /** Resolves every hold whose lease is over. */
+  /** Resolves every hold that is due. */
   async reap(): Promise<number> {
     let total = 0;
     for (let reaped = REAP_LIMIT; reaped === REAP_LIMIT; ) {
@@ -132,14 +139,16 @@ export class LedgerService {
     return allBooked && this.givenUp === 0;
   }
 
-  private async holdInTime(lane: Batcher<HoldRequest, HoldAnswer>, requests: HoldRequest[]): Promise<(HoldAnswer | Error)[]> {
+  private async holdInTime(lane: Batcher<HoldRequest, DatedAnswer>, requests: HoldRequest[]): Promise<(DatedAnswer | Error)[]> {
+    // From before the statement: this process may be stopped while the answer waits for it.
+    const since = new Elapsed();
     const deadline = performance.now() + this.patienceMs;
     try {
       const held = await within(
         this.patienceMs,
         holdApart(requests, (part) => this.holdAgain(part, deadline), this.weights, deadline),
       );
-      return held.map((answer, number) => (answer instanceof Error ? this.refuse(requests[number]!, answer) : answer));
+      return held.map((answer, number) => (answer instanceof Error ? this.refuse(requests[number]!, answer) : { ...answer, since }));
     } catch (cause) {
       const error = new WeirError('ledger_unavailable', { cause });
       lane.rejectWaiting(error);

@@ -1,3 +1,4 @@
+import type { Elapsed } from '../kernel/elapsed.js';
 import type { Nano } from '../kernel/money.js';
 import type { Usage } from '../kernel/usage.js';
 
@@ -25,6 +26,8 @@ export interface Scope {
 
 /** What the ledger must know of a call to book it should its gateway die. */
 export interface HoldContext {
+  /** How long the call may take, from its hold on, by the time-outs it is made with. */
+  deadline_ms: number;
   project: string;
   key: string;
   surface: string;
@@ -106,6 +109,17 @@ export interface HoldAnswer {
   rates: Rates | null;
   /** How many periods and counters the call touches. */
   rows: number;
+}
+
+/** An answer, and how old the hold is by now. */
+export type DatedAnswer = HoldAnswer & { since: Elapsed };
+
+/** What came of booking a call. */
+export interface Booking {
+  /** It is in Postgres or in the journal. Otherwise nobody may be told that the call is complete. */
+  safe: boolean;
+  /** Least headroom over the call's hard budgets once it was booked; null: it has none, or it is not booked in Postgres yet. */
+  remaining: Nano | null;
 }
 
 /** What a call was booked for, all its entries together. */

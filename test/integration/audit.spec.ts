@@ -114,7 +114,7 @@ test('I3: a budget that only observes may be spent beyond its limit', async () =
 });
 
 test('what left a rolling window, what became known late and what was corrected break nothing', async () => {
-  await db.query(`UPDATE holds SET lease_until = now() - interval '1 s' WHERE id = $1`, [open]);
+  await db.query(`UPDATE holds SET created_at = created_at - interval '1 min', lease_until = now() - interval '1 s' WHERE id = $1`, [open]);
   await ledger.reap(10);
   await ledger.settle(encoded([settlement(open, 2_000n)]));
   expect((await db.query(`SELECT FROM ledger_entries WHERE kind = 'late'`)).rowCount).toBe(1);

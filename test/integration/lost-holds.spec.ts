@@ -113,7 +113,7 @@ test('a call whose hold Postgres has lost is booked once, by what its gateway kn
   ]);
   held.context.end_user = 'ann';
   const end = settlement(held.id, 25n);
-  expect(await Promise.all([settle(held, end), settle(held, end)])).toEqual([true, true]);
+  expect(await Promise.all([settle(held, end), settle(held, end)])).toMatchObject([{ safe: true }, { safe: true }]);
   await settle(held, settlement(held.id, 99n));
   expect(await entriesOf(held.id)).toEqual([
     { kind: 'usage', amount: 0n, output_tokens: 1n },
@@ -156,7 +156,7 @@ test('a hold that arrives in between is settled as ever', async () => {
   const first = jest.spyOn(LedgerRepository.prototype, 'settle');
   first.mockImplementationOnce(async () => {
     await repository.hold(GATEWAY, [late]);
-    return new Set();
+    return new Map();
   });
   await settle(late, end);
   expect(await entriesOf(late.id)).toEqual([{ kind: 'usage', amount: 25n, output_tokens: 1n }]);
@@ -276,7 +276,7 @@ test('a journal that a dead gateway left says what its calls were held for', asy
   const path = join(directory, 'g.journal');
   const away = openLedger(`postgres://nobody@127.0.0.1:${await freePort()}/nothing`, 'away');
   away.ledger.keepJournal(path);
-  expect(await away.ledger.settle(held, settlement(held.id, 25n), () => {})).toBe(true);
+  expect(await away.ledger.settle(held, settlement(held.id, 25n), () => {})).toMatchObject({ safe: true });
   const journal = readJournal(path);
   await ledger.replay(journal);
   await ledger.replay(journal);

@@ -10,7 +10,7 @@ import { createPool } from '../../src/platform/postgres/index.js';
 import { SetClock } from '../support/clock.js';
 import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
 import { brokenInvariants, encoded, holdRequest, insertTenant, settlement } from '../support/ledger.js';
-import { LedgerModel, type Rate, type Terms } from '../support/ledger-model.js';
+import { DEADLINE_SECONDS, LedgerModel, type Rate, type Terms } from '../support/ledger-model.js';
 import { Random, sizeOf } from '../support/random.js';
 
 jest.setTimeout(3_600_000);
@@ -77,6 +77,7 @@ class Reality {
   ) {}
 
   static async create(): Promise<Reality> {
+    await db.query('DELETE FROM gateways'); // its clock begins anew
     const tenantId = await insertTenant(db, []);
     const named = ({ value }: { value: string }) => (value === 't' ? tenantId : value);
     const budgetIds: string[] = [];
@@ -246,6 +247,7 @@ const admission = fc.tuple(gateways, fc.array(calls, { minLength: 1, maxLength: 
           ),
           id: idAt(model.now),
           tokens,
+          context: { ...holdRequest(reality.tenantId, amount).context, deadline_ms: DEADLINE_SECONDS * 1_000 },
         }));
         for (const request of requests) reality.requests.set(request.id, request);
         await admit(
@@ -335,8 +337,8 @@ const passing = fc
   .oneof(
     fc.integer({ min: 1, max: 5 }),
     fc.integer({ min: 10, max: 70 }),
-    // What ends just then: a lease, the minute of a limit, a window.
-    fc.constantFrom(30, 60, 61, 3_540, 3_600, 3_660),
+    // What ends just then: a lease, a call, the minute of a limit, a window.
+    fc.constantFrom(30, 55, 56, 60, 61, 3_540, 3_600, 3_660),
     fc.integer({ min: 60, max: 4_000 }),
     fc.integer({ min: 80_000, max: 90_000 }),
   )

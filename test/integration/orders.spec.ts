@@ -115,6 +115,7 @@ class World {
     });
     await clock.move(120);
     await ledger.reap(10);
+    await this.expire(this.gateways.alive); // known to be gone, it books nothing more
     await budgets.rollPeriods();
     const { rows } = await db.query<{ held: bigint; unclosed: bigint; periods: bigint; wrong: bigint }>({
       name: 'end',
@@ -161,8 +162,9 @@ const POINT = `
     SELECT * FROM holds WHERE id = ANY ($2)
   ), figure AS (
     SELECT p.*, (SELECT coalesce(sum(e.amount), 0) FROM entry e WHERE e.id = p.id) AS booked,
-      (SELECT coalesce(sum(e.amount), 0) FROM entry e WHERE e.id = p.id AND e.kind <> 'usage' AND e.amount > 0) AS above,
-      (SELECT coalesce(sum(h.amount), 0) FROM hold h WHERE h.state = 'open' AND p.id = ANY (h.period_ids)) AS open
+      (SELECT coalesce(sum(e.amount), 0) FROM entry e WHERE e.id = p.id AND e.kind = 'overrun') AS above,
+      (SELECT coalesce(sum(h.amount), 0) FROM hold h WHERE h.state = 'open' AND p.id = ANY (h.period_ids))
+        + (SELECT coalesce(sum(a.amount), 0) FROM held_apart a WHERE p.id = ANY (a.period_ids)) AS open
     FROM budget_periods p WHERE p.tenant_id = $1
   ), broken AS (
     SELECT format('I1: %s is spent, %s booked', spent, booked) AS what FROM figure WHERE spent <> booked

@@ -45,17 +45,24 @@ interface Hold extends Call {
   sent: boolean | null;
   output: number;
   estimate: bigint;
+  /** What stays held of it beside its estimate. */
+  apart: bigint;
   periods: Period[];
   counted: Counted;
 }
 
 /** A call whose hold is lost is booked for so long: a week less an hour. */
 const KNOWN_SECONDS = 7 * 86_400 - 3_600;
+/** A call is over so long after its hold: its deadline, and ten seconds. */
+export const DEADLINE_SECONDS = 45;
+const OVER_AFTER_SECONDS = DEADLINE_SECONDS + 10;
 /** The worst is what a denial names. */
 const BY_BUDGET = ['unpriced', 'exceeded', 'too_large', 'busy'];
 
 export class LedgerModel {
   readonly holds = new Map<string, Hold>();
+  /** When each gateway was last known to be gone. */
+  private readonly gone = new Map<string, number>();
   private readonly periods = new Map<string, Period>();
   private readonly counters = new Map<string, Counted[]>();
 
@@ -91,7 +98,17 @@ export class LedgerModel {
       const counted = { at: this.now, tokens: call.tokens, open: true };
       for (const counter of counters) counter.counted.push(counted);
       for (const period of periods) period.held += call.amount ?? 0n;
-      this.holds.set(call.id, { ...call, state: 'open', lease: this.now + 30, sent: null, output: 0, estimate: 0n, periods, counted });
+      this.holds.set(call.id, {
+        ...call,
+        state: 'open',
+        lease: this.now + 30,
+        sent: null,
+        output: 0,
+        estimate: 0n,
+        apart: 0n,
+        periods,
+        counted,
+      });
     }
     const left = hard.map((period) => period.limit + period.granted - this.spentIn(period) - period.held);
     return { answers: ['held'], remaining: left.length > 0 ? left.reduce((a, b) => (a < b ? a : b)) : null };
@@ -101,8 +118,10 @@ export class LedgerModel {
   settle(id: string, cost: bigint, tokens: number): void {
     const hold = this.holds.get(id);
     if (hold?.state === 'open') this.resolve(hold, cost, tokens);
-    else if (hold?.state === 'estimated') this.book(hold, cost - hold.estimate);
-    else if (hold?.state === 'lost') {
+    else if (hold?.state === 'estimated') {
+      this.free(hold);
+      this.book(hold, cost - hold.estimate);
+    } else if (hold?.state === 'lost') {
       if (this.now - hold.counted.at > KNOWN_SECONDS) return;
       this.book(hold, cost);
     }
@@ -123,6 +142,7 @@ export class LedgerModel {
   }
 
   die(gateway: string, sent: string[]): void {
+    this.gone.set(gateway, this.now);
     for (const hold of this.openHolds()) {
       if (hold.gateway === gateway)
         Object.assign(hold, { lease: Number.NEGATIVE_INFINITY, sent: hold.sent === true || sent.includes(hold.id) });
@@ -132,12 +152,17 @@ export class LedgerModel {
   /** @param estimate what a call costs that was cut off after so much output */
   reap(estimate: (output: number) => { cost: bigint; tokens: number }): void {
     for (const hold of this.openHolds()) {
-      if (hold.lease >= this.now) continue;
+      const isDead = hold.lease === Number.NEGATIVE_INFINITY;
+      if (hold.lease >= this.now || (!isDead && hold.counted.at + OVER_AFTER_SECONDS >= this.now)) continue;
       const { cost, tokens } = estimate(hold.output);
-      hold.estimate = hold.sent === false || hold.amount === null ? 0n : cost;
+      hold.estimate = hold.sent === false || hold.amount === null ? 0n : cost < hold.amount ? cost : hold.amount;
       hold.state = hold.sent === false ? 'over' : 'estimated';
       this.resolve(hold, hold.estimate, tokens);
+      if (isDead || hold.sent === false) continue;
+      hold.apart = (hold.amount ?? 0n) - hold.estimate;
+      for (const period of hold.periods) period.held += hold.apart;
     }
+    for (const hold of this.holds.values()) if (this.isGone(hold)) this.free(hold);
   }
 
   change(budget: Terms, terms: Partial<Pick<Terms, 'limit' | 'hard'>>): void {
@@ -215,6 +240,16 @@ export class LedgerModel {
     if (rate.requests !== null && so.requests + 1 > rate.requests) return ['requests'];
     if (rate.tokens !== null && so.tokens + tokens > rate.tokens) return ['tokens'];
     return rate.concurrency !== null && so.open + 1 > rate.concurrency ? ['concurrency'] : [];
+  }
+
+  private isGone({ gateway, counted }: Hold): boolean {
+    return (this.gone.get(gateway) ?? Number.NEGATIVE_INFINITY) >= counted.at;
+  }
+
+  /** Nothing more is held of it. */
+  private free(hold: Hold): void {
+    for (const period of hold.periods) period.held -= hold.apart;
+    hold.apart = 0n;
   }
 
   private resolve(hold: Hold, cost: bigint, tokens: number): void {

@@ -14,6 +14,7 @@ export async function brokenInvariants(db: Pool): Promise<string[]> {
 }
 
 const CONTEXT = {
+  deadline_ms: 0,
   surface: 'chat.completions',
   stream: false,
   requested_model: 'p/m',
