@@ -54,6 +54,8 @@ export interface BudgetPeriod {
   /** Of a rolling budget: within its window. */
   spent: Nano;
   held: Nano;
+  /** The part of it for calls that are booked as an estimate and may cost more. */
+  heldApart: Nano;
   openedAt: Date | null;
   closedAt: Date | null;
   /** Null until it is closed and nothing of it is in flight. */

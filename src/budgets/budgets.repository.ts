@@ -40,7 +40,8 @@ export interface PeriodEvent {
 const BUDGET = `tenant_id AS "tenantId", id, scope_kind AS "scopeKind", scope_value AS "scopeValue", limit_nano AS "limit", period_kind AS "periodKind",
   timezone, anchor, window_seconds AS "windowSeconds", thresholds, mode, set_by AS "setBy", external_id AS "externalId", metadata, version, created_at AS "createdAt"`;
 const PERIOD = `id, budget_id AS "budgetId", scope_value AS "scopeValue", starts_at AS "startsAt", CASE WHEN isfinite(ends_at) THEN ends_at END AS "endsAt",
-  limit_nano AS "limit", granted, spent - aged AS spent, held, opened_at AS "openedAt", closed_at AS "closedAt"`;
+  limit_nano AS "limit", granted, spent - aged AS spent, held,
+  (SELECT coalesce(sum(a.amount), 0)::bigint FROM held_apart a WHERE budget_periods.id = ANY (a.period_ids)) AS "heldApart", opened_at AS "openedAt", closed_at AS "closedAt"`;
 const STATEMENT = `(SELECT jsonb_build_object('calls', s.calls, 'top_models', s.top_models) FROM budget_statements s
   WHERE s.tenant_id = budget_periods.tenant_id AND s.period_id = budget_periods.id) AS statement`;
 
@@ -175,7 +176,7 @@ export class BudgetsRepository {
 
   /** Brings what the current period has spent to zero by a ledger entry of its own. */
   async reset(budget: Budget, scopeValue: string, actor: string, reason: string | null): Promise<BudgetPeriod> {
-    const { rows } = await this.pool.query<PeriodRow>(`SELECT ${PERIOD} FROM reset_period($1, $2, $3, $4, $5, $6)`, [
+    const { rows } = await this.pool.query<PeriodRow>(`SELECT ${PERIOD} FROM reset_period($1, $2, $3, $4, $5, $6) AS budget_periods`, [
       budget.tenantId,
       budget.id,
       scopeValue,

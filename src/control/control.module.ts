@@ -6,6 +6,7 @@ import { BudgetsModule } from '../budgets/index.js';
 import { CallsModule } from '../calls/index.js';
 import { ConnectionsModule } from '../connections/index.js';
 import { CredentialsModule } from '../credentials/index.js';
+import { LedgerModule } from '../ledger/index.js';
 import { LimitsModule } from '../limits/index.js';
 import { ModelsModule } from '../models/index.js';
 import { PricesModule } from '../prices/index.js';
@@ -21,6 +22,7 @@ import { BudgetsController } from './budgets.controller.js';
 import { CallsController } from './calls.controller.js';
 import { ConnectionsController } from './connections.controller.js';
 import { ErrorFilter } from './error.filter.js';
+import { GatewaysController } from './gateways.controller.js';
 import { IdempotencyInterceptor } from './idempotency.interceptor.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
 import { LimitsController } from './limits.controller.js';
@@ -56,6 +58,7 @@ import { UsageController } from './usage.controller.js';
     PricesModule,
     ModelsModule,
     BudgetsModule,
+    LedgerModule,
     LimitsModule,
     RoutingModule,
     ProbingModule,
@@ -63,6 +66,7 @@ import { UsageController } from './usage.controller.js';
   ],
   controllers: [
     TenantsController,
+    GatewaysController,
     PlatformCredentialsController,
     PlatformPricesController,
     ProjectsController,

@@ -16,6 +16,7 @@ const NOUNS: Record<IdKind, string> = {
   limit: 'limit',
   grant: 'grant',
   call: 'call',
+  gateway: 'gateway that holds money',
 };
 
 /** The id in a path. One that cannot be is as unknown as one that is somebody else's. @throws WeirError not_found */

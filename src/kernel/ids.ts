@@ -18,6 +18,7 @@ const PREFIXES = {
   limit: 'lim',
   grant: 'grant',
   call: 'call',
+  gateway: 'gw',
 } as const;
 export type IdKind = keyof typeof PREFIXES;
 

@@ -67,6 +67,7 @@ test('a worker killed while it reaps: the holds of a dead gateway are resolved o
   await rig.kill(lost);
   await Promise.all(calls);
   await moveClock(rig.db, '1 minute');
+  await rig.forgetSilent();
 
   await dieAt('reap_sent', () => rig.settled(20_000));
   expect(await bookedCalls(rig.db)).toEqual(

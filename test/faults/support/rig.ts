@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Pool } from 'pg';
+import { GatewaysRepository } from '../../../src/ledger/index.js';
+import { createPool } from '../../../src/platform/postgres/index.js';
 import { WeirProcess } from '../../support/process.js';
 import { ScriptedUpstream } from '../../support/upstream.js';
 import { admin, createTenant, eventually, type TestTenant } from '../../support/weir.js';
@@ -47,6 +49,7 @@ export interface RigOptions {
 export class Rig {
   readonly gateways: Gateway[] = [];
   tenant!: TestTenant;
+  operatorKey!: string;
   private tags = 10_000;
 
   private constructor(
@@ -114,6 +117,14 @@ export class Rig {
     if (ended !== 0) throw new Error(`a gateway did not end in order (${ended}): ${gateway.process.stderr}`);
   }
 
+  /** An operator's word that every gateway which holds money and is not known to be gone is gone. */
+  async forgetSilent(): Promise<void> {
+    const pool = createPool(this.database.url, { max: 1, statementTimeoutMs: 10_000, name: 'operator' });
+    const gateways = new GatewaysRepository(pool);
+    for (const { id, alive } of await gateways.silent()) if (!alive) await gateways.forget(id, 'operator', 'the test killed it');
+    await pool.end();
+  }
+
   /** Money held now, over all budgets. */
   async held(): Promise<bigint> {
     return (await this.db.query<{ held: bigint }>('SELECT coalesce(sum(held), 0)::bigint AS held FROM budget_periods')).rows[0]!.held;
@@ -135,6 +146,7 @@ export class Rig {
     const setup = this.launch('setup', { WEIR_ROLES: 'control,gateway' });
     const ready = await setup.process.ready();
     const weir = { publicUrl: ready.public, adminUrl: ready.admin, operatorKey: ready.operator_key!, db: this.db };
+    this.operatorKey = weir.operatorKey;
     this.tenant = await createTenant({ ...weir, databaseUrl: this.database.url, stop: async () => {} });
     const post: Post = (path, body) => admin(weir, this.tenant.adminKey, 'POST', `/v1/organization/${path}`, body);
     await post('prices', { provider: 'up', model: '*', input: inputPrice, output: '1000' });

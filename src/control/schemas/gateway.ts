@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { publicId } from '../../kernel/ids.js';
+import { formatUsd } from '../../kernel/money.js';
+import type { Holding, SilentGateway } from '../../ledger/index.js';
+import { Currency, Money, Timestamp, text, unixSecondsOrNull } from './common.js';
+
+export const ForgetGateway = z.strictObject({
+  reason: text(1_000).min(1).describe('How you know that the process is gone; kept with the gateway.'),
+});
+export type ForgetGateway = z.output<typeof ForgetGateway>;
+
+const HoldingObject = z.strictObject({ calls: z.number().int(), amount: Money });
+
+export const GatewayObject = z
+  .strictObject({
+    id: z.string(),
+    object: z.literal('gateway'),
+    host: z.string().nullable().describe('Null: it was started by a version that did not say.'),
+    process_id: z.number().int().nullable(),
+    started_at: Timestamp.nullable(),
+    last_seen_at: Timestamp.nullable().describe('When it last said that its open calls go on; null: it has none, or is known to be gone.'),
+    open: HoldingObject.describe('Calls that are not booked yet, and what they hold.'),
+    held_apart: HoldingObject.describe('Calls that are booked as an estimate, and what is held in case they cost more.'),
+    currency: Currency,
+    gone_at: Timestamp.nullable().describe('Since when it is known to be gone.'),
+  })
+  .meta({ id: 'Gateway' });
+
+const renderHolding = ({ calls, amount }: Holding): z.input<typeof HoldingObject> => ({ calls, amount: formatUsd(amount) });
+
+export const renderGateway = (gateway: SilentGateway): z.input<typeof GatewayObject> => ({
+  id: publicId('gateway', gateway.id),
+  object: 'gateway',
+  host: gateway.host,
+  process_id: gateway.processId,
+  started_at: unixSecondsOrNull(gateway.startedAt),
+  last_seen_at: unixSecondsOrNull(gateway.lastSeenAt),
+  open: renderHolding(gateway.open),
+  held_apart: renderHolding(gateway.heldApart),
+  currency: 'usd',
+  gone_at: unixSecondsOrNull(gateway.goneAt),
+});
+
+export const ForgottenGateway = z.strictObject({
+  id: z.string(),
+  object: z.literal('gateway'),
+  forgotten: z.literal(true),
+  booked: z.number().int().describe('Calls that were open and are booked as an estimate now.'),
+  freed: HoldingObject.describe('What was held apart and can be spent again.'),
+  currency: Currency,
+});
+
+export const renderForgotten = (id: string, booked: number, freed: Holding): z.input<typeof ForgottenGateway> => ({
+  id: publicId('gateway', id),
+  object: 'gateway',
+  forgotten: true,
+  booked,
+  freed: renderHolding(freed),
+  currency: 'usd',
+});
