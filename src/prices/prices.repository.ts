@@ -87,7 +87,7 @@ const PRICES: OwnedTable = {
     t.created_at AS "createdAt"`,
   from: 'prices t',
   key: 'id',
-  where: 'true',
+  where: 'NOT EXISTS (SELECT FROM tenants owner WHERE owner.id = t.tenant_id AND owner.deleted_at IS NOT NULL)',
   platform: true,
 };
 

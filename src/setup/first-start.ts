@@ -56,7 +56,8 @@ export class Setup {
     }
     const demo = readDemoKeys(this.config.home) ?? (await this.createDemo());
     // The demo is one person's: it may use the keys this person has in the environment.
-    for (const provider of platform) await this.providers.grant(parsePublicId('tenant', demo.tenant)!, provider.id);
+    const tenant = await this.tenants.find(parsePublicId('tenant', demo.tenant)!);
+    if (tenant && !tenant.deletedAt) for (const provider of platform) await this.providers.grant(tenant.id, provider.id);
     return { operatorKey: null, demo, platformProviders };
   }
 

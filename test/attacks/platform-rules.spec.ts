@@ -191,6 +191,17 @@ test("a tenant's own rules are its own, until an operator takes them over; and w
   expect((await admin('DELETE', `/v1/organization/rate_limits/${limit.id}`)).status).toBe(403);
 });
 
+test("an operator's Idempotency-Key is worth nothing to the tenant: it neither reads the first response again nor does it", async () => {
+  const headers = { 'idempotency-key': 'known-to-the-tenant' };
+  const path = `/v1/organization/budgets/${rules['budget_id']}/grants`;
+  const { body: granted } = await inside('POST', path, { amount: '0.01' }, headers);
+  const before = await stored();
+  const { status, body } = await admin('POST', path, { amount: '0.01' }, headers);
+  expect([status, body.error.code, JSON.stringify(body)]).toEqual([403, 'platform_rule', expect.not.stringContaining(granted.id)]);
+  expect((await inside('POST', path, { amount: '0.01' }, headers)).body).toEqual(granted);
+  expect(await stored()).toBe(before);
+});
+
 test('a key and a project that a rule is on are not retired to escape it', async () => {
   const { body: project } = await admin('POST', '/v1/organization/projects', { name: 'own' });
   const keys = `/v1/organization/projects/${project.id}/api_keys`;
