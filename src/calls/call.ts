@@ -31,6 +31,8 @@ export interface Call {
   requestedModel: string;
   servedModel: string | null;
   provider: string;
+  /** The provider is the platform's own, which pays it; null: it was booked before that was noted. */
+  lent: boolean | null;
   status: CallStatus;
   httpStatus: number;
   errorCode: string | null;
@@ -58,6 +60,7 @@ export const renderCall = (call: Call) => ({
   requested_model: call.requestedModel,
   served_model: call.servedModel,
   provider: call.provider,
+  lent: call.lent,
   finish_reason: call.finishReason,
   project_id: publicId('project', call.projectId),
   api_key_id: publicId('apiKey', call.apiKeyId),

@@ -90,6 +90,7 @@ test("a tenant's own provider with a lent one's name and price 0 erases nothing 
   expect(await it.spent()).toBe('2.00');
   await it.admin('DELETE', `/v1/organization/providers/${twin}`);
   await expect(it.call()).rejects.toMatchObject({ status: 402 });
+  expect((await it.admin('GET', '/v1/organization/calls')).body.data).toMatchObject([{ lent: true }, { lent: true }]);
 });
 
 test('an operator re-rates lent calls by the platform’s prices only, whoever has the name today', async () => {

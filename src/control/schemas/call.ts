@@ -26,6 +26,10 @@ export const CallObject = z
     requested_model: z.string(),
     served_model: z.string().nullable(),
     provider: z.string(),
+    lent: z
+      .boolean()
+      .nullable()
+      .describe("The provider is the platform's own, so only an operator re-rates the call. null: booked before this was noted."),
     finish_reason: z.string().nullable(),
     project_id: z.string(),
     api_key_id: z.string(),
