@@ -5,7 +5,7 @@ import type { Id } from '../kernel/ids.js';
 import type { Nano } from '../kernel/money.js';
 import { type HeldFacts, type HoldContext, LedgerService, type Rates, type Scope } from '../ledger/index.js';
 import { affordableOutput, type Price, worstCaseCost } from '../prices/index.js';
-import { callTooDear, deniedByBudget, deniedByLimit } from './denials.js';
+import { callTooDear, deniedByBudget, deniedByLimit, featureNotPriced, type Unbounded } from './denials.js';
 
 /** What a call is held for. */
 export interface Exposure {
@@ -14,6 +14,8 @@ export interface Exposure {
   scopes: readonly Scope[];
   /** Null: unknown. */
   price: Price | null;
+  /** What it asks for whose cost has no bound: refused where one is needed. Null: nothing. */
+  unbounded: Unbounded | null;
   /** What a call of unknown price is held for where a hard budget asks for an amount; null: it is refused there. */
   unpricedCost: Nano | null;
   inputTokensBound: number;
@@ -61,7 +63,8 @@ export class Admission {
   /**
    * Counts a call by its limits and holds its worst case on every budget of its scopes, all or none. Before it is refused for its size, its
    * tokens are counted exactly, and, where that is wanted, its output limit is lowered to what fits.
-   * @throws WeirError budget_exceeded, request_exceeds_budget, cost_limit_exceeded, budget_held, model_not_priced, rate_limit_exceeded,
+   * @throws WeirError budget_exceeded, request_exceeds_budget, cost_limit_exceeded, budget_held, model_not_priced,
+   * feature_not_priced, rate_limit_exceeded,
    * ledger_unavailable, overloaded
    */
   async admit(exposure: Exposure): Promise<Hold> {
@@ -73,6 +76,7 @@ export class Admission {
     for (let tries = 1; ; tries++) {
       const { held, refusal } = await this.try(exposure, input, output, unpricedCost);
       if (held) return { callId, tenantId, scopes, context, inputTokens: input, maxOutputTokens: output, ...held };
+      if (refusal.unpriced && exposure.unbounded) throw featureNotPriced(exposure.unbounded, refusal.error(null));
       if (refusal.unpriced && unpricedCost === null && exposure.unpricedCost !== null) {
         unpricedCost = exposure.unpricedCost;
         continue;
@@ -97,11 +101,11 @@ export class Admission {
 
   private async try(exposure: Exposure, input: number, output: number, unpricedCost: Nano | null): Promise<Attempt> {
     const { callId: id, tenantId, price, choices, scopes, context } = exposure;
-    const amount = price ? worstCaseCost(price, input, output * choices) : unpricedCost;
+    const amount = exposure.unbounded ? null : price ? worstCaseCost(price, input, output * choices) : unpricedCost;
     const maxCost = exposure.maxCost ?? MOST_COST;
     if (amount === null ? exposure.maxCost !== null : amount > maxCost) {
       return refusedBy({
-        bySize: price !== null,
+        bySize: amount !== null && price !== null,
         unpriced: amount === null,
         headroom: maxCost,
         error: (affordable) => callTooDear(amount, maxCost, affordable),

@@ -51,6 +51,22 @@ export function callTooDear(amount: Nano | null, maxCost: Nano, affordable: numb
   });
 }
 
+/** Something asked for whose cost has no bound: the field, and in words. */
+export interface Unbounded {
+  field: string;
+  what: string;
+}
+
+/** What a client reads when it asks for something whose cost has no bound. @param denied what stands in the way. */
+export function featureNotPriced({ field, what }: Unbounded, denied: WeirError): WeirError {
+  const advice = field === 'model' ? 'Use another model' : `Leave "${field}" out`;
+  return new WeirError('feature_not_priced', {
+    param: field,
+    message: `"${field}" asks for ${what}, whose cost has no bound, and a hard budget or a cost limit applies. ${advice}, or have the call made where no hard cap applies.`,
+    fields: denied.fields ?? {},
+  });
+}
+
 /** What a client reads when a limit is in the way. */
 export function deniedByLimit(verdict: Verdict, denial: LimitDenial, rates: Rates | null): WeirError {
   const scope = `${denial.scopeKind.replace('_', ' ')} ${denial.scopeValue}`;

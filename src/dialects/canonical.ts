@@ -231,7 +231,7 @@ export type ReplyEvent =
   /** In OpenAI chat's form, for the text so far. */
   | { type: 'logprobs'; choice: number; content: unknown[] }
   /** Output that no other kind stands for, such as the input of a provider's own tool. It is metered, and translated into nothing. */
-  | { type: 'other'; choice: number; bytes: number; images: number }
+  | { type: 'other'; choice: number; bytes: number; images: number; tool?: string }
   /**
    * The usage so far; each replaces the one before. `usage` null: reported, and not sane.
    * `final`: the provider counted when the answer was over. Counts that come earlier leave out what follows them.

@@ -2,6 +2,7 @@ import type { WeirError } from '../kernel/errors.js';
 import type { Usage } from '../kernel/usage.js';
 import type { Answer, Conversation, ReasoningPart, ReplyEvent, ThinkingLevel } from './canonical.js';
 import type { Quirks } from './quirks.js';
+import type { Feature } from './units/index.js';
 
 /** Names of the wire formats. A provider's data says which ones it speaks. */
 export const DIALECTS = [
@@ -98,6 +99,8 @@ export interface ReplyFacts {
   /** How many pieces they came in. A provider sends a token or more at a time. */
   outputPieces: number;
   outputImages: number;
+  /** How often the provider ran each of its own tools, as far as its answer shows them. */
+  toolRuns: Map<string, number>;
 }
 
 export const noFacts = (): ReplyFacts => ({
@@ -109,6 +112,7 @@ export const noFacts = (): ReplyFacts => ({
   outputBytes: 0,
   outputPieces: 0,
   outputImages: 0,
+  toolRuns: new Map(),
 });
 
 /** Why a provider refused, by status and code before words. */
@@ -199,6 +203,8 @@ export interface CallFormat {
 /** From the client's format to the provider's and back. */
 export interface Way {
   dialect: DialectName;
+  /** What the request asks for beyond text tokens, as far as it reaches the provider. Null: nothing. */
+  feature: Feature | null;
   translation: Translation;
   /** The format takes no lower output limit than this, so a call is held for that much at least. */
   leastOutputTokens: number;

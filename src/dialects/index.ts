@@ -27,3 +27,4 @@ export { hasUnseenInput } from './kit/unseen-input.js';
 export { type MediaSize, mediaIn, mediaSize } from './media/index.js';
 export { QUIRKS, type Quirks } from './quirks.js';
 export { conversationIn, pathAt } from './registry.js';
+export { type Feature, type ReportedUnits, reportedUnits } from './units/index.js';

@@ -13,6 +13,7 @@ import { completionsSurface, completionsVerbatim, openaiCompletions } from './op
 import { MIN_OUTPUT_TOKENS, openaiResponses, responsesSurface, responsesVerbatim } from './openai-responses/index.js';
 import type { Quirks } from './quirks.js';
 import { CanonicalTranslation, VerbatimTranslation } from './translation.js';
+import { featureIn } from './units/index.js';
 import { workersAi } from './workers-ai/index.js';
 
 const SURFACES: Readonly<Record<SurfaceName, Surface>> = {
@@ -69,7 +70,8 @@ export function conversationIn(name: SurfaceName): CallFormat {
     decodeRequest: surface.decodeRequest,
     encodeError: surface.encodeError,
     open(prompt, { dialects, thinkingLevel, quirks, treatedAs, memory }, identity) {
-      const dialect = chooseDialect(dialects, name, rulesId({ model: identity.model, treatedAs }), prompt, thinkingLevel);
+      const ruled = rulesId({ model: identity.model, treatedAs });
+      const dialect = chooseDialect(dialects, name, ruled, prompt, thinkingLevel);
       const { upstream, verbatim, leastOutputTokens = 1, toolPromptTokens = 0 } = UPSTREAMS[dialect];
       const { tools, functions } = prompt.body;
       const hasTools = [tools, functions].some((given) => Array.isArray(given) && given.length > 0);
@@ -77,12 +79,19 @@ export function conversationIn(name: SurfaceName): CallFormat {
       const toolTokens = prompted ? PROMPTED_TOOLS : hasTools ? toolPromptTokens : 0;
       if (verbatim && name === dialect && quirks.nativeTools !== false) {
         const translation = new VerbatimTranslation(surface, upstream, verbatim, prompt, identity);
-        return { dialect, translation, leastOutputTokens, addedInputTokens: toolTokens };
+        return {
+          dialect,
+          feature: featureIn(prompt.body, ruled, true),
+          translation,
+          leastOutputTokens,
+          addedInputTokens: toolTokens,
+        };
       }
       const recalls = memory && surface.forgetful && hasTools && !prompted;
       const recalled = recalls ? new RecalledState(surface.decodeConversation(prompt), memory) : null;
       const translation = new CanonicalTranslation(surface, upstream, prompt, identity, recalled);
-      return { dialect, translation, leastOutputTokens, addedInputTokens: toolTokens + (recalled?.bytes ?? 0) };
+      const feature = featureIn(prompt.body, ruled, false);
+      return { dialect, feature, translation, leastOutputTokens, addedInputTokens: toolTokens + (recalled?.bytes ?? 0) };
     },
   };
 }

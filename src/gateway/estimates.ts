@@ -78,7 +78,8 @@ function estimate(
   const usage = { ...certain, input: certain.input + Math.max(0, input - inputTotal(counted)), output };
   if (!price) return { usage, amount: hold.amount };
   const cost = (used: Usage): Nano => costOf(used, ratesFor(price, inputTotal(used)));
-  const held = hold.amount ?? 0n;
+  // Held for no amount: what it asks for has no bound.
+  const held = hold.amount ?? cost(usage);
   const most = larger(held, cost(certain));
   return { usage, amount: whole ? larger(most, cost(usage)) : smaller(cost(usage), most) };
 }

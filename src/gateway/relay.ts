@@ -8,8 +8,9 @@ import { formatUsd, type Nano, usdNumber } from '../kernel/money.js';
 import { LedgerService, type Settlement } from '../ledger/index.js';
 import { crashPoint } from '../platform/faults/index.js';
 import { LOGGER, type Logger, logOften, Metrics } from '../platform/telemetry/index.js';
-import { storeRates } from '../prices/index.js';
+import { priceWithSound, storeRates } from '../prices/index.js';
 import { type Plan, Router } from '../routing/index.js';
+import type { Beyond } from './beyond-text.js';
 import type { Call } from './call.js';
 import { scopesOf } from './call-options.js';
 import { Dispatcher } from './dispatcher.js';
@@ -72,7 +73,8 @@ export class Relay {
         this.announce(call, hold, reply);
         return seat ? seat.send(send) : send(plan); //                4xx 502 503 504: an outcome, never thrown after the hold
       });
-      const { outcome, settlement } = this.conclude(call, plan, hold, answered);
+      const asked = { feature: way.feature, heard: size.heard };
+      const { outcome, settlement } = this.conclude(call, plan, hold, answered, asked);
       const booking = await this.ledger.settle(hold, settlement, () => flight.booked()); // commits before the tail leaves
       if (!booking.safe && !outcome.error) throw new WeirError('booking_delayed');
       crashPoint('settle_committed');
@@ -94,12 +96,12 @@ export class Relay {
   }
 
   /** How the call is booked. What a provider reports and nobody can count is an estimate. */
-  private conclude(call: Call, plan: Plan, hold: Hold, outcome: Outcome): { outcome: Outcome; settlement: Settlement } {
+  private conclude(call: Call, plan: Plan, hold: Hold, outcome: Outcome, asked: Beyond): { outcome: Outcome; settlement: Settlement } {
     try {
-      return { outcome, settlement: settlementOf(call, plan, hold, outcome, this.estimates) };
+      return { outcome, settlement: settlementOf(call, plan, hold, outcome, asked, this.estimates) };
     } catch (cause) {
       const estimated = { ...unforeseen(cause, outcome.used), attempts: outcome.attempts };
-      return { outcome: estimated, settlement: settlementOf(call, plan, hold, estimated, this.estimates) };
+      return { outcome: estimated, settlement: settlementOf(call, plan, hold, estimated, asked, this.estimates) };
     }
   }
 
@@ -127,7 +129,8 @@ export class Relay {
       callId: call.id,
       tenantId: caller.tenantId,
       scopes: [...caller.scopes, ...scopesOf(options, target.provider, plan.countedModels, prompt.endUser)],
-      price: target.price,
+      price: target.price && size.heard ? priceWithSound(target.price) : target.price,
+      unbounded: way.feature,
       unpricedCost: caller.unpricedCallCost,
       inputTokensBound: boundOf(size) + way.addedInputTokens,
       refineInput: async () => (await refinedInput(prompt, size, target)) + way.addedInputTokens,
@@ -185,6 +188,8 @@ export class Relay {
     const ms = call.elapsedMs();
     this.metrics.countCall(status, ms / 1000);
     const { caller, prompt } = call;
+    const beyond = settlement?.rates?.['beyond_text'];
+    if (beyond !== undefined) this.metrics.countBeyondText();
     const facts = {
       call: publicId('call', call.id),
       tenant: publicId('tenant', caller.tenantId),
@@ -196,6 +201,7 @@ export class Relay {
       cause: error ? describe(error.cause) : undefined,
       cost: settlement?.amount == null ? undefined : formatUsd(settlement.amount),
       estimated: settlement?.estimated ? (untold ?? true) : undefined,
+      beyond_text: beyond === undefined ? undefined : formatUsd(BigInt(beyond)),
       ms: Math.round(ms * 10) / 10,
     };
     if (error?.code === 'internal_error') this.log.error({ ...facts, err: error.cause }, 'call');

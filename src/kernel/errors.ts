@@ -76,6 +76,12 @@ export const ERRORS = {
   rate_limit_exceeded: row(429, 'requests', 'Too many requests. Try again shortly.', true, 1),
   budget_held: row(429, 'rate_limit_exceeded', 'Calls in flight hold what is left of the budget. Try again shortly.', true, 1),
   model_not_priced: row(422, 'invalid_request_error', 'The model has no price, and a hard budget applies. Add a price.', false),
+  feature_not_priced: row(
+    422,
+    'invalid_request_error',
+    'The request asks for something whose cost has no bound, and a hard budget applies. Leave it out.',
+    false,
+  ),
   context_length_exceeded: row(400, 'invalid_request_error', 'The prompt is longer than the model accepts.'),
   database_unavailable: row(503, 'api_error', 'The database cannot be reached. Try again shortly.', true, 1),
   keys_unconfirmed: row(

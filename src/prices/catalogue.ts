@@ -1,9 +1,10 @@
-import { calcPrice, findProvider, type ModelPrice, type TieredPrices } from '@pydantic/genai-prices';
-import type { Rates, StoredRates } from './price.js';
-import { storeRates } from './price.js';
+import { findProvider, type ModelInfo, type ModelPrice, type TieredPrices } from '@pydantic/genai-prices';
+import { ADDITIONS, type Addition, BORROWED, type UsdRates } from './additions.js';
+import { isRevision, means, vendorsName } from './names.js';
+import { type Rates, type StoredRates, storeRates } from './price.js';
 
-/** The version of the catalogue that is seeded; stored with each row. */
-export const CATALOGUE_SOURCE = 'genai-prices 0.1.8';
+/** The version of the catalogue that is seeded, and of what is added to it; stored with each row. */
+export const CATALOGUE_SOURCE = 'genai-prices 0.1.8, additions 2026-11-28';
 
 const NANO_PER_USD = 1_000_000_000;
 
@@ -12,6 +13,7 @@ export interface CataloguePrice {
   effectiveAt: Date;
   rates: StoredRates;
   tiers: { above_input_tokens: number; rates: StoredRates }[];
+  notes?: string;
 }
 
 /** What the mock provider pretends to cost, so that budgets can be tried without a bill: $1 and $2 per million tokens. */
@@ -25,37 +27,87 @@ const MOCK_PRICES: CataloguePrice[] = ['*', 'echo'].map((model) => ({
 /** What the platform lists for a provider from the start. */
 export function listedPrices(slug: string, catalogueId: string | null): CataloguePrice[] {
   if (slug === 'mock') return MOCK_PRICES;
-  return catalogueId ? cataloguePrices(catalogueId) : [];
+  return catalogueId ? [...ownPrices(catalogueId), ...borrowedPrices(catalogueId)] : [];
 }
 
-/** Every priced model of a provider in the catalogue. Prices that differ by the time of day are taken at their dearest. */
-function cataloguePrices(catalogueId: string): CataloguePrice[] {
-  const models = findProvider({ providerId: catalogueId })?.models ?? [];
-  return models.flatMap(({ id, prices }) => {
-    const dated = (Array.isArray(prices) ? prices : [{ prices, constraint: undefined }]).map(({ prices: price, constraint }) => ({
-      price,
-      since: constraint?.type === 'start_date' ? constraint.start_date : '1970-01-01',
-    }));
-    const bySince = Map.groupBy(dated, (entry) => entry.since);
-    return [...bySince].flatMap(([since, entries]) => {
-      const dearest = entries.map((entry) => entry.price).reduce((a, b) => (inputRate(b) > inputRate(a) ? b : a));
-      return 'input_mtok' in dearest || 'output_mtok' in dearest
-        ? [{ model: id, effectiveAt: new Date(`${since}T00:00:00Z`), ...ratesOf(dearest) }]
-        : [];
-    });
+/** The id for a model under which its price is stored: dated and aliased names are known. Null: none is known that certainly means this model. */
+export function canonicalModel(catalogueId: string, model: string): string | null {
+  const own = ownModel(catalogueId, model);
+  if (own !== null) return own;
+  for (const { by, from, prefix, of } of BORROWED) {
+    if (by !== catalogueId || !model.startsWith(prefix)) continue;
+    const name = vendorsName(model.slice(prefix.length).replace(/^anthropic\//, ''));
+    const lent = of.test(name) ? ownModel(from, name) : null;
+    if (lent !== null) return prefix + lent;
+  }
+  return null;
+}
+
+const modelsOf = (catalogueId: string): readonly ModelInfo[] => findProvider({ providerId: catalogueId })?.models ?? [];
+
+function ownModel(catalogueId: string, model: string): string | null {
+  const name = model.toLowerCase();
+  const added = ADDITIONS.find((one) => one.catalogueId === catalogueId && isRevision(vendorsName(name), one.model));
+  if (added) return added.model;
+  const models = modelsOf(catalogueId);
+  return (models.find(({ id }) => id === model) ?? models.find(({ match }) => means(match, name)))?.id ?? null;
+}
+
+/** What a vendor's models cost: the catalogue's prices, and ours. */
+function ownPrices(catalogueId: string): CataloguePrice[] {
+  const added = ADDITIONS.filter((addition) => addition.catalogueId === catalogueId).map(toPrice);
+  return [...modelsOf(catalogueId).flatMap(pricesOf), ...added];
+}
+
+function borrowedPrices(catalogueId: string): CataloguePrice[] {
+  return BORROWED.filter(({ by }) => by === catalogueId).flatMap(({ from, prefix, of, source }) =>
+    ownPrices(from)
+      .filter(({ model }) => of.test(model) && ownModel(catalogueId, prefix + model) === null)
+      .map((price) => ({ ...price, model: prefix + price.model, notes: source })),
+  );
+}
+
+/** A model's prices by the day they begin. Hours of the day are not known to prices: what holds for some hours counts for all, where it is dearer. */
+function pricesOf({ id, prices }: ModelInfo): CataloguePrice[] {
+  const entries = Array.isArray(prices) ? prices : [{ prices, constraint: undefined }];
+  const always = entries.flatMap(({ prices: price, constraint }) =>
+    constraint?.type === 'time_of_date' ? [] : [{ price, since: constraint?.start_date ?? '1970-01-01' }],
+  );
+  const hourly = entries.flatMap(({ prices: price, constraint }) => (constraint?.type === 'time_of_date' ? [ratesOf(id, price)] : []));
+  return always.flatMap(({ price, since }) => {
+    if (!('input_mtok' in price || 'output_mtok' in price)) return [];
+    return [{ model: id, effectiveAt: dayOf(since), ...[ratesOf(id, price), ...hourly].reduce(dearer) }];
   });
 }
 
-/** The catalogue's own id for a model, under which its price is stored: it knows dated and aliased names. Null when it knows none. */
-export function canonicalModel(catalogueId: string, model: string): string | null {
-  return calcPrice({ input_tokens: 1 }, model, { providerId: catalogueId })?.model.id ?? null;
+const dayOf = (day: string): Date => new Date(`${day}T00:00:00Z`);
+
+function toPrice({ model, since, rates, above, source }: Addition): CataloguePrice {
+  const stored = (usd: UsdRates) => storeRates(readRates(model, (key) => usd[key]));
+  const tiers = above ? [{ above_input_tokens: above.inputTokens, rates: stored(above.rates) }] : [];
+  return { model, effectiveAt: dayOf(since), rates: stored(rates), tiers, notes: source };
+}
+
+type Priced = Pick<CataloguePrice, 'rates' | 'tiers'>;
+
+/** Class by class, and tier by tier. */
+function dearer(a: Priced, b: Priced): Priced {
+  const starts = [...new Set([...a.tiers, ...b.tiers].map((tier) => tier.above_input_tokens))].sort((x, y) => x - y);
+  const at = ({ rates, tiers }: Priced, start: number) => tiers.findLast((tier) => tier.above_input_tokens <= start)?.rates ?? rates;
+  const most = (x: StoredRates, y: StoredRates): StoredRates => {
+    const names = [...new Set([...Object.keys(x), ...Object.keys(y)])] as (keyof StoredRates)[];
+    return Object.fromEntries(names.map((name) => [name, Math.max(x[name] ?? 0, y[name] ?? 0)])) as StoredRates;
+  };
+  return {
+    rates: most(a.rates, b.rates),
+    tiers: starts.map((start) => ({ above_input_tokens: start, rates: most(at(a, start), at(b, start)) })),
+  };
 }
 
 const isTiered = (value: ModelPrice[string]): value is TieredPrices => typeof value === 'object';
 const baseOf = (value: ModelPrice[string]): number | undefined => (isTiered(value) ? value.base : value);
-const inputRate = (price: ModelPrice): number => baseOf(price['input_mtok']) ?? 0;
 
-function ratesOf(price: ModelPrice): Pick<CataloguePrice, 'rates' | 'tiers'> {
+function ratesOf(model: string, price: ModelPrice): Priced {
   const thresholds = new Set(Object.values(price).flatMap((value) => (isTiered(value) ? value.tiers.map((tier) => tier.start) : [])));
   const at = (threshold: number | null) => (key: string) => {
     const value = price[key];
@@ -63,21 +115,34 @@ function ratesOf(price: ModelPrice): Pick<CataloguePrice, 'rates' | 'tiers'> {
     return value.tiers.findLast((tier) => tier.start <= threshold)?.price ?? value.base;
   };
   return {
-    rates: storeRates(readRates(at(null))),
-    tiers: [...thresholds].sort((a, b) => a - b).map((start) => ({ above_input_tokens: start, rates: storeRates(readRates(at(start))) })),
+    rates: storeRates(readRates(model, at(null))),
+    tiers: [...thresholds]
+      .sort((a, b) => a - b)
+      .map((start) => ({ above_input_tokens: start, rates: storeRates(readRates(model, at(start))) })),
   };
 }
 
-/** A class without a price of its own costs what plain input does. */
-function readRates(usdPerMillion: (key: string) => number | undefined): Rates {
+/** A class without a price of its own costs what plain input does; written for an hour, twice as much with Claude, wherever it is served. */
+function readRates(model: string, usdPer: (key: string) => number | undefined): Rates {
   const nano = (usd: number | undefined, fallback: bigint) => (usd === undefined ? fallback : BigInt(Math.round(usd * NANO_PER_USD)));
-  const input = nano(usdPerMillion('input_mtok'), 0n);
-  const cacheWrite5m = nano(usdPerMillion('cache_write_mtok'), input);
-  return {
+  const special = (key: string) => (usdPer(key) === undefined ? null : nano(usdPer(key), 0n));
+  const input = nano(usdPer('input_mtok'), 0n);
+  const cacheWrite5m = nano(usdPer('cache_write_mtok'), input);
+  const rates: Rates = {
     input,
-    cacheRead: nano(usdPerMillion('cache_read_mtok'), input),
+    cacheRead: nano(usdPer('cache_read_mtok'), input),
     cacheWrite5m,
-    cacheWrite1h: nano(usdPerMillion('cache_write_1h_mtok'), cacheWrite5m),
-    output: nano(usdPerMillion('output_mtok'), 0n),
+    cacheWrite1h: nano(usdPer('cache_write_1h_mtok'), /claude/.test(model) ? input * 2n : cacheWrite5m),
+    output: nano(usdPer('output_mtok'), 0n),
   };
+  // Told for a thousand searches.
+  const searches = special('web_searches_kcount');
+  const beside = {
+    audioInput: special('input_audio_mtok'),
+    imageInput: special('input_image_mtok'),
+    audioOutput: special('output_audio_mtok'),
+    imageOutput: special('output_image_mtok'),
+    search: searches === null ? null : searches * 1_000n,
+  };
+  return Object.values(beside).some((rate) => rate !== null) ? { ...rates, special: beside } : rates;
 }

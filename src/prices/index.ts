@@ -1,9 +1,11 @@
+export { type BeyondText, costBeyond, NOTHING_BEYOND } from './beyond-text.js';
 export {
   affordableOutput,
   costOf,
   formatRates,
   loadRates,
   type Price,
+  priceWithSound,
   type Rates,
   ratesFor,
   type StoredRates,

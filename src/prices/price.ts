@@ -8,6 +8,18 @@ export interface Rates {
   cacheWrite5m: bigint;
   cacheWrite1h: bigint;
   output: bigint;
+  /** What is no text, where the catalogue has rates for it. Absent: it costs what text does, as far as is known. */
+  special?: SpecialRates;
+}
+
+/** Null: there is none. */
+export interface SpecialRates {
+  audioInput: bigint | null;
+  imageInput: bigint | null;
+  audioOutput: bigint | null;
+  imageOutput: bigint | null;
+  /** For a million web searches. */
+  search: bigint | null;
 }
 
 /** Rates for a whole request whose input is longer than a threshold. */
@@ -69,13 +81,41 @@ export function affordableOutput(price: Price, inputTokensBound: number, amount:
   return Number(tokens < MOST_TOKENS ? tokens : MOST_TOKENS);
 }
 
+/** A price at which all input costs what sound does: for prompts in which it is. */
+export function priceWithSound(price: Price): Price {
+  const dear = (rates: Rates): Rates => {
+    const { audioInput = null } = rates.special ?? {};
+    return audioInput !== null && audioInput > rates.input ? { ...rates, input: audioInput } : rates;
+  };
+  return { ...price, rates: dear(price.rates), tiers: price.tiers.map((tier) => ({ ...tier, rates: dear(tier.rates) })) };
+}
+
 const dearestInput = ({ input, cacheRead, cacheWrite5m, cacheWrite1h }: Rates): bigint =>
   [cacheRead, cacheWrite5m, cacheWrite1h].reduce((dearest, rate) => (rate > dearest ? rate : dearest), input);
 
 const divideUp = (scaled: bigint): bigint => (scaled + TOKENS_PER_RATE - 1n) / TOKENS_PER_RATE;
 
 /** Rates as a JSON column holds them. Safe integers: a rate is below 9e15 nano-USD, i.e. nine million dollars per million tokens. */
-export type StoredRates = Record<'input' | 'cache_read' | 'cache_write_5m' | 'cache_write_1h' | 'output', number>;
+export type StoredRates = Record<'input' | 'cache_read' | 'cache_write_5m' | 'cache_write_1h' | 'output', number> &
+  Partial<Record<'audio_input' | 'image_input' | 'audio_output' | 'image_output' | 'search', number>>;
+
+const SPECIAL = {
+  audioInput: 'audio_input',
+  imageInput: 'image_input',
+  audioOutput: 'audio_output',
+  imageOutput: 'image_output',
+  search: 'search',
+} as const satisfies Record<keyof SpecialRates, keyof StoredRates>;
+const SPECIAL_NAMES = Object.keys(SPECIAL) as (keyof SpecialRates)[];
+
+const storeSpecial = (special: SpecialRates): Partial<StoredRates> =>
+  Object.fromEntries(SPECIAL_NAMES.flatMap((name) => (special[name] === null ? [] : [[SPECIAL[name], Number(special[name])]])));
+
+function loadSpecial(stored: StoredRates): SpecialRates | null {
+  const of = (name: keyof SpecialRates) => (stored[SPECIAL[name]] === undefined ? null : BigInt(stored[SPECIAL[name]]!));
+  const special = Object.fromEntries(SPECIAL_NAMES.map((name) => [name, of(name)])) as unknown as SpecialRates;
+  return SPECIAL_NAMES.some((name) => special[name] !== null) ? special : null;
+}
 
 export const storeRates = (rates: Rates): StoredRates => ({
   input: Number(rates.input),
@@ -83,6 +123,7 @@ export const storeRates = (rates: Rates): StoredRates => ({
   cache_write_5m: Number(rates.cacheWrite5m),
   cache_write_1h: Number(rates.cacheWrite1h),
   output: Number(rates.output),
+  ...(rates.special && storeSpecial(rates.special)),
 });
 
 /** Rates as people read them: USD per million tokens, by their names in the APIs. */
@@ -94,10 +135,14 @@ export const formatRates = (rates: Rates) => ({
   cache_write_1h: formatUsd(rates.cacheWrite1h),
 });
 
-export const loadRates = (stored: StoredRates): Rates => ({
-  input: BigInt(stored.input),
-  cacheRead: BigInt(stored.cache_read),
-  cacheWrite5m: BigInt(stored.cache_write_5m),
-  cacheWrite1h: BigInt(stored.cache_write_1h),
-  output: BigInt(stored.output),
-});
+export function loadRates(stored: StoredRates): Rates {
+  const special = loadSpecial(stored);
+  return {
+    input: BigInt(stored.input),
+    cacheRead: BigInt(stored.cache_read),
+    cacheWrite5m: BigInt(stored.cache_write_5m),
+    cacheWrite1h: BigInt(stored.cache_write_1h),
+    output: BigInt(stored.output),
+    ...(special && { special }),
+  };
+}

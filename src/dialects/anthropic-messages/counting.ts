@@ -20,7 +20,7 @@ export const messageCounting: CallFormat = {
   open(prompt, { dialects }) {
     if (!dialects.includes('anthropic-messages'))
       throw new WeirError('invalid_request', { param: 'model', message: `The provider of "${prompt.model}" does not count tokens.` });
-    return { dialect: 'anthropic-messages', translation: new Counting(prompt), leastOutputTokens: 0, addedInputTokens: 0 };
+    return { dialect: 'anthropic-messages', feature: null, translation: new Counting(prompt), leastOutputTokens: 0, addedInputTokens: 0 };
   },
 };
 

@@ -46,6 +46,7 @@ export const embeddings: CallFormat = {
     const { request } = decodeEmbeddingRequest(prompt.body, prompt.inputTokensBound);
     return {
       dialect,
+      feature: null,
       translation: new EmbeddingTranslation(upstream, request, identity),
       leastOutputTokens: 0,
       addedInputTokens: 0,

@@ -73,6 +73,7 @@ export class Meter {
       case 'image':
         return { bytes: 0, images: 1, certain: false };
       case 'other':
+        if (event.tool !== undefined) facts.toolRuns.set(event.tool, (facts.toolRuns.get(event.tool) ?? 0) + 1);
         return { bytes: event.bytes, images: event.images, certain: false };
       case 'logprobs':
         return NOTHING;

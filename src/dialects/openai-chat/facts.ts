@@ -37,6 +37,7 @@ export function readFacts(body: Buffer): (ReplyFacts & { refusal: Refusal | null
     outputBytes: said.bytes,
     outputPieces: choices.length,
     outputImages: said.images,
+    toolRuns: new Map(),
     refusal: failed ? inBandRefusal(failed) : null,
   };
 }

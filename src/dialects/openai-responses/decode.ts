@@ -17,7 +17,7 @@ export function decodeAnswer(body: Buffer): ReplyEvent[] {
     throw new Error('the reply has no output');
   }
   const items = new OutputItems();
-  const parts = listOf(response['output']).flatMap((item, index) => items.finish(index, objectOf(item)));
+  const parts = listOf(response['output']).flatMap((item, index) => [...items.finish(index, objectOf(item)), ...toolRun(objectOf(item))]);
   const end = endOf(response, items.hasCalls);
   // A failure that was billed is told with its usage; one that was not is told by its class.
   if (end.reason === 'error' && !isObject(response['usage'])) throw failureOf(response);
@@ -66,7 +66,7 @@ export class ResponsesDecoder implements StreamDecoder {
       case 'response.completed':
       case 'response.incomplete':
         // Where there were no events of items, the response has them.
-        if (!this.items.seen) events.push(...listOf(response['output']).flatMap((item, index) => this.items.finish(index, objectOf(item))));
+        if (!this.items.seen) events.push(...this.itemsOf(response));
         this.complete = true;
         return [...events, ...usageOf(response, true), endOf(response, this.items.hasCalls, type.slice('response.'.length))];
       case 'response.failed':
@@ -79,6 +79,12 @@ export class ResponsesDecoder implements StreamDecoder {
     }
   }
 
+  private itemsOf(response: JsonObject): ReplyEvent[] {
+    return listOf(response['output'])
+      .map(objectOf)
+      .flatMap((item, index) => [...this.items.finish(index, item), ...toolRun(item)]);
+  }
+
   private readItem(type: string, event: JsonObject): ReplyEvent[] {
     const index = indexIn(event, 'output_index');
     const delta = textOf(event['delta']) ?? '';
@@ -88,7 +94,7 @@ export class ResponsesDecoder implements StreamDecoder {
       case 'response.output_item.added':
         return this.items.begin(index, objectOf(event['item']));
       case 'response.output_item.done':
-        return this.items.finish(index, objectOf(event['item']));
+        return [...this.items.finish(index, objectOf(event['item'])), ...toolRun(objectOf(event['item']))];
       case 'response.output_text.delta': {
         const message = this.items.message(index);
         return [...(message?.text(part, delta) ?? []), ...(message?.logprobs(part, event['logprobs']) ?? [])];
@@ -135,6 +141,15 @@ const partialImage = ({ partial_image_b64 }: JsonObject): JsonObject => ({ parti
 function otherEvents(said: unknown): ReplyEvent[] {
   const { bytes, images } = looseOutput(said);
   return bytes + images === 0 ? [] : [{ type: 'other', choice: 0, bytes, images }];
+}
+
+/** Calls of tools that are the client's to run. */
+const CLIENTS_OWN = /^(?:function|custom_tool|computer|local_shell|apply_patch|tool_search)_call$/;
+
+/** An item that says the provider ran a tool of its own. */
+function toolRun({ type }: JsonObject): ReplyEvent[] {
+  const isRun = typeof type === 'string' && type.endsWith('_call') && !CLIENTS_OWN.test(type);
+  return isRun ? [{ type: 'other', choice: 0, bytes: 0, images: 0, tool: type }] : [];
 }
 
 function endOf(response: JsonObject, hasCalls: boolean, told?: string): Extract<ReplyEvent, { type: 'finish' }> {

@@ -44,12 +44,22 @@ export class Metrics {
     help: 'USD that was held for the calls that were booked by estimates.',
     registers: [this.registry],
   });
+  private readonly beyondText = new Counter({
+    name: 'weir_calls_beyond_text_total',
+    help: 'Calls that were booked with more than their text tokens cost: searches, tools, tiers, sound, images.',
+    registers: [this.registry],
+  });
 
   /** By status: finding one by its label costs more than counting. */
   private readonly callsBy = new Map<number, Counter.Internal>();
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
+  }
+
+  /** Counts a call that was charged for more than text. */
+  countBeyondText(): void {
+    this.beyondText.inc();
   }
 
   /** Counts a call that has ended. */

@@ -1,0 +1,116 @@
+import { isObject, type JsonObject, listOf, textOf } from '../kit/json.js';
+
+/** Something a request asks for that is billed by more than its text tokens, and has no unit here yet. */
+export interface Feature {
+  /** The field that asks for it; `model` where the model does. */
+  field: string;
+  /** In words, for the client. */
+  what: string;
+  kind: 'search' | 'tool' | 'tier' | 'speed' | 'region' | 'media';
+  /** What was asked for, where that decides about the price: the tier, the speed. */
+  value: string;
+}
+
+/** How it is found, and whether it reaches a provider of another format. Facts as of 2026-11, from the vendors' references. */
+interface Row {
+  field: string;
+  what: string;
+  kind: Feature['kind'];
+  /** A value for which nothing is billed. */
+  free?: (value: unknown) => boolean;
+  /** Translation keeps it: else it is left out, with a warning. */
+  translated?: boolean;
+}
+
+const isOff = (value: unknown): boolean =>
+  value === false || value === null || value === undefined || (Array.isArray(value) && value.length === 0);
+const isOneOf =
+  (...words: string[]) =>
+  (value: unknown): boolean =>
+    isOff(value) || (typeof value === 'string' && words.includes(value));
+const isText = (value: unknown): boolean => isOff(value) || listOf(value).every((one) => one === 'text');
+const isOptOut = (value: unknown): boolean => isOff(value) || (isObject(value) && value['mode'] === 'off');
+
+const FIELDS: readonly Row[] = [
+  // OpenAI chat with search models, Perplexity, OpenRouter.
+  { field: 'web_search_options', what: 'a web search', kind: 'search' },
+  { field: 'plugins', what: "the router's plugins", kind: 'search' },
+  // xAI.
+  { field: 'search_parameters', what: 'a live search', kind: 'search', free: isOptOut },
+  // Alibaba, Zhipu and others.
+  { field: 'enable_search', what: 'a web search', kind: 'search' },
+  { field: 'web_search', what: 'a web search', kind: 'search' },
+  { field: 'search_options', what: 'a web search', kind: 'search' },
+  // Cohere.
+  { field: 'connectors', what: 'connectors', kind: 'search' },
+  { field: 'mcp_servers', what: 'MCP servers that the provider calls', kind: 'tool' },
+  { field: 'container', what: 'a container that the provider runs', kind: 'tool' },
+  {
+    field: 'service_tier',
+    what: 'another service tier',
+    kind: 'tier',
+    free: isOneOf('default', 'standard', 'standard_only', 'on_demand'),
+    translated: true,
+  },
+  { field: 'speed', what: 'another speed', kind: 'speed', free: isOneOf('standard') },
+  { field: 'inference_geo', what: 'inference in a region', kind: 'region', free: isOneOf('global') },
+  { field: 'modalities', what: 'an answer that is no text', kind: 'media', free: isText },
+  { field: 'response_modalities', what: 'an answer that is no text', kind: 'media', free: isText },
+  { field: 'audio', what: 'a spoken answer', kind: 'media' },
+  { field: 'image_config', what: 'images', kind: 'media' },
+];
+
+/** Tools that the client runs itself, by the types that formats give them. Whatever else is called a tool the provider runs, and bills. */
+const CLIENTS_OWN =
+  /^(?:function|custom|namespace|local_shell|apply_patch|tool_search(?:_tool_\w+)?|bash_\d{8}|text_editor_\d{8}|memory_\d{8})$/;
+
+/** Models that bill more than text whatever is asked of them. */
+const MODELS: readonly (Pick<Feature, 'what' | 'kind'> & { of: RegExp })[] = [
+  {
+    of: /(?:^|[-/])(?:gpt-(?:\d+o-)?(?:mini-)?(?:audio|realtime|live)|gpt-4o(?:-mini)?-(?:audio|realtime|tts))/,
+    what: 'sound',
+    kind: 'media',
+  },
+  { of: /gemini.*-(?:tts|live|native-audio|audio|omni)|qwen.*-omni|realtime|grok-voice|lyria/, what: 'sound', kind: 'media' },
+  { of: /gpt-(?:[\d.]+-)?image|chatgpt-image|gemini.*-image|nano-banana|imagen|dall-e|grok.*-image|veo-\d/, what: 'images', kind: 'media' },
+  { of: /-search-(?:preview|api)|sonar|deep-research|:online$|(?:^|\/)compound/, what: 'a web search', kind: 'search' },
+];
+
+/**
+ * The first thing in a request that is billed by more than its text tokens. Null: there is none.
+ * @param verbatim its fields reach the provider as they are.
+ */
+export function featureIn(body: JsonObject, model: string, verbatim: boolean): Feature | null {
+  return toolIn(body, verbatim) ?? fieldIn(body, verbatim) ?? modelFeature(model);
+}
+
+function fieldIn(body: JsonObject, verbatim: boolean): Feature | null {
+  const row = FIELDS.find(
+    ({ field, free = isOff, translated = false }) => (verbatim || translated) && field in body && !isOff(body[field]) && !free(body[field]),
+  );
+  return row ? { field: row.field, what: row.what, kind: row.kind, value: textOf(body[row.field]) ?? '' } : null;
+}
+
+/** Tools of a provider stand among the client's; later ones may be added by an item of the conversation. */
+function toolIn(body: JsonObject, verbatim: boolean): Feature | null {
+  if (!verbatim) return null;
+  const added = listOf(body['input']).flatMap((item) => (isObject(item) ? listOf(item['tools']) : []));
+  const index = [...listOf(body['tools']), ...added].findIndex((tool) => isObject(tool) && !isClients(tool));
+  if (index === -1) return null;
+  const tool = (listOf(body['tools'])[index] ?? added[index - listOf(body['tools']).length]) as JsonObject;
+  const name = textOf(tool['type']) ?? Object.keys(tool)[0] ?? '';
+  const kind = /search|retrieval|ground/i.test(name) ? 'search' : 'tool';
+  return { field: `tools[${index}]`, what: `"${name.slice(0, 64)}", which the provider runs`, kind, value: name };
+}
+
+function isClients(tool: JsonObject): boolean {
+  const type = textOf(tool['type']);
+  if (type === 'shell') return isObject(tool['environment']) ? tool['environment']['type'] === 'local' : false;
+  return type === null ? 'function' in tool || 'name' in tool || 'functionDeclarations' in tool : CLIENTS_OWN.test(type);
+}
+
+function modelFeature(model: string): Feature | null {
+  const id = model.toLowerCase();
+  const row = MODELS.find(({ of }) => of.test(id));
+  return row ? { field: 'model', what: row.what, kind: row.kind, value: model } : null;
+}

@@ -1,0 +1,2 @@
+export { type Feature, featureIn } from './features.js';
+export { type ReportedUnits, reportedUnits } from './reported.js';

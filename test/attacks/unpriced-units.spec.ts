@@ -1,0 +1,294 @@
+import { createTenant, eventually, type TestTenant } from '../support/weir.js';
+import { modelOf, PROVIDER_FORMATS, type ProviderFormat, type Rig, startRig } from './support/formats.js';
+import { CALLS, CONVERSATIONS, type SurfaceRow, send } from './support/surfaces.js';
+
+/** Fields and values that ask for more than text tokens, whatever the surface. */
+const FIELDS: readonly [string, unknown][] = [
+  ['web_search_options', {}],
+  ['plugins', [{ id: 'web' }]],
+  ['search_parameters', { mode: 'auto' }],
+  ['enable_search', true],
+  ['connectors', [{ id: 'web-search' }]],
+  ['mcp_servers', [{ type: 'url', url: 'https://example.com', name: 'x' }]],
+  ['service_tier', 'priority'],
+  ['service_tier', 'fast'],
+  ['service_tier', 'flex'],
+  ['service_tier', 'scale'],
+  ['service_tier', 'auto'],
+  ['speed', 'fast'],
+  ['inference_geo', 'us'],
+  ['modalities', ['text', 'audio']],
+];
+
+/** Tools that providers run, as each format writes them. */
+const TOOLS: Readonly<Record<string, readonly object[]>> = {
+  '/v1/chat/completions': [
+    { googleSearch: {} },
+    { codeExecution: {} },
+    { urlContext: {} },
+    { type: 'browser_search' },
+    { type: 'openrouter:web_search' },
+  ],
+  '/v1/responses': [
+    { type: 'web_search' },
+    { type: 'web_search_preview_2025_03_11' },
+    { type: 'file_search', vector_store_ids: ['vs'] },
+    { type: 'code_interpreter', container: { type: 'auto' } },
+    { type: 'image_generation' },
+    { type: 'mcp', server_label: 'x', server_url: 'https://example.com' },
+    { type: 'computer_use_preview', display_width: 1, display_height: 1, environment: 'browser' },
+  ],
+  '/v1/messages': [
+    { type: 'web_search_20250305', name: 'web_search' },
+    { type: 'web_fetch_20250910', name: 'web_fetch' },
+    { type: 'code_execution_20250825', name: 'code_execution' },
+    { type: 'computer_20250124', name: 'computer', display_width_px: 1, display_height_px: 1 },
+    { type: 'advisor_20260301', name: 'advisor', model: 'claude-opus-5-5' },
+  ],
+};
+
+/** Models that bill more than text. */
+const MODELS = [
+  'gpt-audio',
+  'gpt-4o-mini-audio-preview',
+  'gpt-realtime-mini',
+  'gemini-2.5-flash-image',
+  'gemini-3-pro-image-preview',
+  'gpt-4o-search-preview',
+  'sonar-pro',
+  'groq/compound',
+];
+
+/** The surface whose format a provider speaks itself: nothing is translated. */
+const OWN: Readonly<Record<string, ProviderFormat['dialect']>> = {
+  '/v1/chat/completions': 'openai-chat',
+  '/v1/responses': 'openai-responses',
+  '/v1/messages': 'anthropic-messages',
+};
+
+const VERBATIM = CONVERSATIONS.filter(({ path }) => OWN[path]).map((surface) => ({
+  surface,
+  format: PROVIDER_FORMATS.find(({ dialect }) => dialect === OWN[surface.path])!,
+}));
+
+let rig: Rig;
+beforeAll(async () => {
+  rig = await startRig();
+});
+afterAll(() => rig.stop());
+
+const cases = (surface: SurfaceRow): [string, object][] => [
+  ...FIELDS.map(([field, value]): [string, object] => [field, { [field]: value }]),
+  ...TOOLS[surface.path]!.map((tool): [string, object] => ['tools[1]', { tools: [CLIENTS[surface.path], tool] }]),
+];
+
+/** A tool that the client runs itself. */
+const CLIENTS: Readonly<Record<string, object>> = {
+  '/v1/chat/completions': { type: 'function', function: { name: 'f', parameters: { type: 'object' } } },
+  '/v1/responses': { type: 'function', name: 'f', parameters: { type: 'object' } },
+  '/v1/messages': { name: 'f', input_schema: { type: 'object' } },
+};
+
+const refused = async (reply: Response, field: string) => {
+  const body = (await reply.json()) as { error: { code?: string; message: string; param?: string } };
+  const { code = '', message } = body.error;
+  return reply.status === 422 && message.includes(`"${field}"`) && (code === '' || code === 'feature_not_priced')
+    ? []
+    : [`${field}: ${reply.status} ${code} ${message}`];
+};
+
+test('what has no unit is refused where a cost limit applies, naming the field, and nothing is sent', async () => {
+  const wrong: string[] = [];
+  for (const { surface, format } of VERBATIM) {
+    rig.upstream.script = format.says({ text: 'x', usage: { input: 9, cacheRead: 0, output: 1 } });
+    const before = rig.upstream.calls.length;
+    for (const [field, more] of cases(surface)) {
+      const reply = await send(rig.to, surface, surface.body(modelOf(format), 'Hello', more), { 'x-weir-max-cost': '5' });
+      wrong.push(...(await refused(reply, field)).map((one) => `${surface.path} ${one}`));
+    }
+    for (const model of MODELS) {
+      const reply = await send(rig.to, surface, surface.body(`${format.dialect}/${model}`), { 'x-weir-max-cost': '5' });
+      wrong.push(...(await refused(reply, 'model')).map((one) => `${surface.path} ${model} ${one}`));
+    }
+    expect(rig.upstream.calls.length).toBe(before);
+    // What the client runs itself, and what changes nothing, is served.
+    const plain = { tools: [CLIENTS[surface.path]], service_tier: surface.path === '/v1/messages' ? 'standard_only' : 'default' };
+    const reply = await send(rig.to, surface, surface.body(modelOf(format), 'Hello', plain), { 'x-weir-max-cost': '5' });
+    if (reply.status !== 200) wrong.push(`${surface.path} plain: ${reply.status} ${await reply.text()}`);
+  }
+  expect(wrong).toEqual([]);
+});
+
+test('a tier that translation keeps is refused on every surface and in every format, a field that it leaves out is not', async () => {
+  const wrong: string[] = [];
+  for (const surface of CONVERSATIONS.filter(({ path }) => path !== '/v1/completions'))
+    for (const format of PROVIDER_FORMATS.filter(({ dialect }) => dialect !== 'openai-completions')) {
+      const reply = await send(rig.to, surface, surface.body(modelOf(format), 'Hello', { service_tier: 'priority' }), {
+        'x-weir-max-cost': '5',
+      });
+      wrong.push(...(await refused(reply, 'service_tier')).map((one) => `${surface.path} ${format.dialect} ${one}`));
+    }
+  const surface = CALLS.find(({ path }) => path === '/v1/chat/completions')!;
+  const format = PROVIDER_FORMATS.find(({ dialect }) => dialect === 'anthropic-messages')!;
+  rig.upstream.script = format.says({ text: 'x', usage: { input: 9, cacheRead: 0, output: 1 } });
+  const reply = await send(rig.to, surface, surface.body(modelOf(format), 'Hello', { web_search_options: {} }), { 'x-weir-max-cost': '5' });
+  if (reply.status !== 200) wrong.push(`left out: ${reply.status} ${await reply.text()}`);
+  expect(wrong).toEqual([]);
+});
+
+describe('without a hard cap', () => {
+  const lastCost = async () => {
+    const { rows } = await rig.weir.db.query<{ amount: string }>(
+      `SELECT sum(amount) AS amount FROM ledger_entries WHERE call_id = (SELECT call_id FROM ledger_entries ORDER BY booked_at DESC LIMIT 1)`,
+    );
+    return Number(rows[0]!.amount) / 1e9;
+  };
+
+  let tenant: TestTenant;
+  let to: Rig['to'];
+
+  beforeAll(async () => {
+    tenant = await createTenant(rig.weir);
+    to = { publicUrl: rig.weir.publicUrl, apiKey: tenant.apiKey };
+    // A provider by the vendor's name has the catalogue's prices.
+    const base = `http://${rig.upstream.hostPort}`;
+    for (const [name, path] of [
+      ['openai', '/v1'],
+      ['anthropic', ''],
+      ['gemini', '/v1beta'],
+    ] as const)
+      await tenant.admin('POST', '/v1/organization/providers', {
+        name,
+        type: name,
+        base_url: base + path,
+        models: ['*'],
+        key: 'secret',
+      });
+    await eventually(() => tenant.openai.models.retrieve('openai/gpt-audio').then(Boolean, () => false));
+    await eventually(() => tenant.openai.models.retrieve('gemini/gemini-2.5-flash-image').then(Boolean, () => false));
+  });
+
+  const chat = CALLS.find(({ path }) => path === '/v1/chat/completions')!;
+  const messages = CALLS.find(({ path }) => path === '/v1/messages')!;
+  const responses = CALLS.find(({ path }) => path === '/v1/responses')!;
+  const says =
+    (body: object) => (_call: unknown, response: { writeHead: (status: number, headers: object) => void; end: (text: string) => void }) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(body));
+    };
+  const completion = (usage: object) => ({
+    id: 'c',
+    model: 'm',
+    choices: [{ index: 0, message: { role: 'assistant', content: 'x' }, finish_reason: 'stop' }],
+    usage,
+  });
+
+  test('sound is booked at the rates of sound', async () => {
+    const usage = {
+      prompt_tokens: 1000,
+      completion_tokens: 1000,
+      total_tokens: 2000,
+      prompt_tokens_details: { audio_tokens: 1000 },
+      completion_tokens_details: { audio_tokens: 1000 },
+    };
+    rig.upstream.script = says(completion(usage)) as never;
+    expect((await send(to, chat, chat.body('openai/gpt-audio', 'Hello', { modalities: ['text', 'audio'] }))).status).toBe(200);
+    expect(await lastCost()).toBeCloseTo(0.096, 9);
+  });
+
+  test('sound of which the reply says nothing is booked at the dearest rate of its side', async () => {
+    rig.upstream.script = says(completion({ prompt_tokens: 1000, completion_tokens: 1000, total_tokens: 2000 })) as never;
+    expect((await send(to, chat, chat.body('openai/gpt-audio', 'Hello', { modalities: ['text', 'audio'] }))).status).toBe(200);
+    expect(await lastCost()).toBeCloseTo(0.0665, 9);
+  });
+
+  test('images are booked at the rate of images', async () => {
+    const usageMetadata = {
+      promptTokenCount: 100,
+      candidatesTokenCount: 1290,
+      totalTokenCount: 1390,
+      candidatesTokensDetails: [{ modality: 'IMAGE', tokenCount: 1290 }],
+    };
+    rig.upstream.script = says({ candidates: [{ content: { parts: [{ text: 'x' }] }, finishReason: 'STOP' }], usageMetadata }) as never;
+    expect((await send(to, chat, chat.body('gemini/gemini-2.5-flash-image'))).status).toBe(200);
+    expect(await lastCost()).toBeCloseTo((100 * 0.3 + 1290 * 30) / 1e6, 9);
+  });
+
+  test('searches are booked by the count of the reply, by its items, or as one', async () => {
+    const message = {
+      id: 'm',
+      type: 'message',
+      role: 'assistant',
+      model: 'claude-opus-5-5',
+      content: [{ type: 'text', text: 'x' }],
+      stop_reason: 'end_turn',
+    };
+    rig.upstream.script = says({
+      ...message,
+      usage: { input_tokens: 100, output_tokens: 10, server_tool_use: { web_search_requests: 3 } },
+    }) as never;
+    const tools = { tools: [{ type: 'web_search_20250305', name: 'web_search' }] };
+    expect((await send(to, messages, messages.body('anthropic/claude-opus-5-5', 'Hello', tools))).status).toBe(200);
+    expect(await lastCost()).toBeCloseTo((100 * 4 + 10 * 20) / 1e6 + 0.03, 9);
+    const output = [
+      { type: 'web_search_call', id: 'ws', status: 'completed' },
+      { type: 'web_search_call', id: 'ws2', status: 'completed' },
+      { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'x' }] },
+    ];
+    rig.upstream.script = says({
+      id: 'r',
+      object: 'response',
+      status: 'completed',
+      model: 'gpt-5',
+      output,
+      usage: { input_tokens: 100, output_tokens: 10, total_tokens: 110 },
+    }) as never;
+    expect((await send(to, responses, responses.body('openai/gpt-5', 'Hello', { tools: [{ type: 'web_search' }] }))).status).toBe(200);
+    expect(await lastCost()).toBeCloseTo((100 * 1.25 + 10 * 10) / 1e6 + 0.02, 9);
+    rig.upstream.script = says(completion({ prompt_tokens: 100, completion_tokens: 10, total_tokens: 110 })) as never;
+    expect((await send(to, chat, chat.body('openai/gpt-4o', 'Hello', { web_search_options: {} }))).status).toBe(200);
+    expect(await lastCost()).toBeGreaterThanOrEqual(0.01);
+  });
+
+  test('a tier, a speed and a region are booked at their multiples', async () => {
+    rig.upstream.script = says(completion({ prompt_tokens: 1000, completion_tokens: 0, total_tokens: 1000 })) as never;
+    expect((await send(to, chat, chat.body('openai/gpt-5', 'Hello', { service_tier: 'priority' }))).status).toBe(200);
+    expect(await lastCost()).toBeCloseTo(0.0025, 9);
+    const message = {
+      id: 'm',
+      type: 'message',
+      role: 'assistant',
+      model: 'claude-opus-5-5',
+      content: [{ type: 'text', text: 'x' }],
+      stop_reason: 'end_turn',
+    };
+    rig.upstream.script = says({
+      ...message,
+      usage: { input_tokens: 1000, output_tokens: 0, speed: 'fast', inference_geo: 'us' },
+    }) as never;
+    expect(
+      (await send(to, messages, messages.body('anthropic/claude-opus-5-5', 'Hello', { speed: 'fast', inference_geo: 'us' }))).status,
+    ).toBe(200);
+    expect(await lastCost()).toBeCloseTo(0.0088, 9);
+  });
+
+  test('pricing booked calls again keeps what was charged beyond text', async () => {
+    const rerated = await tenant.admin<{ changed: number; calls: number }>('POST', '/v1/organization/prices/rerate', { start_time: 0 });
+    expect(rerated.calls).toBeGreaterThan(5);
+    expect(rerated.changed).toBe(0);
+  });
+
+  test('a hard budget refuses what it let through before', async () => {
+    await tenant.admin('POST', '/v1/organization/budgets', { scope: { kind: 'tenant' }, limit: '0.10', period: 'lifetime' });
+    const replies = await Promise.all(
+      Array.from({ length: 10 }, () =>
+        send(
+          to,
+          messages,
+          messages.body('anthropic/claude-opus-5-5', 'Hello', { tools: [{ type: 'web_search_20250305', name: 'web_search' }] }),
+        ),
+      ),
+    );
+    expect(replies.map(({ status }) => status)).toEqual(Array(10).fill(422));
+  });
+});
