@@ -19,7 +19,7 @@ const CALLS = sizeOf('CROSS_CHECK_CALLS', 100);
 const AT_ONCE = 4;
 const INPUT_RATE = 1_000n;
 const OUTPUT_RATE = 2_000n;
-const FIRST_BYTE_MS = 700;
+const FIRST_BYTE_MS = 300;
 const LIMIT = 4_000;
 
 const WAYS = [
