@@ -84,6 +84,9 @@ export interface ReplyContext {
 
 export const PLAIN_REPLY: ReplyContext = { toolNames: new Map(), outputTool: null, promptedTools: false };
 
+/** Counts the tokens of a short text. */
+export type TokensOf = (text: string) => number;
+
 /** What a reply says of itself, whole or so far. */
 export interface ReplyFacts {
   /** The provider's last count; null when it gave none that is sane. */
@@ -101,6 +104,8 @@ export interface ReplyFacts {
   outputImages: number;
   /** How often the provider ran each of its own tools, as far as its answer shows them. */
   toolRuns: Map<string, number>;
+  /** Tokens beyond what the bytes make, where the family's own tokenizer finds them. */
+  outputDense: number;
 }
 
 export const noFacts = (): ReplyFacts => ({
@@ -113,6 +118,7 @@ export const noFacts = (): ReplyFacts => ({
   outputPieces: 0,
   outputImages: 0,
   toolRuns: new Map(),
+  outputDense: 0,
 });
 
 /** Why a provider refused, by status and code before words. */
@@ -180,8 +186,11 @@ export interface Translation {
 export interface Streams {
   /** Content type of the provider's streams. */
   readonly type: string;
-  /** For a client that wants a stream, of a provider that streams. @param maxOutputTokens of all choices together. */
-  read(maxOutputTokens: number): StreamReader;
+  /**
+   * For a client that wants a stream, of a provider that streams. @param maxOutputTokens of all choices together. @param tokensOf the family's
+   * own tokenizer, where it is at hand.
+   */
+  read(maxOutputTokens: number, tokensOf?: TokensOf): StreamReader;
   /** For a client that wants a stream, of a provider that answered with the whole at once. @throws as readWhole, ProviderRefusal */
   readFromWhole(body: Buffer, headers: ReplyHeaders): StreamReader;
   /** For a client that wants the whole, of a provider that streamed. @throws when it cannot be read. */
@@ -316,7 +325,7 @@ export interface StreamDecoder {
 export interface Verbatim {
   encodeRequest(prompt: Prompt, rewrite: Rewrite): UpstreamRequest;
   /** A reader of its own. Absent: events pass as they are, the decoder meters them, and those from `isTail` on are kept back. */
-  readonly streamReader?: (prompt: Prompt, maxOutputTokens: number) => StreamReader;
+  readonly streamReader?: (prompt: Prompt, maxOutputTokens: number, tokensOf?: TokensOf) => StreamReader;
   /** This event and those after it are the tail: they leave once the call is booked. Not asked where there is a reader. */
   isTail(frame: Frame): boolean;
   /**

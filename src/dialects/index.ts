@@ -13,6 +13,7 @@ export {
   type StateMemory,
   type StreamReader,
   type Streams,
+  type TokensOf,
   type Translation,
   type UpstreamRequest,
   type Way,

@@ -13,6 +13,7 @@ import {
   type StreamReader,
   type Streams,
   type Surface,
+  type TokensOf,
   type Translation,
   type Upstream,
   type UpstreamRequest,
@@ -56,8 +57,8 @@ export class CanonicalTranslation implements Translation, Streams {
     return streamType(this.upstream.framing);
   }
 
-  read(maxOutputTokens: number): StreamReader {
-    return this.translatingReader(this.upstream.streamDecoder(), frameReader(this.upstream.framing), maxOutputTokens);
+  read(maxOutputTokens: number, tokensOf?: TokensOf): StreamReader {
+    return this.translatingReader(this.upstream.streamDecoder(), frameReader(this.upstream.framing), maxOutputTokens, tokensOf);
   }
 
   readFromWhole(body: Buffer, headers: ReplyHeaders): StreamReader {
@@ -81,9 +82,9 @@ export class CanonicalTranslation implements Translation, Streams {
     return new ReplyFilter(this.context, this.identity.id, this.recalled?.see);
   }
 
-  private translatingReader(decoder: StreamDecoder, frames: FrameReader, maxOutputTokens: number): StreamReader {
+  private translatingReader(decoder: StreamDecoder, frames: FrameReader, maxOutputTokens: number, tokensOf?: TokensOf): StreamReader {
     const encoder = this.surface.streamEncoder(this.prompt, this.identity);
-    return new TranslatingReader(decoder, frames, encoder, this.filter(), this.prompt.choices, maxOutputTokens);
+    return new TranslatingReader(decoder, frames, encoder, this.filter(), this.prompt.choices, maxOutputTokens, tokensOf);
   }
 
   private *eventsOfAnswer(body: Buffer, headers: ReplyHeaders): Iterable<ReplyEvent> {
@@ -137,9 +138,9 @@ export class VerbatimTranslation extends CanonicalTranslation {
     return this.verbatim.encodeRequest(this.prompt, rewrite);
   }
 
-  override read(maxOutputTokens: number): StreamReader {
+  override read(maxOutputTokens: number, tokensOf?: TokensOf): StreamReader {
     const { prompt, verbatim } = this;
-    if (verbatim.streamReader) return verbatim.streamReader(prompt, maxOutputTokens);
+    if (verbatim.streamReader) return verbatim.streamReader(prompt, maxOutputTokens, tokensOf);
     const encoder = () => this.surface.streamEncoder(prompt, this.identity);
     const isTail = verbatim.isTail.bind(verbatim);
     const isWanted = verbatim.sieve?.();
@@ -150,6 +151,7 @@ export class VerbatimTranslation extends CanonicalTranslation {
       this.filter(),
       prompt.choices,
       maxOutputTokens,
+      tokensOf,
     );
   }
 

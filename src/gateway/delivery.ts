@@ -17,7 +17,8 @@ import type { Outcome, Untold } from './outcome.js';
 import type { Reply } from './reply.js';
 import { SecretWatch } from './secret-watch.js';
 import { secretsIn } from './shown-secrets.js';
-import { errorOfEgress, errorOfRefusal, restOf, withoutSecrets, wroteNothing } from './upstream-errors.js';
+import { tokenizerOf } from './tokenizers.js';
+import { errorOfEgress, errorOfRefusal, repeated, restOf, unreadable, withoutSecrets, wroteNothing } from './upstream-errors.js';
 
 /** One call under way: takes what the provider sends, gives the client what it may have, and ends in an outcome exactly once. */
 export class Delivery implements EgressSink {
@@ -142,8 +143,9 @@ export class Delivery implements EgressSink {
     if (encoding !== undefined && encoding !== 'identity') return this.fail(unreadable('encoded'), status === 200, 'unreadable');
     const { streams } = this;
     if (status !== 200 || !streams) return;
-    if (this.call.prompt.stream) this.read(streams.read(this.limit));
-    else incoming.meterBy(streams);
+    const tokens = tokenizerOf(this.plan.target);
+    if (this.call.prompt.stream) this.read(streams.read(this.limit, tokens));
+    else incoming.meterBy(streams, tokens);
   }
 
   /** Null: the reply is no stream. */
@@ -228,7 +230,7 @@ export class Delivery implements EgressSink {
   /** Gives the client what it may have. */
   private give(pieces: readonly Buffer[]): void {
     if (this.detached) return;
-    if (this.repeatsSecret(pieces)) return this.detach(unreadable(REPEATED), 'unreadable');
+    if (this.repeatsSecret(pieces)) return this.detach(repeated(), 'unreadable');
     if (pieces.length > 0 && !this.reply.stream(pieces)) this.exchange?.pause();
   }
 
@@ -240,7 +242,7 @@ export class Delivery implements EgressSink {
       // What cannot be read here is an event that never got its end.
       return this.fail(new WeirError('upstream_interrupted', { cause }), true, 'provider_broke');
     }
-    if (!this.detached && this.repeatsSecret(pieces)) return this.fail(unreadable(REPEATED), true, 'unreadable');
+    if (!this.detached && this.repeatsSecret(pieces)) return this.fail(repeated(), true, 'unreadable');
     if (!this.detached && pieces.length > 0) this.reply.stream(pieces);
     if (reader.refusal) return this.refused(reader.refusal, true);
     if (!reader.complete) return this.fail(new WeirError('upstream_interrupted'), true, 'provider_broke');
@@ -264,7 +266,7 @@ export class Delivery implements EgressSink {
       return this.fail(unreadable(cause), true, 'unreadable');
     }
     // What was counted is booked all the same.
-    if (!this.detached && this.repeatsSecret([body])) return this.fail(unreadable(REPEATED), true, 'unreadable');
+    if (!this.detached && this.repeatsSecret([body])) return this.fail(repeated(), true, 'unreadable');
     if (incoming.reader) return this.endStream(incoming.reader);
     const { refusal, facts } = incoming.whole!;
     if (refusal) return this.refused(refusal, facts.usage !== null);
@@ -346,7 +348,3 @@ export class Delivery implements EgressSink {
     return { provider, credential: credential?.id ?? null, status: this.incoming.status, reason, latencyMs };
   }
 }
-
-const REPEATED = 'it repeats the credential that it was shown';
-
-const unreadable = (cause: unknown): WeirError => new WeirError('upstream_invalid_response', { cause });

@@ -1,4 +1,4 @@
-import { noFacts, type ReplyFacts, type StreamReader, type Streams, type WholeReply } from '../dialects/index.js';
+import { noFacts, type ReplyFacts, type StreamReader, type Streams, type TokensOf, type WholeReply } from '../dialects/index.js';
 
 const MAX_REPLY_BYTES = 64 * 1024 * 1024;
 const MAX_ERROR_BYTES = 64 * 1024;
@@ -27,8 +27,8 @@ export class Incoming {
     return read?.facts ?? { ...noFacts(), outputBytes: this.status === 200 ? this.bytes : 0 };
   }
 
-  meterBy(streams: Streams): void {
-    this.meter = streams.read(Number.POSITIVE_INFINITY);
+  meterBy(streams: Streams, tokensOf: TokensOf | undefined): void {
+    this.meter = streams.read(Number.POSITIVE_INFINITY, tokensOf);
   }
 
   /** Keeps a piece of the body. False: it is too long. */

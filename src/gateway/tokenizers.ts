@@ -1,3 +1,5 @@
+import type { TokensOf } from '../dialects/index.js';
+
 /** OpenAI's encodings: the tokenizers that are at hand. */
 export type Encoding = 'o200k_harmony' | 'o200k_base' | 'cl100k_base';
 
@@ -18,6 +20,12 @@ const PREFIX = /^(?:ft:|openai\/|(?:[a-z]+\.)?openai\.)/;
 export function encodingOf(model: string): Encoding | null {
   const name = model.toLowerCase().replace(PREFIX, '');
   return ENCODINGS.find(([pattern]) => pattern.test(name))?.[1] ?? null;
+}
+
+/** The tokenizer of a model's family; undefined: it is not at hand. */
+export function tokenizerOf({ model, treatedAs }: { model: string; treatedAs: string | undefined }): TokensOf | undefined {
+  const encoding = encodingOf(treatedAs ?? model);
+  return encoding === null ? undefined : (text) => tokensOf(text, encoding);
 }
 
 /** Text that spells a control token is text. */

@@ -43,6 +43,11 @@ function withoutCut(message: string, secret: string): string {
   return message;
 }
 
+/** An answer that cannot be given on. @param cause for the log. */
+export const unreadable = (cause: unknown): WeirError => new WeirError('upstream_invalid_response', { cause });
+
+export const repeated = (): WeirError => unreadable('it repeats the credential that it was shown');
+
 export const errorOfEgress = (error: EgressError): WeirError => new WeirError(EGRESS_CODES[error.failure], { cause: error.cause });
 
 /** Of a new connection that broke before the first byte of the request: the provider cannot have it. */

@@ -1,5 +1,5 @@
 import type { ReplyEvent } from '../canonical.js';
-import { noFacts, type ReplyFacts } from '../dialect.js';
+import { noFacts, type ReplyFacts, type TokensOf } from '../dialect.js';
 
 /** Text and code average three to five; no long answer comes near this. */
 export const MOST_BYTES_PER_TOKEN = 8;
@@ -11,8 +11,17 @@ export const METERED_BYTES_PER_TOKEN = 3;
 const IMAGE_TOKENS = 6_240;
 
 /** The tokens of an answer by our own meter. A piece is a token at least. */
-export const meteredTokens = ({ outputBytes, outputPieces, outputImages }: ReplyFacts): number =>
-  Math.max(Math.ceil(outputBytes / METERED_BYTES_PER_TOKEN), outputPieces) + outputImages * IMAGE_TOKENS;
+export const meteredTokens = ({ outputBytes, outputPieces, outputImages, outputDense }: ReplyFacts): number =>
+  Math.max(Math.ceil(outputBytes / METERED_BYTES_PER_TOKEN + outputDense), outputPieces) + outputImages * IMAGE_TOKENS;
+
+/** Longer pieces keep the count by their bytes: a tokenizer must not hold up other calls. */
+const MOST_CHARACTERS = 4_000;
+
+/** Tokens of a text beyond what its bytes make. Plain text has none, and is not counted: scripts beyond ASCII may. */
+export function denseTokens(text: string, bytes: number, tokensOf: TokensOf | undefined): number {
+  if (!tokensOf || bytes === text.length || text.length > MOST_CHARACTERS) return 0;
+  return Math.max(0, tokensOf(text) - bytes / METERED_BYTES_PER_TOKEN);
+}
 
 /** What an event carries of the answer. */
 interface Weight {
@@ -32,7 +41,10 @@ export class Meter {
   private certainBytes = 0;
 
   /** @param maxOutputTokens of all answers together. */
-  constructor(private readonly maxOutputTokens: number) {}
+  constructor(
+    private readonly maxOutputTokens: number,
+    private readonly tokensOf?: TokensOf,
+  ) {}
 
   count(event: ReplyEvent): void {
     const { bytes, images, certain } = this.weigh(event);
@@ -60,8 +72,11 @@ export class Meter {
       case 'text':
       case 'refusal':
       case 'reasoning':
-      case 'arguments':
-        return { bytes: Buffer.byteLength(event.text), images: 0, certain: true };
+      case 'arguments': {
+        const bytes = Buffer.byteLength(event.text);
+        facts.outputDense += denseTokens(event.text, bytes, this.tokensOf);
+        return { bytes, images: 0, certain: true };
+      }
       case 'tool_call':
         return { bytes: event.name.length, images: 0, certain: false };
       case 'reasoning_state':

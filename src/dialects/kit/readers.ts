@@ -9,6 +9,7 @@ import {
   type StreamDecoder,
   type StreamEncoder,
   type StreamReader,
+  type TokensOf,
 } from '../dialect.js';
 import { type FrameReader, sseFrame } from './frames.js';
 import { Meter } from './meter.js';
@@ -29,8 +30,9 @@ abstract class DecodingReader implements StreamReader {
     private readonly filter: ReplyFilter,
     private readonly choices: number,
     maxOutputTokens: number,
+    tokensOf?: TokensOf,
   ) {
-    this.meter = new Meter(maxOutputTokens);
+    this.meter = new Meter(maxOutputTokens, tokensOf);
   }
 
   get facts(): ReplyFacts {
@@ -114,8 +116,9 @@ export class TranslatingReader extends DecodingReader {
     filter: ReplyFilter,
     choices: number,
     maxOutputTokens: number,
+    tokensOf?: TokensOf,
   ) {
-    super(decoder, filter, choices, maxOutputTokens);
+    super(decoder, filter, choices, maxOutputTokens, tokensOf);
   }
 
   push(chunk: Buffer): Buffer[] {
@@ -165,8 +168,9 @@ export class VerbatimReader extends DecodingReader {
     filter: ReplyFilter,
     choices: number,
     maxOutputTokens: number,
+    tokensOf?: TokensOf,
   ) {
-    super(decoder, filter, choices, maxOutputTokens);
+    super(decoder, filter, choices, maxOutputTokens, tokensOf);
   }
 
   push(chunk: Buffer): Buffer[] {

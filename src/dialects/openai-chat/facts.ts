@@ -38,6 +38,7 @@ export function readFacts(body: Buffer): (ReplyFacts & { refusal: Refusal | null
     outputPieces: choices.length,
     outputImages: said.images,
     toolRuns: new Map(),
+    outputDense: 0,
     refusal: failed ? inBandRefusal(failed) : null,
   };
 }

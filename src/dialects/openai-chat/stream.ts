@@ -1,10 +1,10 @@
 import type { WeirError } from '../../kernel/errors.js';
 import type { Usage } from '../../kernel/usage.js';
-import { noFacts, type Prompt, type Refusal, type ReplyFacts, type StreamReader } from '../dialect.js';
+import { noFacts, type Prompt, type Refusal, type ReplyFacts, type StreamReader, type TokensOf } from '../dialect.js';
 import { isObject, type JsonObject, listOf, objectOf, parsed, readJson } from '../kit/json.js';
 import { eachString } from '../kit/json-scan.js';
 import { looseOutput } from '../kit/loose-output.js';
-import { MOST_BYTES_PER_TOKEN } from '../kit/meter.js';
+import { denseTokens, MOST_BYTES_PER_TOKEN } from '../kit/meter.js';
 import { eventData, SseSplitter } from '../kit/sse.js';
 import { encodeError, errorIn, inBandRefusal } from './errors.js';
 import { maySwerve, straightened } from './straighten.js';
@@ -17,6 +17,8 @@ const MODEL = /"model"\s*:\s*"([^"]*)"/;
 /** A chunk without text that says more than who speaks and why it ends. */
 const MORE =
   /"delta"\s*:\s*\{[^}]*"(?!role"|content"|refusal"|reasoning"|reasoning_content"|tool_calls"\s*:\s*null|function_call"\s*:\s*null)\w+"\s*:\s*[[{"]/;
+/** In latin1, or escaped. */
+const BEYOND_ASCII = /[\x80-\xff]|\\u/;
 /** A terminator and blanks some send after it. */
 const MAX_DONE_LENGTH = 16;
 
@@ -55,6 +57,8 @@ export class ChatStreamReader implements StreamReader {
   private countedLast = false;
   private done = false;
   private finished = 0;
+  /** The data that is being metered. */
+  private scanned = '';
   /** Of the bytes of output, those that count towards the limit. */
   private certainBytes = 0;
   private progressed = false;
@@ -67,6 +71,7 @@ export class ChatStreamReader implements StreamReader {
     private readonly prompt: Prompt,
     private readonly maxOutputTokens: number,
     private readonly shape: StreamShape = CHAT,
+    private readonly tokensOf?: TokensOf,
   ) {}
 
   get complete(): boolean {
@@ -184,6 +189,7 @@ export class ChatStreamReader implements StreamReader {
   private meter(data: string): void {
     if (this.facts.servedModel === null) this.readHead(data);
     const before = this.facts.outputBytes;
+    this.scanned = data;
     // What stands before them is most of a chunk, and says nothing of the answers.
     const from = Math.max(0, data.indexOf('"choices"'));
     for (const key of this.shape.outputKeys) eachString(data, key, this.countOutput, from);
@@ -230,7 +236,13 @@ export class ChatStreamReader implements StreamReader {
 
   private readonly countOutput = (start: number, end: number): void => {
     this.facts.outputBytes += end - start;
+    if (this.tokensOf && BEYOND_ASCII.test(this.scanned.slice(start, end))) this.countDense(this.scanned.slice(start, end));
   };
+
+  private countDense(bytes: string): void {
+    const text = parsed(`"${Buffer.from(bytes, 'latin1').toString()}"`);
+    if (typeof text === 'string') this.facts.outputDense += denseTokens(text, bytes.length, this.tokensOf);
+  }
 
   private readHead(data: string): void {
     // Azure's first chunk has an empty one.

@@ -8,7 +8,7 @@ import { PATH } from './upstream/request.js';
 /** Chat on both sides: the client's own body, fitted to the provider; the provider's own reply. */
 export const chatVerbatim: Verbatim = {
   encodeRequest,
-  streamReader: (prompt, maxOutputTokens) => new ChatStreamReader(prompt, maxOutputTokens),
+  streamReader: (prompt, maxOutputTokens, tokensOf) => new ChatStreamReader(prompt, maxOutputTokens, undefined, tokensOf),
   isTail: ({ data }) => data.trimEnd() === '[DONE]',
   readFacts,
 };

@@ -10,7 +10,7 @@ const SHAPE: StreamShape = { object: 'text_completion', outputKeys: ['"text"'], 
 /** Legacy completions on both sides. */
 export const completionsVerbatim: Verbatim = {
   encodeRequest,
-  streamReader: (prompt, maxOutputTokens) => new ChatStreamReader(prompt, maxOutputTokens, SHAPE),
+  streamReader: (prompt, maxOutputTokens, tokensOf) => new ChatStreamReader(prompt, maxOutputTokens, SHAPE, tokensOf),
   isTail: ({ data }) => data.trimEnd() === '[DONE]',
   readFacts,
 };

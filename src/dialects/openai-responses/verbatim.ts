@@ -11,10 +11,10 @@ import { MIN_OUTPUT_TOKENS } from './request.js';
 /** Client and provider both speak Responses: what the provider keeps for the client, it keeps. */
 export const responsesVerbatim: Verbatim = {
   encodeRequest,
-  streamReader(prompt, maxOutputTokens) {
+  streamReader(prompt, maxOutputTokens, tokensOf) {
     const stream = new FollowedStream();
     const filter = new ReplyFilter(PLAIN_REPLY, 'unused');
-    return new VerbatimReader(stream, { isTail }, () => stream.ending, filter, prompt.choices, maxOutputTokens);
+    return new VerbatimReader(stream, { isTail }, () => stream.ending, filter, prompt.choices, maxOutputTokens, tokensOf);
   },
   isTail,
 };
