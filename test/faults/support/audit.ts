@@ -83,7 +83,7 @@ const usages = (rows: Booked[] = []): number => rows.flatMap((row) => row.kinds)
 const describe = (tag: number, byTag: Map<number, Booked[]>): string => `call ${tag} has ${usages(byTag.get(tag))} usage entries`;
 
 /** Reasons for which a call may be charged that the upstream never heard of: it was noted as sent, and then nobody could know. */
-const NOBODY_KNOWS = ['gateway_lost', 'client_gone'];
+const NOBODY_KNOWS = ['gateway_lost', 'client_gone', 'upstream_unreachable', 'upstream_timeout'];
 
 function judge(call: Booked, heard: UpstreamCall | undefined): string[] {
   const about = `call ${call.tag} (${call.status}, ${call.error_code}, ${call.kinds})`;

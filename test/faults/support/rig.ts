@@ -158,6 +158,8 @@ export class Rig {
       key,
       models: ['test-model'],
       no_verify: true,
+      // A provider that never ends its answer must not be waited for.
+      on_client_gone: 'cancel',
     });
     await post('budgets', { scope: { kind: 'tenant' }, limit: budget, period: 'month' });
     await prepare?.(this.tenant, post);
