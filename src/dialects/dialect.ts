@@ -52,6 +52,8 @@ export interface Rewrite {
   /** What the caller's settings ask for; the client's own field in the body beats it. Null: nothing. */
   thinkingLevel: ThinkingLevel | null;
   quirks: Quirks;
+  /** The account is shared between callers who must not find each other's answers there. */
+  keepNothing?: boolean;
 }
 
 /** The id by which the rules of a model are looked up. */

@@ -41,6 +41,7 @@ export class Dispatcher {
           maxOutputTokens: hold.maxOutputTokens,
           thinkingLevel: call.thinkingLevel,
           quirks: target.quirks,
+          keepNothing: target.lent,
         });
         tellClient(flight.reply, request);
         const accept = call.prompt.stream && translation.streams ? translation.streams.type : 'application/json';

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Admission, type Hold, rateHeaders } from '../budgets/index.js';
-import type { Way } from '../dialects/index.js';
+import type { Prompt, Way } from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { encodedText } from '../kernel/header-text.js';
 import { hexOf, publicId } from '../kernel/ids.js';
@@ -19,6 +19,7 @@ import { checkFit } from './fit-model.js';
 import { type Flight, InFlight } from './in-flight.js';
 import { boundOf, guessOf, type InputSize, inputSize } from './input-size.js';
 import { type Outcome, type Untold, unforeseen } from './outcome.js';
+import { permitted } from './policy/index.js';
 import { ReasoningMemory } from './reasoning-memory.js';
 import { refinedInput } from './refine-input.js';
 import type { Reply } from './reply.js';
@@ -57,13 +58,14 @@ export class Relay {
 
   private async serve(call: Call, reply: Reply): Promise<void> {
     const planned = this.plan(call, reply); //                       400 403 404
+    const prompt = permitted(call.prompt, call.caller.tenantId, planned.target); // 400
     const counting = checkFit(call.prompt, planned.target); //       400
     if (counting) await counting;
     const measured = inputSize(call.prompt, planned.target);
     const size = 'then' in measured ? await measured : measured;
     const seat = planned.target.seat && (await this.seats.take(call.caller.tenantId, planned)); // 403 502 503 504
     const plan = seat?.plan ?? planned;
-    const way = this.way(call, plan); //                             400
+    const way = this.way(call, prompt, plan); //                     400
     const hold = await this.admit(call, plan, way, size); //         402 422 429 503
     const flight = this.inFlight.begin(call.id, reply, hold.since);
     try {
@@ -114,7 +116,7 @@ export class Relay {
   }
 
   /** Into the provider's format and back. */
-  private way({ id, caller, format, prompt, thinkingLevel }: Call, { target }: Plan): Way {
+  private way({ id, caller, format, thinkingLevel }: Call, prompt: Prompt, { target }: Plan): Way {
     const createdAt = Math.floor(Date.now() / 1000);
     const { providerId, credential, dialects, quirks, model, treatedAs } = target;
     const memory = this.memory.of(caller.tenantId, providerId, credential?.id, model);

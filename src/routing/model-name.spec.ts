@@ -32,10 +32,25 @@ test('a name is counted by itself: what it is counted by has no other', () => {
   fc.assert(fc.property(fc.string({ unit: 'grapheme' }), (model) => countedName(countedName(model)) === countedName(model)));
 });
 
-test.each(['up/*', 'gpt-*', ' m', 'm ', 'm\n', 'm\u200b', 'm\ud800', 'gpt%2D5', 'm/', '/m', 'a//b', '../m', 'a/./b'])(
-  '%j is no id of a model',
-  (model) => expect(faultOf(model)).not.toBeNull(),
-);
+test.each([
+  'up/*',
+  'gpt-*',
+  ' m',
+  'm ',
+  'm\n',
+  'm\u200b',
+  'm\ud800',
+  'gpt%2D5',
+  'm/',
+  '/m',
+  'a//b',
+  '../m',
+  'a/./b',
+  '@preset/mine',
+  'm@preset/mine',
+  'm:online',
+  'm:nitro',
+])('%j is no id of a model', (model) => expect(faultOf(model)).not.toBeNull());
 
 test.each(['m', '日本', 'other/model', 'arn:aws:bedrock:us-east-1::foundation-model/x', '@cf/meta/llama', 'a model.gguf', 'm:free'])(
   '%j may be one',

@@ -2,6 +2,8 @@ const MAX_LENGTH = 512;
 const PATTERN = /\*/;
 /** What no provider's id has and a reader does not see: control and format characters, half surrogate pairs, line separators. */
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/u;
+/** What OpenRouter reads as a choice of more than the model: a stored preset, a plugin, an order of providers. */
+const CHOOSES = /@preset\/|:(?:online|nitro|floor|exacto)$/i;
 const ESCAPED = /%[0-9a-f]{2}/i;
 
 /** Why no provider can mean anything by this model id, in the words that follow "it"; null: one may. */
@@ -9,6 +11,7 @@ export function faultOf(model: string): string | null {
   if (model.length > MAX_LENGTH) return `is longer than ${MAX_LENGTH} characters`;
   if (PATTERN.test(model)) return 'has a "*": patterns are not taken';
   if (UNSEEN.test(model)) return 'has a character that cannot be seen';
+  if (CHOOSES.test(model)) return 'chooses more than a model: expose it by that name in "models" of its provider';
   if (model.trim() !== model) return 'begins or ends with a blank';
   if (ESCAPED.test(model)) return 'is percent-encoded: write it plainly';
   if (model.split('/').some((part) => part === '' || part === '.' || part === '..')) return 'has an empty part between its slashes';

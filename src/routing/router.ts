@@ -214,7 +214,7 @@ const knownQuirks = (record: ProviderRecord, type: ProviderType): Quirks =>
 
 /** An API with a date knows what there was at the time: each model has the field for the output limit that it came with. */
 function olderQuirks({ quirks }: ProviderType): Quirks {
-  const { maxTokensField: _byModel, ...others } = quirks;
+  const { maxTokensField: _byModel, store: _later, ...others } = quirks;
   return { ...others, developerRole: false };
 }
 

@@ -25,6 +25,7 @@ function encodeRequest({ body: sent }: Prompt, rewrite: Rewrite): UpstreamReques
     delete body['max_output_tokens'];
     Object.assign(body, { store: false, stream: true });
   } else body['max_output_tokens'] = Math.max(rewrite.maxOutputTokens, MIN_OUTPUT_TOKENS);
+  if (rewrite.keepNothing) body['store'] = false;
   if (Array.isArray(sent['input']))
     body['input'] = sent['input'].filter((item) => !isSealed(textOf(objectOf(item)['encrypted_content']) ?? ''));
   const reasoning = objectOf(sent['reasoning']);

@@ -4,6 +4,7 @@ import { CallerDirectory } from '../../api-keys/index.js';
 import { messageCounting } from '../../dialects/index.js';
 import { Router } from '../../routing/index.js';
 import { guessOf, inputSize } from '../input-size.js';
+import { permitted } from '../policy/index.js';
 import { countedTokens } from '../refine-input.js';
 import { parseBody } from '../request-body.js';
 import { encodingOf } from '../tokenizers.js';
@@ -29,6 +30,7 @@ export class MessageCounting {
     const prompt = messageCounting.decodeRequest(parseBody(bytes), bytes.length);
     const { target } = this.router.plan(caller, prompt.model, prompt.maxOutputTokens);
     if (target.dialects.includes('anthropic-messages')) return this.ask(request, reply);
+    permitted(prompt, caller.tenantId, target);
     const size = await inputSize(prompt, target);
     const counted = await countedTokens(prompt, encodingOf(target.treatedAs ?? target.model) ?? 'o200k_base', AROUND);
     return { input_tokens: counted === null ? guessOf(size) : counted + size.mediaTokens };

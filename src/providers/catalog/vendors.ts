@@ -6,7 +6,7 @@ import { compatible, entry } from './entry.js';
 import { AZURE_ENVIRONMENT, BEDROCK_ENVIRONMENT, FOUNDRY_ENVIRONMENT, VERTEX_ENVIRONMENT } from './environment.js';
 
 const OPENAI: readonly DialectName[] = ['openai-chat', 'openai-responses', 'openai-completions'];
-const OPENAI_QUIRKS: Quirks = { maxTokensField: 'max_completion_tokens', developerRole: true };
+const OPENAI_QUIRKS: Quirks = { maxTokensField: 'max_completion_tokens', developerRole: true, store: true };
 const BY_GATEWAY: readonly CredentialType[] = ['ai_gateway', 'headers'];
 const BY_API_KEY = { kind: 'header', name: 'x-api-key' } as const;
 

@@ -26,6 +26,7 @@ export function fit(request: JsonObject, rewrite: Rewrite, thinking: Thinking | 
   let body: JsonObject = { ...request, model };
   body = fitLimit(body, rewrite);
   fitStream(body, rewrite);
+  if (rewrite.keepNothing && quirks.store) body['store'] = false;
   const asked = thinking && thinkingFields(thinking, rewrite);
   Object.assign(body, asked?.fields);
   // OpenRouter leaves out itself what a model does not take.

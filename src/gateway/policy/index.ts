@@ -1,0 +1,15 @@
+import type { Prompt } from '../../dialects/index.js';
+import type { Target } from '../../routing/index.js';
+import { refuseProviderState, sharedPrompt } from './provider-state.js';
+import { refuseSteering } from './steering.js';
+
+/**
+ * The request as its provider may see it, whichever format it came in and goes out by.
+ * @throws WeirError invalid_request naming a field that says where calls go, or that refers to what a shared account keeps.
+ */
+export function permitted(prompt: Prompt, tenantId: string, target: Pick<Target, 'type' | 'lent' | 'model'>): Prompt {
+  refuseSteering(prompt, target);
+  if (!target.lent) return prompt;
+  refuseProviderState(prompt, target);
+  return sharedPrompt(prompt, tenantId);
+}
