@@ -5,7 +5,7 @@ import type { Id } from '../kernel/ids.js';
 import type { Nano } from '../kernel/money.js';
 import { type HeldFacts, type HoldContext, LedgerService, type Rates, type Scope } from '../ledger/index.js';
 import { affordableOutput, type Price, worstCaseCost } from '../prices/index.js';
-import { callTooDear, deniedByBudget, deniedByLimit, featureNotPriced, type Unbounded } from './denials.js';
+import { callTooDear, deniedByBudget, deniedByLimit, featureNotPriced, notPricedByPlatform, type Unbounded } from './denials.js';
 
 /** What a call is held for. */
 export interface Exposure {
@@ -16,7 +16,9 @@ export interface Exposure {
   price: Price | null;
   /** What it asks for whose cost has no bound: refused where one is needed. Null: nothing. */
   unbounded: Unbounded | null;
-  /** What a call of unknown price is held for where a hard budget asks for an amount; null: it is refused there. */
+  /** The platform pays: of unknown price it is refused, whatever budgets there are. */
+  lent: boolean;
+  /** What a call of unknown price is held for where an amount has to be known; null: it is refused there. */
   unpricedCost: Nano | null;
   inputTokensBound: number;
   /** A tighter bound, which takes a moment to find. */
@@ -72,7 +74,7 @@ export class Admission {
     let input = exposure.inputTokensBound;
     let output = exposure.outputTokensBound;
     let refined = false;
-    let unpricedCost: Nano | null = null;
+    let unpricedCost = exposure.price === null && exposure.lent ? paidUnpriced(exposure) : null;
     for (let tries = 1; ; tries++) {
       const { held, refusal } = await this.try(exposure, input, output, unpricedCost);
       if (held) return { callId, tenantId, scopes, context, inputTokens: input, maxOutputTokens: output, ...held };
@@ -132,6 +134,12 @@ export class Admission {
     const { remaining, warnedPercent, rates, since } = answer;
     return { held: { amount, remaining, warnedPercent, rates, since }, refusal: null };
   }
+}
+
+/** What the platform is willing to pay without knowing. @throws WeirError model_not_priced when that is nothing. */
+function paidUnpriced({ unpricedCost, context }: Exposure): Nano {
+  if (unpricedCost !== null) return unpricedCost;
+  throw notPricedByPlatform(context.provider, context.model);
 }
 
 type Attempt =

@@ -67,6 +67,13 @@ export function featureNotPriced({ field, what }: Unbounded, denied: WeirError):
   });
 }
 
+/** What a client reads when the platform would pay and does not know how much. */
+export const notPricedByPlatform = (provider: string, model: string): WeirError =>
+  new WeirError('model_not_priced', {
+    message: `The model "${model}" has no price now, and the platform pays for the provider "${provider}", so nothing is sent. The operator adds a price by POST /v1/platform/prices, or allows an amount per call as the tenant's "unpriced_call_cost".`,
+    fields: { provider, model },
+  });
+
 /** What a client reads when a limit is in the way. */
 export function deniedByLimit(verdict: Verdict, denial: LimitDenial, rates: Rates | null): WeirError {
   const scope = `${denial.scopeKind.replace('_', ' ')} ${denial.scopeValue}`;

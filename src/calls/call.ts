@@ -1,5 +1,6 @@
 import { publicId } from '../kernel/ids.js';
 import { formatUsd, type Nano } from '../kernel/money.js';
+import { reportedCost } from '../kernel/reported-cost.js';
 import { inputTotal, type Usage } from '../kernel/usage.js';
 
 export const CALL_STATUSES = ['completed', 'cut', 'failed'] as const;
@@ -43,8 +44,15 @@ export interface Call {
   firstByteMs: number | null;
   durationMs: number | null;
   usage: Usage;
+  /** The provider's own usage object; null: it reported none. */
+  usageRaw: unknown;
   /** All its entries together: usage, overrun and later corrections. Null: the price was unknown. */
   cost: Nano | null;
+}
+
+function providerCost(usageRaw: unknown): string | null {
+  const cost = reportedCost(usageRaw);
+  return cost === null ? null : formatUsd(cost);
 }
 
 /** A call as the public and the admin API show it. */
@@ -77,6 +85,7 @@ export const renderCall = (call: Call) => ({
     reasoning_tokens: call.usage.reasoning,
   },
   cost: call.cost === null ? null : formatUsd(call.cost),
+  provider_cost: providerCost(call.usageRaw),
   currency: 'usd' as const,
   estimated: call.estimated,
   attempts: call.attempts.map(({ provider, credential, status, reason, latency_ms }) => ({

@@ -28,7 +28,7 @@ type UsageRow = Group & Record<'requests' | 'input' | 'cacheRead' | 'cacheWrite'
 
 const CALL = `c.tenant_id AS "tenantId", c.id, c.admitted_at AS "admittedAt", c.project_id AS "projectId", c.api_key_id AS "apiKeyId", c.surface, c.stream,
   c.requested_model AS "requestedModel", c.served_model AS "servedModel", c.provider, c.lent, c.status, c.http_status AS "httpStatus", c.error_code AS "errorCode",
-  c.finish_reason AS "finishReason", c.estimated, c.attempts, c.first_byte_ms AS "firstByteMs", c.duration_ms AS "durationMs", c.end_user AS "endUser", c.session, coalesce(c.tags, '{}') AS tags, coalesce(c.scopes, '{}') AS scopes, e.*`;
+  c.finish_reason AS "finishReason", c.estimated, c.attempts, c.usage_raw AS "usageRaw", c.first_byte_ms AS "firstByteMs", c.duration_ms AS "durationMs", c.end_user AS "endUser", c.session, coalesce(c.tags, '{}') AS tags, coalesce(c.scopes, '{}') AS scopes, e.*`;
 
 /** Entries carry the call's time of admission, so one partition is looked at. No entry: nothing was used. Entries without an amount: unknown. */
 const ENTRIES = `LEFT JOIN LATERAL (

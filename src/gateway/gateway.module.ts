@@ -12,6 +12,7 @@ import { Dispatcher } from './dispatcher.js';
 import { Drains } from './drains.js';
 import { Estimates } from './estimates.js';
 import { InFlight } from './in-flight.js';
+import { PriceWatch } from './price-watch.js';
 import { PublicServer } from './public-server.js';
 import { ReasoningMemory } from './reasoning-memory.js';
 import { Relay } from './relay.js';
@@ -38,6 +39,7 @@ import { OwnAccount } from './surfaces/own-account.js';
     Drains,
     Estimates,
     ReasoningMemory,
+    PriceWatch,
     Dispatcher,
     Seats,
     Relay,

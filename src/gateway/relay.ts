@@ -8,7 +8,7 @@ import { formatUsd, type Nano, usdNumber } from '../kernel/money.js';
 import { LedgerService, type Settlement } from '../ledger/index.js';
 import { crashPoint } from '../platform/faults/index.js';
 import { LOGGER, type Logger, logOften, Metrics } from '../platform/telemetry/index.js';
-import { priceWithSound, storeRates } from '../prices/index.js';
+import { type Price, priceWithSound, storeRates } from '../prices/index.js';
 import { type Plan, Router } from '../routing/index.js';
 import type { Beyond } from './beyond-text.js';
 import type { Call } from './call.js';
@@ -20,6 +20,7 @@ import { type Flight, InFlight } from './in-flight.js';
 import { boundOf, guessOf, type InputSize, inputSize } from './input-size.js';
 import { type Outcome, type Untold, unforeseen } from './outcome.js';
 import { permitted } from './policy/index.js';
+import { PriceWatch } from './price-watch.js';
 import { ReasoningMemory } from './reasoning-memory.js';
 import { refinedInput } from './refine-input.js';
 import type { Reply } from './reply.js';
@@ -41,6 +42,7 @@ export class Relay {
     private readonly inFlight: InFlight,
     private readonly memory: ReasoningMemory,
     private readonly estimates: Estimates,
+    private readonly watch: PriceWatch,
     private readonly metrics: Metrics,
     @Inject(LOGGER) private readonly log: Logger,
   ) {}
@@ -76,12 +78,13 @@ export class Relay {
         return seat ? seat.send(send) : send(plan); //                4xx 502 503 504: an outcome, never thrown after the hold
       });
       const asked = { feature: way.feature, heard: size.heard };
-      const { outcome, settlement } = this.conclude(call, plan, hold, answered, asked);
+      const { outcome, settlement, served } = this.conclude(call, plan, hold, answered, asked);
       const booking = await this.ledger.settle(hold, settlement, () => flight.booked()); // commits before the tail leaves
       if (!booking.safe && !outcome.error) throw new WeirError('booking_delayed');
       crashPoint('settle_committed');
       if (booking.remaining !== null) reply.setHeader(REMAINING, formatUsd(booking.remaining));
       this.end(reply, outcome, settlement);
+      this.watch.look(call, plan, settlement, served);
       this.report(call, outcome.error, settlement, outcome.untold);
     } finally {
       this.inFlight.finish(flight);
@@ -98,12 +101,13 @@ export class Relay {
   }
 
   /** How the call is booked. What a provider reports and nobody can count is an estimate. */
-  private conclude(call: Call, plan: Plan, hold: Hold, outcome: Outcome, asked: Beyond): { outcome: Outcome; settlement: Settlement } {
+  private conclude(call: Call, plan: Plan, hold: Hold, outcome: Outcome, asked: Beyond): Conclusion {
     try {
-      return { outcome, settlement: settlementOf(call, plan, hold, outcome, asked, this.estimates) };
+      const served = this.router.servedPrice(call.caller.tenantId, plan.target, outcome.facts.servedModel);
+      return { outcome, settlement: settlementOf(call, plan, hold, outcome, served, asked, this.estimates), served };
     } catch (cause) {
       const estimated = { ...unforeseen(cause, outcome.used), attempts: outcome.attempts };
-      return { outcome: estimated, settlement: settlementOf(call, plan, hold, estimated, asked, this.estimates) };
+      return { outcome: estimated, settlement: settlementOf(call, plan, hold, estimated, null, asked, this.estimates), served: null };
     }
   }
 
@@ -133,6 +137,7 @@ export class Relay {
       scopes: [...caller.scopes, ...scopesOf(options, target.provider, plan.countedModels, prompt.endUser)],
       price: target.price && size.heard ? priceWithSound(target.price) : target.price,
       unbounded: way.feature,
+      lent: target.lent,
       unpricedCost: caller.unpricedCallCost,
       inputTokensBound: boundOf(size) + way.addedInputTokens,
       refineInput: async () => (await refinedInput(prompt, size, target)) + way.addedInputTokens,
@@ -209,6 +214,13 @@ export class Relay {
     if (error?.code === 'internal_error') this.log.error({ ...facts, err: error.cause }, 'call');
     else logOften(this.log, facts, 'call');
   }
+}
+
+/** What became of a call, and the price of the model that was served in place of the one asked for. */
+interface Conclusion {
+  outcome: Outcome;
+  settlement: Settlement;
+  served: Price | null;
 }
 
 const least = (a: Nano | null, b: Nano | null): Nano | null => (a === null ? b : b === null || a < b ? a : b);

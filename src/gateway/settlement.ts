@@ -1,7 +1,8 @@
 import type { Hold } from '../budgets/index.js';
-import { inputTotal, NO_USAGE } from '../kernel/usage.js';
+import type { Nano } from '../kernel/money.js';
+import { inputTotal, NO_USAGE, type Usage } from '../kernel/usage.js';
 import type { Settlement } from '../ledger/index.js';
-import { costBeyond, costOf, ratesFor, storeRates } from '../prices/index.js';
+import { costBeyond, costOf, type Price, type Rates, ratesFor, storeRates } from '../prices/index.js';
 import type { Plan } from '../routing/index.js';
 import { type Beyond, beyondText } from './beyond-text.js';
 import type { Call } from './call.js';
@@ -11,18 +12,29 @@ import type { Outcome } from './outcome.js';
 /** What proxies log for a client that left. */
 const CLIENT_CLOSED_REQUEST = 499;
 
-/** What is booked for a call: the provider's final count, or the larger of its last and our own where that never came; nothing if nothing was used. */
-export function settlementOf(call: Call, plan: Plan, hold: Hold, outcome: Outcome, asked: Beyond, estimates: Estimates): Settlement {
+/**
+ * What is booked for a call: the provider's final count, or the larger of its last and our own where that never came; nothing if nothing was used.
+ * @param served the price of the model that was served in place of the one asked for; null: there is none.
+ */
+export function settlementOf(
+  call: Call,
+  plan: Plan,
+  hold: Hold,
+  outcome: Outcome,
+  served: Price | null,
+  asked: Beyond,
+  estimates: Estimates,
+): Settlement {
   const { facts, error, used } = outcome;
   const told = facts.usageIsFinal ? facts.usage : null;
   const estimate = used && told === null ? estimates.of(call, plan, hold, outcome) : null;
   const usage = !used ? NO_USAGE : (told ?? estimate!.usage);
-  const { price } = plan.target;
-  const rates = price && ratesFor(price, inputTotal(usage));
+  const rates = dearestRates([plan.target.price, served], usage);
+  const cost = rates && costOf(usage, rates);
   const { beyond, told: isTold } = beyondText(asked, facts, usage, plan.target.model);
   const extra = rates && used ? costBeyond(usage, rates, beyond) : 0n;
   // Of unknown price: what the platform allowed for it was held, and is booked.
-  const text = !used ? null : estimate ? estimate.amount : rates ? costOf(usage, rates) : hold.amount;
+  const text = !used ? null : estimate ? estimatedCost(estimate.amount, cost, hold.amount) : (cost ?? hold.amount);
   const amount = text === null ? null : text + extra;
   if (estimate) estimates.note(outcome, estimate.basis, amount, hold);
   else if (used) estimates.learn(plan, outcome);
@@ -43,4 +55,17 @@ export function settlementOf(call: Call, plan: Plan, hold: Hold, outcome: Outcom
     usageRaw: facts.usageRaw,
     rates: rates && { ...storeRates(rates), ...(extra !== 0n && { beyond_text: Number(extra) }) },
   };
+}
+
+/** A model served in place of another costs what it costs, and never less than the one that was asked for. */
+function dearestRates(prices: readonly (Price | null)[], usage: Usage): Rates | null {
+  const all = prices.flatMap((price) => (price ? [ratesFor(price, inputTotal(usage))] : []));
+  return all.reduce<Rates | null>((dearest, rates) => (dearest && costOf(usage, dearest) >= costOf(usage, rates) ? dearest : rates), null);
+}
+
+/** An estimate is not above the hold, also where a dearer model was served. */
+function estimatedCost(estimate: Nano | null, cost: Nano | null, held: Nano | null): Nano | null {
+  if (estimate === null || cost === null || held === null) return estimate;
+  const bounded = cost < held ? cost : held;
+  return estimate > bounded ? estimate : bounded;
 }

@@ -75,7 +75,12 @@ export const ERRORS = {
   cost_limit_exceeded: row(402, 'insufficient_quota', 'This request could cost more than its cost limit allows.', false),
   rate_limit_exceeded: row(429, 'requests', 'Too many requests. Try again shortly.', true, 1),
   budget_held: row(429, 'rate_limit_exceeded', 'Calls in flight hold what is left of the budget. Try again shortly.', true, 1),
-  model_not_priced: row(422, 'invalid_request_error', 'The model has no price, and its cost has to be known before it is called. Add a price.', false),
+  model_not_priced: row(
+    422,
+    'invalid_request_error',
+    'The model has no price, and its cost has to be known before it is called. Add a price.',
+    false,
+  ),
   feature_not_priced: row(
     422,
     'invalid_request_error',

@@ -3,6 +3,7 @@ export {
   affordableOutput,
   costOf,
   formatRates,
+  isCatalogue,
   loadRates,
   type Price,
   priceWithSound,

@@ -53,12 +53,21 @@ export class PriceBook {
       inForce(own, provider, ANY_MODEL, at, isByOperator) ??
       (listed?.lent ? null : (inForce(own, provider, model, at) ?? inForce(own, provider, ANY_MODEL, at)));
     if (found || !listed) return found?.price ?? null;
+    return (this.listed(listed, model, at) ?? inForce(this.shelves.get(PLATFORM), listed.slug, ANY_MODEL, at))?.price ?? null;
+  }
+
+  /** The price of a model by itself, as {@link find}: what is said of every model of the provider does not count. */
+  findOwn(tenantId: string, provider: string, model: string, listed: Listed | null, at = this.clock.now()): Price | null {
+    const own = this.shelves.get(tenantId);
+    const found = inForce(own, provider, model, at, isByOperator) ?? (listed?.lent ? null : inForce(own, provider, model, at));
+    return (found ?? (listed && this.listed(listed, model, at)))?.price ?? null;
+  }
+
+  private listed({ slug, catalogueId }: Listed, model: string, at: number): ReadPrice | null {
     const platform = this.shelves.get(PLATFORM);
-    const general =
-      inForce(platform, listed.slug, model, at) ??
-      (listed.catalogueId ? inForce(platform, listed.slug, this.canonicalModel(listed.catalogueId, model), at) : null) ??
-      inForce(platform, listed.slug, ANY_MODEL, at);
-    return general?.price ?? null;
+    return (
+      inForce(platform, slug, model, at) ?? (catalogueId ? inForce(platform, slug, this.canonicalModel(catalogueId, model), at) : null)
+    );
   }
 
   /** Resolves when every price that was set before is known here, where waiting to be told of it is not good enough. */

@@ -44,6 +44,9 @@ export interface Price {
   createdAt: Date;
 }
 
+/** Nobody who pays said so: it is what vendors list. */
+export const isCatalogue = ({ source }: Price): boolean => source !== 'operator' && source !== 'admin';
+
 const MOST_TOKENS = BigInt(Number.MAX_SAFE_INTEGER);
 const TOKENS_PER_RATE = 1_000_000n;
 

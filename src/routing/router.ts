@@ -5,7 +5,7 @@ import { WeirError } from '../kernel/errors.js';
 import { nearest } from '../kernel/nearest.js';
 import { ModelBook, type ModelFacts } from '../models/index.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
-import { type Listed, type Price, PriceBook } from '../prices/index.js';
+import { isCatalogue, type Listed, type Price, PriceBook } from '../prices/index.js';
 import {
   AI_GATEWAY_TYPES,
   type AiGatewayOptions,
@@ -99,6 +99,18 @@ export class Router {
       facts: this.known.find(tenantId, provider.name, model, listing, treatedAs(this.config.modelRules, model)),
       price: this.prices.find(tenantId, provider.name, model, listing),
     };
+  }
+
+  /**
+   * What a model costs that a provider says it served in place of the one that was asked for. Null: it is the same under another name, or has
+   * no price by itself. A price that the payer set for the model asked for is its word on that model, whatever it is served by: what the
+   * catalogue says of the other does not go before it.
+   */
+  servedPrice(tenantId: string, { provider: name, model, price }: Target, served: string | null): Price | null {
+    if (served === null || countedName(served) === countedName(model)) return null;
+    const record = this.providers.find(tenantId, name);
+    const found = record && this.prices.findOwn(tenantId, name, served, this.lastingOf(record).listing);
+    return found && isCatalogue(found) && price && price.model !== ANY_MODEL && !isCatalogue(price) ? null : found;
   }
 
   /** Splits at the first slash only: model ids may carry more. */

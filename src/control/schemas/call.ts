@@ -46,6 +46,7 @@ export const CallObject = z
       reasoning_tokens: tokens.nullable(),
     }),
     cost: Money.nullable().describe('All bookings of the call together. Null: the price was unknown.'),
+    provider_cost: Money.nullable().describe('What the provider reported that it cost; nothing is booked by it. Null: it reported none.'),
     currency: Currency,
     estimated: z.boolean().describe("Metered by Weir, because the provider's numbers never came."),
     attempts: z.array(
