@@ -156,7 +156,7 @@ export class BudgetsRepository {
 
   /** The periods that budgets are in now, each for its value, in this order. */
   async current(tenantId: string, counted: readonly { budgetId: string; scopeValue: string }[]): Promise<BudgetPeriod[]> {
-    const { rows } = await this.pool.query<PeriodRow>(`SELECT ${PERIOD} FROM periods_now($1, $2, $3)`, [
+    const { rows } = await this.pool.query<PeriodRow>(`SELECT ${PERIOD} FROM periods_now($1, $2, $3) AS budget_periods`, [
       tenantId,
       counted.map(({ budgetId }) => budgetId),
       counted.map(({ scopeValue }) => scopeValue),
