@@ -1,5 +1,5 @@
 import { createTenant, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
-import { clientOf, type Send } from './client.js';
+import { addMock, clientOf, type Send } from './client.js';
 
 let weir: TestWeir;
 let tenant: TestTenant;
@@ -9,6 +9,7 @@ beforeAll(async () => {
   weir = await startTestWeir();
   tenant = await createTenant(weir);
   send = clientOf(weir, tenant.adminKey);
+  await addMock(tenant);
 });
 
 afterAll(() => weir.stop());
