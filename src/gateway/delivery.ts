@@ -34,7 +34,7 @@ export class Delivery implements EgressSink {
   private startedAt = performance.now();
   private sent = false;
   /** Why it may not be sent, or could not be noted as sent; then it is not. */
-  private unmarked: Error | null = null;
+  private unmarked: WeirError | null = null;
   private incoming = new Incoming();
   private watch: SecretWatch | null = null;
   /** The client is served no more: it left, or was told of this error. The provider is read on for its usage. */
@@ -117,7 +117,7 @@ export class Delivery implements EgressSink {
     try {
       this.flight.sending(() => meteredTokens(this.incoming.facts), this.limit);
     } catch (error) {
-      this.unmarked = error as Error;
+      this.unmarked = error instanceof WeirError ? error : new WeirError('ledger_unavailable', { cause: error });
       throw error; // takes the request back
     }
     this.sent = true;
@@ -197,9 +197,7 @@ export class Delivery implements EgressSink {
 
   private lose(error: EgressError): void {
     if (this.ended) return;
-    const { unmarked } = this;
-    if (unmarked)
-      return this.fail(unmarked instanceof WeirError ? unmarked : new WeirError('ledger_unavailable', { cause: unmarked }), false);
+    if (this.unmarked) return this.fail(this.unmarked, false);
     const untold = this.detached && error.late ? 'drain_late' : error.late ? 'provider_silent' : 'provider_broke';
     this.fail(errorOfEgress(error), this.sent && this.incoming.mayBeBilled && !wroteNothing(error), untold);
   }
