@@ -11,15 +11,18 @@ import { found, idOf } from './found.js';
 import { listOf, pageOf, renderList } from './list.js';
 import { Answers } from './route.js';
 import {
+  CatalogueObject,
   CreatePrice,
   PriceObject,
   PriceQuery,
   Rerate,
   RerateObject,
   ratesOf,
+  renderCatalogue,
   renderPrice,
   renderRerate,
   tiersOf,
+  UploadCatalogue,
 } from './schemas/price.js';
 
 /** What an owner's prices, a tenant's or the platform's (null), have in common. */
@@ -118,6 +121,21 @@ export class PlatformPricesController extends Prices {
   create(@Body({ schema: CreatePrice }) body: CreatePrice) {
     checkName(body);
     return this.add(null, body, 'operator');
+  }
+
+  @Post('catalogue')
+  @Answers(
+    CatalogueObject,
+    'Upload a price catalogue. Only says what would change, unless dry_run is false and confirm is the digest of exactly these changes.',
+  )
+  async upload(@Actor() actor: string, @Body({ schema: UploadCatalogue }) body: UploadCatalogue) {
+    const prices = body.prices.map((price) => {
+      checkName(price);
+      const { provider, model, effective_at: effectiveAt = null } = price;
+      return { provider, model, rates: ratesOf(price), tiers: tiersOf(price), effectiveAt };
+    });
+    const confirm = body.dry_run ? null : (body.confirm ?? '');
+    return renderCatalogue(await this.prices.upload(prices, confirm, body.source, actor), body.dry_run);
   }
 
   @Get()

@@ -18,3 +18,4 @@ export { type Listed, PriceBook } from './price-book.js';
 export { PricesModule } from './prices.module.js';
 export type { NewPrice } from './prices.repository.js';
 export { PricesService } from './prices.service.js';
+export type { UploadPlan } from './upload.js';

@@ -25,20 +25,7 @@ export class PricesRepository {
   ) {}
 
   async insert(price: NewPrice): Promise<Price> {
-    const row = await this.prisma.price.create({
-      data: {
-        id: newId(),
-        tenantId: price.tenantId,
-        provider: price.provider,
-        model: price.model,
-        rates: storeRates(price.rates),
-        tiers: price.tiers.map((tier) => ({ above_input_tokens: tier.aboveInputTokens, rates: storeRates(tier.rates) })),
-        source: price.source,
-        notes: price.notes,
-        effectiveAt: price.effectiveAt,
-      },
-    });
-    return toPrice(row);
+    return toPrice(await this.prisma.price.create({ data: toRow(price) }));
   }
 
   /** Adds catalogue rows that are not there yet. */
@@ -51,6 +38,11 @@ export class PricesRepository {
     const keys = new Set(known.map(keyOf));
     const missing = prices.filter((price) => !keys.has(keyOf(price)));
     await this.prisma.price.createMany({ data: missing.map((price) => ({ id: newId(), source: CATALOGUE_SOURCE, ...price })) });
+  }
+
+  /** Adds prices of the platform, all or none. */
+  async insertAll(prices: readonly NewPrice[]): Promise<void> {
+    await this.prisma.price.createMany({ data: prices.map(toRow) });
   }
 
   /** Null: no such price of this owner. */
@@ -99,6 +91,18 @@ function readable(row: PriceRow): Price | null {
     return null;
   }
 }
+
+const toRow = (price: NewPrice) => ({
+  id: newId(),
+  tenantId: price.tenantId,
+  provider: price.provider,
+  model: price.model,
+  rates: storeRates(price.rates),
+  tiers: price.tiers.map((tier) => ({ above_input_tokens: tier.aboveInputTokens, rates: storeRates(tier.rates) })),
+  source: price.source,
+  notes: price.notes,
+  effectiveAt: price.effectiveAt,
+});
 
 type PriceRow = Awaited<ReturnType<Prisma['price']['findFirstOrThrow']>>;
 

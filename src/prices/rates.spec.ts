@@ -69,7 +69,7 @@ test('what holds for some hours of the day counts for all, where it is dearer', 
 test('what Claude writes to the cache for an hour costs twice its input, wherever it is served', () => {
   for (const [slug, catalogueId] of [
     ['anthropic', 'anthropic'],
-    ['google-vertex', 'google'],
+    ['google-vertex-ai', 'google'],
     ['bedrock', 'aws'],
   ] as const)
     for (const { model, rates } of listedPrices(slug, catalogueId).filter((price) => /claude-(?:[a-z]+-)?[45]/.test(price.model)))

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Rerated } from '../../budgets/index.js';
 import { publicId } from '../../kernel/ids.js';
 import { formatUsd, parseUsd } from '../../kernel/money.js';
-import { formatRates, type Price, type Rates, type Tier } from '../../prices/index.js';
+import { formatRates, type Price, type Rates, type Tier, type UploadPlan } from '../../prices/index.js';
 import { ListQuery } from '../list.js';
 import { Currency, Money, Timestamp, text, time, unixSeconds } from './common.js';
 import { providerName } from './provider.js';
@@ -45,6 +45,26 @@ export const CreatePrice = z.strictObject({
   notes: text(1_000).optional(),
 });
 export type CreatePrice = z.output<typeof CreatePrice>;
+
+const MOST_UPLOADED = 2_000;
+
+export const UploadCatalogue = z.strictObject({
+  source: text(200).min(1).describe('Where the prices are from, and of when; kept with each as its notes.'),
+  prices: z
+    .array(CreatePrice.omit({ notes: true }))
+    .min(1)
+    .max(MOST_UPLOADED)
+    .refine(
+      (all) =>
+        new Set(all.map(({ provider, model, effective_at }) => `${provider} ${model} ${effective_at?.getTime()}`)).size === all.length,
+      {
+        error: 'must have each provider, model and effective_at once',
+      },
+    ),
+  dry_run: z.boolean().default(true).describe('Say what would change, and change nothing.'),
+  confirm: text(64).optional().describe('The digest that a dry run answered.'),
+});
+export type UploadCatalogue = z.output<typeof UploadCatalogue>;
 
 export const PriceQuery = ListQuery.extend({ provider: text(64).optional(), model: text(256).optional() });
 export type PriceQuery = z.output<typeof PriceQuery>;
@@ -98,6 +118,44 @@ export const renderPrice = (price: Price): z.input<typeof PriceObject> => ({
 
 export const tiersOf = (body: CreatePrice): Tier[] =>
   body.tiers.map(({ above_input_tokens: aboveInputTokens, ...tier }) => ({ aboveInputTokens, rates: ratesOf(tier) }));
+
+export const CatalogueObject = z
+  .strictObject({
+    object: z.literal('price_catalogue'),
+    dry_run: z.boolean(),
+    digest: z.string().describe('Names exactly these changes: send it as confirm.'),
+    added: z.number().int().describe('Prices that differ from what is in force when they begin.'),
+    unchanged: z.number().int(),
+    flagged: z.number().int().describe('Changes to look at twice.'),
+    changes: z.array(
+      z.strictObject({
+        provider: z.string(),
+        model: z.string(),
+        effective_at: Timestamp.nullable().describe('null: from when it is applied.'),
+        before: z.strictObject(RatesObject).nullable().describe('null: there is no price.'),
+        after: z.strictObject(RatesObject),
+        flag: z.string().nullable().describe('What is unusual; null: nothing.'),
+      }),
+    ),
+  })
+  .meta({ id: 'PriceCatalogue' });
+
+export const renderCatalogue = ({ changes, unchanged, digest }: UploadPlan, dryRun: boolean): z.input<typeof CatalogueObject> => ({
+  object: 'price_catalogue',
+  dry_run: dryRun,
+  digest,
+  added: changes.length,
+  unchanged,
+  flagged: changes.filter(({ flag }) => flag !== null).length,
+  changes: changes.map(({ price, before, flag }) => ({
+    provider: price.provider,
+    model: price.model,
+    effective_at: price.effectiveAt && unixSeconds(price.effectiveAt),
+    before: before && formatRates(before.rates),
+    after: formatRates(price.rates),
+    flag,
+  })),
+});
 
 export const Rerate = z
   .strictObject({

@@ -45,6 +45,7 @@ const BODIES: Record<string, () => object> = {
   'POST /v1/platform/operator_keys': () => ({ name: unique() }),
   'POST /v1/organization/admin_api_keys': () => ({ name: unique() }),
   'POST /v1/platform/prices': () => ({ provider: 'mock', model: 'm', input: '1', output: '1' }),
+  'POST /v1/platform/prices/catalogue': () => ({ source: 'test', prices: [{ provider: 'mock', model: 'm', input: '1', output: '1' }] }),
   'POST /v1/platform/credentials': () => ({ type: 'groq', name: unique() }),
   'POST /v1/platform/credentials/{credential_id}': () => ({ models: ['m'] }),
   'PATCH /v1/platform/credentials/{credential_id}': () => ({ models: ['m'] }),

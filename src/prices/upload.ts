@@ -1,0 +1,64 @@
+import { createHash } from 'node:crypto';
+import { type Price, type StoredRates, storeRates } from './price.js';
+import type { NewPrice } from './prices.repository.js';
+
+/** A price of an uploaded catalogue. `effectiveAt` null: from when it is applied. */
+export type UploadedPrice = Pick<NewPrice, 'provider' | 'model' | 'rates' | 'tiers'> & { effectiveAt: Date | null };
+
+/** One price that an upload would add. */
+export interface PriceChange {
+  price: UploadedPrice;
+  /** What is in force at that time; null: nothing is. */
+  before: Price | null;
+  /** Why an operator should look twice; null: nothing is unusual. */
+  flag: string | null;
+}
+
+/** What an upload would change. Its digest names exactly these changes. */
+export interface UploadPlan {
+  changes: readonly PriceChange[];
+  unchanged: number;
+  digest: string;
+}
+
+/** A rate that moves by more than this is likelier a slip of the point than a vendor's price. */
+const MOST_FACTOR = 3;
+const MOST_AHEAD_MS = 366 * 86_400_000;
+
+/** Compares uploaded prices with what the platform has in force when they begin. Uploading the same again changes nothing. */
+export function planUpload(uploaded: readonly UploadedPrice[], known: readonly Price[], now: number): UploadPlan {
+  const shelves = Map.groupBy(known, (price) => `${price.provider} ${price.model}`);
+  const changes = uploaded.flatMap((price): PriceChange[] => {
+    const since = price.effectiveAt?.getTime() ?? now;
+    const before = shelves.get(`${price.provider} ${price.model}`)?.find((one) => one.effectiveAt.getTime() <= since) ?? null;
+    return before && textOf(before) === textOf(price) ? [] : [{ price, before, flag: flagOf(price, before, since - now) }];
+  });
+  const told = changes.map(({ price, before }) => [
+    price.provider,
+    price.model,
+    price.effectiveAt?.getTime() ?? null,
+    textOf(price),
+    before?.id ?? null,
+  ]);
+  return { changes, unchanged: uploaded.length - changes.length, digest: createHash('sha256').update(JSON.stringify(told)).digest('hex') };
+}
+
+const textOf = ({ rates, tiers }: Pick<Price, 'rates' | 'tiers'>): string =>
+  JSON.stringify([ratesText(storeRates(rates)), tiers.map((tier) => [tier.aboveInputTokens, ratesText(storeRates(tier.rates))])]);
+
+/** What people set; what the catalogue knows beside it is not theirs to compare. */
+const ratesText = ({ input, output, cache_read, cache_write_5m, cache_write_1h }: StoredRates) =>
+  [input, output, cache_read, cache_write_5m, cache_write_1h].join(' ');
+
+function flagOf({ rates }: UploadedPrice, before: Price | null, aheadMs: number): string | null {
+  if (aheadMs > MOST_AHEAD_MS) return 'It begins more than a year from now.';
+  if (rates.output > 0n && rates.output < rates.input) return 'Output costs less than input.';
+  if (!before) return rates.input === 0n && rates.output === 0n ? 'It is free.' : null;
+  for (const name of ['input', 'output', 'cacheRead', 'cacheWrite5m', 'cacheWrite1h'] as const) {
+    const [was, is] = [Number(before.rates[name]), Number(rates[name])];
+    if (was === is) continue;
+    if (is === 0) return `${name} becomes free.`;
+    if (was === 0 || is > was * MOST_FACTOR || was > is * MOST_FACTOR) return `${name} changes by more than a factor of ${MOST_FACTOR}.`;
+  }
+  return null;
+}
