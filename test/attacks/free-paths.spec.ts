@@ -7,6 +7,9 @@ import { CALLS, SURFACES, send } from './support/surfaces.js';
 const SAID = { text: 'Hello', usage: { input: 9, cacheRead: 0, output: 12 } };
 const PRICES = '/v1/organization/prices';
 
+/** Many providers are made, one after another. */
+const SETUP_MS = 120_000;
+
 let rig: Rig;
 let tenant: TestTenant;
 
@@ -14,7 +17,7 @@ beforeAll(async () => {
   rig = await startRig();
   tenant = rig.tenant;
   await lendFormats(rig, false);
-});
+}, SETUP_MS);
 
 afterAll(() => rig.stop());
 

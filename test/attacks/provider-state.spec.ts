@@ -6,6 +6,9 @@ import { CALLS, CONVERSATIONS, SURFACES, send } from './support/surfaces.js';
 
 const SAID = { text: 'Hello', usage: { input: 9, cacheRead: 0, output: 12 } };
 
+/** Many providers are made, one after another. */
+const SETUP_MS = 120_000;
+
 let rig: Rig;
 let other: TestTenant;
 
@@ -13,7 +16,7 @@ beforeAll(async () => {
   rig = await startRig();
   other = await createTenant(rig.weir);
   await lendFormats(rig, true, PROVIDER_FORMATS, [other]);
-});
+}, SETUP_MS);
 
 afterAll(() => rig.stop());
 

@@ -4,6 +4,9 @@ import { CALLS, CONVERSATIONS, SURFACES, send } from './support/surfaces.js';
 
 const SAID = { text: 'Hello', usage: { input: 9, cacheRead: 0, output: 12 } };
 
+/** Many providers are made, one after another. */
+const SETUP_MS = 120_000;
+
 let rig: Rig;
 
 beforeAll(async () => {
@@ -14,7 +17,7 @@ beforeAll(async () => {
     await rig.tenant.admin('POST', '/v1/organization/providers', fields);
   }
   await eventually(() => rig.tenant.openai.models.retrieve('portkey/m').then(Boolean, () => false));
-});
+}, SETUP_MS);
 
 afterAll(() => rig.stop());
 
