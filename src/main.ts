@@ -17,19 +17,21 @@ async function main(): Promise<void> {
   const { values: flags } = parseArgs({ options: { json: { type: 'boolean', default: false }, 'env-file': { type: 'string' } } });
   const config = readConfig(process.env, process.cwd(), flags['env-file']);
   const log = createLogger(config.logLevel);
-  const starting = startWeir(config, log);
-  stopOnSignals(starting);
+  const waiting = new AbortController();
+  const starting = startWeir(config, log, waiting.signal);
+  stopOnSignals(starting, waiting);
   stopOnExceptions(starting, log);
   const weir = await starting;
   process.stdout.write(flags.json ? readyJson(weir) : readyText(weir, config, performance.now() - startedAt));
 }
 
-/** A signal during the start waits for it, so that what was started is also stopped. */
-function stopOnSignals(starting: Promise<Weir>): void {
+/** A signal during the start waits for it, so that what was started is also stopped; it does not wait for a Postgres that is away. */
+function stopOnSignals(starting: Promise<Weir>, waiting: AbortController): void {
   let stopping = false;
   const onSignal = () => {
     const again = stopping;
     stopping = true;
+    waiting.abort();
     starting.then((weir) => (again ? weir.cutCalls() : weir.stop(DRAIN_MS).then(() => process.exit(0)))).catch(fail);
   };
   process.on('SIGINT', onSignal);

@@ -1,23 +1,26 @@
 import { join } from 'node:path';
 import { type Audit, AuditRepository, type Depth, INVARIANTS } from '../ledger/index.js';
 import type { Config } from '../platform/config/index.js';
-import { createPool, hasEmbeddedPostgres, startEmbeddedPostgres } from '../platform/postgres/index.js';
+import { createPool, hasEmbeddedPostgres, patiently, startEmbeddedPostgres } from '../platform/postgres/index.js';
+import { createLogger } from '../platform/telemetry/index.js';
 
 /** Undefined column, function, table: the database was made by another version. */
 const OTHER_VERSION = /^42(703|883|P01)$/;
 
 /**
  * Audits the ledger of an installation, whether it is running or not. Changes nothing in it; an embedded Postgres that does not run is started
- * for as long as it takes.
+ * for as long as it takes. A Postgres that recovers is waited for.
  * @throws Error with one line to show to the operator.
  */
 export async function auditLedger(config: Config, depth: Depth): Promise<Audit> {
-  if (config.databaseUrl) return auditAt(config.databaseUrl, depth);
+  const log = createLogger(config.logLevel);
+  const auditPatiently = (url: string) => patiently(() => auditAt(url, depth), log);
+  if (config.databaseUrl) return auditPatiently(config.databaseUrl);
   const dataDir = join(config.home, 'postgres');
   if (!hasEmbeddedPostgres(dataDir)) throw new Error(`there is no database under ${config.home}; set DATABASE_URL or WEIR_HOME to yours`);
   const postgres = await startEmbeddedPostgres({ dataDir });
   try {
-    return await auditAt(postgres.url, depth);
+    return await auditPatiently(postgres.url);
   } finally {
     // A Weir that was started meanwhile has taken it over, and will stop it.
     if (!postgres.wasRunning && (await isUnused(postgres.url))) await postgres.stop();

@@ -9,7 +9,7 @@ import { RetentionRepository } from '../ledger/index.js';
 import { registerOps } from '../ops/index.js';
 import type { Config } from '../platform/config/index.js';
 import { armCrash } from '../platform/faults/index.js';
-import { migrate, startEmbeddedPostgres } from '../platform/postgres/index.js';
+import { migrate, patiently, startEmbeddedPostgres } from '../platform/postgres/index.js';
 import { createLogger, Health, type Logger, Metrics } from '../platform/telemetry/index.js';
 import { type FirstStart, Setup } from '../setup/index.js';
 import { createApp } from './app.js';
@@ -44,18 +44,36 @@ class Stack {
   }
 }
 
-/** Starts a process with its roles. What was started is stopped again when a later step fails. */
-export async function startWeir(config: Config, log = createLogger(config.logLevel)): Promise<Weir> {
-  const stack = new Stack();
-  try {
-    return await startOn(stack, config, log);
-  } catch (error) {
-    await stack.unwind().catch(() => {});
-    throw error;
-  }
+/**
+ * Starts a process with its roles. What was started is stopped again when a later step fails; where that is because Postgres is away for the moment,
+ * the start begins anew a little later.
+ * @param signal gives up the waiting for Postgres.
+ */
+export async function startWeir(config: Config, log = createLogger(config.logLevel), signal?: AbortSignal): Promise<Weir> {
+  let shownOnce: FirstStart | null = null;
+  const attempt = async () => {
+    const stack = new Stack();
+    try {
+      return await startOn(stack, config, log, (start) => {
+        shownOnce = firstOf(shownOnce, start);
+        return shownOnce;
+      });
+    } catch (error) {
+      // A connection that is being made to a server that is gone would keep it.
+      await Promise.race([stack.unwind().catch(() => {}), delay(UNWIND_MS, undefined, { ref: false })]);
+      throw error;
+    }
+  };
+  return patiently(attempt, log, signal);
 }
 
-async function startOn(stack: Stack, config: Config, log: Logger): Promise<Weir> {
+/** Keys are shown by the start that made them, and a start may have to begin anew after that. */
+const firstOf = (before: FirstStart | null, now: FirstStart): FirstStart => ({
+  ...now,
+  operatorKey: before?.operatorKey ?? now.operatorKey,
+});
+
+async function startOn(stack: Stack, config: Config, log: Logger, keep: (start: FirstStart) => FirstStart): Promise<Weir> {
   armCrash(config.crash);
   mkdirSync(config.home, { recursive: true });
   const databaseUrl = config.databaseUrl ?? (await startOwnPostgres(stack, config));
@@ -74,7 +92,7 @@ async function startOn(stack: Stack, config: Config, log: Logger): Promise<Weir>
   await app.init();
   stack.push(() => app.close());
   await app.get(RetentionRepository, { strict: false }).ensurePartitions();
-  const start = config.roles.has('control') || config.demo ? await app.get(Setup, { strict: false }).run() : null;
+  const start = config.roles.has('control') || config.demo ? keep(await app.get(Setup, { strict: false }).run()) : null;
   await platform.changes.start();
 
   const publicServer = config.roles.has('gateway') ? app.get(PublicServer, { strict: false }) : null;

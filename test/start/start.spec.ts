@@ -135,10 +135,12 @@ describe('what cannot work is one clear line and exit 1', () => {
     expect(lines.join('\n')).toMatch(/WEIR_PUBLIC_PORT must be a port number/);
   });
 
-  test('a database that cannot be reached, without its password', async () => {
-    const lines = await failure({ DATABASE_URL: 'postgresql://weir:hunter2secret@127.0.0.1:9/weir' });
-    expect(lines).toEqual([expect.stringMatching(/Postgres does not answer.*DATABASE_URL/)]);
-    expect(lines[0]).not.toContain('hunter2secret');
+  test('a database that cannot be reached, without its password; a signal ends the waiting for it', async () => {
+    const weir = WeirProcess.spawn({ WEIR_HOME: home, DATABASE_URL: 'postgresql://weir:hunter2secret@127.0.0.1:9/weir' });
+    while (!weir.stderr.includes('the start waits for it')) await once(weir.child.stderr!, 'data');
+    expect(await weir.kill('SIGINT')).toBe(1);
+    expect(weir.stderr.trimEnd().split('\n').at(-1)).toMatch(/^weir: Postgres does not answer.*DATABASE_URL/);
+    expect(weir.stderr + weir.stdout).not.toContain('hunter2secret');
   });
 
   test('a proxy that is not written as one, without its password', async () => {

@@ -5,6 +5,7 @@ export { Locks } from './locks.js';
 export { migrate } from './migrate.js';
 export { OwnedMap, replaceOwned } from './owned-map.js';
 export { type OwnedTable, PLATFORM, rowsByOwner } from './owned-rows.js';
+export { patiently } from './patience.js';
 export { CONFIG_POOL, createPool, createScopedPool, createWalledPool, DATABASE_URL, EXACT_TYPES, type Pool } from './pool.js';
 export { isUniqueViolation, Prisma, type PrismaExecutor } from './prisma.js';
 export { raised } from './raised.js';
