@@ -13,7 +13,7 @@ const OF_ONE_CALL = /^(22|23|54)|^(55P03|57014)$/;
 /**
  * Holds the calls of a batch. Where Postgres sends the batch back because it touches too many rows, or where one of its calls makes the statement
  * fail, the others are asked for without it: first each tenant by itself, then a tenant's calls in parts, down to the one that is at fault.
- * Answers an Error for a call that is. @param deadline by performance.now(): until then a lock is waited for.
+ * Answers an Error for a call that is. @param deadline by performance.now(): a lock is waited for as often as there is time for it.
  */
 export async function holdApart(
   requests: HoldRequest[],
@@ -23,6 +23,7 @@ export async function holdApart(
 ): Promise<(HoldAnswer | Error)[]> {
   let parts: HoldRequest[][];
   const tenants = byTenant(requests);
+  const startedAt = performance.now();
   try {
     const answers = await ask(requests);
     for (const [number, { rows }] of answers.entries()) weights.learn(requests[number]!.tenantId, requests[number]!.scopes.length, rows);
@@ -33,7 +34,7 @@ export async function holdApart(
     if (!OF_ONE_CALL.test(String(code))) throw error;
     if (tenants.length === 1) weights.avoid(requests[0]!.tenantId);
     if (tenants.length > 1) parts = tenants;
-    else if (code === LOCK_NOT_AVAILABLE && performance.now() < deadline) parts = [requests];
+    else if (code === LOCK_NOT_AVAILABLE && 2 * performance.now() - startedAt < deadline) parts = [requests];
     else if (code === LOCK_NOT_AVAILABLE || requests.length === 1) return requests.map(() => error as Error);
     else parts = [requests.slice(0, requests.length >> 1), requests.slice(requests.length >> 1)];
   }

@@ -17,6 +17,8 @@ import { Weights } from './weights.js';
 /** Holds that wait for their turn, per shard, before more are turned away: of a tenant that has more than its part of them. */
 const MAX_WAITING_HOLDS = 1_000;
 const HOLD_RETRY_MS = 20;
+/** A batch that waits for a lock, and then its tenants apart, must have their answers while there is time left. */
+const LOCK_TRIES = 3;
 const RETRY_MS = { first: 100, most: 2_000 };
 const REAP_LIMIT = 256;
 
@@ -162,7 +164,7 @@ export class LedgerService {
   private async holdAgain(requests: HoldRequest[], deadline: number): Promise<HoldAnswer[]> {
     for (;;) {
       try {
-        return await this.repository.hold(this.gatewayId, requests, this.patienceMs / 2);
+        return await this.repository.hold(this.gatewayId, requests, this.patienceMs / LOCK_TRIES);
       } catch (error) {
         if (!isTransient(error) || performance.now() > deadline) throw error;
         await new Promise((resolve) => setTimeout(resolve, HOLD_RETRY_MS));
