@@ -1,0 +1,78 @@
+import { randomUUID } from 'node:crypto';
+import type { Pool } from 'pg';
+import type { HoldRequest } from '../../src/ledger/index.js';
+import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
+import { createPool } from '../../src/platform/postgres/index.js';
+import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
+import { brokenInvariants, encoded, holdRequest, insertTenant, settlement } from '../support/ledger.js';
+
+/** Two money statements on the same rows, given in opposite orders, never wait for each other in a circle. */
+
+const ROUNDS = Number(process.env['LOCK_ROUNDS'] ?? 2);
+const CALLS = 40;
+
+let database: TestDatabase;
+let db: Pool;
+let pool: Pool;
+let ledger: LedgerRepository;
+let tenant: string;
+let budget: string;
+let gateway: string;
+
+beforeAll(async () => {
+  database = await createDatabase();
+  db = openPool(database.url);
+  await db.query('SELECT ensure_partitions()');
+  pool = createPool(database.url, { max: 8, statementTimeoutMs: 10_000, name: 'test' });
+  ledger = new LedgerRepository(pool);
+  tenant = await insertTenant(db, [{ limit: 1_000_000n }, { kind: 'project', value: 'p', limit: 1_000_000n }]);
+  budget = (await db.query('SELECT id FROM budgets WHERE tenant_id = $1 ORDER BY id LIMIT 1', [tenant])).rows[0].id;
+});
+
+afterAll(async () => {
+  await Promise.all([db.end(), pool.end()]);
+  await database.drop();
+});
+
+type Statement = (calls: HoldRequest[]) => Promise<unknown>;
+const valueOf = async () => (await db.query('SELECT scope_value FROM budgets WHERE id = $1', [budget])).rows[0].scope_value;
+
+const STATEMENTS: Record<string, Statement> = {
+  admit: (calls) => ledger.hold(gateway, calls),
+  settle: (calls) => ledger.settle(encoded(calls.map(({ id }) => settlement(id, 1n)))),
+  heartbeat: (calls) => ledger.heartbeat(calls.map(({ id }) => ({ id, outputTokens: 1 }))),
+  abandon: (calls) => ledger.abandon(gateway, calls),
+  expire: (calls) =>
+    ledger.expireGateway(
+      gateway,
+      calls.slice(1).map(({ id }) => id),
+    ),
+  forget: () => pool.query(`SELECT forget_gateway($1, 'test', NULL)`, [gateway]),
+  reap: () => ledger.reap(CALLS),
+  reset: async () => pool.query(`SELECT FROM reset_period($1, $2, $3, 'test', NULL, gen_random_uuid())`, [tenant, budget, await valueOf()]),
+  grant: async () =>
+    pool.query(`SELECT FROM grant_period($1, $2, $3, gen_random_uuid(), 1, 'test', NULL)`, [tenant, budget, await valueOf()]),
+  roll: () => pool.query('SELECT FROM roll_period()'),
+  purge: () => pool.query('SELECT purge_holds(100)'),
+  'change of a budget': () => pool.query('SELECT follow_budget($1, $2)', [tenant, budget]),
+};
+const names = Object.keys(STATEMENTS);
+const pairs = names.flatMap((a, i) => names.slice(i).map((b) => [a, b] as const));
+
+test.each(pairs)('%s and %s on the same rows in opposite orders do not deadlock', async (a, b) => {
+  for (let round = 0; round < ROUNDS; round++) {
+    gateway = randomUUID();
+    const scopes = [
+      { kind: 'tenant', value: tenant },
+      { kind: 'project', value: 'p' },
+    ];
+    const calls = Array.from({ length: CALLS }, () => holdRequest(tenant, 10n, scopes));
+    await ledger.hold(gateway, calls);
+    await Promise.all([STATEMENTS[a]!(calls), STATEMENTS[b]!([...calls].reverse()), STATEMENTS[a]!([...calls].reverse())]);
+    await ledger.settle(encoded(calls.map(({ id }) => settlement(id, null, { state: 'voided' }))));
+  }
+});
+
+test('and the ledger is whole after all of them', async () => {
+  expect(await brokenInvariants(db)).toEqual([]);
+});
