@@ -35,7 +35,7 @@ afterAll(async () => {
 });
 
 type Statement = (calls: HoldRequest[]) => Promise<unknown>;
-const valueOf = async () => (await db.query('SELECT scope_value FROM budgets WHERE id = $1', [budget])).rows[0].scope_value;
+const scopeValue = async () => (await db.query('SELECT scope_value FROM budgets WHERE id = $1', [budget])).rows[0].scope_value;
 
 const STATEMENTS: Record<string, Statement> = {
   admit: (calls) => ledger.hold(gateway, calls),
@@ -49,9 +49,10 @@ const STATEMENTS: Record<string, Statement> = {
     ),
   forget: () => pool.query(`SELECT forget_gateway($1, 'test', NULL)`, [gateway]),
   reap: () => ledger.reap(CALLS),
-  reset: async () => pool.query(`SELECT FROM reset_period($1, $2, $3, 'test', NULL, gen_random_uuid())`, [tenant, budget, await valueOf()]),
+  reset: async () =>
+    pool.query(`SELECT FROM reset_period($1, $2, $3, 'test', NULL, gen_random_uuid())`, [tenant, budget, await scopeValue()]),
   grant: async () =>
-    pool.query(`SELECT FROM grant_period($1, $2, $3, gen_random_uuid(), 1, 'test', NULL)`, [tenant, budget, await valueOf()]),
+    pool.query(`SELECT FROM grant_period($1, $2, $3, gen_random_uuid(), 1, 'test', NULL)`, [tenant, budget, await scopeValue()]),
   roll: () => pool.query('SELECT FROM roll_period()'),
   purge: () => pool.query('SELECT purge_holds(100)'),
   'change of a budget': () => pool.query('SELECT follow_budget($1, $2)', [tenant, budget]),
