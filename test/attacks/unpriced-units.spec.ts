@@ -5,7 +5,6 @@ import { CALLS, CONVERSATIONS, type SurfaceRow, send } from './support/surfaces.
 /** Fields and values that ask for more than text tokens, whatever the surface. */
 const FIELDS: readonly [string, unknown][] = [
   ['web_search_options', {}],
-  ['plugins', [{ id: 'web' }]],
   ['search_parameters', { mode: 'auto' }],
   ['enable_search', true],
   ['connectors', [{ id: 'web-search' }]],
@@ -43,7 +42,7 @@ const TOOLS: Readonly<Record<string, readonly object[]>> = {
     { type: 'web_fetch_20250910', name: 'web_fetch' },
     { type: 'code_execution_20250825', name: 'code_execution' },
     { type: 'computer_20250124', name: 'computer', display_width_px: 1, display_height_px: 1 },
-    { type: 'advisor_20260301', name: 'advisor', model: 'claude-opus-5-5' },
+    { type: 'advisor_20260301', name: 'advisor' },
   ],
 };
 
