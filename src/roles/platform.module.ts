@@ -15,6 +15,7 @@ import {
   Prisma,
   ServerClock,
 } from '../platform/postgres/index.js';
+import { INSTALLATION, installationId } from '../platform/queue/index.js';
 import { droppedLines, Health, LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
 
 const POOL = { max: 12, statementTimeoutMs: 10_000, name: 'gateway' };
@@ -61,6 +62,7 @@ export async function openPlatform(config: Config, databaseUrl: string, masterKe
     { provide: ServerClock, useValue: clock },
     { provide: ConfigChanges, useValue: changes },
     { provide: Keyring, useValue: keyring },
+    { provide: INSTALLATION, useValue: await installationId(keyring, pool) },
     { provide: DestinationGuard, useValue: guard },
     { provide: Egress, useValue: egress },
   ];

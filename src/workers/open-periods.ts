@@ -18,7 +18,9 @@ export class OpenPeriods implements ScheduledJob {
   ) {}
 
   async run(): Promise<JobResult> {
-    for (const { event, period_id } of await this.budgets.rollPeriods(PATIENCE_MS)) this.log.info({ period: Number(period_id) }, event);
-    return { againInMs: await this.budgets.untilNextBoundary() };
+    const events = await this.budgets.rollPeriods(PATIENCE_MS);
+    for (const { event, period_id } of events) this.log.info({ period: Number(period_id) }, event);
+    const againInMs = await this.budgets.untilNextBoundary();
+    return { againInMs, workLeft: againInMs === 0 && events.length > 0 };
   }
 }

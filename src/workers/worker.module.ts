@@ -3,8 +3,8 @@ import { BudgetsModule } from '../budgets/index.js';
 import { LedgerModule } from '../ledger/index.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
 import { DATABASE_URL } from '../platform/postgres/index.js';
-import { Queues } from '../platform/queue/index.js';
-import { LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
+import { INSTALLATION, Queues } from '../platform/queue/index.js';
+import { Health, LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
 import { TenantsModule } from '../tenants/index.js';
 import { AuditLedger } from './audit-ledger.js';
 import { EraseTenants } from './erase-tenants.js';
@@ -17,29 +17,34 @@ import { ReapHolds } from './reap-holds.js';
   providers: [OpenPeriods, ReapHolds, KeepPartitions, AuditLedger, EraseTenants],
 })
 export class WorkerModule implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly queues: Queues;
+  private queues: Queues | null = null;
 
   constructor(
-    @Inject(CONFIG) config: Config,
-    @Inject(DATABASE_URL) databaseUrl: string,
-    @Inject(LOGGER) log: Logger,
+    @Inject(CONFIG) private readonly config: Config,
+    @Inject(DATABASE_URL) private readonly databaseUrl: string,
+    @Inject(LOGGER) private readonly log: Logger,
+    @Inject(INSTALLATION) private readonly installation: string,
     private readonly metrics: Metrics,
     private readonly openPeriods: OpenPeriods,
     private readonly reapHolds: ReapHolds,
     private readonly keepPartitions: KeepPartitions,
     private readonly auditLedger: AuditLedger,
     private readonly eraseTenants: EraseTenants,
+    health: Health,
   ) {
-    this.queues = new Queues(config.redisUrl, databaseUrl, log);
+    health.watch('queues', 'queues_unavailable', () => (this.queues ? this.queues.fault : 'the queues were not started yet'));
   }
 
   async onApplicationBootstrap(): Promise<void> {
-    await this.queues.prepare();
+    const { config, databaseUrl, installation } = this;
+    const queues = new Queues({ redisUrl: config.redisUrl, databaseUrl, installation }, this.log);
+    await queues.prepare();
+    this.queues = queues;
     const jobs = [this.openPeriods, this.reapHolds, this.keepPartitions, this.auditLedger, this.eraseTenants];
-    this.queues.start(jobs, (queue, ok) => this.metrics.jobs.inc({ queue, result: ok ? 'completed' : 'failed' }));
+    queues.start(jobs, (queue, ok) => this.metrics.jobs.inc({ queue, result: ok ? 'completed' : 'failed' }));
   }
 
-  onApplicationShutdown(): Promise<void> {
-    return this.queues.stop();
+  async onApplicationShutdown(): Promise<void> {
+    await this.queues?.stop();
   }
 }

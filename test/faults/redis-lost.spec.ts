@@ -79,7 +79,7 @@ async function takeSnapshotTenMinutesAgo(): Promise<void> {
   rig.gateways.length = 0;
 }
 
-const schedules = async (): Promise<string[]> => (await command('KEYS', 'bull:*:repeat')) as string[];
+const schedules = async (): Promise<string[]> => (await command('KEYS', '*:repeat')) as string[];
 
 /** How often a period of the hourly budget was closed, or any was opened, by the events of the outbox and by the rows themselves. */
 async function rolls() {

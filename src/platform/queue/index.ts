@@ -1,1 +1,2 @@
+export { INSTALLATION, installationId } from './installation.js';
 export { type JobResult, Queues, type ScheduledJob } from './queues.js';

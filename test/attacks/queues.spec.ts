@@ -1,0 +1,268 @@
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
+import { Redis } from 'ioredis';
+import { type JobResult, Queues } from '../../src/platform/queue/index.js';
+import type { Logger } from '../../src/platform/telemetry/index.js';
+import { createDatabase, type TestDatabase } from '../support/database.js';
+import { freePort } from '../support/free-port.js';
+import { startRedis, startRedisCluster, type TestRedis } from '../support/redis.js';
+import { eventually, startTestWeir, type TestWeir } from '../support/weir.js';
+
+jest.setTimeout(60_000);
+
+const SKIPPED = 'no redis-server on this machine, and no way to fetch one: not tested';
+const WATCHED_MS = 2_500;
+
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createDatabase();
+});
+
+afterAll(() => database.drop());
+
+/** Queues with one job, what it did, and what was logged. */
+class Rig {
+  runs = 0;
+  readonly lines: string[] = [];
+  readonly queues: Queues;
+
+  constructor(
+    redisUrl: string | null,
+    private readonly answer: JobResult = { againInMs: null },
+    installation = 'one',
+  ) {
+    const say = (facts: object, message: string) => void this.lines.push(`${message} ${JSON.stringify(facts)}`);
+    const log = { error: say, warn: say, info: say, debug: () => {} } as unknown as Logger;
+    this.queues = new Queues({ redisUrl, databaseUrl: database.url, installation }, log);
+  }
+
+  async start(): Promise<void> {
+    await this.queues.prepare();
+    const run = async () => {
+      this.runs++;
+      return this.answer;
+    };
+    this.queues.start([{ queue: 'attack', everyMs: 60_000, run }], () => {});
+  }
+}
+
+const rigs: Rig[] = [];
+const servers: TestRedis[] = [];
+
+afterEach(async () => {
+  await Promise.all(rigs.splice(0).map(({ queues }) => queues.stop()));
+  await Promise.all(servers.splice(0).map((server) => server.stop()));
+});
+
+async function rigOn(...given: ConstructorParameters<typeof Rig>): Promise<Rig> {
+  const rig = new Rig(...given);
+  rigs.push(rig);
+  await rig.start();
+  return rig;
+}
+
+async function redisWith(...settings: string[]): Promise<TestRedis | null> {
+  const server = await startRedis({ settings });
+  if (server) servers.push(server);
+  else console.warn(SKIPPED);
+  return server;
+}
+
+const watch = () => new Promise((resolve) => setTimeout(resolve, WATCHED_MS));
+
+describe.each(['Postgres', 'Redis'])('with queues in %s', (backend) => {
+  const place = async () => (backend === 'Redis' ? ((await redisWith())?.url ?? null) : null);
+
+  test('a job that always asks to run at once runs once a second at most', async () => {
+    const rig = await rigOn(await place(), { againInMs: 0 });
+    await eventually(async () => rig.runs > 0);
+    const before = rig.runs;
+    await watch();
+    expect(rig.runs - before).toBeLessThanOrEqual(Math.ceil(WATCHED_MS / 1_000));
+  });
+
+  test('one that says there is work left goes on, ten times a second at most', async () => {
+    const rig = await rigOn(await place(), { againInMs: 0, workLeft: true });
+    await eventually(async () => rig.runs > 3);
+    const before = rig.runs;
+    await watch();
+    expect(rig.runs - before).toBeLessThanOrEqual(Math.ceil(WATCHED_MS / 100));
+  });
+});
+
+describe('an installation without a budget', () => {
+  test('looks for ended periods on its schedule only', async () => {
+    const weir = await startTestWeir();
+    const runs = async () => {
+      const metrics = await (await fetch(`${weir.adminUrl}/metrics`)).text();
+      return Number(/weir_jobs_total\{queue="open-periods",result="completed"\} (\d+)/.exec(metrics)?.[1] ?? 0);
+    };
+    await eventually(async () => (await runs()) > 0, 10_000);
+    const before = await runs();
+    await watch();
+    expect((await runs()) - before).toBeLessThanOrEqual(1);
+    await weir.stop();
+  });
+});
+
+test('a Redis cluster runs the jobs, and nothing is logged', async () => {
+  const cluster = await startRedisCluster();
+  if (!cluster) return console.warn(SKIPPED);
+  const rig = await rigOn(cluster.url, { againInMs: 0 });
+  await eventually(async () => rig.runs > 1, 15_000);
+  expect([rig.queues.fault, rig.lines]).toEqual([null, []]);
+  await rig.queues.stop();
+  await cluster.stop();
+});
+
+test('one server in cluster mode, as managed ones are, runs the jobs', async () => {
+  const server = await redisWith('--cluster-enabled', 'yes');
+  if (!server) return;
+  const client = new Redis(server.url);
+  await client.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+  await eventually(async () => ((await client.call('CLUSTER', 'INFO')) as string).includes('cluster_state:ok'), 15_000);
+  client.disconnect();
+  const rig = await rigOn(server.url);
+  await eventually(async () => rig.runs > 0, 15_000);
+  expect([rig.queues.fault, rig.lines]).toEqual([null, []]);
+});
+
+/** A Redis that cannot work as it is set up, and what sets it right; null: nothing does. */
+interface Refusing {
+  name: string;
+  settings?: string[];
+  url?: (url: string) => string;
+  reason: RegExp;
+  repair: ((client: Redis) => Promise<unknown>) | null;
+}
+
+const REFUSING: Refusing[] = [
+  {
+    name: 'wants a password and gets none (NOAUTH)',
+    settings: ['--requirepass', 'right'],
+    reason: /NOAUTH/,
+    repair: (client) => client.config('SET', 'requirepass', ''),
+  },
+  {
+    name: 'is given a wrong password (WRONGPASS)',
+    settings: ['--requirepass', 'right'],
+    url: (url) => url.replace('//', '//:wrong@'),
+    reason: /WRONGPASS/,
+    repair: (client) => client.config('SET', 'requirepass', 'wrong'),
+  },
+  {
+    name: 'lets its user write nothing (NOPERM)',
+    settings: ['--user', 'reader', 'on', '>word', '~*', '+@read', '+info', '+client', '--user', 'default', 'on', 'nopass', '~*', '+@all'],
+    url: (url) => url.replace('//', '//reader:word@'),
+    reason: /NOPERM|permissions/,
+    repair: (client) => client.call('ACL', 'SETUSER', 'reader', '&*', '+@all'),
+  },
+  {
+    name: 'is a replica (READONLY)',
+    settings: ['--replicaof', '127.0.0.1', '1'],
+    reason: /READONLY/,
+    repair: (client) => client.call('REPLICAOF', 'NO', 'ONE'),
+  },
+  {
+    name: 'is a replica without its master (MASTERDOWN)',
+    settings: ['--replicaof', '127.0.0.1', '1', '--replica-serve-stale-data', 'no', '--replica-read-only', 'no'],
+    reason: /MASTERDOWN/,
+    repair: (client) => client.call('REPLICAOF', 'NO', 'ONE'),
+  },
+  {
+    name: 'is full (OOM)',
+    settings: ['--maxmemory', '1'],
+    reason: /OOM/,
+    repair: (client) => client.config('SET', 'maxmemory', '0'),
+  },
+  { name: 'speaks no TLS', url: (url) => url.replace('redis:', 'rediss:'), reason: /./, repair: null },
+];
+
+test.each(REFUSING)(
+  'a Redis that $name is a fault with a reason, said once, and works once it is set right',
+  async ({ settings = [], url, reason, repair }) => {
+    const server = await redisWith(...settings);
+    if (!server) return;
+    const rig = await rigOn(url ? url(server.url) : server.url);
+    await eventually(async () => reason.test(rig.queues.fault ?? '') && rig.lines.length > 0);
+    await watch();
+    expect(rig.lines).toHaveLength(1);
+    expect([rig.runs, rig.queues.fault]).toEqual([0, expect.stringMatching(reason)]);
+    if (!repair) return;
+
+    const client = new Redis(server.url, { password: settings.includes('--requirepass') ? 'right' : undefined });
+    await repair(client);
+    client.disconnect();
+    await eventually(async () => rig.runs > 0 && rig.queues.fault === null, 15_000);
+    expect(rig.lines).toHaveLength(2);
+  },
+);
+
+test('one that begins to refuse while jobs run stops the workers, is said once, and goes on afterwards', async () => {
+  const server = await redisWith();
+  if (!server) return;
+  const rig = await rigOn(server.url, { againInMs: 0, workLeft: true });
+  await eventually(async () => rig.runs > 0);
+  const client = new Redis(server.url);
+  await client.call('REPLICAOF', '127.0.0.1', '1');
+  await eventually(async () => /READONLY/.test(rig.queues.fault ?? ''), 15_000);
+  await watch();
+  expect(rig.lines.length).toBeLessThanOrEqual(2);
+  const before = rig.runs;
+  await client.call('REPLICAOF', 'NO', 'ONE');
+  client.disconnect();
+  await eventually(async () => rig.runs > before && rig.queues.fault === null, 15_000);
+});
+
+test.each([
+  ['is not there', async () => `redis://127.0.0.1:${await freePort()}`],
+  ['has a name that nobody knows', async () => 'redis://no-such-host.invalid:6379'],
+])('a Redis that %s is said once', async (_, url) => {
+  const rig = await rigOn(await url());
+  await eventually(async () => rig.lines.length > 0);
+  await watch();
+  expect(rig.lines).toHaveLength(1);
+  expect(rig.queues.fault).toMatch(/ECONNREFUSED|ENOTFOUND|EAI_AGAIN/);
+});
+
+test('one that closes each connection, as one that wants TLS does, is said once', async () => {
+  const server = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const rig = await rigOn(`redis://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  await eventually(async () => rig.lines.length > 0);
+  await watch();
+  expect(rig.lines).toHaveLength(1);
+  await rig.queues.stop();
+  server.close();
+});
+
+describe('two installations on one Redis', () => {
+  let weirs: TestWeir[] = [];
+
+  afterEach(() => Promise.all(weirs.map((weir) => weir.stop())));
+
+  test('keep their jobs apart', async () => {
+    const server = await redisWith();
+    if (!server) return;
+    weirs = [await startTestWeir({ REDIS_URL: server.url }), await startTestWeir({ REDIS_URL: server.url })];
+    const client = new Redis(server.url);
+    await eventually(async () => (await client.keys('*:reap-holds:repeat')).length === 2, 10_000);
+    client.disconnect();
+  });
+});
+
+test('a process whose queues cannot work is not ready and says which part', async () => {
+  const server = await redisWith('--requirepass', 'right');
+  if (!server) return;
+  const weir = await startTestWeir({ REDIS_URL: server.url });
+  const ready = async () =>
+    (await fetch(`${weir.adminUrl}/readyz`)).json() as Promise<{ status: string; failing?: { part: string; reason: string }[] }>;
+  await eventually(async () => (await ready()).failing?.[0]?.reason.includes('NOAUTH') === true);
+  expect(await ready()).toMatchObject({ status: 'queues_unavailable', failing: [{ part: 'queues' }] });
+  const client = new Redis(server.url, { password: 'right' });
+  await client.config('SET', 'requirepass', '');
+  client.disconnect();
+  await eventually(async () => (await ready()).status === 'ready', 15_000);
+  await weir.stop();
+});
