@@ -3,39 +3,26 @@ import { parseArgs } from 'node:util';
 import { readConfig } from './platform/config/index.js';
 import { createLogger, type Logger } from './platform/telemetry/index.js';
 import { describeFailure, readyJson, readyText } from './roles/announce.js';
+import { outliveReaders, stopOnSignals } from './roles/signals.js';
 import { startWeir, type Weir } from './roles/weir.js';
 
-/** How long calls in flight may take to end after Ctrl-C or SIGTERM; a second signal ends them at once. */
-const DRAIN_MS = 30_000;
-/** The same after an exception that nothing caught: what the process still does may be wrong. */
+/** How long calls in flight may take to end after an exception that nothing caught: what the process still does may be wrong. */
 const FAILURE_DRAIN_MS = 10_000;
 /** For closing connections after the drain. */
 const CLOSE_MS = 10_000;
 
 async function main(): Promise<void> {
   const startedAt = performance.now();
+  outliveReaders();
   const { values: flags } = parseArgs({ options: { json: { type: 'boolean', default: false }, 'env-file': { type: 'string' } } });
   const config = readConfig(process.env, process.cwd(), flags['env-file']);
   const log = createLogger(config.logLevel);
   const waiting = new AbortController();
   const starting = startWeir(config, log, waiting.signal);
-  stopOnSignals(starting, waiting);
+  stopOnSignals(starting, waiting, log, fail);
   stopOnExceptions(starting, log);
   const weir = await starting;
   process.stdout.write(flags.json ? readyJson(weir) : readyText(weir, config, performance.now() - startedAt));
-}
-
-/** A signal during the start waits for it, so that what was started is also stopped; it does not wait for a Postgres that is away. */
-function stopOnSignals(starting: Promise<Weir>, waiting: AbortController): void {
-  let stopping = false;
-  const onSignal = () => {
-    const again = stopping;
-    stopping = true;
-    waiting.abort();
-    starting.then((weir) => (again ? weir.cutCalls() : weir.stop(DRAIN_MS).then(() => process.exit(0)))).catch(fail);
-  };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
 }
 
 /** An exception that nothing caught: one line, no new calls, those in flight end and are booked, and the process ends with status 1. */

@@ -62,7 +62,9 @@ const row = (name: string, value: string, note: string): string => `  ${name.pad
 /** Why Weir could not start: a line per fault, each saying what to do. No secret is in it. */
 export function describeFailure(error: unknown): string {
   if (error instanceof ConfigError) return error.faults.map((fault) => `weir: ${fault}`).join('\n');
-  const { code, port, address, message } = error as NodeJS.ErrnoException & { port?: number; address?: string };
+  const { code, port, address, message, path } = error as NodeJS.ErrnoException & { port?: number; address?: string };
+  if ((code === 'EACCES' || code === 'EPERM') && path)
+    return `weir: this user may not use ${path}; run as the user it belongs to, or set WEIR_HOME to another directory`;
   if (code === 'EADDRINUSE')
     return `weir: port ${port} is taken on ${address}; set WEIR_PUBLIC_PORT or WEIR_ADMIN_PORT to a free one, or 0 for any`;
   if (code === 'EACCES' && port) return `weir: port ${port} needs more rights; set WEIR_PUBLIC_PORT or WEIR_ADMIN_PORT to one above 1023`;

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../platform/config/index.js';
 import type { MasterKeys } from '../platform/crypto/index.js';
@@ -12,7 +12,19 @@ function masterKeyOf(config: Config): string {
   const path = join(config.home, 'master.key');
   if (!existsSync(path)) {
     mkdirSync(config.home, { recursive: true });
-    writeFileSync(path, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600, flag: 'wx' });
+    // It appears whole, and of two processes that start at once the first one's counts.
+    const draft = `${path}.${process.pid}`;
+    writeFileSync(draft, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
+    linkIfAbsent(draft, path);
+    rmSync(draft);
   }
   return readFileSync(path, 'utf8').trim();
+}
+
+function linkIfAbsent(draft: string, path: string): void {
+  try {
+    linkSync(draft, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
 }

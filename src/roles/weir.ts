@@ -9,7 +9,7 @@ import { RetentionRepository } from '../ledger/index.js';
 import { registerOps } from '../ops/index.js';
 import type { Config } from '../platform/config/index.js';
 import { armCrash } from '../platform/faults/index.js';
-import { migrate, patiently, startEmbeddedPostgres } from '../platform/postgres/index.js';
+import { claimHome, migrate, patiently, startEmbeddedPostgres } from '../platform/postgres/index.js';
 import { createLogger, Health, type Logger, Metrics } from '../platform/telemetry/index.js';
 import { type FirstStart, Setup } from '../setup/index.js';
 import { createApp } from './app.js';
@@ -114,6 +114,8 @@ async function startOn(stack: Stack, config: Config, log: Logger, keep: (start: 
 /** Postgres of our own, under `home`, with a database for Weir. */
 async function startOwnPostgres(stack: Stack, config: Config): Promise<string> {
   const postgres = await startEmbeddedPostgres({ dataDir: join(config.home, 'postgres') });
+  // Whoever has it stops it; who is too late leaves it as it is.
+  await claimHome(postgres.url, config.home);
   stack.push(() => postgres.stop());
   return postgres.url;
 }

@@ -1,6 +1,7 @@
 export { Batcher } from './batcher.js';
 export { ConfigChanges } from './changes.js';
 export { type EmbeddedPostgres, hasEmbeddedPostgres, startEmbeddedPostgres } from './embedded.js';
+export { claimHome } from './home-claim.js';
 export { Locks } from './locks.js';
 export { migrate } from './migrate.js';
 export { OwnedMap, replaceOwned } from './owned-map.js';

@@ -34,7 +34,7 @@ export async function openRedisStore(url: string, prefix: string, report: (error
   const open: RedisClient[] = [probe];
   try {
     await inTime(probe.connect());
-    const isCluster = await inTime(clusterMode(probe));
+    const isCluster = await inTime(isDivided(probe));
     if (!isCluster) await inTime(mark(probe, prefix));
     const client = isCluster ? openCluster(probe.options) : new Redis(url, { maxRetriesPerRequest: null, connectTimeout: CONNECT_MS });
     open.push(client);
@@ -55,14 +55,18 @@ export async function openRedisStore(url: string, prefix: string, report: (error
 const mark = async (client: RedisClient, prefix: string): Promise<void> =>
   void (await client.set(`${prefix}:alive`, '1', 'EX', MARK_SECONDS));
 
-/** A server that does not let us ask is taken for a single one. */
-async function clusterMode(probe: Redis): Promise<boolean> {
+/** One that has every slot, or does not let us ask, is spoken to as a single server: should another get some, a refusal says so. */
+async function isDivided(probe: Redis): Promise<boolean> {
   const answer = await probe.info('cluster').catch((error: Error) => {
-    if (/NOPERM|unknown command/i.test(error.message)) return '';
+    if (isNotAllowed(error)) return '';
     throw error;
   });
-  return /^cluster_enabled:1/m.test(answer);
+  if (!/^cluster_enabled:1/m.test(answer)) return false;
+  const slots = (await probe.cluster('SLOTS').catch(() => [])) as [from: number, to: number, master: [host: string, port: number]][];
+  return new Set(slots.map(([, , [host, port]]) => `${host}:${port}`)).size > 1;
 }
+
+const isNotAllowed = ({ message }: Error): boolean => /NOPERM|unknown command/i.test(message);
 
 function openCluster({ host, port, username, password, tls, family }: RedisOptions): Cluster {
   const redisOptions: RedisOptions = { maxRetriesPerRequest: null, connectTimeout: CONNECT_MS, ...(family && { family }) };

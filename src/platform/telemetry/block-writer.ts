@@ -51,6 +51,7 @@ export class BlockWriter {
     write(this.fd, this.block!, (error, written) => {
       // A reader that is slow is waited for; one that is gone is not.
       if (error?.code === 'EAGAIN') return void setTimeout(() => this.send(), RETRY_MS);
+      if (error) this.droppedLines += this.block!.toString('latin1').split('\n').length - 1;
       const rest = error ? Buffer.alloc(0) : this.block!.subarray(written);
       this.block = rest.length > 0 ? rest : null;
       if (this.block) this.send();
