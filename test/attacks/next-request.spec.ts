@@ -1,0 +1,175 @@
+import { ROUTES } from '../e2e/admin/routes.js';
+import { answer, ScriptedUpstream } from '../support/upstream.js';
+import { createTenant, startTestWeir, type TestTenant, type TestWeir } from '../support/weir.js';
+
+jest.setTimeout(60_000);
+
+let upstream: ScriptedUpstream;
+let weir: TestWeir;
+let tenant: TestTenant;
+
+beforeAll(async () => {
+  upstream = await ScriptedUpstream.start();
+  upstream.script = answer();
+  weir = await startTestWeir({ WEIR_EGRESS_ALLOW: upstream.hostPort });
+  tenant = await createTenant(weir);
+  // Nobody is told of changes from here on: what the next request sees, it sees because the answer waited.
+  await weir.db.query(`ALTER FUNCTION note_config_change() RENAME TO note_config_change_once`);
+  const { rows } = await weir.db.query<{ body: string }>(`SELECT pg_get_functiondef('note_config_change_once()'::regprocedure) AS body`);
+  const silent = rows[0]!.body.replace('note_config_change_once', 'note_config_change').replace(/PERFORM pg_notify\([^;]*;/, '');
+  await weir.db.query(silent);
+  const tables = await weir.db.query<{ name: string; on: string }>(
+    `SELECT tgname AS name, tgrelid::regclass::text AS on FROM pg_trigger WHERE tgfoid = 'note_config_change_once()'::regprocedure`,
+  );
+  for (const { name, on } of tables.rows)
+    await weir.db.query(
+      `DROP TRIGGER ${name} ON ${on}; CREATE TRIGGER ${name} AFTER INSERT OR UPDATE OR DELETE ON ${on} FOR EACH ROW EXECUTE FUNCTION note_config_change()`,
+    );
+});
+
+afterAll(async () => {
+  await weir.stop();
+  await upstream.stop();
+});
+
+type Made = { id: string; value: string; keys: { id: string }[] };
+
+let count = 0;
+const unique = () => `name-${++count}`;
+const write = <T = Made>(method: string, path: string, body?: unknown) => tenant.admin<T>(method, path, body);
+const asOperator = async <T = Made>(method: string, path: string, body: object = {}): Promise<T> => {
+  const response = await fetch(weir.adminUrl + path, {
+    method,
+    headers: { authorization: `Bearer ${weir.operatorKey}`, 'content-type': 'application/json' },
+    body: method === 'DELETE' ? undefined : JSON.stringify(body),
+  });
+  if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`);
+  return (await response.json()) as T;
+};
+
+/** The status of the very next request with a key. */
+const status = async (path = '/v1/key', key = tenant.apiKey) =>
+  (await fetch(weir.publicUrl + path, { headers: { authorization: `Bearer ${key}` } })).status;
+
+/** What the very next request is told of a model. */
+const model = async (reference: string) => {
+  const response = await fetch(`${weir.publicUrl}/v1/models/${reference}`, { headers: { authorization: `Bearer ${tenant.apiKey}` } });
+  return { status: response.status, ...((await response.json()) as { price?: { input: string } | null; context_window?: number | null }) };
+};
+
+/** The credentials that the next calls are made with. */
+async function shownBy(provider: string, calls = 2): Promise<string[]> {
+  const from = upstream.calls.length;
+  for (let made = 0; made < calls; made++)
+    await tenant.openai.chat.completions.create({ model: `${provider}/m`, messages: [{ role: 'user', content: 'Hello' }] });
+  return [...new Set(upstream.calls.slice(from).map(({ headers }) => String(headers['authorization'])))].sort();
+}
+
+const KEYS = () => `/v1/organization/projects/${tenant.projectId}/api_keys`;
+const PROVIDERS = '/v1/organization/providers';
+const PLATFORM = '/v1/platform/credentials';
+const ofUpstream = (name: string, key: string) => ({
+  name,
+  type: 'openai',
+  base_url: upstream.baseUrl,
+  key,
+  models: ['m'],
+  no_verify: true,
+});
+
+/** Writes by each of these routes, and looks at the very next request. A route that changes what calls go by belongs here. */
+const SEEN: Record<string, () => Promise<void>> = {
+  async 'POST /v1/organization/projects/{project_id}/api_keys, its rotate, revoke and DELETE'() {
+    const made = await write('POST', KEYS(), { name: unique() });
+    expect(await status('/v1/key', made.value)).toBe(200);
+    const rotated = await write('POST', `${KEYS()}/${made.id}/rotate`);
+    expect(await status('/v1/key', rotated.value)).toBe(200);
+    await write('POST', `${KEYS()}/${rotated.id}/revoke`);
+    expect(await status('/v1/key', rotated.value)).toBe(401);
+    const other = await write('POST', KEYS(), { name: unique() });
+    await write('DELETE', `${KEYS()}/${other.id}`);
+    expect(await status('/v1/key', other.value)).toBe(401);
+  },
+  async 'POST /v1/organization/projects and its archive'() {
+    const project = await write('POST', '/v1/organization/projects', { name: unique() });
+    const key = await write('POST', `/v1/organization/projects/${project.id}/api_keys`, { name: unique() });
+    expect(await status('/v1/key', key.value)).toBe(200);
+    await write('POST', `/v1/organization/projects/${project.id}/archive`);
+    expect(await status('/v1/key', key.value)).toBe(401);
+  },
+  async 'POST /v1/organization/providers, its POST, PATCH, keys and DELETE'() {
+    const name = unique();
+    const provider = await write('POST', PROVIDERS, ofUpstream(name, 'sk-first'));
+    expect((await model(`${name}/m`)).status).toBe(200);
+    expect(await shownBy(name)).toEqual(['Bearer sk-first']);
+    const added = await write('POST', `${PROVIDERS}/${provider.id}/keys`, { key: 'sk-second' });
+    expect(await shownBy(name)).toEqual(['Bearer sk-first', 'Bearer sk-second']);
+    await write('DELETE', `${PROVIDERS}/${provider.id}/keys/${added.keys[0]!.id}`);
+    expect(await shownBy(name)).toHaveLength(1);
+    await write('PATCH', `${PROVIDERS}/${provider.id}`, { models: ['other'] });
+    expect((await model(`${name}/m`)).status).toBe(404);
+    await write('POST', `${PROVIDERS}/${provider.id}`, { models: ['m'] });
+    expect((await model(`${name}/m`)).status).toBe(200);
+    await write('DELETE', `${PROVIDERS}/${provider.id}`);
+    expect((await model(`${name}/m`)).status).toBe(404);
+  },
+  async 'POST /v1/organization/prices'() {
+    const name = unique();
+    await write('POST', PROVIDERS, ofUpstream(name, 'sk-priced'));
+    for (const input of ['1.25', '2.5']) {
+      await write('POST', '/v1/organization/prices', { provider: name, model: '*', input, output: '1' });
+      expect(Number((await model(`${name}/m`)).price!.input)).toBe(Number(input));
+    }
+  },
+  async 'POST /v1/organization/models and DELETE'() {
+    const name = unique();
+    await write('POST', PROVIDERS, ofUpstream(name, 'sk-told'));
+    const told = await write('POST', '/v1/organization/models', { provider: name, model: 'm', context_window: 1234 });
+    expect((await model(`${name}/m`)).context_window).toBe(1234);
+    await write('DELETE', `/v1/organization/models/${told.id}`);
+    expect((await model(`${name}/m`)).context_window).toBeNull();
+  },
+  async 'POST /v1/platform/credentials, its POST, PATCH, keys, grants and DELETE'() {
+    const name = unique();
+    const credential = await asOperator('POST', PLATFORM, ofUpstream(name, 'sk-lent'));
+    expect((await model(`${name}/m`)).status).toBe(404);
+    await asOperator('POST', `${PLATFORM}/${credential.id}/grants`, { tenant: tenant.id });
+    expect((await model(`${name}/m`)).status).toBe(200);
+    await asOperator('POST', '/v1/platform/prices', { provider: 'openai', model: 'm', input: '3', output: '3' });
+    expect(Number((await model(`${name}/m`)).price!.input)).toBe(3);
+    expect(await shownBy(name)).toEqual(['Bearer sk-lent']);
+    const added = await asOperator('POST', `${PLATFORM}/${credential.id}/keys`, { key: 'sk-lent-too' });
+    expect(await shownBy(name)).toEqual(['Bearer sk-lent', 'Bearer sk-lent-too']);
+    await asOperator('DELETE', `${PLATFORM}/${credential.id}/keys/${added.keys[0]!.id}`);
+    expect(await shownBy(name)).toHaveLength(1);
+    await asOperator('PATCH', `${PLATFORM}/${credential.id}`, { models: ['other'] });
+    expect((await model(`${name}/m`)).status).toBe(404);
+    await asOperator('POST', `${PLATFORM}/${credential.id}`, { models: ['m'] });
+    expect((await model(`${name}/m`)).status).toBe(200);
+    await asOperator('DELETE', `${PLATFORM}/${credential.id}/grants/${tenant.id}`);
+    expect((await model(`${name}/m`)).status).toBe(404);
+    await asOperator('POST', `${PLATFORM}/${credential.id}/grants`, { tenant: tenant.id });
+    await asOperator('DELETE', `${PLATFORM}/${credential.id}`);
+    expect((await model(`${name}/m`)).status).toBe(404);
+  },
+  async 'POST /v1/platform/tenants/{tenant_id}/suspend, resume'() {
+    await asOperator('POST', `/v1/platform/tenants/${tenant.id}/suspend`);
+    expect(await status()).toBe(403);
+    await asOperator('POST', `/v1/platform/tenants/${tenant.id}/resume`);
+    expect(await status()).toBe(200);
+  },
+};
+
+/** Writes that the rows above make. */
+const TESTED =
+  /^(\/v1\/organization\/(projects|projects\/{project_id}\/(api_keys(\/.*)?|archive)|prices|models(\/.*)?|providers|providers\/{provider_id}(\/keys(\/.*)?)?)|\/v1\/platform\/(prices|credentials|credentials\/{credential_id}(\/(keys|grants)(\/.*)?)?|tenants\/{tenant_id}\/(suspend|resume)))$/;
+/** Writes of what each call reads from Postgres itself, what no call goes by, and of labels. */
+const READ_EACH_TIME =
+  /\/(budgets|rate_limits)(\/|$)|\/prices\/rerate$|\/probe$|(admin_api_keys|operator_keys)(\/|$)|^\/v1\/platform\/tenants$|^\/v1\/platform\/tenants\/{tenant_id}$|^\/v1\/organization\/projects\/{project_id}$|\/connection(\/|$)/;
+
+test('every route that writes is tested here, or writes nothing that calls go by from memory', () => {
+  const writes = ROUTES.filter(({ method }) => method !== 'GET').map(({ path }) => path);
+  expect(writes.filter((path) => !TESTED.test(path) && !READ_EACH_TIME.test(path))).toEqual([]);
+});
+
+test.each(Object.entries(SEEN))('the very next request sees what was written by %s', (_, seen) => seen());
