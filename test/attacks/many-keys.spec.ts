@@ -57,9 +57,11 @@ const readiness = async (ready: Ready) =>
 async function seed(...statements: string[]): Promise<void> {
   const client = await db.connect();
   await client.query(`SET session_replication_role = replica`);
-  for (const statement of statements) await client.query(statement);
-  await client.query('RESET session_replication_role');
-  client.release();
+  try {
+    for (const statement of statements) await client.query(statement);
+  } finally {
+    client.release(true);
+  }
 }
 
 const tenant = (n: string) => `('00000000-0000-7000-8000-' || lpad(to_hex(${n}), 12, '0'))::uuid`;
@@ -78,7 +80,7 @@ beforeAll(async () => {
     `INSERT INTO tenants (id, name) SELECT ${tenant('n')}, 't' || n FROM generate_series(1, ${TENANTS}) n`,
     `INSERT INTO projects (tenant_id, id, name) SELECT ${tenant('n')}, ${tenant('n')}, 'default' FROM generate_series(1, ${TENANTS}) n`,
     `INSERT INTO api_keys (tenant_id, id, project_id, name, lookup_id, digest, last4, created_by)
-     SELECT ${tenant(owner)}, gen_random_uuid(), ${tenant(owner)}, 'key ' || n, lpad(to_hex(n), 16, 'a'), sha256(n::text::bytea), 'abcd', 'test'
+     SELECT ${tenant(owner)}, gen_random_uuid(), ${tenant(owner)}, 'key ' || n, 'k' || lpad(n::text, 15, '2'), sha256(n::text::bytea), 'abcd', 'test'
      FROM generate_series(1, ${KEYS}) n`,
     `INSERT INTO config_changes (tenant_id, version, changed_at) SELECT id, nextval('config_version'), now() FROM tenants ON CONFLICT DO NOTHING`,
     'ANALYZE',

@@ -40,7 +40,7 @@ const write = <T = Made>(method: string, path: string, body?: unknown) => tenant
 const asOperator = async <T = Made>(method: string, path: string, body: object = {}): Promise<T> => {
   const response = await fetch(weir.adminUrl + path, {
     method,
-    headers: { authorization: `Bearer ${weir.operatorKey}`, 'content-type': 'application/json' },
+    headers: { authorization: `Bearer ${weir.operatorKey}`, ...(method !== 'DELETE' && { 'content-type': 'application/json' }) },
     body: method === 'DELETE' ? undefined : JSON.stringify(body),
   });
   if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`);
