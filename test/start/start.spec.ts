@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import OpenAI from 'openai';
 import { WeirProcess } from '../support/process.js';
+import { eventually } from '../support/weir.js';
 
 let home: string;
 let directory: string;
@@ -139,7 +140,10 @@ describe('what cannot work is one clear line and exit 1', () => {
     const weir = WeirProcess.spawn({ WEIR_HOME: home, DATABASE_URL: 'postgresql://weir:hunter2secret@127.0.0.1:9/weir' });
     while (!weir.stderr.includes('the start waits for it')) await once(weir.child.stderr!, 'data');
     expect(await weir.kill('SIGINT')).toBe(1);
-    expect(weir.stderr.trimEnd().split('\n').at(-1)).toMatch(/^weir: Postgres does not answer.*DATABASE_URL/);
+    const lastLine = () => weir.stderr.trimEnd().split('\n').at(-1)!;
+    // What it wrote may arrive after the news of its end.
+    await eventually(async () => lastLine().startsWith('weir: '));
+    expect(lastLine()).toMatch(/^weir: Postgres does not answer.*DATABASE_URL/);
     expect(weir.stderr + weir.stdout).not.toContain('hunter2secret');
   });
 

@@ -210,7 +210,7 @@ describe('403 and 404', () => {
     ['up/tset-model', 'Did you mean "test-model"?'],
     ['upp/test-model', 'Did you mean "up"?'],
     ['test-model', 'Did you mean "up/test-model"?'],
-    ['up/../admin', 'does not expose'],
+    ['up/../admin', 'its id has an empty part'],
   ])('the model %s is refused with the nearest name', async (model, hint) => {
     const error = await call({ model }).catch((caught) => caught);
     expect(error).toMatchObject({ status: 404, code: 'model_not_found', param: 'model' });
