@@ -249,9 +249,9 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await second.stop(0).catch(() => {});
-  await rig.stop();
-  rmSync(home, { recursive: true, force: true });
+  await second?.stop(0).catch(() => {});
+  await rig?.stop();
+  if (home) rmSync(home, { recursive: true, force: true });
 });
 
 let made = 0;
