@@ -1,7 +1,9 @@
+import { Transform, type TransformCallback } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { AdminKeysService, type VerifiableAdminKey } from '../api-keys/index.js';
 import { WeirError } from '../kernel/errors.js';
+import { JsonCost } from '../kernel/json-cost.js';
 import { announcedBytes, BadKeys } from '../platform/listener/index.js';
 import { Metrics } from '../platform/telemetry/index.js';
 
@@ -25,6 +27,7 @@ export class AdminGate {
       if (request.is404) throw notFound(request);
       await this.verify(request);
     });
+    listener.addHook('preParsing', (_request, _reply, payload, done) => done(null, payload.pipe(new Counted())));
   }
 
   /**
@@ -42,6 +45,25 @@ export class AdminGate {
     }
     this.verified.set(request, key);
     return key;
+  }
+}
+
+/** Checking takes less than 50 ms up to here. */
+const MAX_JSON_COST = 100_000;
+const TOO_MANY_VALUES =
+  'The request body has too many JSON values: at most 100,000 entries of lists, or 10,000 members of objects. Send less in one request.';
+
+/** A body as it is, unless checking it would be more work than other requests can wait for. */
+class Counted extends Transform {
+  /** As Fastify asks of streams that it reads in place of a request. */
+  receivedEncodedLength = 0;
+  private readonly cost = new JsonCost();
+
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    this.receivedEncodedLength += chunk.length;
+    this.cost.add(chunk);
+    if (this.cost.total > MAX_JSON_COST) done(new WeirError('request_too_large', { message: TOO_MANY_VALUES }));
+    else done(null, chunk);
   }
 }
 

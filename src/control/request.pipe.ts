@@ -48,19 +48,23 @@ function checkText(text: string, path: readonly string[]): void {
 const withoutBrackets = (query: Record<string, unknown>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(query).map(([name, value]) => [name.replace(/\[\]$/, ''), value]));
 
+/** Names in a refusal may come from the request, of any length. */
+const MAX_SHOWN = 200;
+const shown = (name: string): string => (name.length > MAX_SHOWN ? `${name.slice(0, MAX_SHOWN)}…` : name);
+
 /** An unknown name goes first: it is often the misspelling of one that is then missing. */
 function refusalOf(issues: z.core.$ZodIssue[], value: unknown, schema: z.ZodType): WeirError {
   const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0]!;
   if (issue.code === 'unrecognized_keys') {
     const unknown = issue.keys[0]!;
-    const param = [...issue.path, unknown].join('.');
+    const param = shown([...issue.path, unknown].join('.'));
     const near = nearest(unknown, namesAt(schema, issue.path));
     return new WeirError('invalid_request', {
       param,
       message: `"${param}" is not known here. ${near ? `Did you mean "${near}"?` : 'Leave it out.'}`,
     });
   }
-  const param = issue.path.join('.');
+  const param = shown(issue.path.join('.'));
   if (param === '') return new WeirError('invalid_request', { message: `The request ${issue.message}.` });
   return new WeirError('invalid_request', { param, message: `"${param}" ${isMissing(value, issue.path) ? 'is missing' : issue.message}.` });
 }

@@ -28,7 +28,8 @@ export class Estimates {
 
   /** Notes what a provider counted beside what was seen. */
   learn(plan: Plan, { facts, effort }: Outcome): void {
-    if (facts.usage) this.shares.learn(modelOf(plan, effort), meteredTokens(facts), facts.usage.output);
+    // A call that has no output, as one that counts tokens, says nothing of a model's hidden share.
+    if (facts.usage && facts.usage.output > 0) this.shares.learn(modelOf(plan, effort), meteredTokens(facts), facts.usage.output);
   }
 
   of(call: Call, plan: Plan, hold: Hold, outcome: Outcome): Estimate & { basis: Basis } {

@@ -1,18 +1,17 @@
-import { setImmediate as breathe } from 'node:timers/promises';
 import type { Prompt } from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
 import type { Target } from '../routing/index.js';
-import { type Encoding, encodingOf, tokensOf } from './tokenizers.js';
+import { countTokens, type Encoding, encodingOf } from './tokenizers.js';
 
 /**
  * Refuses what a model is known not to take: images, and a prompt that is certainly longer than its context window.
  * @returns a promise where tokens have to be counted first; null, as nearly always, where all is said.
  * @throws WeirError invalid_request, context_length_exceeded
  */
-export function checkFit(prompt: Prompt, target: Target): Promise<void> | null {
+export function checkFit(tenantId: string, prompt: Prompt, target: Target): Promise<void> | null {
   if (target.facts.vision === false) refuseImages(prompt, target);
   const encoding = mayBeTooLong(prompt, target) ? encodingOf(target.treatedAs ?? target.model) : null;
-  return encoding && SEAMED.has(encoding) ? refuseTooLong(prompt, target, encoding) : null;
+  return encoding && SEAMED.has(encoding) ? refuseTooLong(tenantId, prompt, target, encoding) : null;
 }
 
 function refuseImages(prompt: Prompt, { model }: Target): void {
@@ -39,26 +38,24 @@ function mayBeTooLong({ inputTokensBound, body }: Prompt, { facts }: Target): bo
 }
 
 const PIECE = 2_000;
-/** Counted in a row, a few ms of work, before other calls get their turn. */
-const PIECES_AT_ONCE = 10;
 /** Longer ones are the provider's to refuse. */
 const MAX_PIECES = 500;
 
 /** Counts what is certainly in the prompt, and stops as soon as it is too long. @throws WeirError context_length_exceeded */
-async function refuseTooLong(prompt: Prompt, { model, facts }: Target, encoding: Encoding): Promise<void> {
+async function refuseTooLong(tenantId: string, prompt: Prompt, { model, facts }: Target, encoding: Encoding): Promise<void> {
   const window = facts.contextWindow!;
-  let tokens = 0;
+  if ((await countTokens(tenantId, piecesOf(prompt), encoding, window)) <= window) return;
+  const message = `This request has more than the ${window} tokens that fit into the context window of "${model}". Shorten it, or use a model with a larger one.`;
+  throw new WeirError('context_length_exceeded', { param: 'messages', message });
+}
+
+function* piecesOf(prompt: Prompt): Generator<string> {
   let pieces = 0;
   for (const { text } of partsOf(prompt)) {
     if (typeof text !== 'string') continue;
     for (const piece of wholeTokens(text)) {
-      tokens += tokensOf(piece, encoding);
-      if (tokens > window) {
-        const message = `This request has more than the ${window} tokens that fit into the context window of "${model}". Shorten it, or use a model with a larger one.`;
-        throw new WeirError('context_length_exceeded', { param: 'messages', message });
-      }
+      yield piece;
       if (++pieces === MAX_PIECES) return;
-      if (pieces % PIECES_AT_ONCE === 0) await breathe();
     }
   }
 }

@@ -1,11 +1,10 @@
-import { setImmediate as breathe } from 'node:timers/promises';
 import { mediaIn, type Prompt } from '../dialects/index.js';
 import type { Target } from '../routing/index.js';
 import { boundOf, type InputSize } from './input-size.js';
-import { type Encoding, encodingOf, tokensOf } from './tokenizers.js';
+import { countTokens, type Encoding, encodingOf } from './tokenizers.js';
 
 /** Longer texts keep their bound by bytes: counting them takes a second of work. */
-const MOST_CHARACTERS = 200_000;
+const MAX_CHARACTERS = 200_000;
 /** Counted piece by piece, because a tokenizer may take quadratic time over a long run of one character. */
 const PIECE = 2_000;
 /** Tokens that were one across a cut, or make fewer when cut. */
@@ -14,20 +13,19 @@ const SEAM = 4;
 const AROUND = 4;
 /** What stands before a conversation: of models in the harmony format, words on channels and dates. */
 const BEFORE: Readonly<Record<Encoding, number>> = { o200k_harmony: 128, o200k_base: 16, cl100k_base: 16 };
-/** Work in a row before other calls get their turn. */
-const SLICE_MS = 5;
 
 /**
  * A tighter bound on a prompt's input tokens than its bytes, for a call that would otherwise be refused: its texts counted by the model's own
  * tokenizer. Where that is not at hand the bytes stay: the tokens of another one say nothing.
  */
 export async function refinedInput(
+  tenantId: string,
   prompt: Prompt,
   size: InputSize,
   { model, treatedAs }: Pick<Target, 'model' | 'treatedAs'>,
 ): Promise<number> {
   const encoding = encodingOf(treatedAs ?? model);
-  const counted = encoding && (await countedTokens(prompt, encoding, AROUND));
+  const counted = encoding && (await countedTokens(tenantId, prompt, encoding, AROUND));
   return encoding === null || counted === null ? boundOf(size) : Math.min(size.textBytes, counted + BEFORE[encoding]) + size.mediaTokens;
 }
 
@@ -35,25 +33,25 @@ export async function refinedInput(
  * Tokens of all names and values of a request, but for pictures and the like.
  * @param around added for each. @returns null: they are too many to count.
  */
-export async function countedTokens({ body }: Prompt, encoding: Encoding, around: number): Promise<number | null> {
+export async function countedTokens(tenantId: string, { body }: Prompt, encoding: Encoding, around: number): Promise<number | null> {
   const media = new Map<string, number>();
   for (const { data } of mediaIn(body)) if (data !== null) media.set(data, (media.get(data) ?? 0) + 1);
-  let tokens = 0;
+  let added = 0;
   let characters = 0;
-  let until = performance.now() + SLICE_MS;
-  for (const text of textsIn(body)) {
-    const said = media.size > 0 ? withoutMedia(text, media) : text;
-    characters += said.length + 1;
-    if (characters > MOST_CHARACTERS) return null;
-    tokens += around;
-    for (let at = 0; at < said.length; at += PIECE) {
-      tokens += tokensOf(said.slice(at, at + PIECE), encoding) + (at > 0 ? SEAM : 0);
-      if (performance.now() < until) continue;
-      await breathe();
-      until = performance.now() + SLICE_MS;
+  function* pieces(): Generator<string> {
+    for (const text of textsIn(body)) {
+      const said = media.size > 0 ? withoutMedia(text, media) : text;
+      characters += said.length + 1;
+      if (characters > MAX_CHARACTERS) return;
+      added += around;
+      for (let at = 0; at < said.length; at += PIECE) {
+        if (at > 0) added += SEAM;
+        yield said.slice(at, at + PIECE);
+      }
     }
   }
-  return tokens;
+  const counted = await countTokens(tenantId, pieces(), encoding);
+  return characters > MAX_CHARACTERS ? null : counted + added;
 }
 
 /** Each medium is left out once: the same characters elsewhere are text. */

@@ -1,10 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { Admission, type Hold, rateHeaders } from '../budgets/index.js';
-import type { Prompt, Way } from '../dialects/index.js';
+import { Admission, type Exposure, type Hold, rateHeaders } from '../budgets/index.js';
+import { noFacts, type Prompt, type Way } from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { encodedText } from '../kernel/header-text.js';
 import { hexOf, publicId } from '../kernel/ids.js';
 import { formatUsd, type Nano, usdNumber } from '../kernel/money.js';
+import { NO_USAGE } from '../kernel/usage.js';
 import { LedgerService, type Settlement } from '../ledger/index.js';
 import { crashPoint } from '../platform/faults/index.js';
 import { LOGGER, type Logger, logOften, Metrics } from '../platform/telemetry/index.js';
@@ -61,7 +62,7 @@ export class Relay {
   private async serve(call: Call, reply: Reply): Promise<void> {
     const planned = this.plan(call, reply); //                       400 403 404
     const prompt = permitted(call.prompt, call.caller.tenantId, planned.target); // 400
-    const counting = checkFit(call.prompt, planned.target); //       400
+    const counting = checkFit(call.caller.tenantId, call.prompt, planned.target); //       400
     if (counting) await counting;
     const measured = inputSize(call.prompt, planned.target);
     const size = 'then' in measured ? await measured : measured;
@@ -88,6 +89,23 @@ export class Relay {
       this.report(call, outcome.error, settlement, outcome.untold);
     } finally {
       this.inFlight.finish(flight);
+    }
+  }
+
+  /**
+   * A call that Weir answers without a provider, at no cost: it counts against the limits of its key, and is in the ledger, like any call.
+   * @throws WeirError as calls do that are refused; anything that `work` throws.
+   */
+  async answer<Answer>(call: Call, plan: Plan, work: () => Promise<Answer>): Promise<Answer> {
+    const exposure = this.exposure(call, plan, { addedInputTokens: 0, leastOutputTokens: 0, feature: null }, NO_INPUT);
+    const hold = await this.admission.admit({ ...exposure, unpricedCost: 0n, maxCost: null, refineInput: async () => 0 });
+    let outcome = unforeseen(null, false);
+    try {
+      const answer = await work();
+      outcome = ANSWERED;
+      return answer;
+    } finally {
+      await this.ledger.settle(hold, settlementOf(call, plan, hold, outcome, null, NOTHING_BEYOND, this.estimates), () => {});
     }
   }
 
@@ -128,10 +146,19 @@ export class Relay {
   }
 
   private admit(call: Call, plan: Plan, way: Way, size: InputSize): Promise<Hold> {
+    return this.admission.admit(this.exposure(call, plan, way, size));
+  }
+
+  private exposure(
+    call: Call,
+    plan: Plan,
+    way: Pick<Way, 'addedInputTokens' | 'leastOutputTokens' | 'feature'>,
+    size: InputSize,
+  ): Exposure {
     const { caller, prompt } = call;
     const { target } = plan;
     const { options } = call;
-    return this.admission.admit({
+    return {
       callId: call.id,
       tenantId: caller.tenantId,
       scopes: [...caller.scopes, ...scopesOf(options, target.provider, plan.countedModels, prompt.endUser)],
@@ -140,7 +167,7 @@ export class Relay {
       lent: target.lent,
       unpricedCost: caller.unpricedCallCost,
       inputTokensBound: boundOf(size) + way.addedInputTokens,
-      refineInput: async () => (await refinedInput(prompt, size, target)) + way.addedInputTokens,
+      refineInput: async () => (await refinedInput(caller.tenantId, prompt, size, target)) + way.addedInputTokens,
       outputTokensBound: Math.max(plan.maxOutputTokens, way.leastOutputTokens),
       choices: prompt.choices,
       maxCost: least(options.maxCost, caller.maxCallCost),
@@ -165,7 +192,7 @@ export class Relay {
         ...(options.tags.length > 0 && { tags: options.tags }),
         ...(options.scopeKeys.length > 0 && { scopes: options.scopeKeys }),
       },
-    });
+    };
   }
 
   /** What the client is told of its hold. */
@@ -222,6 +249,15 @@ interface Conclusion {
   settlement: Settlement;
   served: Price | null;
 }
+
+const NOTHING_BEYOND: Beyond = { feature: null, heard: false };
+const NO_INPUT: InputSize = { textBytes: 0, mediaTokens: 0, heard: false };
+const ANSWERED: Outcome = {
+  ...unforeseen(null, true),
+  status: 'completed',
+  error: null,
+  facts: { ...noFacts(), usage: NO_USAGE, usageIsFinal: true },
+};
 
 const least = (a: Nano | null, b: Nano | null): Nano | null => (a === null ? b : b === null || a < b ? a : b);
 

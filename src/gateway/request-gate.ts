@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CallerDirectory } from '../api-keys/index.js';
 import { WeirError } from '../kernel/errors.js';
+import { JsonCost } from '../kernel/json-cost.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
 import { announcedBytes, BadKeys, BodyMemory, Connections, readBody, TrustedProxies } from '../platform/listener/index.js';
 import { Metrics } from '../platform/telemetry/index.js';
@@ -9,6 +10,8 @@ import { CALL_PATHS } from './routes.js';
 import { verifyCaller } from './surfaces/surface.js';
 
 const BODY_LIMIT_BYTES = 20 * 1024 * 1024;
+/** Parsing takes less than 50 ms up to here. */
+const MAX_JSON_COST = 300_000;
 const MAX_UNVERIFIED_CONNECTIONS = 1_000;
 /** The rest of a refused request up to this size is read and thrown away, so that its client gets the answer. */
 const MAX_IGNORED_BYTES = 1024 * 1024;
@@ -63,8 +66,16 @@ export class RequestGate {
       done();
     });
     app.addContentTypeParser('application/json', (request, payload, done) => {
-      readBody(payload, BODY_LIMIT_BYTES, (bytes) => this.bodies.take(request.raw, bytes), done);
+      const cost = new JsonCost();
+      readBody(payload, BODY_LIMIT_BYTES, (chunk) => this.refusalOf(request, chunk, cost), done);
     });
+  }
+
+  /** Of a body that does not fit into memory, or is more work than other calls can wait for. */
+  private refusalOf({ raw }: FastifyRequest, chunk: Buffer, cost: JsonCost): WeirError | null {
+    if (!this.bodies.take(raw, chunk.length)) return new WeirError('overloaded', { message: NO_ROOM });
+    cost.add(chunk);
+    return cost.total > MAX_JSON_COST ? new WeirError('request_too_large', { message: TOO_MANY_VALUES }) : null;
   }
 
   private admit(request: FastifyRequest, reply: FastifyReply): void {
@@ -87,5 +98,9 @@ const notFound = ({ method, url }: FastifyRequest): WeirError =>
   new WeirError('not_found', {
     message: `There is no ${method} ${url.split('?')[0]} here. Calls go to POST ${CALL_PATHS.join(', ')}; GET /v1/models lists the models.`,
   });
+
+const NO_ROOM = 'The requests in flight fill the memory for request bodies. Send fewer long requests at a time, then try again.';
+const TOO_MANY_VALUES =
+  'The request body has too many JSON values: at most 300,000 entries of lists, or 30,000 members of objects. Send less in one request.';
 
 const KEY_HEADERS = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key'];

@@ -73,7 +73,7 @@ test.each(['gpt-4o', 'gpt-4', 'gpt-oss-120b'])('what %s counts is never above th
       const body = { model, messages, tools: functions };
       const bytes = Buffer.byteLength(JSON.stringify(body));
       const size = { textBytes: 100 * bytes, mediaTokens: 0, heard: false };
-      const refined = await refinedInput({ body } as unknown as Prompt, size, { model, treatedAs: undefined });
+      const refined = await refinedInput('tenant', { body } as unknown as Prompt, size, { model, treatedAs: undefined });
       const unique = tools.map((one) => ({ ...one, fields: [...new Map(one.fields)] as [string, string][] }));
       const real = shown(messages, unique).reduce((sum, said) => sum + count(said), 3 + 4 * messages.length);
       expect(refined).toBeGreaterThanOrEqual(real);

@@ -5,8 +5,11 @@ import { makeCase } from './cases.js';
 import { type Case, type Ending, runCase } from './run-case.js';
 import { smaller } from './shrink.js';
 
-/** No case may take longer. */
+/** A case that takes longer hangs. */
 const PATIENCE_MS = 1_000;
+/** No case may hold the event loop for longer, in CPU time; each is worked on at most this often, because code that runs for the first time is slow. */
+const MOST_CPU_MS = 50;
+const TRIES = 4;
 const MAX_BYTES = 256 * 1024 * 1024;
 const SHRINK_MS = 5_000;
 
@@ -75,24 +78,39 @@ export function faultOf(one: Case, at: number, endings?: Record<Ending, number>)
     const ending = runCase(one, new Random(at));
     if (endings) endings[ending]++;
   };
-  // Code that runs for the first time is slow, and another program may have the processor: what hangs, hangs again.
+  // Another program may have the processor: what hangs, hangs again.
   const fault = watched();
-  const again = fault && isTimeout(fault) ? watched() : fault;
+  const again = fault && (isTimeout(fault) || isStall(fault)) ? repeated(fault) : fault;
   if (again) return again;
   if (prototypeNames() !== before.prototype) return { fault: 'Object.prototype was changed', stack: '' };
   const grown = heapBytes() - before.heap;
   return grown > MAX_BYTES ? { fault: 'it takes more than 256 MiB', stack: '' } : null;
 }
 
+/** What it is still when it is repeated. */
+function repeated(first: Fault): Fault | null {
+  let fault: Fault | null = first;
+  for (let tries = 1; fault && tries < TRIES; tries++) fault = watched();
+  return fault;
+}
+
+const cpuMs = (): number => {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+};
+
 function watched(): Fault | null {
+  const before = cpuMs();
   try {
     WATCHED.runInContext(sandbox, { timeout: PATIENCE_MS });
-    return null;
+    return cpuMs() - before > MOST_CPU_MS ? { fault: STALL, stack: '' } : null;
   } catch (error) {
     return asFault(error as Error);
   }
 }
 
+const STALL = `it holds the event loop for more than ${MOST_CPU_MS} ms`;
+const isStall = ({ fault }: Fault): boolean => fault === STALL;
 const isTimeout = ({ fault }: Fault): boolean => fault.includes('timed out');
 
 const heapBytes = (): number => {

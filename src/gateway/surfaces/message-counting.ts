@@ -3,13 +3,15 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CallerDirectory } from '../../api-keys/index.js';
 import { messageCounting } from '../../dialects/index.js';
 import { Router } from '../../routing/index.js';
+import { Call } from '../call.js';
 import { guessOf, inputSize } from '../input-size.js';
 import { permitted } from '../policy/index.js';
 import { countedTokens } from '../refine-input.js';
+import { Relay } from '../relay.js';
 import { parseBody } from '../request-body.js';
 import { encodingOf } from '../tokenizers.js';
 import { Inference } from './inference.js';
-import { type Handler, verifyCaller } from './surface.js';
+import { type Handler, verifyCall } from './surface.js';
 
 /** `POST /v1/messages/count_tokens`: the provider's own count where it has one, else Weir's estimate, which calls nobody. */
 @Injectable()
@@ -19,21 +21,26 @@ export class MessageCounting {
   constructor(
     private readonly callers: CallerDirectory,
     private readonly router: Router,
+    private readonly relay: Relay,
     inference: Inference,
   ) {
     this.ask = inference.handler('messages.count_tokens', messageCounting);
   }
 
   handle = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
-    const caller = verifyCaller(this.callers, request);
+    const { caller, options } = verifyCall(this.callers, request);
     const bytes = request.body as Buffer;
     const prompt = messageCounting.decodeRequest(parseBody(bytes), bytes.length);
-    const { target } = this.router.plan(caller, prompt.model, prompt.maxOutputTokens);
+    const plan = this.router.plan(caller, prompt.model, prompt.maxOutputTokens, options.session);
+    const { target } = plan;
     if (target.dialects.includes('anthropic-messages')) return this.ask(request, reply);
     permitted(prompt, caller.tenantId, target);
-    const size = await inputSize(prompt, target);
-    const counted = await countedTokens(prompt, encodingOf(target.treatedAs ?? target.model) ?? 'o200k_base', AROUND);
-    return { input_tokens: counted === null ? guessOf(size) : counted + size.mediaTokens };
+    const call = new Call('messages.count_tokens', messageCounting, caller, prompt, options);
+    return this.relay.answer(call, plan, async () => {
+      const size = await inputSize(prompt, target);
+      const counted = await countedTokens(caller.tenantId, prompt, encodingOf(target.treatedAs ?? target.model) ?? 'o200k_base', AROUND);
+      return { input_tokens: counted === null ? guessOf(size) : counted + size.mediaTokens };
+    });
   };
 }
 

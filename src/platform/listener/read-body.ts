@@ -12,13 +12,13 @@ export function announcedBytes({ headers }: IncomingMessage): number {
 
 /**
  * Reads a body whole.
- * @param take asks for memory before bytes are kept; false: there is none.
+ * @param refusalOf asked before a piece is kept; not null: why the body is not read on.
  * @param done gets the body, or a WeirError: request_too_large, overloaded, invalid_request.
  */
 export function readBody(
   request: IncomingMessage,
   limit: number,
-  take: (bytes: number) => boolean,
+  refusalOf: (chunk: Buffer) => WeirError | null,
   done: (error: WeirError | null, body?: Buffer) => void,
 ): void {
   const announced = announcedBytes(request);
@@ -33,7 +33,8 @@ export function readBody(
   const onData = (chunk: Buffer) => {
     bytes += chunk.length;
     if (bytes > limit) return end(new WeirError('request_too_large'));
-    if (!take(chunk.length)) return end(new WeirError('overloaded', { message: NO_ROOM }));
+    const refusal = refusalOf(chunk);
+    if (refusal) return end(refusal);
     chunks.push(chunk);
   };
   const onEnd = () =>
@@ -42,5 +43,4 @@ export function readBody(
   request.on('data', onData).on('end', onEnd).on('error', onCut).on('close', onCut);
 }
 
-const NO_ROOM = 'The requests in flight fill the memory for request bodies. Send fewer long requests at a time, then try again.';
 const WRONG_LENGTH = 'The request body is not as long as its Content-Length header says.';

@@ -1,19 +1,28 @@
 import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
+import { promisify } from 'node:util';
 import { z } from 'zod';
 import type { Transport } from '../../platform/egress/index.js';
 import { accessToken, tokenByForm } from './access-token.js';
 import type { Auth } from './auth.js';
 import { hostLabel, tokenUrl, visible, word } from './fields.js';
-import { encodeJwt } from './jwt.js';
+import { encodeJwt, jwtText } from './jwt.js';
 
 export const SCOPE = 'https://www.googleapis.com/auth/cloud-platform';
 const TOKEN_URI = 'https://oauth2.googleapis.com/token';
 const ASSERTION_SECONDS = 3_600;
+/** Google makes keys of 2,048 bits. The time to sign grows with the cube of the size. */
+const RSA_BITS = { least: 1_024, most: 4_096 };
+/** A key of the largest size takes 3,272 characters in PEM. */
+const MAX_PEM = 4_096;
+
+/** On a thread of its own: signing never holds up other calls. */
+const signAside = promisify(sign);
 
 function rsaKey(pem: string): KeyObject | null {
   try {
     const key = createPrivateKey(pem);
-    return key.asymmetricKeyType === 'rsa' ? key : null;
+    const bits = key.asymmetricKeyDetails?.modulusLength ?? 0;
+    return key.asymmetricKeyType === 'rsa' && bits >= RSA_BITS.least && bits <= RSA_BITS.most ? key : null;
   } catch {
     return null;
   }
@@ -28,8 +37,10 @@ export const ServiceAccountCredential = z.object({
   client_email: visible(320),
   private_key: z
     .string()
-    .max(16_384)
-    .refine((pem) => rsaKey(pem) !== null, { error: 'must be an RSA private key in PEM, as the file of the service account has it' }),
+    .max(MAX_PEM)
+    .refine((pem) => rsaKey(pem) !== null, {
+      error: `must be an RSA private key of ${RSA_BITS.least} to ${RSA_BITS.most} bits in PEM, as the file of the service account has it`,
+    }),
   private_key_id: visible(256).optional(),
   token_uri: tokenUrl.optional(),
   location,
@@ -49,23 +60,23 @@ export const AuthorizedUserCredential = z.object({
 type AuthorizedUserCredential = z.output<typeof AuthorizedUserCredential>;
 
 /** What a service account signs to be given a token. @param nowMs wall clock */
-export function serviceAccountAssertion(credential: ServiceAccountCredential, key: KeyObject, nowMs: number): string {
+export async function serviceAccountAssertion(credential: ServiceAccountCredential, key: KeyObject, nowMs: number): Promise<string> {
   const now = Math.floor(nowMs / 1_000);
   const { client_email: iss, private_key_id: kid, token_uri: aud = TOKEN_URI } = credential;
-  return encodeJwt(
+  const text = jwtText(
     { alg: 'RS256', typ: 'JWT', ...(kid !== undefined && { kid }) },
     { iss, scope: SCOPE, aud, iat: now, exp: now + ASSERTION_SECONDS },
-    (text) => sign('sha256', Buffer.from(text), key),
   );
+  return encodeJwt(text, await signAside('sha256', Buffer.from(text), key));
 }
 
 export function serviceAccountAuth(credential: ServiceAccountCredential, transport: Transport): Auth {
   const key = createPrivateKey(credential.private_key);
-  const form = () => ({
+  const form = async () => ({
     grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
-    assertion: serviceAccountAssertion(credential, key, Date.now()),
+    assertion: await serviceAccountAssertion(credential, key, Date.now()),
   });
-  return accessToken(() => tokenByForm(transport, credential.token_uri ?? TOKEN_URI, form()));
+  return accessToken(async () => tokenByForm(transport, credential.token_uri ?? TOKEN_URI, await form()));
 }
 
 export function authorizedUserAuth(credential: AuthorizedUserCredential, transport: Transport): Auth {

@@ -1,5 +1,6 @@
-/** A JSON web token. @param sign the signature of the text that goes before it. */
-export function encodeJwt(header: object, claims: object, sign: (text: string) => Buffer): string {
-  const text = [header, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
-  return `${text}.${sign(text).toString('base64url')}`;
-}
+/** What a JSON web token signs. */
+export const jwtText = (header: object, claims: object): string =>
+  [header, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
+
+/** A JSON web token. @param signature of its text. */
+export const encodeJwt = (text: string, signature: Buffer): string => `${text}.${signature.toString('base64url')}`;

@@ -39,7 +39,7 @@ describe('a key of Zhipu', () => {
   });
 });
 
-test('a service account signs an assertion that its public key verifies', () => {
+test('a service account signs an assertion that its public key verifies', async () => {
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const credential = {
     type: 'service_account' as const,
@@ -48,7 +48,7 @@ test('a service account signs an assertion that its public key verifies', () => 
     private_key: '',
     private_key_id: 'k1',
   };
-  const assertion = serviceAccountAssertion(credential, privateKey, 1_700_000_000_999);
+  const assertion = await serviceAccountAssertion(credential, privateKey, 1_700_000_000_999);
   const [header, claims, signature] = assertion.split('.') as [string, string, string];
   expect(decode(header)).toEqual({ alg: 'RS256', typ: 'JWT', kid: 'k1' });
   expect(decode(claims)).toEqual({

@@ -1,16 +1,16 @@
 import { createHmac } from 'node:crypto';
 import { type Auth, bearer, type ShownHeaders } from './auth.js';
-import { encodeJwt } from './jwt.js';
+import { encodeJwt, jwtText } from './jwt.js';
 
 const LIFE_MS = 210_000;
 /** A clock that differs a little, and the time on the way. */
 const EARLY_MS = 30_000;
 
 /** Zhipu's own token of a key `id.secret`. Times are in ms, unlike any other's. */
-export const zhipuToken = (id: string, secret: string, nowMs: number): string =>
-  encodeJwt({ alg: 'HS256', sign_type: 'SIGN' }, { api_key: id, exp: nowMs + LIFE_MS, timestamp: nowMs }, (text) =>
-    createHmac('sha256', secret).update(text).digest(),
-  );
+export function zhipuToken(id: string, secret: string, nowMs: number): string {
+  const text = jwtText({ alg: 'HS256', sign_type: 'SIGN' }, { api_key: id, exp: nowMs + LIFE_MS, timestamp: nowMs });
+  return encodeJwt(text, createHmac('sha256', secret).update(text).digest());
+}
 
 /** A key `id.secret` is shown as a token made of it, any other as it is. */
 export function zhipuAuth(key: string, nowMs: () => number = Date.now): Auth {

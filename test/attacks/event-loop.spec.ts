@@ -1,0 +1,338 @@
+import { createPrivateKey, randomBytes } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
+import { WeirProcess } from '../support/process.js';
+import { json, ScriptedUpstream, stream } from '../support/upstream.js';
+import { createTenant, eventually, type TestTenant, type TestWeir } from '../support/weir.js';
+
+jest.setTimeout(120_000);
+
+/** No request may hold the event loop for longer, in CPU time of its thread. */
+const MOST_MS = 50;
+const MiB = 1024 * 1024;
+
+let directory: string;
+let database: TestDatabase;
+let weir: TestWeir;
+let child: WeirProcess;
+let upstream: ScriptedUpstream;
+let hostile: TestTenant;
+let quiet: TestTenant;
+
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'weir-loop-'));
+  database = await createDatabase();
+  upstream = await ScriptedUpstream.start();
+  child = WeirProcess.spawn({
+    DATABASE_URL: database.url,
+    WEIR_HOME: directory,
+    WEIR_MASTER_KEY: 'test master key, at least 32 characters',
+    WEIR_ROLES: 'control,gateway',
+    WEIR_MOCK: '1',
+    WEIR_LEDGER_TIMEOUT_MS: '5000',
+    WEIR_EGRESS_ALLOW: upstream.hostPort,
+    NODE_OPTIONS: `--require ${join(__dirname, 'support', 'loop-monitor.cjs')}`,
+    ATTACK_LOOP_LOG: log(),
+  });
+  const ready = await child.ready();
+  const db = openPool(database.url);
+  weir = {
+    publicUrl: ready.public,
+    adminUrl: ready.admin,
+    operatorKey: ready.operator_key!,
+    db,
+    databaseUrl: database.url,
+    stop: async () => {
+      await child.kill('SIGTERM');
+      await db.end();
+    },
+  };
+  hostile = await createTenant(weir);
+  quiet = await createTenant(weir);
+  for (const tenant of [hostile, quiet]) await tenant.admin('POST', '/v1/organization/providers', { name: 'mock', type: 'mock' });
+  const base_url = upstream.baseUrl;
+  const key = 'sk-of-the-upstream';
+  for (const provider of ['up', 'prompted', 'wide'])
+    await hostile.admin('POST', '/v1/organization/prices', { provider, model: '*', input: '1', output: '2' });
+  await hostile.admin('POST', '/v1/organization/providers', { name: 'up', type: 'openai', base_url, key, models: ['*'] });
+  await hostile.admin('POST', '/v1/organization/providers', {
+    name: 'prompted',
+    type: 'openai',
+    base_url,
+    key,
+    models: ['*'],
+    native_tools: false,
+  });
+  const models = Array.from({ length: 1_000 }, (_, at) => `${String(at).padStart(4, '0')}${'m'.repeat(251)}`);
+  await hostile.admin('POST', '/v1/organization/providers', { name: 'wide', type: 'openai', base_url, key, models });
+  await eventually(async () => (await ask(hostile, 'mock/echo')).status === 200 && (await ask(quiet, 'mock/echo')).status === 200);
+  // What is loaded and compiled once is no part of any request.
+  for (let round = 0; round < 50; round++) await ask(quiet, 'mock/echo');
+});
+
+afterAll(async () => {
+  await weir.stop();
+  await upstream.stop();
+  await database.drop();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const log = () => join(directory, 'loop.log');
+
+interface Hold {
+  at: number;
+  cpuMs: number;
+}
+const holds = (): Hold[] =>
+  existsSync(log())
+    ? readFileSync(log(), 'utf8')
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line) as Hold)
+    : [];
+
+const post = async (
+  tenant: TestTenant,
+  path: string,
+  body: string | Buffer,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; text: string }> => {
+  const reply = await fetch(weir.publicUrl + path, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${tenant.apiKey}`, 'content-type': 'application/json', ...headers },
+    body: body as string,
+  });
+  return { status: reply.status, text: await reply.text() };
+};
+const chat = (model: string, content: unknown, more: object = {}) =>
+  JSON.stringify({ model, max_tokens: 20, messages: [{ role: 'user', content }], ...more });
+const ask = (tenant: TestTenant, model: string, content: unknown = 'Hi', more: object = {}) =>
+  post(tenant, '/v1/chat/completions', chat(model, content, more));
+const adminPost = async (path: string, body: string | object): Promise<{ status: number; text: string }> => {
+  const reply = await fetch(weir.adminUrl + path, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${hostile.adminKey}`, 'content-type': 'application/json' },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  });
+  return { status: reply.status, text: await reply.text() };
+};
+
+const number = (bits: number) => {
+  const bytes = randomBytes(bits / 8);
+  bytes[0]! |= 0x80;
+  bytes[bytes.length - 1]! |= 1;
+  return bytes.toString('base64url');
+};
+
+/** A key of any size. Nobody checks that its primes are some. */
+function hugeRsaKey(bits: number): string {
+  const half = () => number(bits / 2);
+  const jwk = { kty: 'RSA', e: 'AQAB', n: number(bits), d: number(bits), p: half(), q: half(), dp: half(), dq: half(), qi: half() };
+  return createPrivateKey({ key: jwk, format: 'jwk' }).export({ type: 'pkcs8', format: 'pem' }).toString();
+}
+
+/** Text that takes the tokenizers longest: letters of which few stand together in their tables. */
+const odd = (length: number) => Array.from({ length }, (_, at) => String.fromCodePoint(0x10d0 + ((at * 7919) % 33))).join('');
+const members = (count: number, entry: (at: number) => unknown = () => 0) =>
+  Object.fromEntries(Array.from({ length: count }, (_, at) => [`k${at}`, entry(at)]));
+const event = (delta: object) => `data: ${JSON.stringify({ choices: [{ index: 0, delta }] })}\n\n`;
+const END = `${JSON.stringify({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] })}\n\n`;
+const TOOLS = [{ type: 'function', function: { name: 'f', parameters: { type: 'object' } } }];
+
+/** What is tried, with the statuses that it may end in. */
+const ATTACKS: Record<string, () => Promise<unknown>> = {
+  'a service account with a key that takes seconds to sign': async () => {
+    const credential = {
+      type: 'service_account',
+      project_id: 'p',
+      client_email: 'a@p.iam.gserviceaccount.com',
+      private_key: hugeRsaKey(16_384),
+    };
+    expect(
+      (await adminPost('/v1/organization/providers', { name: 'vertex', type: 'google-vertex-ai', credential, no_verify: true })).status,
+    ).toBe(400);
+  },
+  'tokens of a text that is dear to count': async () => {
+    const body = JSON.stringify({ model: 'mock/gpt-4o', messages: [{ role: 'user', content: odd(60_000) }] });
+    const replies = await Promise.all(Array.from({ length: 8 }, () => post(hostile, '/v1/messages/count_tokens', body)));
+    expect(replies.map(({ status }) => status)).toEqual(Array(8).fill(200));
+  },
+  'a call that is refused for its size once its tokens are counted': async () => {
+    const replies = await Promise.all(
+      Array.from({ length: 8 }, () =>
+        post(hostile, '/v1/chat/completions', chat('up/gpt-4o', odd(60_000)), { 'x-weir-max-cost': '0.000001' }),
+      ),
+    );
+    expect(replies.map(({ status }) => status)).toEqual(Array(8).fill(402));
+  },
+  'a name near a thousand long ones': async () => {
+    for (const model of [`wide/${'m'.repeat(251)}`, `wide/0001${'m'.repeat(120)}`, 'm'.repeat(256)])
+      expect((await ask(hostile, model)).status).toBe(404);
+  },
+  'an admin field with a name of 1 MB': async () => {
+    const { status, text } = await adminPost('/v1/organization/budgets', { ['x'.repeat(1_000_000)]: 1 });
+    expect([status, text.length < 1_000]).toEqual([400, true]);
+  },
+  'an admin body of many members': async () => {
+    const whole = JSON.stringify(members(80_000));
+    expect((await adminPost('/v1/organization/budgets', whole)).status).toBe(413);
+    expect((await adminPost('/v1/organization/projects', { name: 'p', metadata: members(9_000) })).status).toBe(400);
+  },
+  'an admin list of 400,000 entries': async () => {
+    const body = `{"name":"p","models":[${'0,'.repeat(400_000)}0]}`;
+    expect((await adminPost('/v1/organization/providers', body)).status).toBe(413);
+  },
+  'six million lists in 17 MiB': async () => {
+    const { status, text } = await post(hostile, '/v1/chat/completions', `{"model":"mock/echo","x":[${'[],'.repeat(5_900_000)}[]]}`);
+    expect([status, text]).toEqual([413, expect.stringContaining('too many JSON values')]);
+  },
+  'as many members as are taken, all of other names': async () => {
+    expect((await post(hostile, '/v1/chat/completions', chat('mock/echo', 'Hi', { metadata: members(29_000) }))).status).toBeLessThan(500);
+  },
+  'as many entries as are taken': async () => {
+    expect((await post(hostile, '/v1/chat/completions', chat('mock/echo', 'Hi', { x: Array(290_000).fill(0) }))).status).toBeLessThan(500);
+    const input = Array.from({ length: 2_000 }, () => Array(140).fill(1));
+    expect((await post(hostile, '/v1/embeddings', JSON.stringify({ model: 'mock/echo', input }))).status).toBeLessThan(500);
+  },
+  'a body nested as deep as can be': async () => {
+    expect(
+      (await post(hostile, '/v1/chat/completions', `{"model":"mock/echo","x":${'['.repeat(400_000)}${']'.repeat(400_000)}}`)).status,
+    ).toBe(400);
+  },
+  'a message of blanks, which the mock echoes': async () => {
+    expect((await ask(hostile, 'mock/echo', ' '.repeat(2 * MiB))).status).toBe(200);
+  },
+  'a model that fits no budget and is not there': async () => {
+    expect((await ask(hostile, 'nowhere/none', 'x'.repeat(4 * MiB))).status).toBe(404);
+  },
+  'a schema that doubles': async () => {
+    const ref = (at: number) => ({ $ref: `#/$defs/k${at + 1}` });
+    const schema = { $defs: members(40, (at) => ({ type: 'object', properties: { a: ref(at), b: ref(at) } })), $ref: '#/$defs/k0' };
+    const more = { response_format: { type: 'json_schema', json_schema: { name: 'out', schema } } };
+    for (const model of ['mock/echo', 'up/m']) expect((await ask(hostile, model, 'Hi', more)).status).toBeLessThan(500);
+  },
+  'an answer in one event of 8 MiB': async () => {
+    upstream.script = stream([event({ content: 'x'.repeat(8 * MiB) }), `data: ${END}`, 'data: [DONE]\n\n']);
+    expect((await ask(hostile, 'up/m', 'Hi', { stream: true, max_tokens: 100_000 })).status).toBe(200);
+  },
+  'an answer in 200,000 events': async () => {
+    upstream.script = stream([...Array.from({ length: 20 }, () => event({}).repeat(10_000)), `data: ${END}`, 'data: [DONE]\n\n']);
+    expect((await ask(hostile, 'up/m', 'Hi', { stream: true })).status).toBe(200);
+  },
+  'an answer of lines without an end': async () => {
+    upstream.script = stream(Array.from({ length: 40 }, () => 'x'.repeat(100_000)));
+    expect((await ask(hostile, 'up/m', 'Hi', { stream: true })).status).toBe(502);
+  },
+  'text that might be calls of tools': async () => {
+    upstream.script = stream([
+      ...Array.from({ length: 40 }, () => event({ content: '<tool_call>{"name":"f","arguments":{'.repeat(100) })),
+      `data: ${END}`,
+      'data: [DONE]\n\n',
+    ]);
+    await ask(hostile, 'prompted/m', 'Hi', { stream: true, max_tokens: 100_000, tools: TOOLS });
+    upstream.script = stream([
+      ...Array.from({ length: 200 }, () => event({ content: '<'.repeat(2_000) })),
+      `data: ${END}`,
+      'data: [DONE]\n\n',
+    ]);
+    await ask(hostile, 'prompted/m', 'Hi', { stream: true, max_tokens: 1_000_000, tools: TOOLS });
+  },
+  'an error of 60 KB of blanks': async () => {
+    upstream.script = json(400, { error: { message: `${' '.repeat(60_000)}sk-${'-'.repeat(1_000)}` } });
+    expect((await ask(hostile, 'up/m')).status).toBe(400);
+  },
+  'pictures of 19 MiB': async () => {
+    const url = `data:image/png;base64,${'A'.repeat(19 * MiB)}`;
+    for (const model of ['mock/echo', 'up/m']) {
+      upstream.script = json(400, { error: { message: 'no' } });
+      expect((await ask(hostile, model, [{ type: 'image_url', image_url: { url } }])).status).toBeLessThan(500);
+    }
+  },
+  'source code of 8 MiB': async () => {
+    const code = 'const a = "\\n";\n'.repeat((8 * MiB) / 32);
+    upstream.script = json(400, { error: { message: 'no' } });
+    for (const model of ['mock/echo', 'up/m']) expect((await ask(hostile, model, code)).status).toBeLessThan(500);
+  },
+  'the list of a thousand models': async () => {
+    for (let round = 0; round < 3; round++)
+      expect((await fetch(`${weir.publicUrl}/v1/models`, { headers: { authorization: `Bearer ${hostile.apiKey}` } })).status).toBe(200);
+  },
+};
+
+/** What needs little of this process, which is on the same machine. */
+const ONE_BY_ONE = Object.keys(ATTACKS).filter((name) => !/pictures|service account/.test(name));
+
+describe('no request holds the event loop', () => {
+  test.each(Object.entries(ATTACKS))('%s', async (_, attack) => {
+    const before = holds().length;
+    await attack();
+    expect(
+      holds()
+        .slice(before)
+        .filter(({ cpuMs }) => cpuMs > MOST_MS),
+    ).toEqual([]);
+  });
+});
+
+test('counting tokens counts against the limits of a key, and is in the ledger at no cost', async () => {
+  const tenant = await createTenant(weir);
+  await tenant.admin('POST', '/v1/organization/providers', { name: 'mock', type: 'mock' });
+  await tenant.admin('POST', '/v1/organization/rate_limits', { scope: { kind: 'tenant' }, max_requests_per_1_minute: 2 });
+  await eventually(
+    async () =>
+      (await fetch(`${weir.publicUrl}/v1/models/mock/echo`, { headers: { authorization: `Bearer ${tenant.apiKey}` } })).status === 200,
+  );
+  const body = JSON.stringify({ model: 'mock/echo', messages: [{ role: 'user', content: 'Hi' }] });
+  const statuses: number[] = [];
+  for (let call = 0; call < 3; call++) statuses.push((await post(tenant, '/v1/messages/count_tokens', body)).status);
+  expect(statuses).toEqual([200, 200, 429]);
+  const { rows } = await weir.db.query<{ calls: number; held: number; cost: bigint }>(
+    `SELECT count(*)::int AS calls, count(*) FILTER (WHERE h.state = 'open')::int AS held, coalesce(sum(l.amount), 0)::bigint AS cost
+     FROM calls c LEFT JOIN holds h ON h.id = c.id LEFT JOIN ledger_entries l ON l.call_id = c.id WHERE 'ten_' || replace(c.tenant_id::text, '-', '') = $1`,
+    [tenant.id],
+  );
+  expect(rows).toEqual([{ calls: 2, held: 0, cost: 0n }]);
+});
+
+/** Calls of the quiet tenant one after another, from a thread of its own: answers how long the slowest of a hundred takes. */
+const QUIET = `
+const { parentPort, workerData: { url, headers, body, calls } } = require('node:worker_threads');
+(async () => {
+  const times = [];
+  for (let call = 0; call < calls; call++) {
+    const at = performance.now();
+    const reply = await fetch(url, { method: 'POST', headers, body });
+    await reply.text();
+    if (reply.status !== 200) throw new Error('a quiet call got ' + reply.status);
+    times.push(performance.now() - at);
+  }
+  parentPort.postMessage(times.sort((a, b) => a - b)[Math.floor(times.length * 0.99)]);
+})();
+`;
+const quietP99 = (calls: number): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const headers = { authorization: `Bearer ${quiet.apiKey}`, 'content-type': 'application/json' };
+    const workerData = { url: `${weir.publicUrl}/v1/chat/completions`, headers, body: chat('mock/echo', 'Hi'), calls };
+    new Worker(QUIET, { eval: true, workerData }).on('message', resolve).on('error', reject);
+  });
+
+const CALLS = Number(process.env['ATTACK_CALLS'] ?? 200);
+/** A machine that does something else for a moment says nothing of the gateway. */
+const ROUNDS = 3;
+
+test('the slowest of a hundred calls of a quiet tenant beside them takes at most twice as long as alone', async () => {
+  const ratios: number[] = [];
+  for (let round = 0; round < ROUNDS && !ratios.some((ratio) => ratio <= 2); round++) {
+    const alone = await quietP99(CALLS);
+    let done = false;
+    const beside = quietP99(CALLS).finally(() => {
+      done = true;
+    });
+    for (let at = 0; !done; at = (at + 1) % ONE_BY_ONE.length) await ATTACKS[ONE_BY_ONE[at]!]!();
+    ratios.push((await beside) / alone);
+  }
+  expect(Math.min(...ratios)).toBeLessThanOrEqual(2);
+});

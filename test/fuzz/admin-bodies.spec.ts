@@ -1,0 +1,96 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { RequestPipe } from '../../src/control/request.pipe.js';
+import { WeirError } from '../../src/kernel/errors.js';
+import { Random, sizeOf } from '../support/random.js';
+import { mutateJson } from './mutate.js';
+
+type Json = unknown;
+
+const DIRECTORY = join(__dirname, '..', '..', 'src', 'control', 'schemas');
+const MOST_CPU_MS = 50;
+const TRIES = 4;
+const SEED = 20_261_128;
+
+/** Every object that the admin REST takes or gives. */
+const SCHEMAS: [string, z.ZodObject][] = readdirSync(DIRECTORY).flatMap((file) =>
+  Object.entries(require(join(DIRECTORY, file)) as Record<string, unknown>).flatMap(([name, schema]): [string, z.ZodObject][] => {
+    const object = schema instanceof z.ZodPipe ? schema.in : schema;
+    return object instanceof z.ZodObject ? [[`${file} ${name}`, schema as z.ZodObject]] : [];
+  }),
+);
+
+const shapeOf = (schema: z.ZodObject): string[] => {
+  const object = (schema as unknown) instanceof z.ZodPipe ? ((schema as unknown as z.ZodPipe).in as z.ZodObject) : schema;
+  return Object.keys(object.shape);
+};
+
+/** What a field may be sent as. */
+const VALUES: Json[] = [
+  null,
+  true,
+  0,
+  -1,
+  1.5,
+  1e308,
+  '',
+  'a',
+  '*',
+  '1.00',
+  'tenant',
+  'openai',
+  'https://a.b/v1',
+  'http://[::1]',
+  '\ud800',
+  '\u0000',
+  'x'.repeat(20_000),
+  '9'.repeat(400),
+  'a:b',
+  '%',
+  '../..',
+  '2026-12-01T00:00:00Z',
+  [],
+  {},
+  [null],
+  ['a', 'a'],
+  { kind: 'tenant' },
+  { kind: 'model', value: 'up/m' },
+  { type: 'headers', headers: { a: 'b' } },
+  { type: 'service_account', private_key: '-----BEGIN' },
+  Object.fromEntries(Array.from({ length: 500 }, (_, at) => [`k${at}`, at])),
+];
+
+const cpuMs = (): number => {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+};
+
+/** Null: it is taken, or refused with a clear error, soon. */
+async function faultOf(schema: z.ZodObject, body: Json): Promise<string | null> {
+  const before = cpuMs();
+  try {
+    await new RequestPipe().transform(body, { type: 'body', schema } as never);
+  } catch (error) {
+    if (!(error instanceof WeirError) || error.code !== 'invalid_request') return String(error);
+    if (error.message.length > 2_000) return 'the refusal is too long';
+  }
+  return cpuMs() - before > MOST_CPU_MS ? 'it holds the event loop' : null;
+}
+
+test('whatever an admin sends is taken or refused, and holds the event loop for no more than 50 ms', async () => {
+  const run = new Random(SEED);
+  expect(SCHEMAS.length).toBeGreaterThan(20);
+  const found: object[] = [];
+  for (let at = 0; at < sizeOf('FUZZ_CASES', 2_000); at++) {
+    const random = run.branch(at);
+    const [name, schema] = random.pick(SCHEMAS);
+    const plain = Object.fromEntries(shapeOf(schema).flatMap((field) => (random.chance(0.7) ? [[field, random.pick(VALUES)]] : [])));
+    const body = random.chance(0.5) ? mutateJson(plain, random.pick(VALUES), random) : plain;
+    let fault = await faultOf(schema, body);
+    // Code that runs for the first time is slow.
+    for (let tries = 1; fault && tries < TRIES; tries++) fault = await faultOf(schema, body);
+    if (fault) found.push({ name, fault, body: JSON.stringify(body)?.slice(0, 500) });
+  }
+  expect(found).toEqual([]);
+}, 60_000);
