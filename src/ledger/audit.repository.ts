@@ -12,12 +12,29 @@ interface Row {
 
 /** Breaches that are told one by one, per invariant. */
 const LISTED = 50;
-/** How long the whole of Postgres may be read for. A snapshot that is held for long keeps dead rows from being removed. */
-const TIMEOUT: Record<Depth, string> = { recent: '30s', full: '30min' };
+/** How long a statement may take. A snapshot that is held for long keeps dead rows from being removed. */
+const TIMEOUT: Record<Depth, string> = { recent: '1s', full: '30min' };
+/** The most that a statement of a recent audit reads, however much there is. */
+const MOST = { periods: 500, counters: 2_000, holds: 5_000, entries: 20_000, entriesOfPeriods: 50_000, entriesOfTenant: 2_000 };
+
+/** The periods and counters that a recent audit looks at. */
+interface Page {
+  periods: bigint[];
+  counters: bigint[];
+}
+interface Statement {
+  text: string;
+  takes?: (page: Page) => unknown[];
+}
 
 /** Proves the invariants of the ledger, all in one snapshot that no other process waits for. */
 @Injectable()
 export class AuditRepository {
+  /** Where the next recent audit goes on. */
+  private after = { period: 0n, counter: 0n };
+  /** Ids of what the last recent audit found broken: the next one looks again. */
+  private broken: Page = { periods: [], counters: [] };
+
   constructor(private readonly pool: Pool) {}
 
   async audit(depth: Depth): Promise<Audit> {
@@ -31,23 +48,39 @@ export class AuditRepository {
       const { rows } = await client.query<{ at: Date }>('SELECT weir_now() AS at');
       const checks: Check[] = [];
       const breaches: Breach[] = [];
-      for (const statement of STATEMENTS[depth]) {
-        const found = await check(client, statement);
+      const page = depth === 'recent' ? await this.nextPage(client) : null;
+      for (const { text, takes } of STATEMENTS[depth]) {
+        const found = await check(client, text, page && takes ? takes(page) : []);
         checks.push(...found.checks);
         breaches.push(...found.breaches);
       }
+      if (page) this.broken = { periods: idsOf(breaches, 'period'), counters: idsOf(breaches, 'counter') };
       const byInvariant = (a: { invariant: string }, b: { invariant: string }) => a.invariant.localeCompare(b.invariant);
       return {
         depth,
         at: rows[0]!.at,
         tookMs: performance.now() - startedAt,
         checks: checks.sort(byInvariant),
-        breaches: breaches.sort(byInvariant),
+        breaches: breaches.sort((a, b) => a.key.localeCompare(b.key)),
       };
     } finally {
       await client.query('ROLLBACK').catch(() => {});
       client.release();
     }
+  }
+
+  /** What was in use a moment ago, what was closed then, what was broken, and the next of all others in turn. */
+  private async nextPage(client: PoolClient): Promise<Page> {
+    const { rows } = await client.query<Record<'used' | 'closed' | 'open' | 'counters', bigint[]>>(PAGE, [
+      this.after.period,
+      this.after.counter,
+    ]);
+    const { used, closed, open, counters } = rows[0]!;
+    this.after = {
+      period: open.length < MOST.periods ? 0n : open.at(-1)!,
+      counter: counters.length < MOST.counters ? 0n : counters.at(-1)!,
+    };
+    return { periods: [...used, ...closed, ...open, ...this.broken.periods], counters: [...counters, ...this.broken.counters] };
   }
 
   /** Writes an event about a breach; there is one, however often it is found. */
@@ -60,9 +93,16 @@ export class AuditRepository {
   }
 }
 
-async function check(client: PoolClient, statement: string): Promise<{ checks: Check[]; breaches: Breach[] }> {
+function idsOf(breaches: Breach[], kind: 'period' | 'counter'): bigint[] {
+  return breaches.flatMap(({ key }) => {
+    const [, of, id] = key.split(':');
+    return of === kind ? [BigInt(id!)] : [];
+  });
+}
+
+async function check(client: PoolClient, statement: string, values: unknown[]): Promise<{ checks: Check[]; breaches: Breach[] }> {
   const startedAt = performance.now();
-  const { rows } = await client.query<Row>(statement);
+  const { rows } = await client.query<Row>(statement, values);
   const tookMs = performance.now() - startedAt;
   return {
     checks: rows.map(({ invariant, checked, broken }) => ({ invariant, checked: Number(checked), broken: Number(broken), tookMs })),
@@ -75,22 +115,66 @@ const answer = (invariant: Invariant, checked: string, broken: string): string =
   `SELECT '${invariant}' AS invariant, (SELECT count(*) FROM ${checked}) AS checked, (SELECT count(*) FROM ${broken}) AS broken,
      (SELECT jsonb_agg(to_jsonb(b)) FROM (SELECT * FROM ${broken} LIMIT ${LISTED}) b) AS facts`;
 
-/** Conditions that make an audit recent. An id's first 48 bits are its time, so the newest holds stand together in their index. */
-const RECENT_PERIOD = `(p.closed_at IS NULL OR p.closed_at > weir_now() - interval '15 minutes')`;
-const RECENT_HOLD = `(h.state = 'open' OR h.id >= (lpad(to_hex((extract(epoch FROM weir_now()) * 1000)::bigint - 900000), 12, '0') || repeat('0', 20))::uuid)`;
-const RECENT_ENTRY = `l.admitted_at > weir_now() - interval '15 minutes'`;
+const MINUTES = `interval '15 minutes'`;
+const PAGE = `SELECT
+  ARRAY(SELECT DISTINCT u.id FROM (SELECT period_ids FROM holds ORDER BY id DESC LIMIT ${MOST.periods}) h CROSS JOIN LATERAL unnest(h.period_ids) AS u (id)
+    JOIN budget_periods p ON p.id = u.id WHERE p.closed_at IS NULL LIMIT ${MOST.periods}) AS used,
+  ARRAY(SELECT id FROM budget_periods WHERE closed_at > weir_now() - ${MINUTES} ORDER BY closed_at DESC LIMIT ${MOST.periods}) AS closed,
+  ARRAY(SELECT id FROM budget_periods WHERE closed_at IS NULL AND id > $1 ORDER BY id LIMIT ${MOST.periods}) AS open,
+  ARRAY(SELECT id FROM limit_counters WHERE id > $2 ORDER BY id LIMIT ${MOST.counters}) AS counters`;
+
+/** An id's first 48 bits are its time, so the newest holds are together in their index. */
+const HOLDS: Record<Depth, string> = {
+  full: 'holds',
+  recent: `(
+      (SELECT * FROM holds WHERE state = 'open' ORDER BY lease_until LIMIT ${MOST.holds}) UNION ALL
+      (SELECT * FROM (SELECT * FROM holds
+        WHERE id >= (lpad(to_hex((extract(epoch FROM weir_now() - ${MINUTES}) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
+        ORDER BY id DESC LIMIT ${MOST.holds}) newest WHERE state <> 'open')
+    )`,
+};
+
+/** The newest of each tenant, in another order of tenants each time. */
+const ENTRIES: Record<Depth, string> = {
+  full: 'ledger_entries',
+  recent: `(
+      SELECT newest.* FROM (SELECT id FROM tenants ORDER BY hashtextextended(id::text, extract(epoch FROM weir_now())::bigint)) t
+      CROSS JOIN LATERAL (
+        SELECT * FROM ledger_entries WHERE tenant_id = t.id AND admitted_at > weir_now() - ${MINUTES} ORDER BY admitted_at DESC LIMIT ${MOST.entriesOfTenant}
+      ) newest LIMIT ${MOST.entries}
+    )`,
+};
+
+/**
+ * The entries of the periods. In a recent audit: the newest of each tenant. A period that began before the oldest of them is left out where
+ * there are more, because its sum would not be whole.
+ */
+const ENTRIES_OF_PERIODS: Record<Depth, string> = {
+  full: `entry_of_period AS (SELECT * FROM ledger_entries), period AS (SELECT * FROM candidate)`,
+  recent: `tenant AS MATERIALIZED (
+    SELECT tenant_id, min(starts_at) - interval '1 hour' AS since, ${MOST.entriesOfPeriods} / count(*) OVER () + 1 AS most FROM candidate GROUP BY tenant_id
+  ), entry_of_period AS MATERIALIZED (
+    SELECT l.*, t.most FROM tenant t CROSS JOIN LATERAL (
+      SELECT tenant_id, admitted_at, kind, amount, period_ids FROM ledger_entries WHERE tenant_id = t.tenant_id AND admitted_at >= t.since
+      ORDER BY admitted_at DESC LIMIT (SELECT max(most) FROM tenant)
+    ) l
+  ), reach AS (
+    SELECT tenant_id, min(admitted_at) AS since FROM entry_of_period GROUP BY tenant_id HAVING count(*) >= max(most)
+  ), period AS (
+    SELECT p.* FROM candidate p LEFT JOIN reach r ON r.tenant_id = p.tenant_id WHERE r.since IS NULL OR p.starts_at - interval '1 hour' > r.since
+  )`,
+};
 
 const PERIOD_FACTS = 'p.tenant_id, p.id::text AS period_id, p.budget_id, p.scope_value, p.starts_at, p.spent::text, p.held::text';
 
 /** I1 and I3. A truth that comes late is paid from what stayed held for it: it may take no period above its limit. No entry is older than the period it counts for; a lifetime's may be as old as its budget. */
 const spending = (depth: Depth): string => `
-  WITH period AS (
-    SELECT p.* FROM budget_periods p ${depth === 'recent' ? `WHERE ${RECENT_PERIOD}` : ''}
-  ), entry AS (
+  WITH candidate AS MATERIALIZED (
+    SELECT p.* FROM budget_periods p ${depth === 'recent' ? 'WHERE p.id = ANY ($1::bigint[])' : ''}
+  ), ${ENTRIES_OF_PERIODS[depth]}, entry AS (
     SELECT u.period_id, sum(l.amount) AS total, count(*) AS entries,
       coalesce(sum(l.amount) FILTER (WHERE l.kind IN ('overrun', 'adjustment') AND l.amount > 0), 0) AS above
-    FROM ledger_entries l CROSS JOIN LATERAL unnest(l.period_ids) AS u (period_id)
-    ${depth === 'recent' ? `WHERE l.admitted_at >= (SELECT min(starts_at) - interval '1 hour' FROM period)` : ''}
+    FROM entry_of_period l CROSS JOIN LATERAL unnest(l.period_ids) AS u (period_id)
     GROUP BY u.period_id
   ), figure AS (
     SELECT p.*, coalesce(e.total, 0) + p.archived AS total, coalesce(e.entries, 0) AS entries, coalesce(e.above, 0) + p.archived_above AS above,
@@ -117,11 +201,11 @@ const holding = (depth: Depth): string => `
     SELECT u.period_id, sum(a.amount) AS total, count(*) AS calls FROM held_apart a CROSS JOIN LATERAL unnest(a.period_ids) AS u (period_id) GROUP BY 1
   ), figure AS (
     SELECT p.*, coalesce(s.total, 0) + coalesce(a.total, 0) AS total, coalesce(s.holds, 0) AS holds, coalesce(a.calls, 0) AS apart
-    FROM budget_periods p LEFT JOIN open_hold s ON s.period_id = p.id LEFT JOIN apart a ON a.period_id = p.id ${depth === 'recent' ? `WHERE ${RECENT_PERIOD}` : ''}
+    FROM budget_periods p LEFT JOIN open_hold s ON s.period_id = p.id LEFT JOIN apart a ON a.period_id = p.id ${depth === 'recent' ? 'WHERE p.id = ANY ($1::bigint[])' : ''}
   ), flight AS (
     SELECT u.counter_id, count(*) AS holds FROM hold h CROSS JOIN LATERAL unnest(h.counter_ids) AS u (counter_id) GROUP BY 1
   ), counter AS (
-    SELECT c.tenant_id, c.id, c.limit_id, c.scope_value, c.open, coalesce(f.holds, 0) AS holds FROM limit_counters c LEFT JOIN flight f ON f.counter_id = c.id
+    SELECT c.tenant_id, c.id, c.limit_id, c.scope_value, c.open, coalesce(f.holds, 0) AS holds FROM limit_counters c LEFT JOIN flight f ON f.counter_id = c.id ${depth === 'recent' ? 'WHERE c.id = ANY ($2::bigint[])' : ''}
   ), holder AS (
     SELECT id FROM figure UNION ALL SELECT id FROM counter
   ), i2 AS (
@@ -152,25 +236,28 @@ const BOOKED: Record<Depth, string> = {
     ) e`,
 };
 
+/** Keeps a subquery from becoming a join that reads the whole of its table. */
+const ONE_BY_ONE: Record<Depth, string> = { full: '', recent: 'OFFSET 0' };
+
 /** I4 and I6. */
 const booking = (depth: Depth): string => `
   WITH hold AS MATERIALIZED (
     SELECT h.id AS hold_id, h.tenant_id, h.state, coalesce(c.calls, 0) AS calls, coalesce(e.usage, 0) AS usage, coalesce(e.others, 0) AS others
-    FROM holds h ${BOOKED[depth]} ${depth === 'recent' ? `WHERE ${RECENT_HOLD}` : ''}
+    FROM ${HOLDS[depth]} h ${BOOKED[depth]}
   ), i4 AS (
     SELECT hold_id, tenant_id, state, calls::text FROM hold WHERE calls <> CASE WHEN state IN ('open', 'refused') THEN 0 ELSE 1 END
   ), i6 AS (
     SELECT hold_id, tenant_id, state, usage::text, others::text, NULL AS kind, NULL AS total FROM hold
       WHERE usage <> CASE WHEN state IN ('settled', 'expired') THEN 1 ELSE 0 END OR (state NOT IN ('settled', 'expired') AND others > 0)
     UNION ALL
-    SELECT l.call_id, l.tenant_id, NULL, NULL, NULL, l.kind, l.amount::text FROM ledger_entries l
-      WHERE l.kind IN ('usage', 'overrun', 'late') ${depth === 'recent' ? `AND ${RECENT_ENTRY}` : ''}
-        AND NOT EXISTS (SELECT FROM calls c WHERE c.tenant_id = l.tenant_id AND c.id = l.call_id AND c.admitted_at = l.admitted_at)
+    SELECT l.call_id, l.tenant_id, NULL, NULL, NULL, l.kind, l.amount::text FROM ${ENTRIES[depth]} l
+      WHERE l.kind IN ('usage', 'overrun', 'late')
+        AND NOT EXISTS (SELECT FROM calls c WHERE c.tenant_id = l.tenant_id AND c.id = l.call_id AND c.admitted_at = l.admitted_at ${ONE_BY_ONE[depth]})
     UNION ALL
-    SELECT l.call_id, l.tenant_id, NULL, NULL, l.actor, l.kind, l.amount::text FROM ledger_entries l
-      JOIN calls c ON c.tenant_id = l.tenant_id AND c.id = l.call_id AND c.admitted_at = l.admitted_at AND c.lent
+    SELECT l.call_id, l.tenant_id, NULL, NULL, l.actor, l.kind, l.amount::text FROM ${ENTRIES[depth]} l
+      CROSS JOIN LATERAL (SELECT FROM calls c WHERE c.tenant_id = l.tenant_id AND c.id = l.call_id AND c.admitted_at = l.admitted_at AND c.lent ${ONE_BY_ONE[depth]}) c
       JOIN admin_keys k ON k.tenant_id = l.tenant_id AND l.actor = 'akey_' || replace(k.id::text, '-', '')
-      WHERE l.kind = 'adjustment' ${depth === 'recent' ? `AND ${RECENT_ENTRY}` : ''}
+      WHERE l.kind = 'adjustment'
   )
   ${answer('I4', 'hold', 'i4')} UNION ALL ${answer('I6', 'hold', 'i6')}`;
 
@@ -178,11 +265,16 @@ const booking = (depth: Depth): string => `
 const duplicates = (depth: Depth): string => `
   WITH entry AS (
     SELECT l.tenant_id, l.call_id AS hold_id, l.attempt::text, l.kind, count(*) AS entries, sum(l.amount)::text AS total
-    FROM ledger_entries l ${depth === 'recent' ? `WHERE ${RECENT_ENTRY}` : ''} GROUP BY 1, 2, 3, 4
+    FROM ${ENTRIES[depth]} l GROUP BY 1, 2, 3, 4
   ), i5 AS (
     SELECT tenant_id, hold_id, attempt, kind, entries::text, total FROM entry WHERE entries > 1
   )
   ${answer('I5', 'entry', 'i5')}`;
 
-const statements = (depth: Depth): string[] => [spending(depth), holding(depth), booking(depth), duplicates(depth)];
-const STATEMENTS: Record<Depth, string[]> = { full: statements('full'), recent: statements('recent') };
+const statements = (depth: Depth): Statement[] => [
+  { text: spending(depth), takes: ({ periods }) => [periods] },
+  { text: holding(depth), takes: ({ periods, counters }) => [periods, counters] },
+  { text: booking(depth) },
+  { text: duplicates(depth) },
+];
+const STATEMENTS: Record<Depth, Statement[]> = { full: statements('full'), recent: statements('recent') };

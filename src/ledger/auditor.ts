@@ -1,10 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
+import { DatabaseError } from 'pg';
+import { Alarm, LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
 import type { Audit, Breach } from './audit.js';
 import { AuditRepository } from './audit.repository.js';
 
 /** An audit may take this part of the time: between two it rests twenty times as long as the last one took. */
 const REST_FACTOR = 20;
+/** Postgres' code for a statement that its timeout ended. */
+const STOPPED = '57014';
 
 /** Watches the ledger while it runs: a breach is logged, counted and told once. */
 @Injectable()
@@ -15,12 +18,19 @@ export class Auditor {
   /** What the last audit found, told or not. */
   private found = new Set<string>();
   private told = new Set<string>();
+  private readonly slow: Alarm;
 
   constructor(
     private readonly repository: AuditRepository,
     metrics: Metrics,
     @Inject(LOGGER) private readonly log: Logger,
   ) {
+    this.slow = new Alarm(log, 'the recent audit takes too long, so it was stopped', 'the recent audit is fast enough again');
+    metrics.watchTotal(
+      'weir_audit_timeouts_total',
+      'Recent audits that were stopped because a statement took more than a second.',
+      () => this.slow.raised,
+    );
     metrics.watch(
       'weir_audit_last_success_timestamp_seconds',
       'When this process last audited the ledger and found nothing wrong; 0: not yet.',
@@ -35,8 +45,13 @@ export class Auditor {
     if (startedAt < this.restUntil) return null;
     try {
       const audit = await this.repository.audit('recent');
+      this.slow.clear();
       await this.tell(audit);
       return audit;
+    } catch (error) {
+      if (!(error instanceof DatabaseError) || error.code !== STOPPED) throw error;
+      this.slow.raise('a statement took more than a second');
+      return null;
     } finally {
       this.restUntil = performance.now() + REST_FACTOR * (performance.now() - startedAt);
     }
@@ -56,7 +71,7 @@ export class Auditor {
   }
 
   /** A hold whose lease is over may be about to be reaped: it counts when the next audit finds it again. */
-  private isCertain({ invariant, key }: Breach): boolean {
-    return invariant !== 'I7' || this.found.has(key);
+  private isCertain({ key }: Breach): boolean {
+    return !key.startsWith('I7:call:') || this.found.has(key);
   }
 }
