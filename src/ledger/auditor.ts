@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { DatabaseError } from 'pg';
+import { raised } from '../platform/postgres/index.js';
 import { Alarm, LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
 import type { Audit, Breach } from './audit.js';
 import { AuditRepository } from './audit.repository.js';
@@ -49,7 +49,7 @@ export class Auditor {
       await this.tell(audit);
       return audit;
     } catch (error) {
-      if (!(error instanceof DatabaseError) || error.code !== STOPPED) throw error;
+      if (raised(STOPPED, error) === null) throw error;
       this.slow.raise('a statement took more than a second');
       return null;
     } finally {
