@@ -61,7 +61,7 @@ function basisOf(call: Call, plan: Plan, hold: Hold, { facts, untold, reader }: 
   return target.lent || share === null || seen === 0 ? 'hold' : 'share';
 }
 
-/** The larger of the provider's last count and our own, within the hold, unless the provider reported or sent more. */
+/** The larger of the provider's last count and our own, within the hold, unless the provider reported more. */
 function estimate(
   call: Call,
   { target: { price } }: Plan,
@@ -73,16 +73,16 @@ function estimate(
   const limit = hold.maxOutputTokens * call.prompt.choices;
   const seen = meteredTokens(facts);
   const counted = facts.usage ?? NO_USAGE;
-  const certain = { ...counted, output: Math.max(counted.output, reader?.overLimit ? seen : 0) };
-  const output = Math.max(certain.output, whole ? limit : Math.min(Math.ceil(seen * (1 + share)), limit));
+  const delivered = Math.max(counted.output, reader?.overLimit ? seen : 0);
+  const output = Math.max(delivered, whole ? limit : Math.min(Math.ceil(seen * (1 + share)), limit));
   const input = whole ? hold.inputTokens : Math.min(hold.context.input_tokens, hold.inputTokens);
-  const usage = { ...certain, input: certain.input + Math.max(0, input - inputTotal(counted)), output };
+  const usage = { ...counted, input: counted.input + Math.max(0, input - inputTotal(counted)), output };
   if (!price) return { usage, amount: hold.amount };
   const cost = (used: Usage): Nano => costOf(used, ratesFor(price, inputTotal(used)));
   // Held for no amount: what it asks for has no bound.
   const held = hold.amount ?? cost(usage);
-  const most = larger(held, cost(certain));
-  return { usage, amount: whole ? larger(most, cost(usage)) : smaller(cost(usage), most) };
+  const most = larger(held, cost(counted));
+  return { usage, amount: whole ? most : smaller(cost(usage), most) };
 }
 
 const larger = (a: Nano, b: Nano): Nano => (a > b ? a : b);

@@ -266,7 +266,10 @@ describe('a stream that goes wrong after it began', () => {
       expect(body).toContain('Hel');
       expect(body).toContain(expected);
       expect(body).not.toContain(never);
-      expect((await booked(weir, tenant)).at(-1)).toMatchObject({ status: 'cut', input: 9 });
+      const [call] = (await booked(weir, tenant)).slice(-1);
+      // The provider's last word is missing: its count of the prompt is the least that is booked.
+      expect(call).toMatchObject({ status: 'cut', estimated: true });
+      expect(call!.input).toBeGreaterThanOrEqual(9);
     }
   });
 
