@@ -381,7 +381,7 @@ async function noteRedis({ url }: TestRedis): Promise<void> {
   await client.save();
   await client.quit();
   const saved = readFileSync(join(redisHome, 'dump.rdb'), 'latin1');
-  expect(saved).toContain('bull:');
+  expect(saved).toContain(':open-periods:');
   note('Redis', saved);
 }
 

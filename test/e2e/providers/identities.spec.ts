@@ -297,7 +297,11 @@ async function start(environment: Record<string, string>): Promise<void> {
   weir = await startTestWeir({ WEIR_EGRESS_ALLOW: `${upstream.hostPort},${outside.hostPort}`, ...environment });
   tenant = await createTenant(weir);
   const { data } = await admin<{ data: { id: string; provider: string }[] }>(weir, weir.operatorKey, 'GET', '/v1/platform/credentials');
-  for (const { id } of data) await admin(weir, weir.operatorKey, 'POST', `/v1/platform/credentials/${id}/grants`, { tenant: tenant.id });
+  for (const { id, provider } of data) {
+    // Where the platform pays, a model without a price is refused.
+    await admin(weir, weir.operatorKey, 'POST', '/v1/platform/prices', { provider, model: '*', input: '1', output: '1' });
+    await admin(weir, weir.operatorKey, 'POST', `/v1/platform/credentials/${id}/grants`, { tenant: tenant.id });
+  }
   const isThere = (model: string) =>
     tenant.openai.models.retrieve(model).then(
       () => true,
