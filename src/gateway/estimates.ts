@@ -57,11 +57,13 @@ function basisOf(call: Call, plan: Plan, hold: Hold, { facts, untold, reader }: 
   if (hold.maxOutputTokens === 0) return 'meter';
   if (untold === 'provider_failed' && seen === 0) return 'meter';
   if (untold === 'not_counted') return share === null ? 'meter' : 'share';
-  if (target.facts.reasoning === false && (reader || seen > 0)) return 'meter';
+  // Of a call that is not streamed all was made before any of it came.
+  if (!reader) return 'hold';
+  if (target.facts.reasoning === false) return 'meter';
   return target.lent || share === null || seen === 0 ? 'hold' : 'share';
 }
 
-/** The larger of the provider's last count and our own, within the hold, unless the provider reported more. */
+/** The larger of the provider's last count and our own, never above the hold unless the provider reported more. */
 function estimate(
   call: Call,
   { target: { price } }: Plan,
@@ -73,8 +75,8 @@ function estimate(
   const limit = hold.maxOutputTokens * call.prompt.choices;
   const seen = meteredTokens(facts);
   const counted = facts.usage ?? NO_USAGE;
-  const delivered = Math.max(counted.output, reader?.overLimit ? seen : 0);
-  const output = Math.max(delivered, whole ? limit : Math.min(Math.ceil(seen * (1 + share)), limit));
+  const metered = Math.min(Math.ceil(seen * (1 + share)), limit);
+  const output = Math.max(counted.output, reader?.overLimit ? seen : 0, whole ? limit : metered);
   const input = whole ? hold.inputTokens : Math.min(hold.context.input_tokens, hold.inputTokens);
   const usage = { ...counted, input: counted.input + Math.max(0, input - inputTotal(counted)), output };
   if (!price) return { usage, amount: hold.amount };

@@ -100,6 +100,9 @@ const program: Script = async (call, response) => {
   else await whole(call, response, entry, said);
 };
 
+/** It may be broken off at any time: what it writes then need not arrive. */
+const mayStop = ({ stops, way }: Plan): boolean => stops && way !== 'complete';
+
 type Said = Parameters<ProviderFormat['says']>[0];
 
 async function streamed(_call: UpstreamCall, response: ServerResponse, entry: Entry, said: Said): Promise<void> {
@@ -134,7 +137,7 @@ async function streamed(_call: UpstreamCall, response: ServerResponse, entry: En
         return;
       }
       for (const event of events.slice(first)) await write(response, event);
-      entry.told = !response.destroyed;
+      entry.told = !response.destroyed && !mayStop(plan);
       response.end();
   }
 }
@@ -162,7 +165,7 @@ async function whole(call: UpstreamCall, response: ServerResponse, entry: Entry,
     entry.billed = cost(entry.prompt, plan.hidden);
     return;
   }
-  entry.told = !response.destroyed;
+  entry.told = !response.destroyed && !mayStop(plan);
   return plan.format.says(said)(call, response);
 }
 
