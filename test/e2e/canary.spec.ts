@@ -237,6 +237,8 @@ test('nothing that leaves the product or is stored by it has a secret in it, in 
     no_verify: true,
   });
   await make(operatorKey, `/v1/platform/credentials/${house.id}/grants`, { tenant: tenant.id });
+  // Where the platform pays, a model without a price is refused.
+  await make(operatorKey, '/v1/platform/prices', { provider: 'openai', model: '*', input: '1', output: '1' });
   const credentials = await ask('platform credentials', `${adminUrl}/v1/platform/credentials`, operatorKey);
   const platformCredential = (JSON.parse(credentials.text) as { data: { id: string }[] }).data[0]!.id;
   await make(operatorKey, `/v1/platform/credentials/${platformCredential}/grants`, { tenant: tenant.id });
