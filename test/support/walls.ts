@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 
-const FILTER = /(?:(?:"?\w+"?\.)*"?tenant_id"?) = (\$\d+)(?!\d)/g;
+const FILTER = /(?:(?:"?\w+"?\.)*"?tenant_id"?) = (\$\d+)(?!\d)(?:::\w+)?/g;
 /** As the admin door's connections name themselves. */
 const APPLICATION = 'weir-control';
 

@@ -1,5 +1,6 @@
 import { Controller, Get } from '@nestjs/common';
 import { Access, undeclaredRoutes } from '../../../src/control/access.js';
+import { newId, publicId } from '../../../src/kernel/ids.js';
 import { LoginServer } from '../../support/login-server.js';
 import { createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
 import { COPILOT } from '../providers/seats.js';
@@ -27,7 +28,12 @@ beforeAll(async () => {
   await addMock(alice);
   const credentials = await operator('GET', '/v1/platform/credentials');
   const prices = await operator('GET', '/v1/platform/prices?limit=1');
-  const platform = { tenant_id: alice.id, credential_id: credentials.body.data[0]!.id, platform_price_id: prices.body.data[0]!.id };
+  const platform = {
+    ...(await newSilentGateway()),
+    tenant_id: alice.id,
+    credential_id: credentials.body.data[0]!.id,
+    platform_price_id: prices.body.data[0]!.id,
+  };
   const operatorKeys = await operator('GET', '/v1/platform/operator_keys');
   standing = { ...platform, operator_key_id: operatorKeys.body.data[0]!.id, call_id: await makeCall(alice), ...(await newResources()) };
 });
@@ -69,6 +75,7 @@ const BODIES: Record<string, () => object> = {
   'POST /v1/organization/rate_limits/{rate_limit_id}': () => ({ max_concurrent_requests: 200 }),
   'PATCH /v1/organization/rate_limits/{rate_limit_id}': () => ({ max_concurrent_requests: 200 }),
   'POST /v1/organization/prices/rerate': () => ({ start_time: 1795000000 }),
+  'POST /v1/platform/gateways/{gateway_id}/forget': () => ({ reason: 'its machine is gone' }),
   'POST /v1/platform/tenants/{tenant_id}': () => ({ metadata: {} }),
 };
 /** A provider that is asked, and is not there. */
@@ -113,10 +120,18 @@ async function newForOperators({ path }: Route): Promise<Ids> {
   if (path.includes('{credential')) return newPlatformCredential();
   if (path.includes('{operator_key_id}'))
     return { operator_key_id: (await operator('POST', '/v1/platform/operator_keys', { name: unique() })).body.id };
+  if (path.includes('{gateway_id}')) return newSilentGateway();
   if (!path.startsWith('/v1/platform/tenants/')) return {};
   const { id } = await createTenant(weir);
   await operator('POST', `/v1/platform/tenants/${id}/suspend`);
   return { tenant_id: id };
+}
+
+/** A gateway that was heard of a day ago. */
+async function newSilentGateway(): Promise<Ids> {
+  const id = newId();
+  await weir.db.query(`INSERT INTO gateways (id, host, process_id, started_at) VALUES ($1, 'gone', 1, now() - interval '1 day')`, [id]);
+  return { gateway_id: publicId('gateway', id) };
 }
 
 /** A credential of the platform's that may be changed and removed. */
