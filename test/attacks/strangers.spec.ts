@@ -94,7 +94,11 @@ describe('a client without a valid key', () => {
     const from = (address: string, key: string) => ({ authorization: `Bearer ${key}`, 'x-forwarded-for': address });
     const ask = async (headers: Record<string, string>) => (await fetch(`${weir.publicUrl}/v1/key`, { headers })).status;
     const guesses: number[] = [];
-    for (let guess = 0; guess < 200; guess++) guesses.push(await ask(from('8.8.8.8', `sk-${guess}`)));
+    guesses.push(await ask(from('8.8.8.8', 'sk-first')));
+    // At once: on a slow machine, one after another would be no more than is let through.
+    const many = (address: (guess: number) => string) =>
+      Promise.all(Array.from({ length: 400 }, (_, guess) => ask(from(address(guess), `sk-${guess}`))));
+    guesses.push(...(await many(() => '8.8.8.8')));
     expect(guesses[0]).toBe(401);
     expect(guesses).toContain(429);
     expect(await ask(from('8.8.8.8', tenant.apiKey))).toBe(200);
@@ -102,7 +106,7 @@ describe('a client without a valid key', () => {
     // What the client wrote itself is left of what the proxy added.
     expect(await ask(from('9.9.9.9, 8.8.8.8', 'sk-other'))).toBe(429);
     // One customer has a whole /64.
-    for (let guess = 0; guess < 200; guess++) guesses.push(await ask(from(`2001:db8:1:2::${guess.toString(16)}`, `sk-${guess}`)));
+    await many((guess) => `2001:db8:1:2::${guess.toString(16)}`);
     expect(await ask(from('2001:db8:1:2:ffff::1', 'sk-other'))).toBe(429);
     expect(await ask(from('2001:db8:1:3::1', 'sk-other'))).toBe(401);
   });
