@@ -1,6 +1,6 @@
 import { Controller, Get } from '@nestjs/common';
 import { Access, undeclaredRoutes } from '../../../src/control/access.js';
-import { newId, publicId } from '../../../src/kernel/ids.js';
+import { newId, parsePublicId, publicId } from '../../../src/kernel/ids.js';
 import { LoginServer } from '../../support/login-server.js';
 import { createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
 import { COPILOT } from '../providers/seats.js';
@@ -127,10 +127,12 @@ async function newForOperators({ path }: Route): Promise<Ids> {
   return { tenant_id: id };
 }
 
-/** A gateway that was heard of a day ago. */
+/** A gateway that was heard of a day ago, and for whose calls money is held apart. */
 async function newSilentGateway(): Promise<Ids> {
   const id = newId();
   await weir.db.query(`INSERT INTO gateways (id, host, process_id, started_at) VALUES ($1, 'gone', 1, now() - interval '1 day')`, [id]);
+  const tenant = parsePublicId('tenant', alice.id);
+  await weir.db.query(`INSERT INTO held_apart VALUES ($1, $2, $3, 0, '{}', now() - interval '1 day')`, [newId(), tenant, id]);
   return { gateway_id: publicId('gateway', id) };
 }
 
