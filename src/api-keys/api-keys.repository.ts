@@ -59,9 +59,14 @@ const USABLE: OwnedTable = {
     extract(epoch FROM t.expires_at)::float8 * 1000 AS "expiresAt",
     CASE WHEN t.previous_until > now() THEN t.previous_lookup_id END AS "previousLookupId", encode(t.previous_digest, 'base64') AS "previousDigest",
     extract(epoch FROM t.previous_until)::float8 * 1000 AS "previousUntil"`,
-  from: `api_keys t JOIN projects project ON project.tenant_id = t.tenant_id AND project.id = t.project_id JOIN tenants tenant ON tenant.id = t.tenant_id`,
+  table: 'api_keys',
   key: 'id',
-  where: 't.revoked_at IS NULL AND project.archived_at IS NULL AND tenant.archived_at IS NULL AND tenant.deleted_at IS NULL',
+  where: 't.revoked_at IS NULL',
+  joined: {
+    joins: `LEFT JOIN projects project ON project.tenant_id = t.tenant_id AND project.id = t.project_id
+      LEFT JOIN tenants tenant ON tenant.id = t.tenant_id`,
+    where: 'project.archived_at IS NULL AND tenant.archived_at IS NULL AND tenant.deleted_at IS NULL',
+  },
   platform: false,
 };
 

@@ -248,9 +248,10 @@ const COLUMNS = `t.id, t.tenant_id AS "tenantId", t.provider_id AS "providerId",
 
 const CONNECTIONS: OwnedTable = {
   columns: COLUMNS,
-  from: 'connections t JOIN providers provider ON provider.id = t.provider_id',
+  table: 'connections',
   key: 'id',
-  where: 'provider.deleted_at IS NULL',
+  where: 'true',
+  joined: { joins: 'LEFT JOIN providers provider ON provider.id = t.provider_id', where: 'provider.deleted_at IS NULL' },
   platform: false,
 };
 

@@ -11,9 +11,10 @@ type Binding = Pick<Credential, 'id' | 'tenantId' | 'providerId' | 'origin'>;
 
 const CREDENTIALS: OwnedTable = {
   columns: 't.id, t.tenant_id AS "tenantId", t.provider_id AS "providerId", t.origin, t.sealed',
-  from: 'credentials t JOIN providers provider ON provider.id = t.provider_id',
+  table: 'credentials',
   key: 'id',
-  where: 'provider.deleted_at IS NULL',
+  where: 'true',
+  joined: { joins: 'LEFT JOIN providers provider ON provider.id = t.provider_id', where: 'provider.deleted_at IS NULL' },
   platform: true,
 };
 

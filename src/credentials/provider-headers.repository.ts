@@ -17,9 +17,10 @@ type Owner = Pick<ProviderRecord, 'id' | 'tenantId'>;
 
 const HEADERS: OwnedTable = {
   columns: 't.provider_id AS "providerId", t.tenant_id AS "tenantId", t.origin, t.sealed',
-  from: 'provider_headers t JOIN providers provider ON provider.id = t.provider_id',
+  table: 'provider_headers',
   key: 'provider_id',
-  where: 'provider.deleted_at IS NULL',
+  where: 'true',
+  joined: { joins: 'LEFT JOIN providers provider ON provider.id = t.provider_id', where: 'provider.deleted_at IS NULL' },
   platform: true,
 };
 

@@ -6,7 +6,7 @@ import type { ModelEntry } from './model-facts.js';
 const MODELS: OwnedTable = {
   columns: `t.id, t.tenant_id AS "tenantId", t.provider, t.model, t.context_window AS "contextWindow", t.max_output_tokens AS "maxOutputTokens",
     t.tools, t.vision, t.reasoning, t.created_at AS "createdAt"`,
-  from: 'models t',
+  table: 'models',
   key: 'id',
   where: 'true',
   platform: false,

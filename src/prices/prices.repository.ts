@@ -77,9 +77,10 @@ export class PricesRepository {
 const PRICES: OwnedTable = {
   columns: `t.id, t.tenant_id AS "tenantId", t.provider, t.model, t.rates, t.tiers, t.source, t.notes, t.effective_at AS "effectiveAt",
     t.created_at AS "createdAt"`,
-  from: 'prices t',
+  table: 'prices',
   key: 'id',
-  where: 'NOT EXISTS (SELECT FROM tenants owner WHERE owner.id = t.tenant_id AND owner.deleted_at IS NOT NULL)',
+  where: 'true',
+  joined: { joins: 'LEFT JOIN tenants tenant ON tenant.id = t.tenant_id', where: 'tenant.deleted_at IS NULL' },
   platform: true,
 };
 

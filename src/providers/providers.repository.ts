@@ -125,10 +125,10 @@ const PROVIDERS: OwnedTable = {
     t.on_client_gone AS "onClientGone", t.quirks,
     t.gateway_options AS "gatewayOptions", t.auth, t.default_model AS "defaultModel", t.capabilities, t.models, t.awaits_key AS "awaitsKey",
     t.by_operator AS "byOperator", t.created_at AS "createdAt"`,
-  from: 'providers t',
+  table: 'providers',
   key: 'id',
   where: 't.deleted_at IS NULL',
   platform: true,
 };
 
-const GRANTS: OwnedTable = { columns: 't.tenant_id', from: 'provider_grants t', key: 'provider_id', where: 'true', platform: false };
+const GRANTS: OwnedTable = { columns: 't.tenant_id', table: 'provider_grants', key: 'provider_id', where: 'true', platform: false };

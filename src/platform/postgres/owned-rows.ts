@@ -7,11 +7,14 @@ export const PLATFORM = '00000000-0000-0000-0000-000000000000';
 export interface OwnedTable {
   /** What is selected, with the names that the rows get. */
   columns: string;
-  /** The table, called `t`, and what it is joined with. It has a `tenant_id`. */
-  from: string;
+  /** The table, which is called `t`. It has a `tenant_id`. */
+  table: string;
   /** Its column that is unique for one owner. */
   key: string;
+  /** Which of its rows. */
   where: string;
+  /** What a page of rows is joined with, by `LEFT JOIN`, and which of the rows then stay. */
+  joined?: { joins: string; where: string };
   /** It may have rows of the platform's, without a tenant. */
   platform: boolean;
 }
@@ -44,32 +47,34 @@ export async function* rowsByOwner<Row, Item>(
   if (owner !== null && items.length > 0) yield [owner, items];
 }
 
-async function* rowsInOrder<Row>(
-  pool: Pool,
-  { columns, from, key, where, platform }: OwnedTable,
-  owners: readonly string[] | null,
-): AsyncGenerator<Row & { owner: string }> {
-  const select = `SELECT t.${key} AS "key", ${columns}`;
-  if (platform && (owners === null || owners.includes(PLATFORM))) {
-    const text = `${select}, '${PLATFORM}' AS owner FROM ${from} WHERE t.tenant_id IS NULL AND ${where} AND t.${key} > $1
-      ORDER BY t.${key} LIMIT ${PAGE}`;
+async function* rowsInOrder<Row>(pool: Pool, table: OwnedTable, owners: readonly string[] | null): AsyncGenerator<Row & { owner: string }> {
+  if (table.platform && (owners === null || owners.includes(PLATFORM))) {
+    const { key } = table;
+    const text = pageOf(table, `'${PLATFORM}'`, `t.tenant_id IS NULL AND t.${key} > $1`, `t.${key}`);
     yield* pages<Row>(pool, text, ({ key }) => [key], [FIRST]);
   }
   const tenants = owners?.filter((owner) => owner !== PLATFORM);
   if (tenants?.length === 0) return;
-  const text = `${select}, t.tenant_id AS owner FROM ${from} WHERE ${tenants ? 't.tenant_id = ANY($3::uuid[])' : 't.tenant_id IS NOT NULL'} AND ${where}
-    AND (t.tenant_id, t.${key}) > ($1, $2) ORDER BY t.tenant_id, t.${key} LIMIT ${PAGE}`;
+  const whose = tenants ? 't.tenant_id = ANY($3::uuid[])' : 't.tenant_id IS NOT NULL';
+  const order = `t.tenant_id, t.${table.key}`;
+  const text = pageOf(table, 't.tenant_id', `${whose} AND (${order}) > ($1, $2)`, order);
   const rest = tenants ? [tenants] : [];
   yield* pages<Row>(pool, text, ({ owner, key }) => [owner, key, ...rest], [FIRST, FIRST, ...rest]);
 }
 
-type Keyed<Row> = Row & { owner: string; key: string };
+/** The page is cut before it is joined: else Postgres may sort all that an owner has for each page of it. */
+function pageOf({ table, columns, key, where, joined }: OwnedTable, owner: string, after: string, order: string): string {
+  return `SELECT t.${key} AS "key", ${owner} AS owner, ${joined ? `(${joined.where})` : 'true'} AS stays, ${columns}
+    FROM (SELECT t.* FROM ${table} t WHERE ${after} AND ${where} ORDER BY ${order} LIMIT ${PAGE}) t ${joined?.joins ?? ''} ORDER BY ${order}`;
+}
+
+type Keyed<Row> = Row & { owner: string; key: string; stays: boolean };
 
 async function* pages<Row>(pool: Pool, text: string, after: (row: Keyed<Row>) => unknown[], first: unknown[]): AsyncGenerator<Keyed<Row>> {
   let values = first;
   for (;;) {
     const { rows } = await pool.query<Keyed<Row> & Record<string, unknown>>(text, values);
-    yield* rows;
+    for (const row of rows) if (row.stays) yield row;
     if (rows.length < PAGE) return;
     values = after(rows.at(-1)!);
   }
