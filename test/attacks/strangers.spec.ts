@@ -62,7 +62,7 @@ describe('a client without a valid key', () => {
   };
 
   beforeAll(async () => {
-    weir = await startTestWeir({ WEIR_MAX_CONNECTIONS: '400' });
+    weir = await startTestWeir();
     tenant = await withMock(await createTenant(weir));
   });
   afterEach(() => {
