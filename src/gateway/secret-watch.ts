@@ -23,7 +23,7 @@ export class SecretWatch {
   private readonly tails = new Map<string, string>();
 
   constructor(secrets: readonly Secret[]) {
-    this.needles = secrets.flatMap((secret) => needlesOf(secret.reveal()));
+    this.needles = secrets.flatMap(needlesOf);
     this.longest = this.needles.reduce((most, { length }) => Math.max(most, length), 0);
   }
 
@@ -55,8 +55,20 @@ export class SecretWatch {
   }
 }
 
-/** What is searched for: the two halves of a long secret, the first and the last 20 characters of a shorter one, and the whole in other letters. */
-function needlesOf(secret: string): string[] {
+const known = new WeakMap<Secret, readonly string[]>();
+
+/** What is searched for of a secret. Most calls show the same ones. */
+function needlesOf(secret: Secret): readonly string[] {
+  let needles = known.get(secret);
+  if (!needles) {
+    needles = needlesIn(secret.reveal());
+    known.set(secret, needles);
+  }
+  return needles;
+}
+
+/** The two halves of a long secret, the first and the last 20 characters of a shorter one, and the whole in other letters. */
+function needlesIn(secret: string): string[] {
   if (secret.length < MIN_LENGTH) return [];
   const length = Math.max(MIN_LENGTH, Math.ceil(secret.length / 2));
   const bytes = Buffer.from(secret);
