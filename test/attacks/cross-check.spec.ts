@@ -63,6 +63,8 @@ interface Booked {
   session: string;
   estimated: boolean;
   amount: bigint;
+  /** What was held for it. */
+  held: bigint;
 }
 
 /** One word, which no other text has: a token, by this provider. */
@@ -280,8 +282,9 @@ async function bookedOf(plans: readonly Plan[]): Promise<Map<string, Booked>> {
   let rows: Booked[] = [];
   await eventually(async () => {
     ({ rows } = await rig.weir.db.query<Booked>(
-      `SELECT c.session, c.estimated, coalesce(sum(l.amount), 0)::bigint AS amount
-       FROM calls c LEFT JOIN ledger_entries l ON l.call_id = c.id WHERE c.session = ANY ($1) GROUP BY c.session, c.id, c.estimated`,
+      `SELECT c.session, c.estimated, coalesce(sum(l.amount), 0)::bigint AS amount, h.amount AS held
+       FROM calls c JOIN holds h ON h.id = c.id LEFT JOIN ledger_entries l ON l.call_id = c.id
+       WHERE c.session = ANY ($1) GROUP BY c.session, c.id, c.estimated, h.amount`,
       [plans.map(({ id }) => id)],
     ));
     return rows.length >= plans.length;
@@ -293,7 +296,7 @@ async function bookedOf(plans: readonly Plan[]): Promise<Map<string, Booked>> {
 const tally = new Map<string, { calls: number; exact: number; booked: bigint; billed: bigint }>();
 
 /** What is wrong with how a call was booked; null: nothing. */
-function judge({ plan, prompt, told, billed }: Entry, got: number, { estimated, amount }: Booked): string | null {
+function judge({ plan, prompt, told, billed }: Entry, got: number, { estimated, amount, held }: Booked): string | null {
   const kind = `${plan.way}${plan.stops ? ', stops' : ''}`;
   const sum = tally.get(kind) ?? { calls: 0, exact: 0, booked: 0n, billed: 0n };
   tally.set(kind, {
@@ -308,7 +311,9 @@ function judge({ plan, prompt, told, billed }: Entry, got: number, { estimated, 
   if (told && estimated && plan.way !== 'output limit')
     return `${about}: an estimate of ${amount}, but the provider's count of ${exact} arrived`;
   const delivered = cost(prompt, got);
-  if (amount < delivered) return `${about}: ${amount} booked, ${delivered} delivered`;
+  // A provider that ignores its output limit may send more than was held: an estimate stays within the hold, and a hard budget with it.
+  const least = plan.way === 'output limit' && estimated && delivered > held ? held : delivered;
+  if (amount < least) return `${about}: ${amount} booked, ${delivered} delivered`;
   if (amount < billed && plan.hidden > 0 && !plan.stream) return `${about}: ${amount} booked, ${billed} billed`;
   return null;
 }
