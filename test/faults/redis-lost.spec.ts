@@ -15,6 +15,8 @@ import { clockOffBy } from './support/wrong-clock.js';
 
 /** Calls per way of losing what Redis held. */
 const CALLS = sizeOf('FAULT_CALLS', 60);
+/** What a worker does by the clock: audit, erase tenants, keep partitions, open periods, reap holds. */
+const JOBS = 5;
 const WORKING = { WEIR_ROLES: 'gateway,worker' };
 const TEN_MINUTES_MS = 600_000;
 
@@ -72,7 +74,7 @@ async function command(...words: [string, ...string[]]): Promise<unknown> {
 /** What a worker of ten minutes ago had in Redis: its wall clock is what BullMQ goes by. */
 async function takeSnapshotTenMinutesAgo(): Promise<void> {
   const before = await rig.spawn('before', { ...WORKING, ...clockOffBy(-TEN_MINUTES_MS) });
-  await eventually(async () => (await schedules()).length === 4);
+  await eventually(async () => (await schedules()).length === JOBS);
   await command('SAVE');
   copyFileSync(join(directory, 'dump.rdb'), snapshot);
   await rig.end(before);
@@ -144,7 +146,7 @@ const ways: [string, { before?: () => Promise<unknown>; lose: () => Promise<unkn
         for (const name of readdirSync(directory)) if (name !== 'before.rdb') rmSync(join(directory, name), { recursive: true });
         copyFileSync(snapshot, join(directory, 'dump.rdb'));
         await again({ directory });
-        expect(await schedules()).toHaveLength(4);
+        expect(await schedules()).toHaveLength(JOBS);
       },
     },
   ],
@@ -165,7 +167,7 @@ test.each(ways)(
     expect(await rolls()).toEqual(everyHourOnce());
 
     await nextHour();
-    expect(await schedules()).toHaveLength(4);
+    expect(await schedules()).toHaveLength(JOBS);
     await rig.settled();
     expect((await audit(rig.db, { upstream: rig.upstream.calls, seen })).broken).toEqual([]);
   },
