@@ -27,7 +27,7 @@ const EXPANSION = `
   DO $do$
     DECLARE f regprocedure; d text;
     BEGIN
-      FOR f IN SELECT oid::regprocedure FROM pg_proc WHERE proname IN ('admit_batch', 'settle_batch') LOOP
+      FOR f IN SELECT oid::regprocedure FROM pg_proc WHERE proname IN ('admit_batch', 'settle_calls') LOOP
         d := regexp_replace(pg_get_functiondef(f), '\\mBEGIN\\M', 'BEGIN PERFORM set_config(''weir.next'', ''yes'', true);');
         IF d = pg_get_functiondef(f) THEN RAISE 'the function % was not changed', f; END IF;
         EXECUTE d;
