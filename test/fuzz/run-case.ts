@@ -9,6 +9,7 @@ import { NO_USAGE, type Usage } from '../../src/kernel/usage.js';
 import type { Random } from '../support/random.js';
 import type { Framing } from './frames.js';
 import { chunksOf } from './mutate.js';
+import type { Turns } from './turns.js';
 
 export type FormatName = SurfaceName | 'embeddings' | 'counting';
 /** How a reply is read: for a client that streams or not, of a provider that streams or not; or as a refusal. */
@@ -50,23 +51,25 @@ const formatNamed = (name: FormatName): CallFormat =>
 export type Ending = 'refused' | 'unreadable' | 'read';
 
 /** @throws Violation, or what the code under test threw and must not. */
-export function runCase(one: Case, random: Random): Ending {
+export function runCase(one: Case, random: Random, turns: Turns): Ending {
   const format = formatNamed(one.format);
-  const asked = ask(one, format);
-  return asked === null ? 'refused' : hear(one, asked.prompt, asked.translation, random);
+  const asked = ask(one, format, turns);
+  return asked === null ? 'refused' : hear(one, asked.prompt, asked.translation, random, turns);
 }
 
-function ask(one: Case, format: CallFormat): { prompt: Prompt; translation: Translation } | null {
+function ask(one: Case, format: CallFormat, turns: Turns): { prompt: Prompt; translation: Translation } | null {
   try {
-    const prompt = format.decodeRequest(parseBody(one.request), one.request.length);
+    const prompt = turns.turn(() => format.decodeRequest(parseBody(one.request), one.request.length));
     checkPrompt(prompt);
     const before = JSON.stringify(prompt.body);
     const spoken = { dialects: [one.dialect], thinkingLevel: one.level, quirks: one.quirks };
     const open = () => format.open(prompt, spoken, { id: 'abc1', createdAt: 1, model: one.model });
-    const { translation, dialect } = open();
-    must(DIALECTS.includes(dialect), () => `opened a way to ${dialect}`);
     const rewrite = { model: one.model, maxOutputTokens: one.maxOutputTokens, thinkingLevel: one.level, quirks: one.quirks };
-    const sent = translation.encodeRequest(rewrite);
+    const { translation, dialect, sent } = turns.turn(() => {
+      const opened = open();
+      return { ...opened, sent: opened.translation.encodeRequest(rewrite) };
+    });
+    must(DIALECTS.includes(dialect), () => `opened a way to ${dialect}`);
     must(isObject(JSON.parse(sent.body)), () => 'the request is no JSON object');
     must(/^\/[\x21-\x7e]*$/.test(sent.path) && !sent.path.split(/[/?]/).includes('..'), () => `the request goes to ${sent.path}`);
     must(
@@ -103,15 +106,15 @@ function checkPrompt({ model, endUser, maxOutputTokens, choices, stream, include
   must(Number.isSafeInteger(inputTokensBound) && inputTokensBound >= 0, () => `the bound is ${inputTokensBound}`);
 }
 
-function hear(one: Case, prompt: Prompt, translation: Translation, random: Random): Ending {
+function hear(one: Case, prompt: Prompt, translation: Translation, random: Random, turns: Turns): Ending {
   const { streams } = translation;
   const { reply, headers } = one;
   if (one.reading === 'refusal' || (one.reading !== 'whole' && !streams)) {
-    checkRefusal(translation.decodeRefusal(one.status, reply, headers));
+    checkRefusal(turns.turn(() => translation.decodeRefusal(one.status, reply, headers)));
     return 'read';
   }
   if (one.reading === 'stream') {
-    const read = () => readStream(streams!.read(one.maxOutputTokens * prompt.choices), one, random);
+    const read = () => readStream(streams!.read(one.maxOutputTokens * prompt.choices), one, random, turns);
     const [first, second] = [read(), read()];
     // Behind the limit and in the same chunk may be what cannot be read.
     const may = first.ending !== 'read' || first.overLimit;
@@ -119,23 +122,24 @@ function hear(one: Case, prompt: Prompt, translation: Translation, random: Rando
     return first.ending;
   }
   if (one.reading === 'from-whole') {
-    const reader = attempt(() => streams!.readFromWhole(reply, headers));
-    return reader === null ? 'unreadable' : readStream(reader, { ...one, reply: Buffer.alloc(0) }, random).ending;
+    const reader = attempt(() => turns.turn(() => streams!.readFromWhole(reply, headers)));
+    return reader === null ? 'unreadable' : readStream(reader, { ...one, reply: Buffer.alloc(0) }, random, turns).ending;
   }
-  const whole = attempt(() => (one.reading === 'whole' ? translation.readWhole(reply, headers) : streams!.fold(reply)));
+  const read = () => (one.reading === 'whole' ? translation.readWhole(reply, headers) : streams!.fold(reply));
+  const whole = attempt(() => turns.turn(read));
   if (whole === null) return 'unreadable';
   checkFacts(whole.facts);
   if (whole.refusal) {
     checkRefusal(whole.refusal);
     return 'read';
   }
-  const rendered = whole.render(whole.facts.usage ?? NO_USAGE);
+  const rendered = turns.turn(() => whole.render(whole.facts.usage ?? NO_USAGE));
   if (typeof rendered === 'string') must(isObject(JSON.parse(rendered)), () => 'the answer is no JSON object');
   return 'read';
 }
 
 /** `said`: all that the client gets, and what is booked. */
-function readStream(reader: StreamReader, one: Case, random: Random): { ending: Ending; said: string; overLimit: boolean } {
+function readStream(reader: StreamReader, one: Case, random: Random, turns: Turns): { ending: Ending; said: string; overLimit: boolean } {
   let out = '';
   let ending: Ending = 'read';
   const take = (pieces: Buffer[]) => {
@@ -143,11 +147,15 @@ function readStream(reader: StreamReader, one: Case, random: Random): { ending: 
   };
   const went = attempt(() => {
     for (const chunk of chunksOf(one.reply, random)) {
-      take(reader.push(chunk));
-      reader.takeProgress();
+      const pieces = turns.turn(() => {
+        const pushed = reader.push(chunk);
+        reader.takeProgress();
+        return pushed;
+      });
+      take(pieces);
       if (reader.refusal || reader.overLimit) return true;
     }
-    take(reader.finish());
+    take(turns.turn(() => reader.finish()));
     return true;
   });
   checkFacts(reader.facts);
