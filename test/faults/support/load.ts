@@ -84,7 +84,7 @@ export class Load {
   }
 
   private async client(random: Random): Promise<void> {
-    while (this.running) {
+    while (this.running && !this.rig.stopped) {
       const url = this.nextUrl();
       if (url === null) {
         await pause(10);

@@ -50,6 +50,8 @@ export class Rig {
   readonly gateways: Gateway[] = [];
   tenant!: TestTenant;
   operatorKey!: string;
+  /** A load on it ends, too: also one of a test that has failed. */
+  stopped = false;
   private tags = 10_000;
 
   private constructor(
@@ -137,6 +139,7 @@ export class Rig {
 
   /** Leaves nothing running. Outright: what a test wants to see of an orderly end it asks for itself. */
   async stop(): Promise<void> {
+    this.stopped = true;
     await WeirProcess.endAll('SIGKILL');
     await this.upstream.stop();
     rmSync(this.directory, { recursive: true, force: true });
