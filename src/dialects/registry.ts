@@ -7,6 +7,7 @@ import { type CallFormat, type DialectName, rulesId, type Surface, type SurfaceN
 import { gemini } from './gemini/index.js';
 import { pathSegment } from './kit/path-segment.js';
 import { RecalledState } from './kit/recalled-state.js';
+import { addedToolTokens, toolsIn } from './kit/tools-in.js';
 import { ollama } from './ollama/index.js';
 import { chatSurface, chatVerbatim, openaiChat } from './openai-chat/index.js';
 import { completionsSurface, completionsVerbatim, openaiCompletions } from './openai-completions/index.js';
@@ -73,8 +74,8 @@ export function conversationIn(name: SurfaceName): CallFormat {
       const ruled = rulesId({ model: identity.model, treatedAs });
       const dialect = chooseDialect(dialects, name, ruled, prompt, thinkingLevel);
       const { upstream, verbatim, leastOutputTokens = 1, toolPromptTokens = 0 } = UPSTREAMS[dialect];
-      const { tools, functions } = prompt.body;
-      const hasTools = [tools, functions].some((given) => Array.isArray(given) && given.length > 0);
+      const tools = toolsIn(prompt.body);
+      const hasTools = tools.length > 0;
       const prompted = hasTools && quirks.nativeTools === false;
       const toolTokens = prompted ? PROMPTED_TOOLS : hasTools ? toolPromptTokens : 0;
       if (verbatim && name === dialect && quirks.nativeTools !== false) {
@@ -91,7 +92,8 @@ export function conversationIn(name: SurfaceName): CallFormat {
       const recalled = recalls ? new RecalledState(surface.decodeConversation(prompt), memory) : null;
       const translation = new CanonicalTranslation(surface, upstream, prompt, identity, recalled);
       const feature = featureIn(prompt.body, ruled, false);
-      return { dialect, feature, translation, leastOutputTokens, addedInputTokens: toolTokens + (recalled?.bytes ?? 0) };
+      const addedInputTokens = toolTokens + addedToolTokens(tools) + (recalled?.bytes ?? 0);
+      return { dialect, feature, translation, leastOutputTokens, addedInputTokens };
     },
   };
 }

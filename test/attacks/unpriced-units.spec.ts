@@ -127,10 +127,11 @@ test('a tier that translation keeps is refused on every surface and in every for
       });
       wrong.push(...(await refused(reply, 'service_tier')).map((one) => `${surface.path} ${format.dialect} ${one}`));
     }
-  const surface = CALLS.find(({ path }) => path === '/v1/chat/completions')!;
+  const surface = CALLS.find(({ path }) => path === '/v1/responses')!;
   const format = PROVIDER_FORMATS.find(({ dialect }) => dialect === 'anthropic-messages')!;
   rig.upstream.script = format.says({ text: 'x', usage: { input: 9, cacheRead: 0, output: 1 } });
-  const reply = await send(rig.to, surface, surface.body(modelOf(format), 'Hello', { web_search_options: {} }), { 'x-weir-max-cost': '5' });
+  const tools = [{ type: 'web_search' }, { type: 'function', name: 'f' }];
+  const reply = await send(rig.to, surface, surface.body(modelOf(format), 'Hello', { tools }), { 'x-weir-max-cost': '5' });
   if (reply.status !== 200) wrong.push(`left out: ${reply.status} ${await reply.text()}`);
   expect(wrong).toEqual([]);
 });

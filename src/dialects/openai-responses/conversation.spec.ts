@@ -144,8 +144,8 @@ describe('tools', () => {
   });
 
   test('tools that the provider would run are left out and named; forcing one is refused', () => {
-    const tools = [{ type: 'web_search' }, { type: 'local_shell' }, { type: 'function', name: 'f' }];
-    expect(decode({ tools })).toMatchObject({ tools: [{ name: 'f' }], leftOut: ['web_search', 'local_shell'] });
+    const tools = [{ type: 'web_search' }, { type: 'mcp' }, { type: 'function', name: 'f' }];
+    expect(decode({ tools })).toMatchObject({ tools: [{ name: 'f' }], leftOut: ['web_search', 'mcp'] });
     expect(refusal({ tools, tool_choice: { type: 'web_search' } }).param).toBe('tool_choice');
   });
 

@@ -6,13 +6,12 @@ import {
   THINKING_LEVELS,
   type Thinking,
   type ThinkingLevel,
-  type Tool,
   type ToolChoice,
 } from '../canonical.js';
 import type { Prompt } from '../dialect.js';
 import { Fields, invalid } from '../kit/fields.js';
 import { isObject } from '../kit/json.js';
-import { decodeCustomTool } from './custom-tools.js';
+import { type ClientTools, clientToolsOf } from './client-tools.js';
 import { decodeTurns } from './turns.js';
 
 /** Read here, or of no consequence for another provider. */
@@ -48,8 +47,10 @@ const KNOWN = new Set([
 export function decodeConversation(prompt: Prompt): Conversation {
   const request = Fields.of(prompt.body, '');
   refuseState(request);
-  const { turns, leftOut: items } = decodeTurns(request);
-  const { tools, leftOut: hosted } = decodeTools(request);
+  const tools = clientToolsOf(prompt);
+  const toolChoice = decodeToolChoice(request, tools);
+  refuseHostedAlone(tools);
+  const { turns, leftOut: items } = decodeTurns(request, tools);
   const text = request.objectOrNull('text');
   const fields = Object.keys(prompt.body).filter((field) => !KNOWN.has(field) && request.has(field));
   // Weir keeps nothing, and cuts nothing out of a prompt.
@@ -58,8 +59,8 @@ export function decodeConversation(prompt: Prompt): Conversation {
   fields.push(...reasoningExtras(request));
   return {
     turns,
-    tools,
-    toolChoice: decodeToolChoice(request),
+    tools: tools.offered,
+    toolChoice,
     parallelToolCalls: request.booleanOrNull('parallel_tool_calls'),
     format: text && decodeFormat(text),
     settings: decodeSettings(request, text),
@@ -67,7 +68,7 @@ export function decodeConversation(prompt: Prompt): Conversation {
     stream: prompt.stream,
     choices: 1,
     endUser: prompt.endUser,
-    leftOut: [...new Set([...fields, ...items, ...hosted])],
+    leftOut: [...new Set([...fields, ...items, ...tools.hosted])],
   };
 }
 
@@ -79,47 +80,40 @@ function refuseState(request: Fields): void {
     throw invalid('prompt', 'Prompts kept by OpenAI are not known to this provider. Send "instructions" and "input".');
 }
 
-/** Tools that the provider itself would run cannot be run by another: they are left out. */
-function decodeTools(request: Fields): { tools: Tool[]; leftOut: string[] } {
-  const tools: Tool[] = [];
-  const leftOut: string[] = [];
-  for (const tool of request.entries('tools')) {
-    const type = tool.text('type');
-    if (type === 'function') tools.push(decodeFunction(tool));
-    else if (type === 'custom') tools.push(decodeCustomTool(tool));
-    else leftOut.push(type);
-  }
-  return { tools, leftOut };
+/** Agents offer tools that OpenAI runs beside their own, and go on without. A request with no others asks for what they do. */
+function refuseHostedAlone({ offered, hosted }: ClientTools): void {
+  if (offered.length > 0 || hosted.size === 0) return;
+  const types = [...hosted].join(', ');
+  throw invalid('tools', `This provider does not run tools of type ${types}. Choose a provider that speaks Responses, or leave them out.`);
 }
 
-const decodeFunction = (tool: Fields): Tool => ({
-  name: tool.text('name'),
-  description: tool.textOrNull('description'),
-  parameters: tool.objectOrNull('parameters')?.values ?? null,
-  strict: tool.booleanOrNull('strict'),
-});
-
-function decodeToolChoice(request: Fields): ToolChoice | null {
+function decodeToolChoice(request: Fields, tools: ClientTools): ToolChoice | null {
   const choice = request.values['tool_choice'];
   if (!isObject(choice)) {
     const type = request.oneOf('tool_choice', ['auto', 'none', 'required'] as const);
     return type && { type };
   }
   const fields = Fields.of(choice, 'tool_choice');
-  switch (fields.text('type')) {
-    case 'function':
-    case 'custom':
-      return { type: 'tool', name: fields.text('name') };
-    case 'allowed_tools':
-      return {
-        type: 'allowed',
-        // Of the others there is none to choose.
-        names: fields.entries('tools').flatMap((tool) => tool.textOrNull('name') ?? []),
-        required: fields.oneOf('mode', ['auto', 'required'] as const) === 'required',
-      };
-    default:
-      throw invalid('tool_choice', `"tool_choice" cannot be a tool of type "${fields.text('type')}" here: this provider does not run it.`);
+  if (fields.text('type') === 'allowed_tools') {
+    return {
+      type: 'allowed',
+      names: fields.entries('tools').flatMap((tool) => chosenNames(tool, tools)),
+      required: fields.oneOf('mode', ['auto', 'required'] as const) === 'required',
+    };
   }
+  const [name] = chosenNames(fields, tools);
+  if (name === undefined)
+    throw invalid('tool_choice', `"tool_choice" cannot be a tool of type "${fields.text('type')}" here: this provider does not run it.`);
+  return { type: 'tool', name };
+}
+
+/** The tools that an entry of a choice means, as they are offered; none where the provider of the conversation runs them. */
+function chosenNames(entry: Fields, tools: ClientTools): string[] {
+  const type = entry.text('type');
+  if (type === 'namespace') return tools.inNamespace(entry.text('name'));
+  const isNamed = type === 'function' || type === 'custom';
+  const name = tools.offeredName(isNamed ? entry.text('name') : type, entry.textOrNull('namespace'));
+  return isNamed || tools.offered.some((tool) => tool.name === name) ? [name] : [];
 }
 
 function decodeFormat(text: Fields): OutputFormat | null {

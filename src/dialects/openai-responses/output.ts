@@ -1,9 +1,21 @@
 import type { ReplyEvent } from '../canonical.js';
 import type { JsonObject } from '../kit/json.js';
+import type { CallKind } from './client-calls.js';
+import type { ClientTools } from './client-tools.js';
 import { CallItem, type Emit, ImageItem, type Item, MessageItem, ReasoningItem } from './written-items.js';
 
 type Reasoning = Extract<ReplyEvent, { type: 'reasoning' | 'reasoning_state' }>;
 type ToolCall = Extract<ReplyEvent, { type: 'tool_call' }>;
+
+/** What the ids of items begin with. */
+const ID_STARTS: Readonly<Record<CallKind, string>> = {
+  function: 'fc',
+  custom: 'ctc',
+  tool_search: 'tsc',
+  local_shell: 'lsh',
+  shell: 'sh',
+  apply_patch: 'apc',
+};
 
 /** The output of a response as it grows, item by item. Made of the same events whether it is streamed or not. */
 export class Output {
@@ -12,10 +24,10 @@ export class Output {
   private readonly calls = new Map<number, CallItem>();
   private readonly blocks = new Map<number, ReasoningItem>();
 
-  /** @param idBase unique for the reply; letters and digits. @param customTools names of the tools that take free text. */
+  /** @param idBase unique for the reply; letters and digits. @param tools of the request. */
   constructor(
     private readonly idBase: string,
-    private readonly customTools: ReadonlySet<unknown>,
+    private readonly tools: ClientTools,
     private readonly emit: Emit,
   ) {}
 
@@ -82,8 +94,8 @@ export class Output {
       const state = this.open((index) => new ReasoningItem(this.emit, this.idOf('rs', index), index));
       state.state = { origin: 'gemini', signature, redacted: null, id: null, call: true };
     }
-    const custom = this.customTools.has(name);
-    const make = (index: number) => new CallItem(this.emit, this.idOf(custom ? 'ctc' : 'fc', index), index, id ?? '', name, custom);
+    const tool = this.tools.called(name);
+    const make = (index: number) => new CallItem(this.emit, this.idOf(ID_STARTS[tool.kind], index), index, id ?? '', tool);
     this.calls.set(call, this.open(make));
   }
 

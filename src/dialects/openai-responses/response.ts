@@ -2,13 +2,13 @@ import type { Usage } from '../../kernel/usage.js';
 import type { Answer, AnswerChoice, FinishReason, ReplyEvent } from '../canonical.js';
 import type { Prompt, ReplyIdentity } from '../dialect.js';
 import type { JsonObject } from '../kit/json.js';
-import { customToolNames } from './custom-tools.js';
+import { clientToolsOf } from './client-tools.js';
 import { Output } from './output.js';
 import { encodeUsage } from './usage.js';
 
 /** A whole response. */
 export function encodeAnswer(answer: Answer, usage: Usage, identity: ReplyIdentity, _raw: unknown, prompt: Prompt): string {
-  const output = new Output(identity.id, customToolNames(prompt), () => {});
+  const output = new Output(identity.id, clientToolsOf(prompt), () => {});
   const choice = answer.choices[0];
   for (const event of choice ? eventsOf(choice) : []) output.add(event);
   const end = endOf(choice?.finish ?? 'stop');

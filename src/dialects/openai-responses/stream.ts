@@ -2,7 +2,7 @@ import type { WeirError } from '../../kernel/errors.js';
 import type { ReplyEvent } from '../canonical.js';
 import type { Prompt, ReplyIdentity, StreamEncoder, StreamEnd } from '../dialect.js';
 import type { JsonObject } from '../kit/json.js';
-import { customToolNames } from './custom-tools.js';
+import { clientToolsOf } from './client-tools.js';
 import { Output } from './output.js';
 import { endOf, responseHead } from './response.js';
 import { encodeUsage } from './usage.js';
@@ -23,7 +23,7 @@ export class ResponsesStreamEncoder implements StreamEncoder {
     private readonly prompt: Prompt,
     private readonly identity: ReplyIdentity,
   ) {
-    this.output = new Output(identity.id, customToolNames(prompt), (type, fields) => this.emit(type, fields));
+    this.output = new Output(identity.id, clientToolsOf(prompt), (type, fields) => this.emit(type, fields));
   }
 
   push(event: ReplyEvent): string {

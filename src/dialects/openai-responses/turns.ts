@@ -1,8 +1,9 @@
 import type { AssistantTurn, AudioPart, FilePart, ImagePart, ReasoningPart, SystemTurn, TextPart, ToolTurn, Turn } from '../canonical.js';
 import { Fields, invalid } from '../kit/fields.js';
 import { objectOf, textOf } from '../kit/json.js';
+import { CALL_FORMS, type CallKind, kindOfCall, kindOfResult, resultText } from './client-calls.js';
+import type { ClientTools } from './client-tools.js';
 import { decodeInputContent, decodeOutputContent } from './content.js';
-import { customArguments } from './custom-tools.js';
 import { stateIn } from './state.js';
 
 /** Calls of tools that the provider itself ran, and their results: the answer that came of them is what counts for another. */
@@ -20,8 +21,8 @@ const HOSTED_ITEMS = new Set([
 ]);
 
 /** The turns that `instructions` and `input` make up, and what of them was left out. */
-export function decodeTurns(request: Fields): { turns: Turn[]; leftOut: string[] } {
-  const history = new History();
+export function decodeTurns(request: Fields, tools: ClientTools): { turns: Turn[]; leftOut: string[] } {
+  const history = new History(tools);
   const instructions = request.textOrNull('instructions');
   if (instructions) history.turns.push({ role: 'system', developer: false, parts: [{ type: 'text', text: instructions }] });
   const input = request.values['input'];
@@ -37,20 +38,20 @@ class History {
   /** State of the tool call that follows. */
   private callSignature: string | null = null;
 
+  constructor(private readonly tools: ClientTools) {}
+
   add(item: Fields): void {
     const type = item.textOrNull('type') ?? 'message';
+    const called = kindOfCall(type);
+    if (called && !isHosted(called, item)) return this.addCall(called, item);
+    const answered = kindOfResult(type);
+    if (answered && !isHosted(answered, item)) return this.addResult(answered, item);
     switch (type) {
       case 'message':
         return this.addMessage(item);
       case 'reasoning':
         return this.addReasoning(item);
-      case 'function_call':
-        return this.addCall(item, item.textOrNull('arguments') ?? '');
-      case 'custom_tool_call':
-        return this.addCall(item, customArguments(item.text('input')));
-      case 'function_call_output':
-      case 'custom_tool_call_output':
-        this.turns.push(toolTurn(item));
+      case 'additional_tools':
         return;
       case 'item_reference':
         throw invalid(item.param('type'), 'Weir keeps no items. Send the item itself instead of a reference to it.');
@@ -98,16 +99,33 @@ class History {
     if (part.text !== '' || state !== null) this.assistant.parts.push(part);
   }
 
-  private addCall(item: Fields, args: string): void {
+  private addCall(kind: CallKind, item: Fields): void {
     const signature = this.callSignature;
     this.callSignature = null;
+    const name = kind === 'function' || kind === 'custom' ? item.text('name') : kind;
     this.assistant.parts.push({
       type: 'tool_call',
       id: item.text('call_id'),
-      name: item.text('name'),
-      arguments: args,
+      name: this.tools.offeredName(name, item.textOrNull('namespace')),
+      arguments: CALL_FORMS[kind].read(item),
       ...(signature !== null && { signature }),
     });
+  }
+
+  private addResult(kind: CallKind, item: Fields): void {
+    const parts = kind === 'tool_search' ? this.found(item) : (resultText(kind, item) ?? resultParts(item));
+    // OpenAI's own name for it in the result of a local shell.
+    const callId = item.textOrNull('call_id') ?? item.text(kind === 'local_shell' ? 'id' : 'call_id');
+    this.turns.push({ role: 'tool', callId, name: null, parts, isError: false });
+  }
+
+  /** What the client found for the model: the tools are offered from now on. */
+  private found(item: Fields): TextPart[] {
+    const names = item.entries('tools').flatMap((tool) => {
+      const name = tool.textOrNull('name') ?? tool.text('type');
+      return tool.textOrNull('type') === 'namespace' ? this.tools.inNamespace(name) : [this.tools.offeredName(name, null)];
+    });
+    return [{ type: 'text', text: names.length === 0 ? 'No tool was found.' : `These tools can be called now: ${names.join(', ')}` }];
   }
 
   private get assistant(): AssistantTurn {
@@ -127,11 +145,15 @@ function systemTurn(item: Fields, developer: boolean): SystemTurn {
   return { role: 'system', developer, parts };
 }
 
-function toolTurn(item: Fields): ToolTurn {
+/** A search for tools that the provider of the conversation made itself. */
+const isHosted = (kind: CallKind, item: Fields): boolean =>
+  kind === 'tool_search' && (item.textOrNull('execution') !== 'client' || !item.has('call_id'));
+
+function resultParts(item: Fields): ToolTurn['parts'] {
   const parts = decodeInputContent(item, 'output');
   const heard = parts.filter((part) => part.type !== 'audio');
   if (heard.length < parts.length) throw item.refuse('output', 'must not hold audio');
-  return { role: 'tool', callId: item.text('call_id'), name: null, parts: heard, isError: false };
+  return heard;
 }
 
 const textsOf = (item: Fields, name: string): string =>

@@ -1,7 +1,8 @@
 import type { UrlCitation } from '../canonical.js';
 import type { JsonObject } from '../kit/json.js';
 import type { SealedState } from '../kit/sealed-state.js';
-import { customInput } from './custom-tools.js';
+import { CALL_FORMS } from './client-calls.js';
+import type { ClientTool } from './client-tools.js';
 import { encryptedContent } from './state.js';
 
 /** Takes the events that a stream has while its output grows; `type` without `response.`. */
@@ -155,35 +156,48 @@ export class CallItem implements Item {
     private readonly id: string,
     private readonly index: number,
     private readonly callId: string,
-    private readonly name: string,
-    private readonly custom: boolean,
+    private readonly tool: ClientTool,
   ) {
     emit('output_item.added', { output_index: index, item: this.wire });
   }
 
   get wire(): JsonObject {
-    const { id, status, callId: call_id, name } = this;
-    if (this.custom) return { type: 'custom_tool_call', id, status, call_id, name, input: this.input };
-    return { type: 'function_call', id, status, call_id, name, arguments: this.args };
+    const { id, status, callId: call_id } = this;
+    const { kind, name, namespace } = this.tool;
+    const named = kind === 'function' || kind === 'custom';
+    return {
+      type: CALL_FORMS[kind].call,
+      id,
+      status,
+      call_id,
+      ...(named && { name, ...(namespace !== null && { namespace }) }),
+      ...this.said,
+    };
   }
 
   arguments(delta: string): void {
     this.args += delta;
-    // The free text of a custom tool is known once its JSON has ended.
-    if (!this.custom) this.emit('function_call_arguments.delta', { ...this.place, delta });
+    // What other kinds say is known once the JSON has ended.
+    if (this.tool.kind === 'function') this.emit('function_call_arguments.delta', { ...this.place, delta });
   }
 
   close(status: ItemStatus): void {
     this.status = status;
-    if (this.custom) {
-      this.emit('custom_tool_call_input.delta', { ...this.place, delta: this.input });
-      this.emit('custom_tool_call_input.done', { ...this.place, input: this.input });
-    } else this.emit('function_call_arguments.done', { ...this.place, name: this.name, arguments: this.args });
+    switch (this.tool.kind) {
+      case 'function':
+        this.emit('function_call_arguments.done', { ...this.place, name: this.tool.name, ...this.said });
+        break;
+      case 'custom':
+        this.emit('custom_tool_call_input.delta', { ...this.place, delta: this.said['input'] });
+        this.emit('custom_tool_call_input.done', { ...this.place, ...this.said });
+    }
     this.emit('output_item.done', { output_index: this.index, item: this.wire });
   }
 
-  private get input(): string {
-    return this.status === 'in_progress' ? '' : customInput(this.args);
+  private get said(): JsonObject {
+    const { write } = CALL_FORMS[this.tool.kind];
+    if (this.status === 'in_progress' && this.tool.kind === 'custom') return { input: '' };
+    return write(this.args);
   }
 
   private get place(): JsonObject {

@@ -18,10 +18,11 @@ export function decodeConversation(prompt: Prompt): Conversation {
   if (config?.has('task_budget')) leftOut.push('output_config.task_budget');
   const turns = decodeTurns(fields, leftOut);
   if (fields.has('cache_control')) markLast(turns, fields);
+  const tools = decodeTools(fields, leftOut);
   return {
     turns,
-    tools: decodeTools(fields, leftOut),
-    toolChoice: decodeToolChoice(fields),
+    tools,
+    toolChoice: decodeToolChoice(fields, tools),
     parallelToolCalls: fields.objectOrNull('tool_choice')?.booleanOrNull('disable_parallel_tool_use') === true ? false : null,
     format: decodeFormat(config?.objectOrNull('format') ?? fields.objectOrNull('output_format')),
     settings: decodeSettings(fields),

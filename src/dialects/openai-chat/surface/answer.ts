@@ -1,35 +1,39 @@
 import type { Usage } from '../../../kernel/usage.js';
-import type { Answer, AnswerChoice, AnswerPart, ReasoningPart, ToolCallPart, UrlCitation } from '../../canonical.js';
-import type { ReplyIdentity } from '../../dialect.js';
+import type { Answer, AnswerChoice, AnswerPart, ReasoningPart, UrlCitation } from '../../canonical.js';
+import type { Prompt, ReplyIdentity } from '../../dialect.js';
 import { encodeDetails } from '../reasoning-details.js';
 import { encodeUsage } from '../usage.js';
+import { type CallStyle, callStyleOf, encodeCalls, finishReasonOf } from './call-style.js';
 
 export const replyId = ({ id }: ReplyIdentity): string => `chatcmpl-${id}`;
 
 /** A whole chat completion. */
-export function encodeAnswer(answer: Answer, usage: Usage, identity: ReplyIdentity): string {
+export function encodeAnswer(answer: Answer, usage: Usage, identity: ReplyIdentity, _raw: unknown, prompt: Prompt): string {
+  const style = callStyleOf(prompt);
   return JSON.stringify({
     id: replyId(identity),
     object: 'chat.completion',
     created: identity.createdAt,
     model: answer.model ?? identity.model,
-    choices: answer.choices.map(encodeChoice),
+    choices: answer.choices.map((choice, index) => encodeChoice(choice, index, style)),
     usage: encodeUsage(usage),
   });
 }
 
-function encodeChoice(choice: AnswerChoice, index: number): object {
+function encodeChoice(choice: AnswerChoice, index: number, style: CallStyle): object {
   return {
     index,
-    message: encodeMessage(choice),
+    message: encodeMessage(choice, style),
     logprobs: choice.logprobs && { content: choice.logprobs, refusal: null },
-    finish_reason: choice.finish,
+    finish_reason: finishReasonOf(choice.finish, style),
     native_finish_reason: choice.native,
   };
 }
 
+const PLAIN_CALLS: CallStyle = { custom: new Set(), legacy: false };
+
 /** The answer as a message, with all that its provider wants back. */
-export function encodeMessage({ parts, annotations }: AnswerChoice): object {
+export function encodeMessage({ parts, annotations }: AnswerChoice, style = PLAIN_CALLS): object {
   const of = <Type extends AnswerPart['type']>(type: Type) =>
     parts.filter((part): part is Extract<AnswerPart, { type: Type }> => part.type === type);
   const text = textOf(of('text'));
@@ -46,24 +50,13 @@ export function encodeMessage({ parts, annotations }: AnswerChoice): object {
     refusal: refusal || null,
     ...(thought !== '' && { reasoning_content: thought }),
     ...(details.length > 0 && { reasoning_details: details }),
-    ...(calls.length > 0 && { tool_calls: calls.map(encodeCall) }),
+    ...encodeCalls(calls, style),
     ...(annotations.length > 0 && { annotations: annotations.map(encodeAnnotation) }),
     ...(images.length > 0 && { images: images.map(encodeImage) }),
   };
 }
 
 const textOf = (parts: readonly { text: string }[]): string => parts.map(({ text }) => text).join('');
-
-const encodeCall = ({ id, name, arguments: args, signature }: ToolCallPart): object => ({
-  id,
-  type: 'function',
-  function: { name, arguments: args },
-  ...encodeSignature(signature),
-});
-
-/** As Gemini's compatible endpoint carries it. */
-export const encodeSignature = (signature: string | undefined): object =>
-  signature === undefined ? {} : { extra_content: { google: { thought_signature: signature } } };
 
 export const encodeAnnotation = ({ url, title, start, end }: UrlCitation): object => ({
   type: 'url_citation',

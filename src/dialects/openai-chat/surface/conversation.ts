@@ -1,6 +1,6 @@
 import { type Conversation, type Settings, THINKING_LEVELS, type Thinking } from '../../canonical.js';
 import type { Prompt } from '../../dialect.js';
-import { Fields } from '../../kit/fields.js';
+import { Fields, invalid } from '../../kit/fields.js';
 import { decodeMessages } from './messages.js';
 import { decodeFormat, decodeToolChoice, decodeTools } from './tools.js';
 
@@ -14,6 +14,7 @@ const KNOWN = new Set(
 /** The whole of a chat request. @throws WeirError invalid_request naming the field. */
 export function decodeConversation(prompt: Prompt): Conversation {
   const fields = Fields.of(prompt.body, '');
+  refuseOwnOutput(fields);
   return {
     turns: decodeMessages(fields),
     tools: decodeTools(fields),
@@ -27,6 +28,14 @@ export function decodeConversation(prompt: Prompt): Conversation {
     endUser: prompt.endUser,
     leftOut: Object.keys(fields.values).filter((name) => !KNOWN.has(name) && fields.has(name)),
   };
+}
+
+/** Without these the answer would be another one. */
+function refuseOwnOutput(fields: Fields): void {
+  if (fields.has('web_search_options'))
+    throw invalid('web_search_options', 'This provider does not search the web. Leave the field out, or choose a search model of OpenAI.');
+  if (fields.listOrNull('modalities')?.includes('audio'))
+    throw invalid('modalities', 'This provider does not answer in audio. Ask for text only, or choose an audio model of OpenAI.');
 }
 
 function decodeSettings(fields: Fields): Settings {

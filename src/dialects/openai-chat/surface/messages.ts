@@ -1,9 +1,10 @@
 import type { AssistantTurn, CacheMark, TextPart, ToolCallPart, ToolTurn, Turn, UserTurn } from '../../canonical.js';
+import { customArguments } from '../../kit/custom-tools.js';
 import type { Fields } from '../../kit/fields.js';
 import { isObject } from '../../kit/json.js';
 import { decodePart, decodeTextPart } from './parts.js';
 import { decodeReasoning, thoughtSignature } from './reasoning.js';
-import { cacheMark } from './tools.js';
+import { cacheMark, TOOL_TYPES } from './tools.js';
 
 export function decodeMessages(fields: Fields): Turn[] {
   const legacy = new LegacyCalls();
@@ -58,9 +59,8 @@ function decodeAssistantPart(part: Fields): AssistantContent {
 }
 
 function decodeCall(call: Fields): ToolCallPart {
-  if (call.has('type') && call.text('type') !== 'function')
-    throw call.refuse('type', `"${call.text('type')}" is not supported; use "function"`);
-  const called = call.object('function');
+  const type = call.oneOf('type', TOOL_TYPES) ?? 'function';
+  const called = call.object(type);
   const { id, signature: carried } = splitId(call.text('id'));
   const signature = thoughtSignature(call) ?? carried;
   const mark = cacheMark(call);
@@ -68,7 +68,7 @@ function decodeCall(call: Fields): ToolCallPart {
     type: 'tool_call',
     id,
     name: called.text('name'),
-    arguments: argumentsOf(called),
+    arguments: type === 'custom' ? customArguments(called.text('input')) : argumentsOf(called),
     ...(signature !== null && { signature }),
     ...(mark && { cache: mark }),
   };

@@ -1,10 +1,12 @@
 import type { WeirError } from '../../../kernel/errors.js';
 import type { ReasoningPart, ReplyEvent } from '../../canonical.js';
 import type { Prompt, ReplyIdentity, StreamEncoder, StreamEnd } from '../../dialect.js';
+import { customInput } from '../../kit/custom-tools.js';
 import { encodeError } from '../errors.js';
 import { encodeDetails } from '../reasoning-details.js';
 import { encodeUsage } from '../usage.js';
-import { encodeAnnotation, encodeImage, encodeSignature, replyId } from './answer.js';
+import { encodeAnnotation, encodeImage, replyId } from './answer.js';
+import { type CallStyle, callStyleOf, encodeSignature, finishReasonOf } from './call-style.js';
 
 const DONE = 'data: [DONE]\n\n';
 
@@ -18,12 +20,14 @@ export class ChatStreamEncoder implements StreamEncoder {
   /** What every chunk but the one with the usage ends with. */
   private readonly foot: string;
   private readonly choices = new Map<number, EncodedChoice>();
+  private readonly style: CallStyle;
 
   constructor(
     private readonly prompt: Prompt,
     private readonly identity: ReplyIdentity,
   ) {
     this.model = identity.model;
+    this.style = callStyleOf(prompt);
     this.foot = prompt.includeUsage ? ',"usage":null}\n\n' : '}\n\n';
   }
 
@@ -43,8 +47,8 @@ export class ChatStreamEncoder implements StreamEncoder {
 
   end({ finishes, usage, costUsd }: StreamEnd): string {
     const last = finishes.map(({ choice, reason, native }) => {
-      const ended = `"finish_reason":${JSON.stringify(reason)},"native_finish_reason":${JSON.stringify(native)}`;
-      return this.begin(choice) + this.details(choice) + this.chunk(choice, '{}', ended);
+      const ended = `"finish_reason":${JSON.stringify(finishReasonOf(reason, this.style))},"native_finish_reason":${JSON.stringify(native)}`;
+      return this.begin(choice) + this.details(choice) + this.customCalls(choice) + this.chunk(choice, '{}', ended);
     });
     if (this.prompt.includeUsage) {
       const shown = costUsd === null ? encodeUsage(usage) : { ...encodeUsage(usage), cost: costUsd };
@@ -75,14 +79,10 @@ export class ChatStreamEncoder implements StreamEncoder {
         return event.text === '' ? '' : this.chunk(choice, `{"content":${JSON.stringify(event.text)}}`);
       case 'refusal':
         return event.text === '' ? '' : this.chunk(choice, `{"refusal":${JSON.stringify(event.text)}}`);
-      case 'tool_call': {
-        const { call: index, id, name, signature } = event;
-        return this.delta(choice, {
-          tool_calls: [{ index, id, type: 'function', function: { name, arguments: '' }, ...encodeSignature(signature) }],
-        });
-      }
+      case 'tool_call':
+        return this.call(event);
       case 'arguments':
-        return event.text === '' ? '' : this.delta(choice, { tool_calls: [{ index: event.call, function: { arguments: event.text } }] });
+        return this.callArguments(event);
       case 'annotation':
         return this.delta(choice, { annotations: [encodeAnnotation(event.annotation)] });
       case 'image':
@@ -90,6 +90,30 @@ export class ChatStreamEncoder implements StreamEncoder {
       case 'logprobs':
         return this.chunk(choice, '{}', `"logprobs":${JSON.stringify({ content: event.content, refusal: null })},"finish_reason":null`);
     }
+  }
+
+  private call({ choice, call: index, id, name, signature }: Extract<ReplyEvent, { type: 'tool_call' }>): string {
+    if (this.style.legacy) return index > 0 ? '' : this.delta(choice, { function_call: { name, arguments: '' } });
+    const isCustom = this.style.custom.has(name);
+    if (isCustom) this.choice(choice).custom.set(index, '');
+    const said = isCustom ? { type: 'custom', custom: { name, input: '' } } : { type: 'function', function: { name, arguments: '' } };
+    return this.delta(choice, { tool_calls: [{ index, id, ...said, ...encodeSignature(signature) }] });
+  }
+
+  private callArguments({ choice, call: index, text }: Extract<ReplyEvent, { type: 'arguments' }>): string {
+    if (text === '') return '';
+    if (this.style.legacy) return index > 0 ? '' : this.delta(choice, { function_call: { arguments: text } });
+    const { custom } = this.choice(choice);
+    const before = custom.get(index);
+    if (before === undefined) return this.delta(choice, { tool_calls: [{ index, function: { arguments: text } }] });
+    custom.set(index, before + text);
+    return '';
+  }
+
+  /** The free text of a custom tool is known once its JSON has ended. */
+  private customCalls(choice: number): string {
+    const calls = [...this.choice(choice).custom].map(([index, args]) => ({ index, custom: { input: customInput(args) } }));
+    return calls.length === 0 ? '' : this.delta(choice, { tool_calls: calls });
   }
 
   /** Its text goes out at once, its state when something else follows. */
@@ -128,7 +152,7 @@ export class ChatStreamEncoder implements StreamEncoder {
   private choice(index: number): EncodedChoice {
     let choice = this.choices.get(index);
     if (!choice) {
-      choice = { begun: false, blocks: new Map() };
+      choice = { begun: false, blocks: new Map(), custom: new Map() };
       this.choices.set(index, choice);
     }
     return choice;
@@ -153,4 +177,6 @@ interface EncodedChoice {
   begun: boolean;
   /** Of reasoning whose state was not sent yet, by their numbers. */
   readonly blocks: Map<number, ReasoningPart>;
+  /** Arguments so far of the calls of custom tools, by their numbers. */
+  readonly custom: Map<number, string>;
 }

@@ -107,7 +107,7 @@ describe('reading a conversation', () => {
       'messages[0].content[0].image_url.url',
       { messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'file:///etc' } }] }] },
     ],
-    ['messages[0].tool_calls[0].type', { messages: [{ role: 'assistant', tool_calls: [call({ type: 'custom' })] }] }],
+    ['messages[0].tool_calls[0].type', { messages: [{ role: 'assistant', tool_calls: [call({ type: 'computer' })] }] }],
     ['messages[0].tool_call_id', { messages: [{ role: 'tool', content: 'x' }] }],
     ['tools[0].type', { tools: [{ type: 'web_search' }] }],
     ['temperature', { temperature: 'hot' }],

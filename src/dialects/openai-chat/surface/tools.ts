@@ -1,5 +1,9 @@
 import type { CacheMark, OutputFormat, Tool, ToolChoice } from '../../canonical.js';
+import { CUSTOM_PARAMETERS, describeCustom } from '../../kit/custom-tools.js';
 import type { Fields } from '../../kit/fields.js';
+
+/** What a tool may be, by `type`: each has its fields in an object of that name. */
+export const TOOL_TYPES = ['function', 'custom'] as const;
 
 export function decodeTools(fields: Fields): Tool[] {
   const legacy = fields.entries('functions').map((definition) => decodeFunction(definition, null));
@@ -8,8 +12,10 @@ export function decodeTools(fields: Fields): Tool[] {
 
 function decodeTool(tool: Fields): Tool {
   // Some clients leave the type out.
-  if (tool.has('type') && tool.text('type') !== 'function')
-    throw tool.refuse('type', `"${tool.text('type')}" is not supported; use "function"`);
+  if ((tool.oneOf('type', TOOL_TYPES) ?? 'function') === 'custom') {
+    const custom = tool.object('custom');
+    return { name: custom.text('name'), description: describeCustom(custom), parameters: CUSTOM_PARAMETERS, strict: null };
+  }
   return decodeFunction(tool.object('function'), cacheMark(tool));
 }
 
@@ -34,12 +40,13 @@ export function decodeToolChoice(fields: Fields): ToolChoice | null {
     return { type: word === 'any' ? 'required' : word! };
   }
   const choice = fields.object('tool_choice');
-  if (choice.oneOf('type', ['function', 'allowed_tools']) === 'allowed_tools') {
+  const nameIn = (tool: Fields) => tool.object(tool.oneOf('type', TOOL_TYPES) ?? 'function').text('name');
+  if (choice.oneOf('type', [...TOOL_TYPES, 'allowed_tools']) === 'allowed_tools') {
     const allowed = choice.object('allowed_tools');
-    const names = allowed.entries('tools').map((tool) => tool.object('function').text('name'));
+    const names = allowed.entries('tools').map(nameIn);
     return { type: 'allowed', names, required: allowed.oneOf('mode', ['auto', 'required']) === 'required' };
   }
-  return { type: 'tool', name: choice.object('function').text('name') };
+  return { type: 'tool', name: nameIn(choice) };
 }
 
 /** `function_call`, of the time before tools. */

@@ -3,7 +3,7 @@ import type { Rewrite } from '../../dialect.js';
 import { argumentsObject } from '../../kit/call-arguments.js';
 import type { JsonObject } from '../../kit/json.js';
 import type { ToolNames } from '../../kit/tool-names.js';
-import { encodeSignature } from '../surface/answer.js';
+import { encodeSignature } from '../surface/call-style.js';
 import { type Marker, partMarker } from './cache-marks.js';
 import { encodePart } from './parts.js';
 import { reasoningFields, stateOrigin } from './reasoning.js';
