@@ -72,9 +72,9 @@ export class BudgetsController {
   @Answers(listOf(BudgetObject), 'List budgets.')
   async list(@TenantId() tenantId: string, @Query({ schema: ListQuery }) query: ListQuery) {
     const { items, hasMore } = pageOf(await this.budgets.list(tenantId), 'budget', query);
-    const periods = await this.budgets.current(tenantId, items);
+    const [periods, uncounted] = await Promise.all([this.budgets.current(tenantId, items), this.scopes.uncounted(tenantId, items)]);
     return renderList(
-      items.map((budget) => renderBudget(budget, periods.get(budget.id) ?? null)),
+      items.map((budget, i) => renderBudget(budget, periods.get(budget.id) ?? null, uncounted[i] ?? null)),
       hasMore,
     );
   }
@@ -180,8 +180,9 @@ export class BudgetsController {
   }
 
   private async render(budget: Budget, reply: FastifyReply) {
-    const periods = await this.budgets.current(budget.tenantId, [budget]);
+    const { tenantId } = budget;
+    const [periods, [uncounted]] = await Promise.all([this.budgets.current(tenantId, [budget]), this.scopes.uncounted(tenantId, [budget])]);
     reply.header('etag', `"${budget.version}"`);
-    return renderBudget(budget, periods.get(budget.id) ?? null);
+    return renderBudget(budget, periods.get(budget.id) ?? null, uncounted ?? null);
   }
 }

@@ -46,20 +46,24 @@ export class LimitsController {
       },
       by === 'operator' ? null : this.config.maxRules,
     );
-    return render(limit, reply);
+    return this.render(limit, reply);
   }
 
   @Get()
   @Answers(listOf(LimitObject), 'List rate limits.')
   async list(@TenantId() tenantId: string, @Query({ schema: ListQuery }) query: ListQuery) {
     const { items, hasMore } = pageOf(await this.limits.list(tenantId), 'limit', query);
-    return renderList(items.map(renderLimit), hasMore);
+    const uncounted = await this.scopes.uncounted(tenantId, items);
+    return renderList(
+      items.map((limit, i) => renderLimit(limit, uncounted[i] ?? null)),
+      hasMore,
+    );
   }
 
   @Get(':rate_limit_id')
   @Answers(LimitObject, 'Read a rate limit. Its version is the ETag.')
   async get(@TenantId() tenantId: string, @Param('rate_limit_id') id: string, @Res({ passthrough: true }) reply: FastifyReply) {
-    return render(await this.limits.get(tenantId, idOf('limit', id)), reply);
+    return this.render(await this.limits.get(tenantId, idOf('limit', id)), reply);
   }
 
   @Post(':rate_limit_id')
@@ -84,7 +88,7 @@ export class LimitsController {
     };
     const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
     await this.scopes.check(tenantId, limit);
-    return render(await this.limits.update(tenantId, limit.id, given, versionIn(ifMatch)), reply);
+    return this.render(await this.limits.update(tenantId, limit.id, given, versionIn(ifMatch)), reply);
   }
 
   @Patch(':rate_limit_id')
@@ -114,9 +118,10 @@ export class LimitsController {
     assertMayChange(limit, by);
     return limit;
   }
-}
 
-function render(limit: Limit, reply: FastifyReply) {
-  reply.header('etag', `"${limit.version}"`);
-  return renderLimit(limit);
+  private async render(limit: Limit, reply: FastifyReply) {
+    const [uncounted] = await this.scopes.uncounted(limit.tenantId, [limit]);
+    reply.header('etag', `"${limit.version}"`);
+    return renderLimit(limit, uncounted ?? null);
+  }
 }

@@ -2,7 +2,7 @@ import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
 import { Rerating } from '../budgets/index.js';
 import { WeirError } from '../kernel/errors.js';
 import type { Setter } from '../kernel/setter.js';
-import { PricesService } from '../prices/index.js';
+import { type Price, PricesService } from '../prices/index.js';
 import { findProviderType, nearestProviderType } from '../providers/index.js';
 import { BookedPrices, faultOf, References } from '../routing/index.js';
 import { Access } from './access.js';
@@ -31,7 +31,7 @@ abstract class Prices {
 
   protected async add(tenantId: string | null, body: CreatePrice, by: Setter) {
     const { provider, model, notes = null, effective_at: effectiveAt = null } = body;
-    return renderPrice(
+    return this.render(
       await this.prices.create({
         tenantId,
         provider,
@@ -51,11 +51,25 @@ abstract class Prices {
       (price) => (!provider || price.provider === provider) && (!model || price.model === model),
     );
     const { items, hasMore } = pageOf(wanted, 'price', query);
-    return renderList(items.map(renderPrice), hasMore);
+    const unused = await this.unused(items);
+    return renderList(
+      items.map((price, i) => renderPrice(price, unused[i] ?? null)),
+      hasMore,
+    );
   }
 
   protected async find(tenantId: string | null, id: string) {
-    return renderPrice(found('price', await this.prices.find(tenantId, idOf('price', id))));
+    return this.render(found('price', await this.prices.find(tenantId, idOf('price', id))));
+  }
+
+  /** Why no call costs what each says, in their order. Null: calls may. */
+  protected async unused(_prices: readonly Price[]): Promise<readonly (string | null)[]> {
+    return [];
+  }
+
+  private async render(price: Price) {
+    const [unused = null] = await this.unused([price]);
+    return renderPrice(price, unused);
   }
 }
 
@@ -69,6 +83,11 @@ export class PricesController extends Prices {
     private readonly booked: BookedPrices,
   ) {
     super(prices);
+  }
+
+  protected override async unused(prices: readonly Price[]) {
+    const tenantId = prices[0]?.tenantId ?? null;
+    return tenantId === null ? [] : this.references.unusedPrices(tenantId, prices);
   }
 
   @Post('rerate')

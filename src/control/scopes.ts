@@ -44,8 +44,42 @@ export class Scopes {
     }
   }
 
+  /**
+   * Of stored rules, in their order: what keeps calls from counting against each. Null: nothing. A rule outlives the provider, the project or the
+   * key that it is set on, and its owner believes to be capped.
+   */
+  async uncounted(tenantId: string, rules: readonly StoredScope[]): Promise<(string | null)[]> {
+    const named = rules.filter(isNamed);
+    const faults = await this.references.uncounted(
+      tenantId,
+      named.map(({ scopeKind, scopeValue }) => ({ kind: scopeKind, value: scopeValue })),
+    );
+    const byName = new Map(named.map((rule, i) => [rule as StoredScope, faults[i] ?? null]));
+    return Promise.all(rules.map((rule) => byName.get(rule) ?? this.over(tenantId, rule)));
+  }
+
+  private async over(tenantId: string, { scopeKind, scopeValue }: StoredScope): Promise<string | null> {
+    if (scopeValue === EACH) return null;
+    if (scopeKind === 'project') {
+      const project = await this.tenants.findProject(tenantId, idOf('project', scopeValue));
+      return project?.archivedAt ? 'The project is archived.' : null;
+    }
+    if (scopeKind !== 'api_key') return null;
+    const key = await this.apiKeys.findInTenant(tenantId, idOf('apiKey', scopeValue));
+    return key?.revokedAt ? 'The API key is revoked.' : null;
+  }
+
   /** A rule whose name has come to match nothing is not changed as if it counted. @throws as valueOf */
-  async check(tenantId: string, { scopeKind, scopeValue }: { scopeKind: string; scopeValue: string }): Promise<void> {
-    if (scopeKind === 'provider' || scopeKind === 'model') await this.valueOf(tenantId, { kind: scopeKind, value: scopeValue });
+  async check(tenantId: string, rule: StoredScope): Promise<void> {
+    if (isNamed(rule)) await this.valueOf(tenantId, { kind: rule.scopeKind, value: rule.scopeValue });
   }
 }
+
+interface StoredScope {
+  scopeKind: string;
+  scopeValue: string;
+}
+
+/** Set on a name that a provider record gives. */
+const isNamed = (rule: StoredScope): rule is StoredScope & { scopeKind: 'provider' | 'model' } =>
+  (rule.scopeKind === 'provider' || rule.scopeKind === 'model') && rule.scopeValue !== EACH;

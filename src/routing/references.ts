@@ -48,6 +48,36 @@ export class References {
     this.expose((await this.list(tenantId)).get(provider) ?? { name: provider, models: [ANY_MODEL] }, model, param);
   }
 
+  /** Of stored rules on providers and models, in their order: what keeps calls of the tenant from counting. Null: nothing. */
+  async uncounted(tenantId: string, rules: readonly { kind: 'provider' | 'model'; value: string }[]): Promise<(string | null)[]> {
+    if (rules.length === 0) return [];
+    const records = await this.list(tenantId);
+    return rules.map(({ kind, value }) =>
+      faultIn(() => {
+        if (kind === 'provider') return void this.find(records, value, 'value');
+        const { provider, model } = this.resolve(tenantId, records, value, 'value');
+        const counted = `${provider.name}/${countedName(model)}`;
+        if (counted !== value)
+          throw invalid(
+            'value',
+            `Only calls by exactly this name count: those by the model's other names count by "${counted}". Set the rule on that, and remove this one.`,
+          );
+      }),
+    );
+  }
+
+  /** The same of stored prices: why no call of the tenant costs what each says. */
+  async unusedPrices(tenantId: string, prices: readonly { provider: string; model: string }[]): Promise<(string | null)[]> {
+    if (prices.length === 0) return [];
+    const records = await this.list(tenantId);
+    return prices.map(({ provider, model }) =>
+      faultIn(() => {
+        const record = this.find(records, provider, 'provider');
+        if (model !== ANY_MODEL) this.expose(record, model, 'model');
+      }),
+    );
+  }
+
   private async model(tenantId: string, reference: string, param: string) {
     return this.resolve(tenantId, await this.list(tenantId), reference, param);
   }
@@ -111,5 +141,16 @@ export class References {
 }
 
 type Records = ReadonlyMap<string, ProviderRecord>;
+
+/** What a check refuses, in its words. Null: nothing. */
+function faultIn(check: () => void): string | null {
+  try {
+    check();
+    return null;
+  } catch (error) {
+    if (error instanceof WeirError) return error.message;
+    throw error;
+  }
+}
 
 const invalid = (param: string, message: string): WeirError => new WeirError('invalid_request', { param, message });

@@ -84,6 +84,19 @@ test.each(['gpt-4o', 'gpt-4', 'gpt-oss-120b'])('what %s counts is never above th
 });
 
 test.each([
+  ['gpt-4', 'საქართველოს დედაქალაქი თბილისია. '],
+  ['gpt-4', 'ᓄᓇᕗᑦ ᐃᓄᒃᑎᑐᑦ '],
+  ['gpt-3.5-turbo', '𓀀𓂀𓃰'],
+  ['gpt-oss-120b', 'ⵜⴰⵎⴰⵣⵉⵖⵜ '],
+])('%s counts no more than the refined bound of a text of only %j', async (model, word) => {
+  const content = word.repeat(200);
+  const body = { model, messages: [{ role: 'user', content }] };
+  const size = { textBytes: 100 * Buffer.byteLength(content), mediaTokens: 0, heard: false };
+  const refined = await refinedInput('tenant', { body } as unknown as Prompt, size, { model, treatedAs: undefined });
+  expect(refined).toBeGreaterThanOrEqual(TOKENIZERS[encodingOf(model)!](content, asText));
+});
+
+test.each([
   ['gpt-4o-2024-08-06', 'o200k_base'],
   ['openai/gpt-5-mini', 'o200k_base'],
   ['us.openai.gpt-oss-20b', 'o200k_harmony'],

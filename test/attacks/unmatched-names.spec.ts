@@ -143,6 +143,23 @@ test.each([
   expect((await send('POST', '/v1/organization/prices', { provider: name, model, ...RATES })).status).toBe(status);
 });
 
+test('a stored price that no call costs says so', async () => {
+  interface Shown extends Made {
+    unused: string | null;
+  }
+  const set = (name: string, model: string) =>
+    tenant.admin<Shown>('POST', '/v1/organization/prices', { provider: name, model, ...RATES }).then(({ id, unused }) => ({ id, unused }));
+  expect(await set('opneai', '*')).toMatchObject({ unused: expect.stringContaining('"openai"') });
+  const used = await set('up', 'm1');
+  expect(used.unused).toBeNull();
+  const later = await set('arriving', 'm');
+  expect(later.unused).toContain('no provider "arriving"');
+  await provider({ name: 'arriving', models: ['m'] });
+  const { data } = await tenant.admin<{ data: Shown[] }>('GET', '/v1/organization/prices?provider=arriving');
+  expect(data).toMatchObject([{ id: later.id, unused: null }]);
+  expect(await tenant.admin('GET', `/v1/organization/prices/${later.id}`)).toMatchObject({ unused: null });
+});
+
 test.each([
   ['opneai', 'm', /"openai"/],
   ['google', 'm', /"gemini"/],
@@ -173,4 +190,56 @@ test('a rule counts in the very call after its provider was made', async () => {
     );
   await eventually(async () => (await code()) === 'request_exceeds_budget' || (await code()) === 'budget_exceeded');
   await tenant.admin('DELETE', `/v1/organization/providers/${id}`);
+});
+
+describe.each(rules)('a stored %s that counts no call any more', (kind, rule) => {
+  interface Shown extends Made {
+    uncounted: string | null;
+  }
+  const shown = async (id: string) => {
+    const list = await tenant.admin<{ data: Shown[] }>('GET', `${rule.path}?limit=100`);
+    const alone = await tenant.admin<Shown>('GET', `${rule.path}/${id}`);
+    expect(list.data.find((one) => one.id === id)).toMatchObject({ uncounted: alone.uncounted });
+    return alone.uncounted;
+  };
+  const set = async (scope: object) => {
+    const { status, body } = await send('POST', rule.path, { scope, ...rule.with });
+    expect([status, (body as unknown as Shown).uncounted]).toEqual([200, null]);
+    return body.id;
+  };
+
+  test('says so where it is read and listed', async () => {
+    const fading = await provider({ name: `fading-${kind}`, models: ['a', 'b'] });
+    const project = await tenant.admin<Made>('POST', '/v1/organization/projects', { name: `closed-${kind}` });
+    const keys = `/v1/organization/projects/${tenant.projectId}/api_keys`;
+    const key = await tenant.admin<Made>('POST', keys, { name: 'k' });
+    const model = await set({ kind: 'model', value: `fading-${kind}/a` });
+    const whole = await set({ kind: 'provider', value: `fading-${kind}` });
+    const onProject = await set({ kind: 'project', value: project.id });
+    const onKey = await set({ kind: 'key', value: key.id });
+    const onAnybody = await set({ kind: 'end_user', value: `somebody-${kind}` });
+
+    await tenant.admin('POST', `/v1/organization/providers/${fading.id}`, { models: ['b'] });
+    expect(await shown(model)).toContain('does not expose');
+    expect(await shown(whole)).toBeNull();
+    await tenant.admin('DELETE', `/v1/organization/providers/${fading.id}`);
+    await tenant.admin('POST', `/v1/organization/projects/${project.id}/archive`);
+    await tenant.admin('DELETE', `${keys}/${key.id}`);
+    for (const id of [model, whole]) expect(await shown(id)).toContain('no provider');
+    expect(await shown(onProject)).toContain('archived');
+    expect(await shown(onKey)).toContain('revoked');
+    expect(await shown(onAnybody)).toBeNull();
+    for (const id of [model, whole, onProject, onKey]) await tenant.admin('DELETE', `${rule.path}/${id}`);
+  });
+
+  test('or only a part of the calls that it means', async () => {
+    const id = await set({ kind: 'model', value: `openai/part-${kind}` });
+    // As a version before this one stored it.
+    const table = kind === 'budget' ? 'budgets' : 'limits';
+    await weir.db.query(`UPDATE ${table} SET scope_value = $1 WHERE scope_value = $2`, [
+      `openai/Part-${kind}-2025-08-07`,
+      `openai/part-${kind}`,
+    ]);
+    expect(await shown(id)).toContain(`"openai/part-${kind}"`);
+  });
 });

@@ -16,6 +16,7 @@ import {
   Timestamp,
   text,
   time,
+  Uncounted,
   unixSeconds,
   unixSecondsOrNull,
   usd,
@@ -128,6 +129,7 @@ export const BudgetObject = z
     mode: z.enum(MODES),
     set_by: SetBy,
     version: z.number().int().describe('The ETag.'),
+    uncounted: Uncounted,
     external_id: z.string().nullable(),
     metadata: Metadata,
     created_at: Timestamp,
@@ -136,7 +138,7 @@ export const BudgetObject = z
   .meta({ id: 'Budget' });
 type BudgetObject = z.input<typeof BudgetObject>;
 
-export const renderBudget = (budget: Budget, period: BudgetPeriod | null): BudgetObject => ({
+export const renderBudget = (budget: Budget, period: BudgetPeriod | null, uncounted: string | null): BudgetObject => ({
   id: publicId('budget', budget.id),
   object: 'budget',
   scope: { kind: budget.scopeKind as BudgetObject['scope']['kind'], value: budget.scopeValue },
@@ -150,6 +152,7 @@ export const renderBudget = (budget: Budget, period: BudgetPeriod | null): Budge
   mode: budget.mode as BudgetObject['mode'],
   set_by: budget.setBy as Setter,
   version: budget.version,
+  uncounted,
   external_id: budget.externalId,
   metadata: budget.metadata as Record<string, string>,
   created_at: unixSeconds(budget.createdAt),

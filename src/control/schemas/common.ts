@@ -68,6 +68,12 @@ export const Timestamp = z.number().int().describe('Unix seconds.');
 export const Money = z.string().describe('USD as a decimal string.');
 export const Currency = z.literal('usd');
 export const SetBy = z.enum(SETTERS).describe('`operator`: a rule of the platform, which the tenant cannot change or remove.');
+export const Uncounted = z
+  .string()
+  .nullable()
+  .describe(
+    'Why calls do not count against it, e.g. that its provider, project or key is gone; null: nothing is known that keeps them from it.',
+  );
 export const Metadata = z.record(z.string(), z.string());
 
 export const unixSeconds = (at: Date): number => Math.floor(at.getTime() / 1000);

@@ -4,7 +4,7 @@ import { publicId } from '../../kernel/ids.js';
 import type { Setter } from '../../kernel/setter.js';
 import type { Limit } from '../../limits/index.js';
 import { scope } from './budget.js';
-import { externalId, Metadata, metadata, notEmpty, SetBy, setBy, Timestamp, unixSeconds } from './common.js';
+import { externalId, Metadata, metadata, notEmpty, SetBy, setBy, Timestamp, Uncounted, unixSeconds } from './common.js';
 
 const MOST = 2 ** 31 - 1;
 const MOST_TOKENS = 1e12;
@@ -51,6 +51,7 @@ export const LimitObject = z
     max_concurrent_requests: z.number().int().nullable(),
     set_by: SetBy,
     version: z.number().int().describe('The ETag.'),
+    uncounted: Uncounted,
     external_id: z.string().nullable(),
     metadata: Metadata,
     created_at: Timestamp,
@@ -58,7 +59,7 @@ export const LimitObject = z
   .meta({ id: 'RateLimit' });
 type LimitObject = z.input<typeof LimitObject>;
 
-export const renderLimit = (limit: Limit): LimitObject => ({
+export const renderLimit = (limit: Limit, uncounted: string | null): LimitObject => ({
   id: publicId('limit', limit.id),
   object: 'rate_limit',
   scope: { kind: limit.scopeKind as LimitObject['scope']['kind'], value: limit.scopeValue },
@@ -67,6 +68,7 @@ export const renderLimit = (limit: Limit): LimitObject => ({
   max_concurrent_requests: limit.concurrency,
   set_by: limit.setBy as Setter,
   version: limit.version,
+  uncounted,
   external_id: limit.externalId,
   metadata: limit.metadata as Record<string, string>,
   created_at: unixSeconds(limit.createdAt),

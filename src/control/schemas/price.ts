@@ -86,6 +86,7 @@ export const PriceObject = z
     effective_at: Timestamp,
     source: z.string().describe('Who says so: `catalogue`, `operator`, or `admin` for a tenant itself.'),
     notes: z.string().nullable(),
+    unused: z.string().nullable().describe('Why no call costs this, e.g. that the tenant has no such provider; null: calls may.'),
     created_at: Timestamp,
   })
   .meta({ id: 'Price' });
@@ -101,7 +102,7 @@ export function ratesOf(body: Omit<CreatePrice['tiers'][number], 'above_input_to
   };
 }
 
-export const renderPrice = (price: Price): z.input<typeof PriceObject> => ({
+export const renderPrice = (price: Price, unused: string | null): z.input<typeof PriceObject> => ({
   id: publicId('price', price.id),
   object: 'price',
   provider: price.provider,
@@ -113,6 +114,7 @@ export const renderPrice = (price: Price): z.input<typeof PriceObject> => ({
   effective_at: unixSeconds(price.effectiveAt),
   source: price.source,
   notes: price.notes,
+  unused,
   created_at: unixSeconds(price.createdAt),
 });
 
