@@ -331,10 +331,10 @@ export interface Verbatim {
   /** This event and those after it are the tail: they leave once the call is booked. Not asked where there is a reader. */
   isTail(frame: Frame): boolean;
   /**
-   * What a whole reply says of itself, where that can be told faster than by decoding all of it. Null: it is not quite of the format, and has
-   * to be written anew for clients that hold it to that. @throws as decodeAnswer
+   * What a whole reply says of itself, where that can be told faster than by decoding all of it, and the reply as clients of the format can read
+   * it. @throws as decodeAnswer
    */
-  readonly readFacts?: (body: Buffer) => (ReplyFacts & { refusal: Refusal | null }) | null;
+  readonly readWhole?: (body: Buffer) => ReplyFacts & { refusal: Refusal | null; body: Buffer };
   /** False: this event is a repetition that clients must not see. Asked for each event of a stream in turn; made for one stream. */
   readonly sieve?: () => (frame: Frame) => boolean;
 }

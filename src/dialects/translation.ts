@@ -156,10 +156,9 @@ export class VerbatimTranslation extends CanonicalTranslation {
   }
 
   override readWhole(body: Buffer, headers: ReplyHeaders): WholeReply {
-    const { readFacts } = this.verbatim;
-    if (!readFacts) return { ...super.readWhole(body, headers), render: () => body };
-    const read = readFacts(body);
-    return read ? { facts: read, refusal: read.refusal, render: () => body } : super.readWhole(body, headers);
+    if (!this.verbatim.readWhole) return { ...super.readWhole(body, headers), render: () => body };
+    const { refusal, body: readable, ...facts } = this.verbatim.readWhole(body);
+    return { facts, refusal, render: () => readable };
   }
 }
 

@@ -124,14 +124,13 @@ else
   describe('recorded OpenAI-shaped traffic', () => {
     test.each(named(whole))('%s is read whole', (_id, one) => {
       const body = read(one.files.response);
-      const facts = chatVerbatim.readFacts!(body);
+      const facts = chatVerbatim.readWhole!(body);
       if (one.expected.error) {
-        expect(facts?.refusal).not.toBeNull();
+        expect(facts.refusal).not.toBeNull();
         expect(() => upstreamOf(one).decodeAnswer(body, {})).toThrow(ProviderRefusal);
         return;
       }
-      // Null: it swerves from the format and is written anew.
-      if (facts) expectUsage(facts, one);
+      expectUsage(facts, one);
       const events = upstreamOf(one).decodeAnswer(body, {});
       expectAnswer(events, one);
       expectUsage(usageIn(events), one);

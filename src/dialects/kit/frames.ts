@@ -1,5 +1,6 @@
 import type { Frame } from '../dialect.js';
 import { AwsEventStream } from './aws-event-stream.js';
+import { isObject, parsed } from './json.js';
 import { eventData, SseSplitter } from './sse.js';
 
 type Visit = (frame: Frame) => void;
@@ -52,18 +53,29 @@ class SseFrames implements FrameReader {
   }
 }
 
-/** Comments and events without data are none. */
 function read(text: string, visit: Visit): void {
-  const frame = sseFrame(text);
-  if (frame) visit(frame);
+  for (const frame of sseFrames(text)) visit(frame);
 }
 
-/** One whole server-sent event; null when it carries no data. */
-export function sseFrame(text: string): Frame | null {
+/** The events in what an empty line ends: one; none for a comment, an event without data or a word that keeps a connection open. */
+export function sseFrames(text: string): Frame[] {
   const data = eventData(text);
-  if (data === null) return null;
+  if (data === null || isKeepAlive(data)) return [];
+  const joined = joinedEvents(data);
+  if (joined) return joined.map((one) => ({ event: null, data: one }));
   const name = /(?:^|[\r\n])event: ?([^\r\n]*)/.exec(text);
-  return { event: name?.[1] ?? null, data };
+  return [{ event: name?.[1] ?? null, data }];
+}
+
+/** No format has such data: `ping`, `keep-alive`, … */
+export const isKeepAlive = (data: string): boolean => data.length <= 64 && /^(?!null$|true$|false$)[a-z][\w .:-]*$/i.test(data);
+
+/** Some servers write no empty line between events: each line of data is one. Null: it is a single event. */
+export function joinedEvents(data: string): string[] | null {
+  if (!data.includes('\n')) return null;
+  const lines = data.split('\n').filter((line) => line.trim() !== '');
+  const areEvents = lines.length > 1 && lines.every((line) => line.trim() === '[DONE]' || isObject(parsed(line)));
+  return areEvents ? lines : null;
 }
 
 const LF = 10;

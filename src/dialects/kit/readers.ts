@@ -11,7 +11,7 @@ import {
   type StreamReader,
   type TokensOf,
 } from '../dialect.js';
-import { type FrameReader, sseFrame } from './frames.js';
+import { type FrameReader, sseFrames } from './frames.js';
 import { Meter } from './meter.js';
 import type { ReplyFilter } from './reply-filter.js';
 import { SseSplitter } from './sse.js';
@@ -163,7 +163,12 @@ export class VerbatimReader extends DecodingReader {
 
   constructor(
     decoder: StreamDecoder,
-    private readonly frames: { isTail(frame: Frame): boolean; isWanted?(frame: Frame): boolean },
+    private readonly frames: {
+      isTail(frame: Frame): boolean;
+      isWanted?(frame: Frame): boolean;
+      /** The event as clients of the format know it; null: it is so already. */
+      writeTail?(frame: Frame): Buffer | null;
+    },
     private readonly encoder: () => StreamEncoder,
     filter: ReplyFilter,
     choices: number,
@@ -200,12 +205,26 @@ export class VerbatimReader extends DecodingReader {
   private readonly pass = (buffer: Buffer, start: number, end: number): void => {
     if (this.over) return;
     const bytes = buffer.subarray(start, end);
-    const frame = sseFrame(bytes.toString());
-    if (frame) this.visit(frame);
-    if (this.over || (frame && this.frames.isWanted?.(frame) === false)) return;
-    if (this.kept.length > 0 || (frame && this.frames.isTail(frame))) this.kept.push(bytes);
-    else this.out.push(bytes);
+    const text = bytes.toString();
+    const frames = sseFrames(text);
+    if (frames.length === 0) {
+      if (isComment(text)) this.keepOrSend(bytes, false);
+      return;
+    }
+    for (const frame of frames) this.passFrame(frame, frames.length === 1 ? bytes : Buffer.from(`data: ${frame.data}\n\n`));
   };
+
+  private passFrame(frame: Frame, bytes: Buffer): void {
+    this.visit(frame);
+    if (this.over || this.frames.isWanted?.(frame) === false) return;
+    const isTail = this.frames.isTail(frame);
+    this.keepOrSend(isTail ? (this.frames.writeTail?.(frame) ?? bytes) : bytes, isTail);
+  }
+
+  private keepOrSend(bytes: Buffer, isTail: boolean): void {
+    if (this.kept.length > 0 || isTail) this.kept.push(bytes);
+    else this.out.push(bytes);
+  }
 
   /** An encoder that stands where the provider's stream does. */
   private encoderInStep(): StreamEncoder {
@@ -220,3 +239,6 @@ export class VerbatimReader extends DecodingReader {
     return out.length > 1 ? [Buffer.concat(out)] : out;
   }
 }
+
+/** An event without data is none, and clients stumble over it. */
+export const isComment = (text: string): boolean => text.startsWith(':');

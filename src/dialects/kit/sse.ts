@@ -91,14 +91,14 @@ function endOfAnyEvent(buffer: Buffer, start: number): number {
   return -1;
 }
 
-/** The data of one event, its `data:` lines joined; null when it has none (a comment). `text` is latin1: bytes stay apart. */
+/** The data of one event, its `data:` lines joined; null when it has none, or empty ones: such an event is none. `text` is latin1: bytes stay apart. */
 export function eventData(text: string): string | null {
   // Nearly every event is one line of data.
   if (text.startsWith('data:') && text.indexOf('\n') === text.length - 2 && !text.includes('\r'))
-    return text.slice(text[5] === ' ' ? 6 : 5, -2);
+    return text.slice(text[5] === ' ' ? 6 : 5, -2) || null;
   const data = text
     .split(/\r\n|\n|\r/)
     .filter((line) => line.startsWith('data:') || line === 'data')
     .map((line) => line.slice(line[5] === ' ' ? 6 : 5));
-  return data.length > 0 ? data.join('\n') : null;
+  return data.join('\n') || null;
 }

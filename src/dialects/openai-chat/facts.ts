@@ -1,38 +1,38 @@
 import { noFacts, type Refusal, type ReplyFacts } from '../dialect.js';
-import { isObject, type JsonObject, objectOf, readJson, textOf } from '../kit/json.js';
+import { isObject, type JsonObject, listOf, objectOf, readJson, textOf } from '../kit/json.js';
 import { looseOutput } from '../kit/loose-output.js';
 import { errorIn, inBandRefusal } from './errors.js';
+import type { NewId } from './straighten.js';
 import { findUsage, readUsage } from './usage.js';
 
-interface Choice {
-  finish_reason?: unknown;
-  message?: JsonObject | null;
-  /** Of a legacy completion. */
-  text?: unknown;
-}
+/** A reply as clients of the format can read it; the same object when it is so already. */
+type Straighten = (reply: JsonObject, newId: NewId) => JsonObject;
 
-const isChoice = (value: unknown): value is Choice => isObject(value) && (value['message'] == null || isObject(value['message']));
+export type WholeFacts = ReplyFacts & { refusal: Refusal | null; body: Buffer };
 
 /**
- * What a whole reply says of itself; null when clients that hold it to OpenAI's format would stumble: Mistral writes content in parts and calls
- * as null, some servers give calls no id.
+ * What a whole reply says of itself, and the reply as clients of the format can read it: the bytes as they came where they are as OpenAI writes
+ * them.
  * @throws when it is no completion.
  */
-export function readFacts(body: Buffer): (ReplyFacts & { refusal: Refusal | null }) | null {
+export function readWhole(body: Buffer, straighten: Straighten): WholeFacts {
   const reply: unknown = readJson(body.toString());
   const error = errorIn(reply);
   const raw = isObject(reply) ? findUsage(reply) : null;
-  if (error) return { ...noFacts(), usage: readUsage(raw), usageIsFinal: raw !== null, usageRaw: raw, refusal: inBandRefusal(error) };
-  const { choices, model } = objectOf(reply);
-  if (!Array.isArray(choices)) throw new Error('the reply has no choices');
-  if (!choices.every(isChoice) || choices.some(deviates)) return null;
+  if (error) return { ...noFacts(), usage: readUsage(raw), usageIsFinal: raw !== null, usageRaw: raw, refusal: inBandRefusal(error), body };
+  const { choices: given, model } = objectOf(reply);
+  if (!Array.isArray(given)) throw new Error('the reply has no choices');
+  const id = textOf(objectOf(reply)['id']) ?? '';
+  const newId = (choice: number, call: number) => `call_${id.replace(/\W/g, '')}${choice === 0 ? '' : `c${choice}`}n${call}`;
+  const straight = straighten(objectOf(reply), newId);
+  const choices = listOf(straight['choices']).map(objectOf);
   const failed = choices.map(errorIn).find((failure) => failure !== null);
   const said = looseOutput(choices.map(({ message, text }) => message ?? text));
   return {
     usage: readUsage(raw),
     usageIsFinal: raw !== null,
     usageRaw: raw,
-    finishReason: textOf(choices[0]?.finish_reason),
+    finishReason: textOf(choices[0]?.['finish_reason']),
     servedModel: textOf(model),
     outputBytes: said.bytes,
     outputPieces: choices.length,
@@ -40,11 +40,6 @@ export function readFacts(body: Buffer): (ReplyFacts & { refusal: Refusal | null
     toolRuns: new Map(),
     outputDense: 0,
     refusal: failed ? inBandRefusal(failed) : null,
+    body: straight === reply ? body : Buffer.from(JSON.stringify(straight)),
   };
-}
-
-function deviates({ message }: Choice): boolean {
-  if (!message) return false;
-  const { content, tool_calls: calls } = message;
-  return Array.isArray(content) || calls === null || (Array.isArray(calls) && !calls.every((call) => isObject(call) && call['id']));
 }

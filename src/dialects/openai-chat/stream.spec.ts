@@ -107,9 +107,9 @@ test('usage that comes with an error is kept', () => {
 test('usage in the choice or in an extension is read, and passes as it is', () => {
   for (const extra of [{ x_groq: { usage: CHUNKS[3]!.usage } }, { choices: [{ ...CHUNKS[2]!.choices[0], usage: CHUNKS[3]!.usage }] }]) {
     const last = { ...CHUNKS[2], usage: undefined, ...extra };
-    const { reader, text } = read(true, [Buffer.from(event(last))]);
+    const { reader, text } = read(true, [Buffer.from(event(CHUNKS[0]) + event(last))]);
     expect(reader.facts.usage).toMatchObject({ input: 9, output: 3 });
-    expect(text).toBe(event(last));
+    expect(text).toBe(event(CHUNKS[0]) + event(last));
     expect(reader.tail(reader.facts.usage!, null).toString()).toContain('"choices":[],"usage":{');
   }
 });
@@ -142,7 +142,13 @@ test('a failure has the form of an error, and no end follows', () => {
 test('words about usage and errors in the text change nothing', () => {
   const chunk = {
     ...CHUNKS[1],
-    choices: [{ index: 0, delta: { content: '"usage":null "error":{"message":"x"} "finish_reason":"stop"' }, finish_reason: null }],
+    choices: [
+      {
+        index: 0,
+        delta: { role: 'assistant', content: '"usage":null "error":{"message":"x"} "finish_reason":"stop"' },
+        finish_reason: null,
+      },
+    ],
     usage: undefined,
   };
   const { reader, text } = read(false, [Buffer.from(event(chunk))]);

@@ -1,13 +1,15 @@
 import type { WeirError } from '../../kernel/errors.js';
 import type { Usage } from '../../kernel/usage.js';
 import { noFacts, type Prompt, type Refusal, type ReplyFacts, type StreamReader, type TokensOf } from '../dialect.js';
+import { isKeepAlive, joinedEvents } from '../kit/frames.js';
 import { isObject, type JsonObject, listOf, objectOf, parsed, readJson } from '../kit/json.js';
 import { eachString } from '../kit/json-scan.js';
 import { looseOutput } from '../kit/loose-output.js';
 import { denseTokens, MOST_BYTES_PER_TOKEN } from '../kit/meter.js';
+import { isComment } from '../kit/readers.js';
 import { eventData, SseSplitter } from '../kit/sse.js';
 import { encodeError, errorIn, inBandRefusal } from './errors.js';
-import { maySwerve, straightened } from './straighten.js';
+import { StreamStraightener } from './straighten.js';
 import { encodeUsage, findUsage, isEmptyUsage, readUsage } from './usage.js';
 
 const DONE = Buffer.from('data: [DONE]\n\n');
@@ -66,13 +68,16 @@ export class ChatStreamReader implements StreamReader {
   private runBuffer: Buffer | null = null;
   private runStart = 0;
   private runEnd = 0;
+  private readonly straightener: StreamStraightener | null;
 
   constructor(
     private readonly prompt: Prompt,
     private readonly maxOutputTokens: number,
     private readonly shape: StreamShape = CHAT,
     private readonly tokensOf?: TokensOf,
-  ) {}
+  ) {
+    this.straightener = shape === CHAT ? new StreamStraightener(prompt.choices, this.idForCall) : null;
+  }
 
   get complete(): boolean {
     return (
@@ -101,7 +106,7 @@ export class ChatStreamReader implements StreamReader {
   }
 
   tail(usage: Usage, costUsd: number | null): Buffer {
-    const finish = this.overLimit ? this.finishByLength() : '';
+    const finish = this.overLimit ? this.finishByLength() : this.finishUnfinished();
     if (!this.prompt.includeUsage || this.usagePassed) return finish === '' ? DONE : Buffer.from(`${finish}${DONE}`);
     const chunk = this.usageChunk ?? { ...this.head, object: this.shape.object, model: this.facts.servedModel, choices: [] };
     const shown = (this.facts.usage ? this.facts.usageRaw : encodeUsage(usage)) as object;
@@ -114,12 +119,15 @@ export class ChatStreamReader implements StreamReader {
     return Buffer.from(`data: ${JSON.stringify(encodeError(error))}\n\n`);
   }
 
-  private readonly visit = (buffer: Buffer, start: number, end: number): void => {
+  private readonly visit = (buffer: Buffer, start: number, end: number, straight = false): void => {
     // What follows [DONE], an error or the limit is read to the end and thrown away.
     if (this.done || this.refusal || this.overLimit) return;
     const text = buffer.toString('latin1', start, end);
     const data = eventData(text);
-    if (data === null) return this.pass(buffer, start, end);
+    if (data === null) return isComment(text) ? this.pass(buffer, start, end) : undefined;
+    if (isKeepAlive(data)) return;
+    const joined = joinedEvents(data);
+    if (joined) return joined.forEach(this.visitData);
     this.progressed = true;
     if (isDone(data)) {
       this.done = true;
@@ -127,11 +135,12 @@ export class ChatStreamReader implements StreamReader {
       if (this.countedLast) this.facts.usageIsFinal = true;
       return;
     }
-    if (maySwerve(data)) {
-      const straight = straightened(parse(data), this.idForCall);
-      if (straight) {
-        const event = Buffer.from(`data: ${JSON.stringify(straight)}\n\n`);
-        return this.visit(event, 0, event.length);
+    const straightener = straight ? null : this.straightener;
+    if (straightener?.mayDiffer(data)) {
+      const chunk = straightener.straighten(parse(data));
+      if (chunk) {
+        const event = Buffer.from(`data: ${JSON.stringify(chunk)}\n\n`);
+        return this.visit(event, 0, event.length, true);
       }
     }
     if (data.includes('"error"')) {
@@ -153,6 +162,11 @@ export class ChatStreamReader implements StreamReader {
       return this.pass(buffer, start + common + COMMON_NULL_USAGE.length, end);
     }
     this.readUsageEvent(data, buffer, start, end);
+  };
+
+  private readonly visitData = (data: string): void => {
+    const event = Buffer.from(`data: ${data}\n\n`, 'latin1');
+    this.visit(event, 0, event.length);
   };
 
   private readUsageEvent(data: string, buffer: Buffer, start: number, end: number): void {
@@ -228,11 +242,21 @@ export class ChatStreamReader implements StreamReader {
   }
 
   private finishByLength(): string {
-    const choices = Array.from({ length: this.prompt.choices }, (_, index) => ({ index, ...this.shape.empty, finish_reason: 'length' }));
+    return this.chunk(Array.from({ length: this.prompt.choices }, (_, index) => ({ index, ...this.shape.empty, finish_reason: 'length' })));
+  }
+
+  /** The provider said that the stream is over, and not how the answers ended. */
+  private finishUnfinished(): string {
+    const ends = this.straightener?.ends() ?? [];
+    return ends.length === 0 ? '' : this.chunk(ends);
+  }
+
+  private chunk(choices: object[]): string {
     return `data: ${JSON.stringify({ ...this.head, object: this.shape.object, model: this.facts.servedModel, choices })}\n\n`;
   }
 
-  private readonly idForCall = (call: number): string => `call_${(this.head.id ?? '').replace(/\W/g, '')}n${call}`;
+  private readonly idForCall = (choice: number, call: number): string =>
+    `call_${(this.head.id ?? '').replace(/\W/g, '')}${choice === 0 ? '' : `c${choice}`}n${call}`;
 
   private readonly countOutput = (start: number, end: number): void => {
     this.facts.outputBytes += end - start;
@@ -282,7 +306,8 @@ export class ChatStreamReader implements StreamReader {
 
 const isDone = (data: string): boolean => data.length <= MAX_DONE_LENGTH && data.trimEnd() === '[DONE]';
 
-const isWhole = (data: string | null): boolean => data !== null && (isDone(data) || parsed(data) !== undefined);
+const isWhole = (data: string | null): boolean =>
+  data !== null && (isDone(data) || parsed(data) !== undefined || joinedEvents(data) !== null);
 
 /** Data arrives as latin1 text, bytes apart; JSON is UTF-8. */
 function parse(data: string): JsonObject {

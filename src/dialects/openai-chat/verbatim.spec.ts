@@ -205,10 +205,12 @@ describe('refusal', () => {
 
 describe('what is no completion', () => {
   test.each(['null', '1', '[]', '{"choices":null}'])('%s is an answer that cannot be read', (body) => {
-    expect(() => chatVerbatim.readFacts!(Buffer.from(body))).toThrow('the reply has no choices');
+    expect(() => chatVerbatim.readWhole!(Buffer.from(body))).toThrow('the reply has no choices');
   });
 
   test.each(['{"choices":[null]}', '{"choices":[{"message":1}]}'])('%s is not passed on as it is', (body) => {
-    expect(chatVerbatim.readFacts!(Buffer.from(body))).toBeNull();
+    expect(JSON.parse(`${chatVerbatim.readWhole!(Buffer.from(body)).body}`)).toEqual({
+      choices: [{ index: 0, message: { role: 'assistant', content: '' }, finish_reason: 'stop' }],
+    });
   });
 });

@@ -1,7 +1,8 @@
 import type { Prompt, Rewrite, UpstreamRequest, Verbatim } from '../dialect.js';
 import { PLAIN_REPLY } from '../dialect.js';
-import { readFacts } from './facts.js';
+import { readWhole } from './facts.js';
 import { fit, levelAsked } from './fit/request.js';
+import { straightReply } from './straighten.js';
 import { ChatStreamReader } from './stream.js';
 import { PATH } from './upstream/request.js';
 
@@ -10,7 +11,7 @@ export const chatVerbatim: Verbatim = {
   encodeRequest,
   streamReader: (prompt, maxOutputTokens, tokensOf) => new ChatStreamReader(prompt, maxOutputTokens, undefined, tokensOf),
   isTail: ({ data }) => data.trimEnd() === '[DONE]',
-  readFacts,
+  readWhole: (body) => readWhole(body, straightReply),
 };
 
 /**

@@ -123,7 +123,7 @@ describe('replies', () => {
     ]);
     const whole = Buffer.from(completionsSurface.encodeAnswer(answer, USAGE, IDENTITY, null, prompt({})));
     expect(fold(openaiCompletions.decodeAnswer(whole, {})).choices[0]!.parts).toEqual([{ type: 'text', text: 'there' }]);
-    expect(completionsVerbatim.readFacts!(whole)).toMatchObject({ usage: USAGE, finishReason: 'stop', outputBytes: 5 });
+    expect(completionsVerbatim.readWhole!(whole)).toMatchObject({ usage: USAGE, finishReason: 'stop', outputBytes: 5 });
   });
 
   test('a stream that passes verbatim is metered, and cut at its limit in its own form', () => {

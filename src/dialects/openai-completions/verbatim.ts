@@ -1,7 +1,7 @@
 import type { Prompt, Rewrite, UpstreamRequest, Verbatim } from '../dialect.js';
 import { PLAIN_REPLY } from '../dialect.js';
-import type { JsonObject } from '../kit/json.js';
-import { readFacts } from '../openai-chat/facts.js';
+import { isObject, type JsonObject, listOf } from '../kit/json.js';
+import { readWhole } from '../openai-chat/facts.js';
 import { ChatStreamReader, type StreamShape } from '../openai-chat/stream.js';
 import { PATH } from './upstream.js';
 
@@ -12,8 +12,13 @@ export const completionsVerbatim: Verbatim = {
   encodeRequest,
   streamReader: (prompt, maxOutputTokens, tokensOf) => new ChatStreamReader(prompt, maxOutputTokens, SHAPE, tokensOf),
   isTail: ({ data }) => data.trimEnd() === '[DONE]',
-  readFacts,
+  readWhole: (body) => readWhole(body, withoutNothing),
 };
+
+function withoutNothing(reply: JsonObject): JsonObject {
+  const choices = listOf(reply['choices']);
+  return choices.every(isObject) ? reply : { ...reply, choices: choices.filter(isObject) };
+}
 
 /** What the client sent, with the model's own id, the output limit the hold was made for and, for a stream, usage asked for. */
 function encodeRequest({ body, stream }: Prompt, { model, maxOutputTokens, quirks }: Rewrite): UpstreamRequest {

@@ -65,18 +65,24 @@ export class ResponsesDecoder implements StreamDecoder {
     switch (type) {
       case 'response.completed':
       case 'response.incomplete':
+      case 'response.done':
+        if (isFailed(response)) return this.fail(events, response);
         // Where there were no events of items, the response has them.
         if (!this.items.seen) events.push(...this.itemsOf(response));
         this.complete = true;
-        return [...events, ...usageOf(response, true), endOf(response, this.items.hasCalls, type.slice('response.'.length))];
+        return [...events, ...usageOf(response, true), endOf(response, this.items.hasCalls, toldBy(type))];
       case 'response.failed':
       case 'response.cancelled':
-        this.failure = failureOf(response);
-        return [...events, ...usageOf(response, true)];
+        return this.fail(events, response);
       default:
         // Some tell a count when the response begins.
         return [...events, ...usageOf(response, false)];
     }
+  }
+
+  private fail(events: ReplyEvent[], response: JsonObject): ReplyEvent[] {
+    this.failure = failureOf(response);
+    return [...events, ...usageOf(response, true)];
   }
 
   private itemsOf(response: JsonObject): ReplyEvent[] {
@@ -127,6 +133,12 @@ export class ResponsesDecoder implements StreamDecoder {
     }
   }
 }
+
+/** The event says that the response is over; its status says how. */
+const isFailed = ({ status }: JsonObject): boolean => status === 'failed' || status === 'cancelled';
+
+/** The status that the name of an event tells; undefined for Codex backends' other name of all of them. */
+const toldBy = (type: string): string | undefined => (type === 'response.done' ? undefined : type.slice('response.'.length));
 
 const indexIn = (event: JsonObject, field: string): number => (Number.isInteger(event[field]) ? (event[field] as number) : 0);
 

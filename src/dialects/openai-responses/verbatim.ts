@@ -5,6 +5,7 @@ import { type JsonObject, objectOf, textOf } from '../kit/json.js';
 import { VerbatimReader } from '../kit/readers.js';
 import { ReplyFilter } from '../kit/reply-filter.js';
 import { isSealed } from '../kit/sealed-state.js';
+import { eventOf } from './decode.js';
 import { FollowedStream } from './followed-stream.js';
 import { MIN_OUTPUT_TOKENS } from './request.js';
 
@@ -14,7 +15,7 @@ export const responsesVerbatim: Verbatim = {
   streamReader(prompt, maxOutputTokens, tokensOf) {
     const stream = new FollowedStream();
     const filter = new ReplyFilter(PLAIN_REPLY, 'unused');
-    return new VerbatimReader(stream, { isTail }, () => stream.ending, filter, prompt.choices, maxOutputTokens, tokensOf);
+    return new VerbatimReader(stream, { isTail, writeTail }, () => stream.ending, filter, prompt.choices, maxOutputTokens, tokensOf);
   },
   isTail,
 };
@@ -48,11 +49,20 @@ function levelNamed(effort: string): ThinkingLevel | null {
   return THINKING_LEVELS.find((level) => level === name) ?? null;
 }
 
-const TAIL = /^response\.(?:completed|incomplete|failed)$/;
+const TAIL = /^response\.(?:completed|incomplete|failed|done)$/;
 /** Quotes within a text are escaped: this cannot be found in one. */
-const TAIL_TYPE = /"type": ?"response\.(?:completed|incomplete|failed)"/;
+const TAIL_TYPE = /"type": ?"response\.(?:completed|incomplete|failed|done)"/;
 
 /** The events that end a response, for providers that name them and for those that do not. */
 function isTail({ event, data }: Frame): boolean {
   return event === null ? TAIL_TYPE.test(data) : TAIL.test(event);
+}
+
+/** `response.done`, as some backends say, is by its status one that clients wait for. */
+function writeTail(frame: Frame): Buffer | null {
+  if (!/response\.done/.test(frame.event ?? frame.data)) return null;
+  const event = eventOf(frame);
+  if (event?.['type'] !== 'response.done') return null;
+  const type = `response.${textOf(objectOf(event['response'])['status']) ?? 'completed'}`;
+  return Buffer.from(`event: ${type}\ndata: ${JSON.stringify({ ...event, type })}\n\n`);
 }

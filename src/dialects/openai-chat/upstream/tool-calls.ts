@@ -21,6 +21,8 @@ export class ToolCallDecoder {
   /** Signatures that came before their calls, by id. */
   private readonly signatures = new Map<string, string>();
   private given = 0;
+  /** The number of the call that the last piece belongs to; null while its name is not known. */
+  lastRead: number | null = null;
 
   constructor(private readonly choice: number) {}
 
@@ -33,7 +35,14 @@ export class ToolCallDecoder {
     call.id ??= id;
     call.name ||= name ?? '';
     call.signature ??= textOf(objectOf(objectOf(item['extra_content'])['google'])['thought_signature']) || null;
-    return this.give(call, argumentsOf(called['arguments']));
+    const events = this.give(call, argumentsOf(called['arguments']));
+    this.lastRead = call.call;
+    return events;
+  }
+
+  /** The numbers of calls that have no arguments so far, not even none. */
+  withoutArguments(): number[] {
+    return this.calls.flatMap(({ call, arguments: text }) => (call !== null && text.trim() === '' ? [call] : []));
   }
 
   /** Keeps a signature for a call that has not begun. False: it came too late, or is for none. */
@@ -98,6 +107,6 @@ function isWholeObject(json: string): boolean {
 }
 
 /** A piece of JSON text; some send the object. */
-function argumentsOf(given: unknown): string {
+export function argumentsOf(given: unknown): string {
   return isObject(given) ? JSON.stringify(given) : (textOf(given) ?? '');
 }
