@@ -148,13 +148,14 @@ export class PlatformPricesController extends Prices {
     'Upload a price catalogue. Only says what would change, unless dry_run is false and confirm is the digest of exactly these changes.',
   )
   async upload(@Actor() actor: string, @Body({ schema: UploadCatalogue }) body: UploadCatalogue) {
-    const prices = body.prices.map((price) => {
+    const uploaded = body.prices.map((price) => {
       checkName(price);
       const { provider, model, effective_at: effectiveAt = null } = price;
       return { provider, model, rates: ratesOf(price), tiers: tiersOf(price), effectiveAt };
     });
     const confirm = body.dry_run ? null : (body.confirm ?? '');
-    return renderCatalogue(await this.prices.upload(prices, confirm, body.source, actor), body.dry_run);
+    const { source, as_of: asOf = null } = body;
+    return renderCatalogue(await this.prices.upload({ uploaded, source, asOf, confirm }, actor), body.dry_run);
   }
 
   @Get()

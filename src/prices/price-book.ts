@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { ConfigChanges, PLATFORM, replaceOwned, ServerClock } from '../platform/postgres/index.js';
 import { LOGGER, type Logger } from '../platform/telemetry/index.js';
 import { canonicalModel } from './catalogue.js';
-import type { Price } from './price.js';
+import { isCatalogue, type Price } from './price.js';
 import { PricesRepository, type ReadPrice } from './prices.repository.js';
 
 /** Prices by `provider model`, the latest first. */
@@ -52,15 +52,35 @@ export class PriceBook {
       inForce(own, provider, model, at, isByOperator) ??
       inForce(own, provider, ANY_MODEL, at, isByOperator) ??
       (listed?.lent ? null : (inForce(own, provider, model, at) ?? inForce(own, provider, ANY_MODEL, at)));
-    if (found || !listed) return found?.price ?? null;
-    return (this.listed(listed, model, at) ?? inForce(this.shelves.get(PLATFORM), listed.slug, ANY_MODEL, at))?.price ?? null;
+    if (!listed) return found?.price ?? null;
+    const price =
+      (found ?? this.listed(listed, model, at) ?? inForce(this.shelves.get(PLATFORM), listed.slug, ANY_MODEL, at))?.price ?? null;
+    return price && this.withSpecial(price, listed, model, at);
   }
 
   /** The price of a model by itself, as {@link find}: what is said of every model of the provider does not count. */
   findOwn(tenantId: string, provider: string, model: string, listed: Listed | null, at = this.clock.now()): Price | null {
     const own = this.shelves.get(tenantId);
     const found = inForce(own, provider, model, at, isByOperator) ?? (listed?.lent ? null : inForce(own, provider, model, at));
-    return (found ?? (listed && this.listed(listed, model, at)))?.price ?? null;
+    const price = (found ?? (listed && this.listed(listed, model, at)))?.price ?? null;
+    return price && listed ? this.withSpecial(price, listed, model, at) : price;
+  }
+
+  /**
+   * A price that people set has no rates for what is no text: those of the catalogue hold beside it, or sound and images would cost what text does.
+   * What is free stays free.
+   */
+  private withSpecial(price: Price, { slug, catalogueId }: Listed, model: string, at: number): Price {
+    if (price.rates.special || isCatalogue(price) || (price.rates.input === 0n && price.rates.output === 0n)) return price;
+    const platform = this.shelves.get(PLATFORM);
+    const byVendor = ({ source }: ReadPrice) => isCatalogue({ source });
+    const found =
+      inForce(platform, slug, model, at, byVendor) ??
+      (catalogueId ? inForce(platform, slug, this.canonicalModel(catalogueId, model), at, byVendor) : null);
+    const special = found?.price?.rates.special;
+    if (!special) return price;
+    const tiers = price.tiers.map((tier) => ({ ...tier, rates: { ...tier.rates, special } }));
+    return { ...price, rates: { ...price.rates, special }, tiers };
   }
 
   private listed({ slug, catalogueId }: Listed, model: string, at: number): ReadPrice | null {

@@ -45,7 +45,7 @@ export interface Price {
 }
 
 /** Nobody who pays said so: it is what vendors list. */
-export const isCatalogue = ({ source }: Price): boolean => source !== 'operator' && source !== 'admin';
+export const isCatalogue = ({ source }: Pick<Price, 'source'>): boolean => source !== 'operator' && source !== 'admin';
 
 const MOST_TOKENS = BigInt(Number.MAX_SAFE_INTEGER);
 const TOKENS_PER_RATE = 1_000_000n;

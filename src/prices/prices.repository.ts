@@ -1,8 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { newId } from '../kernel/ids.js';
-import { CONFIG_POOL, type OwnedTable, type Pool, Prisma, rowsByOwner } from '../platform/postgres/index.js';
+import { CONFIG_POOL, type OwnedTable, type Pool, Prisma, type PrismaExecutor, rowsByOwner } from '../platform/postgres/index.js';
 import { CATALOGUE_SOURCE, type CataloguePrice } from './catalogue.js';
 import { loadRates, type Price, type StoredRates, storeRates } from './price.js';
+
+/** Longer than it takes to read and add as many prices as there may be, on a busy machine. */
+const ALONE_MS = 20_000;
 
 export type NewPrice = Omit<Price, 'id' | 'createdAt'>;
 
@@ -40,9 +43,22 @@ export class PricesRepository {
     await this.prisma.price.createMany({ data: missing.map((price) => ({ id: newId(), source: CATALOGUE_SOURCE, ...price })) });
   }
 
-  /** Adds prices of the platform, all or none. */
-  async insertAll(prices: readonly NewPrice[]): Promise<void> {
-    await this.prisma.price.createMany({ data: prices.map(toRow) });
+  /** Adds prices, all or none. */
+  async insertAll(prices: readonly NewPrice[], db: PrismaExecutor): Promise<void> {
+    await db.price.createMany({ data: prices.map(toRow) });
+  }
+
+  /** Works in a transaction that no other one of these runs beside. Null: one does. */
+  alone<T>(work: (db: PrismaExecutor) => Promise<T>): Promise<T | null> {
+    return this.prisma.$transaction(
+      async (db) => {
+        const [lock] = await db.$queryRaw<
+          { taken: boolean }[]
+        >`SELECT pg_try_advisory_xact_lock(hashtext('weir price catalogue')) AS taken`;
+        return lock?.taken ? work(db) : null;
+      },
+      { timeout: ALONE_MS },
+    );
   }
 
   /** Null: no such price of this owner. */
@@ -65,8 +81,8 @@ export class PricesRepository {
   }
 
   /** The prices of an owner, a tenant or the platform (null), the latest first. */
-  async list(tenantId: string | null): Promise<Price[]> {
-    const rows = await this.prisma.price.findMany({
+  async list(tenantId: string | null, db: PrismaExecutor = this.prisma): Promise<Price[]> {
+    const rows = await db.price.findMany({
       where: { tenantId },
       orderBy: [{ effectiveAt: 'desc' }, { createdAt: 'desc' }, { id: 'desc' }],
     });

@@ -1,12 +1,23 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { WeirError } from '../kernel/errors.js';
-import { ServerClock } from '../platform/postgres/index.js';
+import { type PrismaExecutor, ServerClock } from '../platform/postgres/index.js';
 import { LOGGER, type Logger } from '../platform/telemetry/index.js';
 import { listedPrices } from './catalogue.js';
 import type { Price } from './price.js';
 import type { Listing } from './price-book.js';
 import { type NewPrice, PricesRepository } from './prices.repository.js';
 import { planUpload, type UploadedPrice, type UploadPlan } from './upload.js';
+
+/** A catalogue that an operator sent. */
+export interface Upload {
+  uploaded: readonly UploadedPrice[];
+  /** Where it is from. */
+  source: string;
+  /** When it was made; null: it does not say. */
+  asOf: Date | null;
+  /** The digest of exactly the changes to make; null: only say what would change. */
+  confirm: string | null;
+}
 
 @Injectable()
 export class PricesService {
@@ -23,13 +34,20 @@ export class PricesService {
 
   /**
    * Compares an uploaded catalogue with the platform's prices, and adds what differs where it is confirmed.
-   * @param confirm the digest of exactly these changes; null: nothing is added.
    * @throws WeirError conflict when other changes were confirmed.
    */
-  async upload(uploaded: readonly UploadedPrice[], confirm: string | null, source: string, actor: string): Promise<UploadPlan> {
+  async upload(catalogue: Upload, actor: string): Promise<UploadPlan> {
     const now = await this.clock.ask();
-    const plan = planUpload(uploaded, await this.repository.list(null), now);
-    if (confirm === null) return plan;
+    const { uploaded, asOf, confirm } = catalogue;
+    if (confirm === null) return planUpload(uploaded, await this.repository.list(null), now, asOf);
+    // Two that confirm the same would both add it.
+    const applied = await this.repository.alone((db) => this.apply(catalogue, now, actor, db));
+    if (!applied) throw new WeirError('conflict', { message: 'Another catalogue is being applied. Try again in a moment.' });
+    return applied;
+  }
+
+  private async apply({ uploaded, asOf, confirm, source }: Upload, now: number, actor: string, db: PrismaExecutor): Promise<UploadPlan> {
+    const plan = planUpload(uploaded, await this.repository.list(null, db), now, asOf);
     // Applied before: nothing is left to confirm.
     if (plan.changes.length === 0) return plan;
     if (confirm !== plan.digest)
@@ -41,6 +59,7 @@ export class PricesService {
     const common = { tenantId: null, source: 'operator', notes: source };
     await this.repository.insertAll(
       plan.changes.map(({ price }) => ({ ...common, ...price, effectiveAt: price.effectiveAt ?? new Date(now) })),
+      db,
     );
     const flagged = plan.changes.filter(({ flag }) => flag !== null).length;
     this.log.warn({ actor, source, digest: plan.digest, added: plan.changes.length, flagged }, 'a price catalogue was applied');

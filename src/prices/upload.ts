@@ -25,13 +25,19 @@ export interface UploadPlan {
 const MOST_FACTOR = 3;
 const MOST_AHEAD_MS = 366 * 86_400_000;
 
-/** Compares uploaded prices with what the platform has in force when they begin. Uploading the same again changes nothing. */
-export function planUpload(uploaded: readonly UploadedPrice[], known: readonly Price[], now: number): UploadPlan {
+/**
+ * Compares uploaded prices with what the platform has in force when they begin. Uploading the same again changes nothing.
+ * @param known the latest first.
+ * @param asOf when the file was made, as far as it says: what was set later may be newer than it.
+ */
+export function planUpload(uploaded: readonly UploadedPrice[], known: readonly Price[], now: number, asOf: Date | null): UploadPlan {
   const shelves = Map.groupBy(known, (price) => `${price.provider} ${price.model}`);
   const changes = uploaded.flatMap((price): PriceChange[] => {
     const since = price.effectiveAt?.getTime() ?? now;
-    const before = shelves.get(`${price.provider} ${price.model}`)?.find((one) => one.effectiveAt.getTime() <= since) ?? null;
-    return before && textOf(before) === textOf(price) ? [] : [{ price, before, flag: flagOf(price, before, since - now) }];
+    const shelf = shelves.get(`${price.provider} ${price.model}`) ?? [];
+    const before = shelf.find((one) => one.effectiveAt.getTime() <= since) ?? null;
+    if (before && textOf(before) === textOf(price)) return [];
+    return [{ price, before, flag: ageFlag(shelf, since, now, asOf) ?? flagOf(price, before, since - now) }];
   });
   const told = changes.map(({ price, before }) => [
     price.provider,
@@ -49,6 +55,16 @@ const textOf = ({ rates, tiers }: Pick<Price, 'rates' | 'tiers'>): string =>
 /** What people set; what the catalogue knows beside it is not theirs to compare. */
 const ratesText = ({ input, output, cache_read, cache_write_5m, cache_write_1h }: StoredRates) =>
   [input, output, cache_read, cache_write_5m, cache_write_1h].join(' ');
+
+/** A file may be older than what is in force: applied, it would bring an old price back, or change what is past only. */
+function ageFlag(shelf: readonly Price[], since: number, now: number, asOf: Date | null): string | null {
+  const inForce = shelf.find((one) => one.effectiveAt.getTime() <= now);
+  if (inForce && inForce.effectiveAt.getTime() > since)
+    return 'A later price is in force: this one counts only where calls of that time are priced again.';
+  if (inForce && asOf && inForce.source === 'operator' && inForce.createdAt > asOf)
+    return 'The price in force was set after this file was made.';
+  return null;
+}
 
 function flagOf({ rates }: UploadedPrice, before: Price | null, aheadMs: number): string | null {
   if (aheadMs > MOST_AHEAD_MS) return 'It begins more than a year from now.';

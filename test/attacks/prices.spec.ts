@@ -1,3 +1,8 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CATALOGUE_SOURCE } from '../../src/prices/catalogue.js';
 import { admin, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../support/weir.js';
 
 interface Shown {
@@ -102,4 +107,46 @@ test.each([
 test('only an operator uploads', async () => {
   await expect(tenant.admin('POST', '/v1/platform/prices/catalogue', FILE)).rejects.toThrow(/answered 403/);
   await eventually(async () => (await shown('openai', 'gpt-9')).length === 1);
+});
+
+describe('whoever updates the catalogue', () => {
+  const installed = 'node_modules/@pydantic/genai-prices';
+  const compare = (old: string) => {
+    const { status, stdout } = spawnSync(process.execPath, ['scripts/compare-catalogue.mjs', old], { encoding: 'utf8' });
+    return { status, lines: stdout.split('\n') };
+  };
+
+  test('is told of each price and each rule for names that changed', () => {
+    expect(compare(installed)).toMatchObject({ status: 0, lines: [expect.stringMatching(/^0 changes/), ''] });
+    const old = mkdtempSync(join(tmpdir(), 'weir-catalogue-'));
+    // The installed one as it might have been before: a price lower, a rule wider, a model missing, and one more.
+    writeFileSync(
+      join(old, 'index.js'),
+      `const { findProvider } = require(${JSON.stringify(join(process.cwd(), installed))});
+      exports.findProvider = ({ providerId }) => {
+        const provider = findProvider({ providerId });
+        if (providerId !== 'openai') return provider;
+        const models = provider.models.filter(({ id }) => id !== 'gpt-5-mini').map((model) =>
+          model.id === 'gpt-5' ? { ...model, prices: { ...model.prices, input_mtok: 1 } }
+          : model.id === 'gpt-4o' ? { ...model, match: { starts_with: 'gpt-4o' } } : model);
+        return { ...provider, models: [...models, { id: 'gpt-gone', match: { equals: 'gpt-gone' }, prices: {} }] };
+      };`,
+    );
+    const { status, lines } = compare(old);
+    rmSync(old, { recursive: true });
+    expect(status).toBe(1);
+    for (const start of [
+      'price    openai gpt-5',
+      'names    openai gpt-4o',
+      'added    openai gpt-5-mini',
+      'removed  openai gpt-gone',
+      '4 changes',
+    ])
+      expect(lines.some((line) => line.startsWith(start))).toBe(true);
+  });
+
+  test('stores its prices under the name of the version that is installed', () => {
+    const { version } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as { version: string };
+    expect(CATALOGUE_SOURCE).toContain(`genai-prices ${version},`);
+  });
 });

@@ -85,9 +85,8 @@ test.each(['gpt-4o', 'gpt-4', 'gpt-oss-120b'])('what %s counts is never above th
 
 test.each([
   ['gpt-4', 'საქართველოს დედაქალაქი თბილისია. '],
-  ['gpt-4', 'ᓄᓇᕗᑦ ᐃᓄᒃᑎᑐᑦ '],
-  ['gpt-3.5-turbo', '𓀀𓂀𓃰'],
-  ['gpt-oss-120b', 'ⵜⴰⵎⴰⵣⵉⵖⵜ '],
+  ['gpt-3.5-turbo', 'საქართველოს დედაქალაქი თბილისია. '],
+  ['gpt-4-turbo', 'Հայաստանի մայրաքաղաքը Երևանն է։ '],
 ])('%s counts no more than the refined bound of a text of only %j', async (model, word) => {
   const content = word.repeat(200);
   const body = { model, messages: [{ role: 'user', content }] };

@@ -50,6 +50,7 @@ const MOST_UPLOADED = 2_000;
 
 export const UploadCatalogue = z.strictObject({
   source: text(200).min(1).describe('Where the prices are from, and of when; kept with each as its notes.'),
+  as_of: time.optional().describe('When the file was made. Changes to prices that were set later are flagged.'),
   prices: z
     .array(CreatePrice.omit({ notes: true }))
     .min(1)
