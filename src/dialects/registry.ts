@@ -4,6 +4,7 @@ import { chatCompleteSurface } from './chat-complete/index.js';
 import { chooseDialect } from './choose.js';
 import { cohere } from './cohere/index.js';
 import { type CallFormat, type DialectName, rulesId, type Surface, type SurfaceName, type Upstream, type Verbatim } from './dialect.js';
+import { hiddenPromptTokens } from './families/hidden-prompt.js';
 import { gemini } from './gemini/index.js';
 import { pathSegment } from './kit/path-segment.js';
 import { RecalledState } from './kit/recalled-state.js';
@@ -34,15 +35,15 @@ interface Format {
   onVertex?: string;
   /** A lower output limit is refused by providers. */
   leastOutputTokens?: number;
-  /** Providers put instructions of their own before the tools of a request, and bill them: more than these are not known. */
+  /** What providers of the format add to a request with tools, whatever the model; see `families/hidden-prompt.ts` for what models add. */
   toolPromptTokens?: number;
 }
 
 /** Where Vertex AI has Google's own models. Its address is often given with it. */
 const GOOGLES_OWN = '/publishers/google';
 
-/** Claude's are 264 to 530 tokens, as of 2026-11. */
-const CLAUDE_TOOL_PROMPT = 1_000;
+/** As with Claude, which its format is made for. */
+const TOOL_PROMPT = 1_000;
 /** Weir's own, for tools that are prompted. */
 const PROMPTED_TOOLS = 500;
 
@@ -55,10 +56,10 @@ const UPSTREAMS: Readonly<Record<DialectName, Format>> = {
     verbatim: messagesVerbatim,
     baseVersion: { path: '/v1', present: /\/v\d\w*$/ },
     onVertex: '/publishers/anthropic',
-    toolPromptTokens: CLAUDE_TOOL_PROMPT,
+    toolPromptTokens: TOOL_PROMPT,
   },
   gemini: { upstream: gemini, baseVersion: { path: '/v1beta', present: /\/v\d/ }, onVertex: GOOGLES_OWN },
-  'bedrock-converse': { upstream: bedrockConverse, toolPromptTokens: CLAUDE_TOOL_PROMPT },
+  'bedrock-converse': { upstream: bedrockConverse, toolPromptTokens: TOOL_PROMPT },
   ollama: { upstream: ollama, baseVersion: { path: '/api', present: /\/api$/ } },
   cohere: { upstream: cohere, baseVersion: { path: '/v2', present: /\/v\d/ } },
   'workers-ai': { upstream: workersAi },
@@ -77,7 +78,8 @@ export function conversationIn(name: SurfaceName): CallFormat {
       const tools = toolsIn(prompt.body);
       const hasTools = tools.length > 0;
       const prompted = hasTools && quirks.nativeTools === false;
-      const toolTokens = prompted ? PROMPTED_TOOLS : hasTools ? toolPromptTokens : 0;
+      const hidden = hiddenPromptTokens(ruled, prompt.body, prompted ? [] : tools);
+      const added = prompted ? hidden + PROMPTED_TOOLS : Math.max(hidden, hasTools ? toolPromptTokens : 0);
       if (verbatim && name === dialect && quirks.nativeTools !== false) {
         const translation = new VerbatimTranslation(surface, upstream, verbatim, prompt, identity);
         return {
@@ -85,14 +87,14 @@ export function conversationIn(name: SurfaceName): CallFormat {
           feature: featureIn(prompt.body, ruled, true),
           translation,
           leastOutputTokens,
-          addedInputTokens: toolTokens,
+          addedInputTokens: added,
         };
       }
       const recalls = memory && surface.forgetful && hasTools && !prompted;
       const recalled = recalls ? new RecalledState(surface.decodeConversation(prompt), memory) : null;
       const translation = new CanonicalTranslation(surface, upstream, prompt, identity, recalled);
       const feature = featureIn(prompt.body, ruled, false);
-      const addedInputTokens = toolTokens + addedToolTokens(tools) + (recalled?.bytes ?? 0);
+      const addedInputTokens = added + addedToolTokens(tools) + (recalled?.bytes ?? 0);
       return { dialect, feature, translation, leastOutputTokens, addedInputTokens };
     },
   };

@@ -15,8 +15,9 @@ export interface InputSize {
 /** The most input tokens there can be. */
 export const boundOf = ({ textBytes, mediaTokens }: InputSize): number => textBytes + mediaTokens;
 
-/** A fair guess at the input tokens; never above the bound. */
-export const guessOf = ({ textBytes, mediaTokens }: InputSize): number => Math.ceil(textBytes / METERED_BYTES_PER_TOKEN) + mediaTokens;
+/** A fair guess at the input tokens; never above the bound. @param added the most that a provider adds to the request. */
+export const guessOf = ({ textBytes, mediaTokens }: InputSize, added = 0): number =>
+  Math.ceil((textBytes + added) / METERED_BYTES_PER_TOKEN) + mediaTokens;
 
 /** Work in a row before other calls get their turn. */
 const SLICE_MS = 5;

@@ -186,7 +186,7 @@ export class Relay {
         credential: target.credential?.id ?? null,
         price: target.price?.id ?? null,
         rates: target.price && storeRates(target.price.rates),
-        input_tokens: guessOf(size),
+        input_tokens: guessOf(size, way.addedInputTokens),
         ...(prompt.endUser !== null && { end_user: prompt.endUser }),
         ...(options.session !== null && { session: options.session }),
         ...(options.tags.length > 0 && { tags: options.tags }),
