@@ -24,6 +24,8 @@ export interface Conversation {
   choices: number;
   /** Whom the client serves with this call, in its own words. */
   endUser: string | null;
+  /** Anthropic's `anthropic-beta` values. */
+  betas?: readonly string[];
   /** Names of fields that have no meaning in this form: the client is warned that they were left out. */
   leftOut: string[];
 }

@@ -34,6 +34,8 @@ export const QUIRKS = {
 export type Quirks = { [Name in keyof typeof QUIRKS]?: (typeof QUIRKS)[Name][number] } & {
   /** Answers by streams only, keeps nothing and takes no output limit: ChatGPT's backend. Weir cuts an answer at its limit itself. No record sets it. */
   statelessStreams?: boolean;
+  /** Fields of chat that a strict server refuses. No record sets it. */
+  refusedFields?: readonly string[];
   /** It knows `store` in chat. No record sets it. */
   store?: boolean;
   /** Whose cloud serves it, where that is not the format's own vendor: Google's Vertex AI, Microsoft's Foundry. No record sets it. */

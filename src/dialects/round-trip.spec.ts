@@ -165,6 +165,8 @@ const schema = fc.constantFrom(
   { type: 'object', properties: {} },
   { type: 'object', properties: { z: { type: 'string' }, a: { type: 'integer' } }, required: ['z'] },
 );
+/** As every vendor takes it. */
+const STRICT = { type: 'object', properties: { z: { type: 'string' } }, required: ['z'], additionalProperties: false };
 const parameters: Record<string, fc.Arbitrary<unknown>> = {
   temperature: fc.constantFrom(0, 0.5, 1),
   topP: fc.constantFrom(0.1, 1),
@@ -214,12 +216,14 @@ const turns = (state: ReasoningOrigin | null): fc.Arbitrary<Turn[]> => {
 };
 
 const conversations = ({ state, settings, strict }: Format): fc.Arbitrary<Conversation> => {
-  const tool: fc.Arbitrary<Tool> = fc.record({
-    name,
-    description: fc.option(word, { nil: null }),
-    parameters: schema,
-    strict: fc.constantFrom(...strict),
-  });
+  const tool: fc.Arbitrary<Tool> = fc
+    .record({
+      name,
+      description: fc.option(word, { nil: null }),
+      parameters: schema,
+      strict: fc.constantFrom(...strict),
+    })
+    .map((drawn) => (drawn.strict ? { ...drawn, parameters: STRICT } : drawn));
   return fc
     .record({
       turns: turns(state),

@@ -27,10 +27,13 @@ import { promptTools } from './kit/prompted-tools.js';
 import { failedAnswer, TranslatingReader, VerbatimReader } from './kit/readers.js';
 import type { RecalledState } from './kit/recalled-state.js';
 import { ReplyFilter } from './kit/reply-filter.js';
+import { callIdsIn, withUniqueCalls } from './kit/unique-calls.js';
 
 /** One call's way from a client's format to a provider's and back, through the canonical form. */
 export class CanonicalTranslation implements Translation, Streams {
   protected context: ReplyContext = PLAIN_REPLY;
+  /** Ids of calls that a reply must not use again. */
+  private usedIds: Set<string> = new Set();
 
   constructor(
     protected readonly surface: Surface,
@@ -41,7 +44,9 @@ export class CanonicalTranslation implements Translation, Streams {
   ) {}
 
   encodeRequest(rewrite: Rewrite): UpstreamRequest {
-    const conversation = this.recalled?.conversation ?? this.surface.decodeConversation(this.prompt);
+    const decoded = this.recalled?.conversation ?? this.surface.decodeConversation(this.prompt);
+    const conversation = { ...decoded, turns: withUniqueCalls(decoded.turns) };
+    this.usedIds = callIdsIn(conversation.turns);
     const prompted = rewrite.quirks.nativeTools === false && conversation.tools.length > 0;
     const request = this.upstream.encodeRequest(prompted ? promptTools(conversation) : conversation, rewrite);
     this.context = prompted ? { ...request.reply, promptedTools: true } : request.reply;
@@ -79,7 +84,7 @@ export class CanonicalTranslation implements Translation, Streams {
   }
 
   protected filter(): ReplyFilter {
-    return new ReplyFilter(this.context, this.identity.id, this.recalled?.see);
+    return new ReplyFilter(this.context, this.identity.id, this.recalled?.see, this.usedIds);
   }
 
   private translatingReader(decoder: StreamDecoder, frames: FrameReader, maxOutputTokens: number, tokensOf?: TokensOf): StreamReader {

@@ -11,6 +11,7 @@ import type { Plan } from '../routing/index.js';
 import type { Call } from './call.js';
 import { DRAIN_MS, type Drain, type Drains, drainEnd } from './drains.js';
 import type { Encoded } from './encoded-request.js';
+import { PlainReply } from './gunzip.js';
 import type { Flight } from './in-flight.js';
 import { Incoming } from './incoming.js';
 import type { Outcome, Untold } from './outcome.js';
@@ -84,7 +85,7 @@ export class Delivery implements EgressSink {
   private transmit(unsigned: EgressRequest, shown: ShownHeaders): void {
     if (this.ended) return; // the client left while the token was fetched
     this.shown = shown;
-    this.exchange = this.transport.send({ ...unsigned, headers: [...unsigned.headers, ...shown] }, this);
+    this.exchange = this.transport.send({ ...unsigned, headers: [...unsigned.headers, ...shown] }, new PlainReply(this));
   }
 
   /** Whatever a callback throws ends this call, in order, and nothing else. */
@@ -175,6 +176,10 @@ export class Delivery implements EgressSink {
     if (this.incoming.reader) return this.relay(this.incoming.reader, chunk);
     this.exchange?.progress();
     if (!this.incoming.keep(chunk)) this.fail(unreadable('too long'), this.incoming.status === 200, 'unreadable');
+  }
+
+  onUnreadable(cause: Error): void {
+    this.guarded(() => this.fail(unreadable(cause), this.incoming.mayBeBilled, 'unreadable'));
   }
 
   onEnd(): void {

@@ -3,7 +3,7 @@ import type { Conversation } from '../canonical.js';
 import { type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
 import { type BedrockModel, bedrockModel } from '../families/bedrock.js';
 import { openaiRules } from '../families/openai.js';
-import { settingsLeftOut } from '../kit/left-out.js';
+import { leftOut, settingsLeftOut } from '../kit/left-out.js';
 import { pathSegment } from '../kit/path-segment.js';
 import { ToolNames } from '../kit/tool-names.js';
 import type { Block } from './blocks.js';
@@ -32,6 +32,9 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
   if (tools.claudeToolChoice) fields['tool_choice'] = tools.claudeToolChoice;
   if (format.claudeFormat) fields['output_config'] = { ...(fields['output_config'] as Block | undefined), format: format.claudeFormat };
 
+  const betas = claudeBetas(conversation.betas ?? [], model);
+  if (betas.known.length > 0) fields['anthropic_beta'] = betas.known;
+
   const body: Block = { messages: turns.messages };
   if (system.length > 0) body['system'] = system;
   body['inferenceConfig'] = { maxTokens: rewrite.maxOutputTokens, ...sampling.inferenceConfig };
@@ -48,7 +51,7 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
     path: `/model/${pathSegment(rewrite.model)}/${conversation.stream ? 'converse-stream' : 'converse'}`,
     headers: [],
     body: JSON.stringify(body),
-    warnings: [...thinking.warnings, ...tools.warnings, ...sampling.warnings, ...warnings],
+    warnings: [...betas.warnings, ...thinking.warnings, ...tools.warnings, ...sampling.warnings, ...warnings],
     thinkingLevel: thinking.level,
     reply: { toolNames: names.changed, outputTool: outputTool && names.sent(outputTool.name), promptedTools: false },
   };
@@ -87,6 +90,19 @@ function renderSampling(
     inferenceConfig['stopSequences'] = stop;
   }
   return { inferenceConfig, fields, warnings };
+}
+
+/** Betas of Claude that Bedrock takes; it refuses a request that names another. As of 2026-11. */
+const BETAS = new Set(
+  `computer-use-2025-01-24 computer-use-2025-11-24 context-1m-2025-08-07 context-management-2025-06-27 dev-full-thinking-2025-05-14
+  effort-2025-11-24 fine-grained-tool-streaming-2025-05-14 interleaved-thinking-2025-05-14 output-128k-2025-02-19
+  token-efficient-tools-2025-02-19 tool-examples-2025-10-29 tool-search-tool-2025-10-19`.split(/\s+/),
+);
+
+function claudeBetas(betas: readonly string[], { vendor }: BedrockModel): { known: string[]; warnings: string[] } {
+  if (vendor !== 'anthropic') return { known: [], warnings: [] };
+  const unknown = betas.filter((beta) => !BETAS.has(beta));
+  return { known: betas.filter((beta) => BETAS.has(beta)), warnings: unknown.map((beta) => leftOut(`anthropic-beta: ${beta}`)) };
 }
 
 /** Tiers that Bedrock has; what others call their usual one is its default. */

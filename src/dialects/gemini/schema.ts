@@ -107,3 +107,19 @@ function typesOf(node: JsonObject): string[] {
   if (typeof value === 'number') return [Number.isInteger(value) ? 'integer' : 'number'];
   return [typeof value === 'boolean' ? 'boolean' : 'string'];
 }
+
+/**
+ * A schema as models from 2.5 on take it: beside a `$ref` nothing may stand but names that begin with `$`. What else there is goes around it.
+ * As of 2026-11, ai.google.dev/api/generate-content, responseJsonSchema.
+ */
+export function bareReferences(schema: JsonObject): JsonObject {
+  const out: JsonObject = {};
+  for (const [name, value] of Object.entries(schema)) out[name] = bareIn(value);
+  if (typeof out['$ref'] !== 'string') return out;
+  const beside = Object.entries(out).filter(([name]) => !name.startsWith('$'));
+  if (beside.length === 0) return out;
+  const bare = Object.fromEntries(Object.entries(out).filter(([name]) => name.startsWith('$')));
+  return 'anyOf' in out ? bare : { ...Object.fromEntries(beside), anyOf: [bare] };
+}
+
+const bareIn = (value: unknown): unknown => (Array.isArray(value) ? value.map(bareIn) : isObject(value) ? bareReferences(value) : value);

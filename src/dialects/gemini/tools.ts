@@ -3,7 +3,7 @@ import type { Conversation, OutputFormat, Tool, ToolChoice } from '../canonical.
 import type { GeminiFamily } from '../families/gemini.js';
 import { isObject, type JsonObject } from '../kit/json.js';
 import { ToolNames } from '../kit/tool-names.js';
-import { schemaSubset } from './schema.js';
+import { bareReferences, schemaSubset } from './schema.js';
 
 /** Begins with a letter or an underscore; at most 64 characters. */
 export const geminiToolNames = (): ToolNames => new ToolNames(/^[a-zA-Z_][a-zA-Z0-9_.:-]*$/, /[^a-zA-Z0-9_.:-]/g, 64);
@@ -38,7 +38,7 @@ function declaration({ name, description, parameters }: Tool, param: string, fam
 }
 
 function parametersOf(parameters: JsonObject, param: string, { jsonSchema }: GeminiFamily): JsonObject {
-  if (jsonSchema) return { parametersJsonSchema: parameters };
+  if (jsonSchema) return { parametersJsonSchema: bareReferences(parameters) };
   // An object without properties is refused.
   const { properties } = parameters;
   if (!isObject(properties) || Object.keys(properties).length === 0) return {};
@@ -78,7 +78,7 @@ export function encodeFormat(format: OutputFormat | null, hasTools: boolean, fam
     );
   const json = { responseMimeType: 'application/json' };
   if (format.type === 'json') return json;
-  if (family.jsonSchema) return { ...json, responseJsonSchema: format.schema };
+  if (family.jsonSchema) return { ...json, responseJsonSchema: bareReferences(format.schema) };
   return { ...json, responseSchema: schemaSubset(format.schema, 'response_format') };
 }
 

@@ -24,13 +24,20 @@ export class ReplyFilter {
   private readonly prompted: PromptedToolParser | null;
   /** Calls given out so far, by choice. */
   private readonly given: number[] = [];
+  private readonly used: Set<string>;
 
-  /** @param idBase unique for the reply; letters and digits. @param see gets every event that is given on. */
+  /**
+   * @param idBase unique for the reply; letters and digits.
+   * @param see gets every event that is given on.
+   * @param used ids of calls in the conversation: clients pair calls and results by id alone.
+   */
   constructor(
     private readonly context: ReplyContext,
     private readonly idBase: string,
     private readonly see: ((event: ReplyEvent) => void) | null = null,
+    used: ReadonlySet<string> = new Set(),
   ) {
+    this.used = new Set(used);
     this.prompted = context.promptedTools ? new PromptedToolParser() : null;
   }
 
@@ -64,7 +71,10 @@ export class ReplyFilter {
     this.given[choice] = call + 1;
     this.calls.set(keyOf(event), { choice, call, pending: '' });
     const name = this.context.toolNames.get(event.name) ?? event.name;
-    return [{ ...event, call, name, id: event.id || `call_${this.idBase}${choice === 0 ? '' : `c${choice}`}n${call}` }];
+    const isFree = event.id && !this.used.has(event.id);
+    const id = isFree ? event.id! : `call_${this.idBase}${choice === 0 ? '' : `c${choice}`}n${call}`;
+    this.used.add(id);
+    return [{ ...event, call, name, id }];
   }
 
   private goOn(event: Arguments): ReplyEvent[] {

@@ -20,9 +20,11 @@ describe('request', () => {
     );
   });
 
-  test('the limit is written where the client wrote it', () => {
-    expect(encode({ max_completion_tokens: 500 })).toMatchObject({ max_completion_tokens: 100 });
-    expect(encode({ max_completion_tokens: 500 })).not.toHaveProperty('max_tokens');
+  test('the limit is written where the client wrote it, under the name that the server takes', () => {
+    const keys = (body: object) => Object.keys(encode(body)).slice(2);
+    expect(keys({ max_completion_tokens: 500, seed: 1 })).toEqual(['max_tokens', 'seed']);
+    expect(keys({ max_tokens: 500, max_completion_tokens: 500 })).toEqual(['max_tokens']);
+    expect(encode({ max_completion_tokens: 500 })).toMatchObject({ max_tokens: 100 });
     expect(encode({})).toMatchObject({ max_tokens: 100 });
   });
 

@@ -1,6 +1,7 @@
 import type { Conversation, OutputFormat, Settings, Tool, ToolChoice, Turn } from '../canonical.js';
 import { type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
 import { levelOf, type OpenAiRules, ofOpenAi, openaiRules, samplingAllowed } from '../families/openai.js';
+import { strictFor } from '../families/openai-schema.js';
 import { invalid } from '../kit/fields.js';
 import type { JsonObject } from '../kit/json.js';
 import { leftOut, settingsLeftOut } from '../kit/left-out.js';
@@ -19,6 +20,8 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
   const rules = openaiRules(ruled);
   const { settings, tools } = conversation;
   const names = new ToolNames(/^[\w-]+$/, /[^\w-]/g, 64);
+  const warnings: string[] = [];
+  const warn = (warning: string) => void warnings.push(warning);
   const effort = effortToSend(conversation.thinking, rewrite.thinkingLevel, ruled);
   const sampling = samplingAllowed(ruled, effort);
   const [instructions, turns] = splitInstructions(conversation.turns);
@@ -27,8 +30,8 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
     model: rewrite.model,
     ...(instructions !== '' && { instructions }),
     input: encodeItems(turns, { rules, quirks, names }),
-    ...(tools.length > 0 && encodeTools(conversation, names)),
-    ...encodeText(conversation.format, settings.verbosity),
+    ...(tools.length > 0 && encodeTools(conversation, names, warn)),
+    ...encodeText(conversation.format, settings.verbosity, warn),
     ...encodeReasoning(effort, conversation.thinking?.show === true && mayReason(rules)),
     ...(!quirks.statelessStreams && { max_output_tokens: Math.max(rewrite.maxOutputTokens, MIN_OUTPUT_TOKENS) }),
     ...(sampling && settings.temperature !== null && { temperature: settings.temperature }),
@@ -44,7 +47,7 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
     path: '/responses',
     headers: [],
     body: JSON.stringify(body),
-    warnings: warningsFor(conversation, { sampling, mayReason: mayReason(rules) }),
+    warnings: [...warnings, ...warningsFor(conversation, { sampling, mayReason: mayReason(rules) })],
     thinkingLevel: levelOf(effort),
     reply: { toolNames: names.changed, outputTool: null, promptedTools: false },
   };
@@ -64,21 +67,23 @@ function splitInstructions(turns: Turn[]): [instructions: string, rest: Turn[]] 
   return [texts.filter((text) => text !== '').join('\n\n'), turns.slice(leading.length)];
 }
 
-function encodeTools({ tools, toolChoice, parallelToolCalls }: Conversation, names: ToolNames): JsonObject {
+type Warn = (warning: string) => void;
+
+function encodeTools({ tools, toolChoice, parallelToolCalls }: Conversation, names: ToolNames, warn: Warn): JsonObject {
   return {
-    tools: tools.map((tool) => encodeTool(tool, names)),
+    tools: tools.map((tool) => encodeTool(tool, names, warn)),
     ...(toolChoice && { tool_choice: encodeToolChoice(toolChoice, names) }),
     ...(parallelToolCalls !== null && { parallel_tool_calls: parallelToolCalls }),
   };
 }
 
-const encodeTool = ({ name, description, parameters, strict }: Tool, names: ToolNames): JsonObject => ({
+const encodeTool = ({ name, description, parameters, strict }: Tool, names: ToolNames, warn: Warn): JsonObject => ({
   type: 'function',
   name: names.sent(name),
   ...(description !== null && { description }),
   parameters: parameters ?? { type: 'object', properties: {} },
   // Left out it would mean yes, and the schema would be changed to fit.
-  strict: strict ?? false,
+  strict: strictFor(strict, parameters, name, warn) ?? false,
 });
 
 function encodeToolChoice(choice: ToolChoice, names: ToolNames): string | JsonObject {
@@ -95,14 +100,15 @@ function encodeToolChoice(choice: ToolChoice, names: ToolNames): string | JsonOb
   }
 }
 
-function encodeText(format: OutputFormat | null, verbosity: string | null): JsonObject {
+function encodeText(format: OutputFormat | null, verbosity: string | null, warn: Warn): JsonObject {
   if (!format && verbosity === null) return {};
-  return { text: { ...(format && { format: encodeFormat(format) }), ...(verbosity !== null && { verbosity }) } };
+  return { text: { ...(format && { format: encodeFormat(format, warn) }), ...(verbosity !== null && { verbosity }) } };
 }
 
-function encodeFormat(format: OutputFormat): JsonObject {
+function encodeFormat(format: OutputFormat, warn: Warn): JsonObject {
   if (format.type === 'json') return { type: 'json_object' };
-  const { name, description, schema, strict } = format;
+  const { name, description, schema } = format;
+  const strict = strictFor(format.strict, schema, 'text.format', warn);
   return { type: 'json_schema', name, ...(description !== null && { description }), schema, ...(strict !== null && { strict }) };
 }
 

@@ -14,11 +14,24 @@ export const COMPATIBLE: readonly ProviderType[] = [
   compatible('mistral', 'Mistral', 'https://api.mistral.ai/v1', ['MISTRAL_API_KEY'], {
     catalogueId: 'mistral',
     quirks: {
+      maxTokensField: 'max_tokens',
       requiredToolChoice: 'any',
       toolCallIds: 'nine-alphanumerics',
       seedField: 'random_seed',
       strictTools: false,
+      reasoningBack: 'never',
       thinking: 'none',
+      // It answers 422 to fields that it does not know. As of 2026-11.
+      refusedFields: [
+        'store',
+        'logit_bias',
+        'logprobs',
+        'top_logprobs',
+        'service_tier',
+        'safety_identifier',
+        'prompt_cache_key',
+        'verbosity',
+      ],
     },
   }),
   compatible('deepseek', 'DeepSeek', 'https://api.deepseek.com', ['DEEPSEEK_API_KEY'], {

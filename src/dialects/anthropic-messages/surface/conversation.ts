@@ -1,7 +1,8 @@
 import { type Conversation, NO_SETTINGS, type OutputFormat, type Settings, type Thinking } from '../../canonical.js';
 import type { Prompt } from '../../dialect.js';
 import { Fields } from '../../kit/fields.js';
-import { decodeTurns, markLast } from './messages.js';
+import { markLast } from '../../kit/mark-last.js';
+import { decodeMark, decodeTurns } from './messages.js';
 import { decodeToolChoice, decodeTools } from './tools.js';
 
 /** Fields that are read here or in `decodeRequest`. */
@@ -17,7 +18,8 @@ export function decodeConversation(prompt: Prompt): Conversation {
   const config = fields.objectOrNull('output_config');
   if (config?.has('task_budget')) leftOut.push('output_config.task_budget');
   const turns = decodeTurns(fields, leftOut);
-  if (fields.has('cache_control')) markLast(turns, fields);
+  const { cache } = decodeMark(fields);
+  if (cache) markLast(turns, cache);
   const tools = decodeTools(fields, leftOut);
   return {
     turns,
@@ -31,6 +33,7 @@ export function decodeConversation(prompt: Prompt): Conversation {
     choices: 1,
     endUser: prompt.endUser,
     leftOut: [...new Set(leftOut)],
+    ...(prompt.betas.length > 0 && { betas: prompt.betas }),
   };
 }
 

@@ -21,15 +21,6 @@ export function decodeMark(block: Fields): { cache?: CacheMark } {
   return mark ? { cache: { ttl: mark.oneOf('ttl', ['5m', '1h']) ?? '5m' } } : {};
 }
 
-/** A mark of the whole request stands for one on its last block. */
-export function markLast(turns: Turn[], fields: Fields): void {
-  const last = turns.at(-1);
-  if (!last) return;
-  const part = last.role === 'tool' ? last : last.parts.at(-1);
-  if (part && (!('type' in part) || part.type === 'text' || part.type === 'image' || part.type === 'file'))
-    Object.assign(part, decodeMark(fields));
-}
-
 function decodeMessage(message: Fields, leftOut: string[]): Turn[] {
   switch (message.text('role')) {
     case 'assistant':

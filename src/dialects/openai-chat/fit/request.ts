@@ -3,6 +3,7 @@ import type { Thinking, ThinkingLevel } from '../../canonical.js';
 import { type Rewrite, rulesId } from '../../dialect.js';
 import { ofOpenAi, openaiRules, samplingAllowed } from '../../families/openai.js';
 import { isObject, type JsonObject, textOf } from '../../kit/json.js';
+import { leftOut } from '../../kit/left-out.js';
 import { table } from '../../kit/table.js';
 import { fitFormat } from './format.js';
 import { fitMessages } from './messages.js';
@@ -35,23 +36,28 @@ export function fit(request: JsonObject, rewrite: Rewrite, thinking: Thinking | 
     body['random_seed'] = body['seed'];
     delete body['seed'];
   }
+  for (const field of quirks.refusedFields ?? []) {
+    if (body[field] !== undefined && body[field] !== null) warnings.push(leftOut(field));
+    delete body[field];
+  }
   fitTools(body, quirks, warnings);
   if (quirks.jsonSchema === false) fitFormat(body);
   body['messages'] = fitMessages(body['messages'] as JsonObject[], rewrite);
   return { body, warnings, thinkingLevel: asked ? asked.level : null };
 }
 
-/** Writes the output limit where the client wrote its own, under the name that the model takes. */
+const LIMITS = ['max_completion_tokens', 'max_tokens'];
+
+/** Writes the output limit where the client wrote its own, under the one name that the model takes; strict servers refuse the other. */
 function fitLimit(body: JsonObject, rewrite: Rewrite): JsonObject {
   const { maxOutputTokens, quirks } = rewrite;
   const { maxTokens } = openaiRules(rulesId(rewrite));
-  const given = ['max_completion_tokens', 'max_tokens'].filter((field) => typeof body[field] === 'number');
-  // Every server knows the old name, until its model refuses it.
-  const taken = quirks.maxTokensField ?? (maxTokens ? 'max_tokens' : 'max_completion_tokens');
-  for (const field of given.length > 0 ? given : [taken]) body[field] = maxOutputTokens;
-  if (!given.includes('max_tokens') || taken === 'max_tokens' || maxTokens) return body;
-  const entries = Object.entries(body).filter(([name]) => name !== 'max_completion_tokens');
-  return Object.fromEntries(entries.map(([name, value]) => [name === 'max_tokens' ? 'max_completion_tokens' : name, value]));
+  const given = LIMITS.find((field) => body[field] !== undefined);
+  // OpenAI's newer models refuse the old name wherever they are served. Other servers know it, until they say so.
+  const taken = maxTokens ? (quirks.maxTokensField ?? given ?? 'max_tokens') : 'max_completion_tokens';
+  if (given === undefined) return { ...body, [taken]: maxOutputTokens };
+  const entries = Object.entries(body).filter(([name]) => name === given || !LIMITS.includes(name));
+  return Object.fromEntries(entries.map(([name, value]) => (name === given ? [taken, maxOutputTokens] : [name, value])));
 }
 
 /** Usage is always asked for; whether the client sees it is another matter. */

@@ -1,22 +1,26 @@
 import { type Conversation, type Settings, THINKING_LEVELS, type Thinking } from '../../canonical.js';
 import type { Prompt } from '../../dialect.js';
 import { Fields, invalid } from '../../kit/fields.js';
+import { markLast } from '../../kit/mark-last.js';
 import { decodeMessages } from './messages.js';
-import { decodeFormat, decodeToolChoice, decodeTools } from './tools.js';
+import { cacheMark, decodeFormat, decodeToolChoice, decodeTools } from './tools.js';
 
 /** Fields that are read here or in `decodeRequest`. */
 const KNOWN = new Set(
   `model messages tools functions tool_choice function_call parallel_tool_calls response_format temperature top_p top_k min_p stop seed
   presence_penalty frequency_penalty logprobs top_logprobs logit_bias verbosity service_tier reasoning_effort reasoning thinking
-  max_tokens max_completion_tokens n stream stream_options user safety_identifier`.split(/\s+/),
+  max_tokens max_completion_tokens n stream stream_options user safety_identifier cache_control`.split(/\s+/),
 );
 
 /** The whole of a chat request. @throws WeirError invalid_request naming the field. */
 export function decodeConversation(prompt: Prompt): Conversation {
   const fields = Fields.of(prompt.body, '');
   refuseOwnOutput(fields);
+  const turns = decodeMessages(fields);
+  const mark = cacheMark(fields);
+  if (mark) markLast(turns, mark);
   return {
-    turns: decodeMessages(fields),
+    turns,
     tools: decodeTools(fields),
     toolChoice: decodeToolChoice(fields),
     parallelToolCalls: fields.booleanOrNull('parallel_tool_calls'),

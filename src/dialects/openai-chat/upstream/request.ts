@@ -1,6 +1,7 @@
 import { type Conversation, type Settings, type Tool, type ToolChoice } from '../../canonical.js';
 import { type Rewrite, rulesId, type UpstreamRequest } from '../../dialect.js';
 import { ofOpenAi } from '../../families/openai.js';
+import { strictFor } from '../../families/openai-schema.js';
 import type { JsonObject } from '../../kit/json.js';
 import { leftOut } from '../../kit/left-out.js';
 import { ToolNames } from '../../kit/tool-names.js';
@@ -17,11 +18,12 @@ const MAX_NAME_LENGTH = 64;
 export function encodeRequest(conversation: Conversation, rewrite: Rewrite): UpstreamRequest {
   const names = new ToolNames(/^[a-zA-Z0-9_-]+$/, /[^a-zA-Z0-9_-]/g, MAX_NAME_LENGTH);
   const { fields, warnings } = encodeFields(conversation, rewrite);
+  const warn = (warning: string) => void warnings.push(warning);
   const messages = encodeMessages(conversation.turns, rewrite, names);
   const request = {
     model: rewrite.model,
     messages: conversation.format?.type === 'json' ? instructJson(messages) : messages,
-    ...encodeTools(conversation, rewrite, names),
+    ...encodeTools(conversation, rewrite, names, warn),
     ...fields,
   };
   const thinking =
@@ -41,13 +43,13 @@ function encodeFields(
   { settings, format, endUser, stream, choices }: Conversation,
   rewrite: Rewrite,
 ): { fields: JsonObject; warnings: string[] } {
+  const warnings: string[] = [];
   const fields: JsonObject = {
-    response_format: encodeFormat(format),
+    response_format: encodeFormat(format, (warning) => warnings.push(warning)),
     ...encodeSettings(settings),
     n: choices === 1 ? null : choices,
     stream: stream || null,
   };
-  const warnings: string[] = [];
   const openai = ofOpenAi(rulesId(rewrite));
   const openrouter = rewrite.quirks.thinking === 'openrouter';
   const known = (field: string, value: unknown, takenBy: boolean): void => {
@@ -77,24 +79,30 @@ const encodeSettings = (settings: Settings): JsonObject => ({
   logit_bias: settings.logitBias,
 });
 
-function encodeFormat(format: Conversation['format']): JsonObject | null {
+function encodeFormat(format: Conversation['format'], warn: (warning: string) => void): JsonObject | null {
   if (format === null) return null;
   if (format.type === 'json') return { type: 'json_object' };
-  const { name, description, schema, strict } = format;
+  const { name, description, schema } = format;
+  const strict = strictFor(format.strict, schema, 'response_format', warn);
   return {
     type: 'json_schema',
     json_schema: { name, ...(description !== null && { description }), schema, ...(strict !== null && { strict }) },
   };
 }
 
-function encodeTools({ tools, toolChoice, parallelToolCalls }: Conversation, rewrite: Rewrite, names: ToolNames): JsonObject {
+function encodeTools(
+  { tools, toolChoice, parallelToolCalls }: Conversation,
+  rewrite: Rewrite,
+  names: ToolNames,
+  warn: (warning: string) => void,
+): JsonObject {
   if (tools.length === 0) return {};
   // Those who know no `allowed_tools` get only the tools that are allowed.
   const all = toolChoice?.type !== 'allowed' || ofOpenAi(rulesId(rewrite));
   const mark = toolMarker(rewrite);
   const offered = all ? tools : tools.filter(({ name }) => toolChoice.names.includes(name));
   return {
-    tools: offered.map((tool) => encodeTool(tool, names, mark)),
+    tools: offered.map((tool) => encodeTool({ ...tool, strict: strictFor(tool.strict, tool.parameters, tool.name, warn) }, names, mark)),
     ...(toolChoice !== null && { tool_choice: encodeChoice(toolChoice, all, names) }),
     ...(parallelToolCalls !== null && { parallel_tool_calls: parallelToolCalls }),
   };
