@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { parseArgs } from 'node:util';
+import { loadTokenizers } from './gateway/index.js';
 import { readConfig } from './platform/config/index.js';
 import { createLogger, type Logger } from './platform/telemetry/index.js';
 import { describeFailure, readyJson, readyText } from './roles/announce.js';
@@ -21,6 +22,7 @@ async function main(): Promise<void> {
   const starting = startWeir(config, log, waiting.signal);
   stopOnSignals(starting, waiting, log, fail);
   stopOnExceptions(starting, log);
+  if (config.roles.has('gateway')) loadTokenizers();
   const weir = await starting;
   process.stdout.write(flags.json ? readyJson(weir) : readyText(weir, config, performance.now() - startedAt));
 }

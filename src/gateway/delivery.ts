@@ -16,6 +16,7 @@ import type { Flight } from './in-flight.js';
 import { Incoming } from './incoming.js';
 import type { Outcome, Untold } from './outcome.js';
 import type { Reply } from './reply.js';
+import { isLong } from './request-body.js';
 import { SecretWatch } from './secret-watch.js';
 import { secretsIn } from './shown-secrets.js';
 import { tokenizerOf } from './tokenizers.js';
@@ -68,7 +69,8 @@ export class Delivery implements EgressSink {
     } catch (cause) {
       return this.failUnsent(cause);
     }
-    this.attempt(this.encoded);
+    const { encoded } = this;
+    this.next(encoded.unsigned.body.length, () => this.attempt(encoded));
   }
 
   /** Sends at once, unless a token has to be fetched first: then nothing is sent before it is there. */
@@ -95,6 +97,12 @@ export class Delivery implements EgressSink {
     } catch (cause) {
       this.fail(new WeirError('internal_error', { cause }), this.sent && this.incoming.mayBeBilled, 'exception');
     }
+  }
+
+  /** The next step, in a turn of its own where there is much to work on. */
+  private next(bytes: number, step: () => void): void {
+    if (!isLong(bytes)) return step();
+    setImmediate(() => this.guarded(() => this.ended || step()));
   }
 
   private failUnsent(cause: unknown): void {
@@ -193,7 +201,7 @@ export class Delivery implements EgressSink {
     if (status === 401 && this.attemptAgain()) return;
     if (status !== 200) return this.refused(this.translation.decodeRefusal(status ?? 502, body, headers), false);
     if (reader) return this.endStream(reader);
-    this.endBody(body);
+    this.next(body.length, () => this.endBody(body));
   }
 
   onError(error: EgressError): void {
@@ -268,6 +276,11 @@ export class Delivery implements EgressSink {
       if (cause instanceof ProviderRefusal) return this.refused(cause.refusal, false);
       return this.fail(unreadable(cause), true, 'unreadable');
     }
+    this.next(body.length, () => this.endRead(body));
+  }
+
+  private endRead(body: Buffer): void {
+    const { incoming } = this;
     // What was counted is booked all the same.
     if (!this.detached && this.repeatsSecret([body])) return this.fail(repeated(), true, 'unreadable');
     if (incoming.reader) return this.endStream(incoming.reader);

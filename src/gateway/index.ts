@@ -1,2 +1,3 @@
 export { GatewayModule } from './gateway.module.js';
 export { PublicServer } from './public-server.js';
+export { loadTokenizers } from './tokenizers.js';

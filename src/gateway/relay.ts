@@ -1,3 +1,4 @@
+import { setImmediate as breathe } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { Admission, type Exposure, type Hold, rateHeaders } from '../budgets/index.js';
 import { noFacts, type Prompt, type Way } from '../dialects/index.js';
@@ -25,6 +26,7 @@ import { PriceWatch } from './price-watch.js';
 import { ReasoningMemory } from './reasoning-memory.js';
 import { refinedInput } from './refine-input.js';
 import type { Reply } from './reply.js';
+import { isLong } from './request-body.js';
 import { Seats } from './seats.js';
 import { settlementOf } from './settlement.js';
 
@@ -60,6 +62,7 @@ export class Relay {
   }
 
   private async serve(call: Call, reply: Reply): Promise<void> {
+    if (isLong(call.prompt.inputTokensBound)) await breathe();
     const planned = this.plan(call, reply); //                       400 403 404
     const prompt = permitted(call.prompt, call.caller.tenantId, planned.target); // 400
     const counting = checkFit(call.caller.tenantId, call.prompt, planned.target); //       400
@@ -68,6 +71,7 @@ export class Relay {
     const size = 'then' in measured ? await measured : measured;
     const seat = planned.target.seat && (await this.seats.take(call.caller.tenantId, planned)); // 403 502 503 504
     const plan = seat?.plan ?? planned;
+    if (isLong(prompt.inputTokensBound)) await breathe();
     const way = this.way(call, prompt, plan); //                     400
     const hold = await this.admit(call, plan, way, size); //         402 422 429 503
     const flight = this.inFlight.begin(call.id, reply, hold.since);

@@ -6,6 +6,7 @@ import { JsonCost } from '../kernel/json-cost.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
 import { announcedBytes, BadKeys, BodyMemory, Connections, readBody, TrustedProxies } from '../platform/listener/index.js';
 import { Metrics } from '../platform/telemetry/index.js';
+import { isLong, parseBody, parseBodyInTurns, type RequestBody } from './request-body.js';
 import { CALL_PATHS } from './routes.js';
 import { verifyCaller } from './surfaces/surface.js';
 
@@ -67,7 +68,8 @@ export class RequestGate {
     });
     app.addContentTypeParser('application/json', (request, payload, done) => {
       const cost = new JsonCost();
-      readBody(payload, BODY_LIMIT_BYTES, (chunk) => this.refusalOf(request, chunk, cost), done);
+      const refusalOf = (chunk: Buffer) => this.refusalOf(request, chunk, cost);
+      readBody(payload, BODY_LIMIT_BYTES, refusalOf, (error, bytes) => (error ? done(error) : parse(bytes!, done)));
     });
   }
 
@@ -92,6 +94,17 @@ export class RequestGate {
       error instanceof WeirError && error.code === 'invalid_api_key' && KEY_HEADERS.some((name) => headers[name] !== undefined);
     return isBadKey ? this.badKeys.count(ip, error) : error;
   }
+}
+
+function parse(bytes: Buffer, done: (error: Error | null, body?: RequestBody) => void): void {
+  if (isLong(bytes.length)) return void parseBodyInTurns(bytes).then((body) => done(null, body), done);
+  let body: RequestBody;
+  try {
+    body = parseBody(bytes);
+  } catch (error) {
+    return done(error as Error);
+  }
+  done(null, body);
 }
 
 const notFound = ({ method, url }: FastifyRequest): WeirError =>

@@ -136,11 +136,16 @@ export function tokenizerOf({ model, treatedAs }: { model: string; treatedAs: st
   return encoding === null ? undefined : (text) => TOKENIZERS[encoding]().countTokens(text, ALLOW_ALL);
 }
 
+/** Their tables take a third of a second: a process loads them before its first call, so that no call waits for them. */
+export function loadTokenizers(): void {
+  for (const tokenizer of Object.values(TOKENIZERS)) tokenizer().countTokens('Weir', ALLOW_ALL);
+}
+
 const ALLOW_ALL = { disallowedSpecial: new Set<string>() };
 
 type Tokenizer = Pick<typeof import('gpt-tokenizer/encoding/o200k_base'), 'countTokens'>;
 
-/** For the short pieces of an answer, on this thread. Loaded when first needed: their tables take memory and a moment. */
+/** For the short pieces of an answer, on this thread. */
 const TOKENIZERS: Readonly<Record<Encoding, () => Tokenizer>> = {
   o200k_harmony: () => require('gpt-tokenizer/encoding/o200k_harmony'),
   o200k_base: () => require('gpt-tokenizer/encoding/o200k_base'),

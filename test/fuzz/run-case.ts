@@ -59,7 +59,8 @@ export function runCase(one: Case, random: Random, turns: Turns): Ending {
 
 function ask(one: Case, format: CallFormat, turns: Turns): { prompt: Prompt; translation: Translation } | null {
   try {
-    const prompt = turns.turn(() => format.decodeRequest(parseBody(one.request), one.request.length));
+    const { json, bytes } = turns.turn(() => parseBody(one.request));
+    const prompt = turns.turn(() => format.decodeRequest(json, bytes));
     checkPrompt(prompt);
     const before = JSON.stringify(prompt.body);
     const spoken = { dialects: [one.dialect], thinkingLevel: one.level, quirks: one.quirks };

@@ -1,5 +1,5 @@
 import type { Rewrite, UpstreamRequest } from '../dialect.js';
-import type { JsonObject } from '../kit/json.js';
+import { type JsonObject, writeJson } from '../kit/json.js';
 import { leftOut } from '../kit/left-out.js';
 import { pathSegment } from '../kit/path-segment.js';
 import { table } from '../kit/table.js';
@@ -22,7 +22,7 @@ export function messageEnvelope(body: JsonObject, { model: id, quirks }: Destina
     // Google writes versions as `claude-opus-4-5@20251101`, and an "@" may stand in a path.
     path: `/models/${pathSegment(id).replaceAll('%40', '@')}:${body['stream'] === true ? 'streamRawPredict' : 'rawPredict'}`,
     headers: betaHeader(known),
-    body: JSON.stringify({ ...rest, anthropic_version: VERTEX_VERSION }),
+    body: writeJson({ ...rest, anthropic_version: VERTEX_VERSION }),
     warnings: betas.filter((beta) => !VERTEX_BETAS[beta]).map((beta) => leftOut(`anthropic-beta: ${beta}`)),
   };
 }
@@ -30,14 +30,14 @@ export function messageEnvelope(body: JsonObject, { model: id, quirks }: Destina
 /** For a count of a message's tokens. Vertex AI names the model in the body here, and refuses betas that it takes for messages. */
 export function countEnvelope(body: JsonObject, { quirks }: Destination, betas: readonly string[]): Envelope {
   if (quirks.cloud !== 'vertex') return ofAnthropic(`${PATH}/count_tokens`, body, betas);
-  const sent = JSON.stringify({ ...body, anthropic_version: VERTEX_VERSION });
+  const sent = writeJson({ ...body, anthropic_version: VERTEX_VERSION });
   return { path: '/models/count-tokens:rawPredict', headers: [], body: sent, warnings: [] };
 }
 
 const ofAnthropic = (path: string, body: JsonObject, betas: readonly string[]): Envelope => ({
   path,
   headers: ['anthropic-version', VERSION, ...betaHeader(betas)],
-  body: JSON.stringify(body),
+  body: writeJson(body),
   warnings: [],
 });
 

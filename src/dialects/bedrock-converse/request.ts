@@ -3,6 +3,7 @@ import type { Conversation } from '../canonical.js';
 import { type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
 import { type BedrockModel, bedrockModel } from '../families/bedrock.js';
 import { openaiRules } from '../families/openai.js';
+import { writeJson } from '../kit/json.js';
 import { leftOut, settingsLeftOut } from '../kit/left-out.js';
 import { pathSegment } from '../kit/path-segment.js';
 import { ToolNames } from '../kit/tool-names.js';
@@ -50,7 +51,7 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
   return {
     path: `/model/${pathSegment(rewrite.model)}/${conversation.stream ? 'converse-stream' : 'converse'}`,
     headers: [],
-    body: JSON.stringify(body),
+    body: writeJson(body),
     warnings: [...betas.warnings, ...thinking.warnings, ...tools.warnings, ...sampling.warnings, ...warnings],
     thinkingLevel: thinking.level,
     reply: { toolNames: names.changed, outputTool: outputTool && names.sent(outputTool.name), promptedTools: false },

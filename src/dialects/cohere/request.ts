@@ -2,7 +2,7 @@ import { WeirError } from '../../kernel/errors.js';
 import type { Conversation, OutputFormat, Settings, Thinking, ThinkingLevel, Tool, ToolChoice } from '../canonical.js';
 import { PLAIN_REPLY, type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
 import { cohereThinks } from '../families/cohere.js';
-import type { JsonObject } from '../kit/json.js';
+import { type JsonObject, writeJson } from '../kit/json.js';
 import { leftOut, settingsLeftOut } from '../kit/left-out.js';
 import { ToolNames } from '../kit/tool-names.js';
 import { encodeMessages } from './messages.js';
@@ -36,7 +36,7 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
   return {
     path: '/chat',
     headers: [],
-    body: JSON.stringify(body),
+    body: writeJson(body),
     warnings,
     thinkingLevel: thinking?.level ?? null,
     reply: { ...PLAIN_REPLY, toolNames: names.changed },

@@ -2,7 +2,7 @@ import { WeirError } from '../../kernel/errors.js';
 import type { Conversation, Settings } from '../canonical.js';
 import { PLAIN_REPLY, type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
 import { geminiFamily } from '../families/gemini.js';
-import type { JsonObject } from '../kit/json.js';
+import { type JsonObject, writeJson } from '../kit/json.js';
 import { leftOut, settingsLeftOut } from '../kit/left-out.js';
 import { pathSegment } from '../kit/path-segment.js';
 import { encodeTurns } from './contents.js';
@@ -38,7 +38,7 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
   return {
     path: `/models/${pathSegment(rewrite.model.replace(/^models\//, ''))}:${conversation.stream ? 'streamGenerateContent?alt=sse' : 'generateContent'}`,
     headers: [],
-    body: JSON.stringify(body),
+    body: writeJson(body),
     warnings: [...warnings, ...warningsOf(conversation)],
     thinkingLevel: thinking.level,
     reply: { ...PLAIN_REPLY, toolNames: names.changed },

@@ -1,7 +1,7 @@
 import { WeirError } from '../../kernel/errors.js';
 import type { Conversation, OutputFormat, Tool } from '../canonical.js';
 import { PLAIN_REPLY, type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
-import type { JsonObject } from '../kit/json.js';
+import { type JsonObject, writeJson } from '../kit/json.js';
 import { leftOut, settingsLeftOut } from '../kit/left-out.js';
 import { renderTurns } from './messages.js';
 import { renderThinking } from './thinking.js';
@@ -26,7 +26,7 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
   return {
     path: '/chat',
     headers: [],
-    body: JSON.stringify(body),
+    body: writeJson(body),
     warnings: [...thinking.warnings, ...warnings],
     thinkingLevel: thinking.level,
     reply: PLAIN_REPLY,

@@ -1,5 +1,6 @@
 import type { Prompt, Rewrite, UpstreamRequest, Verbatim } from '../dialect.js';
 import { PLAIN_REPLY } from '../dialect.js';
+import { writeJson } from '../kit/json.js';
 import { readWhole } from './facts.js';
 import { fit, levelAsked } from './fit/request.js';
 import { straightReply } from './straighten.js';
@@ -25,7 +26,7 @@ function encodeRequest({ body }: Prompt, rewrite: Rewrite): UpstreamRequest {
   return {
     path: PATH,
     headers: [],
-    body: JSON.stringify(fitted.body),
+    body: writeJson(fitted.body),
     warnings: fitted.warnings,
     thinkingLevel: own.asked ? own.level : fitted.thinkingLevel,
     reply: PLAIN_REPLY,

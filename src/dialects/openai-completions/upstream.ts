@@ -1,7 +1,7 @@
 import type { Conversation } from '../canonical.js';
 import type { Rewrite, Upstream, UpstreamRequest } from '../dialect.js';
 import { invalid } from '../kit/fields.js';
-import type { JsonObject } from '../kit/json.js';
+import { type JsonObject, writeJson } from '../kit/json.js';
 import { leftOut, settingsLeftOut } from '../kit/left-out.js';
 import { promptTools } from '../kit/prompted-tools.js';
 import { decodeRefusal } from '../openai-chat/errors.js';
@@ -44,7 +44,7 @@ function encodeRequest(conversation: Conversation, { model, maxOutputTokens, qui
   return {
     path: PATH,
     headers: [],
-    body: JSON.stringify(Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null))),
+    body: writeJson(Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null))),
     warnings: [
       ...settingsLeftOut(settings, 'topK', 'minP', 'logprobs', 'topLogprobs', 'verbosity', 'serviceTier'),
       ...(endUser === null ? [] : [leftOut('user')]),

@@ -1,6 +1,6 @@
 import type { Prompt, Rewrite, UpstreamRequest, Verbatim } from '../dialect.js';
 import { PLAIN_REPLY } from '../dialect.js';
-import { isObject, type JsonObject, listOf } from '../kit/json.js';
+import { isObject, type JsonObject, listOf, writeJson } from '../kit/json.js';
 import { readWhole } from '../openai-chat/facts.js';
 import { ChatStreamReader, type StreamShape } from '../openai-chat/stream.js';
 import { PATH } from './upstream.js';
@@ -25,5 +25,5 @@ function encodeRequest({ body, stream }: Prompt, { model, maxOutputTokens, quirk
   const sent: JsonObject = { ...body, model, max_tokens: maxOutputTokens };
   if (quirks.streamOptions === false) delete sent['stream_options'];
   else if (stream) sent['stream_options'] = { ...(body['stream_options'] as object | null), include_usage: true };
-  return { path: PATH, headers: [], body: JSON.stringify(sent), warnings: [], thinkingLevel: null, reply: PLAIN_REPLY };
+  return { path: PATH, headers: [], body: writeJson(sent), warnings: [], thinkingLevel: null, reply: PLAIN_REPLY };
 }

@@ -3,7 +3,7 @@ import { type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
 import { levelOf, type OpenAiRules, ofOpenAi, openaiRules, samplingAllowed } from '../families/openai.js';
 import { strictFor } from '../families/openai-schema.js';
 import { invalid } from '../kit/fields.js';
-import type { JsonObject } from '../kit/json.js';
+import { type JsonObject, writeJson } from '../kit/json.js';
 import { leftOut, settingsLeftOut } from '../kit/left-out.js';
 import { ToolNames } from '../kit/tool-names.js';
 import { effortToSend } from './effort.js';
@@ -46,7 +46,7 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
   return {
     path: '/responses',
     headers: [],
-    body: JSON.stringify(body),
+    body: writeJson(body),
     warnings: [...warnings, ...warningsFor(conversation, { sampling, mayReason: mayReason(rules) })],
     thinkingLevel: levelOf(effort),
     reply: { toolNames: names.changed, outputTool: null, promptedTools: false },

@@ -1,7 +1,7 @@
 import { THINKING_LEVELS, type ThinkingLevel } from '../canonical.js';
 import { type Frame, PLAIN_REPLY, type Prompt, type Rewrite, rulesId, type UpstreamRequest, type Verbatim } from '../dialect.js';
 import { effortFor, levelOf } from '../families/openai.js';
-import { type JsonObject, objectOf, textOf } from '../kit/json.js';
+import { type JsonObject, objectOf, textOf, writeJson } from '../kit/json.js';
 import { VerbatimReader } from '../kit/readers.js';
 import { ReplyFilter } from '../kit/reply-filter.js';
 import { isSealed } from '../kit/sealed-state.js';
@@ -36,7 +36,7 @@ function encodeRequest({ body: sent }: Prompt, rewrite: Rewrite): UpstreamReques
   return {
     path: '/responses',
     headers: [],
-    body: JSON.stringify(body),
+    body: writeJson(body),
     warnings: [],
     thinkingLevel: asked === null ? levelOf(effort) : levelNamed(asked),
     reply: PLAIN_REPLY,

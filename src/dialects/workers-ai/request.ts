@@ -2,7 +2,7 @@ import { WeirError } from '../../kernel/errors.js';
 import type { Conversation } from '../canonical.js';
 import { type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
 import { reasons } from '../families/open-models.js';
-import { type JsonObject, objectOf } from '../kit/json.js';
+import { type JsonObject, objectOf, writeJson } from '../kit/json.js';
 import { leftOut, settingsLeftOut } from '../kit/left-out.js';
 import { pathSegment } from '../kit/path-segment.js';
 import { encodeRequest as encodeChatRequest } from '../openai-chat/upstream/request.js';
@@ -38,7 +38,7 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
   const { model: _inPath, response_format: format, ...body } = JSON.parse(chat.body) as JsonObject;
   if (format !== undefined) body['response_format'] = schemaItself(objectOf(format));
   if (settings.topK !== null) body['top_k'] = settings.topK;
-  return { ...chat, path: pathOf(rewrite.model), body: JSON.stringify(body), warnings: [...chat.warnings, ...notTaken(conversation)] };
+  return { ...chat, path: pathOf(rewrite.model), body: writeJson(body), warnings: [...chat.warnings, ...notTaken(conversation)] };
 }
 
 /** Model ids hold slashes and an at sign, which stay as they are. */

@@ -7,7 +7,7 @@ import { Egress } from '../../platform/egress/index.js';
 import { Call } from '../call.js';
 import { Relay } from '../relay.js';
 import { Reply } from '../reply.js';
-import { parseBody } from '../request-body.js';
+import { bodyOf } from '../request-body.js';
 import { type Handler, verifyCall } from './surface.js';
 
 /** The endpoints that make calls: each speaks a format of its own, and all take the same road. */
@@ -24,8 +24,8 @@ export class Inference {
     return (request, reply) => {
       const { caller, options } = verifyCall(this.callers, request);
       if (this.egress.name !== null && options.via?.includes(this.egress.name)) throw new WeirError('loop_detected');
-      const bytes = request.body as Buffer;
-      const prompt = format.decodeRequest(parseBody(bytes), bytes.length);
+      const { json, bytes } = bodyOf(request);
+      const prompt = format.decodeRequest(json, bytes);
       const call = new Call(endpoint, format, caller, options.betas.length > 0 ? { ...prompt, betas: options.betas } : prompt, options);
       reply.hijack();
       void this.relay.run(call, new Reply(reply.raw, format, publicId('call', call.id)));

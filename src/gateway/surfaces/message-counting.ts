@@ -8,7 +8,7 @@ import { guessOf, inputSize } from '../input-size.js';
 import { permitted } from '../policy/index.js';
 import { countedTokens } from '../refine-input.js';
 import { Relay } from '../relay.js';
-import { parseBody } from '../request-body.js';
+import { bodyOf } from '../request-body.js';
 import { encodingOf } from '../tokenizers.js';
 import { Inference } from './inference.js';
 import { type Handler, verifyCall } from './surface.js';
@@ -29,8 +29,8 @@ export class MessageCounting {
 
   handle = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     const { caller, options } = verifyCall(this.callers, request);
-    const bytes = request.body as Buffer;
-    const prompt = messageCounting.decodeRequest(parseBody(bytes), bytes.length);
+    const { json, bytes } = bodyOf(request);
+    const prompt = messageCounting.decodeRequest(json, bytes);
     const plan = this.router.plan(caller, prompt.model, prompt.maxOutputTokens, options.session);
     const { target } = plan;
     if (target.dialects.includes('anthropic-messages')) return this.ask(request, reply);

@@ -2,7 +2,7 @@ import { type Conversation, type Settings, type Tool, type ToolChoice } from '..
 import { type Rewrite, rulesId, type UpstreamRequest } from '../../dialect.js';
 import { ofOpenAi } from '../../families/openai.js';
 import { strictFor } from '../../families/openai-schema.js';
-import type { JsonObject } from '../../kit/json.js';
+import { type JsonObject, writeJson } from '../../kit/json.js';
 import { leftOut } from '../../kit/left-out.js';
 import { ToolNames } from '../../kit/tool-names.js';
 import { instructJson } from '../fit/format.js';
@@ -32,7 +32,7 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
   return {
     path: PATH,
     headers: [],
-    body: JSON.stringify(fitted.body),
+    body: writeJson(fitted.body),
     warnings: [...warnings, ...fitted.warnings],
     thinkingLevel: fitted.thinkingLevel,
     reply: { toolNames: names.changed, outputTool: null, promptedTools: false },
