@@ -1,11 +1,10 @@
 import 'reflect-metadata';
 import { parseArgs } from 'node:util';
-import { loadTokenizers } from './gateway/index.js';
 import { readConfig } from './platform/config/index.js';
 import { createLogger, type Logger } from './platform/telemetry/index.js';
 import { describeFailure, readyJson, readyText } from './roles/announce.js';
 import { outliveReaders, stopOnSignals } from './roles/signals.js';
-import { startWeir, type Weir } from './roles/weir.js';
+import { startWeir, type Weir, warmUp } from './roles/weir.js';
 
 /** How long calls in flight may take to end after an exception that nothing caught: what the process still does may be wrong. */
 const FAILURE_DRAIN_MS = 10_000;
@@ -22,7 +21,7 @@ async function main(): Promise<void> {
   const starting = startWeir(config, log, waiting.signal);
   stopOnSignals(starting, waiting, log, fail);
   stopOnExceptions(starting, log);
-  if (config.roles.has('gateway')) loadTokenizers();
+  warmUp(config);
   const weir = await starting;
   process.stdout.write(flags.json ? readyJson(weir) : readyText(weir, config, performance.now() - startedAt));
 }

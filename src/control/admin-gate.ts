@@ -52,9 +52,9 @@ export class AdminGate {
 }
 
 /** Checking takes less than 50 ms up to here. */
-const MAX_JSON_COST = 100_000;
+const MAX_JSON_COST = 50_000;
 const TOO_MANY_VALUES =
-  'The request body has too many JSON values: at most 100,000 entries of lists, or 10,000 members of objects. Send less in one request.';
+  'The request body has too many JSON values: at most 50,000 entries of lists, or 5,000 members of objects. Send less in one request.';
 
 /** A body as it is, unless checking it would be more work than other requests can wait for. */
 class Counted extends Transform {

@@ -1,4 +1,5 @@
 import type { WeirError } from '../kernel/errors.js';
+import type { Work } from '../kernel/slices.js';
 import type { Usage } from '../kernel/usage.js';
 import type { Answer, Conversation, ReasoningPart, ReplyEvent, ThinkingLevel } from './canonical.js';
 import type { Quirks } from './quirks.js';
@@ -178,8 +179,10 @@ export interface Translation {
   /** @throws WeirError invalid_request when the provider's format cannot say what is asked. */
   encodeRequest(rewrite: Rewrite): UpstreamRequest;
   /** For a client that wants the whole, of a provider that answered with it. @throws when it is no reply of this format. */
-  readWhole(body: Buffer, headers: ReplyHeaders): WholeReply;
+  readWhole(body: Buffer, headers: ReplyHeaders): Work<WholeReply>;
   decodeRefusal(status: number, body: Buffer, headers: ReplyHeaders): Refusal;
+  /** Its whole replies are long lists of numbers. */
+  readonly vectors?: true;
   /** Null: there are none in this format. */
   readonly streams: Streams | null;
 }
@@ -196,7 +199,7 @@ export interface Streams {
   /** For a client that wants a stream, of a provider that answered with the whole at once. @throws as readWhole, ProviderRefusal */
   readFromWhole(body: Buffer, headers: ReplyHeaders): StreamReader;
   /** For a client that wants the whole, of a provider that streamed. @throws when it cannot be read. */
-  fold(body: Buffer): WholeReply;
+  fold(body: Buffer): Work<WholeReply>;
 }
 
 /** What an endpoint speaks with its clients, and the ways from there to providers. */

@@ -22,6 +22,7 @@ export {
 export { embeddings } from './embeddings/format.js';
 export { claudeFamily } from './families/claude.js';
 export { ofOpenAi } from './families/openai.js';
+export { TooMuchWork } from './kit/long-event.js';
 export { METERED_BYTES_PER_TOKEN, meteredTokens } from './kit/meter.js';
 export { remembered } from './kit/remembered.js';
 export { hasUnseenInput } from './kit/unseen-input.js';

@@ -1,3 +1,4 @@
+import type { Work } from '../kernel/slices.js';
 import type { Usage } from '../kernel/usage.js';
 import type { ReplyEvent } from './canonical.js';
 import {
@@ -21,7 +22,7 @@ import {
   type WholeReply,
 } from './dialect.js';
 import { Fold } from './kit/fold.js';
-import { type FrameReader, frameReader, framesOf, streamType } from './kit/frames.js';
+import { eachFrame, type FrameReader, frameReader, streamType } from './kit/frames.js';
 import { Meter } from './kit/meter.js';
 import { promptTools } from './kit/prompted-tools.js';
 import { failedAnswer, TranslatingReader, VerbatimReader } from './kit/readers.js';
@@ -71,11 +72,11 @@ export class CanonicalTranslation implements Translation, Streams {
     return this.translatingReader(new Decoded(events), NO_FRAMES, Number.POSITIVE_INFINITY);
   }
 
-  readWhole(body: Buffer, headers: ReplyHeaders): WholeReply {
+  readWhole(body: Buffer, headers: ReplyHeaders): Work<WholeReply> {
     return this.whole(this.eventsOfAnswer(body, headers));
   }
 
-  fold(body: Buffer): WholeReply {
+  fold(body: Buffer): Work<WholeReply> {
     return this.whole(this.eventsOf(body));
   }
 
@@ -98,19 +99,20 @@ export class CanonicalTranslation implements Translation, Streams {
 
   private *eventsOf(stream: Buffer): Iterable<ReplyEvent> {
     const decoder = this.upstream.streamDecoder();
-    for (const frame of framesOf(this.upstream.framing, stream)) yield* decoder.push(frame);
+    for (const frame of eachFrame(this.upstream.framing, stream)) yield* decoder.push(frame);
     yield* decoder.end();
     if (!decoder.complete) throw new Error('the stream broke off');
   }
 
   /** What was used before a failure is known, too. */
-  private whole(events: Iterable<ReplyEvent>): WholeReply {
+  private *whole(events: Iterable<ReplyEvent>): Work<WholeReply> {
     const meter = new Meter(Number.POSITIVE_INFINITY);
     const fold = new Fold();
     const filter = this.filter();
     let refusal: Refusal | null = null;
     try {
       for (const raw of events) {
+        yield;
         for (const event of filter.push(raw)) {
           meter.count(event);
           fold.add(event);
@@ -160,8 +162,8 @@ export class VerbatimTranslation extends CanonicalTranslation {
     );
   }
 
-  override readWhole(body: Buffer, headers: ReplyHeaders): WholeReply {
-    if (!this.verbatim.readWhole) return { ...super.readWhole(body, headers), render: () => body };
+  override *readWhole(body: Buffer, headers: ReplyHeaders): Work<WholeReply> {
+    if (!this.verbatim.readWhole) return { ...(yield* super.readWhole(body, headers)), render: () => body };
     const { refusal, body: readable, ...facts } = this.verbatim.readWhole(body);
     return { facts, refusal, render: () => readable };
   }

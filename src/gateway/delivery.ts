@@ -2,23 +2,22 @@ import type { Hold } from '../budgets/index.js';
 import type { CredentialStore } from '../credentials/index.js';
 import { meteredTokens, ProviderRefusal, type Refusal, type StreamReader, type Streams, type Translation } from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
+import { inSlices, ownTurn } from '../kernel/slices.js';
 import type { Attempt } from '../ledger/index.js';
-import type { Secret } from '../platform/crypto/index.js';
 import type { EgressError, EgressRequest, EgressSink, Exchange, Transport } from '../platform/egress/index.js';
 import { crashPoint } from '../platform/faults/index.js';
 import type { ShownHeaders } from '../providers/index.js';
 import type { Plan } from '../routing/index.js';
 import type { Call } from './call.js';
 import { DRAIN_MS, type Drain, type Drains, drainEnd } from './drains.js';
-import type { Encoded } from './encoded-request.js';
+import { type Encoded, joinBody } from './encoded-request.js';
 import { PlainReply } from './gunzip.js';
 import type { Flight } from './in-flight.js';
 import { Incoming } from './incoming.js';
 import type { Outcome, Untold } from './outcome.js';
 import type { Reply } from './reply.js';
 import { isLong } from './request-body.js';
-import { SecretWatch } from './secret-watch.js';
-import { secretsIn } from './shown-secrets.js';
+import { ShownSecrets } from './shown-secrets.js';
 import { tokenizerOf } from './tokenizers.js';
 import { errorOfEgress, errorOfRefusal, repeated, restOf, unreadable, withoutSecrets, wroteNothing } from './upstream-errors.js';
 
@@ -29,16 +28,14 @@ export class Delivery implements EgressSink {
   private readonly limit: number;
   private exchange: Exchange | null = null;
   private encoded: Encoded | null = null;
-  /** What the credential was shown by. */
-  private shown: ShownHeaders = [];
   /** The attempt before this one, whose token was refused. */
   private refusedAttempt: Attempt | null = null;
   private startedAt = performance.now();
   private sent = false;
   /** Why it may not be sent, or could not be noted as sent; then it is not. */
   private unmarked: WeirError | null = null;
-  private incoming = new Incoming();
-  private watch: SecretWatch | null = null;
+  private incoming: Incoming;
+  private readonly secrets: ShownSecrets;
   /** The client is served no more: it left, or was told of this error. The provider is read on for its usage. */
   private detached: { drain: Drain; error: WeirError | null } | null = null;
   private ended = false;
@@ -55,6 +52,8 @@ export class Delivery implements EgressSink {
     private readonly resolve: (outcome: Outcome) => void,
   ) {
     this.reply = flight.reply;
+    this.incoming = new Incoming(this.translation.vectors);
+    this.secrets = new ShownSecrets(plan.target.headers);
     this.limit = hold.maxOutputTokens * call.prompt.choices;
   }
 
@@ -70,7 +69,8 @@ export class Delivery implements EgressSink {
       return this.failUnsent(cause);
     }
     const { encoded } = this;
-    this.next(encoded.unsigned.body.length, () => this.attempt(encoded));
+    if (!isLong(encoded.unsigned.body.length)) return this.attempt(encoded);
+    void joinBody(encoded).then(() => this.guarded(() => this.ended || this.attempt(encoded)));
   }
 
   /** Sends at once, unless a token has to be fetched first: then nothing is sent before it is there. */
@@ -86,7 +86,7 @@ export class Delivery implements EgressSink {
 
   private transmit(unsigned: EgressRequest, shown: ShownHeaders): void {
     if (this.ended) return; // the client left while the token was fetched
-    this.shown = shown;
+    this.secrets.shown = shown;
     this.exchange = this.transport.send({ ...unsigned, headers: [...unsigned.headers, ...shown] }, new PlainReply(this));
   }
 
@@ -99,12 +99,6 @@ export class Delivery implements EgressSink {
     }
   }
 
-  /** The next step, in a turn of its own where there is much to work on. */
-  private next(bytes: number, step: () => void): void {
-    if (!isLong(bytes)) return step();
-    setImmediate(() => this.guarded(() => this.ended || step()));
-  }
-
   private failUnsent(cause: unknown): void {
     this.fail(cause instanceof WeirError ? cause : new WeirError('internal_error', { cause }), false);
   }
@@ -112,11 +106,11 @@ export class Delivery implements EgressSink {
   /** The provider does not take the token: it may have been revoked, or its clock differs. Once, the call is made again with a new one. */
   private attemptAgain(): boolean {
     const { encoded } = this;
-    if (this.detached || this.refusedAttempt || !encoded?.auth?.renew?.(this.shown)) return false;
+    if (this.detached || this.refusedAttempt || !encoded?.auth?.renew?.(this.secrets.shown)) return false;
     this.refusedAttempt = this.attemptEnded('provider_auth_failed');
     this.exchange = null;
     this.sent = false;
-    this.incoming = new Incoming();
+    this.incoming = new Incoming(this.translation.vectors);
     this.startedAt = performance.now();
     this.attempt(encoded);
     return true;
@@ -169,7 +163,7 @@ export class Delivery implements EgressSink {
     this.reply.failure = (error) => {
       const event = reader.failure(error);
       // Some formats repeat the answer so far.
-      return this.repeatsSecret([event])
+      return this.secrets.areIn([event])
         ? Buffer.from(`event: error\ndata: ${JSON.stringify(this.call.format.encodeError(error))}\n\n`)
         : event;
     };
@@ -201,7 +195,10 @@ export class Delivery implements EgressSink {
     if (status === 401 && this.attemptAgain()) return;
     if (status !== 200) return this.refused(this.translation.decodeRefusal(status ?? 502, body, headers), false);
     if (reader) return this.endStream(reader);
-    this.next(body.length, () => this.endBody(body));
+    this.readBody(body).then(
+      () => this.guarded(() => this.endBody(body)),
+      (cause) => this.guarded(() => this.unread(cause)),
+    );
   }
 
   onError(error: EgressError): void {
@@ -218,8 +215,9 @@ export class Delivery implements EgressSink {
   /** The client is told now; what the provider makes of the request until its deadline is booked. */
   onLate(): void {
     this.guarded(() => {
-      if (this.detached || !this.sent || !this.incoming.mayBeBilled) return;
-      this.detach(new WeirError(this.incoming.status === null ? 'upstream_timeout' : 'upstream_interrupted'), 'provider_silent');
+      const { status, mayBeBilled } = this.incoming;
+      if (this.detached || !this.sent || !mayBeBilled) return;
+      this.detach(new WeirError(status === null ? 'upstream_timeout' : 'upstream_interrupted'), 'provider_silent');
     });
   }
 
@@ -241,7 +239,7 @@ export class Delivery implements EgressSink {
   /** Gives the client what it may have. */
   private give(pieces: readonly Buffer[]): void {
     if (this.detached) return;
-    if (this.repeatsSecret(pieces)) return this.detach(repeated(), 'unreadable');
+    if (this.secrets.areIn(pieces)) return this.detach(repeated(), 'unreadable');
     if (pieces.length > 0 && !this.reply.stream(pieces)) this.exchange?.pause();
   }
 
@@ -253,7 +251,7 @@ export class Delivery implements EgressSink {
       // What cannot be read here is an event that never got its end.
       return this.fail(new WeirError('upstream_interrupted', { cause }), true, 'provider_broke');
     }
-    if (!this.detached && this.repeatsSecret(pieces)) return this.fail(repeated(), true, 'unreadable');
+    if (!this.detached && this.secrets.areIn(pieces)) return this.fail(repeated(), true, 'unreadable');
     if (!this.detached && pieces.length > 0) this.reply.stream(pieces);
     if (reader.refusal) return this.refused(reader.refusal, true);
     if (!reader.complete) return this.fail(new WeirError('upstream_interrupted'), true, 'provider_broke');
@@ -266,39 +264,29 @@ export class Delivery implements EgressSink {
     this.end('completed', null, true, 'output_limit');
   }
 
-  private endBody(body: Buffer): void {
-    const { incoming, translation } = this;
-    const { headers } = incoming;
-    try {
-      if (this.call.prompt.stream) this.read(translation.streams!.readFromWhole(body, headers));
-      else incoming.whole = this.streams ? this.streams.fold(body) : translation.readWhole(body, headers);
-    } catch (cause) {
-      if (cause instanceof ProviderRefusal) return this.refused(cause.refusal, false);
-      return this.fail(unreadable(cause), true, 'unreadable');
-    }
-    this.next(body.length, () => this.endRead(body));
+  /** In a turn for each step, where there is much to work on. */
+  private async readBody(body: Buffer): Promise<void> {
+    const { translation, incoming, streams } = this;
+    if (isLong(body.length)) await ownTurn();
+    if (this.ended) return;
+    if (this.call.prompt.stream) this.read(translation.streams!.readFromWhole(body, incoming.headers));
+    else incoming.whole = await inSlices(streams ? streams.fold(body) : translation.readWhole(body, incoming.headers));
+    if (isLong(body.length)) await ownTurn();
   }
 
-  private endRead(body: Buffer): void {
-    const { incoming } = this;
+  private unread(cause: unknown): void {
+    if (cause instanceof ProviderRefusal) this.refused(cause.refusal, false);
+    else this.fail(unreadable(cause), true, 'unreadable');
+  }
+
+  private endBody(body: Buffer): void {
+    if (this.ended) return;
     // What was counted is booked all the same.
-    if (!this.detached && this.repeatsSecret([body])) return this.fail(repeated(), true, 'unreadable');
-    if (incoming.reader) return this.endStream(incoming.reader);
-    const { refusal, facts } = incoming.whole!;
+    if (!this.detached && this.secrets.areIn([body])) return this.fail(repeated(), true, 'unreadable');
+    if (this.incoming.reader) return this.endStream(this.incoming.reader);
+    const { refusal, facts } = this.incoming.whole!;
     if (refusal) return this.refused(refusal, facts.usage !== null);
     this.end('completed', null, true);
-  }
-
-  /** What a provider was shown is for nobody else, whatever it answers. */
-  private repeatsSecret(pieces: readonly Buffer[]): boolean {
-    this.watch ??= new SecretWatch(this.secrets);
-    return pieces.some((piece) => this.watch!.isIn(piece));
-  }
-
-  private get secrets(): readonly Secret[] {
-    const { headers } = this.plan.target;
-    const shown = secretsIn(this.shown);
-    return headers.length === 0 ? shown : [...shown, ...headers.map(([, value]) => value)];
   }
 
   private refused(refusal: Refusal, used: boolean): void {
@@ -307,7 +295,7 @@ export class Delivery implements EgressSink {
     const retryAfter = refusal.retryAfterSeconds?.toString() ?? this.incoming.headers['retry-after']?.toString();
     const rest = restOf(refusal, retryAfter);
     const remaining = credential && rest && !target.seat ? this.credentials.rest(credential, rest.reason, rest.seconds) : null;
-    const error = errorOfRefusal(withoutSecrets(refusal, this.secrets), target, retryAfter, remaining);
+    const error = errorOfRefusal(withoutSecrets(refusal, this.secrets.all), target, retryAfter, remaining);
     this.fail(error, used, 'provider_failed');
   }
 
@@ -352,9 +340,9 @@ export class Delivery implements EgressSink {
     const attempt = this.attemptEnded(error?.code ?? ended.error?.code ?? (ended.status === 'completed' ? null : 'client_gone'));
     const attempts = this.refusedAttempt ? [this.refusedAttempt, attempt] : [attempt];
     detached?.drain.end(drainEnd(untold, status === 'completed' || !used));
-    if (reader && this.repeatsSecret([Buffer.from(JSON.stringify([facts.usageRaw, facts.servedModel, facts.finishReason]))]))
+    if (reader && this.secrets.areIn([Buffer.from(JSON.stringify([facts.usageRaw, facts.servedModel, facts.finishReason]))]))
       Object.assign(facts, { usageRaw: null, servedModel: null, finishReason: null });
-    const repeatsSecret = (tail: Buffer) => this.repeatsSecret([tail]);
+    const repeatsSecret = (tail: Buffer) => this.secrets.areIn([tail]);
     this.resolve({ ...ended, used, facts, attempts, firstByteMs, whole, reader, repeatsSecret, untold, effort: encoded?.effort ?? null });
   }
 

@@ -1,3 +1,4 @@
+import { ownTurn } from '../kernel/slices.js';
 import type { EgressRequest } from '../platform/egress/index.js';
 import type { Auth } from '../providers/index.js';
 
@@ -8,4 +9,11 @@ export interface Encoded {
   effort: string | null;
   /** Null: the provider takes none. */
   auth: Auth | null;
+}
+
+/** A long body is still in parts, which JavaScript joins where it is first read: here, in a turn for this alone. */
+export async function joinBody({ unsigned }: Encoded): Promise<void> {
+  await ownTurn();
+  unsigned.body.charCodeAt(0);
+  await ownTurn();
 }

@@ -1,6 +1,19 @@
-import { noFacts, type ReplyFacts, type StreamReader, type Streams, type TokensOf, type WholeReply } from '../dialects/index.js';
+import {
+  noFacts,
+  type ReplyFacts,
+  type StreamReader,
+  type Streams,
+  type TokensOf,
+  TooMuchWork,
+  type WholeReply,
+} from '../dialects/index.js';
+import { JsonCost } from '../kernel/json-cost.js';
 
-const MAX_REPLY_BYTES = 64 * 1024 * 1024;
+/** Parsing a whole reply takes less than 50 ms up to these; a picture of 4K fits. */
+const MAX_REPLY_BYTES = 24 * 1024 * 1024;
+const MAX_REPLY_VALUES = 300_000;
+/** Lists of numbers are read in many turns. */
+const MAX_VECTOR_BYTES = 64 * 1024 * 1024;
 const MAX_ERROR_BYTES = 64 * 1024;
 
 /** What came of a provider's reply so far. */
@@ -15,6 +28,10 @@ export class Incoming {
   private meter: StreamReader | null = null;
   private readonly chunks: Buffer[] = [];
   private bytes = 0;
+  private readonly cost = new JsonCost();
+
+  /** @param vectors it is long lists of numbers. */
+  constructor(private readonly vectors = false) {}
 
   /** Whether it may be billed: it is no refusal. */
   get mayBeBilled(): boolean {
@@ -31,17 +48,30 @@ export class Incoming {
     this.meter = streams.read(Number.POSITIVE_INFINITY, tokensOf);
   }
 
-  /** Keeps a piece of the body. False: it is too long. */
+  /** Keeps a piece of the body. False: it is too long, or too much work to read. */
   keep(chunk: Buffer): boolean {
     this.bytes += chunk.length;
-    if (this.bytes > (this.status === 200 ? MAX_REPLY_BYTES : MAX_ERROR_BYTES)) return false;
+    if (this.bytes > this.mostBytes) return false;
     this.chunks.push(chunk);
+    if (this.meter) return this.tryMeter(this.meter, chunk);
+    if (this.vectors) return true;
+    this.cost.add(chunk);
+    return this.cost.total <= MAX_REPLY_VALUES;
+  }
+
+  private get mostBytes(): number {
+    if (this.status !== 200) return MAX_ERROR_BYTES;
+    return this.vectors ? MAX_VECTOR_BYTES : MAX_REPLY_BYTES;
+  }
+
+  private tryMeter(meter: StreamReader, chunk: Buffer): boolean {
     try {
-      this.meter?.push(chunk);
-    } catch {
+      meter.push(chunk);
+      return true;
+    } catch (error) {
       this.meter = null; // The whole is judged when it is there.
+      return !(error instanceof TooMuchWork);
     }
-    return true;
   }
 
   get body(): Buffer {

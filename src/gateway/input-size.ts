@@ -1,5 +1,5 @@
-import { setImmediate as breathe } from 'node:timers/promises';
 import { METERED_BYTES_PER_TOKEN, type MediaSize, mediaSize, type Prompt } from '../dialects/index.js';
+import { inSlices } from '../kernel/slices.js';
 import type { Target } from '../routing/index.js';
 
 /** How large the input of a call is, as far as can be told before it is sent. */
@@ -19,35 +19,13 @@ export const boundOf = ({ textBytes, mediaTokens }: InputSize): number => textBy
 export const guessOf = ({ textBytes, mediaTokens }: InputSize, added = 0): number =>
   Math.ceil((textBytes + added) / METERED_BYTES_PER_TOKEN) + mediaTokens;
 
-/** Work in a row before other calls get their turn. */
-const SLICE_MS = 5;
-
 /** Measures a request by the rules of the model that it is for. A promise where it takes longer, as large documents do. */
 export function inputSize(
   prompt: Prompt,
   { model, treatedAs, facts }: Pick<Target, 'model' | 'treatedAs' | 'facts'>,
 ): InputSize | Promise<InputSize> {
-  const measuring = mediaSize(prompt.body, treatedAs ?? model, facts.contextWindow);
-  const measured = step(measuring);
-  return measured ? sizeOf(prompt, measured) : finish(prompt, measuring);
-}
-
-async function finish(prompt: Prompt, measuring: Generator<void, MediaSize>): Promise<InputSize> {
-  for (;;) {
-    await breathe();
-    const measured = step(measuring);
-    if (measured) return sizeOf(prompt, measured);
-  }
-}
-
-/** Goes on for a while; null: not done yet. */
-function step(measuring: Generator<void, MediaSize>): MediaSize | null {
-  const until = performance.now() + SLICE_MS;
-  do {
-    const { done, value } = measuring.next();
-    if (done) return value;
-  } while (performance.now() < until);
-  return null;
+  const measured = inSlices(mediaSize(prompt.body, treatedAs ?? model, facts.contextWindow));
+  return 'then' in measured ? measured.then((size) => sizeOf(prompt, size)) : sizeOf(prompt, measured);
 }
 
 const sizeOf = ({ inputTokensBound }: Prompt, { bytes, tokens, heard }: MediaSize): InputSize => ({

@@ -1,4 +1,3 @@
-import { setImmediate as breathe } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { Admission, type Exposure, type Hold, rateHeaders } from '../budgets/index.js';
 import { noFacts, type Prompt, type Way } from '../dialects/index.js';
@@ -6,6 +5,7 @@ import { WeirError } from '../kernel/errors.js';
 import { encodedText } from '../kernel/header-text.js';
 import { hexOf, publicId } from '../kernel/ids.js';
 import { formatUsd, type Nano, usdNumber } from '../kernel/money.js';
+import { ownTurn } from '../kernel/slices.js';
 import { NO_USAGE } from '../kernel/usage.js';
 import { LedgerService, type Settlement } from '../ledger/index.js';
 import { crashPoint } from '../platform/faults/index.js';
@@ -32,6 +32,10 @@ import { settlementOf } from './settlement.js';
 
 /** What the call's budgets have left: once it is held, and once it is booked where the head of its answer is still to come. */
 const REMAINING = 'x-weir-budget-remaining';
+
+/** No model reads half as much. Pictures and the like are no text. */
+const MAX_TEXT_BYTES = 8 * 1024 * 1024;
+const TOO_MUCH_TEXT = 'The request has more than 8 MiB of text, which is more than any model reads. Send less in one request.';
 
 /** The road of a call, read top to bottom. */
 @Injectable()
@@ -62,16 +66,17 @@ export class Relay {
   }
 
   private async serve(call: Call, reply: Reply): Promise<void> {
-    if (isLong(call.prompt.inputTokensBound)) await breathe();
+    if (isLong(call.prompt.inputTokensBound)) await ownTurn();
     const planned = this.plan(call, reply); //                       400 403 404
     const prompt = permitted(call.prompt, call.caller.tenantId, planned.target); // 400
     const counting = checkFit(call.caller.tenantId, call.prompt, planned.target); //       400
     if (counting) await counting;
     const measured = inputSize(call.prompt, planned.target);
     const size = 'then' in measured ? await measured : measured;
+    if (size.textBytes > MAX_TEXT_BYTES) throw new WeirError('request_too_large', { message: TOO_MUCH_TEXT }); // 413
     const seat = planned.target.seat && (await this.seats.take(call.caller.tenantId, planned)); // 403 502 503 504
     const plan = seat?.plan ?? planned;
-    if (isLong(prompt.inputTokensBound)) await breathe();
+    if (isLong(prompt.inputTokensBound)) await ownTurn();
     const way = this.way(call, prompt, plan); //                     400
     const hold = await this.admit(call, plan, way, size); //         402 422 429 503
     const flight = this.inFlight.begin(call.id, reply, hold.since);

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import { setImmediate as breathe } from 'node:timers/promises';
 import { WeirError } from '../kernel/errors.js';
+import { ownTurn } from '../kernel/slices.js';
 
 const MAX_DEPTH = 64;
 /** Longer bodies are worked on in several turns of the event loop, so that other calls have theirs in between. */
@@ -27,13 +27,13 @@ export function parseBody(bytes: Buffer): RequestBody {
 
 /** The same for a long body, a turn for each step. @throws as parseBody */
 export async function parseBodyInTurns(bytes: Buffer): Promise<RequestBody> {
-  await breathe();
+  await ownTurn();
   const text = textIn(bytes);
-  await breathe();
+  await ownTurn();
   const json = jsonIn(text);
-  await breathe();
+  await ownTurn();
   check(json, MAX_DEPTH);
-  await breathe();
+  await ownTurn();
   return { json, bytes: bytes.length };
 }
 

@@ -3,6 +3,7 @@ import { conversationIn, embeddings, pathAt, type StreamReader, type Translation
 import { WeirError } from '../kernel/errors.js';
 import { hexOf, newId } from '../kernel/ids.js';
 import type { Nano } from '../kernel/money.js';
+import { inSlices, type Work } from '../kernel/slices.js';
 import { inputTotal, NO_USAGE, type Usage } from '../kernel/usage.js';
 import { Egress, EgressError, fetchWhole, type WholeAnswer } from '../platform/egress/index.js';
 import { costOf, ratesFor } from '../prices/index.js';
@@ -103,7 +104,7 @@ export class Prober {
         const reader = readStream(translation, heard);
         return finding(reader.refusal?.class ?? (reader.complete ? 'ok' : 'interrupted'), reader.facts.usage);
       }
-      const whole = readWhole(translation, heard);
+      const whole = await inSlices(readWhole(translation, heard));
       return finding(whole.refusal?.class ?? 'ok', whole.facts.usage, question === 'tools' && callsTool(whole));
     } catch {
       return finding('unreadable');
@@ -120,7 +121,7 @@ function failureOf(error: unknown): ProbeClass {
 const isStream = ({ streams }: Translation, { headers }: WholeAnswer): boolean =>
   streams !== null && headers['content-type']?.toString().startsWith(streams.type) === true;
 
-function readWhole(translation: Translation, heard: WholeAnswer): WholeReply {
+function readWhole(translation: Translation, heard: WholeAnswer): Work<WholeReply> {
   return isStream(translation, heard) ? translation.streams!.fold(heard.body) : translation.readWhole(heard.body, heard.headers);
 }
 

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import { Pool } from 'pg';
-import { PublicServer } from '../gateway/index.js';
+import { loadTokenizers, PublicServer } from '../gateway/index.js';
 import { RetentionRepository } from '../ledger/index.js';
 import { registerOps } from '../ops/index.js';
 import type { Config } from '../platform/config/index.js';
@@ -109,6 +109,11 @@ async function startOn(stack: Stack, config: Config, log: Logger, keep: (start: 
     },
     cutCalls: () => publicServer?.cutCalls(),
   };
+}
+
+/** Loads what would hold up the first calls that need it. */
+export function warmUp({ roles }: Config): void {
+  if (roles.has('gateway')) loadTokenizers();
 }
 
 /** Postgres of our own, under `home`, with a database for Weir. */

@@ -11,8 +11,13 @@ jest.setTimeout(120_000);
 
 /** No request may hold the event loop for longer, in CPU time of its thread. */
 const MOST_MS = 50;
-/** A machine that does something else for a moment says nothing of the gateway. */
-const ROUNDS = 3;
+/**
+ * How often an attack is tried before a long turn counts, because CPU time is too long now and then: garbage of earlier work is collected in the
+ * middle of a turn, and on a busy host a core does less in the same time. An attack that truly takes too long takes too long each time.
+ */
+const ROUNDS = 6;
+/** What happens once in a process, such as loading a table, would pass in the second round. So no round may have a turn as long as this. */
+const MOST_ONCE_MS = 150;
 const MiB = 1024 * 1024;
 
 let directory: string;
@@ -140,6 +145,11 @@ const odd = (length: number) => Array.from({ length }, (_, at) => String.fromCod
 const members = (count: number, entry: (at: number) => unknown = () => 0) =>
   Object.fromEntries(Array.from({ length: count }, (_, at) => [`k${at}`, entry(at)]));
 const event = (delta: object) => `data: ${JSON.stringify({ choices: [{ index: 0, delta }] })}\n\n`;
+const completion = (message: object) => ({
+  id: 'chatcmpl-1',
+  object: 'chat.completion',
+  choices: [{ index: 0, message: { role: 'assistant', ...message }, finish_reason: 'stop' }],
+});
 const END = `${JSON.stringify({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] })}\n\n`;
 const TOOLS = [{ type: 'function', function: { name: 'f', parameters: { type: 'object' } } }];
 
@@ -180,7 +190,7 @@ const ATTACKS: Record<string, () => Promise<unknown>> = {
   'an admin body of many members': async () => {
     const whole = JSON.stringify(members(80_000));
     expect((await adminPost('/v1/organization/budgets', whole)).status).toBe(413);
-    expect((await adminPost('/v1/organization/projects', { name: 'p', metadata: members(9_000) })).status).toBe(400);
+    expect((await adminPost('/v1/organization/projects', { name: 'p', metadata: members(4_500) })).status).toBe(400);
   },
   'an admin list of 400,000 entries': async () => {
     const body = `{"name":"p","models":[${'0,'.repeat(400_000)}0]}`;
@@ -250,6 +260,61 @@ const ATTACKS: Record<string, () => Promise<unknown>> = {
     upstream.script = json(400, { error: { message: 'no' } });
     for (const model of ['mock/echo', 'up/m']) expect((await ask(hostile, model, code)).status).toBeLessThan(500);
   },
+  'pictures of 19 MiB': async () => {
+    const data = 'A'.repeat(19 * MiB);
+    upstream.script = json(400, { error: { message: 'no' } });
+    for (const model of ['mock/echo', 'up/m']) {
+      const url = `data:image/png;base64,${data}`;
+      expect((await ask(hostile, model, [{ type: 'image_url', image_url: { url } }])).status).toBeLessThan(500);
+      const content = [{ type: 'image', source: { type: 'base64', media_type: 'image/png', data } }];
+      expect((await post(hostile, '/v1/messages', chat(model, content))).status).toBeLessThan(500);
+    }
+  },
+  'text that no model reads': async () => {
+    for (const letter of ['x', '日'])
+      expect((await ask(hostile, 'up/m', letter.repeat((19 * MiB) / Buffer.byteLength(letter)))).status).toBe(413);
+  },
+  'as much text as is taken, in letters of three bytes': async () => {
+    upstream.script = json(400, { error: { message: 'no' } });
+    for (const model of ['mock/echo', 'up/m']) expect((await ask(hostile, model, '日'.repeat(2.6 * MiB))).status).toBeLessThan(500);
+  },
+  'as many texts as are taken': async () => {
+    upstream.script = json(400, { error: { message: 'no' } });
+    const texts = Array.from({ length: 130_000 }, () => 'x'.repeat(55));
+    for (const model of ['mock/echo', 'up/m']) expect((await ask(hostile, model, 'Hi', { texts })).status).toBeLessThan(500);
+  },
+  'a text of nothing but escapes': async () => {
+    upstream.script = json(400, { error: { message: 'no' } });
+    for (const model of ['mock/echo', 'up/m']) expect((await ask(hostile, model, '\n'.repeat(2_000_000))).status).toBeLessThan(500);
+  },
+  'a whole answer of 20 MiB': async () => {
+    upstream.script = json(200, completion({ content: 'x'.repeat(20 * MiB) }));
+    expect((await ask(hostile, 'up/m', 'Hi', { max_tokens: 100_000 })).status).toBe(200);
+  },
+  'a whole answer of three million lists': async () => {
+    upstream.script = json(200, { ...completion({ content: 'x' }), x: Array(3_000_000).fill([]) });
+    for (const more of [{}, { stream: true }]) expect((await ask(hostile, 'up/m', 'Hi', more)).status).toBe(502);
+  },
+  'an event of a million lists': async () => {
+    upstream.script = stream([event({ content: 'x', lists: Array(1_500_000).fill([]) }), `data: ${END}`, 'data: [DONE]\n\n']);
+    for (const more of [{}, { stream: true }]) expect((await ask(hostile, 'up/m', 'Hi', more)).status).toBe(502);
+  },
+  'a stream of 100,000 events for a client that wants the whole': async () => {
+    upstream.script = stream([
+      ...Array.from({ length: 10 }, () => event({ content: 'x' }).repeat(10_000)),
+      `data: ${END}`,
+      'data: [DONE]\n\n',
+    ]);
+    expect((await ask(hostile, 'up/m', 'Hi', { max_tokens: 200_000 })).status).toBe(200);
+  },
+  'vectors of a million numbers': async () => {
+    const embedding = Array.from({ length: 1_536 }, (_, at) => Math.sin(at));
+    upstream.script = json(200, { data: Array.from({ length: 700 }, (_, index) => ({ index, embedding })), usage: { prompt_tokens: 3 } });
+    for (const encoding_format of ['float', 'base64']) {
+      const { status, text } = await post(hostile, '/v1/embeddings', JSON.stringify({ model: 'up/m', input: 'a', encoding_format }));
+      expect([status, text.length > 1_000_000]).toEqual([200, true]);
+    }
+  },
   'the list of a thousand models': async () => {
     for (let round = 0; round < 3; round++)
       expect((await fetch(`${weir.publicUrl}/v1/models`, { headers: { authorization: `Bearer ${hostile.apiKey}` } })).status).toBe(200);
@@ -259,7 +324,6 @@ const ATTACKS: Record<string, () => Promise<unknown>> = {
 describe('no request holds the event loop', () => {
   test.each(Object.entries(ATTACKS))('%s', async (_, attack) => {
     const longest: number[] = [];
-    // Whoever else is busy on the machine makes the same work take longer: what is too long is too long each time.
     while (longest.length < ROUNDS && !longest.some((ms) => ms <= MOST_MS)) {
       const before = holds().length;
       await attack();
@@ -267,6 +331,18 @@ describe('no request holds the event loop', () => {
       longest.push(Math.max(0, ...turns.map(({ cpuMs }) => cpuMs)));
     }
     expect(Math.min(...longest)).toBeLessThanOrEqual(MOST_MS);
+    expect(Math.max(...longest)).toBeLessThanOrEqual(MOST_ONCE_MS);
+  });
+
+  // First in the process, so it cannot be tried again.
+  test('the first answer whose letters a tokenizer counts, of each encoding', async () => {
+    const before = holds().length;
+    for (const model of ['gpt-4o', 'gpt-4', 'gpt-oss-20b']) {
+      upstream.script = stream([...Array.from({ length: 20 }, () => event({ content: odd(50) })), `data: ${END}`, 'data: [DONE]\n\n']);
+      expect((await ask(hostile, `up/${model}`, 'Hi', { stream: true, max_tokens: 10_000 })).status).toBe(200);
+    }
+    const turns = holds().slice(before);
+    expect(turns.filter(({ cpuMs }) => cpuMs > MOST_MS)).toEqual([]);
   });
 });
 

@@ -2,6 +2,7 @@ import { bedrockEmbeddings } from '../../src/dialects/embeddings/bedrock.js';
 import { cohereEmbeddings } from '../../src/dialects/embeddings/cohere.js';
 import type { EmbeddingRequest, EmbeddingUpstream } from '../../src/dialects/embeddings/embedding.js';
 import { geminiEmbeddings } from '../../src/dialects/embeddings/gemini.js';
+import { unpacked } from '../../src/dialects/embeddings/vectors.js';
 import { recordings, requestOf, responseOf, rows } from './recordings.js';
 
 const UPSTREAMS: Record<string, EmbeddingUpstream> = {
@@ -24,9 +25,10 @@ describe('recorded embeddings', () => {
     const { embeddings } = one.expected;
     if (!embeddings) return;
     expect(vectors).toHaveLength(embeddings.count);
-    expect(vectors[0]).toHaveLength(embeddings.dimensions);
     const first = embeddings.first_values[0] as number[];
-    expect(rounded(vectors[0]!.slice(0, first.length))).toEqual(rounded(first));
+    const numbers = typeof vectors[0] === 'string' ? unpacked(vectors[0]) : vectors[0]!;
+    expect(numbers).toHaveLength(embeddings.dimensions);
+    expect(rounded(numbers.slice(0, first.length))).toEqual(rounded(first));
   });
 
   test.each(rows(all.filter(({ http_status }) => http_status !== 200)))('%s is a refusal with its sentence', (_id, one) => {

@@ -4,6 +4,7 @@ import type { Quirks } from '../../src/dialects/quirks.js';
 import { conversationIn } from '../../src/dialects/registry.js';
 import { parseBody } from '../../src/gateway/request-body.js';
 import { WeirError } from '../../src/kernel/errors.js';
+import { atOnce } from '../../src/kernel/slices.js';
 import { THINKING_LEVELS, type ThinkingLevel } from '../../src/kernel/thinking.js';
 import { NO_USAGE, type Usage } from '../../src/kernel/usage.js';
 import type { Random } from '../support/random.js';
@@ -126,7 +127,7 @@ function hear(one: Case, prompt: Prompt, translation: Translation, random: Rando
     const reader = attempt(() => turns.turn(() => streams!.readFromWhole(reply, headers)));
     return reader === null ? 'unreadable' : readStream(reader, { ...one, reply: Buffer.alloc(0) }, random, turns).ending;
   }
-  const read = () => (one.reading === 'whole' ? translation.readWhole(reply, headers) : streams!.fold(reply));
+  const read = () => atOnce(one.reading === 'whole' ? translation.readWhole(reply, headers) : streams!.fold(reply));
   const whole = attempt(() => turns.turn(read));
   if (whole === null) return 'unreadable';
   checkFacts(whole.facts);

@@ -1,4 +1,5 @@
 import { WeirError } from '../../kernel/errors.js';
+import type { Work } from '../../kernel/slices.js';
 import { NO_USAGE } from '../../kernel/usage.js';
 import {
   type CallFormat,
@@ -33,7 +34,7 @@ class Counting implements Translation {
     return encodeCountRequest(this.prompt, rewrite);
   }
 
-  readWhole(body: Buffer): WholeReply {
+  *readWhole(body: Buffer): Work<WholeReply> {
     const tokens = decodeCountAnswer(body);
     return { facts: { ...noFacts(), usage: NO_USAGE, usageIsFinal: true }, refusal: null, render: () => encodeCountAnswer(tokens) };
   }

@@ -21,9 +21,9 @@ export interface EmbeddingRequest {
   body?: Record<string, unknown>;
 }
 
-/** Vectors in the order of the inputs. */
+/** Vectors in the order of the inputs: as numbers, or packed as they came. */
 export interface EmbeddingAnswer {
-  vectors: number[][];
+  vectors: (number[] | string)[];
   /** Null: the provider does not name what it served. */
   model: string | null;
   /** Null: the provider reports none, or none that is sane. */

@@ -1,10 +1,12 @@
 import fc from 'fast-check';
+import { atOnce } from '../../kernel/slices.js';
 import { cohereEmbeddings } from './cohere.js';
 import { type EmbeddingRequest, inputUsage } from './embedding.js';
 import { geminiEmbeddings } from './gemini.js';
+import { cutNumberLists } from './number-lists.js';
 import { openaiEmbeddings } from './openai.js';
-import { decodeEmbeddingRequest, encodeEmbeddingAnswer } from './surface.js';
-import { packed, unpacked } from './vectors.js';
+import { decodeEmbeddingRequest, encodeEmbeddingAnswer, encodeVectors } from './surface.js';
+import { packed, unpacked, vectorOf } from './vectors.js';
 
 const REQUEST: EmbeddingRequest = { inputs: ['a', 'b'], dimensions: null, encoding: 'float', endUser: null };
 const USAGE = { input: 3, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: 0, reasoning: null };
@@ -58,15 +60,39 @@ describe('the embeddings surface', () => {
   });
 
   test('writes vectors as numbers or packed, with what was booked', () => {
-    const answer = { vectors: [[0.5, -2]], model: null, usage: null, usageRaw: null };
-    expect(JSON.parse(encodeEmbeddingAnswer(answer, USAGE, REQUEST, IDENTITY))).toEqual({
+    const answer = { vectors: [[0]], model: null, usage: null, usageRaw: null };
+    const encoded = (request: EmbeddingRequest, model: string | null = null) =>
+      encodeEmbeddingAnswer(atOnce(encodeVectors(answer.vectors, [[0.5, -2]], request)), { ...answer, model }, USAGE, IDENTITY);
+    expect(JSON.parse(encoded(REQUEST))).toEqual({
       object: 'list',
       data: [{ object: 'embedding', index: 0, embedding: [0.5, -2] }],
       model: 'openai/m',
       usage: { prompt_tokens: 3, total_tokens: 3 },
     });
-    const base64 = JSON.parse(encodeEmbeddingAnswer({ ...answer, model: 'm' }, USAGE, { ...REQUEST, encoding: 'base64' }, IDENTITY));
+    const base64 = JSON.parse(encoded({ ...REQUEST, encoding: 'base64' }, 'm'));
     expect(base64).toMatchObject({ model: 'm', data: [{ embedding: 'AAAAPwAAAMA=' }] });
+  });
+});
+
+describe('lists of numbers', () => {
+  test('are cut out of a reply, and nothing else is', () => {
+    fc.assert(
+      fc.property(fc.array(fc.array(fc.double({ noNaN: true, noDefaultInfinity: true }))), fc.jsonValue(), (vectors, other) => {
+        const hasLists = JSON.stringify(other).includes('[');
+        const reply = { data: vectors.map((embedding) => ({ embedding })), ...(!hasLists && { other }) };
+        const { text, lists } = atOnce(cutNumberLists(json(reply)));
+        const read = JSON.parse(text.toString()) as { data: { embedding: number[] }[]; other?: unknown };
+        expect(JSON.stringify(read.data.map(({ embedding }) => vectorOf(embedding, lists)))).toBe(JSON.stringify(vectors));
+        if (!hasLists) expect(JSON.stringify(read.other)).toBe(JSON.stringify(other));
+      }),
+    );
+  });
+
+  test('that end nowhere take no longer the more there are', () => {
+    const started = performance.now();
+    atOnce(cutNumberLists(Buffer.from(`[${'[1,'.repeat(80_000)}`)));
+    expect(performance.now() - started).toBeLessThan(2_000);
+    expect(() => atOnce(cutNumberLists(Buffer.from(`[${'[],"a",'.repeat(400_000)}1]`)))).toThrow('too many');
   });
 });
 
@@ -106,7 +132,7 @@ describe('OpenAI embeddings', () => {
       { index: 0, embedding: packed([1]) },
     ];
     expect(openaiEmbeddings.decodeAnswer(json({ data, model: 'm', usage: { prompt_tokens: 3, total_tokens: 3 } }), {})).toEqual({
-      vectors: [[1], [2]],
+      vectors: [packed([1]), [2]],
       model: 'm',
       usage: USAGE,
       usageRaw: { prompt_tokens: 3, total_tokens: 3 },

@@ -1,4 +1,5 @@
 import { WeirError } from '../../kernel/errors.js';
+import type { Work } from '../../kernel/slices.js';
 import type { Usage } from '../../kernel/usage.js';
 import {
   type CallFormat,
@@ -17,9 +18,10 @@ import { bedrockEmbeddings } from './bedrock.js';
 import { cohereEmbeddings } from './cohere.js';
 import type { EmbeddingRequest, EmbeddingUpstream } from './embedding.js';
 import { geminiEmbeddings } from './gemini.js';
+import { cutNumberLists } from './number-lists.js';
 import { ollamaEmbeddings } from './ollama.js';
 import { openaiEmbeddings } from './openai.js';
-import { decodeEmbeddingRequest, encodeEmbeddingAnswer, encodeEmbeddingError } from './surface.js';
+import { decodeEmbeddingRequest, encodeEmbeddingAnswer, encodeEmbeddingError, encodeVectors } from './surface.js';
 import { vertexEmbeddings } from './vertex.js';
 import { workersAiEmbeddings } from './workers-ai.js';
 
@@ -56,6 +58,7 @@ export const embeddings: CallFormat = {
 
 class EmbeddingTranslation implements Translation {
   readonly streams = null;
+  readonly vectors = true;
 
   constructor(
     private readonly upstream: EmbeddingUpstream,
@@ -67,10 +70,14 @@ class EmbeddingTranslation implements Translation {
     return { ...this.upstream.encodeRequest(this.request, model), thinkingLevel: null, reply: PLAIN_REPLY };
   }
 
-  readWhole(body: Buffer, headers: ReplyHeaders): WholeReply {
-    const answer = this.upstream.decodeAnswer(body, headers);
+  *readWhole(body: Buffer, headers: ReplyHeaders): Work<WholeReply> {
+    const { text, lists } = yield* cutNumberLists(body);
+    yield;
+    const answer = this.upstream.decodeAnswer(text, headers);
+    yield;
+    const data = yield* encodeVectors(answer.vectors, lists, this.request);
     const facts = { ...noFacts(), usage: answer.usage, usageIsFinal: true, usageRaw: answer.usageRaw, servedModel: answer.model };
-    const render = (usage: Usage) => encodeEmbeddingAnswer(answer, usage, this.request, this.identity);
+    const render = (usage: Usage) => encodeEmbeddingAnswer(data, answer, usage, this.identity);
     return { facts, refusal: null, render };
   }
 

@@ -1,7 +1,7 @@
 import { listOf, objectOf, readJson, textOf } from '../kit/json.js';
 import { decodeRefusal } from '../openai-chat/errors.js';
 import { type EmbeddingAnswer, type EmbeddingRequest, type EmbeddingUpstream, inputUsage } from './embedding.js';
-import { numbersOf, unpacked } from './vectors.js';
+import { numbersOf } from './vectors.js';
 
 /** OpenAI's `POST /v1/embeddings`, as many providers speak it. What a client of the same format sent passes, but for the model. */
 export const openaiEmbeddings: EmbeddingUpstream = { name: 'openai', encodeRequest, decodeAnswer, decodeRefusal };
@@ -30,12 +30,12 @@ function decodeAnswer(body: Buffer): EmbeddingAnswer {
 }
 
 /** In the order of the inputs; each says its place, and some servers leave that out. */
-function vectorsOf(data: unknown): number[][] {
+function vectorsOf(data: unknown): EmbeddingAnswer['vectors'] {
   const entries = listOf(data).map((entry, at) => {
     const { index, embedding } = objectOf(entry);
     return {
       place: typeof index === 'number' ? index : at,
-      vector: typeof embedding === 'string' ? unpacked(embedding) : numbersOf(embedding),
+      vector: typeof embedding === 'string' ? embedding : numbersOf(embedding),
     };
   });
   return entries.sort((a, b) => a.place - b.place).map(({ vector }) => vector);

@@ -1,11 +1,12 @@
 import { WeirError } from '../../kernel/errors.js';
+import type { Work } from '../../kernel/slices.js';
 import { inputTotal, type Usage } from '../../kernel/usage.js';
 import type { Prompt, ReplyIdentity } from '../dialect.js';
 import { Fields, invalid } from '../kit/fields.js';
 import { type JsonObject } from '../kit/json.js';
 import { endUserOf, modelOf, refuseTransport } from '../kit/prompt.js';
 import type { EmbeddingAnswer, EmbeddingRequest } from './embedding.js';
-import { packed } from './vectors.js';
+import { packed, vectorOf } from './vectors.js';
 
 /** An embeddings request, as the road of a call needs it and as a provider's format does. */
 export interface EmbeddingPrompt {
@@ -50,24 +51,27 @@ export function decodeEmbeddingRequest(body: unknown, bytes: number): EmbeddingP
   };
 }
 
-/** The answer as OpenAI writes it. @param usage what was booked. */
-export function encodeEmbeddingAnswer(
-  answer: EmbeddingAnswer,
-  usage: Usage,
+/** The vectors as OpenAI writes them, as JSON. @throws when one is none. */
+export function* encodeVectors(
+  vectors: EmbeddingAnswer['vectors'],
+  lists: readonly number[][],
   { encoding }: EmbeddingRequest,
-  { model }: ReplyIdentity,
-): string {
+): Work<string> {
+  let data = '';
+  for (const [index, vector] of vectors.entries()) {
+    const numbers = vectorOf(vector, lists);
+    const embedding = encoding === 'base64' ? packed(numbers) : numbers;
+    data += `${data && ','}${JSON.stringify({ object: 'embedding', index, embedding })}`;
+    yield;
+  }
+  return `[${data}]`;
+}
+
+/** The answer as OpenAI writes it. @param data its vectors, as JSON. @param usage what was booked. */
+export function encodeEmbeddingAnswer(data: string, answer: EmbeddingAnswer, usage: Usage, identity: ReplyIdentity): string {
   const tokens = inputTotal(usage);
-  return JSON.stringify({
-    object: 'list',
-    data: answer.vectors.map((vector, index) => ({
-      object: 'embedding',
-      index,
-      embedding: encoding === 'base64' ? packed(vector) : vector,
-    })),
-    model: answer.model ?? model,
-    usage: { prompt_tokens: tokens, total_tokens: tokens },
-  });
+  const model = JSON.stringify(answer.model ?? identity.model);
+  return `{"object":"list","data":${data},"model":${model},"usage":{"prompt_tokens":${tokens},"total_tokens":${tokens}}}`;
 }
 
 export function encodeEmbeddingError(error: WeirError): object {

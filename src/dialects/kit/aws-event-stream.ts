@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import type { Frame } from '../dialect.js';
+import { LongEvent } from './long-event.js';
 
 /** Total length, headers' length and the CRC32 of both. */
 const PRELUDE_BYTES = 12;
@@ -12,29 +13,24 @@ const MOST_FRAME_BYTES = 16 * 1024 * 1024;
  * exception `exception:<:exception-type>` and its payload; an error, which has no payload, `error:<:error-code>` and `{"message"}`.
  */
 export class AwsEventStream {
-  /** Pieces of a frame that is not whole yet; joined only when it is, so that many small chunks are not copied again and again. */
-  private held: Buffer[] = [];
-  private heldBytes = 0;
+  private readonly held = new LongEvent();
   private neededBytes = PRELUDE_BYTES;
 
   /** @throws when a checksum does not match or a length is impossible. */
   push(chunk: Buffer, visit: (frame: Frame) => void): void {
     if (chunk.length === 0) return;
-    this.held.push(chunk);
-    this.heldBytes += chunk.length;
-    if (this.heldBytes < this.neededBytes) return;
-    let bytes = this.held.length === 1 ? chunk : Buffer.concat(this.held);
+    if (this.held.bytes + chunk.length < this.neededBytes) return this.held.add(chunk);
+    let bytes = this.held.take(chunk);
     for (this.neededBytes = frameBytes(bytes); bytes.length >= this.neededBytes; this.neededBytes = frameBytes(bytes)) {
       visit(readFrame(bytes.subarray(0, this.neededBytes)));
       bytes = bytes.subarray(this.neededBytes);
     }
-    this.held = bytes.length > 0 ? [bytes] : [];
-    this.heldBytes = bytes.length;
+    this.held.add(bytes);
   }
 
   /** The input is over. @throws when it ended within a frame. */
   finish(_visit: (frame: Frame) => void): void {
-    if (this.heldBytes > 0) throw new Error('the event stream ended within a frame');
+    if (!this.held.isEmpty) throw new Error('the event stream ended within a frame');
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Frame } from '../dialect.js';
 import { AwsEventStream } from './aws-event-stream.js';
 import { isObject, parsed } from './json.js';
+import { LongEvent } from './long-event.js';
 import { eventData, SseSplitter } from './sse.js';
 
 type Visit = (frame: Frame) => void;
@@ -32,13 +33,22 @@ const CONTENT_TYPES: Record<Framing, string> = {
 /** Content type of a stream with this framing. */
 export const streamType = (framing: Framing): string => CONTENT_TYPES[framing];
 
+const PIECE_BYTES = 64 * 1024;
+
 /** The frames of a whole stream. @throws as a reader does. */
-export function framesOf(framing: Framing, bytes: Buffer): Frame[] {
-  const frames: Frame[] = [];
+export const framesOf = (framing: Framing, bytes: Buffer): Frame[] => [...eachFrame(framing, bytes)];
+
+/** The same, one after the other. */
+export function* eachFrame(framing: Framing, bytes: Buffer): Iterable<Frame> {
+  let frames: Frame[] = [];
   const reader = frameReader(framing);
-  reader.push(bytes, (frame) => frames.push(frame));
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+    reader.push(bytes.subarray(at, at + PIECE_BYTES), (frame) => frames.push(frame));
+    yield* frames;
+    frames = [];
+  }
   reader.finish((frame) => frames.push(frame));
-  return frames;
+  yield* frames;
 }
 
 class SseFrames implements FrameReader {
@@ -79,38 +89,27 @@ export function joinedEvents(data: string): string[] | null {
 }
 
 const LF = 10;
-const MAX_LINE_BYTES = 16 * 1024 * 1024;
 
 /** One JSON text per line. */
 class NdjsonFrames implements FrameReader {
-  private rest: Buffer[] = [];
-  private restBytes = 0;
+  private readonly rest = new LongEvent();
 
   push(chunk: Buffer, visit: Visit): void {
     let start = 0;
     for (let end = chunk.indexOf(LF); end !== -1; end = chunk.indexOf(LF, start)) {
-      this.keep(chunk.subarray(start, end));
+      this.rest.add(chunk.subarray(start, end));
       this.visitLine(visit);
       start = end + 1;
     }
-    this.keep(chunk.subarray(start));
+    this.rest.add(chunk.subarray(start));
   }
 
   finish(visit: Visit): void {
     this.visitLine(visit);
   }
 
-  private keep(piece: Buffer): void {
-    if (piece.length === 0) return;
-    this.rest.push(piece);
-    this.restBytes += piece.length;
-    if (this.restBytes > MAX_LINE_BYTES) throw new Error('a line is longer than 16 MiB');
-  }
-
   private visitLine(visit: Visit): void {
-    const line = Buffer.concat(this.rest).toString().trim();
-    this.rest = [];
-    this.restBytes = 0;
+    const line = this.rest.take().toString().trim();
     if (line !== '') visit({ event: null, data: line });
   }
 }

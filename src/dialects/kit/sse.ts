@@ -1,8 +1,7 @@
+import { LongEvent } from './long-event.js';
+
 const LF = 10;
 const CR = 13;
-
-/** Longest event accepted, in bytes: a base64 image fits. */
-const MAX_EVENT_BYTES = 16 * 1024 * 1024;
 
 /** Called with a buffer and where in it one whole event lies, its blank line included. */
 type Visit = (buffer: Buffer, start: number, end: number) => void;
@@ -12,19 +11,16 @@ type Visit = (buffer: Buffer, start: number, end: number) => void;
  * bytes, so a character split between chunks stays whole.
  */
 export class SseSplitter {
-  /** Pieces of an event that is not whole yet; joined only when it may be, so that many small chunks are not copied again and again. */
-  private held: Buffer[] = [];
-  private heldBytes = 0;
+  private readonly held = new LongEvent();
   /** The last bytes held. */
   private last: Buffer = NOTHING;
   private started = false;
 
-  /** @throws when one event is longer than 16 MiB. */
+  /** @throws TooMuchWork */
   push(chunk: Buffer, visit: Visit): void {
     if (chunk.length === 0) return;
-    if (this.held.length > 0 && this.started && !mayEndEvent(this.last, chunk)) return this.hold(chunk);
-    let buffer = this.held.length > 0 ? Buffer.concat([...this.held, chunk]) : chunk;
-    this.drop();
+    if (!this.held.isEmpty && this.started && !mayEndEvent(this.last, chunk)) return this.hold(chunk);
+    let buffer = this.takeHeld(chunk);
     if (!this.started) {
       if (buffer[0] === 0xef && buffer.length < 3) return this.hold(buffer);
       this.started = true;
@@ -41,24 +37,19 @@ export class SseSplitter {
 
   /** The input is over: a last event may lack its blank line. */
   finish(visit: Visit): void {
-    if (this.held.length === 0) return;
-    const last = Buffer.concat([...this.held, Buffer.from('\n\n')]);
-    this.drop();
+    if (this.held.isEmpty) return;
+    const last = this.takeHeld(Buffer.from('\n\n'));
     visit(last, 0, last.length);
   }
 
   private hold(piece: Buffer): void {
-    this.held.push(piece);
-    this.heldBytes += piece.length;
-    if (this.heldBytes > MAX_EVENT_BYTES) throw new Error('an event is longer than 16 MiB');
+    this.held.add(piece);
     this.last = piece.length >= 2 ? piece.subarray(-2) : Buffer.concat([this.last.subarray(-1), piece]);
   }
 
-  private drop(): void {
-    if (this.held.length === 0) return;
-    this.held = [];
-    this.heldBytes = 0;
+  private takeHeld(chunk: Buffer): Buffer {
     this.last = NOTHING;
+    return this.held.isEmpty ? chunk : this.held.take(chunk);
   }
 }
 

@@ -21,6 +21,8 @@ const MORE =
   /"delta"\s*:\s*\{[^}]*"(?!role"|content"|refusal"|reasoning"|reasoning_content"|tool_calls"\s*:\s*null|function_call"\s*:\s*null)\w+"\s*:\s*[[{"]/;
 /** In latin1, or escaped. */
 const BEYOND_ASCII = /[\x80-\xff]|\\u/;
+/** A longer chunk is a picture, and too much work to write anew. */
+const LONG_CHUNK = 1024 * 1024;
 /** A terminator and blanks some send after it. */
 const MAX_DONE_LENGTH = 16;
 
@@ -135,7 +137,7 @@ export class ChatStreamReader implements StreamReader {
       if (this.countedLast) this.facts.usageIsFinal = true;
       return;
     }
-    const straightener = straight ? null : this.straightener;
+    const straightener = straight || data.length > LONG_CHUNK ? null : this.straightener;
     if (straightener?.mayDiffer(data)) {
       const chunk = straightener.straighten(parse(data));
       if (chunk) {
@@ -271,6 +273,7 @@ export class ChatStreamReader implements StreamReader {
   private readHead(data: string): void {
     // Azure's first chunk has an empty one.
     this.facts.servedModel = MODEL.exec(data)?.[1] || null;
+    if (data.length > LONG_CHUNK) return;
     const { id, created } = parse(data) as { id?: string; created?: number };
     this.head = { id, created };
   }
