@@ -196,7 +196,7 @@ export class Delivery implements EgressSink {
     if (status !== 200) return this.refused(this.translation.decodeRefusal(status ?? 502, body, headers), false);
     if (reader) return this.endStream(reader);
     this.readBody(body).then(
-      () => this.guarded(() => this.endBody(body)),
+      (repeats) => this.guarded(() => this.endBody(repeats)),
       (cause) => this.guarded(() => this.unread(cause)),
     );
   }
@@ -264,14 +264,15 @@ export class Delivery implements EgressSink {
     this.end('completed', null, true, 'output_limit');
   }
 
-  /** In a turn for each step, where there is much to work on. */
-  private async readBody(body: Buffer): Promise<void> {
+  /** In a turn for each step, where there is much to work on. Answers whether it repeats a secret that the client must not see. */
+  private async readBody(body: Buffer): Promise<boolean> {
     const { translation, incoming, streams } = this;
     if (isLong(body.length)) await ownTurn();
-    if (this.ended) return;
+    if (this.ended) return false;
     if (this.call.prompt.stream) this.read(translation.streams!.readFromWhole(body, incoming.headers));
     else incoming.whole = await inSlices(streams ? streams.fold(body) : translation.readWhole(body, incoming.headers));
     if (isLong(body.length)) await ownTurn();
+    return this.detached === null && inSlices(this.secrets.search(body));
   }
 
   private unread(cause: unknown): void {
@@ -279,10 +280,10 @@ export class Delivery implements EgressSink {
     else this.fail(unreadable(cause), true, 'unreadable');
   }
 
-  private endBody(body: Buffer): void {
+  private endBody(repeats: boolean): void {
     if (this.ended) return;
     // What was counted is booked all the same.
-    if (!this.detached && this.secrets.areIn([body])) return this.fail(repeated(), true, 'unreadable');
+    if (repeats && !this.detached) return this.fail(repeated(), true, 'unreadable');
     if (this.incoming.reader) return this.endStream(this.incoming.reader);
     const { refusal, facts } = this.incoming.whole!;
     if (refusal) return this.refused(refusal, facts.usage !== null);

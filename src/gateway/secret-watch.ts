@@ -1,3 +1,4 @@
+import { atOnce, type Work } from '../kernel/slices.js';
 import type { Secret } from '../platform/crypto/index.js';
 
 /** A shorter secret may turn up anywhere by chance. */
@@ -29,11 +30,20 @@ export class SecretWatch {
 
   /** Whether this, with what came before it, repeats a secret. */
   isIn(bytes: Buffer): boolean {
+    return atOnce(this.search(bytes));
+  }
+
+  /** The same for many bytes. */
+  *search(bytes: Buffer): Work<boolean> {
     if (this.needles.length === 0) return false;
     const text = bytes.toString('latin1');
     if (this.has(text)) return true;
     const events = text.split('\n').filter((line) => line.startsWith('data:'));
-    return (events.length > 0 ? events : [text]).some((line) => this.isInFields(line));
+    for (const line of events.length > 0 ? events : [text]) {
+      if (this.isInFields(line)) return true;
+      yield;
+    }
+    return false;
   }
 
   /** Whether a text repeats a secret, whatever came before. */

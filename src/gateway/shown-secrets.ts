@@ -1,3 +1,4 @@
+import type { Work } from '../kernel/slices.js';
 import { Secret } from '../platform/crypto/index.js';
 import type { ShownHeaders } from '../providers/index.js';
 import { SecretWatch } from './secret-watch.js';
@@ -30,7 +31,16 @@ export class ShownSecrets {
 
   /** Whether these pieces, with those before them, repeat one. */
   areIn(pieces: readonly Buffer[]): boolean {
+    return pieces.some((piece) => this.watched.isIn(piece));
+  }
+
+  /** The same for a whole body. */
+  search(body: Buffer): Work<boolean> {
+    return this.watched.search(body);
+  }
+
+  private get watched(): SecretWatch {
     this.watch ??= new SecretWatch(this.all);
-    return pieces.some((piece) => this.watch!.isIn(piece));
+    return this.watch;
   }
 }
