@@ -11,16 +11,37 @@ export interface Beyond {
 
 const USD = 1_000_000_000n;
 
-/** What a run of a provider's own tool costs at most, in nano-USD. Vendors' price pages, 2026-11. */
+/**
+ * What a run of a provider's own tool costs at most, in nano-USD.
+ * - file_search_call: $2.50 for a thousand (genai-prices 0.1.8, storage_searches_kcount).
+ * - image_generation_call: no source for the largest sizes. The dearest known is $0.28, of gpt-image-2 at high quality with 1792x1024 pixels; it
+ *   makes up to 3840x2160, so as much for each pixel of those.
+ */
 const FEES: Readonly<Partial<Record<string, bigint>>> = {
-  // OpenAI: $2.50 for a thousand; a container of the largest size, and an image of the dearest size and quality.
   file_search_call: (USD * 25n) / 10_000n,
-  code_interpreter_call: (USD * 192n) / 100n,
-  shell_call: (USD * 192n) / 100n,
-  image_generation_call: USD / 4n,
+  image_generation_call: (USD * 127n) / 100n,
 };
-/** A container that nothing tells of: an hour of Anthropic's, or a small one of OpenAI's. */
-const CONTAINER = (USD * 5n) / 100n;
+
+/**
+ * A session of OpenAI's containers by their memory: developers.openai.com/api/docs/pricing, as quoted with the date 2026-07-17 by public price
+ * tables. It is charged once it was made, whether it ran or not (community.openai.com/t/1364328), and all runs of an answer share it.
+ */
+const SESSIONS: Readonly<Partial<Record<string, bigint>>> = {
+  '1g': (USD * 3n) / 100n,
+  '4g': (USD * 12n) / 100n,
+  '16g': (USD * 48n) / 100n,
+  '64g': (USD * 192n) / 100n,
+};
+const DEAREST_SESSION = SESSIONS['64g']!;
+const IN_CONTAINER: readonly string[] = ['code_interpreter_call', 'shell_call'];
+/** An hour of Anthropic's and of other containers (platform.claude.com/docs/en/agents-and-tools/tool-use/code-execution-tool, read 2026-11-28). */
+const HOUR = (USD * 5n) / 100n;
+
+/** What a container costs that a tool of this type ran in, or that was made for it. Its size follows the type; an existing one tells none. */
+function sessionOf(tool: string): bigint {
+  const [type = '', size = ''] = tool.split(' ');
+  return /^(?:code_interpreter|shell)$/.test(type) || IN_CONTAINER.includes(`${type}_call`) ? (SESSIONS[size] ?? DEAREST_SESSION) : HOUR;
+}
 
 /**
  * What an attempt is charged for beyond its text tokens: what the reply tells, and where it tells nothing of what was asked for, the dearest.
@@ -38,6 +59,8 @@ export function beyondText(
   const asked = feature?.kind;
   const isUntoldSearch = asked === 'search' && units.searches === null && runs.length === 0;
   const isUntoldTool = asked === 'tool' && runs.length === 0 && /code|container|shell/.test(feature!.value || feature!.field);
+  const isRun = runs.some(([tool]) => IN_CONTAINER.includes(tool));
+  const session = isRun ? sessionOf(isSized(feature) ? feature!.value : 'code_interpreter') : isUntoldTool ? sessionOf(feature!.value) : 0n;
   const hears = heard && units.audioInput === 0;
   const speaks = asked === 'media' && units.audioOutput + units.imageOutput === 0;
   const beyond: BeyondText = {
@@ -49,19 +72,31 @@ export function beyondText(
     untoldInput: hears ? usage.input : 0,
     untoldOutput: speaks ? usage.output : 0,
     searches: isUntoldSearch ? 1 : searched,
-    fees: runs.reduce((sum, [tool, count]) => sum + (FEES[tool] ?? 0n) * BigInt(count), isUntoldTool ? CONTAINER : 0n),
+    fees: runs.reduce((sum, [tool, count]) => sum + (FEES[tool] ?? 0n) * BigInt(count), session),
     percent: percentOf(feature, units, model.toLowerCase()),
   };
   return { beyond, told: !(isUntoldSearch || isUntoldTool || hears || speaks) };
 }
 
-/** Vendors' price pages, 2026-11: openai.com/api-fast-mode, platform.claude.com/docs/en/about-claude/pricing, aws.amazon.com/bedrock/pricing. */
+/** The call asked for the container that ran. */
+const isSized = (feature: Feature | null): boolean => feature?.kind === 'tool' && /^(?:code_interpreter|shell)(?: |$)/.test(feature.value);
+
+/**
+ * Read 2026-11-28:
+ * - OpenAI: `priority` and `fast` are twice the standard rates, two and a half times for gpt-5.5 (openai.com/api-fast-mode).
+ * - Gemini: `priority` is 75 to 100 % more (ai.google.dev/gemini-api/docs/optimization). Bedrock: "standard rate + premium", no number on
+ *   aws.amazon.com/bedrock/service-tiers; twice, as the dearest of the others.
+ * - Claude: `fast` is twice from Opus 4.8 on, and six times for Opus 4.6 and 4.7 (platform.claude.com/docs/en/build-with-claude/fast-mode,
+ *   openrouter.ai/anthropic/claude-opus-4.8-fast). No source for Fable and Mythos; six times, the dearest of the others.
+ * - A region: a tenth more with Claude (platform.claude.com/docs/en/manage-claude/data-residency) and OpenAI.
+ */
 function percentOf(feature: Feature | null, { tier, speed, geo }: ReturnType<typeof reportedUnits>, model: string): bigint {
   const asked = (kind: Feature['kind']) => (feature?.kind === kind ? feature.value : null);
   const isPriority = /^(?:priority|fast|performance)$/.test(tier ?? asked('tier') ?? '');
   const isFast = (speed ?? asked('speed')) === 'fast';
   // A region costs a tenth more; it is reported as "not_available" by models that have none.
   const isRegional = !['', 'global', 'not_available'].includes(geo ?? asked('region') ?? '');
-  const percent = (isPriority ? (/gpt-5\.5/.test(model) ? 250n : 200n) : 100n) * (isFast ? (/opus-5/.test(model) ? 2n : 6n) : 1n);
+  const percent =
+    (isPriority ? (/gpt-5\.5/.test(model) ? 250n : 200n) : 100n) * (isFast ? (/opus-(?:5|4[-.]8)/.test(model) ? 2n : 6n) : 1n);
   return isRegional ? (percent * 110n) / 100n : percent;
 }

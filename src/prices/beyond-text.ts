@@ -30,8 +30,13 @@ export const NOTHING_BEYOND: Readonly<BeyondText> = {
   percent: 100n,
 };
 
-/** Of a search where the catalogue has no fee: the dearest that is known, Google's grounding at $35 for a thousand (ai.google.dev/pricing, 2026-11). */
-const DEAREST_SEARCH = 35_000_000_000_000n;
+/**
+ * For a million searches where the catalogue has no fee: the dearest that is known. Web grounding for enterprise on Vertex AI is $45 for a thousand
+ * prompts with Gemini 2 (cloud.google.com/vertex-ai/generative-ai/pricing, as quoted in public notes, read 2026-11-28). Others: Google's grounding
+ * $35 with Gemini 2.5 and $14 a query with Gemini 3 (ai.google.dev/gemini-api/docs/pricing, as quoted by github.com/iyulab/TokenMeter v0.13.0),
+ * OpenAI's search preview $25, Claude $10.
+ */
+const DEAREST_SEARCH = 45_000_000_000_000n;
 const PER_RATE = 1_000_000n;
 const PERCENT = 100n;
 

@@ -62,7 +62,7 @@ test('what holds for some hours of the day counts for all, where it is dearer', 
       .filter((price) => price.model === model)
       .sort((a, b) => b.effectiveAt.getTime() - a.effectiveAt.getTime())[0]!.rates;
   expect(latest('deepseek-v4-pro')).toMatchObject({ input: 1.32e9, cache_read: 0.044e9, output: 3.96e9 });
-  expect(latest('deepseek-v4-flash')).toMatchObject({ input: 0.44e9, output: 1.32e9 });
+  expect(latest('deepseek-v4-flash')).toMatchObject({ input: 0.3e9, cache_read: 0.006e9, output: 1.2e9 });
   expect(latest('deepseek-chat')).toMatchObject({ input: 0.27e9, output: 1.1e9 });
 });
 

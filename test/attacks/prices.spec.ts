@@ -38,7 +38,8 @@ afterAll(() => weir.stop());
 test('no later row hides the peak of a price that moves with the hour', async () => {
   for (const [model, input, output] of [
     ['deepseek-v4-pro', 1.32, 3.96],
-    ['deepseek-v4-flash', 0.44, 1.32],
+    ['deepseek-v4-flash', 0.3, 1.2],
+    ['deepseek-flash', 0.3, 1.2],
   ] as const) {
     const now = Date.now() / 1000;
     const [latest] = (await shown('deepseek', model))

@@ -250,6 +250,33 @@ describe('without a hard cap', () => {
     expect(await lastCost()).toBeGreaterThanOrEqual(0.01);
   });
 
+  test('a container is booked once an answer, by the memory that was asked for', async () => {
+    const replied = (output: object[]) =>
+      says({
+        id: 'r',
+        object: 'response',
+        status: 'completed',
+        model: 'gpt-5',
+        output: [...output, { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'x' }] }],
+        usage: { input_tokens: 100, output_tokens: 10, total_tokens: 110 },
+      }) as never;
+    const run = { type: 'code_interpreter_call', id: 'ci', status: 'completed' };
+    const text = (100 * 1.25 + 10 * 10) / 1e6;
+    for (const [container, output, fee] of [
+      [{ type: 'auto' }, [run, run, run], 0.03],
+      [{ type: 'auto', memory_limit: '64g' }, [run], 1.92],
+      // It was made, though nothing ran in it.
+      [{ type: 'auto', memory_limit: '4g' }, [], 0.12],
+      // One that exists may be of any size.
+      ['cntr_1', [run, run], 1.92],
+    ] as const) {
+      rig.upstream.script = replied([...output]);
+      const tools = { tools: [{ type: 'code_interpreter', container }] };
+      expect((await send(to, responses, responses.body('openai/gpt-5', 'Hello', tools))).status).toBe(200);
+      expect([container, await lastCost()]).toEqual([container, expect.closeTo(text + fee, 9)]);
+    }
+  });
+
   test('a tier, a speed and a region are booked at their multiples', async () => {
     rig.upstream.script = says(completion({ prompt_tokens: 1000, completion_tokens: 0, total_tokens: 1000 })) as never;
     expect((await send(to, chat, chat.body('openai/gpt-5', 'Hello', { service_tier: 'priority' }))).status).toBe(200);
@@ -270,6 +297,18 @@ describe('without a hard cap', () => {
       (await send(to, messages, messages.body('anthropic/claude-opus-5-5', 'Hello', { speed: 'fast', inference_geo: 'us' }))).status,
     ).toBe(200);
     expect(await lastCost()).toBeCloseTo(0.0088, 9);
+  });
+
+  test.each([
+    ['claude-opus-4-8', 2],
+    ['claude-opus-5', 2],
+    ['claude-opus-4-6', 6],
+  ])('%s is %i times as dear when it is fast', async (model, times) => {
+    const usage = { input_tokens: 1000, output_tokens: 0, speed: 'fast' };
+    const content = [{ type: 'text', text: 'x' }];
+    rig.upstream.script = says({ id: 'm', type: 'message', role: 'assistant', model, content, stop_reason: 'end_turn', usage }) as never;
+    expect((await send(to, messages, messages.body(`anthropic/${model}`, 'Hello', { speed: 'fast' }))).status).toBe(200);
+    expect(await lastCost()).toBeCloseTo(0.005 * times, 9);
   });
 
   test('pricing booked calls again keeps what was charged beyond text', async () => {

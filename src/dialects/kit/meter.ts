@@ -7,7 +7,7 @@ export const MOST_BYTES_PER_TOKEN = 8;
 /** Text and code average three to five bytes to a token: fewer, so that the count is hardly too low. */
 export const METERED_BYTES_PER_TOKEN = 3;
 
-/** The dearest image of the models that make them, at the highest quality. Facts as of 2026-11. */
+/** Of gpt-image-1 at high quality with 1536x1024 pixels: developers.openai.com/api/docs/guides/image-generation, read 2026-11-28. */
 const IMAGE_TOKENS = 6_240;
 
 /** The tokens of an answer by our own meter. A piece is a token at least. */

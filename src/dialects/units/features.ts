@@ -7,11 +7,11 @@ export interface Feature {
   /** In words, for the client. */
   what: string;
   kind: 'search' | 'tool' | 'tier' | 'speed' | 'region' | 'media';
-  /** What was asked for, where that decides about the price: the tier, the speed. */
+  /** What was asked for, where that decides about the price: the tier, the speed, the tool and the size of its container. */
   value: string;
 }
 
-/** How it is found, and whether it reaches a provider of another format. Facts as of 2026-11, from the vendors' references. */
+/** How it is found, and whether it reaches a provider of another format. Fields and tools by the vendors' API references, read 2026-11-28. */
 interface Row {
   field: string;
   what: string;
@@ -100,7 +100,13 @@ function toolIn(body: JsonObject, verbatim: boolean): Feature | null {
   const tool = (listOf(body['tools'])[index] ?? added[index - listOf(body['tools']).length]) as JsonObject;
   const name = textOf(tool['type']) ?? Object.keys(tool)[0] ?? '';
   const kind = /search|retrieval|ground/i.test(name) ? 'search' : 'tool';
-  return { field: `tools[${index}]`, what: `"${name.slice(0, 64)}", which the provider runs`, kind, value: name };
+  return { field: `tools[${index}]`, what: `"${name.slice(0, 64)}", which the provider runs`, kind, value: name + sizeOf(tool) };
+}
+
+/** The memory of the container that a tool asks for, behind a blank. None: it names one that exists. */
+function sizeOf(tool: JsonObject): string {
+  const container = tool['container'] ?? tool['environment'];
+  return isObject(container) ? ` ${textOf(container['memory_limit']) ?? '1g'}` : '';
 }
 
 function isClients(tool: JsonObject): boolean {
