@@ -136,27 +136,59 @@ if (!present) test('the agents are not installed here, so none is run', () => co
     expect(JSON.parse(stdout)).toMatchObject({ is_error: false, result: expect.stringContaining('weir-works') });
   });
 
-  test('Codex, which speaks Responses, against a provider that speaks chat', async () => {
-    const codexHome = join(home, 'codex');
+  /** @param more lines of its configuration. */
+  const codex = (name: string, task: string, more: string[] = []) => {
+    const codexHome = join(home, name);
     mkdirSync(codexHome);
-    writeFileSync(
-      join(codexHome, 'config.toml'),
-      [
-        'model = "up/test-model"',
-        'model_provider = "weir"',
-        '[model_providers.weir]',
-        'name = "Weir"',
-        `base_url = "${weir.publicUrl}/v1"`,
-        'env_key = "WEIR_API_KEY"',
-        'wire_api = "responses"',
-      ].join('\n'),
-    );
-    const { status, stdout, stderr } = await run(
-      binary('codex'),
-      ['exec', '--skip-git-repo-check', '--dangerously-bypass-approvals-and-sandbox', TASK],
-      { CODEX_HOME: codexHome, WEIR_API_KEY: tenant.apiKey },
-    );
+    const provider = ['name = "Weir"', `base_url = "${weir.publicUrl}/v1"`, 'env_key = "WEIR_API_KEY"', 'wire_api = "responses"'];
+    const lines = ['model = "up/test-model"', 'model_provider = "weir"', '[model_providers.weir]', ...provider, ...more];
+    writeFileSync(join(codexHome, 'config.toml'), lines.join('\n'));
+    const args = ['exec', '--skip-git-repo-check', '--dangerously-bypass-approvals-and-sandbox', task];
+    return run(binary('codex'), args, { CODEX_HOME: codexHome, WEIR_API_KEY: tenant.apiKey });
+  };
+
+  test('Codex, which speaks Responses, against a provider that speaks chat', async () => {
+    const { status, stdout, stderr } = await codex('codex', TASK);
     expect({ status, stdout, stderr }).toMatchObject({ status: 0 });
     expect(stdout).toContain('weir-works');
   });
+
+  test('Codex with a tool of an MCP server, which it offers in a namespace', async () => {
+    const server = join(home, 'notes.cjs');
+    writeFileSync(server, MCP_SERVER);
+    upstream.script = (call, response) => {
+      const tools = (call.body.tools ?? []) as { function: { name: string } }[];
+      const note = tools.find(({ function: { name } }) => name.endsWith('read_note'));
+      const asked = (call.body['messages'] as { role: string }[]).some(({ role }) => role === 'tool');
+      if (asked || !note) return model(call, response);
+      call.billed = { prompt_tokens: 100, completion_tokens: 20 };
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      const called = { name: note.function.name, arguments: '{"id":"n1"}' };
+      response.write(
+        delta({ role: 'assistant', tool_calls: [{ index: 0, id: 'call_n', type: 'function', function: called }] }, 'tool_calls'),
+      );
+      response.end(`${chunk({ choices: [], usage: call.billed })}data: [DONE]\n\n`);
+    };
+    const { status, stdout, stderr } = await codex('codex-mcp', 'Read note n1 and tell me what it says.', [
+      '[mcp_servers.notes]',
+      `command = "${process.execPath}"`,
+      `args = ["${server}"]`,
+    ]);
+    expect({ status, stdout, stderr }).toMatchObject({ status: 0 });
+    expect(stdout).toContain('the note says weir-works');
+  });
 });
+
+/** An MCP server over its standard input and output, with one tool. */
+const MCP_SERVER = `
+const send = (message) => process.stdout.write(JSON.stringify({ jsonrpc: '2.0', ...message }) + '\\n');
+require('node:readline').createInterface({ input: process.stdin }).on('line', (line) => {
+  const { id, method, params } = JSON.parse(line);
+  const inputSchema = { type: 'object', properties: { id: { type: 'string' } }, required: ['id'] };
+  if (method === 'initialize')
+    send({ id, result: { protocolVersion: params.protocolVersion, capabilities: { tools: {} }, serverInfo: { name: 'notes', version: '1' } } });
+  else if (method === 'tools/list') send({ id, result: { tools: [{ name: 'read_note', description: 'Reads a note', inputSchema }] } });
+  else if (method === 'tools/call') send({ id, result: { content: [{ type: 'text', text: 'the note says weir-works' }] } });
+  else if (id !== undefined) send({ id, result: {} });
+});
+`;
