@@ -258,6 +258,8 @@ export interface ReplyIdentity {
   id: string;
   /** Unix seconds. */
   createdAt: number;
+  /** Unix seconds of the end, asked for when it is there. Absent: as `createdAt`. */
+  endedAt?: () => number;
   /** The model id as the client asked for it, for providers that do not name what they served. */
   model: string;
 }

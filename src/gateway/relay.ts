@@ -148,10 +148,14 @@ export class Relay {
 
   /** Into the provider's format and back. */
   private way({ id, caller, format, thinkingLevel }: Call, prompt: Prompt, { target }: Plan): Way {
-    const createdAt = Math.floor(Date.now() / 1000);
+    const seconds = () => Math.floor(Date.now() / 1000);
     const { providerId, credential, dialects, quirks, model, treatedAs } = target;
     const memory = this.memory.of(caller.tenantId, providerId, credential?.id, model);
-    return format.open(prompt, { dialects, quirks, thinkingLevel, treatedAs, memory }, { id: hexOf(id), createdAt, model });
+    return format.open(
+      prompt,
+      { dialects, quirks, thinkingLevel, treatedAs, memory },
+      { id: hexOf(id), createdAt: seconds(), endedAt: seconds, model },
+    );
   }
 
   private admit(call: Call, plan: Plan, way: Way, size: InputSize): Promise<Hold> {

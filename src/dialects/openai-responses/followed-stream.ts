@@ -3,7 +3,7 @@ import type { ReplyEvent } from '../canonical.js';
 import type { Frame, StreamDecoder, StreamEncoder, StreamEnd } from '../dialect.js';
 import { isObject, type JsonObject, listOf, objectOf, textOf } from '../kit/json.js';
 import { eventOf, ResponsesDecoder } from './decode.js';
-import { endOf } from './response.js';
+import { endOf, errorOf } from './response.js';
 import { sseEvent } from './stream.js';
 import { encodeUsage } from './usage.js';
 
@@ -46,8 +46,8 @@ export class FollowedStream implements StreamDecoder {
     return sseEvent(`response.${end.status}`, Math.max(0, this.lastNumber), { response });
   }
 
-  private failure({ code, message }: WeirError): string {
-    const response = { ...this.response, status: 'failed', error: { code, message }, output: this.output };
+  private failure(error: WeirError): string {
+    const response = { ...this.response, status: 'failed', error: errorOf(error), output: this.output };
     return sseEvent('response.failed', this.lastNumber + 1, { response });
   }
 

@@ -1,7 +1,9 @@
+import type { WeirError } from '../../kernel/errors.js';
 import type { Usage } from '../../kernel/usage.js';
 import type { Answer, AnswerChoice, FinishReason, ReplyEvent } from '../canonical.js';
 import type { Prompt, ReplyIdentity } from '../dialect.js';
-import type { JsonObject } from '../kit/json.js';
+import { type JsonObject, listOf, objectOf } from '../kit/json.js';
+import { table } from '../kit/table.js';
 import { clientToolsOf } from './client-tools.js';
 import { Output } from './output.js';
 import { encodeUsage } from './usage.js';
@@ -16,10 +18,15 @@ export function encodeAnswer(answer: Answer, usage: Usage, identity: ReplyIdenti
   return JSON.stringify({
     ...responseHead(prompt, identity, answer.model),
     ...end,
+    completed_at: completedAt(end, identity),
     output: output.wire,
     usage: encodeUsage(usage),
   });
 }
+
+/** Only what was completed has a time of it. */
+export const completedAt = ({ status }: { status: string }, { createdAt, endedAt }: ReplyIdentity): number | null =>
+  status === 'completed' ? (endedAt?.() ?? createdAt) : null;
 
 /** What every state of a response repeats: who made it, and what was asked for. Weir keeps none, so `store` is false. */
 export function responseHead({ body }: Prompt, { id, createdAt, model }: ReplyIdentity, servedModel: string | null): JsonObject {
@@ -27,28 +34,54 @@ export function responseHead({ body }: Prompt, { id, createdAt, model }: ReplyId
     id: `resp_${id}`,
     object: 'response',
     created_at: createdAt,
+    completed_at: null,
     status: 'in_progress',
     background: false,
     error: null,
     incomplete_details: null,
     instructions: body['instructions'] ?? null,
     max_output_tokens: body['max_output_tokens'] ?? null,
+    max_tool_calls: body['max_tool_calls'] ?? null,
     metadata: body['metadata'] ?? {},
     model: servedModel ?? model,
     output: [],
     parallel_tool_calls: body['parallel_tool_calls'] ?? true,
+    // Numbers that clients expect: what the format's own vendor takes where none is given.
+    presence_penalty: body['presence_penalty'] ?? 0,
+    frequency_penalty: body['frequency_penalty'] ?? 0,
     previous_response_id: null,
-    reasoning: body['reasoning'] ?? { effort: null, summary: null },
+    prompt_cache_key: body['prompt_cache_key'] ?? null,
+    reasoning: { effort: null, summary: null, ...objectOf(body['reasoning']) },
+    safety_identifier: body['safety_identifier'] ?? null,
+    service_tier: body['service_tier'] ?? 'default',
     store: false,
-    temperature: body['temperature'] ?? null,
-    text: body['text'] ?? { format: { type: 'text' } },
+    temperature: body['temperature'] ?? 1,
+    text: { format: { type: 'text' }, ...objectOf(body['text']) },
     tool_choice: body['tool_choice'] ?? 'auto',
-    tools: body['tools'] ?? [],
-    top_p: body['top_p'] ?? null,
+    tools: listOf(body['tools']).map(withStrict),
+    top_logprobs: body['top_logprobs'] ?? 0,
+    top_p: body['top_p'] ?? 1,
     truncation: 'disabled',
     usage: null,
   };
 }
+
+/** A function says whether it is strict, also where the client did not. */
+const withStrict = (tool: unknown): unknown => (objectOf(tool)['type'] === 'function' ? { strict: false, ...objectOf(tool) } : tool);
+
+/** How a failure is told: the format has words of its own, and its clients know no others. */
+export function errorOf({ code, message }: Pick<WeirError, 'code' | 'message'>): JsonObject {
+  return { code: CODES[code] ?? 'server_error', message };
+}
+
+const CODES = table<string>({
+  rate_limit_exceeded: 'rate_limit_exceeded',
+  upstream_rate_limited: 'rate_limit_exceeded',
+  budget_held: 'rate_limit_exceeded',
+  invalid_request: 'invalid_prompt',
+  // Not among OpenAI's words for this field, but sent by it, and agents know it.
+  context_length_exceeded: 'context_length_exceeded',
+});
 
 /** How a response says that its answer ended. */
 export function endOf(reason: FinishReason): { status: 'completed' | 'incomplete'; incomplete_details: JsonObject | null } {

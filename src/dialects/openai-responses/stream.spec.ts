@@ -146,7 +146,7 @@ test('a failure is the last event, with what there was so far', () => {
   expect(typesOf(sse).at(-1)).toBe('failed');
   expect(finalOf(sse)).toMatchObject({
     status: 'failed',
-    error: { code: 'upstream_interrupted' },
+    error: { code: 'server_error' },
     output: [{ content: [{ text: 'hel' }] }],
   });
 });

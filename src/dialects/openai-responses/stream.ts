@@ -4,7 +4,7 @@ import type { Prompt, ReplyIdentity, StreamEncoder, StreamEnd } from '../dialect
 import type { JsonObject } from '../kit/json.js';
 import { clientToolsOf } from './client-tools.js';
 import { Output } from './output.js';
-import { endOf, responseHead } from './response.js';
+import { completedAt, endOf, errorOf, responseHead } from './response.js';
 import { encodeUsage } from './usage.js';
 
 /** One event. There is no [DONE] in this format. */
@@ -40,13 +40,15 @@ export class ResponsesStreamEncoder implements StreamEncoder {
     const end = endOf(finishes[0]?.reason ?? 'stop');
     this.output.close(end.status === 'incomplete');
     const spent = { ...encodeUsage(usage), ...(costUsd !== null && { cost: costUsd }) };
-    this.emit(end.status, { response: { ...this.head, ...end, output: this.output.wire, usage: spent } });
+    this.emit(end.status, {
+      response: { ...this.head, ...end, completed_at: completedAt(end, this.identity), output: this.output.wire, usage: spent },
+    });
     return this.takeOut();
   }
 
-  fail({ code, message }: WeirError): string {
+  fail(error: WeirError): string {
     this.begin();
-    this.emit('failed', { response: { ...this.head, status: 'failed', error: { code, message }, output: this.output.wire } });
+    this.emit('failed', { response: { ...this.head, status: 'failed', error: errorOf(error), output: this.output.wire } });
     return this.takeOut();
   }
 

@@ -54,7 +54,11 @@ class History {
       case 'additional_tools':
         return;
       case 'item_reference':
-        throw invalid(item.param('type'), 'Weir keeps no items. Send the item itself instead of a reference to it.');
+        // Of reasoning, by clients that hope it is kept. What else there is they send whole.
+        if (!/^rs_/.test(item.text('id')))
+          throw invalid(item.param('type'), 'Weir keeps no items. Send the item itself, or set "store" to false so that your SDK does.');
+        this.leftOut.add(type);
+        return;
       default:
         if (!HOSTED_ITEMS.has(type)) throw invalid(item.param('type'), `An item of type "${type}" cannot be sent to this provider.`);
         this.leftOut.add(type);

@@ -89,7 +89,7 @@ describe('streams', () => {
     expect(events.at(-1)).toMatchObject({
       type: 'response.failed',
       sequence_number: 4,
-      response: { id: 'resp_1', error: { code: 'upstream_interrupted' }, output: [{ content: [{ text: 'hel' }] }] },
+      response: { id: 'resp_1', error: { code: 'server_error' }, output: [{ content: [{ text: 'hel' }] }] },
     });
   });
 
