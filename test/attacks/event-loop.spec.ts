@@ -1,4 +1,3 @@
-import { createPrivateKey, randomBytes } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +5,7 @@ import { createDatabase, openPool, type TestDatabase } from '../support/database
 import { WeirProcess } from '../support/process.js';
 import { json, ScriptedUpstream, stream } from '../support/upstream.js';
 import { createTenant, eventually, type TestTenant, type TestWeir } from '../support/weir.js';
+import { completion, END, event, hugeRsaKey, members, odd, session, TOOLS } from './support/long-work.js';
 
 jest.setTimeout(120_000);
 
@@ -117,6 +117,11 @@ const chat = (model: string, content: unknown, more: object = {}) =>
   JSON.stringify({ model, max_tokens: 20, messages: [{ role: 'user', content }], ...more });
 const ask = (tenant: TestTenant, model: string, content: unknown = 'Hi', more: object = {}) =>
   post(tenant, '/v1/chat/completions', chat(model, content, more));
+/** Of the mock, and of a provider that refuses. */
+const askBoth = async (content: unknown, more: object = {}) => {
+  upstream.script = json(400, { error: { message: 'no' } });
+  for (const model of ['mock/echo', 'up/m']) expect((await ask(hostile, model, content, more)).status).toBeLessThan(500);
+};
 const adminPost = async (path: string, body: string | object): Promise<{ status: number; text: string }> => {
   const reply = await fetch(weir.adminUrl + path, {
     method: 'POST',
@@ -125,33 +130,6 @@ const adminPost = async (path: string, body: string | object): Promise<{ status:
   });
   return { status: reply.status, text: await reply.text() };
 };
-
-const number = (bits: number) => {
-  const bytes = randomBytes(bits / 8);
-  bytes[0]! |= 0x80;
-  bytes[bytes.length - 1]! |= 1;
-  return bytes.toString('base64url');
-};
-
-/** A key of any size. Nobody checks that its primes are some. */
-function hugeRsaKey(bits: number): string {
-  const half = () => number(bits / 2);
-  const jwk = { kty: 'RSA', e: 'AQAB', n: number(bits), d: number(bits), p: half(), q: half(), dp: half(), dq: half(), qi: half() };
-  return createPrivateKey({ key: jwk, format: 'jwk' }).export({ type: 'pkcs8', format: 'pem' }).toString();
-}
-
-/** Text that takes the tokenizers longest: letters of which few stand together in their tables. */
-const odd = (length: number) => Array.from({ length }, (_, at) => String.fromCodePoint(0x10d0 + ((at * 7919) % 33))).join('');
-const members = (count: number, entry: (at: number) => unknown = () => 0) =>
-  Object.fromEntries(Array.from({ length: count }, (_, at) => [`k${at}`, entry(at)]));
-const event = (delta: object) => `data: ${JSON.stringify({ choices: [{ index: 0, delta }] })}\n\n`;
-const completion = (message: object) => ({
-  id: 'chatcmpl-1',
-  object: 'chat.completion',
-  choices: [{ index: 0, message: { role: 'assistant', ...message }, finish_reason: 'stop' }],
-});
-const END = `${JSON.stringify({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] })}\n\n`;
-const TOOLS = [{ type: 'function', function: { name: 'f', parameters: { type: 'object' } } }];
 
 /** What is tried, with the statuses that it may end in. */
 const ATTACKS: Record<string, () => Promise<unknown>> = {
@@ -257,8 +235,7 @@ const ATTACKS: Record<string, () => Promise<unknown>> = {
   },
   'source code of 8 MiB': async () => {
     const code = 'const a = "\\n";\n'.repeat((8 * MiB) / 32);
-    upstream.script = json(400, { error: { message: 'no' } });
-    for (const model of ['mock/echo', 'up/m']) expect((await ask(hostile, model, code)).status).toBeLessThan(500);
+    await askBoth(code);
   },
   'pictures of 19 MiB': async () => {
     const data = 'A'.repeat(19 * MiB);
@@ -275,8 +252,7 @@ const ATTACKS: Record<string, () => Promise<unknown>> = {
       expect((await ask(hostile, 'up/m', letter.repeat((19 * MiB) / Buffer.byteLength(letter)))).status).toBe(413);
   },
   'as much text as is taken, in letters of three bytes': async () => {
-    upstream.script = json(400, { error: { message: 'no' } });
-    for (const model of ['mock/echo', 'up/m']) expect((await ask(hostile, model, '日'.repeat(2.6 * MiB))).status).toBeLessThan(500);
+    await askBoth('日'.repeat(2.6 * MiB));
   },
   'as many texts as are taken': async () => {
     upstream.script = json(400, { error: { message: 'no' } });
@@ -284,8 +260,7 @@ const ATTACKS: Record<string, () => Promise<unknown>> = {
     for (const model of ['mock/echo', 'up/m']) expect((await ask(hostile, model, 'Hi', { texts })).status).toBeLessThan(500);
   },
   'a text of nothing but escapes': async () => {
-    upstream.script = json(400, { error: { message: 'no' } });
-    for (const model of ['mock/echo', 'up/m']) expect((await ask(hostile, model, '\n'.repeat(2_000_000))).status).toBeLessThan(500);
+    await askBoth('\n'.repeat(2_000_000));
   },
   'a whole answer of 20 MiB': async () => {
     upstream.script = json(200, completion({ content: 'x'.repeat(20 * MiB) }));
@@ -344,6 +319,21 @@ describe('no request holds the event loop', () => {
     const turns = holds().slice(before);
     expect(turns.filter(({ cpuMs }) => cpuMs > MOST_MS)).toEqual([]);
   });
+});
+
+test('what honest clients send is far from the bounds', async () => {
+  upstream.script = json(200, completion({ content: 'Hi' }));
+  const { messages, ...rest } = session();
+  const begun = [{ role: 'user', content: 'Go on.' }, ...messages.slice(1)];
+  for (const times of [1, 2]) {
+    const body = { model: 'up/m', ...rest, messages: Array(times).fill(begun).flat() };
+    expect((await post(hostile, '/v1/messages', JSON.stringify(body))).status).toBe(200);
+  }
+  upstream.script = json(200, { data: [{ index: 0, embedding: [1] }], usage: { prompt_tokens: 3 } });
+  const texts = Array(2_048).fill('A text of a few words.\n'.repeat(20));
+  const tokens = Array.from({ length: 2_048 }, () => Array(140).fill(12_345));
+  for (const input of [texts, tokens])
+    expect((await post(hostile, '/v1/embeddings', JSON.stringify({ model: 'up/m', input }))).status).toBe(200);
 });
 
 test('counting tokens counts against the limits of a key, and is in the ledger at no cost', async () => {
