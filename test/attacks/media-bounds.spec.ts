@@ -135,23 +135,22 @@ test.each([false, true])('a document is held by its pages, packed: %s', async (p
   expect(await underheld(inline('pdf', pdf(40, packed), 'application/pdf'), (model) => 40 * PAGE[model]!)).toEqual([]);
 });
 
-test('a document at an address is held as the longest, or refused with what it could cost', async () => {
-  const surface = SPEAKING.find(({ path }) => path === '/v1/messages')!;
-  const format = FORMATS.find(({ dialect }) => dialect === 'anthropic-messages')!;
-  const part = partOf(surface, { kind: 'pdf', url: 'https://example.com/a.pdf' });
-  const calls = rig.upstream.calls.length;
-  rig.upstream.script = format.says({ text: 'x', usage: { input: 900_000, cacheRead: 0, output: 1 } });
-  const reply = await say(surface, format, [{ role: 'user', content: [part] }]);
-  expect(reply.status).toBe(200);
-  const small = await send(
-    rig.to,
-    surface,
-    { ...surface.body('anthropic-messages/claude-opus-5-5'), messages: [{ role: 'user', content: [part] }] },
-    { 'x-weir-max-cost': '0.50' },
-  );
-  expect([small.status, await small.text()]).toEqual([402, expect.stringMatching(/could cost up to \$1\.0/)]);
-  expect(rig.upstream.calls.length).toBe(calls + 1);
-});
+test.each(['claude-opus-5-5', 'claude-sonnet-4-6'])(
+  'a document at an address is held as the longest that %s reads, or refused with what it could cost',
+  async (model) => {
+    const surface = SPEAKING.find(({ path }) => path === '/v1/messages')!;
+    const format = FORMATS.find(({ dialect }) => dialect === 'anthropic-messages')!;
+    const part = partOf(surface, { kind: 'pdf', url: 'https://example.com/a.pdf' });
+    const calls = rig.upstream.calls.length;
+    rig.upstream.script = format.says({ text: 'x', usage: { input: 900_000, cacheRead: 0, output: 1 } });
+    const body = { ...surface.body(`anthropic-messages/${model}`), messages: [{ role: 'user', content: [part] }] };
+    const reply = await send(rig.to, surface, body);
+    expect(reply.status).toBe(200);
+    const small = await send(rig.to, surface, body, { 'x-weir-max-cost': '0.50' });
+    expect([small.status, await small.text()]).toEqual([402, expect.stringMatching(/could cost up to \$1\.0/)]);
+    expect(rig.upstream.calls.length).toBe(calls + 1);
+  },
+);
 
 test('a photo of 300 KB passes a budget of a dollar and leaves a limit of 60,000 tokens usable', async () => {
   const photo = inline('image', jpeg(4032, 3024, 300_000), 'image/jpeg');

@@ -87,11 +87,11 @@ function isEarlyClaude(model: string): boolean {
 }
 
 /**
- * The first row that fits counts; what it does not say is that of an unknown model. Facts as of 2026-11, from:
+ * The first row that fits counts; what it does not say is that of an unknown model. Read 2026-11-28, from:
  * - OpenAI: developers.openai.com/api/docs/guides/images-vision, "calculating costs". Factor and limit of GPT-6 as measured in public: an image
  *   of 4032x3024 is 14,364 tokens, 1.2 for each of 11,970 patches (huggingface.co/datasets/JOHNISKING/image-token-cost). No side is above 6,000.
  * - Claude: platform.claude.com/docs/en/build-with-claude/vision and /pdf-support: 1,568 tokens at most, 4,784 from 4.7 on; 3,000 tokens of text a
- *   page, a third more with the tokenizer of 4.7 and later, and the page's image.
+ *   page, a third more with the tokenizer of 4.7 and later, and the page's image; 600 pages, 100 where the window is below a million tokens.
  * - Gemini: ai.google.dev/gemini-api/docs/tokens and /media-resolution: 258 a tile, 1,120 and at most 2,240 from 3 on; 32 a second of sound.
  * - Mistral: docs.mistral.ai/capabilities/vision. Qwen and Llama: the processors published with the models. Grok: docs.x.ai, image understanding.
  */
@@ -108,7 +108,7 @@ const TABLE: readonly Row[] = [
   { of: has(/gpt-5[.\d]*.*(?:mini|nano)/), ...OPENAI, ...patches(32, 10_000, 2.46) },
   { of: has(/gpt-5/), ...OPENAI, ...patches(32, 10_000, 1.2), window: 1_050_000 },
   { of: ofOpenAi, ...OPENAI, ...patches(32, 188 * 188, 1.2), window: 1_050_000 },
-  { of: isEarlyClaude, ...CLAUDE, ...claude(1_600), page: 4_600, mostPages: 100 },
+  { of: isEarlyClaude, ...CLAUDE, ...claude(1_600), page: 4_600, mostPages: 600 },
   { of: (model) => claudeFamily(model).claude, ...CLAUDE, ...claude(4_784), page: 5_650, mostPages: 600 },
   { of: has(/gemini-[12]/), ...gemini(258), page: 1_120, second: 32 },
   { of: has(/gemini|learnlm|gemma/), ...gemini(2_240), page: 1_120, second: 32 },
