@@ -4,6 +4,7 @@ import { LOGGER, type Logger } from '../platform/telemetry/index.js';
 import { canonicalModel } from './catalogue.js';
 import { isCatalogue, type Price } from './price.js';
 import { PricesRepository, type ReadPrice } from './prices.repository.js';
+import { inRegion } from './regions.js';
 
 /** Prices by `provider model`, the latest first. */
 type Shelf = Map<string, ReadPrice[]>;
@@ -20,6 +21,8 @@ export interface Listing {
 export interface Listed extends Listing {
   /** It is the platform's own, which pays for it. */
   lent: boolean;
+  /** Its address keeps calls to a region, which some models cost more for. */
+  regional: boolean;
 }
 
 /**
@@ -55,7 +58,7 @@ export class PriceBook {
     if (!listed) return found?.price ?? null;
     const price =
       (found ?? this.listed(listed, model, at) ?? inForce(this.shelves.get(PLATFORM), listed.slug, ANY_MODEL, at))?.price ?? null;
-    return price && this.withSpecial(price, listed, model, at);
+    return price && this.complete(price, listed, model, at);
   }
 
   /** The price of a model by itself, as {@link find}: what is said of every model of the provider does not count. */
@@ -63,15 +66,16 @@ export class PriceBook {
     const own = this.shelves.get(tenantId);
     const found = inForce(own, provider, model, at, isByOperator) ?? (listed?.lent ? null : inForce(own, provider, model, at));
     const price = (found ?? (listed && this.listed(listed, model, at)))?.price ?? null;
-    return price && listed ? this.withSpecial(price, listed, model, at) : price;
+    return price && listed ? this.complete(price, listed, model, at) : price;
   }
 
   /**
-   * A price that people set has no rates for what is no text: those of the catalogue hold beside it, or sound and images would cost what text does.
+   * What the vendor lists is that of its address. A price that people set has no rates for what is no text: those of the catalogue hold beside it, or sound and images would cost what text does.
    * What is free stays free.
    */
-  private withSpecial(price: Price, { slug, catalogueId }: Listed, model: string, at: number): Price {
-    if (price.rates.special || isCatalogue(price) || (price.rates.input === 0n && price.rates.output === 0n)) return price;
+  private complete(price: Price, { slug, catalogueId, regional }: Listed, model: string, at: number): Price {
+    if (isCatalogue(price)) return regional ? inRegion(price, model) : price;
+    if (price.rates.special || (price.rates.input === 0n && price.rates.output === 0n)) return price;
     const platform = this.shelves.get(PLATFORM);
     const byVendor = ({ source }: ReadPrice) => isCatalogue({ source });
     const found =

@@ -4,5 +4,15 @@ import { isOwnAddress, type ProviderRecord, type ProviderType } from '../provide
 /** The platform's prices hold where the vendor itself is meant: a platform record, the vendor's own address, or its own name. */
 export function listingOf(record: ProviderRecord, type: ProviderType): Listed | null {
   const isVendor = record.tenantId === null || isOwnAddress(type, record.baseUrl) || record.name === type.slug;
-  return isVendor ? { slug: type.slug, catalogueId: type.catalogueId, lent: record.tenantId === null } : null;
+  if (!isVendor) return null;
+  return { slug: type.slug, catalogueId: type.catalogueId, lent: record.tenantId === null, regional: isRegional(record.baseUrl) };
+}
+
+/** OpenAI's hosts of data residency, and Vertex AI's locations. */
+function isRegional(baseUrl: string): boolean {
+  const { hostname, pathname } = new URL(baseUrl);
+  if (/^[a-z]{2}\.api\.openai\.com$/.test(hostname)) return true;
+  if (!/(?:^|-)aiplatform\.(?:[a-z]+\.rep\.)?googleapis\.com$/.test(hostname)) return false;
+  const location = /\/locations\/([^/]+)/.exec(pathname)?.[1];
+  return location === undefined ? hostname !== 'aiplatform.googleapis.com' : location !== 'global';
 }
