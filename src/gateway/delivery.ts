@@ -233,7 +233,10 @@ export class Delivery implements EgressSink {
     if (this.ended) return;
     crashPoint('mid_stream');
     if (reader.refusal) return this.refused(reader.refusal, true);
-    if (reader.overLimit) this.cutAtLimit();
+    if (!reader.overLimit) return;
+    // The provider goes on past the output limit it was given, which the money is held for.
+    this.exchange?.cancel();
+    this.end('completed', null, true, 'output_limit');
   }
 
   /** Gives the client what it may have. */
@@ -258,17 +261,10 @@ export class Delivery implements EgressSink {
     this.end('completed', null, true);
   }
 
-  /** The provider goes on past the output limit it was given, which the money is held for. */
-  private cutAtLimit(): void {
-    this.exchange?.cancel();
-    this.end('completed', null, true, 'output_limit');
-  }
-
   /** In a turn for each step, where there is much to work on. Answers whether it repeats a secret that the client must not see. */
   private async readBody(body: Buffer): Promise<boolean> {
     const { translation, incoming, streams } = this;
     if (isLong(body.length)) await ownTurn();
-    if (this.ended) return false;
     if (this.call.prompt.stream) this.read(translation.streams!.readFromWhole(body, incoming.headers));
     else incoming.whole = await inSlices(streams ? streams.fold(body) : translation.readWhole(body, incoming.headers));
     if (isLong(body.length)) await ownTurn();
@@ -292,12 +288,11 @@ export class Delivery implements EgressSink {
 
   private refused(refusal: Refusal, used: boolean): void {
     const { target } = this.plan;
-    const { credential } = target;
     const retryAfter = refusal.retryAfterSeconds?.toString() ?? this.incoming.headers['retry-after']?.toString();
     const rest = restOf(refusal, retryAfter);
-    const remaining = credential && rest && !target.seat ? this.credentials.rest(credential, rest.reason, rest.seconds) : null;
-    const error = errorOfRefusal(withoutSecrets(refusal, this.secrets.all), target, retryAfter, remaining);
-    this.fail(error, used, 'provider_failed');
+    const remaining =
+      target.credential && rest && !target.seat ? this.credentials.rest(target.credential, rest.reason, rest.seconds) : null;
+    this.fail(errorOfRefusal(withoutSecrets(refusal, this.secrets.all), target, retryAfter, remaining), used, 'provider_failed');
   }
 
   /** @param used something was answered, so something may be billed. */

@@ -240,9 +240,8 @@ const ATTACKS: Record<string, () => Promise<unknown>> = {
   'pictures of 19 MiB': async () => {
     const data = 'A'.repeat(19 * MiB);
     upstream.script = json(400, { error: { message: 'no' } });
+    await askBoth([{ type: 'image_url', image_url: { url: `data:image/png;base64,${data}` } }]);
     for (const model of ['mock/echo', 'up/m']) {
-      const url = `data:image/png;base64,${data}`;
-      expect((await ask(hostile, model, [{ type: 'image_url', image_url: { url } }])).status).toBeLessThan(500);
       const content = [{ type: 'image', source: { type: 'base64', media_type: 'image/png', data } }];
       expect((await post(hostile, '/v1/messages', chat(model, content))).status).toBeLessThan(500);
     }
@@ -251,16 +250,10 @@ const ATTACKS: Record<string, () => Promise<unknown>> = {
     for (const letter of ['x', '日'])
       expect((await ask(hostile, 'up/m', letter.repeat((19 * MiB) / Buffer.byteLength(letter)))).status).toBe(413);
   },
-  'as much text as is taken, in letters of three bytes': async () => {
+  'as much text as is taken': async () => {
     await askBoth('日'.repeat(2.6 * MiB));
-  },
-  'as many texts as are taken': async () => {
-    upstream.script = json(400, { error: { message: 'no' } });
-    const texts = Array.from({ length: 130_000 }, () => 'x'.repeat(55));
-    for (const model of ['mock/echo', 'up/m']) expect((await ask(hostile, model, 'Hi', { texts })).status).toBeLessThan(500);
-  },
-  'a text of nothing but escapes': async () => {
     await askBoth('\n'.repeat(2_000_000));
+    await askBoth('Hi', { texts: Array.from({ length: 130_000 }, () => 'x'.repeat(55)) });
   },
   'a whole answer of 20 MiB': async () => {
     upstream.script = json(200, completion({ content: 'x'.repeat(20 * MiB) }));
