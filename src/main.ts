@@ -1,6 +1,8 @@
 import 'reflect-metadata';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { readConfig } from './platform/config/index.js';
+import { ConfigError, readConfig } from './platform/config/index.js';
 import { createLogger, type Logger } from './platform/telemetry/index.js';
 import { describeFailure, readyJson, readyText } from './roles/announce.js';
 import { outliveReaders, stopOnSignals } from './roles/signals.js';
@@ -11,10 +13,37 @@ const FAILURE_DRAIN_MS = 10_000;
 /** For closing connections after the drain. */
 const CLOSE_MS = 10_000;
 
+const HELP = `Weir: a gateway for LLM inference that holds each call's worst-case cost before it is made.
+
+Usage: npm start -- [options]
+
+  --env-file FILE   read the configuration from this file; it wins over the environment, .env.local and .env
+  --json            print what is ready as JSON
+  --version         print the version
+  --help            print this
+
+Without any configuration Weir starts an embedded Postgres and a demo tenant, and prints a first call.
+Every setting is a variable; .env.example names all of them.
+`;
+const { version: VERSION } = JSON.parse(readFileSync(join(__dirname, '..', 'package.json'), 'utf8')) as { version: string };
+
+/** @throws an error that names what is wrong with the command line. */
+function readFlags() {
+  const boolean = { type: 'boolean', default: false } as const;
+  const options = { json: boolean, help: { ...boolean, short: 'h' }, version: boolean, 'env-file': { type: 'string' } } as const;
+  try {
+    return parseArgs({ options }).values;
+  } catch (error) {
+    throw new ConfigError([`${(error as Error).message.split('. ')[0]}; see --help`]);
+  }
+}
+
 async function main(): Promise<void> {
   const startedAt = performance.now();
   outliveReaders();
-  const { values: flags } = parseArgs({ options: { json: { type: 'boolean', default: false }, 'env-file': { type: 'string' } } });
+  const flags = readFlags();
+  if (flags.help) return void process.stdout.write(HELP);
+  if (flags.version) return void process.stdout.write(`weir ${VERSION}\n`);
   const config = readConfig(process.env, process.cwd(), flags['env-file']);
   const log = createLogger(config.logLevel);
   const waiting = new AbortController();

@@ -1,12 +1,14 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { isIPv4, isIPv6 } from 'node:net';
 import { resolve } from 'node:path';
-import { parseEnv } from 'node:util';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import type { Most } from '../../kernel/most.js';
 import { CRASH_KINDS, CRASH_POINTS, type Crash } from '../faults/index.js';
+import { ConfigError } from './config-error.js';
 import { type ProxyAddress, proxy } from './proxy.js';
+import { readTls } from './tls-files.js';
+import { readVariables, secretIn } from './variables.js';
 
 const ROLES = ['gateway', 'control', 'worker'] as const;
 export type Role = (typeof ROLES)[number];
@@ -16,11 +18,41 @@ const milliseconds = (fallback: number) =>
   z.coerce.number({ error: 'must be a number of milliseconds' }).int().min(1).max(86_400_000).default(fallback);
 const url = (schemes: string[]) =>
   z.string().refine((text) => URL.canParse(text) && schemes.includes(new URL(text).protocol), {
-    error: `must be a URL starting with ${schemes.map((s) => `${s}//`).join(' or ')}`,
+    error: ({ input }) =>
+      schemes.some((scheme) => String(input).startsWith(`${scheme}//`))
+        ? ENCODE
+        : `must be a URL starting with ${schemes.map((s) => `${s}//`).join(' or ')}`,
   });
+
+const ENCODE = 'cannot be read: percent-encode what the password has of / ? # % @ : and blanks, e.g. %2F for /';
+
+function isPlainUrl(text: string): boolean {
+  if (!URL.canParse(text)) return true; // told already
+  const { username, password, pathname } = new URL(text);
+  try {
+    decodeURIComponent(username);
+    decodeURIComponent(password);
+  } catch {
+    return false;
+  }
+  return !pathname.includes('@');
+}
+
 const flag = z.enum(['0', '1'], { error: 'must be 0 or 1' }).transform((text) => text === '1');
 
-const masterKey = z.string().min(32, { error: 'must be at least 32 characters, e.g. the output of: openssl rand -base64 32' }).optional();
+const masterKey = z
+  .string()
+  .transform((text) => text.trim())
+  .pipe(
+    z
+      .string()
+      .min(32, { error: 'must be at least 32 characters, e.g. the output of: openssl rand -base64 32' })
+      .refine((text) => !/^(["']).*\1$/.test(text), { error: 'is in quotes, which would be a part of the key: leave them out' }),
+  )
+  .optional();
+
+/** A password is a part of the URL: what means something there has to be percent-encoded. */
+const databaseUrl = url(['postgres:', 'postgresql:']).refine(isPlainUrl, { error: ENCODE });
 
 /** `point`, `point:n` or `point:n:kind`. */
 const crash = z
@@ -91,6 +123,8 @@ const connections = z
     ),
   );
 
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+
 /** Every variable Weir reads; any other `WEIR_*` is refused at start, because it is most likely a typing error. */
 const variables = z.object({
   WEIR_HOME: z.string().min(1).default('.weir'),
@@ -113,7 +147,7 @@ const variables = z.object({
   WEIR_CLIENT_STALL_TIMEOUT_MS: milliseconds(60_000),
   WEIR_TLS_CERT: z.string().optional(),
   WEIR_TLS_KEY: z.string().optional(),
-  DATABASE_URL: url(['postgres:', 'postgresql:']).optional(),
+  DATABASE_URL: databaseUrl.optional(),
   REDIS_URL: url(['redis:', 'rediss:']).optional(),
   WEIR_MASTER_KEY: masterKey,
   WEIR_MASTER_KEY_PREVIOUS: masterKey,
@@ -121,7 +155,7 @@ const variables = z.object({
   WEIR_EGRESS_PROXY: proxy,
   WEIR_DEMO: flag.optional(),
   WEIR_MOCK: flag.optional(),
-  WEIR_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  WEIR_LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
   WEIR_CONNECT_TIMEOUT_MS: milliseconds(5_000),
   WEIR_FIRST_BYTE_TIMEOUT_MS: milliseconds(120_000),
   WEIR_PROGRESS_TIMEOUT_MS: milliseconds(60_000),
@@ -220,24 +254,18 @@ export interface Config {
 /** Injection token of the configuration. */
 export const CONFIG = Symbol('config');
 
-/** All faults of a configuration, one line each. */
-export class ConfigError extends Error {
-  constructor(readonly faults: string[]) {
-    super(faults.join('\n'));
-  }
-}
-
 /**
  * Reads the configuration from the environment, `.env.local` and `.env` in `directory`; the first of these that sets a variable wins.
  * @param envFile replaces `.env.local` and `.env`, and wins over the environment.
  * @throws ConfigError with every fault found.
  */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env, directory = process.cwd(), envFile?: string): Config {
-  const read = () => readVariables(environment, directory, envFile);
-  const merged = read();
-  const faults = Object.keys(merged)
-    .filter((name) => name.startsWith('WEIR_') && !(name in variables.shape))
-    .map((name) => `${name} is not a variable of Weir; see .env.example for those that are`);
+  const faults: string[] = [];
+  const read = (found: string[]) => readVariables(environment, directory, envFile, found);
+  const merged = read(faults);
+  for (const name of Object.keys(merged))
+    if (name.startsWith('WEIR_') && !(name in variables.shape))
+      faults.push(`${name} is not a variable of Weir; see .env.example for those that are`);
   const parsed = variables.safeParse(merged);
   if (!parsed.success) faults.push(...parsed.error.issues.map((issue) => `${String(issue.path[0])} ${issue.message}`));
   const rules = merged.WEIR_MODEL_RULES === undefined ? [] : readModelRules(resolve(directory, merged.WEIR_MODEL_RULES), faults);
@@ -275,27 +303,15 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env, directo
     connections: v.WEIR_CONNECTIONS,
     crash: v.WEIR_CRASH ?? null,
     environment() {
-      const now = read();
-      return { variable: (name) => now[name], file: (path) => readFileSync(resolve(directory, path), 'utf8') };
+      const found: string[] = [];
+      const now = read(found);
+      if (found.length > 0) throw new ConfigError(found);
+      return {
+        variable: (name) => now[name] ?? secretIn(name, now, directory),
+        file: (path) => readFileSync(resolve(directory, path), 'utf8'),
+      };
     },
   };
-}
-
-const readVariables = (environment: NodeJS.ProcessEnv, directory: string, envFile: string | undefined): NodeJS.ProcessEnv =>
-  withoutEmpty({
-    ...(envFile ? {} : { ...readEnvFile(resolve(directory, '.env')), ...readEnvFile(resolve(directory, '.env.local')) }),
-    ...environment,
-    ...(envFile ? requireEnvFile(resolve(directory, envFile)) : {}),
-  });
-
-const withoutEmpty = (record: NodeJS.ProcessEnv) =>
-  Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined && value !== ''));
-
-const readEnvFile = (path: string): NodeJS.ProcessEnv => (existsSync(path) ? parseEnv(readFileSync(path, 'utf8')) : {});
-
-function requireEnvFile(path: string): NodeJS.ProcessEnv {
-  if (!existsSync(path)) throw new ConfigError([`--env-file: there is no file ${path}`]);
-  return readEnvFile(path);
 }
 
 function readModelRules(path: string, faults: string[]): ModelRule[] {
@@ -308,18 +324,4 @@ function readModelRules(path: string, faults: string[]): ModelRule[] {
     faults.push(`WEIR_MODEL_RULES ${why}: ${path}`);
   }
   return [];
-}
-
-function readTls(certPath: string | undefined, keyPath: string | undefined, directory: string) {
-  if (certPath === undefined && keyPath === undefined) return null;
-  if (certPath === undefined || keyPath === undefined) throw new ConfigError(['WEIR_TLS_CERT and WEIR_TLS_KEY must be set together']);
-  return { cert: readPem('WEIR_TLS_CERT', resolve(directory, certPath)), key: readPem('WEIR_TLS_KEY', resolve(directory, keyPath)) };
-}
-
-function readPem(name: string, path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch {
-    throw new ConfigError([`${name} names a file that cannot be read: ${path}`]);
-  }
 }

@@ -1,2 +1,3 @@
-export { CONFIG, type Config, ConfigError, type Environment, type Login, type ModelRule, type Role, readConfig } from './config.js';
+export { CONFIG, type Config, type Environment, type Login, type ModelRule, type Role, readConfig } from './config.js';
+export { ConfigError } from './config-error.js';
 export type { ProxyAddress } from './proxy.js';

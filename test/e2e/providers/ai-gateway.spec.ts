@@ -1,5 +1,5 @@
 import { ScriptedUpstream } from '../../support/upstream.js';
-import { createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { admin, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
 
 let upstream: ScriptedUpstream;
 let weir: TestWeir;
@@ -80,6 +80,9 @@ test('a provider of another type gets none and takes none', async () => {
 
 test('a provider of the platform is shared, and so is its cache: a client’s options go nowhere', async () => {
   const id = await add('shared', 'cloudflare', { gateway_options: { cache_ttl: 60 } });
+  // Only an operator's price counts for what the platform pays.
+  const price = { provider: 'shared', model: '*', input: '1', output: '2' };
+  await admin(weir, weir.operatorKey, 'POST', '/v1/organization/prices', price, { 'x-weir-tenant': tenant.id });
   const provider = `'${id.slice('prov_'.length)}'::uuid`;
   await weir.db.query(`INSERT INTO provider_grants (tenant_id, provider_id) SELECT tenant_id, id FROM providers WHERE id = ${provider}`);
   await weir.db.query(`DELETE FROM credentials WHERE provider_id = ${provider}`);
