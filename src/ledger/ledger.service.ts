@@ -11,6 +11,7 @@ import { holdApart } from './hold-apart.js';
 import { Lanes } from './lanes.js';
 import type { Adjustment, BookedCall, Booking, DatedAnswer, HeldFacts, HoldAnswer, HoldRequest, Settlement } from './ledger.js';
 import { LedgerRepository } from './ledger.repository.js';
+import { Patience, type Wait } from './patience.js';
 import { SHARDS } from './shards.js';
 import { Weights } from './weights.js';
 
@@ -39,7 +40,8 @@ export class LedgerService {
   private givenUp = 0;
   private stopped = false;
   /** When Postgres takes longer for a batch of holds, it and all that wait behind it are refused: nothing has been sent yet. */
-  private readonly patienceMs: number;
+  private readonly patience: Patience;
+  private readonly lockMs: number;
 
   constructor(
     private readonly repository: LedgerRepository,
@@ -48,7 +50,8 @@ export class LedgerService {
     @Inject(LOGGER) private readonly log: Logger,
     @Inject(CONFIG) { timeouts }: Pick<Config, 'timeouts'>,
   ) {
-    this.patienceMs = timeouts.ledgerMs;
+    this.patience = new Patience(timeouts.ledgerMs, () => repository.ping());
+    this.lockMs = timeouts.ledgerMs / LOCK_TRIES;
     this.deadlineMs = deadlineMs(timeouts);
     this.sendWithinMs = sendWithinMs(timeouts);
     this.holds = new Lanes(
@@ -71,8 +74,11 @@ export class LedgerService {
   }
 
   /** Resolves when the first calls will not wait for what only comes once. */
-  warmUp(): Promise<void> {
-    return this.repository.warmUp(2 * SHARDS);
+  async warmUp(): Promise<void> {
+    await this.repository.warmUp(2 * SHARDS);
+    const startedAt = performance.now();
+    await this.repository.ping();
+    this.patience.learn(performance.now() - startedAt);
   }
 
   /** Books what a dead gateway left in its journal. */
@@ -144,15 +150,12 @@ export class LedgerService {
   private async holdInTime(lane: Batcher<HoldRequest, DatedAnswer>, requests: HoldRequest[]): Promise<(DatedAnswer | Error)[]> {
     // From before the statement: this process may be stopped while the answer waits for it.
     const since = new Elapsed();
-    const deadline = performance.now() + this.patienceMs;
+    const wait = this.patience.begin();
     try {
-      const held = await within(
-        this.patienceMs,
-        holdApart(requests, (part) => this.holdAgain(part, deadline), this.weights, deadline),
-      );
+      const held = await wait.until(holdApart(requests, (part) => this.holdAgain(part, wait), this.weights, wait.leastDeadline));
       return held.map((answer, number) => (answer instanceof Error ? this.refuse(requests[number]!, answer) : { ...answer, since }));
     } catch (cause) {
-      const error = new WeirError('ledger_unavailable', { cause });
+      const error = unavailable(cause, wait.isSlow);
       lane.rejectWaiting(error);
       // The holds may land all the same, now or later: they are given back as soon as Postgres answers.
       for (const { id, tenantId } of requests) void this.giveUp(id, tenantId);
@@ -161,12 +164,15 @@ export class LedgerService {
   }
 
   /** A connection that broke, or a batch that lost against another, is tried again with the same ids as long as the calls wait. */
-  private async holdAgain(requests: HoldRequest[], deadline: number): Promise<HoldAnswer[]> {
+  private async holdAgain(requests: HoldRequest[], wait: Wait): Promise<HoldAnswer[]> {
     for (;;) {
+      const startedAt = performance.now();
       try {
-        return await this.repository.hold(this.gatewayId, requests, this.patienceMs / LOCK_TRIES);
+        const answers = await this.repository.hold(this.gatewayId, requests, this.lockMs);
+        this.patience.learn(performance.now() - startedAt);
+        return answers;
       } catch (error) {
-        if (!isTransient(error) || performance.now() > deadline) throw error;
+        if (!isTransient(error) || performance.now() > wait.deadline) throw error;
         await new Promise((resolve) => setTimeout(resolve, HOLD_RETRY_MS));
       }
     }
@@ -177,7 +183,7 @@ export class LedgerService {
     void this.giveUp(id, tenantId);
     const isLocked = (cause as { code?: unknown }).code === '55P03';
     if (!isLocked) this.log.error({ err: cause, call: id, tenant: tenantId }, 'a call cannot be held; the others of its batch are');
-    return new WeirError(isLocked ? 'ledger_unavailable' : 'internal_error', { cause });
+    return isLocked ? unavailable(cause, true) : new WeirError('internal_error', { cause });
   }
 
   private async giveUp(id: string, tenantId: string): Promise<void> {
@@ -206,6 +212,13 @@ function isTransient(error: unknown): boolean {
   return code === undefined || /^(08|40|53|57|E[A-Z]+$)/.test(String(code));
 }
 
+/** @param isSlow Postgres answers; it is only too slow, or a row of the call is locked for long. */
+const unavailable = (cause: unknown, isSlow: boolean): WeirError =>
+  new WeirError('ledger_unavailable', {
+    cause,
+    ...(isSlow && { message: 'The ledger answers too slowly now, so no call is sent. Try again shortly.' }),
+  });
+
 const NOTHING = { input: 0, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: 0, reasoning: null };
 
 /** A call that was never sent because its hold was not confirmed in time. */
@@ -226,11 +239,3 @@ const voided = (id: string): Settlement => ({
   usageRaw: null,
   rates: null,
 });
-
-/** Rejects when the promise takes longer. An answer that has arrived while this process was busy is in time. */
-function within<T>(ms: number, promise: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => setImmediate(() => reject(new Error(`not confirmed within ${ms} ms`))), ms);
-    promise.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
-}
