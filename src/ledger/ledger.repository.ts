@@ -85,14 +85,14 @@ type QueryConfig = import('pg').QueryConfig & { query_timeout: number };
 export class LedgerRepository {
   constructor(private readonly pool: Pool) {}
 
-  /** Whether Postgres answers at all. */
-  async ping(): Promise<void> {
-    await this.pool.query({ text: 'SELECT 1', query_timeout: HOLD_TIMEOUT_MS } as QueryConfig);
-  }
-
   /** Makes some connections ready for the first calls: a new one has to plan all its statements. */
   async warmUp(connections: number): Promise<void> {
     await Promise.all(Array.from({ length: connections }, () => this.hold(newId(), []).then(() => this.settle(new Map()))));
+  }
+
+  /** Asks Postgres for nothing but an answer. */
+  async probe(timeoutMs: number): Promise<void> {
+    await this.pool.query({ text: 'SELECT 1', query_timeout: timeoutMs } as QueryConfig);
   }
 
   /**

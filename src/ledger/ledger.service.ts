@@ -11,7 +11,7 @@ import { holdApart } from './hold-apart.js';
 import { Lanes } from './lanes.js';
 import type { Adjustment, BookedCall, Booking, DatedAnswer, HeldFacts, HoldAnswer, HoldRequest, Settlement } from './ledger.js';
 import { LedgerRepository } from './ledger.repository.js';
-import { Patience, type Wait } from './patience.js';
+import { Reachability, TooSlow } from './reachability.js';
 import { SHARDS } from './shards.js';
 import { Weights } from './weights.js';
 
@@ -22,6 +22,7 @@ const HOLD_RETRY_MS = 20;
 const LOCK_TRIES = 3;
 const RETRY_MS = { first: 100, most: 2_000 };
 const REAP_LIMIT = 256;
+const TOO_SLOW = 'The ledger answers too slowly, so no call is sent. Try again shortly.';
 
 /** Holds money before calls and books what they cost after. Money statements are retried with the same ids until they are confirmed. */
 @Injectable()
@@ -39,9 +40,9 @@ export class LedgerService {
   /** Calls whose hold was given up and may land still. */
   private givenUp = 0;
   private stopped = false;
-  /** When Postgres takes longer for a batch of holds, it and all that wait behind it are refused: nothing has been sent yet. */
-  private readonly patience: Patience;
-  private readonly lockMs: number;
+  /** When Postgres is silent for longer, a batch of holds and all that wait behind it are refused: nothing has been sent yet. */
+  private readonly patienceMs: number;
+  private readonly reachability: Reachability;
 
   constructor(
     private readonly repository: LedgerRepository,
@@ -50,8 +51,8 @@ export class LedgerService {
     @Inject(LOGGER) private readonly log: Logger,
     @Inject(CONFIG) { timeouts }: Pick<Config, 'timeouts'>,
   ) {
-    this.patience = new Patience(timeouts.ledgerMs, () => repository.ping());
-    this.lockMs = timeouts.ledgerMs / LOCK_TRIES;
+    this.patienceMs = timeouts.ledgerMs;
+    this.reachability = new Reachability(this.patienceMs, (timeoutMs) => repository.probe(timeoutMs));
     this.deadlineMs = deadlineMs(timeouts);
     this.sendWithinMs = sendWithinMs(timeouts);
     this.holds = new Lanes(
@@ -76,9 +77,7 @@ export class LedgerService {
   /** Resolves when the first calls will not wait for what only comes once. */
   async warmUp(): Promise<void> {
     await this.repository.warmUp(2 * SHARDS);
-    const startedAt = performance.now();
-    await this.repository.ping();
-    this.patience.learn(performance.now() - startedAt);
+    await this.reachability.measure();
   }
 
   /** Books what a dead gateway left in its journal. */
@@ -150,29 +149,35 @@ export class LedgerService {
   private async holdInTime(lane: Batcher<HoldRequest, DatedAnswer>, requests: HoldRequest[]): Promise<(DatedAnswer | Error)[]> {
     // From before the statement: this process may be stopped while the answer waits for it.
     const since = new Elapsed();
-    const wait = this.patience.begin();
+    // A lock is waited for no longer than the patience, however slow Postgres is: the other calls of the batch wait for it too.
+    const lockDeadline = performance.now() + this.patienceMs;
+    const waiting = { isOver: false };
     try {
-      const held = await wait.until(holdApart(requests, (part) => this.holdAgain(part, wait), this.weights, wait.leastDeadline));
+      const held = await this.reachability.within(holdApart(requests, (part) => this.holdAgain(part, waiting), this.weights, lockDeadline));
       return held.map((answer, number) => (answer instanceof Error ? this.refuse(requests[number]!, answer) : { ...answer, since }));
     } catch (cause) {
-      const error = unavailable(cause, wait.isSlow);
+      const error = unavailable(cause, cause instanceof TooSlow);
       lane.rejectWaiting(error);
       // The holds may land all the same, now or later: they are given back as soon as Postgres answers.
       for (const { id, tenantId } of requests) void this.giveUp(id, tenantId);
       throw error;
+    } finally {
+      waiting.isOver = true;
     }
   }
 
   /** A connection that broke, or a batch that lost against another, is tried again with the same ids as long as the calls wait. */
-  private async holdAgain(requests: HoldRequest[], wait: Wait): Promise<HoldAnswer[]> {
+  private async holdAgain(requests: HoldRequest[], waiting: { isOver: boolean }): Promise<HoldAnswer[]> {
     for (;;) {
       const startedAt = performance.now();
+      const heard = () => this.reachability.heard(performance.now() - startedAt);
       try {
-        const answers = await this.repository.hold(this.gatewayId, requests, this.lockMs);
-        this.patience.learn(performance.now() - startedAt);
+        const answers = await this.repository.hold(this.gatewayId, requests, this.patienceMs / LOCK_TRIES);
+        heard();
         return answers;
       } catch (error) {
-        if (!isTransient(error) || performance.now() > wait.deadline) throw error;
+        if (!isTransient(error)) heard();
+        if (!isTransient(error) || waiting.isOver) throw error;
         await new Promise((resolve) => setTimeout(resolve, HOLD_RETRY_MS));
       }
     }
@@ -212,13 +217,6 @@ function isTransient(error: unknown): boolean {
   return code === undefined || /^(08|40|53|57|E[A-Z]+$)/.test(String(code));
 }
 
-/** @param isSlow Postgres answers; it is only too slow, or a row of the call is locked for long. */
-const unavailable = (cause: unknown, isSlow: boolean): WeirError =>
-  new WeirError('ledger_unavailable', {
-    cause,
-    ...(isSlow && { message: 'The ledger answers too slowly now, so no call is sent. Try again shortly.' }),
-  });
-
 const NOTHING = { input: 0, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: 0, reasoning: null };
 
 /** A call that was never sent because its hold was not confirmed in time. */
@@ -239,3 +237,6 @@ const voided = (id: string): Settlement => ({
   usageRaw: null,
   rates: null,
 });
+
+const unavailable = (cause: unknown, isSlow: boolean): WeirError =>
+  new WeirError('ledger_unavailable', { cause, ...(isSlow && { message: TOO_SLOW }) });
