@@ -23,7 +23,7 @@ beforeAll(async () => {
   database = await createDatabase();
   db = openPool(database.url);
   await db.query('SELECT ensure_partitions()');
-  pool = createPool(database.url, { max: 8, statementTimeoutMs: 10_000, name: 'test' });
+  pool = createPool(database.url, { max: 8, statementTimeoutMs: 10_000, connectTimeoutMs: 20_000, name: 'test' });
   ledger = new LedgerRepository(pool);
   tenant = await insertTenant(db, [{ limit: 1_000_000n }, { kind: 'project', value: 'p', limit: 1_000_000n }]);
   budget = (await db.query('SELECT id FROM budgets WHERE tenant_id = $1 ORDER BY id LIMIT 1', [tenant])).rows[0].id;

@@ -26,7 +26,7 @@ beforeEach(async () => {
   database = await createDatabase();
   db = openPool(database.url);
   await db.query('SELECT ensure_partitions()');
-  pool = createPool(database.url, { max: 4, statementTimeoutMs: 10_000, name: 'test' });
+  pool = createPool(database.url, { max: 4, statementTimeoutMs: 10_000, connectTimeoutMs: 20_000, name: 'test' });
   ledger = new LedgerRepository(pool);
   auditor = new AuditRepository(pool);
   tenant = await insertTenant(db, [{ limit: 1_000n }]);

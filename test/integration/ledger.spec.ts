@@ -19,7 +19,7 @@ beforeAll(async () => {
   database = await createDatabase();
   db = openPool(database.url);
   await db.query('SELECT ensure_partitions()');
-  pool = createPool(database.url, { max: 8, statementTimeoutMs: 10_000, name: 'test' });
+  pool = createPool(database.url, { max: 8, statementTimeoutMs: 10_000, connectTimeoutMs: 20_000, name: 'test' });
   ledger = new LedgerRepository(pool);
 });
 

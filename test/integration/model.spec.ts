@@ -53,7 +53,7 @@ beforeAll(async () => {
   db = openPool(database.url);
   clock = await SetClock.install(db, new Date(NOON));
   await db.query('SELECT ensure_partitions()');
-  pool = createPool(database.url, { max: 4, statementTimeoutMs: 10_000, name: 'test' });
+  pool = createPool(database.url, { max: 4, statementTimeoutMs: 10_000, connectTimeoutMs: 20_000, name: 'test' });
   ledger = new LedgerRepository(pool);
   budgets = new BudgetsService(new BudgetsRepository(pool));
 });

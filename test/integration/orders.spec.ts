@@ -38,7 +38,7 @@ beforeAll(async () => {
   await db.query(
     'CREATE TABLE calls_default PARTITION OF calls DEFAULT; CREATE TABLE ledger_entries_default PARTITION OF ledger_entries DEFAULT',
   );
-  pool = createPool(database.url, { max: 1, statementTimeoutMs: 10_000, name: 'test' });
+  pool = createPool(database.url, { max: 1, statementTimeoutMs: 10_000, connectTimeoutMs: 20_000, name: 'test' });
   ledger = new LedgerRepository(pool);
   budgets = new BudgetsService(new BudgetsRepository(pool));
 });

@@ -17,7 +17,7 @@ let tenant: string;
 beforeEach(async () => {
   database = await createDatabase();
   db = openPool(database.url);
-  pool = createPool(database.url, { max: 4, statementTimeoutMs: 10_000, name: 'test' });
+  pool = createPool(database.url, { max: 4, statementTimeoutMs: 10_000, connectTimeoutMs: 20_000, name: 'test' });
   [ledger, retention] = [new LedgerRepository(pool), new RetentionRepository(pool)];
   await retention.ensurePartitions();
   tenant = await insertTenant(db, [
@@ -82,6 +82,17 @@ test('months that are older than what is kept are dropped, and what each budget 
     { period_kind: 'month', spent: 7n, archived: 0n, archived_above: 0n },
   ]);
   expect(await dropAll(3)).toEqual([]);
+});
+
+test('what was booked late does not count as allowed above a cap, once its month is dropped', async () => {
+  await call(130n);
+  await db.query(`UPDATE ledger_entries SET kind = 'late' WHERE kind = 'overrun'`);
+  await moveClock(db, '5 months');
+  await retention.ensurePartitions();
+  await retention.purgeHolds();
+  expect((await dropAll(3)).length).toBeGreaterThan(0);
+  const { rows } = await db.query('SELECT archived, archived_above FROM budget_periods');
+  expect(rows).toEqual(rows.map(() => ({ archived: 130n, archived_above: 0n })));
 });
 
 test('less than three months are never kept', async () => {

@@ -21,7 +21,7 @@ let prisma: Prisma;
 beforeEach(async () => {
   database = await createDatabase();
   db = openPool(database.url);
-  pool = createPool(database.url, { max: 4, statementTimeoutMs: 10_000, name: 'test' });
+  pool = createPool(database.url, { max: 4, statementTimeoutMs: 10_000, connectTimeoutMs: 20_000, name: 'test' });
   prisma = new Prisma(pool);
 });
 

@@ -10,7 +10,7 @@ let changes: ConfigChanges;
 
 beforeAll(async () => {
   database = await createDatabase();
-  pool = createPool(database.url, { max: 2, statementTimeoutMs: 10_000, name: 'test' });
+  pool = createPool(database.url, { max: 2, statementTimeoutMs: 10_000, connectTimeoutMs: 20_000, name: 'test' });
   changes = new ConfigChanges(database.url, pool, new ServerClock(pool), createLogger('silent'));
 });
 

@@ -4,15 +4,17 @@ import type { Logger } from '../telemetry/index.js';
 /** How long a start waits for a Postgres that recovers or is being started again. */
 const PATIENCE_MS = 30_000;
 const PAUSE_MS = 1_000;
+/** How long what is under way may still take after a signal. */
+const ABORT_MS = 15_000;
 
 /** Postgres' words for starting up, recovering and stopping, for a broken connection and for too many of them; Prisma's; the system's. */
-const AWAY = /^(57P0[123]|08.{3}|53300|P1001|P1017|ECONN(REFUSED|RESET|ABORTED)|EPIPE|EAI_AGAIN)$/;
-/** pg's own errors have no code. */
-const BROKEN = /^(Connection terminated|Client has encountered a connection error)/;
+const AWAY = /^(57P0[123]|08.{3}|53300|P1001|P1017|ECONN(REFUSED|RESET|ABORTED)|EPIPE|ETIMEDOUT|EAI_AGAIN)$/;
+/** pg's own errors have no code. A connection that is not made in time is one of a server that is busy, or comes up. */
+const BROKEN = /^(Connection terminated|Client has encountered a connection error|timeout (expired|exceeded))/;
 /** Prisma's adapter tells a kind of its own. */
 const UNREACHABLE = /^(DatabaseNotReachable|ConnectionClosed)$/;
 
-/** Whether Postgres is away for the moment, by this error or what caused it. One that takes connections and is silent is not: it may be the wrong server. */
+/** Whether Postgres is away for the moment, by this error or what caused it. */
 export function isPostgresAway(error: unknown): boolean {
   for (
     let depth = 0, one = error as Partial<Record<'code' | 'message' | 'kind' | 'cause', unknown>> | undefined;
@@ -34,7 +36,7 @@ export async function patiently<T>(work: () => Promise<T>, log: Logger, signal?:
   const startedAt = performance.now();
   for (;;) {
     try {
-      return await work();
+      return await unlessAborted(work(), signal);
     } catch (error) {
       const waitedMs = performance.now() - startedAt;
       if (!isPostgresAway(error) || waitedMs > PATIENCE_MS || signal?.aborted) throw error;
@@ -47,4 +49,21 @@ export async function patiently<T>(work: () => Promise<T>, log: Logger, signal?:
       });
     }
   }
+}
+
+/** What was begun is ended in order after a signal, unless it hangs. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work;
+  return new Promise((resolve, reject) => {
+    let timer: NodeJS.Timeout | undefined;
+    const abort = () => {
+      timer = setTimeout(() => reject(new Error('the start did not end in time after a signal')), ABORT_MS);
+    };
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', abort);
+    });
+  });
 }

@@ -44,6 +44,7 @@ const LOOK_TIMEOUT_MS = 3_000;
 /** How long a stop waits for the queue store. */
 const GOODBYE_MS = { working: 10_000, lost: 1_000 };
 const STATEMENT_TIMEOUT_MS = 30_000;
+const CONNECT_MS = 10_000;
 const KEEP = { removeOnComplete: { count: 100 }, removeOnFail: { count: 1_000 } };
 
 /**
@@ -81,9 +82,15 @@ export class Queues {
   /** Makes the tables of the Postgres backend, where that is the one. */
   async prepare(): Promise<void> {
     if (this.store.redisUrl) return;
-    const client = new pg.Client({ connectionString: this.store.databaseUrl });
-    await client.connect();
-    await runMigrations(client).finally(() => client.end());
+    const client = new pg.Client({ connectionString: this.store.databaseUrl, connectionTimeoutMillis: CONNECT_MS });
+    // A connection that breaks between two statements would end the process: the next statement tells.
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      await runMigrations(client);
+    } finally {
+      await client.end();
+    }
   }
 
   /** Runs a worker for each job and keeps their schedules, also when the queue store loses them. @throws when two jobs share a queue. */
