@@ -1,17 +1,8 @@
-import { brokenInvariants } from '../support/ledger.js';
 import { REPLY_FORMATS, type ReplyFormat } from '../support/tool-replies.js';
 import { answer } from '../support/upstream.js';
-import { CaseRig, type Outcome, readCase } from './support/case-rig.js';
+import { caseRig, type Outcome, readCase } from './support/case-rig.js';
 
-let rig: CaseRig;
-
-beforeAll(async () => {
-  rig = await CaseRig.start();
-});
-afterAll(async () => {
-  expect(await brokenInvariants(rig.weir.db)).toEqual([]);
-  await rig.stop();
-});
+const rig = caseRig();
 
 const USAGE = { input: 9, cacheRead: 0, output: 12 };
 

@@ -1,17 +1,8 @@
 import OpenAI from 'openai';
-import { brokenInvariants } from '../support/ledger.js';
 import { json, type Script } from '../support/upstream.js';
-import { CaseRig, type Outcome, readCase } from './support/case-rig.js';
+import { caseRig, type Outcome, readCase } from './support/case-rig.js';
 
-let rig: CaseRig;
-
-beforeAll(async () => {
-  rig = await CaseRig.start();
-});
-afterAll(async () => {
-  expect(await brokenInvariants(rig.weir.db)).toEqual([]);
-  await rig.stop();
-});
+const rig = caseRig();
 
 type Json = ReturnType<typeof JSON.parse>;
 

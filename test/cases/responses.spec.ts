@@ -1,16 +1,7 @@
-import { brokenInvariants } from '../support/ledger.js';
 import { answer, chunk, delta, json, stream } from '../support/upstream.js';
-import { CaseRig } from './support/case-rig.js';
+import { caseRig } from './support/case-rig.js';
 
-let rig: CaseRig;
-
-beforeAll(async () => {
-  rig = await CaseRig.start();
-});
-afterAll(async () => {
-  expect(await brokenInvariants(rig.weir.db)).toEqual([]);
-  await rig.stop();
-});
+const rig = caseRig();
 
 const FUNCTION = { type: 'function', name: 'f', parameters: { type: 'object' } };
 const ask = (body: object, script = answer()) => rig.send('/v1/responses', 'custom', 'm1', { input: 'Hi', ...body }, script);

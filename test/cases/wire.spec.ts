@@ -1,19 +1,10 @@
 import { gzipSync } from 'node:zlib';
-import { brokenInvariants } from '../support/ledger.js';
 import { REPLY_FORMATS } from '../support/tool-replies.js';
 import { answer, chunk, delta, json, type Script } from '../support/upstream.js';
 import { booked, eventually } from '../support/weir.js';
-import { CaseRig, type Outcome, readCase } from './support/case-rig.js';
+import { caseRig, type Outcome, readCase } from './support/case-rig.js';
 
-let rig: CaseRig;
-
-beforeAll(async () => {
-  rig = await CaseRig.start();
-});
-afterAll(async () => {
-  expect(await brokenInvariants(rig.weir.db)).toEqual([]);
-  await rig.stop();
-});
+const rig = caseRig();
 
 type Json = ReturnType<typeof JSON.parse>;
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { brokenInvariants } from '../../support/ledger.js';
 import { json, type Script, ScriptedUpstream, type UpstreamCall } from '../../support/upstream.js';
 import { createTenant, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
 
@@ -38,18 +39,15 @@ export interface Outcome {
 
 /** Weir, a tenant, and a scripted upstream that is a provider of each type asked for. */
 export class CaseRig {
+  weir!: TestWeir;
+  tenant!: TestTenant;
+  upstream!: ScriptedUpstream;
   private readonly names = new Map<string, string>();
 
-  private constructor(
-    readonly weir: TestWeir,
-    readonly tenant: TestTenant,
-    readonly upstream: ScriptedUpstream,
-  ) {}
-
-  static async start(): Promise<CaseRig> {
-    const upstream = await ScriptedUpstream.start();
-    const weir = await startTestWeir({ WEIR_EGRESS_ALLOW: upstream.hostPort });
-    return new CaseRig(weir, await createTenant(weir), upstream);
+  async start(): Promise<void> {
+    this.upstream = await ScriptedUpstream.start();
+    this.weir = await startTestWeir({ WEIR_EGRESS_ALLOW: this.upstream.hostPort });
+    this.tenant = await createTenant(this.weir);
   }
 
   /** Runs a case as it was reported. @param stream asks for a stream, whatever the case says. */
@@ -95,7 +93,9 @@ export class CaseRig {
     };
   }
 
+  /** The ledger must hold after whatever was tried. */
   async stop(): Promise<void> {
+    expect(await brokenInvariants(this.weir.db)).toEqual([]);
     await this.weir.stop();
     await this.upstream.stop();
   }
@@ -119,6 +119,14 @@ export class CaseRig {
     });
     return name;
   }
+}
+
+/** One for all tests of a spec. */
+export function caseRig(): CaseRig {
+  const rig = new CaseRig();
+  beforeAll(() => rig.start());
+  afterAll(() => rig.stop());
+  return rig;
 }
 
 function eventsIn(text: string): unknown[] {
