@@ -39,8 +39,11 @@ class Stack {
     this.steps.push(step);
   }
 
+  /** A step that fails keeps no other from being done. @throws what failed first. */
   async unwind(): Promise<void> {
-    for (let step = this.steps.pop(); step; step = this.steps.pop()) await step();
+    const failures: unknown[] = [];
+    for (let step = this.steps.pop(); step; step = this.steps.pop()) await step().catch((error) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
   }
 }
 
@@ -89,8 +92,9 @@ async function startOn(stack: Stack, config: Config, log: Logger, keep: (start: 
     pool: app.get(Pool),
     isDraining: () => state.draining,
   });
-  await app.init();
+  // Also where only a part of it comes up: what that part opened is closed.
   stack.push(() => app.close());
+  await app.init();
   await app.get(RetentionRepository, { strict: false }).ensurePartitions();
   const start = config.roles.has('control') || config.demo ? keep(await app.get(Setup, { strict: false }).run()) : null;
   await platform.changes.start();

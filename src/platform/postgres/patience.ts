@@ -8,13 +8,13 @@ const PAUSE_MS = 1_000;
 const ABORT_MS = 15_000;
 
 /** Postgres' words for starting up, recovering and stopping, for a broken connection and for too many of them; Prisma's; the system's. */
-const AWAY = /^(57P0[123]|08.{3}|53300|P1001|P1017|ECONN(REFUSED|RESET|ABORTED)|EPIPE|ETIMEDOUT|EAI_AGAIN)$/;
-/** pg's own errors have no code. A connection that is not made in time is one of a server that is busy, or comes up. */
-const BROKEN = /^(Connection terminated|Client has encountered a connection error|timeout (expired|exceeded))/;
+const AWAY = /^(57P0[123]|08.{3}|53300|P1001|P1017|ECONN(REFUSED|RESET|ABORTED)|EPIPE|EAI_AGAIN)$/;
+/** pg's own errors have no code. */
+const BROKEN = /^(Connection terminated|Client has encountered a connection error)/;
 /** Prisma's adapter tells a kind of its own. */
 const UNREACHABLE = /^(DatabaseNotReachable|ConnectionClosed)$/;
 
-/** Whether Postgres is away for the moment, by this error or what caused it. */
+/** Whether Postgres is away for the moment, by this error or what caused it. One that takes connections and is silent is not: it may be the wrong server. */
 export function isPostgresAway(error: unknown): boolean {
   for (
     let depth = 0, one = error as Partial<Record<'code' | 'message' | 'kind' | 'cause', unknown>> | undefined;
