@@ -2,6 +2,8 @@
 const SLOW_FACTOR = 8;
 /** The part of the patience after which a probe asks whether Postgres is there. */
 const PROBE_PART = 5;
+/** Probes that are remembered. */
+const REMEMBERED = 5;
 /** How often the round trip is measured at the start, while it seems long. */
 const MEASUREMENTS = 5;
 
@@ -19,7 +21,9 @@ export class Reachability {
   private readonly mostMs: number;
   private readonly probeAfterMs: number;
   private heardAt = Number.NEGATIVE_INFINITY;
+  /** The shortest that was seen lately: the rest of a round trip is work, of Postgres or of this process. */
   private roundTripMs = 0;
+  private lately: number[] = [];
   private isProbing = false;
 
   /** @param probe the least statement there is; it fails after the time given. */
@@ -49,7 +53,8 @@ export class Reachability {
       const tookMs = performance.now() - startedAt;
       if (tookMs > this.mostMs) return;
       this.heardAt = performance.now();
-      this.roundTripMs = tookMs;
+      this.lately = [...this.lately.slice(1 - REMEMBERED), tookMs];
+      this.roundTripMs = Math.min(...this.lately);
     } catch {
       // No sign of life: whoever waits for one sees that it does not come.
     } finally {
@@ -61,7 +66,9 @@ export class Reachability {
   heard(tookMs: number): void {
     if (tookMs > this.mostMs) return;
     this.heardAt = performance.now();
-    this.roundTripMs = Math.min(this.roundTripMs, tookMs);
+    if (tookMs >= this.roundTripMs) return;
+    this.roundTripMs = tookMs;
+    this.lately = [tookMs];
   }
 
   /**

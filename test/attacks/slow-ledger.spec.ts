@@ -82,9 +82,13 @@ test('a hold that takes longer than the patience is waited for while Postgres an
   expect(seen.map(({ status }) => status)).toEqual(Array(8).fill(200));
 });
 
-test('300 ms each way to Postgres: once a round trip has been seen, calls are served', async () => {
+test('300 ms each way to Postgres: once the way is known, calls are served', async () => {
   await proxy.set({ kind: 'latency', ms: 300 });
-  await servedAgain();
+  // The shortest of the last five round trips counts: so many are over first.
+  for (let inRow = 0, calls = 0; inRow < 3; calls++) {
+    expect(calls).toBeLessThan(15);
+    inRow = (await call()).status === 200 ? inRow + 1 : 0;
+  }
   for (let i = 0; i < 3; i++) expect(await call()).toMatchObject({ status: 200 });
 });
 

@@ -158,6 +158,12 @@ describe.each(FORMATS.map((format) => [format.dialect, format] as const))('over 
     expect(JSON.stringify([chosen, toolConfig]).includes('mcp__notes__read') || offered(seen).join() === 'mcp__notes__read').toBe(true);
   });
 
+  test('a namespace within a namespace is refused by its place', async () => {
+    const inner = { type: 'namespace', name: 'b', tools: [FUNCTION] };
+    const { status, body } = await ask({ input: [HELLO], tools: [{ type: 'namespace', name: 'a', tools: [inner] }] });
+    expect([status, body.error.param]).toEqual([400, 'tools[0].tools[0].type']);
+  });
+
   test('a tool that is defined twice is offered once, as it was defined last', async () => {
     const again = { type: 'additional_tools', role: 'developer', tools: [{ ...FUNCTION, description: 'the last' }] };
     const seen = await ask({ input: [again, HELLO], tools: [FUNCTION] });

@@ -162,6 +162,15 @@ test.each([
   expect(ids.every((one: string) => /^call_\w+$/.test(one))).toBe(true);
 });
 
+test('ids that are made for two replies differ', async () => {
+  const idOf = async (id: string) => {
+    const first = { ...chunk({ delta: { ...ROLE, tool_calls: [call({ id: undefined })] } }), id };
+    const seen = await ask(streamed(sse([first, { ...chunk({ delta: {}, finish_reason: 'tool_calls' }), id }, '[DONE]'])), true);
+    return callsOf(seen)[0].id;
+  };
+  expect(await idOf('chatcmpl-one')).not.toBe(await idOf('chatcmpl-two'));
+});
+
 test.each([
   ['empty', ''],
   ['missing', undefined],

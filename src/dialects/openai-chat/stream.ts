@@ -139,7 +139,10 @@ export class ChatStreamReader implements StreamReader {
     }
     const straightener = straight || data.length > LONG_CHUNK ? null : this.straightener;
     if (straightener?.mayDiffer(data)) {
-      const chunk = straightener.straighten(parse(data));
+      const given = parse(data) as { id?: string; created?: number } & JsonObject;
+      // Ids that are made here are made of the reply's own.
+      if (this.head.id === undefined) this.head = { id: given.id, created: given.created };
+      const chunk = straightener.straighten(given);
       if (chunk) {
         const event = Buffer.from(`data: ${JSON.stringify(chunk)}\n\n`);
         return this.visit(event, 0, event.length, true);

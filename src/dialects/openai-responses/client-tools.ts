@@ -55,6 +55,7 @@ export class ClientTools {
     const namespace = group.text('name');
     const about = group.written('description');
     group.entries('tools').forEach((tool, index) => {
+      if (tool.textOrNull('type') === 'namespace') throw tool.refuse('type', 'must not be a namespace within a namespace');
       const offered = this.add(tool, namespace);
       // Said once: it is the same for all of them.
       if (offered && about !== null && index === 0)

@@ -9,8 +9,8 @@ const ABORT_MS = 15_000;
 
 /** Postgres' words for starting up, recovering and stopping, for a broken connection and for too many of them; Prisma's; the system's. */
 const AWAY = /^(57P0[123]|08.{3}|53300|P1001|P1017|ECONN(REFUSED|RESET|ABORTED)|EPIPE|EAI_AGAIN)$/;
-/** pg's own errors have no code. */
-const BROKEN = /^(Connection terminated|Client has encountered a connection error)/;
+/** pg's own errors have no code. A pool has connected before: where it gets no connection in time, the server is busy. */
+const BROKEN = /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect)/;
 /** Prisma's adapter tells a kind of its own. */
 const UNREACHABLE = /^(DatabaseNotReachable|ConnectionClosed)$/;
 
