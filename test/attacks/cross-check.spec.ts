@@ -74,6 +74,8 @@ const cost = (input: number, output: number): bigint => BigInt(input) * INPUT_RA
 
 const log = new Map<string, Entry>();
 const gates = new Map<string, Gates>();
+/** Of a call that was over for its client before the provider had read it. */
+const OVER: Pick<Gates, 'wrote' | 'left'> = { wrote: () => {}, left: Promise.resolve() };
 
 /** Where the provider waits for the client, and the client for the provider. */
 class Gates {
@@ -109,7 +111,7 @@ type Said = Parameters<ProviderFormat['says']>[0];
 
 async function streamed(_call: UpstreamCall, response: ServerResponse, entry: Entry, said: Said): Promise<void> {
   const { plan } = entry;
-  const { wrote, left } = gates.get(plan.id)!;
+  const { wrote, left } = gates.get(plan.id) ?? OVER;
   const { type, events } = eventsOf(plan.format, said);
   const first = plan.way === 'complete' || plan.way === 'output limit' ? events.length : Math.min(plan.events, events.length - 1);
   if (plan.way === 'late head' || plan.way === 'left before the head') {
@@ -146,7 +148,7 @@ async function streamed(_call: UpstreamCall, response: ServerResponse, entry: En
 
 async function whole(call: UpstreamCall, response: ServerResponse, entry: Entry, said: Said): Promise<void> {
   const { plan } = entry;
-  const { wrote, left } = gates.get(plan.id)!;
+  const { wrote, left } = gates.get(plan.id) ?? OVER;
   if (plan.way !== 'complete' && plan.way !== 'output limit' && plan.way !== 'broken' && plan.way !== 'ended') {
     wrote();
     await left;
