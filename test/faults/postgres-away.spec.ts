@@ -69,23 +69,24 @@ async function streamInFlight(url?: string): Promise<{ goOn: () => void; ended: 
 }
 
 /**
- * How long the machine kept the gateway or this test from running, at worst, while `work` went on: the slowest of requests that are refused at
- * the door, one after the other, and of the pauses between them. A call that waits for Postgres meets the same delays on top of its wait.
+ * How long the machine kept the gateway or this test from running while `work` went on, at worst and as a rule: of requests that are refused at
+ * the door, one after the other, and the pauses between them. A call that waits for Postgres meets the same delays on top of its wait.
  */
-async function slowestAtTheDoor(work: Promise<unknown>): Promise<number> {
+async function atTheDoor(work: Promise<unknown>): Promise<{ most: number; usual: number }> {
   let going = true;
   const over = work.finally(() => {
     going = false;
   });
-  let slowest = 0;
+  const took: number[] = [];
   while (going) {
     const startedAt = performance.now();
     await new Promise((resolve) => setTimeout(resolve, 2));
     expect((await fetch(`${gateway.url}/v1/models`)).status).toBe(401);
-    slowest = Math.max(slowest, performance.now() - startedAt);
+    took.push(Math.round(performance.now() - startedAt));
   }
   await over;
-  return Math.round(slowest);
+  took.sort((a, b) => a - b);
+  return { most: took.at(-1)!, usual: took[took.length >> 1]! };
 }
 
 /** New calls are refused in time and the upstream sees none of them. */
@@ -97,14 +98,14 @@ async function newCallsAreRefused(): Promise<void> {
       results.push(...(await Promise.all(Array.from({ length: AT_ONCE }, (_, i) => make(i % 2 === 0)))));
     }
   };
-  const added = await slowestAtTheDoor(makeCalls());
+  const added = await atTheDoor(makeCalls());
   const times = results.map(({ ms }) => Math.round(ms)).sort((a, b) => a - b);
   process.stderr.write(
-    `refused within: median ${times[times.length >> 1]} ms, slowest ${times.at(-1)} ms of ${times.length}; at the door at most ${added} ms\n`,
+    `refused within: median ${times[times.length >> 1]} ms, slowest ${times.at(-1)} ms of ${times.length}; at the door at most ${added.most} ms, usually ${added.usual} ms\n`,
   );
   expect(new Set(results.map(({ status, code }) => `${status} ${code}`))).toEqual(new Set(['503 ledger_unavailable']));
-  expect(times[times.length >> 1]).toBeLessThanOrEqual(REFUSED_WITHIN_MS);
-  expect(times.at(-1)).toBeLessThanOrEqual(REFUSED_WITHIN_MS + SCHEDULING_MS + added);
+  expect(times[times.length >> 1]).toBeLessThanOrEqual(REFUSED_WITHIN_MS + added.usual);
+  expect(times.at(-1)).toBeLessThanOrEqual(REFUSED_WITHIN_MS + SCHEDULING_MS + added.most);
   expect(rig.upstream.calls).toHaveLength(before);
 }
 
@@ -132,6 +133,7 @@ test.each(away)(
       goOn();
       expect(await ended).toMatchObject({ end: 'whole' });
     } finally {
+      goOn();
       await end();
     }
     await callsAreServedAgain();
