@@ -15,7 +15,7 @@ const MOST_MS = 50;
  * How often an attack is tried before a long turn counts, because CPU time is too long now and then: garbage of earlier work is collected in the
  * middle of a turn, and on a busy host a core does less in the same time. An attack that truly takes too long takes too long each time.
  */
-const ROUNDS = 6;
+const ROUNDS = 12;
 /** What happens once in a process, such as loading a table, would pass in the second round. So no round may have a turn as long as this. */
 const MOST_ONCE_MS = 150;
 const MiB = 1024 * 1024;
