@@ -46,28 +46,28 @@ export const ERRORS = {
     'An operator set this. Only an operator may change or remove it: ask whoever runs this installation.',
     false,
   ),
-  last_operator_key: row(409, 'invalid_request_error', 'This is the last operator key. Make another one before you revoke it.', false),
-  not_suspended: row(409, 'invalid_request_error', 'Only a suspended tenant is deleted. Suspend it first.', false),
+  last_operator_key: row(409, 'invalid_request_error', 'This is the last operator key. Create another one before you revoke it.', false),
+  not_suspended: row(409, 'invalid_request_error', 'Only a suspended tenant can be deleted. Suspend it first.', false),
   calls_in_flight: row(409, 'invalid_request_error', 'Calls of the tenant are in flight. Try again when they have ended.', true, 5),
   tenant_suspended: row(
     403,
     'invalid_request_error',
-    'The tenant is suspended: it makes no calls and changes nothing. Ask the operator of this installation to resume it.',
+    'The tenant is suspended: it can neither make calls nor change anything. Ask the operator of this installation to resume it.',
     false,
   ),
   tenant_deleted: row(410, 'invalid_request_error', 'The tenant was deleted. Its ledger is kept.', false),
   model_not_allowed: row(403, 'invalid_request_error', 'This API key may not use that model.', false),
   model_required: row(400, 'invalid_request_error', 'No model was given. Set "model" to a reference such as "mock/echo".', false),
   model_not_found: row(404, 'invalid_request_error', 'The model does not exist.', false),
-  not_found: row(404, 'invalid_request_error', 'There is nothing at this address.', false),
-  conflict: row(409, 'invalid_request_error', 'The resource exists already or was changed meanwhile.', false),
+  not_found: row(404, 'invalid_request_error', 'No resource exists at this path.', false),
+  conflict: row(409, 'invalid_request_error', 'The resource already exists or was modified by another request.', false),
   precondition_failed: row(
     412,
     'invalid_request_error',
     'The resource was changed since it was read. Read it again and repeat the change.',
     false,
   ),
-  too_many: row(409, 'invalid_request_error', 'The tenant has as many of these as it may have. Delete one first.', false),
+  too_many: row(409, 'invalid_request_error', 'The tenant has reached its maximum number of these. Delete one first.', false),
   idempotency_in_progress: row(409, 'invalid_request_error', 'A request with this Idempotency-Key is still running.', true),
   idempotency_mismatch: row(422, 'invalid_request_error', 'This Idempotency-Key was used with another request.', false),
   budget_exceeded: row(402, 'insufficient_quota', 'The budget is spent.', false),
@@ -78,13 +78,13 @@ export const ERRORS = {
   model_not_priced: row(
     422,
     'invalid_request_error',
-    'The model has no price, and its cost has to be known before it is called. Add a price.',
+    'The model has no price, so its cost cannot be bounded before the call. Add a price.',
     false,
   ),
   feature_not_priced: row(
     422,
     'invalid_request_error',
-    'The request asks for something whose cost has no bound, and a hard budget applies. Leave it out.',
+    'The request uses a feature whose cost has no bound, and a hard budget applies. Remove the feature.',
     false,
   ),
   context_length_exceeded: row(400, 'invalid_request_error', 'The prompt is longer than the model accepts.'),
@@ -135,25 +135,28 @@ export const ERRORS = {
   credential_missing: row(
     409,
     'invalid_request_error',
-    "The provider's address was changed and its key dropped with it, so nothing is sent. Enter its key again, or set it to null where it needs none.",
+    "The provider's address was changed, which removed its key, so nothing was sent. Enter the key again, or set it to null if the provider needs none.",
     false,
   ),
-  connection_not_enabled: row(403, 'invalid_request_error', 'Connections to this provider are off. The operator turns them on.', false),
+  connection_not_enabled: row(
+    403,
+    'invalid_request_error',
+    'Connections to this provider are disabled. An operator can enable them with WEIR_CONNECTIONS.',
+    false,
+  ),
   connection_required: row(503, 'api_error', 'The provider is not connected, so nothing is sent. An admin has to connect it.', false),
   provider_unavailable: row(503, 'api_error', "The provider's account is out of money or quota.", false),
   upstream_rate_limited: row(429, 'rate_limit_exceeded', 'The provider is rate limiting. Try again later.', true, 1),
   upstream_unreachable: row(502, 'api_error', 'The provider could not be reached.', true),
   upstream_error: row(502, 'api_error', 'The provider failed.', true),
+  upstream_overloaded: row(503, 'api_error', 'The provider is overloaded. Try again shortly.', true, 1),
+  upstream_failed_answer: row(502, 'api_error', 'The model ended its answer with a failure. Change the request.', false),
+  unprocessable_request: row(422, 'invalid_request_error', 'The provider cannot process the request.', false),
   upstream_invalid_response: row(502, 'api_error', 'The provider sent a reply that cannot be read.', true),
   upstream_interrupted: row(502, 'api_error', 'The provider broke off its reply.', true),
   upstream_timeout: row(504, 'api_error', 'The provider did not answer in time.', true),
   destination_refused: row(502, 'api_error', 'The provider address is not allowed by the egress policy.', false),
-  probe_failed: row(
-    422,
-    'invalid_request_error',
-    'The provider did not pass its probe. Mend it, or save it with "no_verify": true.',
-    false,
-  ),
+  probe_failed: row(422, 'invalid_request_error', 'The provider check failed. Fix the provider, or save it with "no_verify": true.', false),
   loop_detected: row(
     508,
     'api_error',
@@ -163,10 +166,10 @@ export const ERRORS = {
   invalid_json: row(400, 'invalid_request_error', 'The request body is not valid JSON.'),
   invalid_request: row(400, 'invalid_request_error', 'The request is not valid.'),
   request_too_large: row(413, 'invalid_request_error', 'The request body is too large.'),
-  unsupported_media_type: row(415, 'invalid_request_error', 'Send the body as "Content-Type: application/json", without content-encoding.'),
+  unsupported_media_type: row(415, 'invalid_request_error', 'Send the body as "Content-Type: application/json", without Content-Encoding.'),
   request_timeout: row(408, 'invalid_request_error', 'The request was not received in time.'),
   header_too_large: row(431, 'invalid_request_error', 'The request headers are too large.'),
-  internal_error: row(500, 'api_error', 'Weir failed. The request id names this failure in its logs.'),
+  internal_error: row(500, 'api_error', 'Internal error. Search the log for the request id.'),
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERRORS;
@@ -203,7 +206,11 @@ export class WeirError extends Error {
     details: ErrorDetails = {},
   ) {
     const facts: ErrorRow = ERRORS[code];
+    const { stackTraceLimit } = Error;
+    // A refusal says what its reader has to know. Walking the stack would be a third of what it costs, and strangers choose how many there are.
+    if (facts.status < 500) Error.stackTraceLimit = 0;
     super(details.message ?? facts.text, { cause: details.cause });
+    Error.stackTraceLimit = stackTraceLimit;
     this.status = facts.status;
     this.type = details.type ?? facts.type;
     this.retry = details.retry ?? facts.retry;

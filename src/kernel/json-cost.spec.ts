@@ -8,12 +8,14 @@ const costOf = (text: string, pieceLength = text.length): number => {
   return cost.total;
 };
 
-/** Values and members, counted in what was parsed. */
+const lengthOf = (name: string): number => Buffer.byteLength(JSON.stringify(name)) - 2;
+
+/** Values and members with their names, counted in what was parsed. */
 const counted = (value: unknown): number => {
   if (typeof value !== 'object' || value === null) return 0;
   const inner = Object.values(value);
   return (
-    (Array.isArray(value) ? 1 : 1 + 10 * inner.length) +
+    (Array.isArray(value) ? 1 : Object.keys(value).reduce((sum, name) => sum + 9 + lengthOf(name) / 8, 1)) +
     Math.max(0, inner.length - 1) +
     inner.reduce<number>((sum, one) => sum + counted(one), 0)
   );
@@ -29,6 +31,6 @@ test('values and members are counted, whatever stands in texts, and however the 
 });
 
 test('a long text costs nothing, and its escapes little', () => {
-  expect(costOf(JSON.stringify({ a: '[{:,'.repeat(1_000) }))).toBe(11);
+  expect(costOf(JSON.stringify({ a: '[{:,'.repeat(1_000) }))).toBe(10 + 1 / 8);
   expect(costOf(JSON.stringify(['"'.repeat(800)]))).toBe(101);
 });

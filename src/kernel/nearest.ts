@@ -5,12 +5,15 @@ const MAX_DISTANCE = 12;
 /** Cells of distance tables for one search, about 5 ms of work. The candidates after that are not looked at. */
 const MAX_CELLS = 1_000_000;
 
-/** The candidate that is closest in spelling, if it is close enough to be what was meant; else null. Takes milliseconds, however many there are. */
-export function nearest(name: string, candidates: Iterable<string>): string | null {
+/**
+ * The candidate that is closest in spelling, if it is close enough to be what was meant; else null. Takes milliseconds, however many there are.
+ * @param most typing errors.
+ */
+export function nearest(name: string, candidates: Iterable<string>, most = MAX_DISTANCE): string | null {
   if (name.length > MAX_LENGTH) return null;
   const wanted = name.toLowerCase();
   let best: string | null = null;
-  let bestDistance = Math.min(MAX_DISTANCE, Math.max(2, Math.floor(name.length / 3))) + 1;
+  let bestDistance = Math.min(most, Math.max(2, Math.floor(name.length / 3))) + 1;
   let cells = 0;
   for (const candidate of candidates) {
     if (++cells > MAX_CELLS) break;

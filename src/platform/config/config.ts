@@ -4,39 +4,34 @@ import { resolve } from 'node:path';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import type { Most } from '../../kernel/most.js';
+import { nearest } from '../../kernel/nearest.js';
 import { CRASH_KINDS, CRASH_POINTS, type Crash } from '../faults/index.js';
 import { ConfigError } from './config-error.js';
+import { readDatabaseUrl, withContents } from './database-url.js';
 import { type ProxyAddress, proxy } from './proxy.js';
-import { readTls } from './tls-files.js';
-import { readVariables, secretIn } from './variables.js';
+import { type RedisAddress, readRedis } from './redis.js';
+import { type CertificatePair, readPair } from './tls-files.js';
+import { readVariables, SECRETS, secretIn } from './variables.js';
+import { warningsOf } from './warnings.js';
 
 const ROLES = ['gateway', 'control', 'worker'] as const;
 export type Role = (typeof ROLES)[number];
 
-const port = (fallback: number) => z.coerce.number({ error: 'must be a port number' }).int().min(0).max(65535).default(fallback);
-const milliseconds = (fallback: number) =>
-  z.coerce.number({ error: 'must be a number of milliseconds' }).int().min(1).max(86_400_000).default(fallback);
+const whole = (what: string, least: number, most: number) => {
+  const error = `must be ${what}, from ${least} to ${most}`;
+  return z.coerce.number({ error }).int({ error }).min(least, { error }).max(most, { error });
+};
+const port = (fallback: number) => whole('a port number', 0, 65_535).default(fallback);
+const milliseconds = (fallback: number, least = 1) => whole('a number of milliseconds', least, 86_400_000).default(fallback);
 const url = (schemes: string[]) =>
   z.string().refine((text) => URL.canParse(text) && schemes.includes(new URL(text).protocol), {
-    error: ({ input }) =>
-      schemes.some((scheme) => String(input).startsWith(`${scheme}//`))
-        ? ENCODE
-        : `must be a URL starting with ${schemes.map((s) => `${s}//`).join(' or ')}`,
+    error: `must be a URL starting with ${schemes.map((s) => `${s}//`).join(' or ')}`,
   });
 
-const ENCODE = 'cannot be read: percent-encode what the password has of / ? # % @ : and blanks, e.g. %2F for /';
-
-function isPlainUrl(text: string): boolean {
-  if (!URL.canParse(text)) return true; // told already
-  const { username, password, pathname } = new URL(text);
-  try {
-    decodeURIComponent(username);
-    decodeURIComponent(password);
-  } catch {
-    return false;
-  }
-  return !pathname.includes('@');
-}
+const connectionsAtMost = (least: number, fallback: number) => {
+  const error = `must be a whole number of connections, from ${least} to 1000`;
+  return z.coerce.number({ error }).int({ error }).min(least, { error }).max(1_000, { error }).default(fallback);
+};
 
 const flag = z.enum(['0', '1'], { error: 'must be 0 or 1' }).transform((text) => text === '1');
 
@@ -50,9 +45,6 @@ const masterKey = z
       .refine((text) => !/^(["']).*\1$/.test(text), { error: 'is in quotes, which would be a part of the key: leave them out' }),
   )
   .optional();
-
-/** A password is a part of the URL: what means something there has to be percent-encoded. */
-const databaseUrl = url(['postgres:', 'postgresql:']).refine(isPlainUrl, { error: ENCODE });
 
 /** `point`, `point:n` or `point:n:kind`. */
 const crash = z
@@ -96,11 +88,15 @@ const networks = z
     error: 'must be a comma list of addresses and networks, such as 10.0.0.0/8,fd00::/8',
   });
 
+const CLIENT_ID = 'needs a "client_id" for each type';
 const login = z
-  .strictObject({
-    client_id: z.string({ error: 'needs a "client_id" for each type' }).min(1).max(256),
-    login_url: url(['https:', 'http:']).optional(),
-  })
+  .strictObject(
+    {
+      client_id: z.string({ error: CLIENT_ID }).min(1, { error: CLIENT_ID }).max(256, { error: CLIENT_ID }),
+      login_url: url(['https:', 'http:']).optional(),
+    },
+    { error: 'must have {"client_id": "…"} for each type, with a "login_url" where it is needed, and nothing else' },
+  )
   .transform(({ client_id, login_url }): Login => ({ clientId: client_id, loginOrigin: login_url ? new URL(login_url).origin : null }))
   .optional();
 
@@ -143,12 +139,31 @@ const variables = z.object({
   WEIR_ADMIN_HOST: z.string().min(1).default('127.0.0.1'),
   WEIR_ADMIN_PORT: port(8081),
   WEIR_TRUSTED_PROXIES: networks,
-  WEIR_MAX_CONNECTIONS: z.coerce.number({ error: 'must be a number of connections' }).int().min(10).max(1_000_000).default(10_000),
+  WEIR_MAX_CONNECTIONS: whole('a number of connections', 10, 1_000_000).default(10_000),
   WEIR_CLIENT_STALL_TIMEOUT_MS: milliseconds(60_000),
+  WEIR_KEEP_ALIVE_TIMEOUT_MS: milliseconds(65_000),
+  WEIR_DRAIN_DELAY_MS: milliseconds(0, 0),
+  WEIR_DRAIN_TIMEOUT_MS: milliseconds(20_000),
   WEIR_TLS_CERT: z.string().optional(),
   WEIR_TLS_KEY: z.string().optional(),
-  DATABASE_URL: databaseUrl.optional(),
-  REDIS_URL: url(['redis:', 'rediss:']).optional(),
+  DATABASE_URL: z.string().optional(),
+  DATABASE_DIRECT_URL: z.string().optional(),
+  WEIR_DATABASE_CALL_CONNECTIONS: connectionsAtMost(2, 12),
+  WEIR_DATABASE_CONFIG_CONNECTIONS: connectionsAtMost(2, 5),
+  WEIR_DATABASE_ADMIN_CONNECTIONS: connectionsAtMost(1, 8),
+  WEIR_DATABASE_QUEUE_CONNECTIONS: connectionsAtMost(6, 9),
+  WEIR_DATABASE_ROLE: z
+    .string()
+    .regex(/^[a-z_][a-z0-9_]{0,62}$/, { error: 'must be the name of a role: small letters, digits and _, at most 63' })
+    .optional(),
+  /** What belongs to Redis and to TLS is read beside these, as files belong to it. */
+  REDIS_URL: z.string().optional(),
+  REDIS_PASSWORD: z.string().optional(),
+  REDIS_SENTINEL_PASSWORD: z.string().optional(),
+  REDIS_TLS_CA: z.string().optional(),
+  REDIS_TLS_CERT: z.string().optional(),
+  REDIS_TLS_KEY: z.string().optional(),
+  REDIS_PREFIX: z.string().optional(),
   WEIR_MASTER_KEY: masterKey,
   WEIR_MASTER_KEY_PREVIOUS: masterKey,
   WEIR_EGRESS_ALLOW: hostPorts,
@@ -160,9 +175,9 @@ const variables = z.object({
   WEIR_FIRST_BYTE_TIMEOUT_MS: milliseconds(120_000),
   WEIR_PROGRESS_TIMEOUT_MS: milliseconds(60_000),
   WEIR_TOTAL_TIMEOUT_MS: milliseconds(1_800_000),
-  WEIR_RETENTION_MONTHS: z.coerce.number({ error: 'must be a number of months' }).int().min(3, { error: 'must be at least 3' }).optional(),
+  WEIR_RETENTION_MONTHS: whole('a number of months', 3, 1_200).optional(),
   WEIR_LEDGER_TIMEOUT_MS: milliseconds(250),
-  WEIR_MAX_BUDGETS: z.coerce.number({ error: 'must be a number of budgets' }).int().min(1).max(1_000_000).default(1_000),
+  WEIR_MAX_BUDGETS: whole('a number of budgets', 1, 1_000_000).default(1_000),
   WEIR_MODEL_RULES: z.string().optional(),
   WEIR_CONNECTIONS: connections,
   /** These two are read beside the variables of the vendors. */
@@ -170,6 +185,9 @@ const variables = z.object({
   WEIR_AWS_ROLE_ARN: z.string().optional(),
   WEIR_CRASH: crash.optional(),
 });
+
+/** Weir's own variables, and those that name the files of secrets. */
+const KNOWN = [...Object.keys(variables.shape), ...SECRETS.map((name) => `${name}_FILE`)];
 
 /** A call is counted by all budgets on each of its scopes, so this bounds what one call can make Postgres do. */
 const MAX_ON_SCOPE = 8;
@@ -182,7 +200,7 @@ export interface ModelRule {
   treatAs: string;
 }
 
-const modelId = z.string({ error: 'must be a text' }).min(1, { error: 'must not be empty' });
+const modelId = z.string({ error: 'must be a string' }).min(1, { error: 'must not be empty' });
 const modelRules = z.array(
   z
     .strictObject(
@@ -213,16 +231,26 @@ export interface Login {
 export interface Config {
   home: string;
   roles: ReadonlySet<Role>;
-  public: { host: string; port: number; tls: { cert: Buffer; key: Buffer } | null };
+  public: { host: string; port: number; tls: CertificatePair | null };
   admin: { host: string; port: number };
   /** Addresses and networks of the proxies whose `X-Forwarded-For` is believed. */
   trustedProxies: readonly string[];
   /** Connections that a listener has at a time. */
   maxConnections: number;
+  /** How long a listener keeps a connection that carries no request. */
+  keepAliveMs: number;
+  /** At a signal to stop: how long new calls are still taken, then how long those in flight may take to end. */
+  drain: { delayMs: number; limitMs: number };
   /** Null: the embedded Postgres under `home`. */
   databaseUrl: string | null;
+  /** Past a pooler, for what needs a session: migrations, LISTEN and queues. Null: `databaseUrl`. */
+  databaseDirectUrl: string | null;
+  /** The run-time role; null: of the installation's own. */
+  databaseRole: string | null;
+  /** At most, by what they are for. */
+  databaseConnections: { call: number; config: number; admin: number; queue: number };
   /** Null: queues live in Postgres. */
-  redisUrl: string | null;
+  redis: RedisAddress | null;
   /** Null: generated once and kept under `home`. */
   masterKey: string | null;
   /** The one before, while it is being replaced. */
@@ -247,6 +275,8 @@ export interface Config {
   maxRules: Most;
   /** The first that matches counts. */
   modelRules: readonly ModelRule[];
+  /** What is most likely meant otherwise. */
+  warnings: readonly string[];
   /** The environment as the configuration was read from it, with `.env.local` and `.env` as they are now. @throws ConfigError */
   environment(): Environment;
 }
@@ -264,24 +294,42 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env, directo
   const read = (found: string[]) => readVariables(environment, directory, envFile, found);
   const merged = read(faults);
   for (const name of Object.keys(merged))
-    if (name.startsWith('WEIR_') && !(name in variables.shape))
-      faults.push(`${name} is not a variable of Weir; see .env.example for those that are`);
+    if (name.startsWith('WEIR_') && !(name in variables.shape)) {
+      const meant = nearest(name, KNOWN);
+      faults.push(
+        `${name} is not a variable of Weir; ${meant === null ? 'see' : `did you mean ${meant}? See`} .env.example for those that are`,
+      );
+    }
   const parsed = variables.safeParse(merged);
   if (!parsed.success) faults.push(...parsed.error.issues.map((issue) => `${String(issue.path[0])} ${issue.message}`));
   const rules = merged.WEIR_MODEL_RULES === undefined ? [] : readModelRules(resolve(directory, merged.WEIR_MODEL_RULES), faults);
+  const tls = readPair(['WEIR_TLS_CERT', 'WEIR_TLS_KEY'], merged, directory, faults);
+  const redis = readRedis(merged, directory, faults);
+  const databaseUrl = readDatabaseUrl('DATABASE_URL', merged, directory, faults);
+  const databaseDirectUrl = readDatabaseUrl('DATABASE_DIRECT_URL', merged, directory, faults);
   if (faults.length > 0 || !parsed.success) throw new ConfigError(faults);
 
   const v = parsed.data;
   const demo = v.WEIR_DEMO ?? v.DATABASE_URL === undefined;
-  return {
+  const config: Config = {
     home: resolve(directory, v.WEIR_HOME),
     roles: new Set(v.WEIR_ROLES),
-    public: { host: v.WEIR_PUBLIC_HOST, port: v.WEIR_PUBLIC_PORT, tls: readTls(v.WEIR_TLS_CERT, v.WEIR_TLS_KEY, directory) },
+    public: { host: v.WEIR_PUBLIC_HOST, port: v.WEIR_PUBLIC_PORT, tls },
     admin: { host: v.WEIR_ADMIN_HOST, port: v.WEIR_ADMIN_PORT },
     trustedProxies: v.WEIR_TRUSTED_PROXIES,
     maxConnections: v.WEIR_MAX_CONNECTIONS,
-    databaseUrl: v.DATABASE_URL ?? null,
-    redisUrl: v.REDIS_URL ?? null,
+    keepAliveMs: v.WEIR_KEEP_ALIVE_TIMEOUT_MS,
+    drain: { delayMs: v.WEIR_DRAIN_DELAY_MS, limitMs: v.WEIR_DRAIN_TIMEOUT_MS },
+    databaseUrl,
+    databaseDirectUrl,
+    databaseRole: v.WEIR_DATABASE_ROLE ?? null,
+    databaseConnections: {
+      call: v.WEIR_DATABASE_CALL_CONNECTIONS,
+      config: v.WEIR_DATABASE_CONFIG_CONNECTIONS,
+      admin: v.WEIR_DATABASE_ADMIN_CONNECTIONS,
+      queue: v.WEIR_DATABASE_QUEUE_CONNECTIONS,
+    },
+    redis,
     masterKey: v.WEIR_MASTER_KEY ?? null,
     previousMasterKey: v.WEIR_MASTER_KEY_PREVIOUS ?? null,
     egressAllow: new Set(v.WEIR_EGRESS_ALLOW.map((hostPort) => hostPort.toLowerCase())),
@@ -302,6 +350,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env, directo
     modelRules: rules,
     connections: v.WEIR_CONNECTIONS,
     crash: v.WEIR_CRASH ?? null,
+    warnings: warningsOf(merged, environment, directory, KNOWN),
     environment() {
       const found: string[] = [];
       const now = read(found);
@@ -312,7 +361,26 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env, directo
       };
     },
   };
+  const own = Object.keys(variables.shape).map((name) => [name, merged[name]]);
+  const databases = { DATABASE_URL: withContents(databaseUrl), DATABASE_DIRECT_URL: withContents(databaseDirectUrl) };
+  sources.set(config, { ...Object.fromEntries(own), ...databases, ...contents(tls, redis) });
+  return config;
 }
+
+/** What each configuration was read from. */
+const sources = new WeakMap<Config, Record<string, string | undefined>>();
+
+/** A file that is replaced keeps its name. */
+const contents = (tls: CertificatePair | null, redis: RedisAddress | null): Record<string, string | undefined> => ({
+  WEIR_TLS_CERT: tls?.cert.toString(),
+  WEIR_TLS_KEY: tls?.key.toString(),
+  REDIS_TLS_CA: redis?.tls?.ca?.toString(),
+  REDIS_TLS_CERT: redis?.tls?.pair?.cert.toString(),
+  REDIS_TLS_KEY: redis?.tls?.pair?.key.toString(),
+});
+
+/** Weir's own variables, and those of Postgres and Redis, with the contents of the files that they name. */
+export const sourceOf = (config: Config): Readonly<Record<string, string | undefined>> => sources.get(config)!;
 
 function readModelRules(path: string, faults: string[]): ModelRule[] {
   try {

@@ -55,11 +55,14 @@ function oddLines(text: string): number[] {
 export const isServiceLink = (name: string, value: string): boolean =>
   /^(?:tcp|udp|sctp):\/\//.test(value) || /_SERVICE_(?:HOST|PORT(?:_\w+)?)$|_PORT_\d+_(?:TCP|UDP|SCTP)(?:_\w+)?$/.test(name);
 
-/** The text of a file that a variable names, as a secret in it: without the line end that editors leave. */
+/** The text of a file that a variable names, as a secret in it: without the line end that editors leave. @throws Error where there is none */
 export function readSecretFile(name: string, path: string, directory: string): string {
+  let text: string;
   try {
-    return readFileSync(resolve(directory, path), 'utf8').replace(/\r?\n$/, '');
+    text = readFileSync(resolve(directory, path), 'utf8').replace(/\r?\n$/, '');
   } catch {
     throw new Error(`${name} names a file that cannot be read: ${path}`);
   }
+  if (text.trim() === '') throw new Error(`${name} names a file with nothing in it: ${path}; write the secret into it`);
+  return text;
 }

@@ -76,7 +76,6 @@ describe('the file .env', () => {
 describe('secrets in files', () => {
   test.each([
     ['DATABASE_URL', 'databaseUrl', 'postgres://u:p@db/w'],
-    ['REDIS_URL', 'redisUrl', 'redis://u:p@cache:6379'],
     ['WEIR_MASTER_KEY', 'masterKey', KEY],
     ['WEIR_MASTER_KEY_PREVIOUS', 'previousMasterKey', KEY],
   ] as const)('%s_FILE', (name, field, value) => {
@@ -87,6 +86,31 @@ describe('secrets in files', () => {
     expect(faults({ [`${name}_FILE`]: file('secret', value), [name]: value })).toEqual([
       `${name} and ${name}_FILE are both set; set one of them`,
     ]);
+  });
+
+  test.each([
+    'DATABASE_URL',
+    'DATABASE_DIRECT_URL',
+    'REDIS_URL',
+    'REDIS_PASSWORD',
+    'REDIS_SENTINEL_PASSWORD',
+    'WEIR_MASTER_KEY',
+    'WEIR_MASTER_KEY_PREVIOUS',
+    'WEIR_EGRESS_PROXY',
+  ])('%s_FILE that names an empty file is a fault, not a default', (name) => {
+    for (const text of ['', '\n', '\r\n', ' \n'])
+      expect(faults({ [`${name}_FILE`]: file('empty', text) })).toEqual([
+        `${name}_FILE names a file with nothing in it: ${join(home, 'empty')}; write the secret into it`,
+      ]);
+  });
+
+  test('an empty DATABASE_URL_FILE is a fault, not another database', () => {
+    expect(faults({ DATABASE_URL_FILE: '' })).toEqual([expect.stringMatching(/^DATABASE_URL_FILE is empty/)]);
+  });
+
+  test('a vendor’s key in an empty file is a fault', () => {
+    const { variable } = read({ OPENAI_API_KEY_FILE: file('key', '\n') }).environment();
+    expect(() => variable('OPENAI_API_KEY')).toThrow(/^OPENAI_API_KEY_FILE names a file with nothing in it/);
   });
 
   test('a vendor’s key', () => {

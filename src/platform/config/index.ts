@@ -1,3 +1,5 @@
 export { CONFIG, type Config, type Environment, type Login, type ModelRule, type Role, readConfig } from './config.js';
 export { ConfigError } from './config-error.js';
 export type { ProxyAddress } from './proxy.js';
+export type { RedisAddress } from './redis.js';
+export { differences, Reloads } from './reload.js';

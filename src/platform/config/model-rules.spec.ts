@@ -42,10 +42,10 @@ test('the file is found beside the other configuration, and its order is kept', 
 test('all faults are reported together, with those of other variables', () => {
   const rules = [{ match: 'a*b', treat_as: '' }, { match: 'a' }, { match: 'a', treat_as: 'b', quirks: {} }, 'a'];
   expect(faultsOf(() => read(rules, { WEIR_PUBLIC_PORT: 'x' }))).toEqual([
-    'WEIR_PUBLIC_PORT must be a port number',
+    'WEIR_PUBLIC_PORT must be a port number, from 0 to 65535',
     'WEIR_MODEL_RULES: ./rules.json 0 match may have a * at its end only',
     'WEIR_MODEL_RULES: ./rules.json 0 treat_as must not be empty',
-    'WEIR_MODEL_RULES: ./rules.json 1 treat_as must be a text',
+    'WEIR_MODEL_RULES: ./rules.json 1 treat_as must be a string',
     'WEIR_MODEL_RULES: ./rules.json 2 has no field quirks',
     'WEIR_MODEL_RULES: ./rules.json 3 must be an object',
   ]);

@@ -4,7 +4,16 @@ import { ConfigError } from './config-error.js';
 import { isServiceLink, readEnvFile, readSecretFile } from './env-files.js';
 
 /** Secrets may lie in files, which `<name>_FILE` names: containers are given them so. */
-const SECRETS = ['DATABASE_URL', 'REDIS_URL', 'WEIR_MASTER_KEY', 'WEIR_MASTER_KEY_PREVIOUS', 'WEIR_EGRESS_PROXY'] as const;
+export const SECRETS = [
+  'DATABASE_URL',
+  'DATABASE_DIRECT_URL',
+  'REDIS_URL',
+  'REDIS_PASSWORD',
+  'REDIS_SENTINEL_PASSWORD',
+  'WEIR_MASTER_KEY',
+  'WEIR_MASTER_KEY_PREVIOUS',
+  'WEIR_EGRESS_PROXY',
+] as const;
 
 /** Variables that have a value, by the files and the environment. @param faults gets what cannot be read. */
 export function readVariables(
@@ -20,7 +29,8 @@ export function readVariables(
     ...(envFile ? requireEnvFile(resolve(directory, envFile), faults) : {}),
   };
   // A secret that is not there must not start another database.
-  if (merged['DATABASE_URL'] === '') faults.push('DATABASE_URL is empty; give it a value, or leave it out for the embedded Postgres');
+  for (const name of ['DATABASE_URL', 'DATABASE_URL_FILE'])
+    if (merged[name] === '') faults.push(`${name} is empty; give it a value, or leave it out for the embedded Postgres`);
   const given = Object.fromEntries(
     Object.entries(merged).filter(([name, value]) => value !== undefined && value !== '' && !isServiceLink(name, value)),
   );
@@ -41,7 +51,7 @@ export function readVariables(
 /** A vendor's key that lies in a file. */
 export function secretIn(name: string, variables: Record<string, string | undefined>, directory: string): string | undefined {
   const path = variables[`${name}_FILE`];
-  return path === undefined ? undefined : readSecretFile(`${name}_FILE`, path, directory) || undefined;
+  return path === undefined ? undefined : readSecretFile(`${name}_FILE`, path, directory);
 }
 
 function requireEnvFile(path: string, faults: string[]): Record<string, string | undefined> {

@@ -30,14 +30,19 @@ export type Guard = Pick<DestinationGuard, 'checkUrl' | 'checkAddress' | 'lookup
  * a URL is saved, when its name is resolved and on the connected socket, because a name can point elsewhere each time it is asked.
  */
 export class DestinationGuard {
-  private readonly allowed: ReadonlySet<string>;
-  private readonly networks: readonly { range: [Address, number]; port: number }[];
+  private allowed!: ReadonlySet<string>;
+  private networks!: readonly { range: [Address, number]; port: number }[];
 
   /** @throws when a network cannot be read. */
   constructor(
     allowed: Iterable<string>,
     private readonly lookup: Lookup = resolveAll,
   ) {
+    this.allow(allowed);
+  }
+
+  /** Takes the place of what was allowed before, for connections that are made from now on. @throws when a network cannot be read. */
+  allow(allowed: Iterable<string>): void {
     const entries = [...allowed];
     this.allowed = new Set(entries.filter((entry) => !entry.includes('/')));
     this.networks = entries.filter((entry) => entry.includes('/')).map(networkOf);

@@ -1,6 +1,7 @@
 import { buildConnector, type Dispatcher, Pool } from 'undici';
 import { Slots, type Slotted } from '../../kernel/slots.js';
 import { DestinationRefused, type Guard } from './destination.js';
+import { withoutInterim } from './interim-responses.js';
 import type { ProxyConnector } from './proxy.js';
 
 export interface EgressTimeouts {
@@ -75,6 +76,11 @@ const LAST_PATIENCE = 10;
 const MAX_HEAD_BYTES = 16 * 1024;
 /** Far beyond any answer; what reads an answer has tighter bounds of its own. */
 const MAX_REPLY_BYTES = 256 * 1024 * 1024;
+/** Work on one reply in a row before other calls have their turn. */
+const SLICE_MS = 5;
+const PIECE_BYTES = 16 * 1024;
+/** Less of a gap is none. */
+const GAP_MS = 1;
 
 /**
  * The one way out. Checks the destination, connects directly or through the deployment's proxy (the usual proxy variables are not consulted),
@@ -111,6 +117,13 @@ export class Egress implements Transport {
     return exchange;
   }
 
+  /** What is sent from now on goes over new connections, by the destinations, time-outs and proxy of now. What is under way ends as it began. */
+  renew(): void {
+    const before = [...this.pools.values()];
+    this.pools.clear();
+    for (const pool of before) void pool.close().catch(() => {});
+  }
+
   async close(): Promise<void> {
     if (this.tick) clearInterval(this.tick);
     await Promise.all([...this.pools.values()].map((pool) => pool.destroy()));
@@ -122,7 +135,7 @@ export class Egress implements Transport {
       const url = new URL(origin);
       this.guard.checkUrl(url);
       pool = new Pool(origin, {
-        connect: this.proxy?.to(url) ?? this.connector(url),
+        connect: withoutInterim(this.proxy?.to(url) ?? this.connector(url)),
         headersTimeout: 0,
         bodyTimeout: 0,
         keepAliveTimeout: 30_000,
@@ -179,6 +192,11 @@ class HttpExchange implements Dispatcher.DispatchHandler, Exchange, Slotted {
   private ended = false;
   private paused = false;
   private bytes = 0;
+  /** Of a chunk, what was not given on yet. */
+  private rest: Buffer | null = null;
+  /** Spent on the reply without a gap. */
+  private workMs = 0;
+  private workedUntil = 0;
   private patience = 1;
   private totalDeadline: number;
   private deadline: number;
@@ -214,10 +232,43 @@ class HttpExchange implements Dispatcher.DispatchHandler, Exchange, Slotted {
     if (this.ended) return;
     this.bytes += chunk.length;
     if (this.bytes > MAX_REPLY_BYTES) return this.breakOff('too long');
-    this.sink.onData(chunk);
+    // What ends a connection is handed over also while it is paused.
+    this.give(this.rest ? Buffer.concat([this.rest, chunk]) : chunk);
+  }
+
+  /** Gives a chunk on in pieces. A provider that sends faster than its reply can be read is read on in the next turn of the event loop. */
+  private give(chunk: Buffer): void {
+    let from = 0;
+    while (from < chunk.length && !this.paused && !this.ended && this.workMs <= SLICE_MS) {
+      const startedAt = performance.now();
+      if (startedAt - this.workedUntil > GAP_MS) this.workMs = 0;
+      this.sink.onData(chunk.subarray(from, from + PIECE_BYTES));
+      from += PIECE_BYTES;
+      this.workedUntil = performance.now();
+      this.workMs += this.workedUntil - startedAt;
+    }
+    this.rest = from < chunk.length ? chunk.subarray(from) : null;
+    if (this.workMs <= SLICE_MS || this.paused || this.ended) return;
+    this.controller?.pause();
+    setImmediate(() => this.goOn());
+  }
+
+  private goOn(): void {
+    if (this.paused || this.ended) return;
+    this.workMs = 0;
+    if (this.rest) this.give(this.rest);
+    if (!this.rest && !this.paused && this.workMs <= SLICE_MS) this.controller?.resume();
+  }
+
+  /** What came before the reply broke off. */
+  private giveRest(): void {
+    const { rest } = this;
+    this.rest = null;
+    if (rest && !this.ended) this.sink.onData(rest);
   }
 
   onResponseEnd(): void {
+    this.giveRest();
     if (this.end()) this.sink.onEnd();
   }
 
@@ -226,6 +277,7 @@ class HttpExchange implements Dispatcher.DispatchHandler, Exchange, Slotted {
   }
 
   fail(error: unknown, failure: EgressFailure = this.headSeen ? 'interrupted' : 'unreachable'): void {
+    this.giveRest();
     if (this.end()) this.sink.onError(new EgressError(failure, error));
   }
 
@@ -241,7 +293,7 @@ class HttpExchange implements Dispatcher.DispatchHandler, Exchange, Slotted {
   resume(): void {
     this.paused = false;
     this.progress();
-    this.controller?.resume();
+    this.goOn();
   }
 
   progress(): void {
@@ -271,6 +323,7 @@ class HttpExchange implements Dispatcher.DispatchHandler, Exchange, Slotted {
   }
 
   private breakOff(why: 'deadline' | 'too long'): void {
+    this.giveRest();
     if (!this.end()) return;
     const cause = new Error(why);
     this.controller?.abort(cause);

@@ -20,15 +20,22 @@ const AUTHENTICATION_REQUIRED = 407;
 
 /** Makes connections through the deployment's HTTP proxy, by CONNECT (RFC 9110, 9.3.6). Its own address is not held against the guard. */
 export class ProxyConnector {
-  private readonly secure: buildConnector.connector;
+  private secure!: buildConnector.connector;
 
   /** @param timeoutMs from looking the name up to the end of the TLS handshake. */
   constructor(
-    private readonly proxy: ProxyAddress,
+    private proxy: ProxyAddress,
     private readonly guard: DestinationGuard,
-    private readonly timeoutMs: number,
+    private timeoutMs: number,
     private readonly log: Logger,
   ) {
+    this.use(proxy, timeoutMs);
+  }
+
+  /** For connections that are made from now on. */
+  use(proxy: ProxyAddress, timeoutMs: number): void {
+    this.proxy = proxy;
+    this.timeoutMs = timeoutMs;
     this.secure = buildConnector({ timeout: timeoutMs, allowH2: false });
   }
 
@@ -156,8 +163,8 @@ function answerOf(socket: Socket): Promise<number> {
       const end = head.indexOf('\r\n\r\n');
       if (end === -1 && head.length <= MAX_HEAD_BYTES) return;
       const status = /^HTTP\/1\.[01] (\d{3})(?: |\r)/.exec(head)?.[1];
-      if (end === -1 || status === undefined) return fail('gave an answer that is none');
-      if (status.startsWith('2') && head.length > end + 4) return fail('sent something of its own ahead of the destination');
+      if (end === -1 || status === undefined) return fail('sent an invalid response');
+      if (status.startsWith('2') && head.length > end + 4) return fail('sent data before the destination did');
       settle(() => resolve(Number(status)));
     };
     socket.on('readable', read).on('close', close);

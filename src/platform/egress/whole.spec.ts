@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import type { EgressSink, Transport } from './egress.js';
 import { fetchWhole } from './whole.js';
 
@@ -36,4 +37,17 @@ test('a server that is silent is given up in time', async () => {
   const transport = transportThat(() => {});
   await expect(fetchWhole(transport, REQUEST, { maxBytes: 5, totalMs: 1 })).rejects.toMatchObject({ failure: 'timeout' });
   expect(transport.cancelled).toBe(true);
+});
+
+test('an answer that comes compressed is decoded; what is too long decoded, or is no gzip, is broken off', async () => {
+  const zipped = (body: Buffer) =>
+    transportThat((sink) => {
+      sink.onHead(200, { 'content-encoding': 'gzip' });
+      sink.onData(body);
+      sink.onEnd();
+    });
+  const ask = (body: Buffer) => fetchWhole(zipped(body), REQUEST, { maxBytes: 5, totalMs: 1_000 });
+  expect((await ask(gzipSync('token'))).body.toString()).toBe('token');
+  await expect(ask(gzipSync('token6'))).rejects.toMatchObject({ failure: 'interrupted' });
+  await expect(ask(Buffer.from('no gzip'))).rejects.toMatchObject({ failure: 'interrupted' });
 });

@@ -1,4 +1,5 @@
 import { EgressError, type EgressRequest, type Transport } from './egress.js';
+import { PlainReply } from './plain-reply.js';
 
 export interface WholeAnswer {
   status: number;
@@ -26,12 +27,12 @@ export function fetchWhole(
       exchange.cancel();
       reject(error);
     };
-    const exchange = transport.send(request, {
+    const sink = {
       onSending() {},
-      onHead(status, headers) {
+      onHead(status: number, headers: WholeAnswer['headers']) {
         head = { status, headers };
       },
-      onData(chunk) {
+      onData(chunk: Buffer) {
         bytes += chunk.length;
         if (bytes > maxBytes) return giveUp(new EgressError('interrupted', new Error('the answer is too long')));
         chunks.push(chunk);
@@ -42,6 +43,8 @@ export function fetchWhole(
         resolve({ ...head, body: Buffer.concat(chunks) });
       },
       onError: giveUp,
-    });
+      onUnreadable: (cause: Error) => giveUp(new EgressError('interrupted', cause)),
+    };
+    const exchange = transport.send(request, new PlainReply(sink));
   });
 }

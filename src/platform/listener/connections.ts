@@ -12,7 +12,7 @@ export interface ConnectionLimits {
   /** Those of them that have not shown a valid key. */
   maxUnverified: number;
   /** How long a client may leave what is written to it unread. */
-  stallMs: number;
+  stallMs(): number;
   /** A proxy's connections carry requests of many clients: they do not count as unverified. */
   isProxy(address: string): boolean;
 }
@@ -160,7 +160,7 @@ export class Connections {
         continue;
       }
       connection.behindSince ??= now;
-      if (now - connection.behindSince < this.limits.stallMs + (waiting / SLOWEST_BYTES_PER_SECOND) * 1_000) continue;
+      if (now - connection.behindSince < this.limits.stallMs() + (waiting / SLOWEST_BYTES_PER_SECOND) * 1_000) continue;
       this.slow++;
       connection.socket.destroy();
     }

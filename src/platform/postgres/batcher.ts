@@ -1,8 +1,9 @@
 import { Turns } from '../../kernel/turns.js';
 
-interface Waiting<In, Out> {
+/** An item, and whom to answer. Only the first answer counts. */
+export interface Asked<In, Out> {
   item: In;
-  resolve(out: Out): void;
+  resolve(out: Out | PromiseLike<Out>): void;
   reject(error: unknown): void;
 }
 
@@ -35,16 +36,16 @@ const EMPTY: Load = { items: 0, weight: 0, turn: '' };
  */
 export class Batcher<In, Out> {
   /** The next batch, while all that wait fit into one. */
-  private next: Waiting<In, Out>[] = [];
+  private next: Asked<In, Out>[] = [];
   private nextLoad = EMPTY;
   /** All that wait, once they are more. */
-  private readonly crowd = new Turns<Waiting<In, Out>>();
+  private readonly crowd = new Turns<Asked<In, Out>>();
   private running = false;
   private readonly options: Required<Options<In>>;
 
-  /** @param run answers one result per item, in order; an Error rejects its item. Its rejection rejects every item of the batch. */
+  /** @param run answers every item of the batch; those it has not answered when it rejects are rejected. The next batch starts when it is over. */
   constructor(
-    private readonly run: (items: In[]) => Promise<(Out | Error)[]>,
+    private readonly run: (batch: Asked<In, Out>[]) => Promise<void>,
     options: Options<In> = {},
   ) {
     const unbounded = Number.POSITIVE_INFINITY;
@@ -77,7 +78,7 @@ export class Batcher<In, Out> {
     for (const { reject } of [...this.takeNext(), ...this.crowd.take(this.crowd.size)]) reject(error);
   }
 
-  private enqueue(waiting: Waiting<In, Out>): void {
+  private enqueue(waiting: Asked<In, Out>): void {
     if (this.crowd.size === 0) {
       const load = this.withItem(this.nextLoad, waiting.item);
       if (load) {
@@ -101,12 +102,7 @@ export class Batcher<In, Out> {
   private async drain(): Promise<void> {
     for (let batch = this.nextBatch(); batch.length > 0; batch = this.nextBatch()) {
       try {
-        const results = await this.run(batch.map((waiting) => waiting.item));
-        for (const [number, { resolve, reject }] of batch.entries()) {
-          const result = results[number]!;
-          if (result instanceof Error) reject(result);
-          else resolve(result);
-        }
+        await this.run(batch);
       } catch (error) {
         for (const waiting of batch) waiting.reject(error);
       }
@@ -114,7 +110,7 @@ export class Batcher<In, Out> {
     this.running = false;
   }
 
-  private nextBatch(): Waiting<In, Out>[] {
+  private nextBatch(): Asked<In, Out>[] {
     if (this.crowd.size === 0) return this.takeNext();
     let load = EMPTY;
     return this.crowd.take(this.options.maxItems, ({ item }) => {
@@ -124,7 +120,7 @@ export class Batcher<In, Out> {
     });
   }
 
-  private takeNext(): Waiting<In, Out>[] {
+  private takeNext(): Asked<In, Out>[] {
     const batch = this.next;
     this.next = [];
     this.nextLoad = EMPTY;

@@ -1,11 +1,16 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { Alarm, type Logger } from '../telemetry/index.js';
+import { isPostgresAway } from './patience.js';
 import type { Pool } from './pool.js';
+import { RoutedClient } from './routed-client.js';
 import type { ServerClock } from './server-clock.js';
 import { outsideTenantScope } from './tenant-scope.js';
 
 /** Which tenants' configuration to read again; null: everything. */
 export type Reload = (tenantIds: string[] | null) => Promise<void>;
+
+/** Something of a tenant's may no longer be used: what nobody has read yet. */
+export type Withdrawal = (tenantId: string, what: string) => void;
 
 const POLL_MS = 5_000;
 /** While a read fails, or nobody tells of changes. */
@@ -13,7 +18,8 @@ const HURRIED_POLL_MS = 1_000;
 /** Changes this young are looked at in each poll: a version may become visible after a later one. */
 const OVERLAP_MS = 60_000;
 const TENANTS_AT_ONCE = 500;
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** A tenant that changed; with what of it may no longer be used. */
+const PAYLOAD = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?: (.+))?$/;
 
 /**
  * Keeps in-memory snapshots current: what changed is read at once where a NOTIFY tells of it, and in a poll every five seconds where a broken
@@ -21,6 +27,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
  */
 export class ConfigChanges {
   private readonly reloads: Reload[] = [];
+  private readonly withdrawals: Withdrawal[] = [];
   private readonly seen = new Map<string, bigint>();
   /** Tenants that changed and were not read since. */
   private readonly due = new Set<string>();
@@ -52,6 +59,11 @@ export class ConfigChanges {
   subscribe(reload: Reload, { first = false } = {}): void {
     if (first) this.reloads.unshift(reload);
     else this.reloads.push(reload);
+  }
+
+  /** Whom to tell of what may no longer be used, at once: before it is read, however much is read before it. */
+  onWithdrawn(withdrawal: Withdrawal): void {
+    this.withdrawals.push(withdrawal);
   }
 
   /** Loads every snapshot, then keeps them current. Rejects when the first load fails. */
@@ -103,8 +115,7 @@ export class ConfigChanges {
       this.confirmedAt = startedAt;
       this.alarm.clear();
     } catch (error) {
-      if (!this.stopped)
-        this.alarm.raise(error instanceof Error ? error.message : String(error), { err: error, unconfirmed_tenants: this.due.size });
+      if (!this.stopped) this.alarm.raise(error, { ...(!isPostgresAway(error) && { err: error }), unconfirmed_tenants: this.due.size });
       throw error;
     } finally {
       this.pollLater();
@@ -171,19 +182,20 @@ export class ConfigChanges {
   }
 
   private async listen(): Promise<void> {
-    const client = new pg.Client({
-      connectionString: this.url,
+    const client = new RoutedClient({
+      url: this.url,
       application_name: 'weir-listen',
       connectionTimeoutMillis: 2_000,
       keepAlive: true,
     });
-    client.on('error', () => {});
     client.on('end', () => {
       this.listener = null;
     });
     client.on('notification', ({ payload }) => {
-      if (!payload || !UUID.test(payload)) return;
-      this.due.add(payload);
+      const [, tenantId, what] = PAYLOAD.exec(payload ?? '') ?? [];
+      if (!tenantId) return;
+      if (what) for (const withdrawal of this.withdrawals) withdrawal(tenantId, what);
+      this.due.add(tenantId);
       this.catchUp().catch(() => {});
     });
     await client.connect();

@@ -1,7 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { Client } from 'pg';
+import { type Client, escapeIdentifier, escapeLiteral } from 'pg';
+import { assertSessions } from './pooler.js';
+import { grantRights, type Place, prepareRole } from './rights.js';
+import { endpointOf, RoutedClient, userOf } from './routed-client.js';
+import { assertSameDatabase, assertSameSchema } from './same-database.js';
 
 /** The advisory lock that Prisma's own tools take, so that the two never run at once. */
 const PRISMA_MIGRATE_LOCK = 72707369;
@@ -9,7 +13,20 @@ const PRISMA_MIGRATE_LOCK = 72707369;
 /** A server that accepts a connection and says nothing would otherwise be waited for without end. */
 const CONNECT_TIMEOUT_MS = 5_000;
 
+/** It has unique indexes that treat two NULLs as the same. */
+const OLDEST_SERVER = 150_000;
+
 const MIGRATIONS_DIR = path.resolve(__dirname, '../../../prisma/migrations');
+
+export interface MigrateOptions {
+  /** The run-time role, as set; null: see `prepareRole`. */
+  role?: string | null;
+  /** `DATABASE_URL`, where migrations go another way. */
+  callsUrl?: string | null;
+  /** Queues are kept in this database too. */
+  hasQueues?: boolean;
+  directory?: string;
+}
 
 interface Migration {
   name: string;
@@ -17,30 +34,66 @@ interface Migration {
   checksum: string;
 }
 
+/** Migrations call the run-time role `weir_app`, and the first one makes it. Here it may have another name, and is there already. */
+const MAKES_ROLE = /DO \$\$ BEGIN\s+CREATE ROLE weir_app[\s\S]*?GRANT weir_app TO[\s\S]*?END \$\$;/;
+
 /**
  * Applies the migrations that a database does not have yet, oldest first, as `prisma migrate deploy` would, and records
  * them where Prisma looks for them. Prisma's own command needs an engine binary that closed networks cannot download.
  *
  * Each migration is one transaction: it is applied and recorded, or neither. Processes that start together take turns.
  *
+ * Before that the run-time role is made, where it is missing, and after that it gets what it may do.
+ *
  * @returns the names of the migrations applied now.
- * @throws Error when a migration fails, was edited after it was applied, or was left half-applied by another tool.
+ * @throws Error when the server is too old or the database not in UTF8, NoSessions, OtherDatabase, MissingRights; Error when a migration fails, was edited after it was applied, or was left half-applied by another tool.
  */
-export async function migrate(connectionString: string, directory = MIGRATIONS_DIR): Promise<string[]> {
+export async function migrate(
+  connectionString: string,
+  { role = null, callsUrl = null, hasQueues = false, directory = MIGRATIONS_DIR }: MigrateOptions = {},
+): Promise<string[]> {
   const migrations = readMigrations(directory);
-  const client = new Client({ connectionString, application_name: 'weir-migrate', connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
-  client.on('error', () => {}); // a lost connection fails the statement in flight, which tells it better
+  const client = new RoutedClient({ url: connectionString, application_name: 'weir-migrate', connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
   await client.connect();
   try {
+    await assertVersion(client);
+    await assertEncoding(client);
+    await assertSessions(client, connectionString);
+    if (callsUrl !== null) await assertSameDatabase(client, callsUrl);
+    const { schema } = endpointOf(connectionString).address;
+    if (schema !== null) await client.query(`set search_path to ${escapeIdentifier(schema)}`);
     await client.query('select pg_advisory_lock($1)', [PRISMA_MIGRATE_LOCK]);
+    const place = await prepareRole(client, { role, login: callsUrl && userOf(callsUrl), hasQueues });
     await client.query(CREATE_HISTORY);
     const applied = await readHistory(client);
     const pending = migrations.filter((migration) => !isApplied(migration, applied));
-    for (const migration of pending) await apply(client, migration);
+    for (const migration of pending) await apply(client, migration, place);
+    await grantRights(client, place);
+    if (callsUrl !== null) await assertSameSchema(place.schema, callsUrl);
     return pending.map((migration) => migration.name);
   } finally {
     await client.end();
   }
+}
+
+async function assertVersion(client: Client): Promise<void> {
+  const { rows } = await client.query<{ number: number; version: string }>(
+    `select current_setting('server_version_num')::int as number, current_setting('server_version') as version`,
+  );
+  const { number, version } = rows[0]!;
+  if (number < OLDEST_SERVER) throw new Error(`Weir needs Postgres ${OLDEST_SERVER / 10_000} or newer, and this one is ${version}`);
+}
+
+/** In any other, text of tenants and models would be refused, or cut, in the midst of calls. */
+async function assertEncoding(client: Client): Promise<void> {
+  const { rows } = await client.query<{ name: string; encoding: string }>(
+    `select current_database() as name, current_setting('server_encoding') as encoding`,
+  );
+  const { name, encoding } = rows[0]!;
+  if (encoding === 'UTF8') return;
+  throw new Error(
+    `Weir needs a database in UTF8, and "${name}" is in ${encoding}; make another one: CREATE DATABASE name ENCODING 'UTF8' LOCALE 'C' TEMPLATE template0`,
+  );
 }
 
 function readMigrations(directory: string): Migration[] {
@@ -83,15 +136,17 @@ function isApplied(migration: Migration, history: History): boolean {
   return true;
 }
 
-async function apply(client: Client, { name, sql, checksum }: Migration): Promise<void> {
+async function apply(client: Client, { name, sql, checksum }: Migration, { schema, role }: Place): Promise<void> {
   try {
-    await client.query('begin');
-    await client.query(sql);
-    await client.query(
-      'insert into _prisma_migrations (id, checksum, migration_name, finished_at, applied_steps_count) values ($1, $2, $3, clock_timestamp(), 1)',
-      [randomUUID(), checksum, name],
-    );
-    await client.query('commit');
+    const own = sql
+      .replace(MAKES_ROLE, '')
+      .replaceAll('weir_app', escapeIdentifier(role))
+      .replaceAll('ON SCHEMA public', `ON SCHEMA ${escapeIdentifier(schema)}`);
+    const record = [randomUUID(), checksum, name].map((text) => escapeLiteral(text)).join(', ');
+    // In one message: Postgres may be far away.
+    await client.query(`begin; set local search_path to ${escapeIdentifier(schema)};
+${own}
+;insert into _prisma_migrations (id, checksum, migration_name, finished_at, applied_steps_count) values (${record}, clock_timestamp(), 1); commit`);
   } catch (error) {
     await client.query('rollback').catch(() => {});
     throw new Error(`migration ${name} failed: ${(error as Error).message}`, { cause: error });

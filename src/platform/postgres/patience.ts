@@ -1,49 +1,69 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Logger } from '../telemetry/index.js';
+import { type Logger, oneLine } from '../telemetry/index.js';
 
 /** How long a start waits for a Postgres that recovers or is being started again. */
 const PATIENCE_MS = 30_000;
 const PAUSE_MS = 1_000;
+/** How often it says that it waits. */
+const SAY_MS = 10_000;
 /** How long what is under way may still take after a signal. */
 const ABORT_MS = 15_000;
 
 /** Postgres' words for starting up, recovering and stopping, for a broken connection and for too many of them; Prisma's; the system's. */
-const AWAY = /^(57P0[123]|08.{3}|53300|P1001|P1017|ECONN(REFUSED|RESET|ABORTED)|EPIPE|EAI_AGAIN)$/;
+const AWAY = /^(57P0[123]|08.{3}|P1001|P1017|ECONN(REFUSED|RESET|ABORTED)|EPIPE|EAI_AGAIN)$/;
 /** pg's own errors have no code. A pool has connected before: where it gets no connection in time, the server is busy. */
-const BROKEN = /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect)/;
+const BROKEN =
+  /^(Connection terminated(?! due to connection timeout)|Client has encountered a connection error|timeout exceeded when trying to connect)/;
+/** Every connection that Postgres has is taken, in its words and in Prisma's. */
+const FULL = /^(53300|P2037|TooManyConnections)$/;
 /** Prisma's adapter tells a kind of its own. */
 const UNREACHABLE = /^(DatabaseNotReachable|ConnectionClosed)$/;
 
 /** Whether Postgres is away for the moment, by this error or what caused it. One that takes connections and is silent is not: it may be the wrong server. */
-export function isPostgresAway(error: unknown): boolean {
+export const isPostgresAway = (error: unknown): boolean =>
+  isFull(error) ||
+  causes(error).some(
+    ({ code, message, kind }) => AWAY.test(String(code)) || UNREACHABLE.test(String(kind)) || (!code && BROKEN.test(String(message))),
+  );
+
+const isFull = (error: unknown): boolean => causes(error).some(({ code, kind }) => FULL.test(String(code)) || FULL.test(String(kind)));
+
+type Cause = Partial<Record<'code' | 'message' | 'kind' | 'cause', unknown>> & { meta?: { driverAdapterError?: unknown } };
+
+/** An error and what caused it. Of a raw query Prisma tells that in `meta`. */
+function causes(error: unknown): Cause[] {
+  const found: Cause[] = [];
   for (
-    let depth = 0, one = error as Partial<Record<'code' | 'message' | 'kind' | 'cause', unknown>> | undefined;
-    one && depth < 5;
-    depth++
-  ) {
-    const [code, message, kind] = [one.code, one.message, one.kind].map(String);
-    if (AWAY.test(code!) || UNREACHABLE.test(kind!) || (one.code === undefined && BROKEN.test(message!))) return true;
-    one = one.cause as typeof one;
-  }
-  return false;
+    let one = error as Cause | undefined;
+    one && found.length < 5;
+    one = (one.cause ?? one.meta?.driverAdapterError) as Cause | undefined
+  )
+    found.push(one);
+  return found;
 }
 
 /**
- * Does work that needs Postgres. While Postgres is away the work is begun anew each second, for 30 seconds; a log line says so each time.
+ * Does work that needs Postgres. While Postgres is away the work is begun anew each second, for 30 seconds; a log line says so at once, then every 10 seconds.
  * @param signal gives up the waiting. @throws what the work threw last.
  */
 export async function patiently<T>(work: () => Promise<T>, log: Logger, signal?: AbortSignal): Promise<T> {
   const startedAt = performance.now();
+  let saidAt = Number.NEGATIVE_INFINITY;
   for (;;) {
     try {
       return await unlessAborted(work(), signal);
     } catch (error) {
-      const waitedMs = performance.now() - startedAt;
-      if (!isPostgresAway(error) || waitedMs > PATIENCE_MS || signal?.aborted) throw error;
-      log.warn(
-        { seconds: Math.round(waitedMs / 1000), cause: (error as Error).message },
-        'Postgres does not answer yet; the start waits for it',
-      );
+      const now = performance.now();
+      if (!isPostgresAway(error) || now - startedAt > PATIENCE_MS || signal?.aborted) throw error;
+      if (now - saidAt >= SAY_MS) {
+        saidAt = now;
+        log.warn(
+          { seconds: Math.round((now - startedAt) / 1000), cause: oneLine(error) },
+          isFull(error)
+            ? 'Postgres has no connection to give yet; the start waits for one'
+            : 'Postgres does not answer yet; the start waits for it',
+        );
+      }
       await delay(PAUSE_MS, undefined, { signal }).catch(() => {
         throw error;
       });

@@ -1,5 +1,7 @@
 import pg from 'pg';
-import { EVERY_TENANT, ScopedPool, WalledPool } from './tenant-scope.js';
+import { endpointOf, type Options } from './routed-client.js';
+import { RuntimeClient } from './runtime-client.js';
+import { currentScope, EVERY_TENANT, NOBODY, type TenantScope } from './tenant-scope.js';
 
 const BIGINT_ARRAY = 1016;
 
@@ -14,14 +16,14 @@ export const EXACT_TYPES = {
 
 export type Pool = pg.Pool;
 
-/** Injection token of the connection string, for libraries that bring their own client. */
+/** Injection token of the connection string, for rooms that open a pool of their own. */
 export const DATABASE_URL = Symbol('database-url');
+
+/** Injection token of the connection string for what needs a session. */
+export const DIRECT_URL = Symbol('direct-url');
 
 /** Injection token of the pool that snapshots and the control plane read configuration from, so that calls do not wait behind it. */
 export const CONFIG_POOL = Symbol('config-pool');
-
-/** The role every process works as: it owns no table and may not change what is booked. */
-const RUNTIME_ROLE = 'weir_app';
 
 export interface PoolOptions {
   /** Connections at most. */
@@ -31,40 +33,109 @@ export interface PoolOptions {
   /** Who waits longer for a connection is told that there is none. Absent: two seconds, as calls wait. */
   connectTimeoutMs?: number;
   name: string;
+  /** The variable that `max` comes from. */
+  setting?: string;
 }
 
 /** A bounded pool that works as the run-time role and sees every tenant. */
-export const createPool = (url: string, options: PoolOptions): Pool => quiet(new pg.Pool(poolConfig(url, options, EVERY_TENANT)));
+export const createPool = (url: string, options: PoolOptions): Pool => quiet(new RuntimePool(url, options, everyTenant(options)));
 
-/** The same, for connections that see one tenant at a time. */
-export const createWalledPool = (url: string, options: PoolOptions): WalledPool => quiet(new WalledPool(poolConfig(url, options, '')));
+/** The same, for connections that see one tenant at a time: that of the work they are taken for, and none without one. */
+export const createWalledPool = (url: string, options: PoolOptions): Pool => quiet(new RuntimePool(url, options, walled));
 
 /** A pool that sees every tenant, except for work in the scope of one: that uses `walled`. */
-export const createScopedPool = (url: string, options: PoolOptions, walled: WalledPool): Pool =>
-  quiet(new ScopedPool(poolConfig(url, options, EVERY_TENANT), walled));
+export const createScopedPool = (url: string, options: PoolOptions, walled: Pool): Pool =>
+  quiet(new ScopedPool(url, options, everyTenant(options), walled));
 
-/** Options that make a session work as the run-time role, and a commit mean what it says, whatever the server's own settings are. */
-const sessionOptions = (statementTimeoutMs: number, tenant: string): string =>
-  `-c role=${RUNTIME_ROLE} -c weir.tenant=${tenant} -c statement_timeout=${statementTimeoutMs} -c synchronous_commit=on -c jit=off`;
+const everyTenant = ({ statementTimeoutMs }: PoolOptions) => {
+  const scope: TenantScope = { tenantId: EVERY_TENANT, actsAs: 'operator', statementTimeoutMs };
+  return () => scope;
+};
 
-const poolConfig = (
-  url: string,
-  { max, statementTimeoutMs, connectTimeoutMs = 2_000, name }: PoolOptions,
-  tenant: string,
-): pg.PoolConfig => ({
-  connectionString: url,
-  max,
-  connectionTimeoutMillis: connectTimeoutMs,
-  // A connection that has planned its statements is worth keeping through a quiet hour.
-  idleTimeoutMillis: 3_600_000,
-  application_name: `weir-${name}`,
-  options: sessionOptions(statementTimeoutMs, tenant),
-  types: EXACT_TYPES,
-});
+const walled = () => currentScope() ?? NOBODY;
 
-/** A broken connection is replaced at its next use, idle or between two statements of its user; without a listener it would end the process. */
+/** pg's words for a pool that has no connection to give. */
+const BUSY = /^timeout exceeded when trying to connect$/;
+
+type Connected = Parameters<pg.Pool['connect']>[0];
+
+/** Connections that work for the scope of whoever takes them. */
+class RuntimePool extends pg.Pool {
+  constructor(
+    private readonly url: string,
+    private readonly limits: PoolOptions,
+    private readonly scopeOf: () => TenantScope,
+  ) {
+    const { max, connectTimeoutMs = 2_000, name } = limits;
+    const route: Pick<Options, 'url'> = { url };
+    super({
+      ...route,
+      Client: RuntimeClient as unknown as new () => pg.ClientBase,
+      max,
+      connectionTimeoutMillis: connectTimeoutMs,
+      // A connection that has planned its statements is worth keeping through a quiet hour.
+      idleTimeoutMillis: 3_600_000,
+      application_name: `weir-${name}`,
+      types: EXACT_TYPES,
+    });
+  }
+
+  override connect(): Promise<pg.PoolClient>;
+  override connect(callback: Connected): void;
+  override connect(callback?: Connected): unknown {
+    // Whoever waits for a connection gets it in the midst of somebody else's work.
+    const scope = this.scopeOf();
+    const connecting = this.take(scope);
+    if (!callback) return connecting;
+    return connecting.then(
+      (client) => callback(undefined, client, client.release),
+      (error) => callback(error, undefined, () => {}),
+    );
+  }
+
+  /** The server that was found last may have handed over to another. */
+  private connected(): Promise<pg.PoolClient> {
+    const connecting = super.connect();
+    const again = endpointOf(this.url).hasChoice ? connecting.catch(() => super.connect()) : connecting;
+    const { max, setting } = this.limits;
+    return again.catch((error: Error) => {
+      if (setting && BUSY.test(error.message)) error.message += `: all ${max} connections of ${setting} are in use`;
+      throw error;
+    });
+  }
+
+  /** One that was given back in the midst of a transaction is not used again. */
+  private async take(scope: TenantScope): Promise<pg.PoolClient> {
+    for (;;) {
+      const client = (await this.connected()) as unknown as RuntimeClient & pg.PoolClient;
+      client.scope = scope;
+      if (client.transactionStatus === 'I') return client;
+      client.release(true);
+    }
+  }
+}
+
+/** Connections that see every row, but for work in the scope of a tenant, which gets a walled one. */
+class ScopedPool extends RuntimePool {
+  constructor(
+    url: string,
+    options: PoolOptions,
+    scopeOf: () => TenantScope,
+    private readonly walled: Pool,
+  ) {
+    super(url, options, scopeOf);
+  }
+
+  override connect(): Promise<pg.PoolClient>;
+  override connect(callback: Connected): void;
+  override connect(callback?: Connected): unknown {
+    if (currentScope()) return callback ? this.walled.connect(callback) : this.walled.connect();
+    return callback ? super.connect(callback) : super.connect();
+  }
+}
+
+/** A broken connection is replaced at its next use; without a listener it would end the process. */
 function quiet<P extends Pool>(pool: P): P {
   pool.on('error', () => {});
-  pool.on('connect', (client) => client.on('error', () => {}));
   return pool;
 }

@@ -5,8 +5,8 @@ import type { Pool } from './pool.js';
 /** The control plane's client. Never on the road of a call. */
 export class Prisma extends PrismaClient {
   /** @param pool stays its owner's to end. */
-  constructor(pool: Pool) {
-    super({ adapter: new PrismaPg(pool) });
+  constructor(pool: Pool, schema = 'public') {
+    super({ adapter: new PrismaPg(pool, { schema }) });
   }
 }
 

@@ -1,6 +1,9 @@
-import { createPostgresBackend, type Job, Queue, runMigrations, Worker, withBackend } from 'bullmq';
-import pg from 'pg';
+import { type Job, Queue, Worker, withBackend } from 'bullmq';
+import type { RedisAddress } from '../config/index.js';
+import { isPostgresAway } from '../postgres/index.js';
 import { Alarm, type Logger } from '../telemetry/index.js';
+import { PostgresStore } from './postgres-store.js';
+import { withRemedy } from './redis-remedy.js';
 import { isRefusal, openRedisStore, type RedisStore } from './redis-store.js';
 
 /** What a job answers: in how many ms to run once more ahead of its schedule; null: not. */
@@ -20,8 +23,10 @@ export interface ScheduledJob {
 /** Where queues are kept, and under which name. */
 export interface QueueStore {
   /** Null: in Postgres. */
-  redisUrl: string | null;
+  redis: RedisAddress | null;
   databaseUrl: string;
+  /** To Postgres, at most. */
+  connections: number;
   /** Of the installation: several may share a Redis. */
   installation: string;
 }
@@ -43,9 +48,11 @@ const REOPEN_MS = 1_000;
 const LOOK_TIMEOUT_MS = 3_000;
 /** How long a stop waits for the queue store. */
 const GOODBYE_MS = { working: 10_000, lost: 1_000 };
-const STATEMENT_TIMEOUT_MS = 30_000;
-const CONNECT_MS = 10_000;
+const ONE_WORKER = { concurrency: 1, autorun: false };
 const KEEP = { removeOnComplete: { count: 100 }, removeOnFail: { count: 1_000 } };
+
+/** Also what an address does not show. */
+const wholly = (redis: RedisAddress) => JSON.stringify([redis, redis.password?.reveal(), redis.sentinelPassword?.reveal()]);
 
 /**
  * BullMQ on Redis, or on its own Postgres backend where there is no Redis. Never on the road of a call. Workers run only while the store works:
@@ -56,14 +63,18 @@ export class Queues {
   private report: Report = () => {};
   private running: Running[] = [];
   private redis: RedisStore | null = null;
+  private postgres: PostgresStore | null = null;
   private scheduledAt = Number.NEGATIVE_INFINITY;
   private timer: NodeJS.Timeout | null = null;
   private looking: Promise<void> = Promise.resolve();
   private stopped = false;
   private readonly alarm: Alarm;
+  /** Jobs whose last run failed. */
+  private readonly failing = new Map<string, Alarm>();
   /** Trouble that passes by itself. */
   private readonly trouble: Alarm;
   private readonly prefix: string;
+  private warnedOf: string | null = null;
 
   constructor(
     private readonly store: QueueStore,
@@ -71,7 +82,7 @@ export class Queues {
   ) {
     this.alarm = new Alarm(log, 'the queues cannot work, so scheduled work waits', 'the queues work again');
     this.trouble = new Alarm(log, 'a queue is in trouble', 'no queue is in trouble any more');
-    this.prefix = `{weir-${store.installation}}`;
+    this.prefix = `${store.redis?.prefix ?? ''}{weir-${store.installation}}`;
   }
 
   /** Why the queues cannot work; null: they work. */
@@ -81,16 +92,8 @@ export class Queues {
 
   /** Makes the tables of the Postgres backend, where that is the one. */
   async prepare(): Promise<void> {
-    if (this.store.redisUrl) return;
-    const client = new pg.Client({ connectionString: this.store.databaseUrl, connectionTimeoutMillis: CONNECT_MS });
-    // A connection that breaks between two statements would end the process: the next statement tells.
-    client.on('error', () => {});
-    try {
-      await client.connect();
-      await runMigrations(client);
-    } finally {
-      await client.end();
-    }
+    if (this.store.redis) return;
+    await PostgresStore.prepare(this.store.databaseUrl);
   }
 
   /** Runs a worker for each job and keeps their schedules, also when the queue store loses them. @throws when two jobs share a queue. */
@@ -100,6 +103,13 @@ export class Queues {
     this.jobs = jobs;
     this.report = report;
     this.look();
+  }
+
+  /** Goes on with another address of Redis, or another password. */
+  use(redis: RedisAddress | null): void {
+    if (!redis || !this.store.redis || wholly(redis) === wholly(this.store.redis)) return;
+    this.store.redis = { ...redis, prefix: this.store.redis.prefix };
+    this.looking = this.looking.then(() => this.close(this.alarm.reason === null));
   }
 
   /** Lets jobs under way end. A store that does not answer is not waited for: what is in it stays in it. */
@@ -113,26 +123,48 @@ export class Queues {
   private look(): void {
     this.looking = this.lookOnce().then(() => {
       if (this.stopped) return;
-      this.timer = setTimeout(() => this.look(), this.running.length > 0 ? LOOK_MS : REOPEN_MS).unref();
+      this.timer = setTimeout(() => this.look(), this.fault === null ? LOOK_MS : REOPEN_MS).unref();
     });
   }
 
   private async lookOnce(): Promise<void> {
+    const before = this.running;
     try {
       if (this.running.length === 0) await this.open();
       await this.redis?.check();
       await this.keepSchedules();
+      // What was refused to workers is known to work only once they have asked again.
+      if (this.alarm.reason !== null && this.running !== before) return;
       this.alarm.clear();
       this.trouble.clear();
     } catch (error) {
-      await this.fail(error);
+      // While the connection is lost everything waits: why it is lost says more than that nobody answers.
+      await this.fail(this.redis?.lost() ?? error);
     }
   }
 
   private async open(): Promise<void> {
-    if (this.store.redisUrl) this.redis = await openRedisStore(this.store.redisUrl, this.prefix, (error) => void this.fail(error));
-    this.running = this.jobs.map((job) => this.run(job));
+    if (this.store.redis) this.redis = await openRedisStore(this.store.redis, this.prefix, (error) => void this.fail(error));
+    this.warnOfEviction(this.redis?.evicts ?? null);
+    if (!this.store.redis) this.postgres = await PostgresStore.open(this.store.databaseUrl, this.store.connections);
+    this.running = this.jobs.map((job) => this.prepareOne(job));
+    // A worker whose backend was never ready would ask it again and again without a pause, and nothing else would run in this process.
+    const ready = await Promise.allSettled(this.running.flatMap(({ queue, worker }) => [queue.waitUntilReady(), worker.waitUntilReady()]));
+    const failed = ready.find((one) => one.status === 'rejected');
+    if (failed || this.stopped) await this.close(false);
+    if (failed) throw failed.reason;
+    for (const { worker } of this.running) worker.run().catch((error: Error) => worker.emit('error', error));
     this.scheduledAt = Number.NEGATIVE_INFINITY;
+  }
+
+  /** @param policy by which Redis drops keys when its memory is full; null: it drops none, or does not say. */
+  private warnOfEviction(policy: string | null): void {
+    if (policy !== null && policy !== this.warnedOf)
+      this.log.warn(
+        { maxmemory_policy: policy },
+        'Redis may drop scheduled jobs when its memory is full: set its maxmemory-policy to noeviction, in redis.conf or in the parameters of a managed Redis',
+      );
+    this.warnedOf = policy;
   }
 
   private async keepSchedules(): Promise<void> {
@@ -148,30 +180,35 @@ export class Queues {
     if (all) this.scheduledAt = performance.now();
   }
 
-  /** A connection that is lost comes back by itself. A store that refuses would be asked without end, by every worker: they are closed. */
+  /**
+   * A connection that is lost comes back by itself, but where sentinels may have made another server the master meanwhile. A store that refuses
+   * would be asked without end, by every worker: they are closed.
+   */
   private async fail(error: unknown): Promise<void> {
     if (this.stopped) return;
-    this.alarm.raise(error instanceof Error ? error.message : String(error));
-    if (this.redis && isRefusal(error)) await this.close(false);
+    this.alarm.raise(this.store.redis ? withRemedy(error, this.store.redis) : error);
+    if (this.redis && (this.redis.mayMove || isRefusal(error))) await this.close(false);
   }
 
   private async close(isWorking: boolean): Promise<void> {
-    const [running, redis] = [this.running, this.redis];
+    const { running, redis, postgres } = this;
     this.running = [];
     this.redis = null;
+    this.postgres = null;
     let patience: NodeJS.Timeout | undefined;
     const limit = new Promise<void>((resolve) => {
       patience = setTimeout(resolve, isWorking ? GOODBYE_MS.working : GOODBYE_MS.lost);
     });
     const closed = Promise.all(running.map(({ worker }) => worker.close(!isWorking)))
       .then(() => Promise.all(running.map(({ queue }) => (isWorking ? queue.close() : queue.disconnect()))))
-      .catch((error) => this.log.warn({ err: error }, 'the queues were not closed in order'));
+      .then(() => postgres?.close())
+      .catch((error) => this.log.warn({ err: error }, 'the queues did not close cleanly'));
     await Promise.race([closed, limit]);
     clearTimeout(patience);
     redis?.client.disconnect();
   }
 
-  private run(job: ScheduledJob): Running {
+  private prepareOne(job: ScheduledJob): Running {
     const process = async (_job: Job) => {
       const { againInMs, workLeft = false } = await job.run();
       if (againInMs === null || againInMs >= job.everyMs) return;
@@ -182,10 +219,17 @@ export class Queues {
     const onError = (error: Error) => this.onError(worker, job.queue, error);
     queue.on('error', onError);
     worker.on('error', onError);
-    worker.on('completed', () => this.report(job.queue, true));
+    const { queue: name } = job;
+    const failing = this.failing.get(name) ?? new Alarm(this.log, `the job ${name} failed`, `the job ${name} works again`);
+    this.failing.set(name, failing);
+    worker.on('completed', () => {
+      failing.clear();
+      this.report(name, true);
+    });
     worker.on('failed', (_job, error) => {
-      this.report(job.queue, false);
-      this.log.error({ err: error, queue: job.queue }, 'a job failed');
+      // What Postgres does not answer has no stack that would tell more.
+      failing.raise(error, { queue: name, ...(!isPostgresAway(error) && { err: error }) });
+      this.report(name, false);
     });
     return { job, queue, worker };
   }
@@ -194,20 +238,21 @@ export class Queues {
   private onError(worker: Worker, queue: string, error: Error): void {
     if (this.stopped || !this.running.some((running) => running.worker === worker)) return;
     if (isRefusal(error)) void this.fail(error);
-    else this.trouble.raise(error.message, { queue });
+    else this.trouble.raise(this.redis?.lost() ?? error, { queue });
   }
 
   private onRedis(name: string, process: (job: Job) => Promise<void>): Pick<Running, 'queue' | 'worker'> {
-    const options = { connection: this.redis!.client, prefix: this.prefix };
-    return { queue: new Queue(name, options), worker: new Worker(name, process, { ...options, concurrency: 1 }) };
+    // The check of the version writes about the policy as well, past the log, and it needs INFO.
+    const options = { connection: this.redis!.client, prefix: this.prefix, skipVersionCheck: !this.redis!.isKnownToKeep };
+    return { queue: new Queue(name, options), worker: new Worker(name, process, { ...options, ...ONE_WORKER }) };
   }
 
   private onPostgres(name: string, process: (job: Job) => Promise<void>): Pick<Running, 'queue' | 'worker'> {
-    const classes = withBackend(createPostgresBackend);
-    const connection = { connectionString: this.store.databaseUrl, max: 3, statement_timeout: STATEMENT_TIMEOUT_MS };
+    const classes = withBackend(this.postgres!.backend);
+    const connection = {}; // it is the backend's
     return {
       queue: new classes.Queue(name, { connection }) as unknown as Queue,
-      worker: new classes.Worker(name, process, { connection, concurrency: 1 }) as unknown as Worker,
+      worker: new classes.Worker(name, process, { connection, ...ONE_WORKER }) as unknown as Worker,
     };
   }
 }

@@ -2,6 +2,15 @@ import type { Logger } from './logger.js';
 
 const REPEAT_MS = 60_000;
 
+/** What an error says, or words, in one line: Prisma's have several. Of a host with several addresses, the error of the first. */
+export function oneLine(cause: unknown): string {
+  const { message, errors } = Object(cause) as { message?: unknown; errors?: unknown[] };
+  if (message === '' && errors?.[0] !== undefined) return oneLine(errors[0]);
+  return String(typeof message === 'string' ? message : cause)
+    .trim()
+    .replaceAll(/\s+/g, ' ');
+}
+
 /** A part of the process that may be unable to work. Says so in the log at once, then at most once a minute, and once more when it works again. */
 export class Alarm {
   private current: string | null = null;
@@ -26,7 +35,9 @@ export class Alarm {
     return this.current;
   }
 
-  raise(reason: string, facts: object = {}): void {
+  /** @param cause in words, or the error that has them. */
+  raise(cause: unknown, facts: object = {}): void {
+    const reason = oneLine(cause);
     const now = performance.now();
     this.raised++;
     if (this.current === null) this.raisedAt = now;

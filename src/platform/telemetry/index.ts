@@ -1,4 +1,4 @@
-export { Alarm } from './alarm.js';
+export { Alarm, oneLine } from './alarm.js';
 export { type Fault, Health } from './health.js';
 export { createLogger, droppedLines, LOGGER, type Logger, logOften } from './logger.js';
 export { Metrics } from './metrics.js';

@@ -1,5 +1,12 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
+/** What a pool of connections knows of itself. */
+interface PoolCounts {
+  readonly totalCount: number;
+  readonly idleCount: number;
+  readonly waitingCount: number;
+}
+
 /** The figures `/metrics` shows. Labels never carry a tenant or a secret. */
 export class Metrics {
   readonly registry = new Registry();
@@ -28,18 +35,18 @@ export class Metrics {
     labelNames: ['result'],
     registers: [this.registry],
   });
-  readonly estimates = new Counter({
+  private readonly estimates = new Counter({
     name: 'weir_estimated_calls_total',
     help: "Calls booked without their provider's final count, by why it is missing and what was booked.",
     labelNames: ['reason', 'basis'],
     registers: [this.registry],
   });
-  readonly estimatedUsd = new Counter({
+  private readonly estimatedUsd = new Counter({
     name: 'weir_estimated_usd_total',
     help: 'USD booked by estimates. Compare with weir_estimated_held_usd_total and with the invoice.',
     registers: [this.registry],
   });
-  readonly estimatedHeldUsd = new Counter({
+  private readonly estimatedHeldUsd = new Counter({
     name: 'weir_estimated_held_usd_total',
     help: 'USD that was held for the calls that were booked by estimates.',
     registers: [this.registry],
@@ -49,6 +56,52 @@ export class Metrics {
     help: 'Calls that were booked with more than their text tokens cost: searches, tools, tiers, sound, images.',
     registers: [this.registry],
   });
+
+  readonly providerCalls = new Counter({
+    name: 'weir_provider_calls_total',
+    help: 'Calls that were booked, by the type of their provider, their model and how they went.',
+    labelNames: ['provider', 'model', 'outcome'],
+    registers: [this.registry],
+  });
+  readonly providerFirstByte = new Histogram({
+    name: 'weir_provider_first_byte_seconds',
+    help: 'Time from sending a request to the head of its answer.',
+    labelNames: ['provider'],
+    buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120],
+    registers: [this.registry],
+  });
+  readonly providerTokens = new Counter({
+    name: 'weir_provider_tokens_total',
+    help: 'Tokens that were booked; input with what was read from and written to caches.',
+    labelNames: ['provider', 'model', 'kind'],
+    registers: [this.registry],
+  });
+  readonly providerUsd = new Counter({
+    name: 'weir_provider_usd_total',
+    help: 'USD that was booked.',
+    labelNames: ['provider', 'model'],
+    registers: [this.registry],
+  });
+  private readonly callErrors = new Counter({
+    name: 'weir_call_errors_total',
+    help: 'Calls that ended with an error, by its code.',
+    labelNames: ['code'],
+    registers: [this.registry],
+  });
+  readonly jobRuns = new Gauge({
+    name: 'weir_job_last_success_timestamp_seconds',
+    help: 'When a background job last ended well in this process.',
+    labelNames: ['queue'],
+    registers: [this.registry],
+  });
+  private readonly connections = new Gauge({
+    name: 'weir_postgres_connections',
+    help: 'Connections to Postgres by pool and state, and requests that wait for one.',
+    labelNames: ['pool', 'state'],
+    registers: [this.registry],
+    collect: () => this.readPools(),
+  });
+  private readonly pools: { name: string; pool: PoolCounts }[] = [];
 
   /** By status: finding one by its label costs more than counting. */
   private readonly callsBy = new Map<number, Counter.Internal>();
@@ -62,8 +115,16 @@ export class Metrics {
     this.beyondText.inc();
   }
 
-  /** Counts a call that has ended. */
-  countCall(status: number, seconds: number): void {
+  /** Counts a call that was booked as an estimate. Amounts in USD; null: unknown. */
+  countEstimate(reason: string, basis: string, booked: number | null, held: number | null): void {
+    this.estimates.inc({ reason, basis });
+    this.estimatedUsd.inc(booked ?? 0);
+    this.estimatedHeldUsd.inc(held ?? 0);
+  }
+
+  /** Counts a call that has ended. @param code of its error; undefined: it has none. */
+  countCall(status: number, seconds: number, code?: string): void {
+    if (code !== undefined) this.callErrors.inc({ code });
     let calls = this.callsBy.get(status);
     if (!calls) {
       calls = this.calls.labels(String(status));
@@ -71,6 +132,18 @@ export class Metrics {
     }
     calls.inc();
     this.duration.observe(seconds);
+  }
+
+  watchPool(name: string, pool: PoolCounts): void {
+    this.pools.push({ name, pool });
+  }
+
+  private readPools(): void {
+    for (const { name, pool } of this.pools) {
+      this.connections.set({ pool: name, state: 'busy' }, pool.totalCount - pool.idleCount);
+      this.connections.set({ pool: name, state: 'idle' }, pool.idleCount);
+      this.connections.set({ pool: name, state: 'waiting' }, pool.waitingCount);
+    }
   }
 
   /** A figure that is read when somebody looks, and costs nothing until then. */
