@@ -211,7 +211,8 @@ export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter' |
 export type ReplyEvent =
   | { type: 'start'; id: string | null; model: string | null }
   | { type: 'text'; choice: number; text: string; phase?: string }
-  | { type: 'refusal'; choice: number; text: string }
+  /** Not `written`: the provider's explanation of a refusal, no output of the model. */
+  | { type: 'refusal'; choice: number; text: string; written?: false }
   | { type: 'reasoning'; choice: number; block: number; text: string }
   /** State of a block of reasoning, to be handed back; may come before, amid or after its text, or without any. */
   | {

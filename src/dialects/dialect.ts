@@ -1,7 +1,9 @@
-import type { WeirError } from '../kernel/errors.js';
+import type { ErrorCode, WeirError } from '../kernel/errors.js';
 import type { Work } from '../kernel/slices.js';
-import type { Usage } from '../kernel/usage.js';
+import { inputTotal, type Usage } from '../kernel/usage.js';
 import type { Answer, Conversation, ReasoningPart, ReplyEvent, ThinkingLevel } from './canonical.js';
+import type { Source } from './kit/json-splice.js';
+import type { Unsaid } from './kit/left-out.js';
 import type { Quirks } from './quirks.js';
 import type { Feature } from './units/index.js';
 
@@ -38,8 +40,16 @@ export interface Prompt {
   /** No tokenizer makes more input tokens of this request: a byte-level token is at least one byte. */
   inputTokensBound: number;
   body: Record<string, unknown>;
-  /** Anthropic's `anthropic-beta` values, for Anthropic only. */
+  /** What the client sent, as text and as it was read. `body` may be a changed copy of it. Absent: no client sent it. */
+  source?: Source;
+  /** Anthropic's `anthropic-beta` values, for Claude alone. */
   betas: readonly string[];
+  /** Anthropic's `anthropic-version`, for Anthropic only. Null or absent: the client names none. */
+  anthropicVersion?: string | null;
+  /** What the provider's format cannot do at all is left out instead of refused. */
+  dropUnsupported?: boolean;
+  /** What of it was left out when it was read, a sentence each, for the client. */
+  leftOut?: readonly string[];
 }
 
 /** What policy writes into a request on its way to the provider, and what is known of the provider. */
@@ -83,6 +93,8 @@ export interface ReplyContext {
   outputTool: string | null;
   /** Tool calls come as text. */
   promptedTools: boolean;
+  /** Where Weir itself ends the answer, because the format takes no stop sequences. */
+  stop?: readonly string[];
 }
 
 export const PLAIN_REPLY: ReplyContext = { toolNames: new Map(), outputTool: null, promptedTools: false };
@@ -92,6 +104,8 @@ export type TokensOf = (text: string) => number;
 
 /** What a reply says of itself, whole or so far. */
 export interface ReplyFacts {
+  /** There was an event of an answer. */
+  begun: boolean;
   /** The provider's last count; null when it gave none that is sane. */
   usage: Usage | null;
   /** It was counted when the answer was over. */
@@ -112,6 +126,7 @@ export interface ReplyFacts {
 }
 
 export const noFacts = (): ReplyFacts => ({
+  begun: false,
   usage: null,
   usageIsFinal: false,
   usageRaw: null,
@@ -125,12 +140,31 @@ export const noFacts = (): ReplyFacts => ({
 });
 
 /** Why a provider refused, by status and code before words. */
-export type RefusalClass = 'auth' | 'billing' | 'rate_limit' | 'model_not_found' | 'context_length' | 'bad_request' | 'timeout' | 'server';
+export type RefusalClass =
+  | 'auth'
+  | 'billing'
+  | 'rate_limit'
+  | 'model_not_found'
+  | 'context_length'
+  | 'too_large'
+  | 'unprocessable'
+  | 'bad_request'
+  | 'timeout'
+  | 'overloaded'
+  /** The model ended its answer with a failure of its own, which it makes again. */
+  | 'failed_answer'
+  | 'server';
 
 export interface Refusal {
   class: RefusalClass;
   /** The provider's sentence, at most 500 characters; null when there is none. Not yet scrubbed. */
   message: string | null;
+  /** What a client's SDK goes by, in words of code: Anthropic's `details`. */
+  details?: Readonly<Record<string, unknown>>;
+  /** The field that the provider blames. */
+  param?: string;
+  /** The provider's own word for it. */
+  code?: string;
   /** When to try again, where the body says it; else the header counts. */
   retryAfterSeconds?: number;
 }
@@ -139,6 +173,18 @@ export interface Refusal {
 export class ProviderRefusal extends Error {
   constructor(readonly refusal: Refusal) {
     super('the provider reported a failure');
+  }
+}
+
+/** A whole reply that has no answer in it. What it says it used is known all the same. Decoders throw it. */
+export class NoAnswer extends Error {
+  /** Null: it says nothing of its usage that can be right. */
+  readonly facts: ReplyFacts | null;
+
+  /** @param usageRaw the provider's own usage object. */
+  constructor(message: string, usage: Usage | null, usageRaw: unknown) {
+    super(message);
+    this.facts = usage && inputTotal(usage) > 0 ? { ...noFacts(), usage, usageIsFinal: true, usageRaw } : null;
   }
 }
 
@@ -202,11 +248,23 @@ export interface Streams {
   fold(body: Buffer): Work<WholeReply>;
 }
 
+/** What of an error is not in its body. */
+export interface ErrorForm {
+  /** Statuses that differ. */
+  statuses: Partial<Record<ErrorCode, number>>;
+  /** Where clients look for the request's id, besides `x-request-id`. */
+  idHeader: string;
+}
+
 /** What an endpoint speaks with its clients, and the ways from there to providers. */
 export interface CallFormat {
   /** @param bytes length of the body as it came. @throws WeirError invalid_request naming the field. */
   decodeRequest(body: unknown, bytes: number): Prompt;
+  /** Puts back what the request only refers to. Absent: nothing can be referred to in this format. */
+  recallItems?(prompt: Prompt, memory: ItemMemory): Prompt;
   encodeError(error: WeirError): object;
+  /** How its vendor tells errors apart from others. Absent: as OpenAI does. */
+  errors?: ErrorForm;
   /**
    * Chooses the format a provider is spoken to in, and opens the way to it.
    * @throws WeirError invalid_request when there is none.
@@ -224,6 +282,10 @@ export interface Way {
   leastOutputTokens: number;
   /** What providers and Weir may add to the prompt, and bill, beyond what the client sent. */
   addedInputTokens: number;
+  /** From how many tokens on the provider summarizes the conversation first, and bills that as another call. Null: it does not. */
+  compactsFrom: number | null;
+  /** Which of the client's headers do not reach the provider, a sentence each, for the client. */
+  warnings: readonly string[];
 }
 
 /** What is known of a provider before a request is written for it. */
@@ -252,6 +314,12 @@ export interface StateMemory {
   keep(key: string, state: AnswerState, bytes: number): void;
 }
 
+/** Items of replies that clients may refer to by their ids. It may forget any of them at any time. */
+export interface ItemMemory {
+  recall(id: string): { item: object; bytes: number } | null;
+  keep(id: string, item: object, bytes: number): void;
+}
+
 /** What of a call its rendered replies carry. */
 export interface ReplyIdentity {
   /** Unique, letters and digits only: reply ids are made of it. */
@@ -262,6 +330,8 @@ export interface ReplyIdentity {
   endedAt?: () => number;
   /** The model id as the client asked for it, for providers that do not name what they served. */
   model: string;
+  /** For items of the reply that its client may refer to. Absent: they are not kept. */
+  items?: ItemMemory;
 }
 
 /** A wire format as clients speak it, as pure code: no network, no clock, no secret. */
@@ -271,12 +341,18 @@ export interface Surface {
   readonly forgetful?: boolean;
   /** Reads what policy and money need; the rest is judged where it is translated. @throws WeirError invalid_request naming the field. */
   decodeRequest(body: unknown, bytes: number): Prompt;
+  /** As of `CallFormat`. */
+  recallItems?(prompt: Prompt, memory: ItemMemory): Prompt;
   /** The whole request in the canonical form. @throws WeirError invalid_request naming the field. */
   decodeConversation(prompt: Prompt): Conversation;
   /** @param usage what was booked; @param raw the provider's own usage object; @param prompt what was asked, for formats that repeat it. */
   encodeAnswer(answer: Answer, usage: Usage, identity: ReplyIdentity, raw: unknown, prompt: Prompt): string;
   streamEncoder(prompt: Prompt, identity: ReplyIdentity): StreamEncoder;
   encodeError(error: WeirError): object;
+  /** As of `CallFormat`. */
+  errors?: ErrorForm;
+  /** How it names fields that chat names otherwise. */
+  fieldNames?: Readonly<Record<string, string>>;
 }
 
 /** Writes a stream of a client's format. Gets every event but `usage` and `finish`, which come with the end, and `other`. */
@@ -310,6 +386,8 @@ export interface Frame {
 export interface Upstream {
   readonly name: DialectName;
   readonly framing: 'sse' | 'ndjson' | 'aws';
+  /** What it has no word for. Clients are told where they said it. */
+  readonly unsaid?: readonly Unsaid[];
   /** @throws WeirError invalid_request when the format cannot say what is asked. */
   encodeRequest(conversation: Conversation, rewrite: Rewrite): UpstreamRequest;
   /** A whole reply as the events a stream of it would have. @throws ProviderRefusal; anything else when it is no reply of this format. */

@@ -1,15 +1,20 @@
 export { messageCounting } from './anthropic-messages/counting.js';
+export { continuesThread, threadUnsupported } from './anthropic-messages/threads.js';
 export {
   type AnswerState,
   type CallFormat,
   DIALECTS,
   type DialectName,
+  type ErrorForm,
+  type ItemMemory,
+  NoAnswer,
   noFacts,
   type Prompt,
   ProviderRefusal,
   type Refusal,
   type RefusalClass,
   type ReplyFacts,
+  type Rewrite,
   type StateMemory,
   type StreamReader,
   type Streams,
@@ -22,10 +27,14 @@ export {
 export { embeddings } from './embeddings/format.js';
 export { claudeFamily } from './families/claude.js';
 export { ofOpenAi } from './families/openai.js';
+export { besideFailure } from './kit/beside-failure.js';
+export { hasToKeep, keepLiterals } from './kit/json-literals.js';
+export { repeatedKey, survey } from './kit/json-scan.js';
 export { TooMuchWork } from './kit/long-event.js';
-export { METERED_BYTES_PER_TOKEN, meteredTokens } from './kit/meter.js';
+export { isBilled, isCredible, METERED_BYTES_PER_TOKEN, meteredTokens } from './kit/meter.js';
 export { remembered } from './kit/remembered.js';
 export { hasUnseenInput } from './kit/unseen-input.js';
+export { type Candidate, type IsAble, seesImages, Unsupported } from './kit/unsupported.js';
 export { type MediaSize, mediaIn, mediaSize } from './media/index.js';
 export { QUIRKS, type Quirks } from './quirks.js';
 export { conversationIn, pathAt } from './registry.js';

@@ -33,3 +33,13 @@ test.each<[string, DialectName, { nativeTools?: boolean; body?: object }]>([
   ['tools are prompted', 'gemini', { nativeTools: false }],
   ['there are no tools', 'gemini', { body: { tools: [] } }],
 ])('none is put back where %s', (_name, dialect, more) => expect(added(dialect, { ...more, memory })).toBe(added(dialect, more)));
+
+test('a tool that comes with its schema is held for as it is, also where a Messages client names its type', () => {
+  const { decodeRequest, open } = conversationIn('anthropic-messages');
+  const of = (more: object) => {
+    const tool = { name: 'f', input_schema: { type: 'object' }, ...more };
+    const body = { model: 'p/m', max_tokens: 5, messages: [{ role: 'user', content: 'Hi' }], tools: [tool] };
+    return open(decodeRequest(body, 500), { dialects: ['openai-chat'], thinkingLevel: null, quirks: {} }, IDENTITY).addedInputTokens;
+  };
+  expect(of({ type: 'custom' })).toBe(of({}));
+});

@@ -6,6 +6,7 @@ import { cohere } from './cohere/index.js';
 import { type CallFormat, type DialectName, rulesId, type Surface, type SurfaceName, type Upstream, type Verbatim } from './dialect.js';
 import { hiddenPromptTokens } from './families/hidden-prompt.js';
 import { gemini } from './gemini/index.js';
+import { betasLeftOut, versionLeftOut } from './kit/anthropic-headers.js';
 import { pathSegment } from './kit/path-segment.js';
 import { RecalledState } from './kit/recalled-state.js';
 import { addedToolTokens, toolsIn } from './kit/tools-in.js';
@@ -15,7 +16,7 @@ import { completionsSurface, completionsVerbatim, openaiCompletions } from './op
 import { MIN_OUTPUT_TOKENS, openaiResponses, responsesSurface, responsesVerbatim } from './openai-responses/index.js';
 import type { Quirks } from './quirks.js';
 import { CanonicalTranslation, VerbatimTranslation } from './translation.js';
-import { featureIn } from './units/index.js';
+import { compactsFrom, featureIn } from './units/index.js';
 import { workersAi } from './workers-ai/index.js';
 
 const SURFACES: Readonly<Record<SurfaceName, Surface>> = {
@@ -35,6 +36,8 @@ interface Format {
   onVertex?: string;
   /** A lower output limit is refused by providers. */
   leastOutputTokens?: number;
+  /** Claude's betas have a place in it. */
+  betas?: true;
   /** What providers of the format add to a request with tools, whatever the model; see `families/hidden-prompt.ts` for what models add. */
   toolPromptTokens?: number;
 }
@@ -57,9 +60,10 @@ const UPSTREAMS: Readonly<Record<DialectName, Format>> = {
     baseVersion: { path: '/v1', present: /\/v\d\w*$/ },
     onVertex: '/publishers/anthropic',
     toolPromptTokens: TOOL_PROMPT,
+    betas: true,
   },
   gemini: { upstream: gemini, baseVersion: { path: '/v1beta', present: /\/v\d/ }, onVertex: GOOGLES_OWN },
-  'bedrock-converse': { upstream: bedrockConverse, toolPromptTokens: TOOL_PROMPT },
+  'bedrock-converse': { upstream: bedrockConverse, toolPromptTokens: TOOL_PROMPT, betas: true },
   ollama: { upstream: ollama, baseVersion: { path: '/api', present: /\/api$/ } },
   cohere: { upstream: cohere, baseVersion: { path: '/v2', present: /\/v\d/ } },
   'workers-ai': { upstream: workersAi },
@@ -70,11 +74,15 @@ export function conversationIn(name: SurfaceName): CallFormat {
   const surface = SURFACES[name];
   return {
     decodeRequest: surface.decodeRequest,
+    ...(surface.recallItems && { recallItems: surface.recallItems }),
     encodeError: surface.encodeError,
+    ...(surface.errors && { errors: surface.errors }),
     open(prompt, { dialects, thinkingLevel, quirks, treatedAs, memory }, identity) {
       const ruled = rulesId({ model: identity.model, treatedAs });
       const dialect = chooseDialect(dialects, name, ruled, prompt, thinkingLevel);
-      const { upstream, verbatim, leastOutputTokens = 1, toolPromptTokens = 0 } = UPSTREAMS[dialect];
+      const { upstream, verbatim, leastOutputTokens = 1, toolPromptTokens = 0, betas } = UPSTREAMS[dialect];
+      const noVersion = versionLeftOut(prompt.anthropicVersion);
+      const noBetas = betas ? [] : betasLeftOut(prompt.betas);
       const tools = toolsIn(prompt.body);
       const hasTools = tools.length > 0;
       const prompted = hasTools && quirks.nativeTools === false;
@@ -88,6 +96,8 @@ export function conversationIn(name: SurfaceName): CallFormat {
           translation,
           leastOutputTokens,
           addedInputTokens: added,
+          compactsFrom: compactsFrom(prompt.body),
+          warnings: dialect === 'anthropic-messages' ? [] : [...noBetas, ...noVersion],
         };
       }
       const recalls = memory && surface.forgetful && hasTools && !prompted;
@@ -95,7 +105,15 @@ export function conversationIn(name: SurfaceName): CallFormat {
       const translation = new CanonicalTranslation(surface, upstream, prompt, identity, recalled);
       const feature = featureIn(prompt.body, ruled, false);
       const addedInputTokens = added + addedToolTokens(tools) + (recalled?.bytes ?? 0);
-      return { dialect, feature, translation, leastOutputTokens, addedInputTokens };
+      return {
+        dialect,
+        feature,
+        translation,
+        leastOutputTokens,
+        addedInputTokens,
+        compactsFrom: null,
+        warnings: [...noBetas, ...noVersion],
+      };
     },
   };
 }

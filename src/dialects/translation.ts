@@ -1,6 +1,6 @@
 import type { Work } from '../kernel/slices.js';
 import type { Usage } from '../kernel/usage.js';
-import type { ReplyEvent } from './canonical.js';
+import type { ReplyEvent, Turn } from './canonical.js';
 import {
   PLAIN_REPLY,
   type Prompt,
@@ -21,14 +21,25 @@ import {
   type Verbatim,
   type WholeReply,
 } from './dialect.js';
+import { invalid } from './kit/fields.js';
 import { Fold } from './kit/fold.js';
 import { eachFrame, type FrameReader, frameReader, streamType } from './kit/frames.js';
+import { boundArguments, haveReadableCalls } from './kit/inner-json.js';
+import { unsaidLeftOut } from './kit/left-out.js';
+
 import { Meter } from './kit/meter.js';
+import { type FieldNames, inNamesOf, refusingInNamesOf } from './kit/own-names.js';
 import { promptTools } from './kit/prompted-tools.js';
 import { failedAnswer, TranslatingReader, VerbatimReader } from './kit/readers.js';
 import type { RecalledState } from './kit/recalled-state.js';
 import { ReplyFilter } from './kit/reply-filter.js';
 import { callIdsIn, withUniqueCalls } from './kit/unique-calls.js';
+
+const NO_NAMES: FieldNames = {};
+
+const NOTHING_SAID = 'There is no text to answer. Send at least one message that is not empty.';
+/** Providers refuse a conversation of nothing else, each in words about its own format. */
+const isEmpty = ({ role, parts }: Turn): boolean => role !== 'tool' && parts.every((part) => part.type === 'text' && part.text === '');
 
 /** One call's way from a client's format to a provider's and back, through the canonical form. */
 export class CanonicalTranslation implements Translation, Streams {
@@ -46,13 +57,19 @@ export class CanonicalTranslation implements Translation, Streams {
 
   encodeRequest(rewrite: Rewrite): UpstreamRequest {
     const decoded = this.recalled?.conversation ?? this.surface.decodeConversation(this.prompt);
-    const conversation = { ...decoded, turns: withUniqueCalls(decoded.turns) };
+    const conversation = { ...decoded, turns: withUniqueCalls(decoded.turns), betas: this.prompt.betas };
+    boundArguments(conversation.turns);
+    const { fieldNames = NO_NAMES } = this.surface;
+    if (decoded.turns.every(isEmpty)) throw invalid(fieldNames['messages'] ?? 'messages', NOTHING_SAID);
     this.usedIds = callIdsIn(conversation.turns);
     const prompted = rewrite.quirks.nativeTools === false && conversation.tools.length > 0;
-    const request = this.upstream.encodeRequest(prompted ? promptTools(conversation) : conversation, rewrite);
+    const request = refusingInNamesOf(fieldNames, () =>
+      this.upstream.encodeRequest(prompted ? promptTools(conversation) : conversation, rewrite),
+    );
     this.context = prompted ? { ...request.reply, promptedTools: true } : request.reply;
     const leftOut = conversation.leftOut.map((field) => `"${field}" has no meaning for this provider and was left out.`);
-    return { ...request, warnings: [...leftOut, ...request.warnings] };
+    const unsaid = unsaidLeftOut(conversation, this.upstream.unsaid ?? []);
+    return { ...request, warnings: [...leftOut, ...unsaid, ...request.warnings.map((warning) => inNamesOf(fieldNames, warning))] };
   }
 
   get streams(): Streams {
@@ -113,8 +130,10 @@ export class CanonicalTranslation implements Translation, Streams {
     try {
       for (const raw of events) {
         yield;
+        // As the provider sent it: what the filter keeps back was made, too.
+        if (raw.type !== 'finish') meter.count(raw);
         for (const event of filter.push(raw)) {
-          meter.count(event);
+          if (event.type === 'finish') meter.count(event);
           fold.add(event);
           if (event.type === 'finish' && event.reason === 'error') refusal = failedAnswer(event);
         }
@@ -123,6 +142,8 @@ export class CanonicalTranslation implements Translation, Streams {
       if (!(error instanceof ProviderRefusal)) throw error;
       refusal = error.refusal;
     }
+    if (!haveReadableCalls(fold.answer().choices.flatMap(({ parts }) => parts)))
+      throw new Error('the calls of a reply have too many values');
     const { facts } = meter;
     const render = (usage: Usage) => this.surface.encodeAnswer(fold.answer(), usage, this.identity, facts.usageRaw, this.prompt);
     return { facts, refusal, render };

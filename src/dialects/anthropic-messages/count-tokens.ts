@@ -17,7 +17,7 @@ const OF_THE_ANSWER = new Set('max_tokens stream metadata temperature top_p top_
 export function encodeCountRequest(prompt: Prompt, rewrite: Pick<Rewrite, 'model' | 'treatedAs' | 'quirks'>): UpstreamRequest {
   const asked = Object.entries(ownStateOnly(prompt.body, claudeFamily(rulesId(rewrite)))).filter(([name]) => !OF_THE_ANSWER.has(name));
   return {
-    ...countEnvelope({ ...Object.fromEntries(asked), model: rewrite.model }, rewrite, prompt.betas),
+    ...countEnvelope({ ...Object.fromEntries(asked), model: rewrite.model }, rewrite, prompt, prompt.source),
     thinkingLevel: null,
     reply: PLAIN_REPLY,
   };

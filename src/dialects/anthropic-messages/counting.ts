@@ -12,16 +12,25 @@ import {
   type WholeReply,
 } from '../dialect.js';
 import { decodeCountAnswer, decodeCountRequest, encodeCountAnswer, encodeCountRequest } from './count-tokens.js';
-import { decodeRefusal, encodeError } from './errors.js';
+import { decodeRefusal, ERROR_FORM, encodeError } from './errors.js';
 
 /** `POST /v1/messages/count_tokens`, for providers that count themselves. Counting is no generation: it uses nothing. */
 export const messageCounting: CallFormat = {
   decodeRequest: (body, bytes) => ({ ...decodeCountRequest(body, bytes), stream: false, maxOutputTokens: 0 }),
   encodeError,
+  errors: ERROR_FORM,
   open(prompt, { dialects }) {
     if (!dialects.includes('anthropic-messages'))
       throw new WeirError('invalid_request', { param: 'model', message: `The provider of "${prompt.model}" does not count tokens.` });
-    return { dialect: 'anthropic-messages', feature: null, translation: new Counting(prompt), leastOutputTokens: 0, addedInputTokens: 0 };
+    return {
+      dialect: 'anthropic-messages',
+      feature: null,
+      translation: new Counting(prompt),
+      leastOutputTokens: 0,
+      compactsFrom: null,
+      addedInputTokens: 0,
+      warnings: [],
+    };
   },
 };
 

@@ -1,6 +1,7 @@
 import type { Rewrite, UpstreamRequest } from '../dialect.js';
-import { type JsonObject, writeJson } from '../kit/json.js';
-import { leftOut } from '../kit/left-out.js';
+import { ANTHROPIC_VERSION, type AnthropicHeaders, betasLeftOut, versionLeftOut } from '../kit/anthropic-headers.js';
+import type { JsonObject } from '../kit/json.js';
+import { type Source, writeBody } from '../kit/json-splice.js';
 import { pathSegment } from '../kit/path-segment.js';
 import { table } from '../kit/table.js';
 
@@ -10,34 +11,39 @@ type Envelope = Pick<UpstreamRequest, 'path' | 'headers' | 'body' | 'warnings'>;
 type Destination = Pick<Rewrite, 'model' | 'quirks'>;
 
 const PATH = '/messages';
-const VERSION = '2023-06-01';
 const VERTEX_VERSION = 'vertex-2023-10-16';
 
-/** @param body with the model. @param betas values of `anthropic-beta`. */
-export function messageEnvelope(body: JsonObject, { model: id, quirks }: Destination, betas: readonly string[]): Envelope {
-  if (quirks.cloud !== 'vertex') return ofAnthropic(PATH, body, betas);
+/** @param body with the model. @param source what the client sent, where that is a message. */
+export function messageEnvelope(body: JsonObject, { model: id, quirks }: Destination, said: AnthropicHeaders, source?: Source): Envelope {
+  if (quirks.cloud !== 'vertex') return ofAnthropic(PATH, body, said, source);
+  const { betas, anthropicVersion } = said;
   const { model: _inPath, ...rest } = body;
   const known = betas.flatMap((beta) => VERTEX_BETAS[beta] ?? []);
   return {
     // Google writes versions as `claude-opus-4-5@20251101`, and an "@" may stand in a path.
     path: `/models/${pathSegment(id).replaceAll('%40', '@')}:${body['stream'] === true ? 'streamRawPredict' : 'rawPredict'}`,
     headers: betaHeader(known),
-    body: writeJson({ ...rest, anthropic_version: VERTEX_VERSION }),
-    warnings: betas.filter((beta) => !VERTEX_BETAS[beta]).map((beta) => leftOut(`anthropic-beta: ${beta}`)),
+    body: writeBody(source, { ...rest, anthropic_version: VERTEX_VERSION }),
+    warnings: [...betasLeftOut(betas.filter((beta) => !VERTEX_BETAS[beta])), ...versionLeftOut(anthropicVersion)],
   };
 }
 
 /** For a count of a message's tokens. Vertex AI names the model in the body here, and refuses betas that it takes for messages. */
-export function countEnvelope(body: JsonObject, { quirks }: Destination, betas: readonly string[]): Envelope {
-  if (quirks.cloud !== 'vertex') return ofAnthropic(`${PATH}/count_tokens`, body, betas);
-  const sent = writeJson({ ...body, anthropic_version: VERTEX_VERSION });
-  return { path: '/models/count-tokens:rawPredict', headers: [], body: sent, warnings: [] };
+export function countEnvelope(body: JsonObject, { quirks }: Destination, said: AnthropicHeaders, source?: Source): Envelope {
+  if (quirks.cloud !== 'vertex') return ofAnthropic(`${PATH}/count_tokens`, body, said, source);
+  const sent = writeBody(source, { ...body, anthropic_version: VERTEX_VERSION });
+  return {
+    path: '/models/count-tokens:rawPredict',
+    headers: [],
+    body: sent,
+    warnings: [...betasLeftOut(said.betas), ...versionLeftOut(said.anthropicVersion)],
+  };
 }
 
-const ofAnthropic = (path: string, body: JsonObject, betas: readonly string[]): Envelope => ({
+const ofAnthropic = (path: string, body: JsonObject, { betas, anthropicVersion }: AnthropicHeaders, source?: Source): Envelope => ({
   path,
-  headers: ['anthropic-version', VERSION, ...betaHeader(betas)],
-  body: writeJson(body),
+  headers: ['anthropic-version', anthropicVersion ?? ANTHROPIC_VERSION, ...betaHeader(betas)],
+  body: writeBody(source, body),
   warnings: [],
 });
 

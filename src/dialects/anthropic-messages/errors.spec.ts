@@ -11,11 +11,11 @@ test.each([
   [400, 'invalid_request_error', 'prompt is too long: 208310 tokens > 200000 maximum', 'context_length'],
   [400, 'invalid_request_error', 'input length and `max_tokens` exceed context limit: 1 + 2 > 3', 'context_length'],
   [400, 'invalid_request_error', 'messages: at least one message is required', 'bad_request'],
-  [413, 'request_too_large', 'x', 'bad_request'],
+  [413, 'request_too_large', 'x', 'too_large'],
   [404, 'not_found_error', 'model: claude-none', 'model_not_found'],
   [429, 'rate_limit_error', 'x', 'rate_limit'],
   [500, 'api_error', 'x', 'server'],
-  [529, 'overloaded_error', 'x', 'server'],
+  [529, 'overloaded_error', 'x', 'overloaded'],
   [504, 'timeout_error', 'x', 'timeout'],
 ])('%i %s "%s" is %s', (status, type, message, expected) => {
   expect(decodeRefusal(status, body(type, message)).class).toBe(expected);

@@ -1,6 +1,6 @@
 import type { WeirError } from '../../kernel/errors.js';
-import type { Refusal, RefusalClass } from '../dialect.js';
-import { isObject, parsed, textOf } from '../kit/json.js';
+import type { ErrorForm, Refusal, RefusalClass } from '../dialect.js';
+import { isObject, listOf, parsed, textOf } from '../kit/json.js';
 import { classOfStatus, refusalMessage } from '../kit/refusals.js';
 import { table } from '../kit/table.js';
 
@@ -36,7 +36,20 @@ function refusalOf(reply: unknown, status: number | null): Refusal {
   const { type, message } = isObject(error) ? error : { type: null, message: error ?? (isObject(reply) ? reply['message'] : null) };
   const sentence = refusalMessage(message);
   // The type says more than the status where it is known.
-  return { class: classOf(STATUSES[textOf(type) ?? ''] ?? status ?? 500, sentence ?? ''), message: sentence };
+  const details = detailsOf(isObject(error) ? error['details'] : null);
+  const told = STATUSES[textOf(type) ?? ''] ?? status ?? 500;
+  return { class: classOf(told, sentence ?? ''), message: sentence, ...(details && { details }) };
+}
+
+const CODE = /^[a-z][a-z0-9_.]{0,63}$/;
+
+/** Why a thread cannot go on: the vendor's clients send the conversation whole when they read it. Codes alone, no words of a server. */
+function detailsOf(details: unknown): Refusal['details'] | null {
+  if (!isObject(details)) return null;
+  const { error_code: code, unsupported } = details;
+  if (typeof code !== 'string' || !code.startsWith('thread_') || !CODE.test(code)) return null;
+  const features = listOf(unsupported).filter((one) => typeof one === 'string' && CODE.test(one));
+  return { error_code: code, ...(features.length > 0 && { unsupported: features }) };
 }
 
 function classOf(status: number, message: string): RefusalClass {
@@ -46,6 +59,9 @@ function classOf(status: number, message: string): RefusalClass {
     return 'context_length';
   return classOfStatus(status);
 }
+
+/** As the vendor itself has it. */
+export const ERROR_FORM: ErrorForm = { statuses: { upstream_overloaded: 529 }, idHeader: 'request-id' };
 
 /** An error as the official SDKs read it, with what Weir calls it beside. */
 export function encodeError(error: WeirError): object {

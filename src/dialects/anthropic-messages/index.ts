@@ -1,5 +1,6 @@
 import type { Surface, Upstream } from '../dialect.js';
-import { decodeRefusal, encodeError } from './errors.js';
+import { table } from '../kit/table.js';
+import { decodeRefusal, ERROR_FORM, encodeError } from './errors.js';
 import { decodeAnswer, MessageReader } from './reply.js';
 import { encodeRequest } from './request.js';
 import { encodeAnswer } from './surface/answer.js';
@@ -18,12 +19,15 @@ export const messagesSurface: Surface = {
   encodeAnswer,
   streamEncoder: (_prompt, identity) => new MessageStream(identity),
   encodeError,
+  errors: ERROR_FORM,
+  fieldNames: table<string>({ stop: 'stop_sequences', response_format: 'output_config.format' }),
 };
 
 /** Anthropic's `POST /v1/messages`, as providers speak it. */
 export const anthropicMessages: Upstream = {
   name: 'anthropic-messages',
   framing: 'sse',
+  unsaid: ['imageDetail'],
   encodeRequest,
   decodeAnswer,
   streamDecoder: () => new MessageReader(),

@@ -5,6 +5,7 @@ import { argumentsObject } from '../kit/call-arguments.js';
 import { plainCallId } from '../kit/call-ids.js';
 import type { ToolNames } from '../kit/tool-names.js';
 import { resultsOf } from '../kit/tool-results.js';
+import { hearsAudio, Unsupported } from '../kit/unsupported.js';
 import { type Block, encodeFile, encodeImage, encodeMark, encodeText } from './blocks.js';
 
 export interface Message {
@@ -141,7 +142,7 @@ function encodePart(part: UserTurn['parts'][number]): Block[] {
     case 'file':
       return encodeFile(part);
     case 'audio':
-      throw invalid('Audio is not supported by this provider. Send its text instead.');
+      throw new Unsupported('messages', 'Audio is not supported by this provider. Send its text instead.', hearsAudio);
   }
 }
 

@@ -73,7 +73,7 @@ describe('stream', () => {
         end('tool_use'),
         over,
       ),
-    ).toMatchObject([{ arguments: '' }]));
+    ).toMatchObject([{ arguments: '{}' }]));
 
   test('thinking keeps its signature, also without text, and redacted thinking its data', () =>
     expect(
@@ -159,7 +159,7 @@ describe('stream', () => {
         read(...before, error);
         throw new Error('not refused');
       } catch (thrown) {
-        expect((thrown as ProviderRefusal).refusal).toEqual({ class: 'server', message: 'Overloaded' });
+        expect((thrown as ProviderRefusal).refusal).toEqual({ class: 'overloaded', message: 'Overloaded' });
       }
     }
   });

@@ -1,6 +1,6 @@
 import type { FinishReason, ReplyEvent, UrlCitation } from '../canonical.js';
-import { type Frame, ProviderRefusal, type StreamDecoder } from '../dialect.js';
-import { isObject, type JsonObject, listOf, objectOf, readJson, textOf } from '../kit/json.js';
+import { type Frame, NoAnswer, ProviderRefusal, type StreamDecoder } from '../dialect.js';
+import { isObject, type JsonObject, listOf, objectOf, readJson, textOf, writeJson } from '../kit/json.js';
 import { looseOutput } from '../kit/loose-output.js';
 import { table } from '../kit/table.js';
 import { refusalIn } from './errors.js';
@@ -26,7 +26,10 @@ export function decodeAnswer(body: Buffer): ReplyEvent[] {
   const message: unknown = readJson(body.toString());
   const refusal = refusalIn(message);
   if (refusal) throw new ProviderRefusal(refusal);
-  if (!isObject(message) || !Array.isArray(message['content'])) throw new Error('the reply is no message');
+  if (!isObject(message) || !Array.isArray(message['content'])) {
+    const { usage } = objectOf(message);
+    throw new NoAnswer('the reply is no message', isObject(usage) ? readUsage(mergeUsage(null, usage)) : null, usage);
+  }
   const reader = new MessageReader();
   return [...reader.begin(message, true), ...reader.close()];
 }
@@ -47,6 +50,8 @@ export class MessageReader implements StreamDecoder {
   private calls = 0;
   private thoughts = 0;
   private usage: JsonObject | null = null;
+  /** The output was counted at the end. A count that the beginning had is a placeholder. */
+  private counted = false;
   private stopReason: string | null = null;
   private stopSequence: string | null = null;
   private explanation: string | null = null;
@@ -159,8 +164,8 @@ export class MessageReader implements StreamDecoder {
   private endBlock(index: unknown): ReplyEvent[] {
     const block = this.open.get(index);
     this.open.delete(index);
-    if (block?.kind !== 'tool' || block.begun || Object.keys(objectOf(block.input)).length === 0) return [];
-    return [{ type: 'arguments', choice: 0, call: block.call, text: JSON.stringify(block.input) }];
+    if (block?.kind !== 'tool' || block.begun) return [];
+    return [{ type: 'arguments', choice: 0, call: block.call, text: writeJson(objectOf(block.input)) }];
   }
 
   private readEnd(end: JsonObject): void {
@@ -172,7 +177,8 @@ export class MessageReader implements StreamDecoder {
   private readUsage(usage: unknown, final: boolean): ReplyEvent[] {
     if (!isObject(usage)) return [];
     this.usage = mergeUsage(this.usage, usage);
-    return [{ type: 'usage', usage: readUsage(this.usage), raw: this.usage, final }];
+    this.counted ||= final && usage['output_tokens'] != null;
+    return [{ type: 'usage', usage: readUsage(this.usage), raw: this.usage, final: this.counted }];
   }
 
   /** The message is over. */
@@ -180,7 +186,8 @@ export class MessageReader implements StreamDecoder {
     this.over = true;
     const { stopReason, stopSequence, explanation } = this;
     const reason = finishOf(stopReason);
-    const refusal: ReplyEvent[] = reason === 'content_filter' && explanation ? [{ type: 'refusal', choice: 0, text: explanation }] : [];
+    const refusal: ReplyEvent[] =
+      reason === 'content_filter' && explanation ? [{ type: 'refusal', choice: 0, text: explanation, written: false }] : [];
     return [...refusal, { type: 'finish', choice: 0, reason, native: stopReason, stopSequence }];
   }
 }

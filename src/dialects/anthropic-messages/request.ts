@@ -7,6 +7,7 @@ import { isObject, type JsonObject, listOf } from '../kit/json.js';
 import { leftOut, settingsLeftOut } from '../kit/left-out.js';
 import { table } from '../kit/table.js';
 import { ToolNames } from '../kit/tool-names.js';
+import { answersSeverally, Unsupported } from '../kit/unsupported.js';
 import { limitMarks } from './cache-marks.js';
 import { messageEnvelope } from './envelope.js';
 import { encodeMessages, type Message } from './messages.js';
@@ -20,7 +21,8 @@ const invalid = (param: string, message: string) => new WeirError('invalid_reque
 /** A conversation as a request for the Messages API. */
 export function encodeRequest(conversation: Conversation, rewrite: Rewrite): UpstreamRequest {
   const { settings, format } = conversation;
-  if (conversation.choices > 1) throw invalid('n', 'This provider gives one answer per request. Leave out "n", or send the request again.');
+  if (conversation.choices > 1)
+    throw new Unsupported('n', 'This provider gives one answer per request. Leave out "n", or send the request again.', answersSeverally);
   const family = familyOf(rewrite);
   const names = new ToolNames(/^[\w-]+$/, /[^\w-]/g, LONGEST_NAME);
   const { system, messages, warnings } = encodeMessages(conversation.turns, family, names);
@@ -46,7 +48,9 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
     ...(conversation.endUser !== null && { metadata: { user_id: opaque(conversation.endUser) } }),
     ...(conversation.stream && { stream: true }),
   };
-  const envelope = messageEnvelope(body, rewrite, usesFiles(messages) ? [FILES_BETA] : []);
+  const envelope = messageEnvelope(body, rewrite, {
+    betas: [...new Set([...(conversation.betas ?? []), ...(usesFiles(messages) ? [FILES_BETA] : [])])],
+  });
   return {
     ...envelope,
     warnings: [

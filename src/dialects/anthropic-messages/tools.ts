@@ -2,7 +2,7 @@ import { WeirError } from '../../kernel/errors.js';
 import type { Conversation, OutputFormat, Tool } from '../canonical.js';
 import { type ClaudeFamily, type ClaudeThinking, forcedToolAllowed } from '../families/claude.js';
 import { claudeInputSchema, claudeSchema } from '../families/claude-schema.js';
-import type { JsonObject } from '../kit/json.js';
+import { type JsonObject, writeJson } from '../kit/json.js';
 import type { ToolNames } from '../kit/tool-names.js';
 import { encodeMark } from './blocks.js';
 
@@ -95,7 +95,7 @@ function addFormat(fields: ToolFields, format: OutputFormat, family: ClaudeFamil
     return;
   }
   if (!forcedToolAllowed(family, thinking) || (fields.toolChoice && isForced(fields.toolChoice))) {
-    fields.instruction = `${JSON_ONLY} It must match this JSON schema: ${JSON.stringify(format.schema)}`;
+    fields.instruction = `${JSON_ONLY} It must match this JSON schema: ${writeJson(format.schema)}`;
     fields.warnings.push('This model cannot be held to that JSON schema; it was asked for in words.');
     return;
   }

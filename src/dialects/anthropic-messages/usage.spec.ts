@@ -56,7 +56,7 @@ test.each([
   7,
   {},
   { input_tokens: -1 },
-  { input_tokens: '1' },
+  { input_tokens: 'one' },
   { input_tokens: 1.5 },
   { input_tokens: 1, output_tokens: Number.NaN },
 ])('%j is no usage to bill by', (raw) => expect(readUsage(raw)).toBeNull());

@@ -12,6 +12,7 @@ import { isObject, type JsonObject, listOf, objectOf } from '../kit/json.js';
 import { isSealed } from '../kit/sealed-state.js';
 import { messageEnvelope } from './envelope.js';
 import { beganWithoutThinking } from './request.js';
+import { refuseThread } from './threads.js';
 
 /** Messages by clients for providers that speak them: what Weir does not know passes as well. */
 export const messagesVerbatim: Verbatim = {
@@ -35,6 +36,8 @@ function onlyOneStart(): (frame: Frame) => boolean {
 }
 
 function encodeRequest(prompt: Prompt, rewrite: Rewrite): UpstreamRequest {
+  // Known of Anthropic's own API alone.
+  if (rewrite.quirks.cloud) refuseThread(prompt.body);
   const family = claudeFamily(rulesId(rewrite));
   const own = ownThinking(prompt.body);
   const thinking = own.said ? null : settingFor(prompt.body, family, rewrite);
@@ -45,7 +48,7 @@ function encodeRequest(prompt: Prompt, rewrite: Rewrite): UpstreamRequest {
     ...(thinking?.thinking && { thinking: thinking.thinking }),
     ...(thinking?.effort && { output_config: { ...objectOf(prompt.body['output_config']), effort: thinking.effort } }),
   };
-  const envelope = messageEnvelope(body, rewrite, prompt.betas);
+  const envelope = messageEnvelope(body, rewrite, prompt, prompt.source);
   return {
     ...envelope,
     warnings: [...envelope.warnings, ...(thinking?.warnings ?? [])],

@@ -2,6 +2,7 @@ import type { Conversation, OutputFormat, Tool } from '../canonical.js';
 import type { BedrockModel } from '../families/bedrock.js';
 import { claudeFamily } from '../families/claude.js';
 import { claudeSchema } from '../families/claude-schema.js';
+import { writeJson } from '../kit/json.js';
 import type { Block } from './blocks.js';
 
 /** How a request asks for an answer of a form. One of these, or none. */
@@ -55,7 +56,7 @@ function wayOf({ vendor, name, rules }: BedrockModel, expressible: boolean): Way
 }
 
 function textFormat({ name, description }: SchemaFormat, schema: Block): Block {
-  const jsonSchema = { name, schema: JSON.stringify(schema), ...(description !== null && { description }) };
+  const jsonSchema = { name, schema: writeJson(schema), ...(description !== null && { description }) };
   return { textFormat: { type: 'json_schema', structure: { jsonSchema } } };
 }
 
@@ -66,4 +67,4 @@ function outputTool({ schema, description }: SchemaFormat, tools: readonly Tool[
 }
 
 const inWords = ({ schema }: SchemaFormat): string =>
-  `Answer with one JSON value that is valid against this JSON Schema, and with nothing else:\n${JSON.stringify(schema)}`;
+  `Answer with one JSON value that is valid against this JSON Schema, and with nothing else:\n${writeJson(schema)}`;

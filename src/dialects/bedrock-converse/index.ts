@@ -7,6 +7,7 @@ import { encodeRequest } from './request.js';
 export const bedrockConverse: Upstream = {
   name: 'bedrock-converse',
   framing: 'aws',
+  unsaid: ['endUser', 'imageDetail', 'fileName'],
   encodeRequest,
   decodeAnswer,
   streamDecoder: () => new ConverseDecoder(),

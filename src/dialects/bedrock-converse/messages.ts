@@ -3,9 +3,10 @@ import type { AssistantTurn, CacheMark, FilePart, ImagePart, SystemTurn, ToolTur
 import type { BedrockRules } from '../families/bedrock.js';
 import { argumentsObject } from '../kit/call-arguments.js';
 import { nineCharacterCallId, plainCallId } from '../kit/call-ids.js';
-import { isObject, parsed } from '../kit/json.js';
+import { InnerValues } from '../kit/inner-json.js';
 import type { ToolNames } from '../kit/tool-names.js';
 import { resultsOf } from '../kit/tool-results.js';
+import { hearsAudio, Unsupported } from '../kit/unsupported.js';
 import { type Block, cachePoint, documentBlock, imageBlock, isDocument, isText, type Message } from './blocks.js';
 
 /** Stands for a tool's result that is empty: Bedrock refuses one without content. */
@@ -31,6 +32,7 @@ interface Draft {
 export class TurnWriter {
   private readonly drafts: Draft[] = [];
   private documents = 0;
+  private readonly results = new InnerValues();
 
   constructor(
     private readonly rules: BedrockRules,
@@ -96,7 +98,11 @@ export class TurnWriter {
       case 'file':
         return this.cached([this.document(part)], part.cache);
       case 'audio':
-        throw invalid('Bedrock does not take audio. Leave it out, or choose a model of a provider that takes it.');
+        throw new Unsupported(
+          'messages',
+          'Bedrock does not take audio. Leave it out, or choose a model of a provider that takes it.',
+          hearsAudio,
+        );
     }
   }
 
@@ -137,8 +143,7 @@ export class TurnWriter {
     if (this.rules.resultContent === 'text') return texts.map((text) => ({ text }));
     if (texts.length === 0) return [{ json: { result: NO_OUTPUT } }];
     const text = texts.join('\n\n');
-    const value = parsed(text);
-    return [{ json: isObject(value) ? value : { result: text } }];
+    return [{ json: this.results.objectIn(text) ?? { result: text } }];
   }
 
   private document(part: FilePart): Block {

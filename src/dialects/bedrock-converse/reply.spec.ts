@@ -106,7 +106,7 @@ describe('usage', () => {
     ],
   ])('%s', (_name, usage, expected) => expect(usageOf(whole([], { usage }))).toMatchObject(expected));
 
-  test.each([{ inputTokens: -1 }, { inputTokens: 1.5 }, { inputTokens: '3' }, { outputTokens: 4 }])(
+  test.each([{ inputTokens: -1 }, { inputTokens: 1.5 }, { inputTokens: 'three' }, { outputTokens: 4 }])(
     '%j is not believed, and kept',
     (usage) =>
       expect(whole([], { usage }).find(({ type }) => type === 'usage')).toEqual({ type: 'usage', usage: null, raw: usage, final: true }),

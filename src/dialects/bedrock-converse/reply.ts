@@ -1,5 +1,5 @@
 import type { FinishReason, ReplyEvent } from '../canonical.js';
-import { type Frame, ProviderRefusal, type StreamDecoder } from '../dialect.js';
+import { type Frame, NoAnswer, ProviderRefusal, type StreamDecoder } from '../dialect.js';
 import { argumentsText } from '../kit/arguments-text.js';
 import { isObject, type JsonObject, listOf, objectOf, readJson, textOf } from '../kit/json.js';
 import { looseOutput } from '../kit/loose-output.js';
@@ -26,7 +26,10 @@ const FINISHES = table<FinishReason>({
 export function decodeAnswer(body: Buffer): ReplyEvent[] {
   const reply = objectOf(readJson(body.toString()));
   const message = objectOf(reply['output'])['message'];
-  if (!isObject(message)) throw new Error('the reply has no message');
+  if (!isObject(message)) {
+    const { usage } = reply;
+    throw new NoAnswer('the reply has no message', isObject(usage) ? readUsage(usage) : null, usage);
+  }
   const events: ReplyEvent[] = [START];
   let call = 0;
   for (const [block, value] of listOf(message['content']).entries()) {
@@ -41,6 +44,8 @@ export function decodeAnswer(body: Buffer): ReplyEvent[] {
 
 /** Reads the events of ConverseStream. The usage follows the stop, so the finish is given out with it, or at the end without. */
 export class ConverseDecoder implements StreamDecoder {
+  /** Blocks of calls whose arguments have begun. */
+  private readonly said = new Set<unknown>();
   private readonly calls = new Map<unknown, number>();
   private stop: ReplyEvent | null = null;
   private finished = false;
@@ -60,6 +65,8 @@ export class ConverseDecoder implements StreamDecoder {
         return this.begin(body);
       case 'contentBlockDelta':
         return this.goOn(body);
+      case 'contentBlockStop':
+        return this.endBlock(body['contentBlockIndex']);
       case 'messageStop':
         this.stop = finishEvent(body);
         return [];
@@ -82,12 +89,21 @@ export class ConverseDecoder implements StreamDecoder {
     return [toolCall(toolUse, call)];
   }
 
+  /** A call that said nothing by the end of its block has no arguments. */
+  private endBlock(block: unknown): ReplyEvent[] {
+    const call = this.calls.get(block);
+    return call === undefined || this.said.has(block) ? [] : [{ type: 'arguments', choice: CHOICE, call, text: '{}' }];
+  }
+
   private goOn(body: JsonObject): ReplyEvent[] {
     const delta = objectOf(body['delta']);
     const block = body['contentBlockIndex'];
     const call = this.calls.get(block);
-    if (call !== undefined && isObject(delta['toolUse']))
-      return [{ type: 'arguments', choice: CHOICE, call, text: argumentsText(delta['toolUse']['input']) }];
+    if (call !== undefined && isObject(delta['toolUse'])) {
+      const text = argumentsText(delta['toolUse']['input']);
+      if (text !== '') this.said.add(block);
+      return [{ type: 'arguments', choice: CHOICE, call, text }];
+    }
     return contentEvents(delta, typeof block === 'number' ? block : 0);
   }
 

@@ -3,10 +3,12 @@ import type { Conversation } from '../canonical.js';
 import { type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
 import { type BedrockModel, bedrockModel } from '../families/bedrock.js';
 import { openaiRules } from '../families/openai.js';
+import { betasLeftOut } from '../kit/anthropic-headers.js';
 import { writeJson } from '../kit/json.js';
-import { leftOut, settingsLeftOut } from '../kit/left-out.js';
+import { settingsLeftOut } from '../kit/left-out.js';
 import { pathSegment } from '../kit/path-segment.js';
 import { ToolNames } from '../kit/tool-names.js';
+import { answersSeverally, stops, Unsupported } from '../kit/unsupported.js';
 import type { Block } from './blocks.js';
 import { renderFormat } from './format.js';
 import { TurnWriter } from './messages.js';
@@ -18,7 +20,7 @@ const newNames = (): ToolNames => new ToolNames(/^[\w-]+$/, /[^\w-]/g, 64);
 /** Writes a request for `Converse`, or `ConverseStream` when a stream is wanted. */
 export function encodeRequest(conversation: Conversation, rewrite: Rewrite): UpstreamRequest {
   if (conversation.choices > 1)
-    throw invalid('n', 'Bedrock gives one answer per request. Leave "n" out, or send the request several times.');
+    throw new Unsupported('n', 'Bedrock gives one answer per request. Leave "n" out, or send the request several times.', answersSeverally);
   const model = bedrockModel(rulesId(rewrite));
   const names = newNames();
   const warnings: string[] = [];
@@ -70,7 +72,17 @@ function renderSampling(
   allowed: 'all' | 'one' | 'none',
 ): RenderedSampling {
   const { temperature, topP, topK, stop } = settings;
-  const warnings = settingsLeftOut(settings, 'minP', 'seed', 'presencePenalty', 'frequencyPenalty', 'logprobs', 'logitBias', 'verbosity');
+  const warnings = settingsLeftOut(
+    settings,
+    'minP',
+    'seed',
+    'presencePenalty',
+    'frequencyPenalty',
+    'logprobs',
+    'topLogprobs',
+    'logitBias',
+    'verbosity',
+  );
   const inferenceConfig: Block = {};
   const fields: Block = {};
   if (allowed === 'none') warnings.push(...settingsLeftOut(settings, 'temperature', 'topP', 'topK'));
@@ -87,7 +99,7 @@ function renderSampling(
     if (vendor === 'anthropic' && stop.some((text) => text.trim() === ''))
       throw invalid('stop', 'This model refuses stop sequences that are blank. Leave them out, or name a word.');
     if (vendor === 'openai' && !openaiRules(name).stop)
-      throw invalid('stop', `"${name}" takes no stop sequences. Leave "stop" out, or use another model.`);
+      throw new Unsupported('stop', `"${name}" takes no stop sequences. Leave "stop" out, or use another model.`, stops);
     inferenceConfig['stopSequences'] = stop;
   }
   return { inferenceConfig, fields, warnings };
@@ -101,9 +113,8 @@ const BETAS = new Set(
 );
 
 function claudeBetas(betas: readonly string[], { vendor }: BedrockModel): { known: string[]; warnings: string[] } {
-  if (vendor !== 'anthropic') return { known: [], warnings: [] };
-  const unknown = betas.filter((beta) => !BETAS.has(beta));
-  return { known: betas.filter((beta) => BETAS.has(beta)), warnings: unknown.map((beta) => leftOut(`anthropic-beta: ${beta}`)) };
+  const isKnown = (beta: string) => vendor === 'anthropic' && BETAS.has(beta);
+  return { known: betas.filter(isKnown), warnings: betasLeftOut(betas.filter((beta) => !isKnown(beta))) };
 }
 
 /** Tiers that Bedrock has; what others call their usual one is its default. */

@@ -3,6 +3,7 @@ import type { BedrockModel } from '../families/bedrock.js';
 import { claudeFamily, samplingAllowed as claudeSampling, claudeThinking, forcedToolAllowed, levelOfBudget } from '../families/claude.js';
 import { samplingAllowed } from '../families/openai.js';
 import { textOf } from '../kit/json.js';
+import { thinkingLeftOut } from '../kit/left-out.js';
 import type { Block } from './blocks.js';
 
 /** How a request asks for thinking, and what that leaves room for. */
@@ -31,7 +32,7 @@ export function renderThinking(
 ): RenderedThinking {
   const { vendor, name, rules } = model;
   if (rules.thinking === 'claude') return ofClaude(name, asked, setting, maxOutputTokens);
-  const rendered = ofOthers(rules.thinking, asked ? levelAsked(asked) : setting);
+  const rendered = ofOthers(rules.thinking, asked, asked ? levelAsked(asked) : setting);
   const effort = textOf(rendered.fields['reasoning_effort']);
   return { ...rendered, sampling: vendor === 'openai' && !samplingAllowed(name, effort) ? 'none' : 'all', mayForce: true };
 }
@@ -39,8 +40,8 @@ export function renderThinking(
 const levelAsked = ({ level, budgetTokens }: Thinking): ThinkingLevel | null =>
   level ?? (budgetTokens === null ? null : levelOfBudget(budgetTokens));
 
-function ofOthers(way: 'effort' | 'nova' | 'qwen' | null, level: ThinkingLevel | null): Fields {
-  if (level === null || way === null) return NOTHING;
+function ofOthers(way: 'effort' | 'nova' | 'qwen' | null, asked: Thinking | null, level: ThinkingLevel | null): Fields {
+  if (level === null || way === null) return { ...NOTHING, warnings: thinkingLeftOut(asked) };
   if (level === 'off') {
     if (way === 'nova') return { ...NOTHING, fields: { reasoningConfig: { type: 'disabled' } }, level };
     return { ...NOTHING, warnings: ['Thinking cannot be turned off for this model; it was left as it is.'] };

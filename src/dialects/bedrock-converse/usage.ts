@@ -1,21 +1,25 @@
 import type { Usage } from '../../kernel/usage.js';
 import { type JsonObject, listOf, objectOf } from '../kit/json.js';
-import { tokenCount } from '../kit/token-count.js';
+import { missingPart, tokenCount } from '../kit/token-count.js';
 
 /**
  * Reads the usage of Converse into disjoint classes; null when it is absent or not sane. `inputTokens` leaves the cache out, and output includes
  * reasoning, untold. `…TokenCount` repeats `…Tokens`.
  */
 export function readUsage(raw: JsonObject): Usage | null {
-  const input = tokenCount(raw['inputTokens']);
-  const output = tokenCount(raw['outputTokens']) ?? 0;
+  const total = tokenCount(raw['totalTokens']);
+  const told = tokenCount(raw['outputTokens']);
   const cacheRead = tokenCount(raw['cacheReadInputTokens'] ?? raw['cacheReadInputTokenCount']) ?? 0;
   const cacheWrite = tokenCount(raw['cacheWriteInputTokens'] ?? raw['cacheWriteInputTokenCount']) ?? 0;
+  // Whether a total has the cache in it differs between models.
+  const plainTotal = cacheRead + cacheWrite === 0 ? total : null;
+  const input = tokenCount(raw['inputTokens']) ?? missingPart(plainTotal, told);
+  const output = told ?? missingPart(plainTotal, input) ?? 0;
   const cacheWrite1h = Math.min(writtenForAnHour(raw['cacheDetails']), cacheWrite);
   if (input === null || [input, output, cacheRead, cacheWrite, cacheWrite1h].some(Number.isNaN)) return null;
   const cached = cacheRead + cacheWrite;
   return {
-    input: containsCache(input, cached, output, raw['totalTokens']) ? input - cached : input,
+    input: containsCache(input, cached, output, total) ? input - cached : input,
     cacheRead,
     cacheWrite5m: cacheWrite - cacheWrite1h,
     cacheWrite1h,

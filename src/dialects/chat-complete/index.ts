@@ -2,7 +2,7 @@ import type { Usage } from '../../kernel/usage.js';
 import type { Answer, Conversation } from '../canonical.js';
 import type { Prompt, ReplyIdentity, Surface } from '../dialect.js';
 import { Fields } from '../kit/fields.js';
-import { isObject } from '../kit/json.js';
+import { isObject, writeJson } from '../kit/json.js';
 import { encodeError } from '../openai-chat/errors.js';
 import { encodeMessage } from '../openai-chat/surface/answer.js';
 import { decodeConversation } from '../openai-chat/surface/conversation.js';
@@ -54,7 +54,7 @@ function withWrappedTools(body: Prompt['body']): Prompt['body'] {
 
 function encodeAnswer(answer: Answer, usage: Usage, identity: ReplyIdentity): string {
   const choice = answer.choices[0] ?? EMPTY_CHOICE;
-  return JSON.stringify({
+  return writeJson({
     id: replyId(identity),
     model: answer.model ?? identity.model,
     text: textOf(choice.parts, 'text'),

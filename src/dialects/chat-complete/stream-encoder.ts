@@ -2,6 +2,7 @@ import type { WeirError } from '../../kernel/errors.js';
 import type { ReplyEvent } from '../canonical.js';
 import type { ReplyIdentity, StreamEncoder, StreamEnd } from '../dialect.js';
 import { Fold } from '../kit/fold.js';
+import { writeJson } from '../kit/json.js';
 import { encodeError } from '../openai-chat/errors.js';
 import { encodeMessage } from '../openai-chat/surface/answer.js';
 import { EMPTY_CHOICE, encodeCalls, encodeUsage, replyId } from './reply.js';
@@ -52,4 +53,4 @@ export class ChatCompleteStreamEncoder implements StreamEncoder {
 
 const delta = (said: object): string => encode('delta', said);
 
-const encode = (type: string, fields: object): string => `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`;
+const encode = (type: string, fields: object): string => `event: ${type}\ndata: ${writeJson({ type, ...fields })}\n\n`;

@@ -242,7 +242,7 @@ describe('a reply of Cohere', () => {
     [429, 'You are past the limit of 100 calls / minute', 'rate_limit'],
     [429, 'Trial keys are limited to 1000 API calls / month', 'billing'],
     [400, 'too many tokens: the prompt is longer than the model takes', 'context_length'],
-    [422, 'no', 'bad_request'],
+    [422, 'no', 'unprocessable'],
     [503, 'busy', 'server'],
   ])('refused with %d and "%s" is of its class', (status, message, kind) => {
     const body = Buffer.from(JSON.stringify({ id: 'x', message }));

@@ -7,6 +7,7 @@ import { encodeRequest } from './request.js';
 export const cohere: Upstream = {
   name: 'cohere',
   framing: 'sse',
+  unsaid: ['endUser', 'fileName', 'strict'],
   encodeRequest,
   decodeAnswer,
   streamDecoder: () => new CohereDecoder(),

@@ -4,6 +4,7 @@ import type { JsonObject } from '../kit/json.js';
 import { mediaTypeOf } from '../kit/media-type.js';
 import type { ToolNames } from '../kit/tool-names.js';
 import { resultsOf } from '../kit/tool-results.js';
+import { hearsAudio, readsFiles, Unsupported } from '../kit/unsupported.js';
 
 /** Writes the turns as Cohere's messages. @param thinks the model takes thoughts back. @throws WeirError invalid_request when one cannot be said. */
 export function encodeMessages(turns: readonly Turn[], thinks: boolean, names: ToolNames): JsonObject[] {
@@ -56,7 +57,7 @@ class MessageWriter {
     const thoughts = parts.flatMap((part) => (part.type === 'reasoning' && part.origin === null && part.text !== '' ? part.text : []));
     const ownPlan = parts.map((part) => (part.type === 'reasoning' && part.origin === 'cohere' ? (part.signature ?? '') : '')).join('');
     const plan = ownPlan || (this.thinks ? '' : thoughts.join(''));
-    const text = parts.map((part) => (part.type === 'text' ? part.text : '')).join('');
+    const text = parts.map((part) => (part.type === 'text' || part.type === 'refusal' ? part.text : '')).join('');
     const blocks = [
       ...(this.thinks ? thoughts.map((thinking) => ({ type: 'thinking', thinking })) : []),
       ...(text === '' ? [] : [{ type: 'text', text }]),
@@ -107,9 +108,9 @@ function userPart(part: UserTurn['parts'][number]): JsonObject {
       return { type: 'image_url', image_url: { url: imageUrl(part), ...(part.detail !== undefined && { detail: part.detail }) } };
     case 'file':
       if (part.source.kind === 'text') return text(part.source);
-      throw invalid('This provider reads no files. Send the content as text.');
+      throw new Unsupported('messages', 'This provider reads no files. Send the content as text.', readsFiles);
     case 'audio':
-      throw invalid('This provider hears no audio. Send the words as text.');
+      throw new Unsupported('messages', 'This provider hears no audio. Send the words as text.', hearsAudio);
   }
 }
 

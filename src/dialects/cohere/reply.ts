@@ -1,5 +1,5 @@
 import type { FinishReason, ReplyEvent } from '../canonical.js';
-import { type Frame, ProviderRefusal, type StreamDecoder } from '../dialect.js';
+import { type Frame, NoAnswer, ProviderRefusal, type StreamDecoder } from '../dialect.js';
 import { isObject, type JsonObject, listOf, objectOf, readJson, textOf } from '../kit/json.js';
 import { table } from '../kit/table.js';
 import { refusalOf } from './errors.js';
@@ -24,7 +24,10 @@ export function decodeAnswer(body: Buffer): ReplyEvent[] {
   const reply = objectOf(readJson(body.toString()));
   refuseError(reply);
   const message = reply['message'];
-  if (!isObject(message)) throw new Error('the reply has no message');
+  if (!isObject(message)) {
+    const { usage } = reply;
+    throw new NoAnswer('the reply has no message', usage == null ? null : readUsage(usage), usage);
+  }
   const pieces = new Pieces();
   return [
     { type: 'start', id: textOf(reply['id']), model: null },

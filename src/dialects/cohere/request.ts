@@ -3,8 +3,9 @@ import type { Conversation, OutputFormat, Settings, Thinking, ThinkingLevel, Too
 import { PLAIN_REPLY, type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
 import { cohereThinks } from '../families/cohere.js';
 import { type JsonObject, writeJson } from '../kit/json.js';
-import { leftOut, settingsLeftOut } from '../kit/left-out.js';
+import { leftOut, settingsLeftOut, showLeftOut, thinkingLeftOut } from '../kit/left-out.js';
 import { ToolNames } from '../kit/tool-names.js';
+import { answersSeverally, Unsupported } from '../kit/unsupported.js';
 import { encodeMessages } from './messages.js';
 
 const MAX_STOP_SEQUENCES = 5;
@@ -12,7 +13,8 @@ const MAX_STOP_SEQUENCES = 5;
 /** Writes a request to Cohere's v2 chat. @throws WeirError invalid_request when the model cannot be asked this. */
 export function encodeRequest(conversation: Conversation, rewrite: Rewrite): UpstreamRequest {
   const { settings, stream, turns } = conversation;
-  if (conversation.choices > 1) throw invalid('n', 'This provider gives one answer at a time. Leave "n" out, or send 1.');
+  if (conversation.choices > 1)
+    throw new Unsupported('n', 'This provider gives one answer at a time. Leave "n" out, or send 1.', answersSeverally);
   const thinks = cohereThinks(rulesId(rewrite));
   const names = new ToolNames(/^[a-zA-Z0-9_-]+$/, /[^a-zA-Z0-9_-]/g, 64);
   const asked = conversation.thinking ?? (rewrite.thinkingLevel && { level: rewrite.thinkingLevel, budgetTokens: null, show: null });
@@ -30,8 +32,9 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
   };
   const tier = settings.serviceTier === 'auto' || settings.serviceTier === 'default' ? null : settings.serviceTier;
   warnings.push(
-    ...settingsLeftOut({ ...settings, serviceTier: tier }, 'minP', 'logprobs', 'logitBias', 'verbosity', 'serviceTier'),
+    ...settingsLeftOut({ ...settings, serviceTier: tier }, 'minP', 'logprobs', 'topLogprobs', 'logitBias', 'verbosity', 'serviceTier'),
     ...(conversation.parallelToolCalls === false ? [leftOut('parallel_tool_calls')] : []),
+    ...(thinks ? showLeftOut(conversation.thinking, true) : thinkingLeftOut(conversation.thinking)),
   );
   return {
     path: '/chat',

@@ -1,6 +1,7 @@
 import { WeirError } from '../../kernel/errors.js';
 import type { Usage } from '../../kernel/usage.js';
 import type { Refusal, ReplyHeaders } from '../dialect.js';
+import type { Source } from '../kit/json-splice.js';
 import { tokenCount } from '../kit/token-count.js';
 
 /** Texts to be turned into vectors, in the one form every embedding format is translated through. */
@@ -19,6 +20,8 @@ export interface EmbeddingRequest {
   inputType?: string | null;
   /** What the client sent, for providers of the same format. Absent: it spoke another one. */
   body?: Record<string, unknown>;
+  /** Of `body`, as it came. */
+  source?: Source | undefined;
 }
 
 /** Vectors in the order of the inputs: as numbers, or packed as they came. */
@@ -59,7 +62,7 @@ export function textsOf(request: EmbeddingRequest, atMost = Number.POSITIVE_INFI
   if (request.tokens)
     throw new WeirError('invalid_request', {
       param: 'input',
-      message: 'This provider takes text only, not token numbers. Send "input" as a text or a list of texts.',
+      message: 'This provider takes text only, not token numbers. Send "input" as a string or a list of strings.',
     });
   if (request.inputs.length > atMost)
     throw new WeirError('invalid_request', {
@@ -69,9 +72,9 @@ export function textsOf(request: EmbeddingRequest, atMost = Number.POSITIVE_INFI
   return request.inputs;
 }
 
-/** Usage of a call that makes no output. @param tokens as the provider reported them; null when they are absent or no count. */
+/** Usage of a call that makes no output. @param tokens as the provider reported them. Null: they are absent or no count; nobody reads nothing. */
 export function inputUsage(tokens: unknown): Usage | null {
   const input = tokenCount(tokens);
-  if (input === null || Number.isNaN(input)) return null;
+  if (input === null || Number.isNaN(input) || input === 0) return null;
   return { input, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: 0, reasoning: null };
 }

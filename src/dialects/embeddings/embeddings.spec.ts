@@ -139,7 +139,7 @@ describe('OpenAI embeddings', () => {
     });
   });
 
-  test.each([{ prompt_tokens: -1 }, { prompt_tokens: '3' }, null])('with usage %j have none', (usage) => {
+  test.each([{ prompt_tokens: -1 }, { prompt_tokens: 'three' }, null])('with usage %j have none', (usage) => {
     expect(openaiEmbeddings.decodeAnswer(json({ data: [], usage }), {})).toMatchObject({ usage: null, usageRaw: usage });
   });
 
@@ -197,6 +197,6 @@ describe('Cohere embeddings', () => {
   });
 });
 
-test.each([-1, 0.5, 1e13, Number.MAX_SAFE_INTEGER, '3', null])('%p is no count of tokens', (tokens) => {
+test.each([-1, 0.5, 1e13, Number.MAX_SAFE_INTEGER, 'three', '', ' 3', '-3', '3.0', '1e3', null])('%p is no count of tokens', (tokens) => {
   expect(inputUsage(tokens)).toBeNull();
 });

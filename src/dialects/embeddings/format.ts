@@ -1,4 +1,3 @@
-import { WeirError } from '../../kernel/errors.js';
 import type { Work } from '../../kernel/slices.js';
 import type { Usage } from '../../kernel/usage.js';
 import {
@@ -14,6 +13,8 @@ import {
   type UpstreamRequest,
   type WholeReply,
 } from '../dialect.js';
+import { betasLeftOut, versionLeftOut } from '../kit/anthropic-headers.js';
+import { type IsAble, Unsupported } from '../kit/unsupported.js';
 import { bedrockEmbeddings } from './bedrock.js';
 import { cohereEmbeddings } from './cohere.js';
 import type { EmbeddingRequest, EmbeddingUpstream } from './embedding.js';
@@ -36,22 +37,25 @@ const UPSTREAMS: Readonly<Partial<Record<DialectName, EmbeddingUpstream>>> = {
   'workers-ai': workersAiEmbeddings,
 };
 
+const embeds: IsAble = ({ dialects, model }) => /embed/.test(model) && dialects.some((name) => UPSTREAMS[name]);
+
 /** `POST /v1/embeddings`, for every provider that has embeddings. */
 export const embeddings: CallFormat = {
   decodeRequest: (body, bytes) => decodeEmbeddingRequest(body, bytes).prompt,
   encodeError: encodeEmbeddingError,
   open(prompt, { dialects, quirks }, identity) {
     const dialect = dialects.find((name) => UPSTREAMS[name]);
-    if (!dialect)
-      throw new WeirError('invalid_request', { param: 'model', message: `The provider of "${prompt.model}" has no embeddings.` });
+    if (!dialect) throw new Unsupported('model', `The provider of "${prompt.model}" has no embeddings.`, embeds);
     const upstream = dialect === 'gemini' && quirks.cloud === 'vertex' ? vertexEmbeddings : UPSTREAMS[dialect]!;
     const { request } = decodeEmbeddingRequest(prompt.body, prompt.inputTokensBound);
     return {
       dialect,
       feature: null,
-      translation: new EmbeddingTranslation(upstream, request, identity),
+      translation: new EmbeddingTranslation(upstream, { ...request, source: prompt.source }, identity),
       leastOutputTokens: 0,
+      compactsFrom: null,
       addedInputTokens: 0,
+      warnings: [...betasLeftOut(prompt.betas), ...versionLeftOut(prompt.anthropicVersion)],
     };
   },
 };

@@ -1,4 +1,5 @@
 import { listOf, objectOf, readJson, textOf } from '../kit/json.js';
+import { writeBody } from '../kit/json-splice.js';
 import { decodeRefusal } from '../openai-chat/errors.js';
 import { type EmbeddingAnswer, type EmbeddingRequest, type EmbeddingUpstream, inputUsage } from './embedding.js';
 import { numbersOf } from './vectors.js';
@@ -7,8 +8,8 @@ import { numbersOf } from './vectors.js';
 export const openaiEmbeddings: EmbeddingUpstream = { name: 'openai', encodeRequest, decodeAnswer, decodeRefusal };
 
 function encodeRequest(request: EmbeddingRequest, model: string): ReturnType<EmbeddingUpstream['encodeRequest']> {
-  const body = request.body ? { ...request.body, model } : { model, ...ownBody(request) };
-  return { path: '/embeddings', headers: [], body: JSON.stringify(body), warnings: [] };
+  const body = request.body ? writeBody(request.source, { ...request.body, model }) : JSON.stringify({ model, ...ownBody(request) });
+  return { path: '/embeddings', headers: [], body, warnings: [] };
 }
 
 function ownBody({ inputs, dimensions, encoding, endUser, inputType }: EmbeddingRequest): Record<string, unknown> {

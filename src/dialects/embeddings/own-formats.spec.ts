@@ -99,7 +99,7 @@ describe('Vertex AI', () => {
     expect(vertexEmbeddings.decodeAnswer(json(newer), {})).toMatchObject({ vectors: [[1]], usage: { input: 5 } });
   });
 
-  test.each([undefined, -1, '3'])('a count of %p is no usage', (token_count) => {
+  test.each([undefined, -1, 'three'])('a count of %p is no usage', (token_count) => {
     const predictions = [{ token_count: 3 }, { token_count }].map((statistics) => ({ embeddings: { values: [1], statistics } }));
     expect(vertexEmbeddings.decodeAnswer(json({ predictions }), {}).usage).toBeNull();
   });

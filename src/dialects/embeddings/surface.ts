@@ -95,7 +95,7 @@ function inputOf(input: unknown): Pick<EmbeddingRequest, 'inputs' | 'tokens'> {
 const isToken = (value: unknown): boolean => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 
 const invalidInput = () =>
-  invalid('input', '"input" must be a text that is not empty, a list of such texts, a list of token numbers or a list of such lists.');
+  invalid('input', '"input" must be a non-empty string, a list of such strings, a list of token numbers or a list of such lists.');
 
 function dimensionsOf({ dimensions = null }: JsonObject): number | null {
   if (dimensions === null) return null;

@@ -1,4 +1,5 @@
-import { isObject as isRecord, type JsonObject as Schema } from '../kit/json.js';
+import { isObject as isRecord, type JsonObject as Schema, writeJson, writeMember } from '../kit/json.js';
+import { withLiteralsOf } from '../kit/json-literals.js';
 
 /** What the vendor's grammars for structured output and strict tools take. As of 2026-11-12. */
 const KEPT = new Set(
@@ -38,11 +39,11 @@ function rewrite(schema: Schema): Schema {
     else if (key === 'items') out[key] = child(value);
     else if (key === 'properties' || key === '$defs' || key === 'definitions') out[key] = childrenByName(value);
     else if (isKept(key, value)) out[key] = value;
-    else if (!SILENT.has(key)) told.push(`${key}: ${JSON.stringify(value)}`);
+    else if (!SILENT.has(key)) told.push(`${key}: ${writeMember(schema, key)}`);
   }
   if (isObject(schema)) close(schema, out);
   if (told.length > 0) out['description'] = [schema['description'], `(${told.join(', ')})`].filter(Boolean).join(' ');
-  return out;
+  return withLiteralsOf(schema, out);
 }
 
 const isKept = (key: string, value: unknown): boolean => {
@@ -71,7 +72,7 @@ const definitions = (schema: Schema): Schema =>
 const child = (value: unknown): unknown => (isRecord(value) ? rewrite(value) : value);
 const children = (value: unknown): unknown => (Array.isArray(value) ? value.map(child) : value);
 const childrenByName = (value: unknown): unknown =>
-  isRecord(value) ? Object.fromEntries(Object.entries(value).map(([name, schema]) => [name, child(schema)])) : value;
+  isRecord(value) ? withLiteralsOf(value, Object.fromEntries(Object.entries(value).map(([name, schema]) => [name, child(schema)]))) : value;
 
 /** Whether following references leads back to where one has been. */
 function isRecursive(root: Schema): boolean {
@@ -108,13 +109,15 @@ export function claudeInputSchema(parameters: Schema | null): { schema: Schema; 
   const { anyOf, oneOf, allOf, ...rest } = parameters;
   const composed = { ...(anyOf !== undefined && { anyOf }), ...(oneOf !== undefined && { oneOf }), ...(allOf !== undefined && { allOf }) };
   const branches = Object.values(composed).flat().filter(isRecord);
-  if (Object.keys(composed).length === 0) return { schema: rest['type'] === 'object' ? rest : { ...rest, type: 'object' }, told: null };
-  const properties = Object.assign(
-    {},
-    ...[...branches, rest].map((branch) => (isRecord(branch['properties']) ? branch['properties'] : {})),
+  if (Object.keys(composed).length === 0) {
+    const isOfObject = parameters['type'] === 'object';
+    return { schema: isOfObject ? parameters : { ...parameters, type: 'object' }, told: null };
+  }
+  const properties = Object.fromEntries(
+    [...branches, rest].flatMap((branch) => (isRecord(branch['properties']) ? Object.entries(branch['properties']) : [])),
   );
   return {
     schema: { ...rest, type: 'object', properties },
-    told: `The input must also match this JSON schema: ${JSON.stringify(composed)}`,
+    told: `The input must also match this JSON schema: ${writeJson(composed)}`,
   };
 }

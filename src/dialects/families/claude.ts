@@ -1,4 +1,5 @@
 import type { Thinking, ThinkingLevel } from '../canonical.js';
+import { thinkingLeftOut } from '../kit/left-out.js';
 import { table } from '../kit/table.js';
 
 /** What the models of one family accept. As of 2026-11-12, by the vendor's documentation and by refusals seen on the wire. */
@@ -129,7 +130,8 @@ export function claudeThinking(
   maxOutputTokens: number,
 ): ClaudeThinking {
   const wanted = asked ?? (setting === null ? null : { level: setting, budgetTokens: null, show: null });
-  if (wanted === null || family.thinking === 'none') return NOTHING;
+  if (family.thinking === 'none') return { ...NOTHING, warnings: thinkingLeftOut(asked) };
+  if (wanted === null) return NOTHING;
   if (wanted.level === 'off') return leastThinking(family);
   // The reply is billed for its thinking whether shown or not, and an unseen one leaves clients silent for minutes.
   const display = wanted.show === false ? 'omitted' : 'summarized';

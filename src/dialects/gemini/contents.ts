@@ -2,7 +2,8 @@ import { WeirError } from '../../kernel/errors.js';
 import type { AssistantTurn, Conversation, SystemTurn, ToolTurn, Turn, UserTurn } from '../canonical.js';
 import type { GeminiFamily } from '../families/gemini.js';
 import { argumentsObject } from '../kit/call-arguments.js';
-import { isObject, parsed } from '../kit/json.js';
+import { InnerValues } from '../kit/inner-json.js';
+import type { JsonObject } from '../kit/json.js';
 import type { ToolNames } from '../kit/tool-names.js';
 import { type ResultOfCall, resultsOf } from '../kit/tool-results.js';
 import { filePart, type GeminiPart, isAnswerable } from './files.js';
@@ -37,6 +38,7 @@ export function encodeTurns({ turns }: Conversation, family: GeminiFamily, names
 class TurnWriter {
   readonly contents: Content[] = [];
   private readonly answered = new Set<ToolTurn>();
+  private readonly results = new InnerValues();
 
   constructor(
     private readonly family: GeminiFamily,
@@ -72,7 +74,7 @@ class TurnWriter {
   private userParts({ parts }: UserTurn): GeminiPart[] {
     const written = parts
       .filter((part) => part.type !== 'text' || part.text !== '')
-      .map((part) => (part.type === 'text' ? { text: part.text } : filePart(part, this.family, this.warn)));
+      .map((part) => (part.type === 'text' ? { text: part.text } : filePart(part, this.family)));
     // A turn is accepted with an empty text, and not without parts.
     return written.length > 0 ? written : [{ text: '' }];
   }
@@ -82,6 +84,7 @@ class TurnWriter {
     for (const part of parts) {
       switch (part.type) {
         case 'text':
+        case 'refusal':
           turn.addText(part.text);
           break;
         case 'reasoning':
@@ -93,8 +96,6 @@ class TurnWriter {
           turn.addCall({ id: part.id, name: this.names.sent(part.name), args }, part.signature);
           break;
         }
-        case 'refusal':
-          break;
       }
     }
     return turn.written();
@@ -114,15 +115,20 @@ class TurnWriter {
     );
   }
 
+  /** A function's response must be an object. */
+  private responseOf(text: string, isError: boolean): JsonObject {
+    return isError ? { error: text } : (this.results.objectIn(text) ?? { result: text });
+  }
+
   private answer({ call, result }: ResultOfCall): { response: GeminiPart; beside: GeminiPart[] } {
     const text = result.parts.map((part) => (part.type === 'text' ? part.text : '')).join('');
-    const files = result.parts.flatMap((part) => (part.type === 'text' ? [] : [filePart(part, this.family, this.warn)]));
+    const files = result.parts.flatMap((part) => (part.type === 'text' ? [] : [filePart(part, this.family)]));
     const inside = this.family.filesInResults ? files.filter(isAnswerable) : [];
     const response = {
       functionResponse: {
         id: call.id,
         name: this.names.sent(call.name),
-        response: responseOf(text, result.isError),
+        response: this.responseOf(text, result.isError),
         ...(inside.length > 0 && { parts: inside }),
       },
     };
@@ -177,13 +183,6 @@ class ModelTurn {
     if (this.signature !== null) this.parts.push({ text: '', thoughtSignature: this.signature });
     this.signature = null;
   }
-}
-
-/** A function's response must be an object. */
-function responseOf(text: string, isError: boolean): Record<string, unknown> {
-  if (isError) return { error: text };
-  const value = parsed(text);
-  return isObject(value) ? value : { result: text };
 }
 
 const textParts = (parts: SystemTurn['parts']): { text: string }[] => parts.filter(({ text }) => text !== '').map(({ text }) => ({ text }));

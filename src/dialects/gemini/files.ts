@@ -13,10 +13,8 @@ const FILES_API = 'https://generativelanguage.googleapis.com/v1beta/';
 const ANSWERABLE = ['image/png', 'image/jpeg', 'image/webp', 'application/pdf', 'text/plain'];
 
 /** An image, a document or a sound. @throws WeirError invalid_request when the model cannot be given it. */
-export function filePart(part: ImagePart | FilePart | AudioPart, family: GeminiFamily, warn: (warning: string) => void): GeminiPart {
+export function filePart(part: ImagePart | FilePart | AudioPart, family: GeminiFamily): GeminiPart {
   if (part.type === 'audio') return inline(`audio/${part.format}`, part.data);
-  if (part.type === 'image' && part.detail !== undefined && part.detail !== 'auto')
-    warn('"detail" of an image is not supported by this provider and was left out.');
   const { source } = part;
   switch (source.kind) {
     case 'base64':

@@ -7,6 +7,7 @@ import { encodeRequest } from './request.js';
 export const gemini: Upstream = {
   name: 'gemini',
   framing: 'sse',
+  unsaid: ['endUser', 'imageDetail', 'fileName'],
   encodeRequest,
   decodeAnswer,
   streamDecoder: () => new GeminiDecoder(),

@@ -175,7 +175,7 @@ describe('usage', () => {
     expect(raw).toEqual({ promptTokenCount: 9, thoughtsTokenCount: 5, candidatesTokenCount: 3 });
   });
 
-  test.each([{ promptTokenCount: -1 }, { promptTokenCount: '9' }, { promptTokenCount: 1.5 }, { candidatesTokenCount: 3 }])(
+  test.each([{ promptTokenCount: -1 }, { promptTokenCount: 'nine' }, { promptTokenCount: 1.5 }, { candidatesTokenCount: 3 }])(
     'that is not sane is none, and kept as it came: %j',
     (metadata) => {
       expect(usageOf(metadata)).toMatchObject({ usage: null, raw: metadata });

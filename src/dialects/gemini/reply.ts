@@ -1,6 +1,6 @@
 import type { ReplyEvent } from '../canonical.js';
-import { type Frame, ProviderRefusal, type StreamDecoder } from '../dialect.js';
-import { type JsonObject, listOf, objectOf, readJson, textOf } from '../kit/json.js';
+import { type Frame, NoAnswer, ProviderRefusal, type StreamDecoder } from '../dialect.js';
+import { type JsonObject, listOf, objectOf, readJson, textOf, writeJson } from '../kit/json.js';
 import { looseOutput } from '../kit/loose-output.js';
 import { errorIn, refusalOf } from './errors.js';
 import { finishReason } from './finish.js';
@@ -15,7 +15,10 @@ export function decodeAnswer(body: Buffer): ReplyEvent[] {
   const decoder = new GeminiDecoder();
   const events = (Array.isArray(reply) ? reply : [reply]).flatMap((chunk) => decoder.read(chunk));
   events.push(...decoder.end());
-  if (!decoder.complete) throw new Error('the reply has no answer that ended');
+  if (!decoder.complete) {
+    const told = events.findLast((event) => event.type === 'usage');
+    throw new NoAnswer('the reply has no answer that ended', told?.usage ?? null, told?.raw);
+  }
   return events;
 }
 
@@ -143,7 +146,7 @@ class Candidate {
     const call = this.calls++;
     return [
       { type: 'tool_call', choice, call, id: textOf(id), name: textOf(name) ?? '', ...(signature !== null && { signature }) },
-      { type: 'arguments', choice, call, text: JSON.stringify(args ?? {}) },
+      { type: 'arguments', choice, call, text: writeJson(args ?? {}) },
     ];
   }
 

@@ -3,7 +3,7 @@ import type { Conversation, Settings } from '../canonical.js';
 import { PLAIN_REPLY, type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
 import { geminiFamily } from '../families/gemini.js';
 import { type JsonObject, writeJson } from '../kit/json.js';
-import { leftOut, settingsLeftOut } from '../kit/left-out.js';
+import { leftOut, settingsLeftOut, thinkingLeftOut, unsaidLeftOut } from '../kit/left-out.js';
 import { pathSegment } from '../kit/path-segment.js';
 import { encodeTurns } from './contents.js';
 import { thinkingConfig } from './thinking.js';
@@ -39,7 +39,12 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
     path: `/models/${pathSegment(rewrite.model.replace(/^models\//, ''))}:${conversation.stream ? 'streamGenerateContent?alt=sse' : 'generateContent'}`,
     headers: [],
     body: writeJson(body),
-    warnings: [...warnings, ...warningsOf(conversation)],
+    warnings: [
+      ...warnings,
+      ...(family.validated ? [] : unsaidLeftOut(conversation, ['strict'])),
+      ...(family.thinking.by === 'none' ? thinkingLeftOut(conversation.thinking) : []),
+      ...warningsOf(conversation),
+    ],
     thinkingLevel: thinking.level,
     reply: { ...PLAIN_REPLY, toolNames: names.changed },
   };

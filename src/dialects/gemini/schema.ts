@@ -1,5 +1,6 @@
 import { WeirError } from '../../kernel/errors.js';
 import { isObject, type JsonObject, listOf } from '../kit/json.js';
+import { withLiteralsOf } from '../kit/json-literals.js';
 import { table } from '../kit/table.js';
 
 /** What Gemini's own schema form has of JSON Schema; the rest is unknown to it and refused. */
@@ -36,7 +37,10 @@ class Subset {
       throw this.invalid('The schema is too large for this model. Use a newer Gemini model, or a smaller schema.');
     if (!isObject(node)) return { type: 'string' };
     const ref = node['$ref'];
-    if (typeof ref === 'string') return this.referred(ref, node, seen);
+    return typeof ref === 'string' ? this.referred(ref, node, seen) : withLiteralsOf(node, this.written(node, seen));
+  }
+
+  private written(node: JsonObject, seen: string[]): JsonObject {
     const alternatives = [...listOf(node['anyOf']), ...listOf(node['oneOf'])];
     if (alternatives.length > 0) return { ...kept(node), ...this.anyOf(alternatives, seen) };
     const types = typesOf(node);
@@ -82,7 +86,10 @@ class Subset {
     // Only texts can be enumerated.
     if (values.length > 0 && type === 'string') out['enum'] = values.map(String);
     if (type === 'object' && isObject(properties))
-      out['properties'] = Object.fromEntries(Object.entries(properties).map(([name, property]) => [name, this.of(property, seen)]));
+      out['properties'] = withLiteralsOf(
+        properties,
+        Object.fromEntries(Object.entries(properties).map(([name, property]) => [name, this.of(property, seen)])),
+      );
     if (type === 'array') out['items'] = this.of(items ?? {}, seen);
     return out;
   }
@@ -113,13 +120,18 @@ function typesOf(node: JsonObject): string[] {
  * As of 2026-11, ai.google.dev/api/generate-content, responseJsonSchema.
  */
 export function bareReferences(schema: JsonObject): JsonObject {
-  const out: JsonObject = {};
-  for (const [name, value] of Object.entries(schema)) out[name] = bareIn(value);
+  const entries = Object.entries(schema).map(([name, value]) => [name, bareIn(value)] as const);
+  const isSame = entries.every(([name, value]) => value === schema[name]);
+  const out = isSame ? schema : withLiteralsOf(schema, Object.fromEntries(entries));
   if (typeof out['$ref'] !== 'string') return out;
-  const beside = Object.entries(out).filter(([name]) => !name.startsWith('$'));
+  const beside = entries.filter(([name]) => !name.startsWith('$'));
   if (beside.length === 0) return out;
-  const bare = Object.fromEntries(Object.entries(out).filter(([name]) => name.startsWith('$')));
-  return 'anyOf' in out ? bare : { ...Object.fromEntries(beside), anyOf: [bare] };
+  const bare = Object.fromEntries(entries.filter(([name]) => name.startsWith('$')));
+  return 'anyOf' in out ? bare : withLiteralsOf(out, { ...Object.fromEntries(beside), anyOf: [bare] });
 }
 
-const bareIn = (value: unknown): unknown => (Array.isArray(value) ? value.map(bareIn) : isObject(value) ? bareReferences(value) : value);
+function bareIn(value: unknown): unknown {
+  if (!Array.isArray(value)) return isObject(value) ? bareReferences(value) : value;
+  const inner = value.map(bareIn);
+  return inner.every((entry, index) => entry === value[index]) ? value : inner;
+}

@@ -3,6 +3,7 @@ import type { Conversation, OutputFormat, Tool, ToolChoice } from '../canonical.
 import type { GeminiFamily } from '../families/gemini.js';
 import { isObject, type JsonObject } from '../kit/json.js';
 import { ToolNames } from '../kit/tool-names.js';
+import { callsTools, Unsupported } from '../kit/unsupported.js';
 import { bareReferences, schemaSubset } from './schema.js';
 
 /** Begins with a letter or an underscore; at most 64 characters. */
@@ -14,7 +15,8 @@ type Chosen = Pick<Conversation, 'tools' | 'toolChoice'>;
 /** `tools` and `toolConfig` of a request; neither when there are no tools. @throws WeirError invalid_request when the model takes none. */
 export function encodeTools({ tools, toolChoice }: Chosen, family: GeminiFamily, names: ToolNames): JsonObject {
   if (tools.length === 0) return {};
-  if (!family.tools) throw invalid('tools', 'This model cannot call tools. Leave "tools" out, or choose another model.');
+  if (!family.tools)
+    throw new Unsupported('tools', 'This model cannot call tools. Leave "tools" out, or choose another model.', callsTools);
   const declared = onlyAllowed(tools, toolChoice, family);
   const config = callingConfig({ tools, toolChoice }, family, names);
   return {

@@ -1,6 +1,6 @@
 import type { Usage } from '../../kernel/usage.js';
 import type { JsonObject } from '../kit/json.js';
-import { tokenCount } from '../kit/token-count.js';
+import { missingPart, tokenCount } from '../kit/token-count.js';
 
 /**
  * Reads `usageMetadata` into disjoint classes; null when it tells no input or is not sane. What tools put into the prompt is counted beside
@@ -8,12 +8,16 @@ import { tokenCount } from '../kit/token-count.js';
  * @param blocked the prompt was refused: counts that are missing then are none.
  */
 export function readUsage(raw: JsonObject, blocked: boolean): Usage | null {
-  const prompt = tokenCount(raw['promptTokenCount']) ?? (blocked ? 0 : null);
-  if (prompt === null) return null;
-  const cacheRead = tokenCount(raw['cachedContentTokenCount']) ?? 0;
+  const total = tokenCount(raw['totalTokenCount']);
+  const tools = tokenCount(raw['toolUsePromptTokenCount']) ?? 0;
   const reasoning = tokenCount(raw['thoughtsTokenCount']);
-  const input = prompt + (tokenCount(raw['toolUsePromptTokenCount']) ?? 0);
-  const output = (tokenCount(raw['candidatesTokenCount']) ?? 0) + (reasoning ?? 0);
+  const told = tokenCount(raw['candidatesTokenCount']);
+  const prompt = tokenCount(raw['promptTokenCount']) ?? (blocked ? 0 : missingPart(total, told, tools, reasoning ?? 0));
+  if (prompt === null) return null;
+  const answered = told ?? missingPart(total, prompt, tools, reasoning ?? 0) ?? 0;
+  const cacheRead = tokenCount(raw['cachedContentTokenCount']) ?? 0;
+  const input = prompt + tools;
+  const output = answered + (reasoning ?? 0);
   if ([input, output, cacheRead].some(Number.isNaN)) return null;
   return { input: Math.max(0, input - cacheRead), cacheRead, cacheWrite5m: 0, cacheWrite1h: 0, output, reasoning };
 }

@@ -26,12 +26,12 @@ export class Fields {
 
   text(name: string): string {
     const value = this.textOrNull(name);
-    if (value === null) throw this.refuse(name, 'must be a text');
+    if (value === null) throw this.refuse(name, 'must be a string');
     return value;
   }
 
   textOrNull(name: string): string | null {
-    return this.read(name, 'a text', (value) => typeof value === 'string');
+    return this.read(name, 'a string', (value) => typeof value === 'string');
   }
 
   /** Its text; null when there is none or it is empty. */
@@ -81,7 +81,7 @@ export class Fields {
     return value as Word;
   }
 
-  /** @param must e.g. `must be a text`. */
+  /** @param must e.g. `must be a string`. */
   refuse(name: string, must: string): WeirError {
     const param = this.param(name);
     return invalid(param, `"${param}" ${must}.`);

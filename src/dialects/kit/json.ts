@@ -1,3 +1,6 @@
+import { hasLiterals, hasToKeep, keepLiterals, keysOf, literalAt, literalOf } from './json-literals.js';
+import { survey, valuesIn } from './json-scan.js';
+
 export type JsonObject = Record<string, unknown>;
 
 /** The value as an object; an empty one when it is none. For reading what others wrote. */
@@ -13,11 +16,23 @@ export const textOf = (value: unknown): string | null => (typeof value === 'stri
 
 const MAX_DEPTH = 128;
 
-/** The value of a JSON text from outside. What is nested deeper could be read, but never written again. @throws when it is none, or too deep. */
+/**
+ * The value of a JSON text from outside; `writeJson` writes its numbers and the order of its keys as they came. What is nested deeper could be
+ * read, but never written again. @throws when it is none, or too deep.
+ */
 export function readJson(json: string): unknown {
   const value: unknown = JSON.parse(json);
   if (mayBeDeep(json) && !isShallow(value, MAX_DEPTH)) throw new Error(`JSON that is nested more than ${MAX_DEPTH} levels deep`);
+  const surveyed = survey(json);
+  // Where an object has a key twice, its text is not what was read of it.
+  if (hasToKeep(surveyed) && countMembers(value) === surveyed.members) keepLiterals(json, value);
   return value;
+}
+
+function countMembers(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  const inner = Object.values(value);
+  return inner.reduce<number>((sum, one) => sum + countMembers(one), Array.isArray(value) ? 0 : inner.length);
 }
 
 /** Hardly any text has so many brackets that it has to be looked at. */
@@ -34,8 +49,12 @@ function isShallow(value: unknown, levels: number): boolean {
   return levels > 0 && Object.values(value).every((inner) => isShallow(inner, levels - 1));
 }
 
-/** The value of a JSON text; undefined when it is no JSON, or too deep. */
+/** A text with more values is not read: that would hold up other calls. A shorter text has fewer. */
+const MAX_VALUES = 50_000;
+
+/** The value of a JSON text within another; undefined when it is no JSON, too deep, or of too many values. */
 export function parsed(json: string): unknown {
+  if (json.length > MAX_VALUES && valuesIn(json, MAX_VALUES) === MAX_VALUES) return undefined;
   try {
     return readJson(json);
   } catch {
@@ -46,17 +65,20 @@ export function parsed(json: string): unknown {
 /** JSON writes escapes into texts, for which it looks at each character: too long for pictures. */
 const LONG_TEXT = 64 * 1024;
 
-/** As `JSON.stringify`, but fast for long base64. */
-export function writeJson(value: JsonObject): string {
+/** As `JSON.stringify`, but fast for long base64, and with the numbers and the order of keys of what `readJson` read. */
+export function writeJson(value: unknown): string {
   const holders = new Set<object>();
-  return findHolders(value, holders) ? write(value, holders)! : JSON.stringify(value);
+  return (findHolders(value, holders) ? write(value, holders) : JSON.stringify(value)) ?? 'null';
 }
 
-/** Notes each object and list with a long text somewhere in it. */
+/** A member of an object as `writeJson` writes it. */
+export const writeMember = (object: JsonObject, key: string): string => literalOf(object, key) ?? writeJson(object[key]);
+
+/** Notes each object and list with something in it that `JSON.stringify` writes slowly or otherwise. */
 function findHolders(value: unknown, holders: Set<object>): boolean {
   if (typeof value === 'string') return value.length > LONG_TEXT;
   if (typeof value !== 'object' || value === null) return false;
-  let holds = false;
+  let holds = hasLiterals(value);
   for (const inner of Array.isArray(value) ? value : Object.values(value)) if (findHolders(inner, holders)) holds = true;
   if (holds) holders.add(value);
   return holds;
@@ -68,11 +90,13 @@ function write(value: unknown, holders: Set<object>): string | undefined {
   if (typeof value !== 'object' || value === null || !holders.has(value)) return JSON.stringify(value);
   let text = '';
   if (Array.isArray(value)) {
-    for (const entry of value) text += `${text && ','}${write(entry, holders) ?? 'null'}`;
+    for (let index = 0; index < value.length; index++)
+      text += `${text && ','}${literalAt(value, index) ?? write(value[index], holders) ?? 'null'}`;
     return `[${text}]`;
   }
-  for (const [name, inner] of Object.entries(value)) {
-    const written = write(inner, holders);
+  const object = value as JsonObject;
+  for (const name of keysOf(object)) {
+    const written = literalOf(object, name) ?? write(object[name], holders);
     if (written !== undefined) text += `${text && ','}${JSON.stringify(name)}:${written}`;
   }
   return `{${text}}`;

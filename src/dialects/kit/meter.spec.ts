@@ -14,6 +14,12 @@ test('three bytes are a token, and a piece is one at least', () => {
   expect(metered(Array.from({ length: 9 }, () => text('a')))).toBe(9);
 });
 
+test('what a model refuses with is output, what its provider explains is none', () => {
+  const refusal = { type: 'refusal' as const, choice: 0, text: 'I will not.' };
+  expect(metered([refusal])).toBe(4);
+  expect(metered([{ ...refusal, written: false }])).toBe(0);
+});
+
 test('a script that takes more tokens than bytes make is counted by the family’s own tokenizer; plain text is not', () => {
   const asked: string[] = [];
   const tokensOf = (said: string): number => {
@@ -34,4 +40,16 @@ test('a tokenizer that finds fewer lowers nothing, and is not given what would h
 
 test('an image counts as the dearest there is', () => {
   expect(metered([{ type: 'image', choice: 0, mediaType: 'image/png', data: 'aGk=' }])).toBe(6_240);
+});
+
+test('an answer that comes letter by letter is not cut before its limit, one that is too long is', () => {
+  const overLimit = (pieces: string[], limit: number) => {
+    const meter = new Meter(limit);
+    for (const piece of pieces) meter.count(text(piece));
+    return meter.overLimit;
+  };
+  const answer = 'The weather in Paris is sunny today, with a light wind from the west.';
+  expect(overLimit([...answer], 16)).toBe(false);
+  expect(overLimit([...answer.repeat(2)], 16)).toBe(true);
+  expect(overLimit(answer.split(/(?= )/), 13)).toBe(true);
 });

@@ -1,8 +1,15 @@
+import { inputTotal, type Usage } from '../../kernel/usage.js';
 import type { ReplyEvent } from '../canonical.js';
-import { noFacts, type ReplyFacts, type TokensOf } from '../dialect.js';
+import { noFacts, type Refusal, type RefusalClass, type ReplyFacts, type TokensOf } from '../dialect.js';
 
 /** Text and code average three to five; no long answer comes near this. */
-export const MOST_BYTES_PER_TOKEN = 8;
+const MOST_BYTES_PER_TOKEN = 8;
+/** Pieces that are shorter on average may be parts of tokens: some send letter by letter. */
+const LEAST_BYTES_PER_PIECE = 4;
+
+/** The fewest tokens that so much output can be: no honest answer has more. */
+export const leastTokens = (pieces: number, bytes: number): number =>
+  Math.max(bytes >= LEAST_BYTES_PER_PIECE * pieces ? pieces : 0, Math.floor(bytes / MOST_BYTES_PER_TOKEN));
 
 /** Text and code average three to five bytes to a token: fewer, so that the count is hardly too low. */
 export const METERED_BYTES_PER_TOKEN = 3;
@@ -13,6 +20,35 @@ const IMAGE_TOKENS = 6_240;
 /** The tokens of an answer by our own meter. A piece is a token at least. */
 export const meteredTokens = ({ outputBytes, outputPieces, outputImages, outputDense }: ReplyFacts): number =>
   Math.max(Math.ceil(outputBytes / METERED_BYTES_PER_TOKEN + outputDense), outputPieces) + outputImages * IMAGE_TOKENS;
+
+/** Whether a provider's count can be right. Some that do not count say 0. Only a prompt that was refused may have been read for nothing. */
+export function isCredible(usage: Usage, facts: ReplyFacts): boolean {
+  const hasOutput = meteredTokens(facts) > 0;
+  if (usage.output === 0 && hasOutput) return false;
+  return inputTotal(usage) > 0 || (usage.output === 0 && facts.finishReason === 'content_filter');
+}
+
+/** Classes by which a provider says that it did not begin. */
+const NOT_BEGUN: ReadonlySet<RefusalClass> = new Set<RefusalClass>([
+  'auth',
+  'billing',
+  'rate_limit',
+  'model_not_found',
+  'context_length',
+  'too_large',
+  'unprocessable',
+  'bad_request',
+  'overloaded',
+]);
+
+/**
+ * Whether a failure that came with status 200 leaves something to be billed. It does not where it is all that came, as if it had come with a
+ * status of its own, or where the provider says that it did not begin, and there is neither output nor a count.
+ */
+export function isBilled(refusal: Refusal, facts: ReplyFacts): boolean {
+  if (meteredTokens(facts) > 0 || (facts.usage !== null && inputTotal(facts.usage) + facts.usage.output > 0)) return true;
+  return refusal.class === 'failed_answer' || (facts.begun && !NOT_BEGUN.has(refusal.class));
+}
 
 /** Longer pieces keep the count by their bytes: a tokenizer must not hold up other calls. */
 const MOST_CHARACTERS = 4_000;
@@ -47,6 +83,7 @@ export class Meter {
   ) {}
 
   count(event: ReplyEvent): void {
+    this.facts.begun = true;
     const { bytes, images, certain } = this.weigh(event);
     const { facts } = this;
     facts.outputBytes += bytes;
@@ -70,13 +107,11 @@ export class Meter {
         facts.finishReason ??= event.reason;
         return NOTHING;
       case 'text':
-      case 'refusal':
       case 'reasoning':
-      case 'arguments': {
-        const bytes = Buffer.byteLength(event.text);
-        facts.outputDense += denseTokens(event.text, bytes, this.tokensOf);
-        return { bytes, images: 0, certain: true };
-      }
+      case 'arguments':
+        return this.weighText(event.text);
+      case 'refusal':
+        return event.written === false ? NOTHING : this.weighText(event.text);
       case 'tool_call':
         return { bytes: event.name.length, images: 0, certain: false };
       case 'reasoning_state':
@@ -95,13 +130,18 @@ export class Meter {
     }
   }
 
-  /** Counts only what is certain, so that no honest answer is cut: a piece is a token at least, and tokens are eight bytes at most on average. */
+  private weighText(text: string): Weight {
+    const bytes = Buffer.byteLength(text);
+    this.facts.outputDense += denseTokens(text, bytes, this.tokensOf);
+    return { bytes, images: 0, certain: true };
+  }
+
+  /** Counts only what is certain, so that no honest answer is cut. */
   private countOutput(bytes: number): void {
     const { facts } = this;
     this.certainBytes += bytes;
     facts.outputPieces++;
-    const tokens = Math.max(facts.outputPieces, Math.floor(this.certainBytes / MOST_BYTES_PER_TOKEN));
-    if (tokens <= this.maxOutputTokens) return;
+    if (leastTokens(facts.outputPieces, this.certainBytes) <= this.maxOutputTokens) return;
     this.overLimit = true;
     facts.finishReason = 'length';
   }

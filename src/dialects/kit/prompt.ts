@@ -25,7 +25,7 @@ export function modelOf(fields: Fields): string | null {
 
 export function endUserOf(fields: Fields, name: string): string | null {
   const user = fields.written(name);
-  if (user !== null && !END_USER.test(user)) throw fields.refuse(name, 'must be a text of at most 256 printable characters');
+  if (user !== null && !END_USER.test(user)) throw fields.refuse(name, 'must be a string of at most 256 printable characters');
   return user;
 }
 

@@ -1,5 +1,6 @@
 import type { ReplyEvent } from '../canonical.js';
-import { isObject, parsed, textOf } from './json.js';
+import { InnerValues } from './inner-json.js';
+import { isObject, textOf, writeJson } from './json.js';
 
 export const CALL_OPEN = '<tool_call>';
 export const CALL_CLOSE = '</tool_call>';
@@ -10,6 +11,7 @@ export const CALL_CLOSE = '</tool_call>';
  */
 export class PromptedToolParser {
   private readonly choices = new Map<number, ChoiceText>();
+  private readonly values = new InnerValues();
 
   /** The events to give on for this one. A `finish` gives up what was kept back. */
   push(event: ReplyEvent): ReplyEvent[] {
@@ -29,29 +31,35 @@ export class PromptedToolParser {
   private choice(index: number): ChoiceText {
     let choice = this.choices.get(index);
     if (!choice) {
-      choice = new ChoiceText(index);
+      choice = new ChoiceText(index, this.values);
       this.choices.set(index, choice);
     }
     return choice;
   }
 }
 
+/** An answer has far fewer. What follows stays text: trying to read it as calls would hold up others. */
+const MOST_TAGS = 256;
+
 /** The text of one answer. */
 class ChoiceText {
-  /** What is not decided yet: outside a tag its beginning, inside one what follows it. */
+  /** The end of what came, which may be the beginning of a tag. */
   private pending = '';
-  private inside = false;
-  /** Blanks before the tag that is open: they go if it is a call. */
+  /** Blanks that came last: they go if a call follows. */
   private blanks = '';
-  /** Where to look for the closing tag from. */
-  private closeFrom = 0;
-  private strings = new StringScan();
+  /** What follows the tag that is open. */
+  private body: CallBody | null = null;
+  private tags = 0;
   private calls = 0;
   private readonly native = new Map<number, number>();
   /** Nothing but blanks since the last call. */
   private afterCall = false;
 
-  constructor(private readonly index: number) {}
+  /** @param values of all calls of the reply. */
+  constructor(
+    private readonly index: number,
+    private readonly values: InnerValues,
+  ) {}
 
   text(text: string): ReplyEvent[] {
     this.pending += text;
@@ -61,9 +69,9 @@ class ChoiceText {
   }
 
   end(): ReplyEvent[] {
-    const left = this.inside ? this.blanks + CALL_OPEN + this.pending : this.pending;
+    const left = this.blanks + (this.body ? CALL_OPEN + this.body.text : '') + this.pending;
     const dropped = this.afterCall && left.trim() === '';
-    [this.pending, this.blanks, this.inside] = ['', '', false];
+    [this.pending, this.blanks, this.body] = ['', '', null];
     return dropped ? [] : this.say(left);
   }
 
@@ -79,43 +87,39 @@ class ChoiceText {
 
   /** Null: more is needed. */
   private step(): ReplyEvent[] | null {
-    return this.inside ? this.close() : this.open();
+    return this.body ? this.close(this.body) : this.open();
   }
 
   private open(): ReplyEvent[] | null {
-    const at = this.pending.indexOf(CALL_OPEN);
-    const end = at === -1 ? this.pending.length - partialTag(this.pending) : at;
+    const at = this.tags < MOST_TAGS ? this.pending.indexOf(CALL_OPEN) : -1;
+    const end = at === -1 ? this.pending.length - partialTag(this.pending, CALL_OPEN) : at;
     const textEnd = this.pending.slice(0, end).trimEnd().length;
-    const text = this.pending.slice(0, textEnd);
-    if (at === -1) {
-      this.pending = this.pending.slice(textEnd);
-      return text === '' ? null : this.say(text);
-    }
-    this.blanks = this.pending.slice(textEnd, at);
-    this.pending = this.pending.slice(at + CALL_OPEN.length);
-    this.inside = true;
-    this.closeFrom = 0;
-    this.strings = new StringScan();
+    const text = textEnd === 0 ? '' : this.blanks + this.pending.slice(0, textEnd);
+    this.blanks = (textEnd === 0 ? this.blanks : '') + this.pending.slice(textEnd, end);
+    this.pending = this.pending.slice(at === -1 ? end : at + CALL_OPEN.length);
+    if (at === -1) return text === '' ? null : this.say(text);
+    this.tags++;
+    this.body = new CallBody();
     return this.say(text);
   }
 
-  private close(): ReplyEvent[] | null {
-    const at = this.pending.indexOf(CALL_CLOSE, this.closeFrom);
-    if (at === -1) {
-      this.closeFrom = Math.max(0, this.pending.length - CALL_CLOSE.length + 1);
-      return null;
-    }
-    const end = at + CALL_CLOSE.length;
+  private close(body: CallBody): ReplyEvent[] | null {
+    const at = this.pending.indexOf(CALL_CLOSE);
+    const end = at === -1 ? this.pending.length - partialTag(this.pending, CALL_CLOSE) : at;
+    body.add(this.pending.slice(0, end));
+    this.pending = this.pending.slice(end);
+    if (at === -1) return null;
+    this.pending = this.pending.slice(CALL_CLOSE.length);
     // The tag is a word in an argument.
-    if (this.strings.endsInside(this.pending, at)) {
-      this.closeFrom = end;
+    if (body.endsInside) {
+      body.add(CALL_CLOSE);
       return [];
     }
-    const body = this.pending.slice(0, at);
-    const call = readCall(body);
-    this.pending = this.pending.slice(end);
-    this.inside = false;
-    if (!call) return this.say(this.blanks + CALL_OPEN + body + CALL_CLOSE);
+    const { text } = body;
+    const call = readCall(text, this.values);
+    this.body = null;
+    if (!call) return this.say(this.takeBlanks() + CALL_OPEN + text + CALL_CLOSE);
+    this.blanks = '';
     this.afterCall = true;
     const number = this.calls++;
     const common = { choice: this.index, call: number };
@@ -125,6 +129,12 @@ class ChoiceText {
     ];
   }
 
+  private takeBlanks(): string {
+    const { blanks } = this;
+    this.blanks = '';
+    return blanks;
+  }
+
   private say(text: string): ReplyEvent[] {
     if (text === '') return [];
     this.afterCall = false;
@@ -132,33 +142,40 @@ class ChoiceText {
   }
 }
 
-/** How many characters at the end may become the opening tag. */
-function partialTag(text: string): number {
-  for (let length = Math.min(CALL_OPEN.length - 1, text.length); length > 0; length--)
-    if (text.endsWith(CALL_OPEN.slice(0, length))) return length;
+/** What is written between the tags, piece by piece. Each piece is looked at once. */
+class CallBody {
+  /** It breaks off inside a string. */
+  endsInside = false;
+  private readonly pieces: string[] = [];
+  /** It breaks off after a backslash. */
+  private escapes = false;
+
+  add(piece: string): void {
+    this.pieces.push(piece);
+    for (let at = 0; at < piece.length; at++) {
+      if (this.escapes) this.escapes = false;
+      else if (piece[at] === '"') this.endsInside = !this.endsInside;
+      else this.escapes = this.endsInside && piece[at] === '\\';
+    }
+  }
+
+  get text(): string {
+    return this.pieces.join('');
+  }
+}
+
+/** How many characters at the end may become a tag. */
+function partialTag(text: string, tag: string): number {
+  for (let length = Math.min(tag.length - 1, text.length); length > 0; length--) if (text.endsWith(tag.slice(0, length))) return length;
   return 0;
 }
 
-function readCall(json: string): { name: string; arguments: string } | null {
-  const call = parsed(json);
-  if (!isObject(call)) return null;
+function readCall(json: string, values: InnerValues): { name: string; arguments: string } | null {
+  const call = values.objectIn(json);
+  if (!call) return null;
   const name = textOf(call['name']);
   const given = call['arguments'] ?? call['parameters'] ?? {};
   // Some models write the object as a text.
-  const args = typeof given === 'string' ? parsed(given) : given;
-  return name && isObject(args) ? { name, arguments: JSON.stringify(args) } : null;
-}
-
-/** Tells whether a JSON text that grows breaks off inside a string. Looks at each character once, however often it is asked. */
-class StringScan {
-  private at = 0;
-  private inside = false;
-
-  endsInside(json: string, end: number): boolean {
-    for (; this.at < end; this.at++) {
-      if (json[this.at] === '"') this.inside = !this.inside;
-      else if (this.inside && json[this.at] === '\\') this.at++;
-    }
-    return this.inside;
-  }
+  const args = typeof given === 'string' ? values.objectIn(given) : given;
+  return name && isObject(args) ? { name, arguments: writeJson(args) } : null;
 }

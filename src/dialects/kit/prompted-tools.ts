@@ -1,5 +1,6 @@
 import type { AssistantTurn, Conversation, SystemTurn, TextPart, Tool, ToolCallPart, ToolTurn, Turn, UserTurn } from '../canonical.js';
 import { argumentsObject } from './call-arguments.js';
+import { writeJson } from './json.js';
 import { CALL_CLOSE, CALL_OPEN } from './prompted-tool-parser.js';
 
 /**
@@ -37,7 +38,7 @@ function instructionFor({ tools, toolChoice, parallelToolCalls }: Conversation):
 }
 
 const describe = ({ name, description, parameters }: Tool): string =>
-  JSON.stringify({ name, ...(description !== null && { description }), parameters: parameters ?? { type: 'object', properties: {} } });
+  writeJson({ name, ...(description !== null && { description }), parameters: parameters ?? { type: 'object', properties: {} } });
 
 /** Behind the client's own instructions. */
 function withInstruction(turns: readonly Turn[], instruction: string): Turn[] {
@@ -97,7 +98,7 @@ function renderCalls({ role, parts }: AssistantTurn): AssistantTurn {
 
 /** A call as the model writes it. No tag of ours can stand inside. */
 export function renderCall({ name, arguments: args }: Pick<ToolCallPart, 'name' | 'arguments'>): string {
-  const json = JSON.stringify({ name, arguments: argumentsObject(args).value });
+  const json = writeJson({ name, arguments: argumentsObject(args).value });
   return `${CALL_OPEN}${json.replaceAll('<', '\\u003c')}${CALL_CLOSE}`;
 }
 

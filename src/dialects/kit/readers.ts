@@ -101,7 +101,7 @@ abstract class DecodingReader implements StreamReader {
 
 /** The provider says that its answer is no good. */
 export const failedAnswer = ({ native, message }: Finish): Refusal => ({
-  class: 'server',
+  class: 'failed_answer',
   message: message ?? (native === null ? null : `The model ended its answer with ${native}.`),
 });
 

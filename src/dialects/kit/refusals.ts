@@ -1,10 +1,22 @@
 import type { RefusalClass } from '../dialect.js';
+import type { JsonObject } from './json.js';
 
 const MAX_MESSAGE = 500;
 
 /** A provider's sentence as it may be kept; null when there is none. */
 export const refusalMessage = (message: unknown): string | null =>
   typeof message === 'string' && message !== '' ? message.slice(0, MAX_MESSAGE) : null;
+
+const WORD = /^[\w.[\]-]{1,100}$/;
+
+/** The field that a provider blames and its word for the fault, where they are such. */
+export function blamed(error: JsonObject | null): { param?: string; code?: string } {
+  const { param, code } = error ?? {};
+  return {
+    ...(typeof param === 'string' && WORD.test(param) && { param }),
+    ...(typeof code === 'string' && WORD.test(code) && { code }),
+  };
+}
 
 /** What a status alone says. */
 export function classOfStatus(status: number): RefusalClass {
@@ -19,8 +31,14 @@ export function classOfStatus(status: number): RefusalClass {
     case 408:
     case 504:
       return 'timeout';
+    case 413:
+      return 'too_large';
+    case 422:
+      return 'unprocessable';
     case 429:
       return 'rate_limit';
+    case 529:
+      return 'overloaded';
     default:
       return status >= 400 && status < 500 ? 'bad_request' : 'server';
   }

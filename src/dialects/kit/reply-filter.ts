@@ -1,6 +1,8 @@
 import type { ReplyEvent } from '../canonical.js';
 import type { ReplyContext } from '../dialect.js';
+import { isNothing } from './call-arguments.js';
 import { PromptedToolParser } from './prompted-tool-parser.js';
+import { StopCutter } from './stop-cutter.js';
 
 type ToolCall = Extract<ReplyEvent, { type: 'tool_call' }>;
 type Arguments = Extract<ReplyEvent, { type: 'arguments' }>;
@@ -22,6 +24,7 @@ interface SeenCall {
 export class ReplyFilter {
   private readonly calls = new Map<string, SeenCall>();
   private readonly prompted: PromptedToolParser | null;
+  private readonly cutter: StopCutter | null;
   /** Calls given out so far, by choice. */
   private readonly given: number[] = [];
   private readonly used: Set<string>;
@@ -39,11 +42,13 @@ export class ReplyFilter {
   ) {
     this.used = new Set(used);
     this.prompted = context.promptedTools ? new PromptedToolParser() : null;
+    this.cutter = context.stop?.length ? new StopCutter(context.stop) : null;
   }
 
   /** The events to give on for this one. */
   push(event: ReplyEvent): ReplyEvent[] {
-    const events = this.prompted ? this.prompted.push(event).flatMap((found) => this.filter(found)) : this.filter(event);
+    const own = this.prompted ? this.prompted.push(event).flatMap((found) => this.filter(found)) : this.filter(event);
+    const events = this.cutter ? own.flatMap((said) => this.cutter!.push(said)) : own;
     if (this.see) events.forEach(this.see);
     return events;
   }
@@ -112,6 +117,7 @@ export class ReplyFilter {
 
 const keyOf = ({ choice, call }: { choice: number; call: number }): string => `${choice}:${call}`;
 
-const isNothing = (json: string): boolean => /^\s*(?:null)?\s*$/.test(json);
+/** More blanks than these are written by nobody, and looking at them again with each piece takes long. */
+const MOST_BLANKS = 100;
 /** `nul` may still become `null`. */
-const mayBeNothing = (json: string): boolean => 'null'.startsWith(json.trim()) || isNothing(json);
+const mayBeNothing = (json: string): boolean => json.length <= MOST_BLANKS && 'null'.startsWith(json.trim());

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { invalid } from './fields.js';
 
 const HASH_LENGTH = 8;
 
@@ -32,3 +33,7 @@ export class ToolNames {
     return sent;
   }
 }
+
+/** For tools of several kinds that have one name: providers know them by it alone. */
+export const sameName = (name: string) =>
+  invalid('tools', `"tools" has tools of several kinds that are named "${name}". Give each a name of its own.`);

@@ -9,7 +9,7 @@ export function toolsIn(body: Readonly<JsonObject>): JsonObject[] {
   return [...listOf(body['functions']), ...holders.flatMap((holder) => listOf(holder['tools']))].map(objectOf);
 }
 
-/** The most tokens that tools take in the request to a provider of another format, beyond what the client sent. */
+/** The most tokens that tools, but those that come with their schema, take in the request to a provider of another format, beyond what the client sent. */
 export function addedToolTokens(tools: readonly JsonObject[]): number {
   let added = 0;
   for (const tool of tools) {
@@ -17,7 +17,7 @@ export function addedToolTokens(tools: readonly JsonObject[]): number {
     // The name of a namespace is said with each of its tools, and again where a search has found it.
     if (tool['type'] === 'namespace')
       added += 2 * (Buffer.byteLength(textOf(tool['name']) ?? '') + 4) * (inner.length + 1) + addedToolTokens(inner);
-    else if (tool['type'] !== undefined && tool['type'] !== 'function') added += MAX_TYPED_TOOL_BYTES;
+    else if (tool['type'] !== undefined && tool['type'] !== 'function' && tool['input_schema'] === undefined) added += MAX_TYPED_TOOL_BYTES;
   }
   return added;
 }

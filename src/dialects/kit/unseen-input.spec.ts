@@ -11,6 +11,9 @@ test.each<[string, Record<string, unknown>]>([
   ['an image of a response by address', { input: [{ content: [{ type: 'input_image', image_url: 'https://example.com/a.png' }] }] }],
   ['a file', asks([{ type: 'file', file: { file_id: 'file-1' } }])],
   ['a document by address', asks([{ type: 'document', source: { type: 'url', url: 'https://example.com/a.pdf' } }])],
+  ['a film by address', asks([{ type: 'input_video', video_url: 'https://example.com/a.mp4' }])],
+  ['a sound by address', asks([{ type: 'audio', audio_url: 'https://example.com/a.mp3' }])],
+  ['a document of Mistral by address', asks([{ type: 'document_url', document_url: 'https://example.com/a.pdf' }])],
   ['a web search', { ...asks('News?'), tools: [{ type: 'web_search_20250305', name: 'web_search' }] }],
   ['servers of tools', { ...asks('News?'), mcp_servers: [{ type: 'url', name: 's', url: 'https://example.com' }] }],
 ])('%s is input that is not seen', (_, body) => expect(hasUnseenInput(body)).toBe(true));

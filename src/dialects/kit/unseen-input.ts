@@ -2,8 +2,8 @@ import { isObject } from './json.js';
 
 /** Fields that name what lies with the provider or elsewhere, and is read as input. */
 const REFERENCES =
-  /^(?:previous_response_id|conversation|prompt|file_ids?|vector_store_ids|container(?:_id)?|mcp_servers|cached_?content|cachedContent)$/;
-const ADDRESSES = /^(?:url|image_url|file_url|server_url|file_?uri|fileUri|uri|s3Location)$/;
+  /^(?:previous_response_id|previous_message_id|conversation|prompt|file_ids?|vector_store_ids|container(?:_id)?|mcp_servers|cached_?content|cachedContent)$/;
+const ADDRESSES = /^(?:(?:(?:image|video|audio|document|pdf|file|server)_)?url|file_?uri|fileUri|uri|s3Location)$/;
 /** Tools that the provider runs itself, and whose results it reads. */
 const OWN_TOOLS = /^(?:web_search|web_fetch|file_search|code_|mcp|google_search|url_context|image_generation|computer|item_reference)/;
 const ELSEWHERE = /^[a-z][a-z0-9+.-]*:/i;

@@ -4,8 +4,11 @@ import { table } from '../kit/table.js';
 
 /** What stands in a request and is no text. */
 export interface Media {
-  /** `context`: what a provider keeps and puts before the request. `unknown`: a part of a kind that is not known here. */
-  kind: 'image' | 'document' | 'audio' | 'video' | 'context' | 'unknown';
+  /**
+   * `context`: what a provider keeps and puts before the request. `any`: a part of a kind that is not known here, at an address. `unknown`: one
+   * that says what it is itself.
+   */
+  kind: 'image' | 'document' | 'audio' | 'video' | 'context' | 'any' | 'unknown';
   /** base64; null: it is at an address, or with the provider. */
   data: string | null;
 }
@@ -37,10 +40,22 @@ function* within(value: unknown, amid: boolean): Generator<Media> {
   const type = textOf(value['type']);
   const known = type === null ? null : KINDS[type];
   if (known) return yield* known(value);
-  if (amid && !(type !== null && TEXTUAL.test(type)) && !('role' in value)) yield { kind: 'unknown', data: null };
+  if (amid && !(type !== null && TEXTUAL.test(type)) && !('role' in value))
+    yield { kind: pointsAway(value) ? 'any' : 'unknown', data: null };
   // A sound that the model made in an earlier turn.
   if (isObject(value['audio'])) yield { kind: 'audio', data: null };
   for (const field of INNER) yield* within(value[field], field !== 'source' && field !== 'screenshot');
+}
+
+const ADDRESS = /^\s*(?:https?|gs|s3|file):\/\//i;
+/** Levels of a part in which addresses stand. */
+const ADDRESS_DEPTH = 3;
+
+/** Whether a part names an address, or several. */
+function pointsAway(value: unknown, levels = ADDRESS_DEPTH): boolean {
+  if (typeof value === 'string') return ADDRESS.test(value);
+  if (typeof value !== 'object' || value === null || levels === 0) return false;
+  return Object.values(value).some((inner) => pointsAway(inner, levels - 1));
 }
 
 /** Types of parts and items that are text, or whose inner parts tell. */
@@ -58,6 +73,10 @@ const KINDS = table<Read>({
   document: (part) => sourced('document', part['source']),
   file: (part) => filed(isObject(part['file']) ? part['file'] : part),
   input_file: filed,
+  // Mistral, Zhipu, and others.
+  document_url: (part) => addressed('document', part['document_url']),
+  file_url: (part) => addressed('document', part['file_url']),
+  pdf_url: (part) => addressed('document', part['pdf_url']),
   input_audio: (part) => inline('audio', (isObject(part['input_audio']) ? part['input_audio'] : part)['data'], 'audio/unknown'),
   audio: (part) => addressed('audio', part['audio_url'] ?? part['audio'] ?? part['data']),
   audio_url: (part) => addressed('audio', part['audio_url']),

@@ -6,6 +6,7 @@ import { encodeRequest } from './request.js';
 export const ollama: Upstream = {
   name: 'ollama',
   framing: 'ndjson',
+  unsaid: ['endUser', 'imageDetail', 'fileName', 'strict'],
   encodeRequest,
   decodeAnswer,
   streamDecoder: () => new OllamaDecoder(),

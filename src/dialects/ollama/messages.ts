@@ -2,6 +2,7 @@ import { WeirError } from '../../kernel/errors.js';
 import type { AssistantTurn, FilePart, ImagePart, ToolCallPart, ToolTurn, Turn, UserTurn } from '../canonical.js';
 import { argumentsObject } from '../kit/call-arguments.js';
 import type { JsonObject } from '../kit/json.js';
+import { hearsAudio, readsFiles, Unsupported } from '../kit/unsupported.js';
 
 /** Writes the turns as Ollama's chat takes them: texts as one text, images as bare base64, arguments as objects. */
 export function renderTurns(turns: readonly Turn[]): JsonObject[] {
@@ -32,7 +33,12 @@ export function renderTurns(turns: readonly Turn[]): JsonObject[] {
 
 function userMessage(parts: UserTurn['parts']): JsonObject {
   const images = parts.flatMap((part) => {
-    if (part.type === 'audio') throw invalid('Ollama does not take audio. Leave it out, or choose a model of a provider that takes it.');
+    if (part.type === 'audio')
+      throw new Unsupported(
+        'messages',
+        'Ollama does not take audio. Leave it out, or choose a model of a provider that takes it.',
+        hearsAudio,
+      );
     return part.type === 'image' ? [imageData(part)] : [];
   });
   return { role: 'user', content: textsOf(parts), ...(images.length > 0 && { images }) };
@@ -70,7 +76,7 @@ function textsOf(parts: readonly { type: string; text?: string }[]): string {
 function fileText({ source }: FilePart): string {
   if (source.kind === 'text') return source.text;
   if (source.kind === 'base64' && source.mediaType.startsWith('text/')) return Buffer.from(source.data, 'base64').toString();
-  throw invalid('Ollama takes files of plain text only. Send the text of the document instead.');
+  throw new Unsupported('messages', 'Ollama takes files of plain text only. Send the text of the document instead.', readsFiles);
 }
 
 function imageData({ source }: ImagePart): string {

@@ -1,5 +1,5 @@
 import type { FinishReason, ReplyEvent } from '../canonical.js';
-import { type Frame, ProviderRefusal, type Refusal, type RefusalClass, type StreamDecoder } from '../dialect.js';
+import { type Frame, NoAnswer, ProviderRefusal, type Refusal, type RefusalClass, type StreamDecoder } from '../dialect.js';
 import { argumentsText } from '../kit/arguments-text.js';
 import { isObject, type JsonObject, listOf, objectOf, parsed, readJson, textOf } from '../kit/json.js';
 import { classOfStatus, refusalMessage } from '../kit/refusals.js';
@@ -12,7 +12,10 @@ const BLOCK = 0;
 export function decodeAnswer(body: Buffer): ReplyEvent[] {
   const decoder = new OllamaDecoder();
   const events = decoder.push({ event: null, data: body.toString() });
-  if (!decoder.complete) throw new Error('the reply is not done');
+  if (!decoder.complete) {
+    const told = events.find((event) => event.type === 'usage');
+    throw new NoAnswer('the reply is not done', told?.usage ?? null, told?.raw);
+  }
   return events;
 }
 

@@ -1,19 +1,18 @@
-import { WeirError } from '../../kernel/errors.js';
 import type { Conversation, OutputFormat, Tool } from '../canonical.js';
 import { PLAIN_REPLY, type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
 import { type JsonObject, writeJson } from '../kit/json.js';
 import { leftOut, settingsLeftOut } from '../kit/left-out.js';
+import { answersSeverally, Unsupported } from '../kit/unsupported.js';
 import { renderTurns } from './messages.js';
 import { renderThinking } from './thinking.js';
 
 /** Writes a request for `/chat`. The context size is the server's affair: no field of a client's means it. */
 export function encodeRequest(conversation: Conversation, rewrite: Rewrite): UpstreamRequest {
   if (conversation.choices > 1)
-    throw new WeirError('invalid_request', {
-      param: 'n',
-      message: 'Ollama gives one answer per request. Leave "n" out, or send the request several times.',
-    });
-  const warnings = settingsLeftOut(conversation.settings, 'logprobs', 'logitBias', 'verbosity');
+    throw new Unsupported('n', 'Ollama gives one answer per request. Leave "n" out, or send the request several times.', answersSeverally);
+  const { settings } = conversation;
+  const tier = settings.serviceTier === 'auto' || settings.serviceTier === 'default' ? null : settings.serviceTier;
+  const warnings = settingsLeftOut({ ...settings, serviceTier: tier }, 'logprobs', 'topLogprobs', 'logitBias', 'verbosity', 'serviceTier');
   const thinking = renderThinking(rulesId(rewrite), conversation.thinking, rewrite.thinkingLevel);
   const tools = offeredTools(conversation, warnings);
   const body: JsonObject = { model: rewrite.model, messages: renderTurns(conversation.turns) };

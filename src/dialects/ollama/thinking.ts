@@ -1,5 +1,6 @@
 import type { Thinking, ThinkingLevel } from '../canonical.js';
 import { reasons, thinksByEffort } from '../families/open-models.js';
+import { showLeftOut, thinkingLeftOut } from '../kit/left-out.js';
 
 export interface RenderedThinking {
   /** The field `think`; null: it is not sent. */
@@ -15,10 +16,12 @@ const NOTHING: RenderedThinking = { think: null, level: null, warnings: [] };
 export function renderThinking(model: string, asked: Thinking | null, setting: ThinkingLevel | null): RenderedThinking {
   const level = asked ? (asked.level ?? 'medium') : setting;
   // Ollama refuses to be asked for thinking by a model that has none.
-  if (level === null || !reasons(model)) return NOTHING;
-  if (!thinksByEffort(model)) return { ...NOTHING, think: level !== 'off', level };
+  if (!reasons(model)) return { ...NOTHING, warnings: thinkingLeftOut(asked) };
+  if (level === null) return NOTHING;
+  const warnings = showLeftOut(asked, true);
+  if (!thinksByEffort(model)) return { think: level !== 'off', level, warnings };
   if (level === 'off')
-    return { think: 'low', level: 'low', warnings: ['This model always thinks; its thinking was set as low as it goes.'] };
+    return { think: 'low', level: 'low', warnings: [...warnings, 'This model always thinks; its thinking was set as low as it goes.'] };
   const effort = level === 'minimal' || level === 'low' ? 'low' : level === 'medium' ? 'medium' : 'high';
-  return { ...NOTHING, think: effort, level: effort };
+  return { think: effort, level: effort, warnings };
 }

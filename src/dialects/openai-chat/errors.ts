@@ -1,6 +1,7 @@
 import type { WeirError } from '../../kernel/errors.js';
 import type { Refusal, RefusalClass } from '../dialect.js';
 import { isObject, type JsonObject, listOf, objectOf, parsed, textOf } from '../kit/json.js';
+import { blamed, classOfStatus } from '../kit/refusals.js';
 
 const MAX_MESSAGE = 500;
 
@@ -19,6 +20,14 @@ export function errorIn(reply: unknown): JsonObject | null {
   return isObject(error) ? error : null;
 }
 
+/** The failure that a whole reply or a chunk is; null when it is none. */
+export function failureIn(reply: unknown): JsonObject | null {
+  const error = errorIn(reply);
+  if (error || !isObject(reply) || 'choices' in reply) return error;
+  const isBare = reply['object'] === 'error' || typeof reply['message'] === 'string' || typeof reply['detail'] === 'string';
+  return isBare ? bareError(reply) : null;
+}
+
 /** Some put the fields of the error at the top, or a sentence under `detail`. */
 function bareError(reply: unknown): JsonObject | null {
   if (!isObject(reply)) return null;
@@ -35,7 +44,7 @@ export function inBandRefusal(error: JsonObject): Refusal {
 /** Classifies by status and code before words. */
 export function refusalOf(status: number, error: JsonObject | null): Refusal {
   const message = textOf(error?.['message'])?.slice(0, MAX_MESSAGE) ?? null;
-  return { class: classOf(status, error ? wordsOf(error) : '', message ?? ''), message };
+  return { class: classOf(status, error ? wordsOf(error) : '', message ?? ''), message, ...blamed(error) };
 }
 
 function wordsOf(error: JsonObject): string {
@@ -50,9 +59,8 @@ function classOf(status: number, words: string, message: string): RefusalClass {
   if (status === 401 || status === 403 || /invalid_api_key|API_KEY_INVALID|authentication|permission/.test(words)) return 'auth';
   if (status === 429 || /rate_limit/.test(words)) return 'rate_limit';
   if (status === 404 || /model_not_found/.test(words)) return 'model_not_found';
-  if (status === 408 || status === 504) return 'timeout';
-  if (status >= 400 && status < 500) return 'bad_request';
-  return 'server';
+  if (/overloaded|slow_down/.test(words)) return 'overloaded';
+  return classOfStatus(status);
 }
 
 /** A refusal or failure as clients of OpenAI's formats expect it. */

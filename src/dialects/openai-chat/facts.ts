@@ -1,7 +1,8 @@
-import { noFacts, type Refusal, type ReplyFacts } from '../dialect.js';
+import { NoAnswer, noFacts, type Refusal, type ReplyFacts } from '../dialect.js';
 import { isObject, type JsonObject, listOf, objectOf, readJson, textOf } from '../kit/json.js';
+import { spliceJson } from '../kit/json-splice.js';
 import { looseOutput } from '../kit/loose-output.js';
-import { errorIn, inBandRefusal } from './errors.js';
+import { errorIn, failureIn, inBandRefusal } from './errors.js';
 import type { NewId } from './straighten.js';
 import { findUsage, readUsage } from './usage.js';
 
@@ -16,12 +17,13 @@ export type WholeFacts = ReplyFacts & { refusal: Refusal | null; body: Buffer };
  * @throws when it is no completion.
  */
 export function readWhole(body: Buffer, straighten: Straighten): WholeFacts {
-  const reply: unknown = readJson(body.toString());
-  const error = errorIn(reply);
+  const text = body.toString();
+  const reply: unknown = readJson(text);
+  const error = failureIn(reply);
   const raw = isObject(reply) ? findUsage(reply) : null;
   if (error) return { ...noFacts(), usage: readUsage(raw), usageIsFinal: raw !== null, usageRaw: raw, refusal: inBandRefusal(error), body };
   const { choices: given, model } = objectOf(reply);
-  if (!Array.isArray(given)) throw new Error('the reply has no choices');
+  if (!Array.isArray(given)) throw new NoAnswer('the reply has no choices', readUsage(raw), raw);
   const id = textOf(objectOf(reply)['id']) ?? '';
   const newId = (choice: number, call: number) => `call_${id.replace(/\W/g, '')}${choice === 0 ? '' : `c${choice}`}n${call}`;
   const straight = straighten(objectOf(reply), newId);
@@ -29,6 +31,7 @@ export function readWhole(body: Buffer, straighten: Straighten): WholeFacts {
   const failed = choices.map(errorIn).find((failure) => failure !== null);
   const said = looseOutput(choices.map(({ message, text }) => message ?? text));
   return {
+    begun: true,
     usage: readUsage(raw),
     usageIsFinal: raw !== null,
     usageRaw: raw,
@@ -40,6 +43,6 @@ export function readWhole(body: Buffer, straighten: Straighten): WholeFacts {
     toolRuns: new Map(),
     outputDense: 0,
     refusal: failed ? inBandRefusal(failed) : null,
-    body: straight === reply ? body : Buffer.from(JSON.stringify(straight)),
+    body: straight === reply ? body : Buffer.from(spliceJson({ text, value: objectOf(reply) }, straight)),
   };
 }

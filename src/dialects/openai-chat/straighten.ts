@@ -1,3 +1,4 @@
+import { isNothing } from '../kit/call-arguments.js';
 import { isObject, type JsonObject, listOf, objectOf, textOf } from '../kit/json.js';
 import { finishReason } from './upstream/finish-reason.js';
 import { argumentsOf, ToolCallDecoder } from './upstream/tool-calls.js';
@@ -179,8 +180,8 @@ function wholeCall(call: JsonObject, at: number, newId: (call: number) => string
   if (isObject(call['custom'])) return call;
   const called = objectOf(call['function']);
   const text = argumentsOf(called['arguments']);
-  const isNothing = /^\s*(?:null)?\s*$/.test(text);
-  const straight = textOf(call['id']) && call['type'] === 'function' && called['arguments'] === text && !isNothing;
+  const empty = isNothing(text);
+  const straight = textOf(call['id']) && call['type'] === 'function' && called['arguments'] === text && !empty;
   if (straight) return call;
-  return { ...call, id: textOf(call['id']) || newId(at), type: 'function', function: { ...called, arguments: isNothing ? '{}' : text } };
+  return { ...call, id: textOf(call['id']) || newId(at), type: 'function', function: { ...called, arguments: empty ? '{}' : text } };
 }

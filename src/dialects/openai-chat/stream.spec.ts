@@ -93,7 +93,7 @@ test('an error inside the stream is a refusal, not an answer', () => {
   const { reader, text } = read(true, [
     Buffer.from(event(CHUNKS[0]) + event({ error: { message: 'overloaded', code: 529 } }) + event('[DONE]')),
   ]);
-  expect(reader.refusal).toEqual({ class: 'server', message: 'overloaded' });
+  expect(reader.refusal).toEqual({ class: 'overloaded', message: 'overloaded' });
   expect(reader.complete).toBe(false);
   expect(text).toBe(event(CHUNKS[0]));
 });
@@ -176,3 +176,8 @@ test.each(['null', '[]', '"usage"', '["content",{"error":1}]'])('a chunk that is
   const reader = new ChatStreamReader(decode({ stream: true }), 100);
   expect(() => reader.push(Buffer.from(`data: ${data}\n\n`))).toThrow('a chunk that is no object');
 });
+
+test.each(['{"id":"c1","choices":[{"index":0,"delta":{"content":"x"}}]', '[1]', '"x"'])(
+  'data that is no chunk ends the stream, and is not passed on: %s',
+  (data) => expect(() => read(false, [Buffer.from(event(data)), STREAM])).toThrow(),
+);

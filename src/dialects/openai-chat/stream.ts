@@ -2,13 +2,13 @@ import type { WeirError } from '../../kernel/errors.js';
 import type { Usage } from '../../kernel/usage.js';
 import { noFacts, type Prompt, type Refusal, type ReplyFacts, type StreamReader, type TokensOf } from '../dialect.js';
 import { isKeepAlive, joinedEvents } from '../kit/frames.js';
-import { isObject, type JsonObject, listOf, objectOf, parsed, readJson } from '../kit/json.js';
+import { isObject, type JsonObject, listOf, objectOf, parsed, readJson, writeJson } from '../kit/json.js';
 import { eachString } from '../kit/json-scan.js';
 import { looseOutput } from '../kit/loose-output.js';
-import { denseTokens, MOST_BYTES_PER_TOKEN } from '../kit/meter.js';
+import { denseTokens, leastTokens } from '../kit/meter.js';
 import { isComment } from '../kit/readers.js';
 import { eventData, SseSplitter } from '../kit/sse.js';
-import { encodeError, errorIn, inBandRefusal } from './errors.js';
+import { encodeError, errorIn, failureIn, inBandRefusal } from './errors.js';
 import { StreamStraightener } from './straighten.js';
 import { encodeUsage, findUsage, isEmptyUsage, readUsage } from './usage.js';
 
@@ -16,9 +16,11 @@ const DONE = Buffer.from('data: [DONE]\n\n');
 const COMMON_NULL_USAGE = ',"usage":null';
 const NULL_USAGE = /,\s*"usage"\s*:\s*null|"usage"\s*:\s*null\s*,/;
 const MODEL = /"model"\s*:\s*"([^"]*)"/;
-/** A chunk without text that says more than who speaks and why it ends. */
+/** A chunk that says more than who speaks, a text and why it ends. */
 const MORE =
   /"delta"\s*:\s*\{[^}]*"(?!role"|content"|refusal"|reasoning"|reasoning_content"|tool_calls"\s*:\s*null|function_call"\s*:\s*null)\w+"\s*:\s*[[{"]/;
+/** To look for more in a longer chunk takes as long as to read it, and may take far longer. */
+const LONG_FOR_LOOK = 4_000;
 /** In latin1, or escaped. */
 const BEYOND_ASCII = /[\x80-\xff]|\\u/;
 /** A longer chunk is a picture, and too much work to write anew. */
@@ -137,6 +139,8 @@ export class ChatStreamReader implements StreamReader {
       if (this.countedLast) this.facts.usageIsFinal = true;
       return;
     }
+    // Half a chunk is nothing to a client: its SDK would fail on it.
+    if (!data.trimEnd().endsWith('}')) throw new Error('a chunk that is no object');
     const straightener = straight || data.length > LONG_CHUNK ? null : this.straightener;
     if (straightener?.mayDiffer(data)) {
       const given = parse(data) as { id?: string; created?: number } & JsonObject;
@@ -144,13 +148,13 @@ export class ChatStreamReader implements StreamReader {
       if (this.head.id === undefined) this.head = { id: given.id, created: given.created };
       const chunk = straightener.straighten(given);
       if (chunk) {
-        const event = Buffer.from(`data: ${JSON.stringify(chunk)}\n\n`);
+        const event = Buffer.from(`data: ${writeJson(chunk)}\n\n`);
         return this.visit(event, 0, event.length, true);
       }
     }
-    if (data.includes('"error"')) {
+    if (data.includes('"error"') || !data.includes('"choices"')) {
       const chunk = parse(data);
-      const error = errorIn(chunk) ?? errorIn(listOf(chunk['choices'])[0]);
+      const error = failureIn(chunk) ?? errorIn(listOf(chunk['choices'])[0]);
       if (error) {
         this.facts.usageIsFinal = this.readUsage(chunk);
         this.refusal = inBandRefusal(error);
@@ -189,7 +193,7 @@ export class ChatStreamReader implements StreamReader {
       this.usagePassed = true;
       return this.pass(buffer, start, end);
     }
-    this.replace(Buffer.from(`data: ${JSON.stringify(rest)}\n\n`));
+    this.replace(Buffer.from(`data: ${writeJson(rest)}\n\n`));
   }
 
   /** False: there is none. */
@@ -206,6 +210,7 @@ export class ChatStreamReader implements StreamReader {
   }
 
   private meter(data: string): void {
+    this.facts.begun = true;
     if (this.facts.servedModel === null) this.readHead(data);
     const before = this.facts.outputBytes;
     this.scanned = data;
@@ -216,8 +221,9 @@ export class ChatStreamReader implements StreamReader {
     for (const key of REASONING_KEYS) if (this.facts.outputBytes === answered) eachString(data, key, this.countOutput, from);
     // Mistral's thinking stands in a list of texts.
     if (data.includes('"thinking"', from)) eachString(data, '"text"', this.countOutput, from);
-    if (this.facts.outputBytes > before) this.meterOutput(this.facts.outputBytes - before);
-    else if (MORE.test(data)) this.meterLoosely(data);
+    const counted = this.facts.outputBytes - before;
+    if (counted > 0) this.meterOutput(counted);
+    if (data.length > LONG_FOR_LOOK || MORE.test(data)) this.meterLoosely(data, counted);
     const finish = (start: number, end: number): void => {
       // Some send an empty reason with every chunk.
       if (end === start) return;
@@ -227,22 +233,21 @@ export class ChatStreamReader implements StreamReader {
     eachString(data, '"finish_reason"', finish, from);
   }
 
-  /** Counts only what is certain, so that no honest answer is cut: a piece is a token at least, and tokens are eight bytes at most on average. */
+  /** Counts only what is certain, so that no honest answer is cut. */
   private meterOutput(bytes: number): void {
     this.countedLast = false;
     this.certainBytes += bytes;
     this.facts.outputPieces++;
-    const tokens = Math.max(this.facts.outputPieces, Math.floor(this.certainBytes / MOST_BYTES_PER_TOKEN));
-    if (tokens <= this.maxOutputTokens) return;
+    if (leastTokens(this.facts.outputPieces, this.certainBytes) <= this.maxOutputTokens) return;
     this.overLimit = true;
     this.facts.finishReason = 'length';
   }
 
-  /** Images, sound, sealed reasoning, names of tools, and kinds to come. */
-  private meterLoosely(data: string): void {
-    const { bytes, images } = looseOutput(listOf(parse(data)['choices']).map((choice) => objectOf(choice)['delta']));
+  /** Images, sound, sealed reasoning, names of tools, and kinds to come. @param counted bytes of the chunk's output that are counted already. */
+  private meterLoosely(data: string, counted: number): void {
+    const { bytes, images } = looseOutput(listOf(parse(data)['choices']).map((choice) => unrepeated(objectOf(objectOf(choice)['delta']))));
     if (bytes + images > 0) this.countedLast = false;
-    this.facts.outputBytes += bytes;
+    this.facts.outputBytes += Math.max(0, bytes - counted);
     this.facts.outputImages += images;
   }
 
@@ -308,6 +313,14 @@ export class ChatStreamReader implements StreamReader {
     // One write to the client, however many pieces it takes.
     return out.length > 1 ? [Buffer.concat(out)] : out;
   }
+}
+
+/** What is said twice, under two names, is output once. */
+function unrepeated(delta: JsonObject): JsonObject {
+  const { reasoning, reasoning_content: content, reasoning_details: details, ...said } = delta;
+  const text = content || reasoning;
+  const pieces = text ? listOf(details).map((piece) => ({ ...objectOf(piece), text: null, summary: null })) : details;
+  return { ...said, text, pieces };
 }
 
 const isDone = (data: string): boolean => data.length <= MAX_DONE_LENGTH && data.trimEnd() === '[DONE]';

@@ -51,7 +51,7 @@ test.each([
   {},
   { prompt_tokens: -1 },
   { prompt_tokens: 1.5 },
-  { prompt_tokens: '12' },
+  { prompt_tokens: 'twelve' },
   { prompt_tokens: 1e300 },
   { prompt_tokens: Number.NaN },
   { prompt_tokens: 1, completion_tokens: -5 },

@@ -1,6 +1,6 @@
 import { inputTotal, type Usage } from '../../kernel/usage.js';
 import { isObject, type JsonObject } from '../kit/json.js';
-import { tokenCount } from '../kit/token-count.js';
+import { missingPart, tokenCount } from '../kit/token-count.js';
 
 const object = (value: unknown): JsonObject | null => (isObject(value) ? value : null);
 
@@ -12,9 +12,10 @@ export function readUsage(raw: unknown): Usage | null {
   const usage = object(raw);
   if (!usage) return null;
   const details = object(usage['prompt_tokens_details']);
-  const prompt = tokenCount(usage['prompt_tokens']);
-  const completion = tokenCount(usage['completion_tokens']) ?? 0;
   const total = tokenCount(usage['total_tokens']);
+  const answered = tokenCount(usage['completion_tokens']);
+  const prompt = tokenCount(usage['prompt_tokens']) ?? missingPart(total, answered);
+  const completion = answered ?? 0;
   const cacheRead =
     [details?.['cached_tokens'], usage['prompt_cache_hit_tokens'], usage['cached_tokens'], usage['num_cached_tokens']]
       .map(tokenCount)

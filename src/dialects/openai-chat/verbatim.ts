@@ -1,6 +1,6 @@
 import type { Prompt, Rewrite, UpstreamRequest, Verbatim } from '../dialect.js';
 import { PLAIN_REPLY } from '../dialect.js';
-import { writeJson } from '../kit/json.js';
+import { writeBody } from '../kit/json-splice.js';
 import { readWhole } from './facts.js';
 import { fit, levelAsked } from './fit/request.js';
 import { straightReply } from './straighten.js';
@@ -19,14 +19,14 @@ export const chatVerbatim: Verbatim = {
  * The request as it goes to the provider: what the client sent, with the model's own id, the output limit the hold was made for and, for a
  * stream, usage asked for. Fields Weir does not know stay as they are, in their order.
  */
-function encodeRequest({ body }: Prompt, rewrite: Rewrite): UpstreamRequest {
+function encodeRequest({ body, source }: Prompt, rewrite: Rewrite): UpstreamRequest {
   const own = levelAsked(body);
   const level = own.asked ? null : rewrite.thinkingLevel;
   const fitted = fit(body, rewrite, level && { level, budgetTokens: null, show: null });
   return {
     path: PATH,
     headers: [],
-    body: writeJson(fitted.body),
+    body: writeBody(source, fitted.body),
     warnings: fitted.warnings,
     thinkingLevel: own.asked ? own.level : fitted.thinkingLevel,
     reply: PLAIN_REPLY,

@@ -3,6 +3,8 @@ import { type Answer, type Conversation, NO_SETTINGS, type Settings } from '../c
 import type { Prompt, ReplyIdentity, Surface } from '../dialect.js';
 import { Fields } from '../kit/fields.js';
 import { endUserOf, modelOf, outputLimitOf, refuseTransport } from '../kit/prompt.js';
+import { table } from '../kit/table.js';
+import { completes, Unsupported } from '../kit/unsupported.js';
 import { encodeError } from '../openai-chat/errors.js';
 import { decodeLogitBias, decodeStop } from '../openai-chat/surface/conversation.js';
 import { choicesOf, includeUsageOf } from '../openai-chat/surface/request.js';
@@ -17,6 +19,7 @@ export const completionsSurface: Surface = {
   encodeAnswer,
   streamEncoder: (prompt, identity) => new CompletionsStreamEncoder(prompt, identity),
   encodeError,
+  fieldNames: table<string>({ messages: 'prompt' }),
 };
 
 function decodeRequest(body: unknown, bytes: number): Prompt {
@@ -42,7 +45,7 @@ function promptsIn(fields: Fields): number {
   if (typeof prompt === 'string') return 1;
   const kind = Array.isArray(prompt) && prompt.length > 0 ? kindOf(prompt[0]) : null;
   if (kind === null || !(prompt as unknown[]).every((one) => kindOf(one) === kind))
-    throw fields.refuse('prompt', 'must be a text, or a non-empty list of texts or of tokens');
+    throw fields.refuse('prompt', 'must be a string, or a non-empty list of strings or of tokens');
   return kind === 'token' ? 1 : (prompt as unknown[]).length;
 }
 
@@ -78,16 +81,20 @@ function decodeConversation(prompt: Prompt): Conversation {
 function promptText(fields: Fields): string {
   const { prompt } = fields.values;
   const text = Array.isArray(prompt) && prompt.length === 1 ? prompt[0] : prompt;
-  if (typeof text !== 'string') throw fields.refuse('prompt', 'must be one text for this model: send each prompt in a request of its own');
+  if (typeof text !== 'string') throw fields.refuse('prompt', 'must be one string for this model: send each prompt in a separate request');
   return text;
 }
 
 /** What no other format can do. */
 function refuseUntranslatable(fields: Fields): void {
-  if (fields.booleanOrNull('echo')) throw fields.refuse('echo', 'is not supported for this model');
-  if (fields.written('suffix') !== null) throw fields.refuse('suffix', 'is not supported for this model');
-  if (fields.has('logprobs')) throw fields.refuse('logprobs', 'is not supported for this model');
-  if (choicesOf(fields, 'best_of') > choicesOf(fields)) throw fields.refuse('best_of', 'is not supported for this model');
+  const asked = {
+    echo: fields.booleanOrNull('echo') === true,
+    suffix: fields.written('suffix') !== null,
+    logprobs: fields.has('logprobs'),
+    best_of: choicesOf(fields, 'best_of') > choicesOf(fields),
+  };
+  for (const [field, isAsked] of Object.entries(asked))
+    if (isAsked) throw new Unsupported(field, `"${field}" is not supported for this model.`, completes);
 }
 
 const decodeSettings = (fields: Fields): Settings => ({

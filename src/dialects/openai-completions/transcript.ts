@@ -1,5 +1,5 @@
 import type { Turn } from '../canonical.js';
-import { invalid } from '../kit/fields.js';
+import { hearsAudio, type IsAble, readsFiles, seesImages, structures, Unsupported } from '../kit/unsupported.js';
 
 const USER = 'User:';
 const ASSISTANT = 'Assistant:';
@@ -27,11 +27,18 @@ function speakerOf({ role }: Turn): string {
   }
 }
 
+/** Who can read what this model cannot. */
+const READERS: Readonly<Record<string, IsAble>> = { image: seesImages, file: readsFiles, audio: hearsAudio };
+
 function textOf({ parts }: Turn): string {
   const texts = parts.map((part) => {
     if (part.type === 'text' || part.type === 'refusal') return part.text;
     if (part.type === 'reasoning') return '';
-    throw invalid('messages', 'This model reads text only. Leave images, files and audio out, or use another model.');
+    throw new Unsupported(
+      'messages',
+      'This model reads text only. Leave images, files and audio out, or use another model.',
+      READERS[part.type] ?? structures,
+    );
   });
   return texts.join('');
 }

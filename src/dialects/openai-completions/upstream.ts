@@ -1,9 +1,9 @@
 import type { Conversation } from '../canonical.js';
 import type { Rewrite, Upstream, UpstreamRequest } from '../dialect.js';
-import { invalid } from '../kit/fields.js';
 import { type JsonObject, writeJson } from '../kit/json.js';
-import { leftOut, settingsLeftOut } from '../kit/left-out.js';
+import { settingsLeftOut, thinkingLeftOut } from '../kit/left-out.js';
 import { promptTools } from '../kit/prompted-tools.js';
+import { structures, Unsupported } from '../kit/unsupported.js';
 import { decodeRefusal } from '../openai-chat/errors.js';
 import { ChatDecoder } from '../openai-chat/upstream/decoder.js';
 import { transcriptOf } from './transcript.js';
@@ -14,6 +14,7 @@ export const PATH = '/completions';
 export const openaiCompletions: Upstream = {
   name: 'openai-completions',
   framing: 'sse',
+  unsaid: ['endUser', 'strict'],
   encodeRequest,
   decodeAnswer: (body) => new ChatDecoder().readAnswer(body),
   streamDecoder: () => new ChatDecoder(),
@@ -21,9 +22,13 @@ export const openaiCompletions: Upstream = {
 };
 
 function encodeRequest(conversation: Conversation, { model, maxOutputTokens, quirks }: Rewrite): UpstreamRequest {
-  const { settings, format, stream, choices, endUser } = conversation;
+  const { settings, format, stream, choices, thinking } = conversation;
   if (format !== null)
-    throw invalid('response_format', `"${model}" has no structured output. Leave "response_format" out, or use another model.`);
+    throw new Unsupported(
+      'response_format',
+      `"${model}" has no structured output. Leave "response_format" out, or use another model.`,
+      structures,
+    );
   const { prompt, stop } = transcriptOf(promptTools(conversation).turns);
   const stops = [...settings.stop, ...stop];
   const body: JsonObject = {
@@ -47,7 +52,7 @@ function encodeRequest(conversation: Conversation, { model, maxOutputTokens, qui
     body: writeJson(Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null))),
     warnings: [
       ...settingsLeftOut(settings, 'topK', 'minP', 'logprobs', 'topLogprobs', 'verbosity', 'serviceTier'),
-      ...(endUser === null ? [] : [leftOut('user')]),
+      ...thinkingLeftOut(thinking),
     ],
     thinkingLevel: null,
     reply: { toolNames: new Map(), outputTool: null, promptedTools: conversation.tools.length > 0 },

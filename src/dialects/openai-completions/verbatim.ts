@@ -1,6 +1,7 @@
 import type { Prompt, Rewrite, UpstreamRequest, Verbatim } from '../dialect.js';
 import { PLAIN_REPLY } from '../dialect.js';
-import { isObject, type JsonObject, listOf, writeJson } from '../kit/json.js';
+import { isObject, type JsonObject, listOf } from '../kit/json.js';
+import { writeBody } from '../kit/json-splice.js';
 import { readWhole } from '../openai-chat/facts.js';
 import { ChatStreamReader, type StreamShape } from '../openai-chat/stream.js';
 import { PATH } from './upstream.js';
@@ -21,9 +22,9 @@ function withoutNothing(reply: JsonObject): JsonObject {
 }
 
 /** What the client sent, with the model's own id, the output limit the hold was made for and, for a stream, usage asked for. */
-function encodeRequest({ body, stream }: Prompt, { model, maxOutputTokens, quirks }: Rewrite): UpstreamRequest {
+function encodeRequest({ body, stream, source }: Prompt, { model, maxOutputTokens, quirks }: Rewrite): UpstreamRequest {
   const sent: JsonObject = { ...body, model, max_tokens: maxOutputTokens };
   if (quirks.streamOptions === false) delete sent['stream_options'];
   else if (stream) sent['stream_options'] = { ...(body['stream_options'] as object | null), include_usage: true };
-  return { path: PATH, headers: [], body: writeJson(sent), warnings: [], thinkingLevel: null, reply: PLAIN_REPLY };
+  return { path: PATH, headers: [], body: writeBody(source, sent), warnings: [], thinkingLevel: null, reply: PLAIN_REPLY };
 }

@@ -1,7 +1,7 @@
 import type { TextPart, Tool } from '../canonical.js';
 import { CUSTOM_PARAMETERS, customArguments, customInput, describeCustom } from '../kit/custom-tools.js';
 import type { Fields } from '../kit/fields.js';
-import { type JsonObject, listOf, objectOf, parsed } from '../kit/json.js';
+import { type JsonObject, listOf, objectOf, parsed, writeJson } from '../kit/json.js';
 
 /**
  * The kinds of tools that a client of Responses runs itself. Each has item types of its own for calls and results. To models behind other
@@ -84,7 +84,7 @@ export const CALL_FORMS: Readonly<Record<CallKind, CallForm>> = {
       parameters: tool.objectOrNull('parameters')?.values ?? TOOL_SEARCH,
       strict: null,
     }),
-    read: (item) => JSON.stringify(item.objectOrNull('arguments')?.values ?? {}),
+    read: (item) => writeJson(item.objectOrNull('arguments')?.values ?? {}),
     write: (args) => ({ execution: 'client', arguments: objectIn(args) }),
   },
   local_shell: {
@@ -93,7 +93,7 @@ export const CALL_FORMS: Readonly<Record<CallKind, CallForm>> = {
     offer: fixed('Runs a command on the computer of the user.', LOCAL_SHELL),
     read: (item) => {
       const { type: _, ...action } = item.object('action').values;
-      return JSON.stringify(action);
+      return writeJson(action);
     },
     write: (args) => {
       const { command, ...rest } = objectIn(args);
@@ -106,7 +106,7 @@ export const CALL_FORMS: Readonly<Record<CallKind, CallForm>> = {
     call: 'shell_call',
     result: 'shell_call_output',
     offer: fixed('Runs shell commands on the computer of the user.', SHELL),
-    read: (item) => JSON.stringify(item.object('action').values),
+    read: (item) => writeJson(item.object('action').values),
     write: (args) => {
       const { commands, ...rest } = objectIn(args);
       const list = typeof commands === 'string' ? [commands] : listOf(commands);
@@ -117,7 +117,7 @@ export const CALL_FORMS: Readonly<Record<CallKind, CallForm>> = {
     call: 'apply_patch_call',
     result: 'apply_patch_call_output',
     offer: fixed('Creates, changes or deletes a file of the workspace.', APPLY_PATCH),
-    read: (item) => JSON.stringify(item.object('operation').values),
+    read: (item) => writeJson(item.object('operation').values),
     write: (args) => ({ operation: objectIn(args) }),
   },
 };
@@ -145,7 +145,7 @@ export const kindOfResult = kindBy('result');
 export function resultText(kind: CallKind, item: Fields): TextPart[] | null {
   switch (kind) {
     case 'shell':
-      return [{ type: 'text', text: JSON.stringify(item.list('output')) }];
+      return [{ type: 'text', text: writeJson(item.list('output')) }];
     case 'apply_patch':
       return [{ type: 'text', text: [item.textOrNull('status') ?? 'completed', item.textOrNull('output') ?? ''].join('\n').trim() }];
     default:

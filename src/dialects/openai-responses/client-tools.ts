@@ -1,6 +1,7 @@
 import type { Tool } from '../canonical.js';
 import type { Prompt } from '../dialect.js';
 import { Fields } from '../kit/fields.js';
+import { sameName } from '../kit/tool-names.js';
 import { CALL_FORMS, type CallKind, callKindOf } from './client-calls.js';
 
 /** A tool that the client runs, as the client knows it. */
@@ -71,6 +72,7 @@ export class ClientTools {
     }
     const name = kind === 'function' || kind === 'custom' ? tool.text('name') : kind;
     const known = this.offeredBy.get(keyOf(name, namespace));
+    if (known !== undefined && this.byOffered.get(known)!.kind !== kind) throw sameName(name);
     const offered: Tool = { name: known ?? this.freeName(joined(name, namespace)), ...CALL_FORMS[kind].offer(tool) };
     this.byOffered.set(offered.name, { kind, name, namespace });
     this.offeredBy.set(keyOf(name, namespace), offered.name);

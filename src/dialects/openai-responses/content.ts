@@ -23,13 +23,14 @@ export function decodeInputContent(holder: Fields, name: string): InputPart[] {
   });
 }
 
-/** What the model said in an earlier turn. */
-export function decodeOutputContent(message: Fields): (TextPart | RefusalPart)[] {
+/** What the model said in an earlier turn. @param leftOut takes the names of what other formats have no place for. */
+export function decodeOutputContent(message: Fields, leftOut: Set<string>): (TextPart | RefusalPart)[] {
   const phase = message.textOrNull('phase');
   const parts = decodeParts<TextPart | RefusalPart>(message, 'content', (part) => {
     switch (part.text('type')) {
       case 'output_text':
       case 'input_text':
+        if (part.listOrNull('annotations')?.length) leftOut.add('input: annotations');
         return { type: 'text', text: part.text('text') };
       case 'refusal':
         return { type: 'refusal', text: part.text('refusal') };
@@ -43,7 +44,7 @@ export function decodeOutputContent(message: Fields): (TextPart | RefusalPart)[]
 function decodeParts<Part>(holder: Fields, name: string, decode: (part: Fields) => Part): (Part | TextPart)[] {
   const content = holder.values[name];
   if (typeof content === 'string') return [{ type: 'text', text: content }];
-  if (!Array.isArray(content)) throw holder.refuse(name, 'must be a text or a list of parts');
+  if (!Array.isArray(content)) throw holder.refuse(name, 'must be a string or a list of parts');
   return holder.entries(name).map(decode);
 }
 

@@ -11,6 +11,8 @@ import {
 import type { Prompt } from '../dialect.js';
 import { Fields, invalid } from '../kit/fields.js';
 import { isObject } from '../kit/json.js';
+import { DROP } from '../kit/left-out.js';
+import { speaks, Unsupported } from '../kit/unsupported.js';
 import { type ClientTools, clientToolsOf } from './client-tools.js';
 import { decodeTurns } from './turns.js';
 
@@ -48,15 +50,16 @@ export function decodeConversation(prompt: Prompt): Conversation {
   const request = Fields.of(prompt.body, '');
   refuseState(request);
   const tools = clientToolsOf(prompt);
+  if (!prompt.dropUnsupported) refuseHosted(request, tools);
   const toolChoice = decodeToolChoice(request, tools);
-  refuseHostedAlone(tools);
   const { turns, leftOut: items } = decodeTurns(request, tools);
   const text = request.objectOrNull('text');
   const fields = Object.keys(prompt.body).filter((field) => !KNOWN.has(field) && request.has(field));
   // Weir keeps nothing, and cuts nothing out of a prompt.
   if (request.booleanOrNull('store')) fields.push('store');
   if (request.textOrNull('truncation') === 'auto') fields.push('truncation');
-  fields.push(...reasoningExtras(request));
+  if (hostedChoice(request, tools) !== null) fields.push('tool_choice');
+  fields.push(...reasoningExtras(request), ...unreadIncludes(request));
   return {
     turns,
     tools: tools.offered,
@@ -81,10 +84,30 @@ function refuseState(request: Fields): void {
 }
 
 /** Agents offer tools that OpenAI runs beside their own, and go on without. A request with no others asks for what they do. */
-function refuseHostedAlone({ offered, hosted }: ClientTools): void {
+function refuseHosted(request: Fields, tools: ClientTools): void {
+  const { offered, hosted } = tools;
+  const chosen = hostedChoice(request, tools);
+  if (chosen !== null)
+    throw new Unsupported(
+      'tool_choice',
+      `"tool_choice" cannot be a tool of type "${chosen}" here: this provider does not run it. Choose a provider that speaks Responses, or ${DROP}.`,
+      speaks('openai-responses'),
+    );
   if (offered.length > 0 || hosted.size === 0) return;
   const types = [...hosted].join(', ');
-  throw invalid('tools', `This provider does not run tools of type ${types}. Choose a provider that speaks Responses, or leave them out.`);
+  throw new Unsupported(
+    'tools',
+    `This provider does not run tools of type ${types}. Choose a provider that speaks Responses, leave them out, or ${DROP}.`,
+    speaks('openai-responses'),
+  );
+}
+
+/** The type of a tool that must be called and that only the client's own provider could run. */
+function hostedChoice(request: Fields, tools: ClientTools): string | null {
+  const choice = request.values['tool_choice'];
+  if (!isObject(choice) || choice['type'] === 'allowed_tools') return null;
+  const fields = Fields.of(choice, 'tool_choice');
+  return chosenNames(fields, tools).length === 0 ? fields.text('type') : null;
 }
 
 function decodeToolChoice(request: Fields, tools: ClientTools): ToolChoice | null {
@@ -102,9 +125,7 @@ function decodeToolChoice(request: Fields, tools: ClientTools): ToolChoice | nul
     };
   }
   const [name] = chosenNames(fields, tools);
-  if (name === undefined)
-    throw invalid('tool_choice', `"tool_choice" cannot be a tool of type "${fields.text('type')}" here: this provider does not run it.`);
-  return { type: 'tool', name };
+  return name === undefined ? null : { type: 'tool', name };
 }
 
 /** The tools that an entry of a choice means, as they are offered; none where the provider of the conversation runs them. */
@@ -147,6 +168,12 @@ function decodeSettings(request: Fields, text: Fields | null): Settings {
     serviceTier: request.textOrNull('service_tier'),
   };
 }
+
+/** State of reasoning comes back unasked. */
+const INCLUDES: readonly unknown[] = ['reasoning.encrypted_content', 'message.output_text.logprobs'];
+
+const unreadIncludes = (request: Fields): string[] =>
+  (request.listOrNull('include') ?? []).filter((what) => !INCLUDES.includes(what)).map((what) => `include: ${what}`);
 
 const REASONING_FIELDS = ['effort', 'summary', 'generate_summary'];
 

@@ -178,7 +178,7 @@ describe('ends', () => {
     expect(decoder.push({ event: null, data: JSON.stringify(failed) })).toContainEqual(expect.objectContaining({ type: 'usage' }));
     expect(() => decoder.end()).toThrow(ProviderRefusal);
     expect(() => decoder.push({ event: null, data: '{}' })).toThrow(
-      expect.objectContaining({ refusal: { class: 'rate_limit', message: 'Slow down.' } }),
+      expect.objectContaining({ refusal: { class: 'rate_limit', message: 'Slow down.', code: 'rate_limit_exceeded' } }),
     );
     expect(decoder.complete).toBe(false);
   });
@@ -189,7 +189,9 @@ describe('ends', () => {
     [{ type: 'error', code: 'insufficient_quota', message: 'Pay.' }, 'billing'],
     [{ error: { code: 'context_length_exceeded', message: 'Long.' } }, 'context_length'],
   ])('%o in a stream is a refusal', (event, kind) => {
-    expect(() => read(created, event)).toThrow(expect.objectContaining({ refusal: { class: kind, message: expect.any(String) } }));
+    expect(() => read(created, event)).toThrow(
+      expect.objectContaining({ refusal: expect.objectContaining({ class: kind, message: expect.any(String) }) }),
+    );
   });
 
   test('a whole reply that failed is a refusal; one that is not finished cannot be read', () => {
@@ -227,7 +229,7 @@ describe('usage', () => {
     expect(usage({ input_tokens: 10, output_tokens: 5, total_tokens: 40 })).toMatchObject({ output: 30 });
   });
 
-  test.each([-1, 1.5, '7', Number.MAX_VALUE])('of %p tokens is not believed', (input_tokens) => {
+  test.each([-1, 1.5, 'seven', Number.MAX_VALUE])('of %p tokens is not believed', (input_tokens) => {
     expect(usage({ input_tokens, output_tokens: 1 })).toBeNull();
   });
 });

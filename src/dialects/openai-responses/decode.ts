@@ -1,5 +1,5 @@
 import type { FinishReason, ReplyEvent } from '../canonical.js';
-import type { Frame, ProviderRefusal, StreamDecoder } from '../dialect.js';
+import { type Frame, NoAnswer, type ProviderRefusal, type StreamDecoder } from '../dialect.js';
 import { isObject, type JsonObject, listOf, objectOf, readJson, textOf } from '../kit/json.js';
 import { looseOutput } from '../kit/loose-output.js';
 import { errorIn } from '../openai-chat/errors.js';
@@ -14,7 +14,8 @@ export function decodeAnswer(body: Buffer): ReplyEvent[] {
   if (!isObject(response)) throw new Error('the reply is no JSON object');
   if (!Array.isArray(response['output'])) {
     if (errorIn(response)) throw failureOf(response);
-    throw new Error('the reply has no output');
+    const { usage } = response;
+    throw new NoAnswer('the reply has no output', isObject(usage) ? readUsage(usage) : null, usage);
   }
   const items = new OutputItems();
   const parts = listOf(response['output']).flatMap((item, index) => [...items.finish(index, objectOf(item)), ...toolRun(objectOf(item))]);
@@ -36,7 +37,7 @@ export function eventOf({ event: name, data }: Frame): JsonObject | null {
 export class ResponsesDecoder implements StreamDecoder {
   complete = false;
   private started = false;
-  /** Thrown once what came with it was given out. */
+  /** Thrown once the usage that came with it was given out. */
   private failure: ProviderRefusal | null = null;
   private readonly items = new OutputItems();
 
@@ -82,7 +83,9 @@ export class ResponsesDecoder implements StreamDecoder {
 
   private fail(events: ReplyEvent[], response: JsonObject): ReplyEvent[] {
     this.failure = failureOf(response);
-    return [...events, ...usageOf(response, true)];
+    const usage = usageOf(response, true);
+    if (usage.length === 0) throw this.failure;
+    return [...events, ...usage];
   }
 
   private itemsOf(response: JsonObject): ReplyEvent[] {

@@ -15,6 +15,7 @@ import { plainCallId } from '../kit/call-ids.js';
 import { invalid } from '../kit/fields.js';
 import type { JsonObject } from '../kit/json.js';
 import type { ToolNames } from '../kit/tool-names.js';
+import { hearsAudio, Unsupported } from '../kit/unsupported.js';
 import type { Quirks } from '../quirks.js';
 
 interface ItemOptions {
@@ -134,7 +135,7 @@ function bareInputPart(part: InputPart): JsonObject {
     case 'file':
       return filePart(part);
     case 'audio':
-      throw invalid('messages', 'This provider takes no audio here. Send it as text, or choose another model.');
+      throw new Unsupported('messages', 'This provider takes no audio here. Send it as text, or choose another model.', hearsAudio);
   }
 }
 
@@ -147,7 +148,7 @@ function imageOf(source: Source): JsonObject {
     case 'file':
       return { file_id: source.id };
     case 'text':
-      throw invalid('messages', 'An image cannot be a text. Send it as base64 or by its URL.');
+      throw invalid('messages', 'An image cannot be plain text. Send it as base64 or by its URL.');
   }
 }
 

@@ -211,7 +211,7 @@ class ReasoningItem implements OutputItem {
 class CallItem implements OutputItem {
   private call: number | null = null;
   private text = '';
-  private given = 0;
+  private waiting = '';
 
   constructor(
     private readonly counts: Counts,
@@ -232,6 +232,7 @@ class CallItem implements OutputItem {
 
   arguments(piece: string): ReplyEvent[] {
     this.text += piece;
+    this.waiting += piece;
     return this.giveText();
   }
 
@@ -241,9 +242,9 @@ class CallItem implements OutputItem {
 
   /** Arguments that come before the call's name wait for it. */
   private giveText(): ReplyEvent[] {
-    const text = this.text.slice(this.given);
+    const text = this.waiting;
     if (this.call === null || text === '') return [];
-    this.given = this.text.length;
+    this.waiting = '';
     return [{ type: 'arguments', ...CHOICE, call: this.call, text }];
   }
 }

@@ -103,11 +103,12 @@ export class Output {
     this.open((index) => new ImageItem(this.emit, this.idOf('ig', index), index, mediaType, data));
   }
 
-  /** Clients keep items in the order in which they end, and the arguments of parallel calls may interleave: behind a call all stay open. */
+  /**
+   * What is before a new item has ended. Clients keep items in the order in which they end, and the arguments of parallel calls may interleave: a
+   * call whose arguments are not whole stays open, and all behind it.
+   */
   private open<Kind extends Item>(make: (index: number) => Kind): Kind {
-    for (; this.closed < this.items.length && !(this.items[this.closed] instanceof CallItem); this.closed++) {
-      this.items[this.closed]!.close('completed');
-    }
+    for (; this.closed < this.items.length && this.items[this.closed]!.isWhole; this.closed++) this.items[this.closed]!.close('completed');
     const item = make(this.items.length);
     this.items.push(item);
     return item;

@@ -31,6 +31,6 @@ const STATE_FIELDS = ['previous_response_id', 'conversation', 'prompt'];
 function checkInput(fields: Fields): void {
   const input = fields.values['input'];
   if (typeof input === 'string' || (!fields.has('input') && STATE_FIELDS.some((field) => fields.has(field)))) return;
-  if (!Array.isArray(input) || input.length === 0) throw invalid('input', '"input" must be a text or a non-empty list of items.');
+  if (!Array.isArray(input) || input.length === 0) throw invalid('input', '"input" must be a string or a non-empty list of items.');
   if (input.length > MAX_ITEMS) throw invalid('input', `"input" must not have more than ${MAX_ITEMS} items.`);
 }

@@ -4,8 +4,10 @@ import { levelOf, type OpenAiRules, ofOpenAi, openaiRules, samplingAllowed } fro
 import { strictFor } from '../families/openai-schema.js';
 import { invalid } from '../kit/fields.js';
 import { type JsonObject, writeJson } from '../kit/json.js';
-import { leftOut, settingsLeftOut } from '../kit/left-out.js';
+import { settingsLeftOut, thinkingLeftOut } from '../kit/left-out.js';
+import { MOST_STOP_CHARACTERS } from '../kit/stop-sequences.js';
 import { ToolNames } from '../kit/tool-names.js';
+import { answersSeverally, Unsupported } from '../kit/unsupported.js';
 import { effortToSend } from './effort.js';
 import { encodeItems } from './items.js';
 
@@ -49,14 +51,14 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
     body: writeJson(body),
     warnings: [...warnings, ...warningsFor(conversation, { sampling, mayReason: mayReason(rules) })],
     thinkingLevel: levelOf(effort),
-    reply: { toolNames: names.changed, outputTool: null, promptedTools: false },
+    reply: { toolNames: names.changed, outputTool: null, promptedTools: false, stop: conversation.settings.stop },
   };
 }
 
-function refuseUnspeakable({ settings, choices }: Conversation): void {
-  if (settings.stop.length > 0)
-    throw invalid('stop', 'This model takes no stop sequences with this request. Leave "stop" out, or choose another model.');
-  if (choices > 1) throw invalid('n', 'This provider gives one answer per request. Set "n" to 1.');
+function refuseUnspeakable({ choices, settings }: Conversation): void {
+  if (choices > 1) throw new Unsupported('n', 'This provider gives one answer per request. Set "n" to 1.', answersSeverally);
+  if (settings.stop.join('').length > MOST_STOP_CHARACTERS)
+    throw invalid('stop', `"stop" must not have more than ${MOST_STOP_CHARACTERS} characters in all for this provider.`);
 }
 
 /** The leading system messages are the instructions; a developer's keep their name and so their place. */
@@ -141,6 +143,5 @@ function warningsFor({ settings, thinking }: Conversation, can: { sampling: bool
   if (!can.sampling) unknown.push('temperature', 'topP', 'logprobs', 'topLogprobs');
   if (!isTier(settings.serviceTier)) unknown.push('serviceTier');
   const warnings = settingsLeftOut(settings, ...unknown);
-  if (thinking && thinking.level !== 'off' && !can.mayReason) warnings.push(leftOut('thinking'));
-  return warnings;
+  return can.mayReason ? warnings : [...warnings, ...thinkingLeftOut(thinking)];
 }

@@ -2,10 +2,11 @@ import type { WeirError } from '../../kernel/errors.js';
 import type { Usage } from '../../kernel/usage.js';
 import type { Answer, AnswerChoice, FinishReason, ReplyEvent } from '../canonical.js';
 import type { Prompt, ReplyIdentity } from '../dialect.js';
-import { type JsonObject, listOf, objectOf } from '../kit/json.js';
+import { type JsonObject, listOf, objectOf, writeJson } from '../kit/json.js';
 import { table } from '../kit/table.js';
 import { clientToolsOf } from './client-tools.js';
 import { Output } from './output.js';
+import { keepItems } from './own-items.js';
 import { encodeUsage } from './usage.js';
 
 /** A whole response. */
@@ -15,7 +16,8 @@ export function encodeAnswer(answer: Answer, usage: Usage, identity: ReplyIdenti
   for (const event of choice ? eventsOf(choice) : []) output.add(event);
   const end = endOf(choice?.finish ?? 'stop');
   output.close(end.status === 'incomplete');
-  return JSON.stringify({
+  keepItems(prompt, output.wire, identity.items);
+  return writeJson({
     ...responseHead(prompt, identity, answer.model),
     ...end,
     completed_at: completedAt(end, identity),
@@ -58,7 +60,7 @@ export function responseHead({ body }: Prompt, { id, createdAt, model }: ReplyId
     temperature: body['temperature'] ?? 1,
     text: { format: { type: 'text' }, ...objectOf(body['text']) },
     tool_choice: body['tool_choice'] ?? 'auto',
-    tools: listOf(body['tools']).map(withStrict),
+    tools: listOf(body['tools']).map(whole),
     top_logprobs: body['top_logprobs'] ?? 0,
     top_p: body['top_p'] ?? 1,
     truncation: 'disabled',
@@ -66,8 +68,9 @@ export function responseHead({ body }: Prompt, { id, createdAt, model }: ReplyId
   };
 }
 
-/** A function says whether it is strict, also where the client did not. */
-const withStrict = (tool: unknown): unknown => (objectOf(tool)['type'] === 'function' ? { strict: false, ...objectOf(tool) } : tool);
+/** A function has all its fields, also those that the client left out. */
+const whole = (tool: unknown): unknown =>
+  objectOf(tool)['type'] === 'function' ? { description: null, parameters: null, strict: false, ...objectOf(tool) } : tool;
 
 /** How a failure is told: the format has words of its own, and its clients know no others. */
 export function errorOf({ code, message }: Pick<WeirError, 'code' | 'message'>): JsonObject {

@@ -1,15 +1,16 @@
 import type { WeirError } from '../../kernel/errors.js';
 import type { ReplyEvent } from '../canonical.js';
 import type { Prompt, ReplyIdentity, StreamEncoder, StreamEnd } from '../dialect.js';
-import type { JsonObject } from '../kit/json.js';
+import { type JsonObject, writeJson } from '../kit/json.js';
 import { clientToolsOf } from './client-tools.js';
 import { Output } from './output.js';
+import { keepItems } from './own-items.js';
 import { completedAt, endOf, errorOf, responseHead } from './response.js';
 import { encodeUsage } from './usage.js';
 
 /** One event. There is no [DONE] in this format. */
 export const sseEvent = (type: string, sequenceNumber: number, fields: JsonObject): string =>
-  `event: ${type}\ndata: ${JSON.stringify({ type, sequence_number: sequenceNumber, ...fields })}\n\n`;
+  `event: ${type}\ndata: ${writeJson({ type, sequence_number: sequenceNumber, ...fields })}\n\n`;
 
 /** Writes the whole life of a response: created, every item from its beginning to its end, then the response as it came out. */
 export class ResponsesStreamEncoder implements StreamEncoder {
@@ -39,6 +40,7 @@ export class ResponsesStreamEncoder implements StreamEncoder {
     this.begin();
     const end = endOf(finishes[0]?.reason ?? 'stop');
     this.output.close(end.status === 'incomplete');
+    keepItems(this.prompt, this.output.wire, this.identity.items);
     const spent = { ...encodeUsage(usage), ...(costUsd !== null && { cost: costUsd }) };
     this.emit(end.status, {
       response: { ...this.head, ...end, completed_at: completedAt(end, this.identity), output: this.output.wire, usage: spent },

@@ -53,10 +53,7 @@ class History {
         return this.addReasoning(item);
       case 'additional_tools':
         return;
-      case 'item_reference':
-        // Of reasoning, by clients that hope it is kept. What else there is they send whole.
-        if (!/^rs_/.test(item.text('id')))
-          throw invalid(item.param('type'), 'Weir keeps no items. Send the item itself, or set "store" to false so that your SDK does.');
+      case 'item_reference': // to what another provider keeps: Weir's own was put back before
         this.leftOut.add(type);
         return;
       default:
@@ -68,7 +65,7 @@ class History {
   private addMessage(item: Fields): void {
     switch (item.oneOf('role', ['user', 'assistant', 'system', 'developer'] as const)) {
       case 'assistant':
-        this.assistant.parts.push(...decodeOutputContent(item));
+        this.assistant.parts.push(...decodeOutputContent(item, this.leftOut));
         return;
       case 'user':
         this.turns.push({ role: 'user', parts: decodeInputContent(item, 'content') });

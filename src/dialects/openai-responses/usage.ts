@@ -1,17 +1,18 @@
 import { inputTotal, type Usage } from '../../kernel/usage.js';
 import { isObject, type JsonObject, objectOf } from '../kit/json.js';
-import { tokenCount } from '../kit/token-count.js';
+import { missingPart, tokenCount } from '../kit/token-count.js';
 
 /** Reads the usage of a response. `input_tokens` contains what was read from and written to the cache, `output_tokens` the reasoning. */
 export function readUsage(raw: unknown): Usage | null {
   if (!isObject(raw)) return null;
   const details = objectOf(raw['input_tokens_details']);
-  const input = tokenCount(raw['input_tokens']);
+  const total = tokenCount(raw['total_tokens']);
+  const told = tokenCount(raw['output_tokens']);
+  const input = tokenCount(raw['input_tokens']) ?? missingPart(total, told);
   if (input === null) return null;
   const cacheRead = tokenCount(details['cached_tokens']) ?? 0;
   const cacheWrite = tokenCount(details['cache_write_tokens']) ?? 0;
-  const answered = tokenCount(raw['output_tokens']) ?? 0;
-  const total = tokenCount(raw['total_tokens']);
+  const answered = told ?? 0;
   // What a total has beyond input and output is reasoning that was not counted.
   const output = total !== null && total > input + answered ? total - input : answered;
   const reasoning = tokenCount(objectOf(raw['output_tokens_details'])['reasoning_tokens']);

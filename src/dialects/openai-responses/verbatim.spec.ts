@@ -67,7 +67,7 @@ const parse = (sse: string): Wire[] => framesOf('sse', Buffer.from(sse)).map(({ 
 describe('streams', () => {
   test('cut at the output limit end as the provider would have ended them, so that the official SDK can read on', async () => {
     const reader = readerOf(2);
-    const passed = push(reader, [...BEGIN, delta(3, 'a'), delta(4, 'b'), delta(5, 'c'), delta(6, 'd')]);
+    const passed = push(reader, [...BEGIN, delta(3, 'What'), delta(4, ' you'), delta(5, ' said'), delta(6, ' so')]);
     expect(reader.overLimit).toBe(true);
     const sse = passed + reader.tail(USAGE, null).toString();
     const events = parse(sse);

@@ -2,6 +2,7 @@ import { THINKING_LEVELS, type ThinkingLevel } from '../canonical.js';
 import { type Frame, PLAIN_REPLY, type Prompt, type Rewrite, rulesId, type UpstreamRequest, type Verbatim } from '../dialect.js';
 import { effortFor, levelOf } from '../families/openai.js';
 import { type JsonObject, objectOf, textOf, writeJson } from '../kit/json.js';
+import { writeBody } from '../kit/json-splice.js';
 import { VerbatimReader } from '../kit/readers.js';
 import { ReplyFilter } from '../kit/reply-filter.js';
 import { isSealed } from '../kit/sealed-state.js';
@@ -20,7 +21,7 @@ export const responsesVerbatim: Verbatim = {
   isTail,
 };
 
-function encodeRequest({ body: sent }: Prompt, rewrite: Rewrite): UpstreamRequest {
+function encodeRequest({ body: sent, source }: Prompt, rewrite: Rewrite): UpstreamRequest {
   const body: JsonObject = { ...sent, model: rewrite.model };
   if (rewrite.quirks.statelessStreams) {
     delete body['max_output_tokens'];
@@ -36,7 +37,7 @@ function encodeRequest({ body: sent }: Prompt, rewrite: Rewrite): UpstreamReques
   return {
     path: '/responses',
     headers: [],
-    body: writeJson(body),
+    body: writeBody(source, body),
     warnings: [],
     thinkingLevel: asked === null ? levelOf(effort) : levelNamed(asked),
     reply: PLAIN_REPLY,
@@ -64,5 +65,5 @@ function writeTail(frame: Frame): Buffer | null {
   const event = eventOf(frame);
   if (event?.['type'] !== 'response.done') return null;
   const type = `response.${textOf(objectOf(event['response'])['status']) ?? 'completed'}`;
-  return Buffer.from(`event: ${type}\ndata: ${JSON.stringify({ ...event, type })}\n\n`);
+  return Buffer.from(`event: ${type}\ndata: ${writeJson({ ...event, type })}\n\n`);
 }

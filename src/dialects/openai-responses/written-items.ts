@@ -1,5 +1,5 @@
 import type { UrlCitation } from '../canonical.js';
-import type { JsonObject } from '../kit/json.js';
+import { isObject, type JsonObject, parsed } from '../kit/json.js';
 import type { SealedState } from '../kit/sealed-state.js';
 import { CALL_FORMS } from './client-calls.js';
 import type { ClientTool } from './client-tools.js';
@@ -13,12 +13,15 @@ type ItemStatus = 'in_progress' | 'completed' | 'incomplete';
 /** One item of a response's `output` while it is written. */
 export interface Item {
   readonly wire: JsonObject;
+  /** Nothing can follow in it, once another item begins. */
+  readonly isWhole: boolean;
   close(status: ItemStatus): void;
 }
 
 type Content = { type: 'output_text'; text: string; annotations: unknown[]; logprobs: unknown[] } | { type: 'refusal'; refusal: string };
 
 export class MessageItem implements Item {
+  readonly isWhole = true;
   private readonly content: Content[] = [];
   private status: ItemStatus = 'in_progress';
 
@@ -100,6 +103,7 @@ export class MessageItem implements Item {
 }
 
 export class ReasoningItem implements Item {
+  readonly isWhole = true;
   state: SealedState | null = null;
   closed = false;
   private summary = '';
@@ -175,7 +179,13 @@ export class CallItem implements Item {
     };
   }
 
+  /** After a whole object no argument can follow. */
+  get isWhole(): boolean {
+    return isObject(parsed(this.args));
+  }
+
   arguments(delta: string): void {
+    if (this.status !== 'in_progress') return;
     this.args += delta;
     // What other kinds say is known once the JSON has ended.
     if (this.tool.kind === 'function') this.emit('function_call_arguments.delta', { ...this.place, delta });
@@ -206,6 +216,7 @@ export class CallItem implements Item {
 }
 
 export class ImageItem implements Item {
+  readonly isWhole = true;
   private status: ItemStatus = 'in_progress';
 
   constructor(

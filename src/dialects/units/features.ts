@@ -31,6 +31,11 @@ const isOneOf =
 const isText = (value: unknown): boolean => isOff(value) || listOf(value).every((one) => one === 'text');
 const isOptOut = (value: unknown): boolean => isOff(value) || (isObject(value) && value['mode'] === 'off');
 
+/** Of Venice, where a search is off unless it is asked for: docs.venice.ai/api-reference/api-spec, read 2026-11-29. */
+const searchesNothing = (value: unknown): boolean =>
+  !isObject(value) ||
+  ['enable_web_search', 'enable_web_scraping', 'enable_x_search'].every((name) => isOff(value[name]) || value[name] === 'off');
+
 const FIELDS: readonly Row[] = [
   // OpenAI chat with search models, Perplexity, OpenRouter.
   { field: 'web_search_options', what: 'a web search', kind: 'search' },
@@ -41,6 +46,7 @@ const FIELDS: readonly Row[] = [
   { field: 'enable_search', what: 'a web search', kind: 'search' },
   { field: 'web_search', what: 'a web search', kind: 'search' },
   { field: 'search_options', what: 'a web search', kind: 'search' },
+  { field: 'venice_parameters', what: 'a web search', kind: 'search', free: searchesNothing },
   // Cohere.
   { field: 'connectors', what: 'connectors', kind: 'search' },
   { field: 'mcp_servers', what: 'MCP servers that the provider calls', kind: 'tool' },
@@ -49,7 +55,7 @@ const FIELDS: readonly Row[] = [
     field: 'service_tier',
     what: 'another service tier',
     kind: 'tier',
-    free: isOneOf('default', 'standard', 'standard_only', 'on_demand'),
+    free: isOneOf('auto', 'default', 'standard', 'standard_only', 'on_demand'),
     translated: true,
   },
   { field: 'speed', what: 'another speed', kind: 'speed', free: isOneOf('standard') },
@@ -62,7 +68,7 @@ const FIELDS: readonly Row[] = [
 
 /** Tools that the client runs itself, by the types that formats give them. Whatever else is called a tool the provider runs, and bills. */
 const CLIENTS_OWN =
-  /^(?:function|custom|namespace|local_shell|apply_patch|tool_search(?:_tool_\w+)?|bash_\d{8}|text_editor_\d{8}|memory_\d{8})$/;
+  /^(?:function|custom|namespace|computer_\d{8}|local_shell|apply_patch|tool_search(?:_tool_\w+)?|bash_\d{8}|text_editor_\d{8}|memory_\d{8})$/;
 
 /** Models that bill more than text whatever is asked of them. */
 const MODELS: readonly (Pick<Feature, 'what' | 'kind'> & { of: RegExp })[] = [
@@ -73,7 +79,11 @@ const MODELS: readonly (Pick<Feature, 'what' | 'kind'> & { of: RegExp })[] = [
   },
   { of: /gemini.*-(?:tts|live|native-audio|audio|omni)|qwen.*-omni|realtime|grok-voice|lyria/, what: 'sound', kind: 'media' },
   { of: /gpt-(?:[\d.]+-)?image|chatgpt-image|gemini.*-image|nano-banana|imagen|dall-e|grok.*-image|veo-\d/, what: 'images', kind: 'media' },
-  { of: /-search-(?:preview|api)|sonar|deep-research|:online$|(?:^|\/)compound/, what: 'a web search', kind: 'search' },
+  {
+    of: /-search-(?:preview|api)|sonar|deep-research|:online$|(?:^|\/)compound|[:&]enable_(?:web_search|web_scraping|x_search)=(?!off|false)/,
+    what: 'a web search',
+    kind: 'search',
+  },
 ];
 
 /**
@@ -81,7 +91,14 @@ const MODELS: readonly (Pick<Feature, 'what' | 'kind'> & { of: RegExp })[] = [
  * @param verbatim its fields reach the provider as they are.
  */
 export function featureIn(body: JsonObject, model: string, verbatim: boolean): Feature | null {
-  return toolIn(body, verbatim) ?? fieldIn(body, verbatim) ?? modelFeature(model);
+  return toolIn(body, verbatim) ?? fieldIn(body, verbatim) ?? extraIn(body, verbatim) ?? modelFeature(model);
+}
+
+/** Some take what stands in `extra_body` as if it stood in the request. */
+function extraIn({ extra_body: extra }: JsonObject, verbatim: boolean): Feature | null {
+  if (!verbatim || !isObject(extra)) return null;
+  const found = toolIn(extra, verbatim) ?? fieldIn(extra, verbatim);
+  return found && { ...found, field: `extra_body.${found.field}` };
 }
 
 function fieldIn(body: JsonObject, verbatim: boolean): Feature | null {

@@ -1,2 +1,3 @@
+export { compactsFrom } from './compaction.js';
 export { type Feature, featureIn } from './features.js';
 export { type ReportedUnits, reportedUnits } from './reported.js';

@@ -20,7 +20,7 @@ const CLASSES: Readonly<Record<number, RefusalClass>> = {
   5005: 'bad_request',
   3007: 'timeout',
   3008: 'timeout',
-  3006: 'bad_request',
+  3006: 'too_large',
   // What the day allows is used up: to try again helps no more than with an empty account.
   3036: 'billing',
   3040: 'rate_limit',

@@ -1,7 +1,7 @@
 import type { Usage } from '../../kernel/usage.js';
 import type { ReplyEvent } from '../canonical.js';
 import type { Frame, StreamDecoder } from '../dialect.js';
-import { isObject, type JsonObject, objectOf, readJson } from '../kit/json.js';
+import { isObject, type JsonObject, objectOf, readJson, writeJson } from '../kit/json.js';
 import { ChatDecoder } from '../openai-chat/upstream/decoder.js';
 import { isEmptyUsage, readUsage } from '../openai-chat/usage.js';
 import { requireSuccess } from './errors.js';
@@ -14,8 +14,9 @@ export function decodeAnswer(body: Buffer): ReplyEvent[] {
   const reply = objectOf(readJson(body.toString()));
   requireSuccess(reply);
   const result = isObject(reply['result']) ? reply['result'] : reply;
-  const answer = isModern(result) || !isLegacy(result) ? result : { choices: [{ index: 0, message: messageOf(result, 0) }] };
-  const events = new ChatDecoder().readAnswer(Buffer.from(JSON.stringify({ ...answer, usage: undefined })));
+  const isAnswer = isModern(result) || isLegacy(result);
+  const answer = isModern(result) || !isAnswer ? result : { choices: [{ index: 0, message: messageOf(result, 0) }] };
+  const events = new ChatDecoder().readAnswer(Buffer.from(writeJson(isAnswer ? { ...answer, usage: undefined } : answer)));
   const finishes = events.filter(({ type }) => type === 'finish');
   return [...events.filter(({ type }) => type !== 'finish'), ...new LargestUsage().read(result['usage'], true), ...finishes];
 }
@@ -62,7 +63,7 @@ export class WorkersDecoder implements StreamDecoder {
   }
 
   private give(chunk: JsonObject): ReplyEvent[] {
-    return this.chat.push({ event: null, data: JSON.stringify(chunk) });
+    return this.chat.push({ event: null, data: writeJson(chunk) });
   }
 }
 

@@ -1,10 +1,10 @@
-import { WeirError } from '../../kernel/errors.js';
 import type { Conversation } from '../canonical.js';
 import { type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
 import { reasons } from '../families/open-models.js';
-import { type JsonObject, objectOf, writeJson } from '../kit/json.js';
+import { type JsonObject, objectOf, readJson, writeJson } from '../kit/json.js';
 import { leftOut, settingsLeftOut } from '../kit/left-out.js';
 import { pathSegment } from '../kit/path-segment.js';
+import { answersSeverally, Unsupported } from '../kit/unsupported.js';
 import { encodeRequest as encodeChatRequest } from '../openai-chat/upstream/request.js';
 import type { Quirks } from '../quirks.js';
 
@@ -21,10 +21,11 @@ const CHAT: Quirks = {
 /** Writes a request for `/run/{model}`: a chat request, but for the model, which is in the path, and the form of a schema. */
 export function encodeRequest(conversation: Conversation, rewrite: Rewrite): UpstreamRequest {
   if (conversation.choices > 1)
-    throw new WeirError('invalid_request', {
-      param: 'n',
-      message: 'Workers AI gives one answer per request. Leave "n" out, or send the request several times.',
-    });
+    throw new Unsupported(
+      'n',
+      'Workers AI gives one answer per request. Leave "n" out, or send the request several times.',
+      answersSeverally,
+    );
   const { settings, toolChoice } = conversation;
   const asked: Conversation = {
     ...conversation,
@@ -35,7 +36,7 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
   };
   const thinking: Quirks = reasons(rulesId(rewrite)) ? {} : { thinking: 'none' };
   const chat = encodeChatRequest(asked, { ...rewrite, quirks: { ...CHAT, ...thinking, ...rewrite.quirks } });
-  const { model: _inPath, response_format: format, ...body } = JSON.parse(chat.body) as JsonObject;
+  const { model: _inPath, response_format: format, ...body } = readJson(chat.body) as JsonObject;
   if (format !== undefined) body['response_format'] = schemaItself(objectOf(format));
   if (settings.topK !== null) body['top_k'] = settings.topK;
   return { ...chat, path: pathOf(rewrite.model), body: writeJson(body), warnings: [...chat.warnings, ...notTaken(conversation)] };
@@ -53,6 +54,6 @@ const schemaItself = (format: JsonObject): JsonObject =>
   format['type'] === 'json_schema' ? { type: 'json_schema', json_schema: objectOf(format['json_schema'])['schema'] } : format;
 
 const notTaken = ({ settings, parallelToolCalls, tools }: Conversation): string[] => [
-  ...settingsLeftOut(settings, 'logprobs', 'logitBias'),
+  ...settingsLeftOut(settings, 'logprobs', 'topLogprobs', 'logitBias'),
   ...(parallelToolCalls === false && tools.length > 0 ? [leftOut('parallel_tool_calls')] : []),
 ];

@@ -1,5 +1,5 @@
 import { argumentsText } from '../kit/arguments-text.js';
-import { isObject, type JsonObject, listOf, objectOf } from '../kit/json.js';
+import { isObject, type JsonObject, listOf, objectOf, writeJson } from '../kit/json.js';
 
 /** Today's models answer as chat does. What a model does is told by what it sends, not by its name: some do both. */
 export const isModern = (reply: JsonObject): boolean => listOf(reply['choices']).length > 0;
@@ -16,8 +16,7 @@ export function messageOf(reply: JsonObject, firstCall: number): JsonObject {
 }
 
 /** The answer to a schema comes as an object, and a piece that is a number as one. */
-const textOf = (response: unknown): string =>
-  isObject(response) || Array.isArray(response) ? JSON.stringify(response) : `${response ?? ''}`;
+const textOf = (response: unknown): string => (isObject(response) || Array.isArray(response) ? writeJson(response) : `${response ?? ''}`);
 
 /** Without an id, and its arguments as an object. */
 function toolCall(call: JsonObject, index: number): JsonObject {

@@ -177,7 +177,7 @@ test.each([
   [403, 5018, 'auth'],
   [404, 3042, 'model_not_found'],
   [408, 3007, 'timeout'],
-  [413, 3006, 'bad_request'],
+  [413, 3006, 'too_large'],
   [429, 3036, 'billing'],
   [429, 3040, 'rate_limit'],
   [401, 10000, 'auth'],

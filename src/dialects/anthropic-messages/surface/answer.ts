@@ -2,7 +2,7 @@ import type { Usage } from '../../../kernel/usage.js';
 import type { Answer, AnswerPart, FinishReason, ReasoningPart } from '../../canonical.js';
 import type { ReplyIdentity } from '../../dialect.js';
 import { argumentsObject } from '../../kit/call-arguments.js';
-import type { JsonObject } from '../../kit/json.js';
+import { type JsonObject, writeJson } from '../../kit/json.js';
 import { sealState } from '../../kit/sealed-state.js';
 import { finishOf } from '../reply.js';
 import { encodeUsage } from '../usage.js';
@@ -13,7 +13,7 @@ export function encodeAnswer(answer: Answer, usage: Usage, identity: ReplyIdenti
   const { parts, finish, native, stopSequence } = choice ?? { parts: [], finish: 'stop', native: null, stopSequence: null };
   const refusal = parts.map((part) => (part.type === 'refusal' ? part.text : '')).join('');
   const end = encodeEnd({ reason: finish, native, stopSequence }, refusal);
-  return JSON.stringify({
+  return writeJson({
     ...encodeHead(identity, answer.model),
     content: parts.flatMap((part) => encodePart(part, finish)),
     ...end,

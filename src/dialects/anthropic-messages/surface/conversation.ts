@@ -2,6 +2,7 @@ import { type Conversation, NO_SETTINGS, type OutputFormat, type Settings, type 
 import type { Prompt } from '../../dialect.js';
 import { Fields } from '../../kit/fields.js';
 import { markLast } from '../../kit/mark-last.js';
+import { refuseThread } from '../threads.js';
 import { decodeMark, decodeTurns } from './messages.js';
 import { decodeToolChoice, decodeTools } from './tools.js';
 
@@ -13,6 +14,7 @@ const KNOWN = new Set(
 
 /** The whole of a Messages request. @throws WeirError invalid_request naming the field. */
 export function decodeConversation(prompt: Prompt): Conversation {
+  refuseThread(prompt.body);
   const fields = Fields.of(prompt.body, '');
   const leftOut = Object.keys(fields.values).filter((name) => !KNOWN.has(name) && fields.has(name));
   const config = fields.objectOrNull('output_config');
@@ -20,11 +22,13 @@ export function decodeConversation(prompt: Prompt): Conversation {
   const turns = decodeTurns(fields, leftOut);
   const { cache } = decodeMark(fields);
   if (cache) markLast(turns, cache);
-  const tools = decodeTools(fields, leftOut);
+  const tools = decodeTools(fields, leftOut, prompt.dropUnsupported);
+  const toolChoice = decodeToolChoice(fields, tools, prompt.dropUnsupported);
+  if (toolChoice === null && fields.has('tool_choice')) leftOut.push('tool_choice');
   return {
     turns,
     tools,
-    toolChoice: decodeToolChoice(fields, tools),
+    toolChoice,
     parallelToolCalls: fields.objectOrNull('tool_choice')?.booleanOrNull('disable_parallel_tool_use') === true ? false : null,
     format: decodeFormat(config?.objectOrNull('format') ?? fields.objectOrNull('output_format')),
     settings: decodeSettings(fields),
@@ -33,13 +37,12 @@ export function decodeConversation(prompt: Prompt): Conversation {
     choices: 1,
     endUser: prompt.endUser,
     leftOut: [...new Set(leftOut)],
-    ...(prompt.betas.length > 0 && { betas: prompt.betas }),
   };
 }
 
 function decodeSettings(fields: Fields): Settings {
   const stop = fields.listOrNull('stop_sequences') ?? [];
-  if (stop.some((sequence) => typeof sequence !== 'string')) throw fields.refuse('stop_sequences', 'must be a list of texts');
+  if (stop.some((sequence) => typeof sequence !== 'string')) throw fields.refuse('stop_sequences', 'must be a list of strings');
   const tier = fields.textOrNull('service_tier');
   return {
     ...NO_SETTINGS,

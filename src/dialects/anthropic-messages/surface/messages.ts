@@ -1,5 +1,6 @@
 import type { AssistantTurn, CacheMark, FilePart, ImagePart, SystemTurn, TextPart, ToolTurn, Turn, UserTurn } from '../../canonical.js';
 import { Fields } from '../../kit/fields.js';
+import { writeJson } from '../../kit/json.js';
 import { isSealed, openState } from '../../kit/sealed-state.js';
 import { decodeDocument, decodeImage, decodeSearchResult } from './sources.js';
 
@@ -44,7 +45,7 @@ function decodeTexts(fields: Fields, name: string): TextPart[] {
 function blocksOf(fields: Fields, name: string): Fields[] {
   const content = fields.values[name];
   if (typeof content === 'string') return [Fields.of({ type: 'text', text: content }, fields.param(name))];
-  if (!Array.isArray(content)) throw fields.refuse(name, 'must be a text or a list of blocks');
+  if (!Array.isArray(content)) throw fields.refuse(name, 'must be a string or a list of blocks');
   return fields.entries(name);
 }
 
@@ -82,7 +83,7 @@ function decodeContent(block: Fields, leftOut: string[]): (TextPart | ImagePart 
     case 'document':
       return decodeDocument(block, leftOut).map((part, at, all) => (at === all.length - 1 ? { ...part, ...decodeMark(block) } : part));
     case 'search_result':
-      return [{ ...decodeSearchResult(block), ...decodeMark(block) }];
+      return [{ ...decodeSearchResult(block, leftOut), ...decodeMark(block) }];
     default:
       throw unknownType(block);
   }
@@ -101,6 +102,7 @@ function decodeAnswer(message: Fields, leftOut: string[]): AssistantTurn {
     }
     if (SERVER_BLOCKS.test(type)) leftOut.push(`messages: ${type}`);
     else parts.push(decodeAnswerBlock(block, type, signature));
+    if (block.listOrNull('citations')?.length) leftOut.push('messages: citations');
     if (type === 'tool_use') signature = null;
   }
   return { role: 'assistant', parts };
@@ -119,7 +121,7 @@ function decodeAnswerBlock(block: Fields, type: string, signature: string | null
         type: 'tool_call',
         id: block.text('id'),
         name: block.text('name'),
-        arguments: JSON.stringify(block.object('input').values),
+        arguments: writeJson(block.object('input').values),
         ...(signature !== null && { signature }),
         ...decodeMark(block),
       };

@@ -5,7 +5,7 @@ export const decodeImage = (block: Fields): ImagePart => ({ type: 'image', sourc
 
 /** A document given as blocks is read as its texts. */
 export function decodeDocument(block: Fields, leftOut: string[]): (FilePart | TextPart)[] {
-  if (block.objectOrNull('citations')?.booleanOrNull('enabled')) leftOut.push('messages: citations');
+  noteCitations(block, leftOut);
   if (block.has('context')) leftOut.push('messages: context');
   const name = block.written('title');
   const source = block.object('source');
@@ -16,9 +16,14 @@ export function decodeDocument(block: Fields, leftOut: string[]): (FilePart | Te
 }
 
 /** A piece of knowledge with where it is from. */
-export function decodeSearchResult(block: Fields): TextPart {
+export function decodeSearchResult(block: Fields, leftOut: string[]): TextPart {
+  noteCitations(block, leftOut);
   const texts = block.entries('content').map((inner) => inner.text('text'));
   return { type: 'text', text: [`${block.text('title')} (${block.text('source')})`, ...texts].join('\n\n') };
+}
+
+function noteCitations(block: Fields, leftOut: string[]): void {
+  if (block.objectOrNull('citations')?.booleanOrNull('enabled')) leftOut.push('messages: citations');
 }
 
 function decodeSource(source: Fields): Source {

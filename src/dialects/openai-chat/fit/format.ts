@@ -1,11 +1,11 @@
-import { type JsonObject, objectOf } from '../../kit/json.js';
+import { type JsonObject, objectOf, writeJson } from '../../kit/json.js';
 
 /** For providers that know JSON but no schema: the schema becomes an instruction. */
 export function fitFormat(body: JsonObject): void {
   const format = objectOf(body['response_format']);
   if (format['type'] !== 'json_schema') return;
   body['response_format'] = { type: 'json_object' };
-  const schema = JSON.stringify(objectOf(format['json_schema'])['schema'] ?? {});
+  const schema = writeJson(objectOf(format['json_schema'])['schema'] ?? {});
   body['messages'] = instructed(
     body['messages'] as JsonObject[],
     `Answer with one JSON object that matches this JSON Schema, and nothing else:\n${schema}`,

@@ -1,10 +1,11 @@
-import { WeirError } from '../../../kernel/errors.js';
 import type { Thinking, ThinkingLevel } from '../../canonical.js';
 import { type Rewrite, rulesId } from '../../dialect.js';
 import { ofOpenAi, openaiRules, samplingAllowed } from '../../families/openai.js';
+import { invalid } from '../../kit/fields.js';
 import { isObject, type JsonObject, textOf } from '../../kit/json.js';
 import { leftOut } from '../../kit/left-out.js';
 import { table } from '../../kit/table.js';
+import { stops, Unsupported } from '../../kit/unsupported.js';
 import { fitFormat } from './format.js';
 import { fitMessages } from './messages.js';
 import { thinkingFields } from './thinking.js';
@@ -83,11 +84,10 @@ function fitModel(body: JsonObject, rewrite: Rewrite, warnings: string[]): void 
   }
   const { stop } = body;
   if (stop === undefined || stop === null || !ofOpenAi(ruled)) return;
-  if (!openaiRules(ruled).stop) throw refuseStop(`"${rewrite.model}" takes no stop sequences. Leave "stop" out, or use another model.`);
-  if (Array.isArray(stop) && stop.length > MAX_STOPS) throw refuseStop(`"stop" must not have more than ${MAX_STOPS} entries.`);
+  if (!openaiRules(ruled).stop)
+    throw new Unsupported('stop', `"${rewrite.model}" takes no stop sequences. Leave "stop" out, or use another model.`, stops);
+  if (Array.isArray(stop) && stop.length > MAX_STOPS) throw invalid('stop', `"stop" must not have more than ${MAX_STOPS} entries.`);
 }
-
-const refuseStop = (message: string) => new WeirError('invalid_request', { param: 'stop', message });
 
 /** What a client's own fields ask for, as far as it can be told. */
 export function levelAsked(body: JsonObject): { asked: boolean; level: ThinkingLevel | null } {

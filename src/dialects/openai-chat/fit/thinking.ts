@@ -1,7 +1,8 @@
 import type { Thinking, ThinkingLevel } from '../../canonical.js';
 import { type Rewrite, rulesId } from '../../dialect.js';
-import { effortFor, levelOf as levelOfEffort } from '../../families/openai.js';
+import { effortFor, levelOf as levelOfEffort, ofOpenAi, openaiRules } from '../../families/openai.js';
 import type { JsonObject } from '../../kit/json.js';
+import { showLeftOut, THINKING_LEFT_OUT, thinkingLeftOut } from '../../kit/left-out.js';
 import { levelOf } from '../../kit/thinking-budget.js';
 
 interface Asked {
@@ -29,6 +30,19 @@ export function thinkingFields(thinking: Thinking, rewrite: Rewrite): Asked {
     case 'groq':
       return groq(level, model.toLowerCase());
   }
+}
+
+/** What of the client's own wish cannot be asked for, a sentence each. */
+export function thinkingUnsaid(thinking: Thinking | null, rewrite: Rewrite): string[] {
+  if (thinking === null) return [];
+  // Whether its models think, and how much, nobody can tell.
+  if (rewrite.quirks.thinking === 'none') return [THINKING_LEFT_OUT];
+  const model = rulesId(rewrite);
+  const { fields } = thinkingFields(thinking, rewrite);
+  // On is what it is anyway.
+  const said = Object.keys(fields).length > 0 || (levelOf(thinking) === null && openaiRules(model).reasons);
+  if (!said) return thinkingLeftOut(thinking);
+  return rewrite.quirks.thinking === 'openrouter' ? [] : showLeftOut(thinking, !ofOpenAi(model));
 }
 
 /** Two efforts, and a switch. */

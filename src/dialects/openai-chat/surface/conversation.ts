@@ -1,7 +1,9 @@
 import { type Conversation, type Settings, THINKING_LEVELS, type Thinking } from '../../canonical.js';
 import type { Prompt } from '../../dialect.js';
-import { Fields, invalid } from '../../kit/fields.js';
+import { Fields } from '../../kit/fields.js';
+import { DROP } from '../../kit/left-out.js';
 import { markLast } from '../../kit/mark-last.js';
+import { searches, speaksAloud, Unsupported } from '../../kit/unsupported.js';
 import { decodeMessages } from './messages.js';
 import { cacheMark, decodeFormat, decodeToolChoice, decodeTools } from './tools.js';
 
@@ -15,8 +17,9 @@ const KNOWN = new Set(
 /** The whole of a chat request. @throws WeirError invalid_request naming the field. */
 export function decodeConversation(prompt: Prompt): Conversation {
   const fields = Fields.of(prompt.body, '');
-  refuseOwnOutput(fields);
-  const turns = decodeMessages(fields);
+  if (!prompt.dropUnsupported) refuseOwnOutput(fields);
+  const unread = new Set(Object.keys(fields.values).filter((name) => !KNOWN.has(name) && fields.has(name)));
+  const turns = decodeMessages(fields, unread);
   const mark = cacheMark(fields);
   if (mark) markLast(turns, mark);
   return {
@@ -30,16 +33,24 @@ export function decodeConversation(prompt: Prompt): Conversation {
     stream: prompt.stream,
     choices: prompt.choices,
     endUser: prompt.endUser,
-    leftOut: Object.keys(fields.values).filter((name) => !KNOWN.has(name) && fields.has(name)),
+    leftOut: [...unread],
   };
 }
 
 /** Without these the answer would be another one. */
 function refuseOwnOutput(fields: Fields): void {
   if (fields.has('web_search_options'))
-    throw invalid('web_search_options', 'This provider does not search the web. Leave the field out, or choose a search model of OpenAI.');
+    throw new Unsupported(
+      'web_search_options',
+      `This provider does not search the web. Choose a search model of OpenAI, leave the field out, or ${DROP}.`,
+      searches,
+    );
   if (fields.listOrNull('modalities')?.includes('audio'))
-    throw invalid('modalities', 'This provider does not answer in audio. Ask for text only, or choose an audio model of OpenAI.');
+    throw new Unsupported(
+      'modalities',
+      `This provider does not answer in audio. Choose an audio model of OpenAI, ask for text only, or ${DROP}.`,
+      speaksAloud,
+    );
 }
 
 function decodeSettings(fields: Fields): Settings {
@@ -64,7 +75,7 @@ export function decodeStop(fields: Fields): string[] {
   const { stop } = fields.values;
   if (!fields.has('stop')) return [];
   const stops = Array.isArray(stop) ? stop : [stop];
-  if (stops.some((one) => typeof one !== 'string')) throw fields.refuse('stop', 'must be a text or a list of texts');
+  if (stops.some((one) => typeof one !== 'string')) throw fields.refuse('stop', 'must be a string or a list of strings');
   return stops;
 }
 

@@ -1,15 +1,30 @@
 import type { AssistantTurn, CacheMark, TextPart, ToolCallPart, ToolTurn, Turn, UserTurn } from '../../canonical.js';
 import { customArguments } from '../../kit/custom-tools.js';
 import type { Fields } from '../../kit/fields.js';
-import { isObject } from '../../kit/json.js';
+import { isObject, writeJson } from '../../kit/json.js';
 import { decodePart, decodeTextPart } from './parts.js';
 import { decodeReasoning, thoughtSignature } from './reasoning.js';
 import { cacheMark, TOOL_TYPES } from './tools.js';
 
-export function decodeMessages(fields: Fields): Turn[] {
+/** @param leftOut takes the names of what other formats have no place for. */
+export function decodeMessages(fields: Fields, leftOut: Set<string>): Turn[] {
   const legacy = new LegacyCalls();
-  return fields.entries('messages').map((message) => decodeMessage(message, legacy));
+  return fields.entries('messages').map((message) => {
+    const turn = decodeMessage(message, legacy);
+    for (const name of UNSAID[turn.role]) if (isSaid(message.values[name])) leftOut.add(`messages: ${name}`);
+    return turn;
+  });
 }
+
+/** What a message may hold beside its content. Audio of an earlier answer is kept by OpenAI; its transcript is what others can read. */
+const UNSAID: Readonly<Record<Turn['role'], readonly string[]>> = {
+  system: ['name'],
+  user: ['name'],
+  assistant: ['name', 'audio', 'annotations'],
+  tool: [],
+};
+
+const isSaid = (value: unknown): boolean => (Array.isArray(value) ? value.length > 0 : value !== undefined && value !== null);
 
 function decodeMessage(message: Fields, legacy: LegacyCalls): Turn {
   const role = message.oneOf('role', ['system', 'developer', 'user', 'assistant', 'tool', 'function']);
@@ -77,7 +92,7 @@ function decodeCall(call: Fields): ToolCallPart {
 /** A text; some clients send the object itself. */
 function argumentsOf(called: Fields): string {
   const given = called.values['arguments'];
-  return isObject(given) ? JSON.stringify(given) : (called.textOrNull('arguments') ?? '');
+  return isObject(given) ? writeJson(given) : (called.textOrNull('arguments') ?? '');
 }
 
 function decodeResult(message: Fields, callId: string, name: string | null): ToolTurn {
@@ -91,7 +106,7 @@ function decodeResult(message: Fields, callId: string, name: string | null): Too
 function contentOf<Part>(message: Fields, decode: (part: Fields) => Part): (Part | TextPart)[] {
   const { content } = message.values;
   if (typeof content === 'string') return [{ type: 'text', text: content }];
-  if (!Array.isArray(content)) throw message.refuse('content', 'must be a text or a list of parts');
+  if (!Array.isArray(content)) throw message.refuse('content', 'must be a string or a list of parts');
   return message.entries('content').map(decode);
 }
 

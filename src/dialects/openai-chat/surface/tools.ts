@@ -1,13 +1,19 @@
 import type { CacheMark, OutputFormat, Tool, ToolChoice } from '../../canonical.js';
 import { CUSTOM_PARAMETERS, describeCustom } from '../../kit/custom-tools.js';
 import type { Fields } from '../../kit/fields.js';
+import { sameName } from '../../kit/tool-names.js';
 
 /** What a tool may be, by `type`: each has its fields in an object of that name. */
 export const TOOL_TYPES = ['function', 'custom'] as const;
 
 export function decodeTools(fields: Fields): Tool[] {
   const legacy = fields.entries('functions').map((definition) => decodeFunction(definition, null));
-  return [...fields.entries('tools').map(decodeTool), ...legacy];
+  const tools = fields.entries('tools').map(decodeTool);
+  // By the name alone a call does not tell which of the two it is of.
+  const isCustom = (tool: Tool) => tool.parameters === CUSTOM_PARAMETERS;
+  const twin = tools.find((tool) => !isCustom(tool) && tools.some((other) => isCustom(other) && other.name === tool.name));
+  if (twin) throw sameName(twin.name);
+  return [...tools, ...legacy];
 }
 
 function decodeTool(tool: Fields): Tool {

@@ -34,7 +34,7 @@ export class ChoiceDecoder {
       ...this.toolCalls(said, kind),
       ...this.annotations(said),
       ...this.images(said),
-      ...this.audio(said['audio']),
+      ...this.other(said),
       ...this.logprobs(fields),
     ];
     // An empty one, or a later chunk without any, takes nothing back.
@@ -158,8 +158,10 @@ export class ChoiceDecoder {
     });
   }
 
-  private audio(audio: unknown): ReplyEvent[] {
-    const { bytes, images } = looseOutput({ audio });
+  /** Sound, and kinds to come. */
+  private other(said: JsonObject): ReplyEvent[] {
+    const unknown = Object.fromEntries(Object.entries(said).filter(([name]) => !READ.has(name)));
+    const { bytes, images } = looseOutput(unknown);
     return bytes + images === 0 ? [] : [{ type: 'other', choice: this.index, bytes, images }];
   }
 
@@ -168,6 +170,13 @@ export class ChoiceDecoder {
     return content.length > 0 ? [{ type: 'logprobs', choice: this.index, content }] : [];
   }
 }
+
+/** Fields of a message that are read, and one that repeats its name. */
+const READ = new Set(
+  `role name content refusal reasoning reasoning_content reasoning_details tool_calls function_call annotations images extra_content`.split(
+    ' ',
+  ),
+);
 
 interface PlainBlock {
   block: number;

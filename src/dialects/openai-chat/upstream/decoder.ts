@@ -1,7 +1,7 @@
 import type { ReplyEvent } from '../../canonical.js';
-import { type Frame, ProviderRefusal, type StreamDecoder } from '../../dialect.js';
+import { type Frame, NoAnswer, ProviderRefusal, type StreamDecoder } from '../../dialect.js';
 import { isObject, type JsonObject, listOf, objectOf, readJson, textOf } from '../../kit/json.js';
-import { errorIn, inBandRefusal } from '../errors.js';
+import { errorIn, failureIn, inBandRefusal } from '../errors.js';
 import { findUsage, isEmptyUsage, readUsage } from '../usage.js';
 import { ChoiceDecoder } from './choice.js';
 
@@ -33,7 +33,7 @@ export class ChatDecoder implements StreamDecoder {
       return this.lastWord();
     }
     const chunk: unknown = readJson(frame.data);
-    const error = errorIn(chunk);
+    const error = failureIn(chunk);
     if (error) return this.refuse(new ProviderRefusal(inBandRefusal(error)), objectOf(chunk));
     if (!isObject(chunk)) throw new Error('a chunk that is no object');
     return this.read(chunk, 'delta');
@@ -51,9 +51,12 @@ export class ChatDecoder implements StreamDecoder {
   /** @throws ProviderRefusal; anything else when it is no chat completion. */
   readAnswer(body: Buffer): ReplyEvent[] {
     const reply: unknown = readJson(body.toString());
-    const error = errorIn(reply);
+    const error = failureIn(reply);
     if (error) throw new ProviderRefusal(inBandRefusal(error));
-    if (!isObject(reply) || listOf(reply['choices']).length === 0) throw new Error('the reply has no choices');
+    if (!isObject(reply) || listOf(reply['choices']).length === 0) {
+      const raw = isObject(reply) ? findUsage(reply) : null;
+      throw new NoAnswer('the reply has no choices', readUsage(raw), raw);
+    }
     const events = this.read(reply, 'message');
     this.done = true;
     return [...events, ...this.end()];

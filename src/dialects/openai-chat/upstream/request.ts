@@ -3,10 +3,11 @@ import { type Rewrite, rulesId, type UpstreamRequest } from '../../dialect.js';
 import { ofOpenAi } from '../../families/openai.js';
 import { strictFor } from '../../families/openai-schema.js';
 import { type JsonObject, writeJson } from '../../kit/json.js';
-import { leftOut } from '../../kit/left-out.js';
+import { END_USER_LEFT_OUT, leftOut } from '../../kit/left-out.js';
 import { ToolNames } from '../../kit/tool-names.js';
 import { instructJson } from '../fit/format.js';
 import { fit } from '../fit/request.js';
+import { thinkingUnsaid } from '../fit/thinking.js';
 import { type Marker, toolMarker } from './cache-marks.js';
 import { encodeMessages } from './messages.js';
 
@@ -33,7 +34,7 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
     path: PATH,
     headers: [],
     body: writeJson(fitted.body),
-    warnings: [...warnings, ...fitted.warnings],
+    warnings: [...warnings, ...fitted.warnings, ...thinkingUnsaid(conversation.thinking, rewrite)],
     thinkingLevel: fitted.thinkingLevel,
     reply: { toolNames: names.changed, outputTool: null, promptedTools: false },
   };
@@ -62,7 +63,8 @@ function encodeFields(
   known('min_p', settings.minP, openrouter);
   known('verbosity', settings.verbosity, openrouter || openai);
   known('service_tier', settings.serviceTier, openai);
-  known('user', endUser, openrouter || openai);
+  if (openrouter || openai) fields['user'] = endUser;
+  else if (endUser !== null) warnings.push(END_USER_LEFT_OUT);
   for (const [name, value] of Object.entries(fields)) if (value === null) delete fields[name];
   return { fields, warnings };
 }

@@ -1,5 +1,5 @@
 import type { ReplyEvent } from '../../canonical.js';
-import { isObject, type JsonObject, objectOf, readJson, textOf } from '../../kit/json.js';
+import { isObject, type JsonObject, objectOf, readJson, textOf, writeJson } from '../../kit/json.js';
 
 interface Call {
   id: string | null;
@@ -108,5 +108,5 @@ function isWholeObject(json: string): boolean {
 
 /** A piece of JSON text; some send the object. */
 export function argumentsOf(given: unknown): string {
-  return isObject(given) ? JSON.stringify(given) : (textOf(given) ?? '');
+  return isObject(given) ? writeJson(given) : (textOf(given) ?? '');
 }
