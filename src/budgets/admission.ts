@@ -4,7 +4,7 @@ import type { WeirError } from '../kernel/errors.js';
 import type { Id } from '../kernel/ids.js';
 import type { Nano } from '../kernel/money.js';
 import { type HeldFacts, type HoldContext, LedgerService, type Rates, type Scope } from '../ledger/index.js';
-import { affordableOutput, type Price, worstCaseCost } from '../prices/index.js';
+import { affordableOutput, outputBoughtBy, outputCost, type Price, worstCaseCost } from '../prices/index.js';
 import { callTooDear, deniedByBudget, deniedByLimit, featureNotPriced, notPricedByPlatform, type Unbounded } from './denials.js';
 
 /** What a call is held for. */
@@ -25,13 +25,15 @@ export interface Exposure {
   refineInput: () => Promise<number>;
   /** Per answer. */
   outputTokensBound: number;
-  /** How many answers are asked for. */
+  /** The bound is a default: it is lowered to what the budgets can bear, to this at least. Null: the client or its key chose it. */
+  leastOutputTokens: number | null;
+  /** How many answers are billed. */
   choices: number;
   /** The most the call may cost; null: what its budgets allow. */
   maxCost: Nano | null;
   /** Lower the output limit to what fits, instead of refusing. */
   shrinkToFit: boolean;
-  context: HoldContext;
+  context: Omit<HoldContext, 'output_tokens'>;
 }
 
 /** Money held for one call. */
@@ -53,6 +55,8 @@ export interface Hold extends HeldFacts {
 
 /** A call is not shrunk below this: an answer that breaks off at once helps nobody. */
 const LEAST_OUTPUT_TOKENS = 16;
+/** Output that nobody asked for takes at most one part in so many of what a budget has left: calls beside it find room. */
+const SHARES = 8n;
 /** Headroom moves while a call is fitted to it. */
 const MAX_TRIES = 4;
 /** A million dollars, far below what Postgres can add up: one absurd call must not make a statement fail that carries others. */
@@ -63,27 +67,37 @@ export class Admission {
   constructor(private readonly ledger: LedgerService) {}
 
   /**
-   * Counts a call by its limits and holds its worst case on every budget of its scopes, all or none. Before it is refused for its size, its
-   * tokens are counted exactly, and, where that is wanted, its output limit is lowered to what fits.
+   * Counts a call by its limits and holds its worst case on every budget of its scopes, all or none. A default for its output is lowered first:
+   * to a share of the tightest budget, and to its least where that is more. Before the call is refused for its size, its tokens are counted
+   * exactly, and, where that is wanted, its output limit is lowered to what fits.
    * @throws WeirError budget_exceeded, request_exceeds_budget, cost_limit_exceeded, budget_held, model_not_priced,
    * feature_not_priced, rate_limit_exceeded,
    * ledger_unavailable, overloaded
    */
   async admit(exposure: Exposure): Promise<Hold> {
-    const { callId, tenantId, scopes, context, choices, shrinkToFit } = exposure;
+    const { callId, tenantId, scopes, choices, shrinkToFit } = exposure;
     let input = exposure.inputTokensBound;
     let output = exposure.outputTokensBound;
     let refined = false;
     let unpricedCost = exposure.price === null && exposure.lent ? paidUnpriced(exposure) : null;
+    const least = exposure.leastOutputTokens ?? output;
+    let lowered = 0;
     for (let tries = 1; ; tries++) {
-      const { held, refusal } = await this.try(exposure, input, output, unpricedCost);
-      if (held) return { callId, tenantId, scopes, context, inputTokens: input, maxOutputTokens: output, ...held };
+      const isDefault = output > least;
+      const { held, refusal } = await this.try(exposure, input, output, unpricedCost, isDefault);
+      if (held) return { callId, tenantId, scopes, inputTokens: input, maxOutputTokens: output, ...held };
       if (refusal.unpriced && exposure.unbounded) throw featureNotPriced(exposure.unbounded, refusal.error(null));
       if (refusal.unpriced && unpricedCost === null && exposure.unpricedCost !== null) {
         unpricedCost = exposure.unpricedCost;
         continue;
       }
       if (!refusal.bySize) throw refusal.error(null);
+      if (isDefault) {
+        const borne = ++lowered < MAX_TRIES ? Math.floor((refusal.borneOutput ?? 0) / choices) : 0;
+        output = Math.max(least, Math.min(borne, output - 1));
+        tries = 0;
+        continue;
+      }
       if (!refined) {
         refined = true;
         const exact = await exposure.refineInput();
@@ -94,15 +108,17 @@ export class Admission {
       }
       const { price } = exposure;
       const affordable = price && refusal.headroom !== null ? affordableIn(price, input, refusal.headroom, choices) : null;
-      const least = Math.min(LEAST_OUTPUT_TOKENS, exposure.outputTokensBound);
-      if (!shrinkToFit || affordable === null || affordable < least || affordable >= output || tries >= MAX_TRIES)
+      const leastOfUse = Math.min(LEAST_OUTPUT_TOKENS, output);
+      if (!shrinkToFit || affordable === null || affordable < leastOfUse || affordable >= output || tries >= MAX_TRIES)
         throw refusal.error(affordable);
       output = affordable;
     }
   }
 
-  private async try(exposure: Exposure, input: number, output: number, unpricedCost: Nano | null): Promise<Attempt> {
-    const { callId: id, tenantId, price, choices, scopes, context } = exposure;
+  /** @param isDefault nobody asked for this much output: it is held only where it is a small part of what every budget has left. */
+  private async try(exposure: Exposure, input: number, output: number, unpricedCost: Nano | null, isDefault: boolean): Promise<Attempt> {
+    const { callId: id, tenantId, price, choices, scopes } = exposure;
+    const context: HoldContext = { ...exposure.context, output_tokens: output * choices };
     const amount = exposure.unbounded ? null : price ? worstCaseCost(price, input, output * choices) : unpricedCost;
     const maxCost = exposure.maxCost ?? MOST_COST;
     if (amount === null ? exposure.maxCost !== null : amount > maxCost) {
@@ -110,29 +126,33 @@ export class Admission {
         bySize: amount !== null && price !== null,
         unpriced: amount === null,
         headroom: maxCost,
+        borneOutput: price && affordableOutput(price, input, maxCost),
         error: (affordable) => callTooDear(amount, maxCost, affordable),
       });
     }
-    const answer = await this.ledger.hold({ id, tenantId, amount, tokens: input + output * choices, scopes, context });
+    const wanted = isDefault && price ? SHARES * outputCost(price, input, output * choices) : null;
+    const answer = await this.ledger.hold({ id, tenantId, amount, wanted, tokens: input + context.output_tokens, scopes, context });
     const { verdict, denial, limitDenial } = answer;
     if (limitDenial)
       return refusedBy({
         bySize: verdict === 'tokens',
         unpriced: false,
         headroom: null,
+        borneOutput: null,
         error: () => deniedByLimit(verdict, limitDenial, answer.rates),
       });
     if (denial) {
-      const bySize = verdict === 'too_large' || verdict === 'busy';
+      const bySize = verdict === 'too_large' || verdict === 'busy' || verdict === 'tight';
       return refusedBy({
         bySize,
         unpriced: verdict === 'unpriced',
         headroom: denial.headroom,
+        borneOutput: price && outputBoughtBy(price, input, denial.headroom / SHARES),
         error: (affordable) => deniedByBudget(verdict, denial, affordable),
       });
     }
     const { remaining, warnedPercent, rates, since } = answer;
-    return { held: { amount, remaining, warnedPercent, rates, since }, refusal: null };
+    return { held: { amount, context, remaining, warnedPercent, rates, since }, refusal: null };
   }
 }
 
@@ -143,7 +163,7 @@ function paidUnpriced({ unpricedCost, context }: Exposure): Nano {
 }
 
 type Attempt =
-  | { held: Pick<Hold, 'amount' | 'remaining' | 'warnedPercent' | 'rates' | 'since'>; refusal: null }
+  | { held: Pick<Hold, 'amount' | 'context' | 'remaining' | 'warnedPercent' | 'rates' | 'since'>; refusal: null }
   | { held: null; refusal: Refusal };
 
 interface Refusal {
@@ -153,6 +173,8 @@ interface Refusal {
   unpriced: boolean;
   /** What such a call may cost; null where cost is not the reason. */
   headroom: Nano | null;
+  /** To how many tokens of output, of all answers together, a default is lowered; null: to its least. */
+  borneOutput: number | null;
   /** @param affordable output tokens per answer that would fit; null: not known. */
   error(affordable: number | null): WeirError;
 }

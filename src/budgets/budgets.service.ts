@@ -164,7 +164,7 @@ function counterOf(budget: Budget, scopeValue: string | null): string {
   if (budget.scopeValue === EACH && scopeValue === null)
     throw new WeirError('invalid_request', {
       param: 'scope_value',
-      message: 'This budget counts each value by itself. Say which with "scope_value".',
+      message: 'This budget has one counter per value. Pass "scope_value".',
     });
   if (budget.scopeValue !== EACH && scopeValue !== null && scopeValue !== budget.scopeValue)
     throw new WeirError('invalid_request', { param: 'scope_value', message: `This budget counts ${budget.scopeValue} only.` });

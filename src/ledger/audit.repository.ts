@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Pool, type PoolClient } from 'pg';
-import { type Audit, type Breach, breachOf, type Check, type Depth, type Facts, type Invariant } from './audit.js';
+import { formatUsd, type Nano } from '../kernel/money.js';
+import { type Audit, type Breach, breachOf, type Check, type Depth, type Facts, type Invariant, type LostCalls } from './audit.js';
 
 /** What a statement answers: one row per invariant it proves. */
 interface Row {
@@ -62,6 +63,7 @@ export class AuditRepository {
         tookMs: performance.now() - startedAt,
         checks: checks.sort(byInvariant),
         breaches: breaches.sort((a, b) => a.key.localeCompare(b.key)),
+        lost: await lostCalls(client, depth),
       };
     } finally {
       await client.query('ROLLBACK').catch(() => {});
@@ -98,6 +100,12 @@ function idsOf(breaches: Breach[], kind: 'period' | 'counter'): bigint[] {
     const [, of, id] = key.split(':');
     return of === kind ? [BigInt(id!)] : [];
   });
+}
+
+async function lostCalls(client: PoolClient, depth: Depth): Promise<LostCalls> {
+  const { rows } = await client.query<{ calls: number; booked: Nano; held: Nano }>(LOST[depth]);
+  const { calls, booked, held } = rows[0]!;
+  return { calls, booked: formatUsd(booked), held: formatUsd(held) };
 }
 
 async function check(client: PoolClient, statement: string, values: unknown[]): Promise<{ checks: Check[]; breaches: Breach[] }> {
@@ -226,12 +234,14 @@ const holding = (depth: Depth): string => `
 const BOOKED: Record<Depth, string> = {
   full: `LEFT JOIN (SELECT tenant_id, id, count(*) AS calls FROM calls GROUP BY 1, 2) c ON c.tenant_id = h.tenant_id AND c.id = h.id
     LEFT JOIN (
-      SELECT tenant_id, call_id, count(*) FILTER (WHERE kind = 'usage') AS usage, count(*) FILTER (WHERE kind <> 'usage') AS others
+      SELECT tenant_id, call_id, count(*) FILTER (WHERE kind = 'usage') AS usage, count(*) FILTER (WHERE kind <> 'usage') AS others,
+        sum(amount) AS booked
       FROM ledger_entries WHERE kind IN ('usage', 'overrun', 'late') GROUP BY 1, 2
     ) e ON e.tenant_id = h.tenant_id AND e.call_id = h.id`,
   recent: `CROSS JOIN LATERAL (SELECT count(*) AS calls FROM calls c WHERE c.tenant_id = h.tenant_id AND c.id = h.id AND c.admitted_at >= h.created_at) c
     CROSS JOIN LATERAL (
-      SELECT count(*) FILTER (WHERE kind = 'usage') AS usage, count(*) FILTER (WHERE kind <> 'usage') AS others FROM ledger_entries l
+      SELECT count(*) FILTER (WHERE kind = 'usage') AS usage, count(*) FILTER (WHERE kind <> 'usage') AS others, sum(amount) AS booked
+      FROM ledger_entries l
       WHERE l.tenant_id = h.tenant_id AND l.admitted_at = h.created_at AND l.call_id = h.id AND l.kind IN ('usage', 'overrun', 'late')
     ) e`,
 };
@@ -239,16 +249,26 @@ const BOOKED: Record<Depth, string> = {
 /** Keeps a subquery from becoming a join that reads the whole of its table. */
 const ONE_BY_ONE: Record<Depth, string> = { full: '', recent: 'OFFSET 0' };
 
-/** I4 and I6. */
+const lost = (depth: Depth): string => `
+  SELECT count(*)::integer AS calls, coalesce(sum(e.booked), 0)::bigint AS booked, coalesce(sum(h.amount), 0)::bigint AS held
+  FROM ${HOLDS[depth]} h CROSS JOIN LATERAL (
+    SELECT sum(l.amount) AS booked FROM ledger_entries l WHERE l.tenant_id = h.tenant_id AND l.admitted_at = h.created_at AND l.call_id = h.id
+  ) e WHERE h.state = 'expired' AND h.late_at IS NULL`;
+const LOST: Record<Depth, string> = { full: lost('full'), recent: lost('recent') };
+
+/** I4 and I6. A call that the platform pays for is booked for all that was held, where nobody knows what became of it. */
 const booking = (depth: Depth): string => `
   WITH hold AS MATERIALIZED (
-    SELECT h.id AS hold_id, h.tenant_id, h.state, coalesce(c.calls, 0) AS calls, coalesce(e.usage, 0) AS usage, coalesce(e.others, 0) AS others
+    SELECT h.id AS hold_id, h.tenant_id, h.state, coalesce(c.calls, 0) AS calls, coalesce(e.usage, 0) AS usage, coalesce(e.others, 0) AS others,
+      h.amount, e.booked, h.state = 'expired' AND h.late_at IS NULL AND h.context ->> 'lent' = 'true' AND h.context ? 'output_tokens' AS is_lost_lent
     FROM ${HOLDS[depth]} h ${BOOKED[depth]}
   ), i4 AS (
     SELECT hold_id, tenant_id, state, calls::text FROM hold WHERE calls <> CASE WHEN state IN ('open', 'refused') THEN 0 ELSE 1 END
   ), i6 AS (
     SELECT hold_id, tenant_id, state, usage::text, others::text, NULL AS kind, NULL AS total FROM hold
       WHERE usage <> CASE WHEN state IN ('settled', 'expired') THEN 1 ELSE 0 END OR (state NOT IN ('settled', 'expired') AND others > 0)
+    UNION ALL
+    SELECT hold_id, tenant_id, state, NULL, amount::text, 'estimate', booked::text FROM hold WHERE is_lost_lent AND booked < amount
     UNION ALL
     SELECT l.call_id, l.tenant_id, NULL, NULL, NULL, l.kind, l.amount::text FROM ${ENTRIES[depth]} l
       WHERE l.kind IN ('usage', 'overrun', 'late')

@@ -46,6 +46,14 @@ export interface Audit {
   tookMs: number;
   checks: Check[];
   breaches: Breach[];
+  lost: LostCalls;
+}
+
+/** Calls that are booked as estimates because their gateway was lost, and of which no truth came. Amounts in USD. */
+export interface LostCalls {
+  calls: number;
+  booked: string;
+  held: string;
 }
 
 /** Figures as the auditor's statements answer them: bigints as text, which JSON would round. */
@@ -95,6 +103,12 @@ const SENTENCES: Record<Invariant, (facts: Facts) => Sentence> = {
     remedy: 'The call is billed more than once: book an adjustment of what is too much.',
   }),
   I6: (facts) => {
+    if (facts['kind'] === 'estimate')
+      return {
+        what: `call:${facts['hold_id']}:${facts['kind']}`,
+        message: `${upper(call(facts))} was made with a provider that the platform lends, and its gateway was lost, but it is booked at ${usd(facts['total'])} instead of the ${usd(facts['others'])} that were held.`,
+        remedy: "The platform may pay more than is booked: look for the call in the provider's log, and find out who wrote to the ledger.",
+      };
     if (facts['kind'] === 'adjustment')
       return {
         what: `call:${facts['hold_id']}:${facts['kind']}`,

@@ -1,12 +1,13 @@
 import type { Nano } from '../kernel/money.js';
 import { Slots, type Slotted } from '../kernel/slots.js';
 import type { ServerClock } from '../platform/postgres/index.js';
-import type { Logger } from '../platform/telemetry/index.js';
+import { Alarm, type Logger } from '../platform/telemetry/index.js';
 import { encodeSettlement, encodeWithHold } from './encode-settlement.js';
 import { Journal } from './journal.js';
 import { Lanes } from './lanes.js';
 import type { Booking, HeldFacts, Settlement } from './ledger.js';
 import type { LedgerRepository } from './ledger.repository.js';
+import { isLasting, mayBeOfOneCall } from './refusals.js';
 import type { Weights } from './weights.js';
 
 /** A finished answer waits this long for Postgres; then its booking goes to the journal. */
@@ -18,6 +19,8 @@ const LEAVE_AFTER_MS = 3_000;
 const JOURNAL_RETRY_MS = 1_000;
 const TICK_MS = 50;
 const RETRY_MS = { first: 50, most: 1_000 };
+
+type Awaitable<T> = T | Promise<T>;
 
 /** A settlement on its way into Postgres. */
 interface Encoded {
@@ -50,6 +53,7 @@ export class Bookings {
   private settled: (() => void) | null = null;
   private journal: Journal | null = null;
   private stopped = false;
+  private readonly unconfirmed: Alarm;
 
   constructor(
     private readonly gatewayId: string,
@@ -58,8 +62,12 @@ export class Bookings {
     private readonly clock: ServerClock,
     private readonly log: Logger,
   ) {
+    this.unconfirmed = new Alarm(log, 'settlements not confirmed; retrying', 'settlements are confirmed again');
     this.lanes = new Lanes(
-      (batch) => this.bookUntilConfirmed(batch),
+      async (batch) => {
+        const bookings = await this.bookUntilConfirmed(batch.map(({ item }) => item));
+        for (const [place, { resolve }] of batch.entries()) resolve(bookings[place]!);
+      },
       weights,
       ({ tenantId }) => weights.ofHeld(tenantId),
     );
@@ -115,7 +123,7 @@ export class Bookings {
   /** Books what another process left in its journal. */
   async replay(settlements: Map<string, string>): Promise<void> {
     const all = [...settlements].map(([id, settlement]) => ({ id, tenantId: '', settlement, whole: () => settlement }));
-    for (let i = 0; i < all.length; i += 256) await this.bookUntilConfirmed(all.slice(i, i + 256));
+    for (let i = 0; i < all.length; i += 256) await Promise.all(await this.bookUntilConfirmed(all.slice(i, i + 256)));
   }
 
   /**
@@ -151,7 +159,7 @@ export class Bookings {
       if (this.journal && now >= pending.journalAt) this.keep(this.journal, pending);
       if (now - pending.since < PATIENCE_MS || pending.journalled || pending.overdue) continue;
       pending.overdue = true;
-      this.log.error({ call: pending.id }, 'a call could not be booked yet; trying on');
+      this.log.error({ call: pending.id }, 'settlement not confirmed; retrying');
       pending.release({ safe: false, remaining: null });
     }
   }
@@ -171,18 +179,20 @@ export class Bookings {
   }
 
   private forget(id: string): void {
-    this.journal!.forget(id).catch((error) => this.log.error({ err: error }, 'the journal could not be emptied'));
+    this.journal!.forget(id).catch((error) => this.log.error({ err: error }, 'the journal could not be cleared'));
   }
 
-  /** Answers null for each when the process ends before that. */
-  private async bookUntilConfirmed(batch: Encoded[]): Promise<(Booked | null)[]> {
+  /** Answers null for each when the process ends before that, and a promise for those that are booked apart. */
+  private async bookUntilConfirmed(batch: Encoded[]): Promise<Awaitable<Booked | null>[]> {
     for (let waitMs = RETRY_MS.first; !this.stopped; waitMs = Math.min(waitMs * 2, RETRY_MS.most)) {
       try {
         const remaining = await this.book(batch);
+        this.unconfirmed.clear();
         return batch.map(({ id }) => ({ remaining: remaining.get(id) ?? null }));
       } catch (error) {
-        if (isRefusal(error)) return this.bookOneByOne(batch, error);
-        this.log.warn({ err: error, calls: batch.length }, 'settlements are not confirmed; trying again');
+        if (batch.length > 1 && mayBeOfOneCall(error)) return this.bookApart(batch);
+        if (isLasting(error)) return batch.map(({ id }) => this.leave(id, error));
+        this.unconfirmed.raise(error, { calls: batch.length });
         await new Promise((resolve) => setTimeout(resolve, waitMs));
       }
     }
@@ -200,8 +210,9 @@ export class Bookings {
     }
     if (missing.size === 0) return resolved;
     const { booked, held, unknown } = await this.repository.bookUnheld(this.gatewayId, missing);
-    if (booked.length > 0) this.log.warn({ calls: booked }, 'Postgres has lost the holds of calls; they are booked without');
-    if (unknown.length > 0) this.log.warn({ calls: unknown }, 'settlements are too old to tell whether they were booked; they are left');
+    if (booked.length > 0) this.log.warn({ calls: booked }, 'Postgres lost the holds of these calls; they are booked without a hold');
+    if (unknown.length > 0)
+      this.log.warn({ calls: unknown }, 'settlements are too old to tell whether they were booked; they were not booked again');
     if (held.length > 0) await this.settle(batch.filter(({ id }) => held.includes(id)));
     return resolved;
   }
@@ -210,13 +221,14 @@ export class Bookings {
     return this.repository.settle(new Map(batch.map(({ id, settlement }) => [id, settlement])));
   }
 
-  /** Postgres refuses what one settlement says: the others must not wait for it. The reaper books that call by its hold. */
-  private async bookOneByOne(batch: Encoded[], error: unknown): Promise<(Booked | null)[]> {
-    if (batch.length > 1) return (await Promise.all(batch.map((one) => this.bookUntilConfirmed([one])))).flat();
-    this.log.error({ err: error, call: batch[0]!.id }, 'a settlement cannot be stored; the call will be booked as an estimate');
-    return [{ remaining: null }];
+  /** Postgres refuses what one settlement says: neither the others nor the next batch wait for it. */
+  private bookApart(batch: Encoded[]): Promise<Booked | null>[] {
+    return batch.map(async (one) => (await this.bookUntilConfirmed([one]))[0]!);
+  }
+
+  /** Postgres will not take the settlement: the reaper books the call by its hold. */
+  private leave(id: string, error: unknown): Booked {
+    this.log.error({ err: error, call: id }, 'a settlement cannot be stored; the call will be booked as an estimate');
+    return { remaining: null };
   }
 }
-
-/** The statement is at fault, not the connection: data exception, constraint, syntax. */
-const isRefusal = (error: unknown): boolean => /^(22|23|42)/.test(String((error as { code?: unknown } | null)?.code));

@@ -8,6 +8,7 @@ export type {
   Attempt,
   BookedCall,
   Booking,
+  Checkpoint,
   Denial,
   HeldFacts,
   HoldAnswer,

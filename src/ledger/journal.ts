@@ -23,11 +23,11 @@ export class Journal {
 
   constructor(private readonly path: string) {
     // One write at a time, emptying included: what is promised to be there must not be cut off by a truncation that was asked for before.
-    this.lines = new Batcher(async (lines) => {
+    this.lines = new Batcher(async (batch) => {
       if (this.kept.size === 0) await this.empty();
       else if (this.damaged) await this.writeAnew();
-      else await this.extend(lines);
-      return lines.map(() => undefined);
+      else await this.extend(batch.map(({ item }) => item));
+      for (const { resolve } of batch) resolve();
     });
   }
 

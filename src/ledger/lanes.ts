@@ -1,4 +1,4 @@
-import { Batcher } from '../platform/postgres/index.js';
+import { type Asked, Batcher } from '../platform/postgres/index.js';
 import { SHARDS, shardOf } from './shards.js';
 import type { Weights } from './weights.js';
 
@@ -20,14 +20,19 @@ export class Lanes<In extends OfTenant, Out> {
 
   /** @param run of a batch; its lane is given to it. */
   constructor(
-    run: (items: In[], lane: Batcher<In, Out>) => Promise<(Out | Error)[]>,
+    run: (batch: Asked<In, Out>[], lane: Batcher<In, Out>) => Promise<void>,
     private readonly weights: Weights,
     private readonly weightOf: (item: In) => number,
     maxWaiting = Number.POSITIVE_INFINITY,
   ) {
     const turnOf = ({ tenantId }: In) => tenantId;
     const open = (options: object): Batcher<In, Out> => {
-      const lane: Batcher<In, Out> = new Batcher((items: In[]) => run(items, lane), { turnOf, weightOf, maxWaiting, ...options });
+      const lane: Batcher<In, Out> = new Batcher((batch: Asked<In, Out>[]) => run(batch, lane), {
+        turnOf,
+        weightOf,
+        maxWaiting,
+        ...options,
+      });
       return lane;
     };
     this.shards = Array.from({ length: SHARDS }, () => open({ maxWeight: MOST_ROWS }));

@@ -5,7 +5,19 @@ import type { Nano } from '../kernel/money.js';
 import { crashOnceSent } from '../platform/faults/index.js';
 import { LEASE_SECONDS } from './deadline.js';
 import { MOST_ROWS } from './lanes.js';
-import type { Adjustment, BookedCall, Denial, HoldAnswer, HoldRequest, LimitDenial, Rates, Scope, Verdict } from './ledger.js';
+import type {
+  Adjustment,
+  BookedCall,
+  Checkpoint,
+  Denial,
+  HoldAnswer,
+  HoldRequest,
+  LimitDenial,
+  Rates,
+  ReapedCall,
+  Scope,
+  Verdict,
+} from './ledger.js';
 
 interface AdmissionRow {
   verdict: Verdict;
@@ -76,6 +88,7 @@ export interface Span {
 /** After this long a connection is given up and another is tried: the server may be gone without a word. The statement may still land. */
 const HOLD_TIMEOUT_MS = 2_000;
 const SETTLE_TIMEOUT_MS = 5_000;
+const HEARTBEAT_TIMEOUT_MS = 5_000;
 
 /** pg takes a timeout per query, which its types do not know. */
 type QueryConfig = import('pg').QueryConfig & { query_timeout: number };
@@ -112,7 +125,7 @@ export class LedgerRepository {
     if (requests.length > 0) crashOnceSent('hold_sent');
     const { rows } = await this.pool.query<AdmissionRow>({
       name: 'hold_batch',
-      text: 'SELECT * FROM hold_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)',
+      text: 'SELECT * FROM hold_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)',
       values: [
         mostRows,
         Math.ceil(lockMs),
@@ -128,6 +141,7 @@ export class LedgerRepository {
         scopes.values,
         arrayOf(linkCalls),
         arrayOf(linkScopes),
+        arrayOf(requests.map((request) => request.wanted ?? 'NULL')),
       ],
       query_timeout: HOLD_TIMEOUT_MS,
     } as QueryConfig);
@@ -239,13 +253,28 @@ export class LedgerRepository {
     return rowCount ?? 0;
   }
 
-  /** Extends the leases of calls in flight and notes how many output tokens each has seen. */
-  async heartbeat(calls: { id: string; outputTokens: number }[]): Promise<void> {
+  /** Extends the leases of calls in flight, and notes what is to be booked of each should this process die; null: all that is held. */
+  async heartbeat(calls: { id: string; checkpoint: Checkpoint | null }[]): Promise<void> {
+    const noted = (of: (checkpoint: Checkpoint) => number | bigint | null) =>
+      arrayOf(calls.map(({ checkpoint }) => (checkpoint && of(checkpoint)) ?? 'NULL'));
     await this.pool.query({
-      name: 'heartbeat_batch',
-      text: 'SELECT heartbeat_batch($1, $2, $3)',
-      values: [arrayOf(calls.map((call) => call.id)), arrayOf(calls.map((call) => call.outputTokens)), `${LEASE_SECONDS} seconds`],
-    });
+      name: 'heartbeat_calls',
+      text: 'SELECT heartbeat_calls($1, $2, $3, $4, $5)',
+      values: [
+        arrayOf(calls.map((call) => call.id)),
+        noted(({ inputTokens }) => inputTokens),
+        noted(({ outputTokens }) => outputTokens),
+        noted(({ amount }) => amount),
+        `${LEASE_SECONDS} seconds`,
+      ],
+      query_timeout: HEARTBEAT_TIMEOUT_MS,
+    } as QueryConfig);
+  }
+
+  /** Whether Postgres knows the last of these calls, held within the days that holds are kept. If not, it was recovered to a moment before. */
+  async knowsLast(calls: string[]): Promise<boolean> {
+    const { rows } = await this.pool.query<{ known: boolean }>(KNOWS_LAST, [arrayOf(calls)]);
+    return rows[0]!.known;
   }
 
   /** A gateway is dead: its leases end, and what it had sent is noted. Answers how many calls it left open. */
@@ -255,16 +284,19 @@ export class LedgerRepository {
   }
 
   /**
-   * Resolves up to `limit` holds whose lease is over and whose call can no longer run, or whose gateway is known to be gone. Answers their ids.
+   * Resolves up to `limit` holds whose lease is over and whose call can no longer run, or whose gateway is known to be gone.
    * Frees what is held apart for calls of gateways that are gone.
    */
-  async reap(limit: number): Promise<string[]> {
+  async reap(limit: number): Promise<ReapedCall[]> {
     crashOnceSent('reap_sent');
-    const { rows } = await this.pool.query<{ reaped_id: string }>('SELECT reaped_id FROM reap_holds($1)', [limit]);
+    const { rows } = await this.pool.query<ReapedCall>(
+      'SELECT reaped_id AS id, is_booked AS "isBooked", booked AS amount, held FROM reap_calls($1)',
+      [limit],
+    );
     for (let freed = limit; freed === limit; ) {
       freed = (await this.pool.query<{ freed: number }>('SELECT free_held_apart($1) AS freed', [limit])).rows[0]!.freed;
     }
-    return rows.map((row) => row.reaped_id);
+    return rows;
   }
 }
 
@@ -335,3 +367,11 @@ const toLimitDenial = (row: LimitDenialRow): LimitDenial => ({
   tokens: row.tokens,
   waitSeconds: row.wait,
 });
+
+/** Ids begin with their time. */
+const KNOWS_LAST = `
+  SELECT NOT EXISTS (
+    SELECT FROM (SELECT id FROM unnest($1::uuid[]) AS marked (id) ORDER BY id DESC LIMIT 1) AS last
+    WHERE id > (lpad(to_hex((extract(epoch FROM weir_now() - interval '6 days') * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
+      AND NOT EXISTS (SELECT FROM holds h WHERE h.id = last.id)
+  ) AS known`;

@@ -2,16 +2,29 @@ import { Inject, Injectable } from '@nestjs/common';
 import { Elapsed } from '../kernel/elapsed.js';
 import { WeirError } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
+import { usdNumber } from '../kernel/money.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
-import { Batcher, ServerClock } from '../platform/postgres/index.js';
-import { LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
+import { type Asked, Batcher, ServerClock } from '../platform/postgres/index.js';
+import { Alarm, LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
 import { Bookings } from './bookings.js';
 import { deadlineMs, sendWithinMs } from './deadline.js';
-import { holdApart } from './hold-apart.js';
+import { type AskedHold, holdInParts } from './hold-in-parts.js';
 import { Lanes } from './lanes.js';
-import type { Adjustment, BookedCall, Booking, DatedAnswer, HeldFacts, HoldAnswer, HoldRequest, Settlement } from './ledger.js';
+import type {
+  Adjustment,
+  BookedCall,
+  Booking,
+  Checkpoint,
+  DatedAnswer,
+  HeldFacts,
+  HoldAnswer,
+  HoldRequest,
+  ReapedCall,
+  Settlement,
+} from './ledger.js';
 import { LedgerRepository } from './ledger.repository.js';
 import { Reachability, TooSlow } from './reachability.js';
+import { isLasting, isLocked, isTransient } from './refusals.js';
 import { SHARDS } from './shards.js';
 import { Weights } from './weights.js';
 
@@ -22,6 +35,8 @@ const HOLD_RETRY_MS = 20;
 const LOCK_TRIES = 3;
 const RETRY_MS = { first: 100, most: 2_000 };
 const REAP_LIMIT = 256;
+/** How often it is looked whether anything can be held again. */
+const CHECK_MS = 1_000;
 const TOO_SLOW = 'The ledger answers too slowly, so no call is sent. Try again shortly.';
 
 /** Holds money before calls and books what they cost after. Money statements are retried with the same ids until they are confirmed. */
@@ -29,10 +44,6 @@ const TOO_SLOW = 'The ledger answers too slowly, so no call is sent. Try again s
 export class LedgerService {
   /** This process, as the owner of holds. */
   readonly gatewayId = newId();
-  /** How long a call may take, from its hold on. */
-  readonly deadlineMs: number;
-  /** How old a hold may be when the request of its call is written. */
-  readonly sendWithinMs: number;
   private readonly weights = new Weights();
   private readonly holds: Lanes<HoldRequest, DatedAnswer>;
   private readonly bookings: Bookings;
@@ -40,33 +51,60 @@ export class LedgerService {
   /** Calls whose hold was given up and may land still. */
   private givenUp = 0;
   private stopped = false;
-  /** When Postgres is silent for longer, a batch of holds and all that wait behind it are refused: nothing has been sent yet. */
-  private readonly patienceMs: number;
+  private readonly timeouts: Config['timeouts'];
   private readonly reachability: Reachability;
+  /** Also a hold of nothing gets no answer in time. */
+  private readonly alarm: Alarm;
+  private readonly unconfirmed: Alarm;
+  private checking: NodeJS.Timeout | null = null;
 
   constructor(
     private readonly repository: LedgerRepository,
     clock: ServerClock,
-    metrics: Metrics,
+    private readonly metrics: Metrics,
     @Inject(LOGGER) private readonly log: Logger,
     @Inject(CONFIG) { timeouts }: Pick<Config, 'timeouts'>,
   ) {
-    this.patienceMs = timeouts.ledgerMs;
-    this.reachability = new Reachability(this.patienceMs, (timeoutMs) => repository.probe(timeoutMs));
-    this.deadlineMs = deadlineMs(timeouts);
-    this.sendWithinMs = sendWithinMs(timeouts);
+    this.timeouts = timeouts;
+    this.alarm = new Alarm(log, 'the ledger holds nothing in time, so calls are refused', 'the ledger holds again');
+    this.unconfirmed = new Alarm(
+      log,
+      'holds that were given up are not confirmed and are tried again',
+      'holds that were given up are confirmed again',
+    );
+    this.reachability = new Reachability(timeouts, (timeoutMs) => repository.probe(timeoutMs));
     this.holds = new Lanes(
-      (requests, lane) => this.holdInTime(lane, requests),
+      (batch, lane) => this.holdInTime(lane, batch),
       this.weights,
       ({ tenantId, scopes }) => this.weights.of(tenantId, scopes.length),
       MAX_WAITING_HOLDS,
     );
-    this.abandoned = new Batcher(async (holds) => {
-      await this.abandonUntilConfirmed(holds);
-      return holds.map(() => undefined);
+    this.abandoned = new Batcher(async (batch) => {
+      await this.abandonUntilConfirmed(batch.map(({ item }) => item));
+      for (const { resolve } of batch) resolve();
     });
     this.bookings = new Bookings(this.gatewayId, repository, this.weights, clock, log);
     metrics.watch('weir_settlements_pending', 'Settlements that Postgres has not confirmed yet.', () => this.bookings.size);
+  }
+
+  /** Why no call can be held; null: they can. */
+  get fault(): string | null {
+    return this.alarm.reason;
+  }
+
+  /** How long a call may take, from its hold on. */
+  get deadlineMs(): number {
+    return deadlineMs(this.timeouts);
+  }
+
+  /** How old a hold may be when the request of its call is written. */
+  get sendWithinMs(): number {
+    return sendWithinMs(this.timeouts);
+  }
+
+  /** When Postgres is silent for longer, a batch of holds and all that wait behind it are refused: nothing has been sent yet. */
+  private get patienceMs(): number {
+    return this.timeouts.ledgerMs;
   }
 
   /** Where bookings are kept while Postgres is away. */
@@ -117,20 +155,23 @@ export class LedgerService {
     return this.repository.adjust(tenantId, adjustments, actor, reason);
   }
 
-  heartbeat(calls: { id: string; outputTokens: number }[]): Promise<void> {
+  /** Extends the leases of calls in flight, and notes what is to be booked of each should this process die; null: all that is held. */
+  heartbeat(calls: { id: string; checkpoint: Checkpoint | null }[]): Promise<void> {
     return this.repository.heartbeat(calls);
   }
 
-  /** Resolves what a dead gateway left open. Answers how many calls that were. */
-  expireGateway(gatewayId: string, sent: string[]): Promise<number> {
-    return this.repository.expireGateway(gatewayId, sent);
+  /** Resolves what a dead gateway left open. Answers how many calls that were; null: Postgres is older than what it had sent. */
+  async expireGateway(gatewayId: string, sent: string[]): Promise<number | null> {
+    return (await this.repository.knowsLast(sent)) ? this.repository.expireGateway(gatewayId, sent) : null;
   }
 
-  /** Resolves every hold that is due. */
+  /** Resolves every hold that is due. Answers how many. */
   async reap(): Promise<number> {
     let total = 0;
     for (let reaped = REAP_LIMIT; reaped === REAP_LIMIT; ) {
-      reaped = (await this.repository.reap(REAP_LIMIT)).length;
+      const calls = await this.repository.reap(REAP_LIMIT);
+      for (const call of calls) this.countReaped(call);
+      reaped = calls.length;
       total += reaped;
     }
     return total;
@@ -146,24 +187,56 @@ export class LedgerService {
     return allBooked && this.givenUp === 0;
   }
 
-  private async holdInTime(lane: Batcher<HoldRequest, DatedAnswer>, requests: HoldRequest[]): Promise<(DatedAnswer | Error)[]> {
+  private countReaped({ isBooked, amount, held }: ReapedCall): void {
+    if (!isBooked) return;
+    const basis = amount === held ? 'hold' : 'checkpoint';
+    this.metrics.countEstimate('gateway_lost', basis, amount === null ? null : usdNumber(amount), held === null ? null : usdNumber(held));
+  }
+
+  private async holdInTime(lane: Batcher<HoldRequest, DatedAnswer>, batch: Asked<HoldRequest, DatedAnswer>[]): Promise<void> {
     // From before the statement: this process may be stopped while the answer waits for it.
     const since = new Elapsed();
     // A lock is waited for no longer than the patience, however slow Postgres is: the other calls of the batch wait for it too.
     const lockDeadline = performance.now() + this.patienceMs;
     const waiting = { isOver: false };
+    const unanswered = new Set(batch);
+    const asked = batch.map((one): AskedHold => {
+      const isFirstAnswer = () => unanswered.delete(one);
+      return {
+        item: one.item,
+        resolve: (answer) => isFirstAnswer() && one.resolve({ ...answer, since }),
+        reject: (cause) => isFirstAnswer() && one.reject(this.refuse(one.item, cause)),
+      };
+    });
     try {
-      const held = await this.reachability.within(holdApart(requests, (part) => this.holdAgain(part, waiting), this.weights, lockDeadline));
-      return held.map((answer, number) => (answer instanceof Error ? this.refuse(requests[number]!, answer) : { ...answer, since }));
+      await this.reachability.within(holdInParts(asked, (part) => this.holdAgain(part, waiting), this.weights, lockDeadline));
     } catch (cause) {
       const error = unavailable(cause, cause instanceof TooSlow);
       lane.rejectWaiting(error);
-      // The holds may land all the same, now or later: they are given back as soon as Postgres answers.
-      for (const { id, tenantId } of requests) void this.giveUp(id, tenantId);
-      throw error;
+      this.checkSoon(0);
+      for (const { item, reject } of unanswered) {
+        // The hold may land all the same, now or later: it is given back as soon as Postgres answers.
+        void this.giveUp(item.id, item.tenantId);
+        reject(error);
+      }
+      unanswered.clear();
     } finally {
       waiting.isOver = true;
     }
+  }
+
+  /** Calls may be refused for what one tenant has locked. Whether nothing can be held is asked for apart, until it can. */
+  private checkSoon(ms: number): void {
+    this.checking ??= setTimeout(async () => {
+      const failure = await this.reachability.within(this.repository.hold(this.gatewayId, [])).then(
+        () => null,
+        (error: Error) => error,
+      );
+      this.checking = null;
+      if (!failure) return this.alarm.clear();
+      this.alarm.raise(`${failure.message}; see WEIR_LEDGER_TIMEOUT_MS`);
+      if (!this.stopped) this.checkSoon(CHECK_MS);
+    }, ms).unref();
   }
 
   /** A connection that broke, or a batch that lost against another, is tried again with the same ids as long as the calls wait. */
@@ -184,11 +257,11 @@ export class LedgerService {
   }
 
   /** Postgres refuses this call alone, or waits for a lock on its rows. An earlier try of it may have landed: it is given back. */
-  private refuse({ id, tenantId }: HoldRequest, cause: Error): WeirError {
+  private refuse({ id, tenantId }: HoldRequest, cause: unknown): WeirError {
     void this.giveUp(id, tenantId);
-    const isLocked = (cause as { code?: unknown }).code === '55P03';
-    if (!isLocked) this.log.error({ err: cause, call: id, tenant: tenantId }, 'a call cannot be held; the others of its batch are');
-    return isLocked ? unavailable(cause, true) : new WeirError('internal_error', { cause });
+    if (!isLasting(cause)) return unavailable(cause, isLocked(cause));
+    this.log.error({ err: cause, call: id, tenant: tenantId }, 'a call could not be held; the others of its batch were');
+    return new WeirError('internal_error', { cause });
   }
 
   private async giveUp(id: string, tenantId: string): Promise<void> {
@@ -202,19 +275,14 @@ export class LedgerService {
   private async abandonUntilConfirmed(holds: { id: string; tenantId: string }[]): Promise<void> {
     for (let waitMs = RETRY_MS.first; !this.stopped; waitMs = Math.min(waitMs * 2, RETRY_MS.most)) {
       try {
-        return await this.repository.abandon(this.gatewayId, holds);
+        await this.repository.abandon(this.gatewayId, holds);
+        return this.unconfirmed.clear();
       } catch (error) {
-        this.log.warn({ err: error, calls: holds.length }, 'holds that were given up are not confirmed; trying again');
+        this.unconfirmed.raise(error, { calls: holds.length });
         await new Promise((resolve) => setTimeout(resolve, waitMs));
       }
     }
   }
-}
-
-/** pg's own errors have no code when a connection ends; 08, 57 and 53 are the server's words for it, 40 a lost race. */
-function isTransient(error: unknown): boolean {
-  const code = (error as { code?: unknown } | null)?.code;
-  return code === undefined || /^(08|40|53|57|E[A-Z]+$)/.test(String(code));
 }
 
 const NOTHING = { input: 0, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: 0, reasoning: null };

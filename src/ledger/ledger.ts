@@ -9,6 +9,8 @@ export interface HoldRequest {
   tenantId: string;
   /** Null: the price is unknown. */
   amount: Nano | null;
+  /** The headroom that every hard budget must have; absent: the amount. */
+  wanted?: Nano | null;
   /** The most tokens the call may use, as limits on tokens count it. */
   tokens: number;
   scopes: readonly Scope[];
@@ -43,16 +45,36 @@ export interface HoldContext {
   price: string | null;
   /** Nano-USD per million tokens, by class; null when unpriced. */
   rates: Record<string, number> | null;
-  /** A fair estimate of the prompt, for a call that nobody lives to meter. */
+  /** A fair estimate of the prompt. */
   input_tokens: number;
+  /** The most tokens of output, of all answers together. */
+  output_tokens: number;
   end_user?: string;
   session?: string;
   tags?: readonly string[];
   scopes?: readonly string[];
 }
 
-/** What a budget says of a call it holds no money for. */
-export type BudgetVerdict = 'exceeded' | 'too_large' | 'busy' | 'unpriced';
+/** What is to be booked of a call in flight, should nothing more be heard of it. */
+export interface Checkpoint {
+  inputTokens: number;
+  outputTokens: number;
+  /** Null: the price is unknown. */
+  amount: Nano | null;
+}
+
+/** A call that was resolved because its gateway was lost. */
+export interface ReapedCall {
+  id: string;
+  /** It was sent, or may have been. */
+  isBooked: boolean;
+  /** Null: nothing, or of unknown price. */
+  amount: Nano | null;
+  held: Nano | null;
+}
+
+/** What a budget says of a call it holds no money for. `tight`: it would, but has less headroom than is wanted. */
+export type BudgetVerdict = 'exceeded' | 'too_large' | 'busy' | 'tight' | 'unpriced';
 /** Which kind of limit a call runs into. */
 export type LimitVerdict = 'requests' | 'tokens' | 'concurrency';
 /** `split`: the batch touches too many rows, and nothing was done. */

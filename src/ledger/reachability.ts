@@ -18,8 +18,6 @@ export class TooSlow extends Error {}
  * one that is gone. An answer that takes longer than the longest wait says nothing: calls are refused by then.
  */
 export class Reachability {
-  private readonly mostMs: number;
-  private readonly probeAfterMs: number;
   private heardAt = Number.NEGATIVE_INFINITY;
   /** The shortest that was seen lately: the rest of a round trip is work, of Postgres or of this process. */
   private roundTripMs = 0;
@@ -28,11 +26,20 @@ export class Reachability {
 
   /** @param probe the least statement there is; it fails after the time given. */
   constructor(
-    private readonly patienceMs: number,
+    private readonly timeouts: { readonly ledgerMs: number },
     private readonly probe: (timeoutMs: number) => Promise<unknown>,
-  ) {
-    this.mostMs = SLOW_FACTOR * patienceMs;
-    this.probeAfterMs = patienceMs / PROBE_PART;
+  ) {}
+
+  private get patienceMs(): number {
+    return this.timeouts.ledgerMs;
+  }
+
+  private get mostMs(): number {
+    return SLOW_FACTOR * this.patienceMs;
+  }
+
+  private get probeAfterMs(): number {
+    return this.patienceMs / PROBE_PART;
   }
 
   /** Learns the round trip. A process that has just started is busy itself: what it measures then may have to be measured again. */

@@ -1,5 +1,5 @@
-import { mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { hostname, tmpdir } from 'node:os';
+import { mkdtempSync, readdirSync, renameSync, rmSync, utimesSync } from 'node:fs';
+import { hostname, tmpdir, uptime } from 'node:os';
 import { join } from 'node:path';
 import { newId } from '../kernel/ids.js';
 import { findDeadGateways, SentMarks } from './sent-marks.js';
@@ -32,6 +32,15 @@ test('a dead gateway is found with the calls it had sent and not yet booked', ()
   expect(dead).toMatchObject({ gatewayId, sent: [again, open] });
   dead!.forget();
   expect(readdirSync(directory)).toEqual([]);
+});
+
+test('of a gateway whose machine was started again since, it is not known what it had sent: its last marks may be lost', () => {
+  const gatewayId = newId();
+  new SentMarks(directory, gatewayId).mark(newId());
+  pretend(gatewayId, hostname(), NO_SUCH_PROCESS);
+  const beforeTheStart = Date.now() / 1_000 - uptime() - 10;
+  utimesSync(join(directory, `${gatewayId}.${hostname()}.${NO_SUCH_PROCESS}`), beforeTheStart, beforeTheStart);
+  expect(findDeadGateways(directory, newId())).toMatchObject([{ gatewayId, sent: null }]);
 });
 
 test('a gateway that lives, or that ran on another host, is left alone', () => {

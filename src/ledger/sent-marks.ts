@@ -1,5 +1,5 @@
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
+import { hostname, uptime } from 'node:os';
 import { join } from 'node:path';
 import { hexOf } from '../kernel/ids.js';
 import { journalPath, readJournal } from './journal.js';
@@ -52,8 +52,8 @@ export class SentMarks {
 
 export interface DeadGateway {
   gatewayId: string;
-  /** Calls it had sent; some may have been booked since. */
-  sent: string[];
+  /** Calls it had sent; some may have been booked since. Null: not known. */
+  sent: string[] | null;
   /** Settlements it could not book, by call id. */
   journal: Map<string, string>;
   /** Call once its holds are resolved and its journal is booked. */
@@ -71,9 +71,12 @@ export function findDeadGateways(directory: string, ownGatewayId: string): DeadG
       rmSync(journal, { force: true });
       rmSync(path, { force: true });
     };
-    return [{ gatewayId, sent: readIds(path), journal: readJournal(journal), forget }];
+    return [{ gatewayId, sent: isWhole(path) ? readIds(path) : null, journal: readJournal(journal), forget }];
   });
 }
+
+/** The last marks were not on disk yet when the machine lost its power. It was started again since, if the file is older than that. */
+const isWhole = (path: string): boolean => statSync(path).mtimeMs >= Date.now() - uptime() * 1_000;
 
 /** A process of our own pid is ourselves, so the file is of an earlier one, as in a restarted container. */
 function isAlive(pid: number): boolean {

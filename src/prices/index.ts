@@ -5,6 +5,8 @@ export {
   formatRates,
   isCatalogue,
   loadRates,
+  outputBoughtBy,
+  outputCost,
   type Price,
   priceWithSound,
   type Rates,

@@ -111,7 +111,7 @@ export class PriceBook {
   private reload(owners: readonly string[] | null): Promise<void> {
     return replaceOwned(owners, this.shelves.keys(), this.repository.byOwner(owners), (owner, prices) => {
       for (const { id, price } of prices)
-        if (price === null) this.log.error({ price: id }, 'a price cannot be read, so what it is for has no price; set it again');
+        if (price === null) this.log.error({ price: id }, 'a price cannot be read, so its model has no price; set it again');
       if (prices.length === 0) this.shelves.delete(owner);
       else
         this.shelves.set(

@@ -78,9 +78,20 @@ export function worstCaseCost(price: Price, inputTokensBound: number, outputToke
 /** How many output tokens an amount pays for, after the input. Zero when it does not even pay for that. */
 export function affordableOutput(price: Price, inputTokensBound: number, amount: Nano): number {
   const rates = ratesFor(price, inputTokensBound);
-  const left = amount * TOKENS_PER_RATE - BigInt(inputTokensBound) * dearestInput(rates);
-  if (left <= 0n) return 0;
-  const tokens = rates.output === 0n ? MOST_TOKENS : left / rates.output;
+  return outputFor(amount * TOKENS_PER_RATE - BigInt(inputTokensBound) * dearestInput(rates), rates);
+}
+
+/** How many output tokens an amount pays for that is for output alone. */
+export const outputBoughtBy = (price: Price, inputTokensBound: number, amount: Nano): number =>
+  outputFor(amount * TOKENS_PER_RATE, ratesFor(price, inputTokensBound));
+
+/** What output tokens alone cost, rounded down: the other way of {@link outputBoughtBy}. */
+export const outputCost = (price: Price, inputTokensBound: number, tokens: number): Nano =>
+  (BigInt(tokens) * ratesFor(price, inputTokensBound).output) / TOKENS_PER_RATE;
+
+function outputFor(scaled: bigint, rates: Rates): number {
+  if (scaled <= 0n) return 0;
+  const tokens = rates.output === 0n ? MOST_TOKENS : scaled / rates.output;
   return Number(tokens < MOST_TOKENS ? tokens : MOST_TOKENS);
 }
 

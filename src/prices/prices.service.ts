@@ -62,7 +62,7 @@ export class PricesService {
       db,
     );
     const flagged = plan.changes.filter(({ flag }) => flag !== null).length;
-    this.log.warn({ actor, source, digest: plan.digest, added: plan.changes.length, flagged }, 'a price catalogue was applied');
+    this.log.warn({ actor, source, digest: plan.digest, added: plan.changes.length, flagged }, 'a price catalog was applied');
     return plan;
   }
 
