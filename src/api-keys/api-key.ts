@@ -18,6 +18,8 @@ export interface ApiKey {
   fit: string | null;
   /** How much models are to think for calls that do not say; null: as the provider does. */
   thinkingLevel: string | null;
+  /** `drop`: what the provider of a call cannot do at all is left out with a warning, instead of refusing the call. */
+  unsupported: string | null;
   createdBy: string;
   /** `operator`: the tenant can rotate it, and neither change nor revoke it. */
   setBy: string;
@@ -46,6 +48,7 @@ export interface Caller {
   maxCallCost: Nano | null;
   shrinksToFit: boolean;
   thinkingLevel: ThinkingLevel | null;
+  dropsUnsupported: boolean;
   /** What a call of unknown price is held and booked for under a hard budget; null: it is refused. */
   unpricedCallCost: Nano | null;
   /** The scopes whose budgets its calls count against. */

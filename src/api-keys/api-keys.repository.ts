@@ -15,6 +15,7 @@ export interface NewApiKey {
   maxCallNano: bigint | null;
   fit: string | null;
   thinkingLevel: string | null;
+  unsupported: string | null;
   createdBy: string;
   setBy: Setter;
   expiresAt: Date | null;
@@ -35,6 +36,7 @@ export interface UsableKey {
   maxCallNano: bigint | null;
   fit: string | null;
   thinkingLevel: string | null;
+  unsupported: string | null;
   unpricedCallNano: bigint | null;
   /** Its tenant is suspended. */
   isSuspended: boolean;
@@ -54,7 +56,7 @@ interface UsableRow extends Omit<UsableKey, 'tenantId' | 'expiresAt'> {
 const USABLE: OwnedTable = {
   columns: `t.lookup_id AS "lookupId", encode(t.digest, 'base64') AS digest, t.id, t.project_id AS "projectId", t.name,
     CASE WHEN '*' <> ALL (t.models) THEN t.models END AS models, t.max_output_tokens AS "maxOutputTokens", t.max_call_nano AS "maxCallNano",
-    t.fit, t.thinking_level AS "thinkingLevel", tenant.unpriced_call_nano AS "unpricedCallNano",
+    t.fit, t.thinking_level AS "thinkingLevel", t.unsupported, tenant.unpriced_call_nano AS "unpricedCallNano",
     tenant.suspended_at IS NOT NULL AS "isSuspended",
     extract(epoch FROM t.expires_at)::float8 * 1000 AS "expiresAt",
     CASE WHEN t.previous_until > now() THEN t.previous_lookup_id END AS "previousLookupId", encode(t.previous_digest, 'base64') AS "previousDigest",
@@ -133,6 +135,7 @@ export class ApiKeysRepository {
         maxCallNano: row.maxCallNano,
         fit: once(row.fit),
         thinkingLevel: once(row.thinkingLevel),
+        unsupported: once(row.unsupported),
         unpricedCallNano: row.unpricedCallNano,
         isSuspended: row.isSuspended,
         expiresAt: row.expiresAt ?? Number.POSITIVE_INFINITY,

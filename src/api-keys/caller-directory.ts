@@ -27,6 +27,8 @@ export class CallerDirectory {
   /** Keys that were verified and did not change since, by a digest of the whole key under a secret of this process: a tenth of the work. */
   private readonly verified = new Map<string, Verified>();
   private readonly secret = randomBytes(32).toString('hex');
+  /** Values of keys, projects and tenants that were withdrawn and not read since, with their tenants. */
+  private readonly withdrawn = new Map<string, string>();
 
   constructor(
     private readonly repository: ApiKeysRepository,
@@ -34,7 +36,15 @@ export class CallerDirectory {
     private readonly clock: ServerClock,
     private readonly changes: ConfigChanges,
   ) {
-    changes.subscribe((tenantIds) => this.keys.refill(tenantIds, this.repository.usable(tenantIds)));
+    changes.subscribe((tenantIds) => this.reload(tenantIds));
+    changes.onWithdrawn((tenantId, what) => this.withdrawn.set(what, tenantId));
+  }
+
+  /** What is withdrawn meanwhile may be read as it was before. */
+  private async reload(tenantIds: string[] | null): Promise<void> {
+    const withdrawnBefore = [...this.withdrawn];
+    await this.keys.refill(tenantIds, this.repository.usable(tenantIds));
+    for (const [what, tenantId] of withdrawnBefore) if (!tenantIds || tenantIds.includes(tenantId)) this.withdrawn.delete(what);
   }
 
   /** @throws WeirError invalid_api_key, keys_unconfirmed, tenant_suspended */
@@ -47,8 +57,10 @@ export class CallerDirectory {
       if (this.verified.size >= MOST_VERIFIED) this.verified.clear();
       this.verified.set(digest, found);
     }
-    if (found.key.expiresAt <= this.clock.now()) throw new WeirError('invalid_api_key');
-    if (found.key.isSuspended) throw new WeirError('tenant_suspended');
+    const { lookupId, projectId, tenantId, expiresAt, isSuspended } = found.key;
+    if (expiresAt <= this.clock.now() || this.withdrawn.has(lookupId) || this.withdrawn.has(projectId))
+      throw new WeirError('invalid_api_key');
+    if (isSuspended || this.withdrawn.has(tenantId)) throw new WeirError('tenant_suspended');
     return found.caller;
   }
 
@@ -72,6 +84,7 @@ const callerOf = (key: UsableKey): Caller => ({
   maxCallCost: key.maxCallNano,
   shrinksToFit: key.fit === 'shrink',
   thinkingLevel: key.thinkingLevel as ThinkingLevel | null,
+  dropsUnsupported: key.unsupported === 'drop',
   unpricedCallCost: key.unpricedCallNano,
   scopes: [
     { kind: 'tenant', value: publicId('tenant', key.tenantId) },

@@ -67,7 +67,7 @@ export class CredentialStore {
     this.rests.add(id, now + seconds * 1000);
     if (!rested)
       this.repository.noteRest(id, reason, seconds).catch((error: Error) => {
-        this.log.warn({ credential: id, err: error.message }, 'the health of a credential could not be noted');
+        this.log.warn({ credential: id, err: error.message }, 'could not store the health of a credential');
       });
     const rotation = this.byProvider.get(providerId)?.rotation;
     return { credentials: rotation?.credentials.length ?? 0, readyInSeconds: Math.ceil((rotation?.readyInMs() ?? 0) / 1000) };

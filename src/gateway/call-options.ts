@@ -16,6 +16,10 @@ export interface CallOptions {
   thinkingLevel: ThinkingLevel | null;
   /** Anthropic's `anthropic-beta`, for Anthropic alone. */
   betas: readonly string[];
+  /** Anthropic's `anthropic-version`, for Anthropic alone. */
+  anthropicVersion: string | null;
+  /** What the provider's format cannot do at all is left out instead of refused. */
+  dropUnsupported: boolean;
   /** Options of Cloudflare's AI Gateway, for one alone: names of headers and values in turn. */
   aiGateway: readonly string[];
   /** The gateways it has come through, as they name themselves. */
@@ -30,6 +34,8 @@ export const NO_OPTIONS: CallOptions = {
   shrinkToFit: false,
   thinkingLevel: null,
   betas: [],
+  anthropicVersion: null,
+  dropUnsupported: false,
   aiGateway: [],
   via: null,
 };
@@ -38,6 +44,7 @@ const MAX_LABELS = 16;
 /** Printable and storable: no control character, no half surrogate pair, no blank at either end. `*` stands for all in a budget. */
 export const LABEL = /^(?!\*$)[^\s\p{Cc}\p{Cs}](?:[^\p{Cc}\p{Cs}]{0,254}[^\s\p{Cc}\p{Cs}])?$/u;
 
+const VERSION = /^[\w.-]{1,64}$/;
 const AI_GATEWAY_VALUE = /^[\x20-\x7e]{1,2000}$/;
 
 /**
@@ -62,6 +69,12 @@ export function withHeader(options: CallOptions, name: string, value: string): C
     case 'x-weir-thinking-level':
       if (!isThinkingLevel(value)) throw invalid(`must be one of ${THINKING_LEVELS.join(', ')}`);
       return { ...options, thinkingLevel: value };
+    case 'x-weir-unsupported':
+      if (value !== 'drop') throw invalid('must be "drop"');
+      return { ...options, dropUnsupported: true };
+    case 'anthropic-version':
+      if (!VERSION.test(value)) throw invalid('must be a version such as 2023-06-01');
+      return { ...options, anthropicVersion: value };
     case 'anthropic-beta':
       return {
         ...options,
@@ -79,7 +92,7 @@ export function withHeader(options: CallOptions, name: string, value: string): C
       if (!AI_GATEWAY_VALUE.test(value)) throw invalid('must be 1 to 2000 printable ASCII characters');
       return { ...options, aiGateway: [...options.aiGateway, name, value] };
     default:
-      throw invalid('is not one Weir knows');
+      throw invalid('is not a supported x-weir header');
   }
 }
 

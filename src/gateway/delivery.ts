@@ -1,20 +1,37 @@
 import type { Hold } from '../budgets/index.js';
 import type { CredentialStore } from '../credentials/index.js';
-import { meteredTokens, ProviderRefusal, type Refusal, type StreamReader, type Streams, type Translation } from '../dialects/index.js';
+import {
+  besideFailure,
+  isBilled,
+  meteredTokens,
+  NoAnswer,
+  ProviderRefusal,
+  type Refusal,
+  type ReplyFacts,
+  type StreamReader,
+  type Streams,
+  type Translation,
+} from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { inSlices, ownTurn } from '../kernel/slices.js';
 import type { Attempt } from '../ledger/index.js';
-import type { EgressError, EgressRequest, EgressSink, Exchange, Transport } from '../platform/egress/index.js';
+import {
+  type EgressError,
+  type EgressRequest,
+  type EgressSink,
+  type Exchange,
+  PlainReply,
+  type Transport,
+} from '../platform/egress/index.js';
 import { crashPoint } from '../platform/faults/index.js';
 import type { ShownHeaders } from '../providers/index.js';
 import type { Plan } from '../routing/index.js';
 import type { Call } from './call.js';
 import { DRAIN_MS, type Drain, type Drains, drainEnd } from './drains.js';
 import { type Encoded, joinBody } from './encoded-request.js';
-import { PlainReply } from './gunzip.js';
 import type { Flight } from './in-flight.js';
 import { Incoming } from './incoming.js';
-import type { Outcome, Untold } from './outcome.js';
+import type { Outcome, SoFar, Untold } from './outcome.js';
 import type { Reply } from './reply.js';
 import { isLong } from './request-body.js';
 import { ShownSecrets } from './shown-secrets.js';
@@ -25,11 +42,11 @@ import { errorOfEgress, errorOfRefusal, repeated, restOf, unreadable, withoutSec
 export class Delivery implements EgressSink {
   private readonly reply: Reply;
   /** Output tokens of all answers together. */
-  private readonly limit: number;
+  private limit: number;
   private exchange: Exchange | null = null;
   private encoded: Encoded | null = null;
-  /** The attempt before this one, whose token was refused. */
-  private refusedAttempt: Attempt | null = null;
+  /** Attempts before this one: a token was refused, or a limit that Weir chose. */
+  private readonly refusedAttempts: Attempt[] = [];
   private startedAt = performance.now();
   private sent = false;
   /** Why it may not be sent, or could not be noted as sent; then it is not. */
@@ -42,13 +59,14 @@ export class Delivery implements EgressSink {
 
   constructor(
     private readonly plan: Plan,
-    hold: Hold,
+    private readonly hold: Hold,
     private readonly call: Call,
     private readonly flight: Flight,
     private readonly translation: Translation,
     private readonly transport: Transport,
     private readonly credentials: CredentialStore,
     private readonly drains: Drains,
+    private readonly encode: Encoder,
     private readonly resolve: (outcome: Outcome) => void,
   ) {
     this.reply = flight.reply;
@@ -57,18 +75,23 @@ export class Delivery implements EgressSink {
     this.limit = hold.maxOutputTokens * call.prompt.choices;
   }
 
-  start(encode: () => Encoded): void {
+  start(): void {
     if (this.reply.gone) return this.leave();
     this.reply.onGone = () => this.guarded(() => this.leave());
     this.reply.onDrain = () => this.guarded(() => this.exchange?.resume());
     this.flight.cutOff = () => this.guarded(() => this.breakOff(this.detached?.error ?? null, 'shutdown'));
+    crashPoint('before_connect');
+    this.attemptWith(this.hold.maxOutputTokens);
+  }
+
+  private attemptWith(maxOutputTokens: number): void {
+    let encoded: Encoded;
     try {
-      crashPoint('before_connect');
-      this.encoded = encode();
+      encoded = this.encode(maxOutputTokens);
     } catch (cause) {
       return this.failUnsent(cause);
     }
-    const { encoded } = this;
+    this.encoded = encoded;
     if (!isLong(encoded.unsigned.body.length)) return this.attempt(encoded);
     void joinBody(encoded).then(() => this.guarded(() => this.ended || this.attempt(encoded)));
   }
@@ -104,21 +127,42 @@ export class Delivery implements EgressSink {
   }
 
   /** The provider does not take the token: it may have been revoked, or its clock differs. Once, the call is made again with a new one. */
-  private attemptAgain(): boolean {
+  private renewToken(): boolean {
     const { encoded } = this;
-    if (this.detached || this.refusedAttempt || !encoded?.auth?.renew?.(this.secrets.shown)) return false;
-    this.refusedAttempt = this.attemptEnded('provider_auth_failed');
-    this.exchange = null;
-    this.sent = false;
-    this.incoming = new Incoming(this.translation.vectors);
-    this.startedAt = performance.now();
+    if (this.detached || this.hasTried('provider_auth_failed') || !encoded?.auth?.renew?.(this.secrets.shown)) return false;
+    this.setAside('provider_auth_failed');
     this.attempt(encoded);
     return true;
   }
 
+  /** The provider gives less than Weir's default for the output. Once, the call is made again with the least. */
+  private lowerDefault(refusal: Refusal): boolean {
+    const { leastOutputTokens: least } = this.plan;
+    if (this.detached || least === null || this.hold.maxOutputTokens <= least || !speaksOfLimit(refusal)) return false;
+    if (this.hasTried(LIMIT_REFUSED)) return false;
+    this.setAside(LIMIT_REFUSED);
+    this.limit = least * this.call.prompt.choices;
+    this.reply.setHeader('x-weir-max-tokens', String(least));
+    this.attemptWith(least);
+    return true;
+  }
+
+  private hasTried(reason: string): boolean {
+    return this.refusedAttempts.some((attempt) => attempt.reason === reason);
+  }
+
+  /** A refused attempt, before another one. */
+  private setAside(reason: string): void {
+    this.refusedAttempts.push(this.attemptEnded(reason));
+    this.exchange = null;
+    this.sent = false;
+    this.incoming = new Incoming(this.translation.vectors);
+    this.startedAt = performance.now();
+  }
+
   onSending(): void {
     try {
-      this.flight.sending(() => meteredTokens(this.incoming.facts), this.limit);
+      this.flight.sending(() => this.soFar, this.limit);
     } catch (error) {
       this.unmarked = error instanceof WeirError ? error : new WeirError('ledger_unavailable', { cause: error });
       throw error; // takes the request back
@@ -142,10 +186,9 @@ export class Delivery implements EgressSink {
         new WeirError('upstream_invalid_response', { message: 'The provider answered with a redirect, which is not followed.' }),
         false,
       );
-    const encoding = headers['content-encoding'];
-    if (encoding !== undefined && encoding !== 'identity') return this.fail(unreadable('encoded'), status === 200, 'unreadable');
+    if (headers['content-encoding'] !== undefined) return this.fail(unreadable('encoded'), incoming.answers, 'unreadable');
     const { streams } = this;
-    if (status !== 200 || !streams) return;
+    if (!incoming.answers || !streams) return;
     const tokens = tokenizerOf(this.plan.target);
     if (this.call.prompt.stream) this.read(streams.read(this.limit, tokens));
     else incoming.meterBy(streams, tokens);
@@ -177,7 +220,7 @@ export class Delivery implements EgressSink {
     if (this.ended) return;
     if (this.incoming.reader) return this.relay(this.incoming.reader, chunk);
     this.exchange?.progress();
-    if (!this.incoming.keep(chunk)) this.fail(unreadable('too long'), this.incoming.status === 200, 'unreadable');
+    if (!this.incoming.keep(chunk)) this.fail(unreadable('too long'), this.incoming.answers, 'unreadable');
   }
 
   onUnreadable(cause: Error): void {
@@ -192,8 +235,11 @@ export class Delivery implements EgressSink {
     if (this.ended) return;
     const { status, reader, body, headers } = this.incoming;
     crashPoint('upstream_end');
-    if (status === 401 && this.attemptAgain()) return;
-    if (status !== 200) return this.refused(this.translation.decodeRefusal(status ?? 502, body, headers), false);
+    if (status === 401 && this.renewToken()) return;
+    if (!this.incoming.answers) {
+      const refusal = this.translation.decodeRefusal(status ?? 502, body, headers);
+      return this.lowerDefault(refusal) ? undefined : this.refused(refusal);
+    }
     if (reader) return this.endStream(reader);
     this.readBody(body).then(
       (repeats) => this.guarded(() => this.endBody(repeats)),
@@ -229,10 +275,13 @@ export class Delivery implements EgressSink {
       return this.fail(unreadable(cause), true, 'unreadable');
     }
     if (reader.takeProgress()) this.exchange?.progress();
-    this.give(pieces);
+    this.flight.progressed();
+    const { refusal } = reader;
+    // A client that got nothing yet is told by the status.
+    if (!refusal || this.reply.started || isBilled(refusal, reader.facts)) this.give(pieces);
     if (this.ended) return;
     crashPoint('mid_stream');
-    if (reader.refusal) return this.refused(reader.refusal, true);
+    if (refusal) return this.refused(refusal);
     if (!reader.overLimit) return;
     // The provider goes on past the output limit it was given, which the money is held for.
     this.exchange?.cancel();
@@ -256,7 +305,7 @@ export class Delivery implements EgressSink {
     }
     if (!this.detached && this.secrets.areIn(pieces)) return this.fail(repeated(), true, 'unreadable');
     if (!this.detached && pieces.length > 0) this.reply.stream(pieces);
-    if (reader.refusal) return this.refused(reader.refusal, true);
+    if (reader.refusal) return this.refused(reader.refusal);
     if (!reader.complete) return this.fail(new WeirError('upstream_interrupted'), true, 'provider_broke');
     this.end('completed', null, true);
   }
@@ -265,14 +314,26 @@ export class Delivery implements EgressSink {
   private async readBody(body: Buffer): Promise<boolean> {
     const { translation, incoming, streams } = this;
     if (isLong(body.length)) await ownTurn();
-    if (this.call.prompt.stream) this.read(translation.streams!.readFromWhole(body, incoming.headers));
-    else incoming.whole = await inSlices(streams ? streams.fold(body) : translation.readWhole(body, incoming.headers));
+    try {
+      if (this.call.prompt.stream) this.read(translation.streams!.readFromWhole(body, incoming.headers));
+      else incoming.whole = await inSlices(streams ? streams.fold(body) : translation.readWhole(body, incoming.headers));
+    } catch (cause) {
+      if (cause instanceof ProviderRefusal) await this.readBesideFailure(body);
+      throw cause;
+    }
+    if (incoming.whole?.refusal && isBare(incoming.whole.facts)) await this.readBesideFailure(body);
     if (isLong(body.length)) await ownTurn();
     return this.detached === null && inSlices(this.secrets.search(body));
   }
 
+  /** The words of a failure are no output; what stands beside them may be. */
+  private async readBesideFailure(body: Buffer): Promise<void> {
+    this.incoming.unanswered = await inSlices(besideFailure(this.translation, body, this.incoming.headers));
+  }
+
   private unread(cause: unknown): void {
-    if (cause instanceof ProviderRefusal) this.refused(cause.refusal, false);
+    if (cause instanceof NoAnswer) this.incoming.unanswered = cause.facts;
+    if (cause instanceof ProviderRefusal) this.refused(cause.refusal);
     else this.fail(unreadable(cause), true, 'unreadable');
   }
 
@@ -281,17 +342,18 @@ export class Delivery implements EgressSink {
     // What was counted is booked all the same.
     if (repeats && !this.detached) return this.fail(repeated(), true, 'unreadable');
     if (this.incoming.reader) return this.endStream(this.incoming.reader);
-    const { refusal, facts } = this.incoming.whole!;
-    if (refusal) return this.refused(refusal, facts.usage !== null);
+    const { refusal } = this.incoming.whole!;
+    if (refusal) return this.refused(refusal);
     this.end('completed', null, true);
   }
 
-  private refused(refusal: Refusal, used: boolean): void {
+  private refused(refusal: Refusal): void {
     const { target } = this.plan;
     const retryAfter = refusal.retryAfterSeconds?.toString() ?? this.incoming.headers['retry-after']?.toString();
     const rest = restOf(refusal, retryAfter);
     const remaining =
       target.credential && rest && !target.seat ? this.credentials.rest(target.credential, rest.reason, rest.seconds) : null;
+    const used = this.incoming.mayBeBilled && isBilled(refusal, this.incoming.facts);
     this.fail(errorOfRefusal(withoutSecrets(refusal, this.secrets.all), target, retryAfter, remaining), used, 'provider_failed');
   }
 
@@ -329,17 +391,21 @@ export class Delivery implements EgressSink {
     this.reply.onGone = null;
     this.reply.onDrain = null;
     this.flight.cutOff = null;
-    const { detached, encoded } = this;
+    const { detached } = this;
     const { facts, firstByteMs, whole, reader } = this.incoming;
     // A client that left, or was told of a failure, did not get the answer, whatever became of it.
     const ended = detached ? { status: used ? ('cut' as const) : ('failed' as const), error: detached.error } : { status, error };
     const attempt = this.attemptEnded(error?.code ?? ended.error?.code ?? (ended.status === 'completed' ? null : 'client_gone'));
-    const attempts = this.refusedAttempt ? [this.refusedAttempt, attempt] : [attempt];
+    const attempts = [...this.refusedAttempts, attempt];
     detached?.drain.end(drainEnd(untold, status === 'completed' || !used));
     if (reader && this.secrets.areIn([Buffer.from(JSON.stringify([facts.usageRaw, facts.servedModel, facts.finishReason]))]))
       Object.assign(facts, { usageRaw: null, servedModel: null, finishReason: null });
     const repeatsSecret = (tail: Buffer) => this.secrets.areIn([tail]);
-    this.resolve({ ...ended, used, facts, attempts, firstByteMs, whole, reader, repeatsSecret, untold, effort: encoded?.effort ?? null });
+    this.resolve({ ...ended, ...this.soFar, used, attempts, firstByteMs, whole, repeatsSecret, untold });
+  }
+
+  private get soFar(): SoFar {
+    return { facts: this.incoming.facts, reader: this.incoming.reader, effort: this.encoded?.effort ?? null };
   }
 
   private attemptEnded(reason: string | null): Attempt {
@@ -348,3 +414,18 @@ export class Delivery implements EgressSink {
     return { provider, credential: credential?.id ?? null, status: this.incoming.status, reason, latencyMs };
   }
 }
+
+/** Writes the request of a call for a limit on its output. @throws WeirError invalid_request where the provider's format cannot say it. */
+export type Encoder = (maxOutputTokens: number) => Encoded;
+
+/** Whether a reply says nothing of what was made or counted. */
+const isBare = (facts: ReplyFacts): boolean => facts.usage === null && meteredTokens(facts) === 0;
+
+const LIMIT_REFUSED = 'output_limit_refused';
+
+/** Of a refusal that a lower limit on the output may not meet. */
+const speaksOfLimit = ({ class: kind, message }: Refusal): boolean =>
+  kind === 'context_length' ||
+  ((kind === 'bad_request' || kind === 'unprocessable') &&
+    message !== null &&
+    /max.{0,3}(?:\w+.)?tokens|num_predict|context.length/i.test(message));

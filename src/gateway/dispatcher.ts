@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import type { Hold } from '../budgets/index.js';
 import { CredentialStore } from '../credentials/index.js';
-import { pathAt, type UpstreamRequest, type Way } from '../dialects/index.js';
+import { pathAt, type Rewrite, type UpstreamRequest, type Way } from '../dialects/index.js';
 import { encodedText } from '../kernel/header-text.js';
 import { Egress, type Transport } from '../platform/egress/index.js';
 import { CredentialAuths, Identities, MockTransport } from '../providers/index.js';
 import { headersFor, type Plan, type Target } from '../routing/index.js';
 import type { Call } from './call.js';
-import { Delivery } from './delivery.js';
+import { Delivery, type Encoder } from './delivery.js';
 import { Drains } from './drains.js';
 import type { Flight } from './in-flight.js';
 import type { Outcome } from './outcome.js';
@@ -29,21 +29,13 @@ export class Dispatcher {
   }
 
   /** Resolves once everything but the end of the answer is with the client. Never rejects: a failed call is an outcome too. */
-  send(plan: Plan, { dialect, translation }: Way, hold: Hold, call: Call, flight: Flight): Promise<Outcome> {
+  send(plan: Plan, { dialect, translation, warnings }: Way, hold: Hold, call: Call, flight: Flight): Promise<Outcome> {
     return new Promise((resolve) => {
       const { target } = plan;
       const transport: Transport = target.type === 'mock' ? this.mock : this.egress;
-      const delivery = new Delivery(plan, hold, call, flight, translation, transport, this.credentials, this.drains, resolve);
-      delivery.start(() => {
-        const request = translation.encodeRequest({
-          model: target.model,
-          treatedAs: target.treatedAs,
-          maxOutputTokens: hold.maxOutputTokens,
-          thinkingLevel: call.thinkingLevel,
-          quirks: target.quirks,
-          keepNothing: target.lent,
-        });
-        tellClient(flight.reply, request);
+      const encode: Encoder = (maxOutputTokens) => {
+        const request = translation.encodeRequest(rewriteFor(call, target, maxOutputTokens));
+        tellClient(flight.reply, request, [...warnings, ...(call.prompt.leftOut ?? [])]);
         const accept = call.prompt.stream && translation.streams ? translation.streams.type : 'application/json';
         const unsigned = {
           origin: target.origin,
@@ -56,13 +48,25 @@ export class Dispatcher {
           effort: request.thinkingLevel,
           auth: target.credential && this.auths.of(target.credential, target.auth, target.origin),
         };
-      });
+      };
+      new Delivery(plan, hold, call, flight, translation, transport, this.credentials, this.drains, encode, resolve).start();
     });
   }
 }
 
+/** What is written into a request on its way to a target. */
+export const rewriteFor = ({ thinkingLevel }: Call, { model, treatedAs, quirks, lent }: Target, maxOutputTokens: number): Rewrite => ({
+  model,
+  treatedAs,
+  maxOutputTokens,
+  thinkingLevel,
+  quirks,
+  keepNothing: lent,
+});
+
 /** What became of the request on its way into the provider's format. */
-function tellClient(reply: Reply, { warnings, thinkingLevel }: UpstreamRequest): void {
+function tellClient(reply: Reply, { warnings: ofRequest, thinkingLevel }: UpstreamRequest, leftOut: readonly string[]): void {
+  const warnings = [...leftOut, ...ofRequest];
   if (thinkingLevel !== null) reply.setHeader('x-weir-thinking-level', thinkingLevel);
   if (warnings.length > 0) reply.setHeader('x-weir-warnings', warningsText(warnings));
 }

@@ -3,12 +3,13 @@ import type { Hold } from '../budgets/index.js';
 import { hasUnseenInput, meteredTokens } from '../dialects/index.js';
 import { type Nano, usdNumber } from '../kernel/money.js';
 import { inputTotal, NO_USAGE, type Usage } from '../kernel/usage.js';
+import type { Checkpoint } from '../ledger/index.js';
 import { Metrics } from '../platform/telemetry/index.js';
 import { costOf, ratesFor } from '../prices/index.js';
 import type { Plan } from '../routing/index.js';
 import type { Call } from './call.js';
 import { HiddenShares } from './hidden-shares.js';
-import type { Outcome } from './outcome.js';
+import type { Outcome, SoFar } from './outcome.js';
 
 /** What an estimate goes by. `meter`: what was seen. `share`: that, and what the model usually hides. `hold`: the most the call could cost. */
 type Basis = 'meter' | 'share' | 'hold';
@@ -18,6 +19,9 @@ interface Estimate {
   /** Null: of unknown price. */
   amount: Nano | null;
 }
+
+/** What is known of a call whose provider's final count did not come. */
+type Known = SoFar & Pick<Outcome, 'untold'>;
 
 /** What is booked for calls whose provider's final count did not come. */
 @Injectable()
@@ -32,26 +36,32 @@ export class Estimates {
     if (facts.usage && facts.usage.output > 0) this.shares.learn(modelOf(plan, effort), meteredTokens(facts), facts.usage.output);
   }
 
-  of(call: Call, plan: Plan, hold: Hold, outcome: Outcome): Estimate & { basis: Basis } {
-    const share = this.shares.of(modelOf(plan, outcome.effort));
-    const basis = basisOf(call, plan, hold, outcome, share);
-    return { basis, ...estimate(call, plan, hold, outcome, basis === 'share' ? share! : 0, basis === 'hold') };
+  /** @param seen tokens of output by our own meter. */
+  of(call: Call, plan: Plan, hold: Hold, known: Known, seen = meteredTokens(known.facts)): Estimate & { basis: Basis } {
+    const share = this.shares.of(modelOf(plan, known.effort));
+    const basis = basisOf(call, plan, hold, known, seen, share);
+    return { basis, ...estimate(call, plan, hold, known, seen, basis === 'share' ? share! : 0, basis === 'hold') };
+  }
+
+  /** What is to be booked of a call in flight should this process die once so much of its output was seen; null: all that is held. */
+  checkpoint(call: Call, plan: Plan, hold: Hold, soFar: SoFar, seen: number): Checkpoint | null {
+    const { basis, usage, amount } = this.of(call, plan, hold, { ...soFar, untold: 'gateway_lost' }, seen);
+    return basis === 'hold' ? null : { inputTokens: inputTotal(usage), outputTokens: usage.output, amount };
   }
 
   /** Counts one that is booked. */
   note({ untold }: Outcome, basis: Basis, amount: Nano | null, { amount: held }: Hold): void {
-    this.metrics.estimates.inc({ reason: untold, basis });
-    if (amount !== null) this.metrics.estimatedUsd.inc(usdNumber(amount));
-    if (held !== null) this.metrics.estimatedHeldUsd.inc(usdNumber(held));
+    this.metrics.countEstimate(untold, basis, amount === null ? null : usdNumber(amount), held === null ? null : usdNumber(held));
   }
 }
 
 /** Of one record: no tenant says what another's model hides. */
 const modelOf = ({ target }: Plan, effort: string | null): string => `${target.providerId}/${target.model}/${effort ?? ''}`;
 
-function basisOf(call: Call, plan: Plan, hold: Hold, { facts, untold, reader }: Outcome, share: number | null): Basis {
+function basisOf(call: Call, plan: Plan, hold: Hold, { facts, untold, reader }: Known, seen: number, share: number | null): Basis {
   const { target } = plan;
-  const seen = meteredTokens(facts);
+  // What comes after the last word of a process is not left to a guess where the platform pays for it.
+  if (untold === 'gateway_lost' && target.lent) return 'hold';
   // What is neither in the request nor counted by the provider.
   if (inputTotal(facts.usage ?? NO_USAGE) === 0 && hasUnseenInput(call.prompt.body)) return 'hold';
   if (hold.maxOutputTokens === 0) return 'meter';
@@ -68,12 +78,12 @@ function estimate(
   call: Call,
   { target: { price } }: Plan,
   hold: Hold,
-  { facts, reader }: Outcome,
+  { facts, reader }: Known,
+  seen: number,
   share: number,
   whole: boolean,
 ): Estimate {
   const limit = hold.maxOutputTokens * call.prompt.choices;
-  const seen = meteredTokens(facts);
   const counted = facts.usage ?? NO_USAGE;
   const metered = Math.min(Math.ceil(seen * (1 + share)), limit);
   const output = Math.max(counted.output, reader?.overLimit ? seen : 0, whole ? limit : metered);

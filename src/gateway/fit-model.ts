@@ -1,5 +1,4 @@
-import type { Prompt } from '../dialects/index.js';
-import { WeirError } from '../kernel/errors.js';
+import { type IsAble, type Prompt, seesImages, Unsupported } from '../dialects/index.js';
 import type { Target } from '../routing/index.js';
 import { countTokens, type Encoding, encodingOf } from './tokenizers.js';
 
@@ -18,7 +17,7 @@ function refuseImages(prompt: Prompt, { model }: Target): void {
   for (const part of partsOf(prompt)) {
     if (!IMAGES.has(part['type'])) continue;
     const message = `"${model}" takes no images. Leave them out, or use a model with vision: see "capabilities" in GET /v1/models.`;
-    throw new WeirError('invalid_request', { param: 'messages', message });
+    throw new Unsupported('messages', message, seesImages);
   }
 }
 
@@ -46,7 +45,8 @@ async function refuseTooLong(tenantId: string, prompt: Prompt, { model, facts }:
   const window = facts.contextWindow!;
   if ((await countTokens(tenantId, piecesOf(prompt), encoding, window)) <= window) return;
   const message = `This request has more than the ${window} tokens that fit into the context window of "${model}". Shorten it, or use a model with a larger one.`;
-  throw new WeirError('context_length_exceeded', { param: 'messages', message });
+  const isLarger: IsAble = (candidate) => (candidate.facts.contextWindow ?? 0) > window;
+  throw new Unsupported('messages', message, isLarger, 'context_length_exceeded');
 }
 
 function* piecesOf(prompt: Prompt): Generator<string> {

@@ -21,6 +21,7 @@ import { Seats } from './seats.js';
 import { Inference } from './surfaces/inference.js';
 import { MessageCounting } from './surfaces/message-counting.js';
 import { OwnAccount } from './surfaces/own-account.js';
+import { Traffic } from './traffic.js';
 
 @Module({
   imports: [
@@ -40,6 +41,7 @@ import { OwnAccount } from './surfaces/own-account.js';
     Estimates,
     ReasoningMemory,
     PriceWatch,
+    Traffic,
     Dispatcher,
     Seats,
     Relay,

@@ -29,15 +29,18 @@ export class HiddenShares {
 class Shares {
   private readonly last: number[] = [];
   private next = 0;
+  /** Until another is added: it is asked for each call in flight. */
+  private found: number | null = null;
 
   add(share: number): void {
     this.last[this.next] = share;
     this.next = (this.next + 1) % KEPT;
+    this.found = null;
   }
 
   percentile(): number | null {
     if (this.last.length < ENOUGH) return null;
-    const rising = Float64Array.from(this.last).sort();
-    return rising[Math.ceil(rising.length * PERCENTILE) - 1]!;
+    this.found ??= Float64Array.from(this.last).sort()[Math.ceil(this.last.length * PERCENTILE) - 1]!;
+    return this.found;
   }
 }

@@ -1,26 +1,34 @@
 import { join } from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
+import { meteredTokens } from '../dialects/index.js';
 import type { Elapsed } from '../kernel/elapsed.js';
 import { WeirError } from '../kernel/errors.js';
 import type { Id } from '../kernel/ids.js';
 import { Slots, type Slotted } from '../kernel/slots.js';
-import { findDeadGateways, GatewaysRepository, journalPath, LedgerService, SentMarks } from '../ledger/index.js';
+import { type Checkpoint, findDeadGateways, GatewaysRepository, journalPath, LedgerService, SentMarks } from '../ledger/index.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
 import { LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
+import type { SoFar } from './outcome.js';
 import type { Reply } from './reply.js';
 
 const HEARTBEAT_MS = 5_000;
+
+/** What is to be booked of a call in flight once so many tokens of its output were seen; null: all that is held. */
+type Estimate = (soFar: SoFar, seen: number) => Checkpoint | null;
 
 /** A call that holds money and has not ended. */
 export class Flight implements Slotted {
   slot = -1;
   /** Where it is marked as sent; null: it was not sent. */
   private mark: number | null = null;
-  /** Tokens of output seen so far; null before anything was sent. */
-  private outputTokens: (() => number) | null = null;
+  /** Null before anything was sent. */
+  private soFar: (() => SoFar) | null = null;
   /** The output limit that was sent. */
   private limit = 0;
-  private noted = 0;
+  /** Tokens of output at the last note. */
+  private seen = 0;
+  /** Up to how many tokens of output the last note is good; null: it does not go by them. */
+  private notedUpTo: number | null = null;
   /** Breaks off what is under way at its provider, for good. */
   cutOff: (() => void) | null = null;
 
@@ -30,34 +38,44 @@ export class Flight implements Slotted {
     private readonly marks: SentMarks,
     private readonly held: Elapsed,
     private readonly sendWithinMs: number,
+    private readonly estimate: Estimate,
+    private readonly outrun: (flight: Flight) => void,
   ) {}
 
   /** The provider may have it, and bill it. */
   get sent(): boolean {
-    return this.outputTokens !== null;
+    return this.soFar !== null;
   }
 
   /**
    * Its request is about to be written, maybe for the second time.
    * @throws WeirError hold_expired when this process was stopped for so long that its money may be another call's by now.
    */
-  sending(outputTokens: () => number, limit: number): void {
+  sending(soFar: () => SoFar, limit: number): void {
     if (this.held.ms() > this.sendWithinMs) throw new WeirError('hold_expired', { cause: `held for ${Math.round(this.held.ms())} ms` });
     this.mark ??= this.marks.mark(this.id);
-    this.outputTokens = outputTokens;
+    this.soFar = soFar;
     this.limit = limit;
   }
 
   /**
-   * What is to be noted of its output, should this process die: with what comes until the next note, at twice the pace so far, so that it is
-   * not below what the client got. Null: it was not sent.
+   * What is to be noted of one that was sent: with what comes until the next note, at twice the pace so far, so that it is not below what the
+   * client got.
    */
-  checkpoint(): number | null {
-    if (!this.outputTokens) return null;
-    const seen = this.outputTokens();
-    const ahead = 2 * (seen - this.noted);
-    this.noted = seen;
-    return Math.max(seen, Math.min(seen + ahead, this.limit));
+  checkpoint(): Checkpoint | null {
+    const soFar = this.soFar!();
+    const seen = meteredTokens(soFar.facts);
+    const upTo = Math.max(seen, Math.min(3 * seen - 2 * this.seen, this.limit));
+    const checkpoint = this.estimate(soFar, upTo);
+    this.seen = seen;
+    this.notedUpTo = checkpoint && upTo;
+    return checkpoint;
+  }
+
+  /** More of its answer came. Where that is more than was noted, it is noted again at once. */
+  progressed(): void {
+    if (this.notedUpTo === null || this.notedUpTo >= this.limit) return;
+    if (meteredTokens(this.soFar!().facts) > this.notedUpTo) this.outrun(this);
   }
 
   /** It is booked: a crash can no longer lose it. */
@@ -73,6 +91,9 @@ export class InFlight {
   private marks: SentMarks | null = null;
   private timer: NodeJS.Timeout | null = null;
   private idle: (() => void) | null = null;
+  /** Calls whose lease is to be extended, and of which is to be noted how far they are. */
+  private readonly due = new Set<Flight>();
+  private isNoting = false;
 
   constructor(
     private readonly ledger: LedgerService,
@@ -92,13 +113,15 @@ export class InFlight {
     await this.gateways.announce(this.ledger.gatewayId);
     for (const dead of findDeadGateways(directory, this.ledger.gatewayId)) {
       await this.ledger.replay(dead.journal);
-      const open = await this.ledger.expireGateway(dead.gatewayId, dead.sent);
-      if (open > 0) this.log.warn({ calls: open }, 'calls of a gateway that died are being resolved');
+      const open =
+        (dead.sent && (await this.ledger.expireGateway(dead.gatewayId, dead.sent))) ??
+        (await this.gateways.forget(dead.gatewayId, 'successor', 'what it had sent is not known'));
+      if (open > 0) this.log.warn({ calls: open }, 'resolving the calls of a gateway that died');
       dead.forget();
     }
     await this.ledger.reap();
     await this.ledger.warmUp();
-    this.timer = setInterval(() => void this.heartbeat(), HEARTBEAT_MS).unref();
+    this.timer = setInterval(() => this.heartbeat(), HEARTBEAT_MS).unref();
   }
 
   get size(): number {
@@ -106,8 +129,8 @@ export class InFlight {
   }
 
   /** A call holds money. */
-  begin(id: Id, reply: Reply, held: Elapsed): Flight {
-    const flight = new Flight(id, reply, this.marks!, held, this.ledger.sendWithinMs);
+  begin(id: Id, reply: Reply, held: Elapsed, estimate: Estimate): Flight {
+    const flight = new Flight(id, reply, this.marks!, held, this.ledger.sendWithinMs, estimate, (outrun) => this.note([outrun]));
     this.flights.add(flight);
     return flight;
   }
@@ -133,7 +156,7 @@ export class InFlight {
   private async leave(): Promise<void> {
     await this.gateways
       .forget(this.ledger.gatewayId, 'itself', null)
-      .catch((error) => this.log.warn({ err: error }, 'Postgres could not be told that this gateway ends'));
+      .catch((error) => this.log.warn({ err: error }, 'could not record in Postgres that this gateway stopped'));
   }
 
   /** Breaks off every call; each is booked as cut. */
@@ -144,12 +167,23 @@ export class InFlight {
     }
   }
 
-  private async heartbeat(): Promise<void> {
-    const sent = [...this.flights].flatMap((flight) => {
-      const outputTokens = flight.checkpoint();
-      return outputTokens === null ? [] : [{ id: flight.id, outputTokens }];
-    });
-    if (sent.length === 0) return;
-    await this.ledger.heartbeat(sent).catch((error) => this.log.warn({ err: error }, 'the heartbeat was not confirmed'));
+  private heartbeat(): void {
+    this.note([...this.flights].filter(({ sent }) => sent));
+  }
+
+  private note(flights: Flight[]): void {
+    for (const flight of flights) this.due.add(flight);
+    if (!this.isNoting) void this.noteDue();
+  }
+
+  /** One statement at a time: an older note must not replace a newer one. */
+  private async noteDue(): Promise<void> {
+    this.isNoting = true;
+    while (this.due.size > 0) {
+      const calls = [...this.due].map((flight) => ({ id: flight.id, checkpoint: flight.checkpoint() }));
+      this.due.clear();
+      await this.ledger.heartbeat(calls).catch((error) => this.log.warn({ err: error }, 'heartbeat not confirmed'));
+    }
+    this.isNoting = false;
   }
 }

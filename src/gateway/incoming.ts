@@ -8,6 +8,8 @@ import {
   type WholeReply,
 } from '../dialects/index.js';
 import { JsonCost } from '../kernel/json-cost.js';
+import { isAnswer } from '../platform/egress/index.js';
+import { withoutMark } from './byte-order-mark.js';
 
 /** Parsing a whole reply takes less than 50 ms up to these; a picture of 4K fits. */
 const MAX_REPLY_BYTES = 24 * 1024 * 1024;
@@ -24,6 +26,8 @@ export class Incoming {
   /** Reads a stream for a client that wants one. */
   reader: StreamReader | null = null;
   whole: WholeReply | null = null;
+  /** What a whole reply without an answer says of itself. */
+  unanswered: ReplyFacts | null = null;
   /** Meters a stream that a client gets as a whole, should it break off. */
   private meter: StreamReader | null = null;
   private readonly chunks: Buffer[] = [];
@@ -33,15 +37,20 @@ export class Incoming {
   /** @param vectors it is long lists of numbers. */
   constructor(private readonly vectors = false) {}
 
+  /** Whether it is an answer, whatever it says. */
+  get answers(): boolean {
+    return isAnswer(this.status);
+  }
+
   /** Whether it may be billed: it is no refusal. */
   get mayBeBilled(): boolean {
-    return this.status === null || this.status === 200;
+    return this.status === null || this.answers;
   }
 
   /** What it says of itself, or how much of it came. */
   get facts(): ReplyFacts {
     const read = this.reader ?? this.whole ?? this.meter;
-    return read?.facts ?? { ...noFacts(), outputBytes: this.status === 200 ? this.bytes : 0 };
+    return this.unanswered ?? read?.facts ?? { ...noFacts(), outputBytes: this.answers ? this.bytes : 0 };
   }
 
   meterBy(streams: Streams, tokensOf: TokensOf | undefined): void {
@@ -60,7 +69,7 @@ export class Incoming {
   }
 
   private get mostBytes(): number {
-    if (this.status !== 200) return MAX_ERROR_BYTES;
+    if (!this.answers) return MAX_ERROR_BYTES;
     return this.vectors ? MAX_VECTOR_BYTES : MAX_REPLY_BYTES;
   }
 
@@ -75,6 +84,6 @@ export class Incoming {
   }
 
   get body(): Buffer {
-    return this.chunks.length === 1 ? this.chunks[0]! : Buffer.concat(this.chunks);
+    return withoutMark(this.chunks.length === 1 ? this.chunks[0]! : Buffer.concat(this.chunks));
   }
 }

@@ -1,4 +1,4 @@
-import { METERED_BYTES_PER_TOKEN, type MediaSize, mediaSize, type Prompt } from '../dialects/index.js';
+import { continuesThread, METERED_BYTES_PER_TOKEN, type MediaSize, mediaSize, type Prompt } from '../dialects/index.js';
 import { inSlices } from '../kernel/slices.js';
 import type { Target } from '../routing/index.js';
 
@@ -33,3 +33,10 @@ const sizeOf = ({ inputTokensBound }: Prompt, { bytes, tokens, heard }: MediaSiz
   mediaTokens: tokens,
   heard,
 });
+
+/** Of models whose context window is not known: the largest of the models that threads are for. */
+const LARGEST_WINDOW = 1_000_000;
+
+/** The most input tokens of a request whose conversation lies with the provider: as many as the model reads. 0: all of it is in the request. */
+export const storedBound = ({ body }: Prompt, { facts }: Pick<Target, 'facts'>): number =>
+  continuesThread(body) ? (facts.contextWindow ?? LARGEST_WINDOW) : 0;

@@ -19,6 +19,8 @@ export type Untold =
   | 'shutdown'
   | 'unreadable'
   | 'exception'
+  /** The process that served it is gone. */
+  | 'gateway_lost'
   /** The answer is whole, and was not counted. */
   | 'not_counted';
 
@@ -44,6 +46,9 @@ export interface Outcome {
   /** How much the model was to think, as it was sent; null: nothing was said. */
   effort: string | null;
 }
+
+/** What is known of a call while it goes on. */
+export type SoFar = Pick<Outcome, 'facts' | 'reader' | 'effort'>;
 
 /** Of a call that an exception ended. @param sent the provider may bill it, so it is booked, as an estimate. */
 export const unforeseen = (cause: unknown, sent: boolean): Outcome => ({

@@ -1,27 +1,32 @@
+import type { Server } from 'node:https';
 import type { Socket } from 'node:net';
 import { Inject, Injectable } from '@nestjs/common';
 import Fastify, { type ConnectionError, type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
 import type { CallFormat } from '../dialects/index.js';
 import { type ErrorCode, WeirError } from '../kernel/errors.js';
 import { newId, publicId } from '../kernel/ids.js';
-import { CONFIG, type Config } from '../platform/config/index.js';
-import { LOGGER, type Logger } from '../platform/telemetry/index.js';
+import { LedgerService } from '../ledger/index.js';
+import { CONFIG, type Config, Reloads } from '../platform/config/index.js';
+import { endWith, readRest } from '../platform/listener/index.js';
+import { Health, LOGGER, type Logger } from '../platform/telemetry/index.js';
+import { statusFor } from './agents.js';
+import { asksForHealth, registerHealth } from './health-routes.js';
 import { InFlight } from './in-flight.js';
 import { RequestGate } from './request-gate.js';
-import { formatAt, PUBLIC_ROUTES, type Surfaces } from './routes.js';
+import { formatFor, OTHER_FORMAT, PUBLIC_ROUTES, type Surfaces } from './routes.js';
 import { Inference } from './surfaces/inference.js';
 import { MessageCounting } from './surfaces/message-counting.js';
 import { OwnAccount } from './surfaces/own-account.js';
 
 const HEAD_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 60_000;
-const KEEP_ALIVE_MS = 65_000;
 const MAX_HEADER_BYTES = 16 * 1024;
 
 const FASTIFY_CODES: Partial<Record<string, ErrorCode>> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
   FST_ERR_CTP_EMPTY_TYPE: 'unsupported_media_type',
   FST_ERR_BAD_URL: 'not_found',
+  FST_ERR_MAX_PARAM_LENGTH: 'not_found',
 };
 
 const PARSER_CODES: Partial<Record<string, ErrorCode>> = {
@@ -41,9 +46,14 @@ export class PublicServer {
     own: OwnAccount,
     private readonly inFlight: InFlight,
     private readonly gate: RequestGate,
+    private readonly health: Health,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(LOGGER) private readonly log: Logger,
+    reloads: Reloads,
+    ledger: LedgerService,
   ) {
+    health.watch('ledger', 'ledger_unavailable', () => ledger.fault, { stopsCalls: true });
+    reloads.onReload((next) => this.useCertificate(next));
     this.app = this.build({ inference, counting, own });
   }
 
@@ -54,6 +64,12 @@ export class PublicServer {
     const { address, port, family } = this.app.server.address() as { address: string; port: number; family: string };
     const host = ['0.0.0.0', '::'].includes(address) ? 'localhost' : family === 'IPv6' ? `[${address}]` : address;
     return `${this.config.public.tls ? 'https' : 'http'}://${host}:${port}`;
+  }
+
+  /** Shows a new certificate on connections that are made from now on. */
+  private useCertificate({ public: { tls } }: Config): void {
+    const { server } = this.app as { server: object };
+    if (tls && 'setSecureContext' in server) (server as Server).setSecureContext(tls);
   }
 
   /** Takes no new calls, and waits for those in flight; after `limitMs` they are cut off. Every one is booked when this resolves. */
@@ -71,19 +87,20 @@ export class PublicServer {
   }
 
   private build(surfaces: Surfaces): FastifyInstance {
+    const { keepAliveMs } = this.config;
     const { tls } = this.config.public;
     const http = {
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: HEAD_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
-      keepAliveTimeout: KEEP_ALIVE_MS,
+      keepAliveTimeout: keepAliveMs,
       connectionsCheckingInterval: 1_000,
       noDelay: true,
     };
     const options = {
       logger: false as const,
       requestTimeout: REQUEST_TIMEOUT_MS,
-      keepAliveTimeout: KEEP_ALIVE_MS,
+      keepAliveTimeout: keepAliveMs,
       exposeHeadRoutes: false,
       trustProxy: this.gate.trusts,
       forceCloseConnections: 'idle' as const,
@@ -95,28 +112,28 @@ export class PublicServer {
       ? Fastify({ ...options, https: { ...http, ...tls } } as never)
       : Fastify({ ...options, http })) as unknown as FastifyInstance;
     app.removeAllContentTypeParsers();
-    app.setErrorHandler((error: FastifyError | WeirError, request, reply) =>
-      this.sendError(error, reply, formatAt(request.routeOptions.url)),
-    );
-    app.addHook('onRequest', (_request, reply, done) => {
+    app.setErrorHandler((error: FastifyError | WeirError, request, reply) => this.sendError(error, reply, formatFor(request)));
+    app.addHook('onRequest', (request, reply, done) => {
       reply.header('cache-control', 'no-store');
-      if (!this.draining) return done();
-      reply.header('connection', 'close');
-      done(new WeirError('draining'));
+      // On the response itself: the head of a stream is written past Fastify.
+      if (this.health.leaving) reply.raw.setHeader('connection', 'close');
+      done(this.draining && !asksForHealth(request) ? new WeirError('draining') : undefined);
     });
+    registerHealth(app, this.health);
     this.gate.guard(app);
 
     for (const { method, path: url, handler } of PUBLIC_ROUTES) app.route({ method, url, handler: handler(surfaces) });
     return app;
   }
 
-  private sendError(error: FastifyError | WeirError, reply: FastifyReply, format: CallFormat = formatAt(undefined)): void {
+  private sendError(error: FastifyError | WeirError, reply: FastifyReply, format: CallFormat = OTHER_FORMAT): void {
+    readRest(reply.request.raw);
     const known = error instanceof WeirError ? error : new WeirError(FASTIFY_CODES[error.code] ?? 'internal_error', { cause: error });
     const requestId = publicId('call', newId());
     if (known.code === 'internal_error') this.log.error({ err: error, request: requestId }, 'request failed');
     reply
-      .code(known.status)
-      .headers({ ...known.headers(), 'x-request-id': requestId })
+      .code(statusFor(known, reply.request.headers, format.errors))
+      .headers({ ...known.headers(), 'x-request-id': requestId, ...(format.errors && { [format.errors.idHeader]: requestId }) })
       .type('application/json')
       .send(JSON.stringify(format.encodeError(known)));
   }
@@ -129,12 +146,12 @@ function refuseMalformed({ code }: ConnectionError, socket: Socket): void {
     PARSER_CODES[code] ?? 'invalid_request',
     PARSER_CODES[code] ? {} : { message: 'The request is not valid HTTP.' },
   );
-  const body = JSON.stringify(formatAt(undefined).encodeError(error));
+  const body = JSON.stringify(OTHER_FORMAT.encodeError(error));
   const head = [
     `HTTP/1.1 ${error.status} ${error.code}`,
     'content-type: application/json',
     `content-length: ${Buffer.byteLength(body)}`,
     'connection: close',
   ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+  endWith(socket, `${head.join('\r\n')}\r\n\r\n${body}`);
 }

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { AnswerState, StateMemory } from '../dialects/index.js';
+import type { AnswerState, ItemMemory, StateMemory } from '../dialects/index.js';
 import type { Id } from '../kernel/ids.js';
 
 const LIFETIME_MS = 3_600_000;
@@ -7,7 +7,8 @@ const LIFETIME_MS = 3_600_000;
 const ENTRY_BYTES = 500;
 
 interface Kept {
-  state: AnswerState;
+  /** Of reasoning, or an item of a reply. */
+  state: AnswerState | object;
   bytes: number;
   at: number;
 }
@@ -18,7 +19,7 @@ interface Room {
   bytes: number;
 }
 
-/** State of reasoning for clients that drop it, in this process only, for an hour at most and within a bound. Nothing depends on it. */
+/** State of reasoning for clients that drop it, and items for those that refer to them: in this process only, for an hour at most and within a bound. Nothing depends on it. */
 @Injectable()
 export class ReasoningMemory {
   /** The least recently used first. */
@@ -31,19 +32,30 @@ export class ReasoningMemory {
   of(tenant: Id, ...scope: (string | undefined)[]): StateMemory {
     const keyOf = (key: string) => JSON.stringify([...scope, key]);
     return {
-      recall: (key) => this.recall(tenant, keyOf(key)),
+      recall: (key) => (this.recall(tenant, keyOf(key))?.state as AnswerState | undefined) ?? null,
       keep: (key, state, bytes) => this.keep(tenant, keyOf(key), { state, bytes: bytes + ENTRY_BYTES, at: this.now() }),
     };
   }
 
-  private recall(tenant: Id, key: string): AnswerState | null {
+  /** Items that clients refer to, whatever they ask for next. */
+  itemsOf(tenant: Id): ItemMemory {
+    return {
+      recall: (id) => {
+        const known = this.recall(tenant, id);
+        return known && { item: known.state, bytes: known.bytes - ENTRY_BYTES };
+      },
+      keep: (id, state, bytes) => this.keep(tenant, id, { state, bytes: bytes + ENTRY_BYTES, at: this.now() }),
+    };
+  }
+
+  private recall(tenant: Id, key: string): Kept | null {
     const room = this.rooms.get(tenant);
     const known = room?.kept.get(key);
     if (!room || !known) return null;
     this.forget(tenant, room, key);
     if (this.now() - known.at > LIFETIME_MS) return null;
     this.keep(tenant, key, known);
-    return known.state;
+    return known;
   }
 
   private keep(tenant: Id, key: string, kept: Kept): void {

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Admission, type Exposure, type Hold, rateHeaders } from '../budgets/index.js';
-import { noFacts, type Prompt, type Way } from '../dialects/index.js';
+import { noFacts, type Prompt, Unsupported, type Way } from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { encodedText } from '../kernel/header-text.js';
 import { hexOf, publicId } from '../kernel/ids.js';
@@ -10,17 +10,17 @@ import { NO_USAGE } from '../kernel/usage.js';
 import { LedgerService, type Settlement } from '../ledger/index.js';
 import { crashPoint } from '../platform/faults/index.js';
 import { LOGGER, type Logger, logOften, Metrics } from '../platform/telemetry/index.js';
-import { type Price, priceWithSound, storeRates } from '../prices/index.js';
+import { type Price, priceWithSound, ratesFor, storeRates } from '../prices/index.js';
 import { type Plan, Router } from '../routing/index.js';
 import type { Beyond } from './beyond-text.js';
 import type { Call } from './call.js';
 import { scopesOf } from './call-options.js';
-import { Dispatcher } from './dispatcher.js';
+import { Dispatcher, rewriteFor } from './dispatcher.js';
 import { Estimates } from './estimates.js';
 import { checkFit } from './fit-model.js';
 import { type Flight, InFlight } from './in-flight.js';
-import { boundOf, guessOf, type InputSize, inputSize } from './input-size.js';
-import { type Outcome, type Untold, unforeseen } from './outcome.js';
+import { boundOf, guessOf, type InputSize, inputSize, storedBound } from './input-size.js';
+import { type Outcome, type SoFar, type Untold, unforeseen } from './outcome.js';
 import { permitted } from './policy/index.js';
 import { PriceWatch } from './price-watch.js';
 import { ReasoningMemory } from './reasoning-memory.js';
@@ -29,6 +29,7 @@ import type { Reply } from './reply.js';
 import { isLong } from './request-body.js';
 import { Seats } from './seats.js';
 import { settlementOf } from './settlement.js';
+import { Traffic } from './traffic.js';
 
 /** What the call's budgets have left: once it is held, and once it is booked where the head of its answer is still to come. */
 const REMAINING = 'x-weir-budget-remaining';
@@ -50,6 +51,7 @@ export class Relay {
     private readonly memory: ReasoningMemory,
     private readonly estimates: Estimates,
     private readonly watch: PriceWatch,
+    private readonly traffic: Traffic,
     private readonly metrics: Metrics,
     @Inject(LOGGER) private readonly log: Logger,
   ) {}
@@ -59,7 +61,7 @@ export class Relay {
     return this.serve(call, reply)
       .catch((error: unknown) => {
         const refusal = error instanceof WeirError ? error : new WeirError('internal_error', { cause: error });
-        reply.fail(refusal);
+        this.fail(call, reply, refusal);
         this.report(call, refusal, null);
       })
       .catch((error: unknown) => this.log.error({ err: error, call: publicId('call', call.id) }, 'call'));
@@ -68,7 +70,7 @@ export class Relay {
   private async serve(call: Call, reply: Reply): Promise<void> {
     if (isLong(call.prompt.inputTokensBound)) await ownTurn();
     const planned = this.plan(call, reply); //                       400 403 404
-    const prompt = permitted(call.prompt, call.caller.tenantId, planned.target); // 400
+    const prompt = permitted(call.prompt, call.endpoint, call.caller.tenantId, planned.target); // 400
     const counting = checkFit(call.caller.tenantId, call.prompt, planned.target); //       400
     if (counting) await counting;
     const measured = inputSize(call.prompt, planned.target);
@@ -79,7 +81,8 @@ export class Relay {
     if (isLong(prompt.inputTokensBound)) await ownTurn();
     const way = this.way(call, prompt, plan); //                     400
     const hold = await this.admit(call, plan, way, size); //         402 422 429 503
-    const flight = this.inFlight.begin(call.id, reply, hold.since);
+    const estimate = (soFar: SoFar, seen: number) => this.estimates.checkpoint(call, plan, hold, soFar, seen);
+    const flight = this.inFlight.begin(call.id, reply, hold.since, estimate);
     try {
       const send = (to: Plan) => this.dispatcher.send(to, way, hold, call, flight);
       const answered = await this.attempt(flight, () => {
@@ -93,8 +96,9 @@ export class Relay {
       if (!booking.safe && !outcome.error) throw new WeirError('booking_delayed');
       crashPoint('settle_committed');
       if (booking.remaining !== null) reply.setHeader(REMAINING, formatUsd(booking.remaining));
-      this.end(reply, outcome, settlement);
+      this.end(call, reply, outcome, settlement);
       this.watch.look(call, plan, settlement, served);
+      this.traffic.count(plan.target, settlement);
       this.report(call, outcome.error, settlement, outcome.untold);
     } finally {
       this.inFlight.finish(flight);
@@ -106,7 +110,7 @@ export class Relay {
    * @throws WeirError as calls do that are refused; anything that `work` throws.
    */
   async answer<Answer>(call: Call, plan: Plan, work: () => Promise<Answer>): Promise<Answer> {
-    const exposure = this.exposure(call, plan, { addedInputTokens: 0, leastOutputTokens: 0, feature: null }, NO_INPUT);
+    const exposure = this.exposure(call, plan, { addedInputTokens: 0, leastOutputTokens: 0, compactsFrom: null, feature: null }, NO_INPUT);
     const hold = await this.admission.admit({ ...exposure, unpricedCost: 0n, maxCost: null, refineInput: async () => 0 });
     let outcome = unforeseen(null, false);
     try {
@@ -154,23 +158,36 @@ export class Relay {
     return format.open(
       prompt,
       { dialects, quirks, thinkingLevel, treatedAs, memory },
-      { id: hexOf(id), createdAt: seconds(), endedAt: seconds, model },
+      { id: hexOf(id), createdAt: seconds(), endedAt: seconds, model, items: this.memory.itemsOf(caller.tenantId) },
     );
   }
 
-  private admit(call: Call, plan: Plan, way: Way, size: InputSize): Promise<Hold> {
-    return this.admission.admit(this.exposure(call, plan, way, size));
+  /** What no money would make good is told before that there is not enough of it. A long request is not translated only to be refused. */
+  private async admit(call: Call, plan: Plan, way: Way, size: InputSize): Promise<Hold> {
+    try {
+      return await this.admission.admit(this.exposure(call, plan, way, size));
+    } catch (denied) {
+      if (denied instanceof WeirError && denied.status === 402 && !isLong(call.prompt.source?.text.length ?? 0))
+        way.translation.encodeRequest(rewriteFor(call, plan.target, plan.maxOutputTokens));
+      throw denied;
+    }
   }
 
   private exposure(
     call: Call,
     plan: Plan,
-    way: Pick<Way, 'addedInputTokens' | 'leastOutputTokens' | 'feature'>,
+    way: Pick<Way, 'addedInputTokens' | 'leastOutputTokens' | 'compactsFrom' | 'feature'>,
     size: InputSize,
   ): Exposure {
     const { caller, prompt } = call;
     const { target } = plan;
     const { options } = call;
+    const stored = storedBound(prompt, target);
+    const guess = guessOf(size, way.addedInputTokens);
+    const bound = Math.max(boundOf(size) + way.addedInputTokens, stored);
+    const outputBound = Math.max(plan.maxOutputTokens, way.leastOutputTokens);
+    // A summary of the conversation is one more call: it reads as much, and writes as much at most.
+    const times = way.compactsFrom !== null && bound + outputBound > way.compactsFrom ? 2 : 1;
     return {
       callId: call.id,
       tenantId: caller.tenantId,
@@ -179,10 +196,11 @@ export class Relay {
       unbounded: way.feature,
       lent: target.lent,
       unpricedCost: caller.unpricedCallCost,
-      inputTokensBound: boundOf(size) + way.addedInputTokens,
-      refineInput: async () => (await refinedInput(caller.tenantId, prompt, size, target)) + way.addedInputTokens,
-      outputTokensBound: Math.max(plan.maxOutputTokens, way.leastOutputTokens),
-      choices: prompt.choices,
+      inputTokensBound: times * bound,
+      refineInput: async () => times * Math.max((await refinedInput(caller.tenantId, prompt, size, target)) + way.addedInputTokens, stored),
+      outputTokensBound: outputBound,
+      leastOutputTokens: plan.leastOutputTokens && Math.max(plan.leastOutputTokens, way.leastOutputTokens),
+      choices: times * prompt.choices,
       maxCost: least(options.maxCost, caller.maxCallCost),
       shrinkToFit: options.shrinkToFit || caller.shrinksToFit,
       context: {
@@ -198,8 +216,8 @@ export class Relay {
         model: target.model,
         credential: target.credential?.id ?? null,
         price: target.price?.id ?? null,
-        rates: target.price && storeRates(target.price.rates),
-        input_tokens: guessOf(size, way.addedInputTokens),
+        rates: target.price && storeRates(ratesFor(target.price, guess)),
+        input_tokens: guess,
         ...(prompt.endUser !== null && { end_user: prompt.endUser }),
         ...(options.session !== null && { session: options.session }),
         ...(options.tags.length > 0 && { tags: options.tags }),
@@ -217,10 +235,10 @@ export class Relay {
   }
 
   /** The call is booked: the client may have the end of its answer. */
-  private end(reply: Reply, outcome: Outcome, settlement: Settlement): void {
+  private end(call: Call, reply: Reply, outcome: Outcome, settlement: Settlement): void {
     reply.setHeader('x-weir-attempts', String(outcome.attempts.length));
     if (reply.gone) return;
-    if (outcome.error) return reply.fail(outcome.error);
+    if (outcome.error) return this.fail(call, reply, outcome.error);
     if (outcome.reader) {
       const tail = outcome.reader.tail(settlement.usage, settlement.amount === null ? null : usdNumber(settlement.amount));
       return outcome.repeatsSecret(tail) ? reply.fail(new WeirError('upstream_invalid_response')) : reply.endStream(tail);
@@ -230,10 +248,15 @@ export class Relay {
     reply.json(200, outcome.whole!.render(settlement.usage));
   }
 
+  /** What this model cannot do, others of the caller's may. */
+  private fail({ caller }: Call, reply: Reply, error: WeirError): void {
+    reply.fail(error instanceof Unsupported ? error.naming(this.router.able(caller, error.isAble)) : error);
+  }
+
   private report(call: Call, error: WeirError | null, settlement: Settlement | null, untold?: Untold): void {
     const status = settlement?.httpStatus ?? error!.status;
     const ms = call.elapsedMs();
-    this.metrics.countCall(status, ms / 1000);
+    this.metrics.countCall(status, ms / 1000, error?.code);
     const { caller, prompt } = call;
     const beyond = settlement?.rates?.['beyond_text'];
     if (beyond !== undefined) this.metrics.countBeyondText();

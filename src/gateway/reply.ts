@@ -27,10 +27,13 @@ export class Reply {
 
   constructor(
     private readonly response: ServerResponse,
-    private readonly format: Pick<CallFormat, 'encodeError'>,
+    private readonly format: Pick<CallFormat, 'encodeError' | 'errors'>,
     requestId: string,
+    /** The status that an error goes out with. */
+    private readonly statusOf: (error: WeirError) => number,
   ) {
     this.headers = { 'x-request-id': requestId, 'cache-control': 'no-store' };
+    if (format.errors) this.headers[format.errors.idHeader] = requestId;
     // What breaks here is known by `close`; without a listener it would end the process.
     response.on('error', () => {});
     response.on('close', () => {
@@ -93,7 +96,7 @@ export class Reply {
     try {
       if (this.started) return void this.response.end(this.failure!(error));
       for (const [name, value] of Object.entries(error.headers())) this.setHeader(name, value);
-      this.json(error.status, JSON.stringify(this.format.encodeError(error)));
+      this.json(this.statusOf(error), JSON.stringify(this.format.encodeError(error)));
     } catch {
       this.abort();
     }

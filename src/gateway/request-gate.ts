@@ -6,8 +6,9 @@ import { JsonCost } from '../kernel/json-cost.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
 import { announcedBytes, BadKeys, BodyMemory, Connections, readBody, TrustedProxies } from '../platform/listener/index.js';
 import { Metrics } from '../platform/telemetry/index.js';
+import { asksForHealth } from './health-routes.js';
 import { isLong, parseBody, parseBodyInTurns, type RequestBody } from './request-body.js';
-import { CALL_PATHS } from './routes.js';
+import { CALL_PATHS, PUBLIC_ROUTES } from './routes.js';
 import { verifyCaller } from './surfaces/surface.js';
 
 const BODY_LIMIT_BYTES = 20 * 1024 * 1024;
@@ -53,10 +54,11 @@ export class RequestGate {
     this.connections = new Connections(app.server, {
       max,
       maxUnverified: Math.min(MAX_UNVERIFIED_CONNECTIONS, Math.ceil(max / 2)),
-      stallMs: timeouts.clientStallMs,
+      stallMs: () => timeouts.clientStallMs,
       isProxy: this.trusts,
     });
     app.addHook('onRequest', (request, reply, done) => {
+      if (asksForHealth(request)) return done();
       try {
         if (request.is404) throw notFound(request);
         this.admit(request, reply);
@@ -107,13 +109,22 @@ function parse(bytes: Buffer, done: (error: Error | null, body?: RequestBody) =>
   done(null, body);
 }
 
-const notFound = ({ method, url }: FastifyRequest): WeirError =>
-  new WeirError('not_found', {
-    message: `There is no ${method} ${url.split('?')[0]} here. Calls go to POST ${CALL_PATHS.join(', ')}; GET /v1/models lists the models.`,
-  });
+function notFound({ method, url }: FastifyRequest): WeirError {
+  const path = url.split('?')[0]!;
+  const message = `There is no ${method} ${path} here.${hint(path)} Calls go to POST ${CALL_PATHS.join(', ')}; GET /v1/models lists the models.`;
+  return new WeirError('not_found', { message });
+}
+
+/** What most who miss a path by `/v1` have done. */
+function hint(path: string): string {
+  if (path.startsWith('/v1/v1/')) return ' Take the "/v1" off the base URL of your client: it adds its own.';
+  return PATHS.has(`/v1${path}`) ? ' Add "/v1" to the base URL of your client.' : '';
+}
+
+const PATHS: ReadonlySet<string> = new Set(PUBLIC_ROUTES.map(({ path }) => path));
 
 const NO_ROOM = 'The requests in flight fill the memory for request bodies. Send fewer long requests at a time, then try again.';
 const TOO_MANY_VALUES =
-  'The request body has too many JSON values: at most 300,000 entries of lists, or 30,000 members of objects. Send less in one request.';
+  'The request body has too many JSON values: at most 300,000 entries of lists, 30,000 members of objects, or 2 MB of their names. Send less in one request.';
 
 const KEY_HEADERS = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key'];

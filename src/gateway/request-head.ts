@@ -2,7 +2,7 @@ import { WeirError } from '../kernel/errors.js';
 import { type CallOptions, NO_OPTIONS, withHeader } from './call-options.js';
 
 const MATTERS =
-  /^(?:authorization|host|content-|x-|api-key|anthropic-beta|via$|cf-aig-(?:skip-cache|cache-ttl|cache-key|collect-log|event-id|metadata)$)/i;
+  /^(?:authorization|host|content-|x-|api-key|anthropic-(?:beta|version)$|via$|cf-aig-(?:skip-cache|cache-ttl|cache-key|collect-log|event-id|metadata)$)/i;
 
 /** Headers that may stand once only; Node would silently take the first. */
 const SINGLE = new Set(['authorization', 'host', 'content-type', 'content-length']);
@@ -20,9 +20,10 @@ export function readHead(rawHeaders: readonly string[]): { key: string; options:
     if (!MATTERS.test(rawHeaders[i]!)) continue;
     const name = rawHeaders[i]!.toLowerCase();
     const value = rawHeaders[i + 1]!;
-    const isOption = name.startsWith('x-weir-') || name === 'anthropic-beta' || name.startsWith('cf-aig-');
+    const isOption = name.startsWith('x-weir-') || name.startsWith('anthropic-') || name.startsWith('cf-aig-');
     if (isOption || SINGLE.has(name)) {
-      if (singles.includes(name)) throw new WeirError('invalid_request', { message: `The header "${name}" stands twice.` });
+      if (singles.includes(name))
+        throw new WeirError('invalid_request', { message: `The header "${name}" was sent more than once. Send it once.` });
       singles.push(name);
     }
     const presented = presentedKey(name, value);
@@ -33,7 +34,7 @@ export function readHead(rawHeaders: readonly string[]): { key: string; options:
       options = { ...options, via: options.via === null ? value : `${options.via}, ${value}` };
     } else if (isOption) {
       options = withHeader(options, name, value);
-    } else if (name === 'content-encoding' && value !== 'identity') {
+    } else if (name === 'content-encoding' && value.toLowerCase() !== 'identity') {
       throw new WeirError('unsupported_media_type');
     }
   }

@@ -1,8 +1,9 @@
+import type { FastifyRequest } from 'fastify';
 import { type CallFormat, conversationIn, embeddings, messageCounting } from '../dialects/index.js';
 import type { Inference } from './surfaces/inference.js';
 import type { MessageCounting } from './surfaces/message-counting.js';
 import type { OwnAccount } from './surfaces/own-account.js';
-import type { Handler } from './surfaces/surface.js';
+import { type Handler, isOfAnthropic } from './surfaces/surface.js';
 
 /** The handlers that routes lead to. */
 export interface Surfaces {
@@ -23,6 +24,7 @@ export interface PublicRoute {
 }
 
 const CHAT = conversationIn('openai-chat');
+const MESSAGES = conversationIn('anthropic-messages');
 
 const call = (path: string, format: CallFormat): PublicRoute => ({
   method: 'POST',
@@ -45,7 +47,7 @@ export const PUBLIC_ROUTES: readonly PublicRoute[] = [
   call('/v1/chat/completions', CHAT),
   call('/v1/completions', conversationIn('openai-completions')),
   call('/v1/responses', conversationIn('openai-responses')),
-  call('/v1/messages', conversationIn('anthropic-messages')),
+  call('/v1/messages', MESSAGES),
   call('/v1/chat/complete', conversationIn('chat-complete')),
   call('/v1/embeddings', embeddings),
   {
@@ -63,8 +65,15 @@ export const PUBLIC_ROUTES: readonly PublicRoute[] = [
 
 const BY_PATH = new Map(PUBLIC_ROUTES.map((route) => [route.path, route]));
 
-/** The format that errors at an address have; everywhere else that of chat. */
-export const formatAt = (path: string | undefined): CallFormat => BY_PATH.get(path ?? '')?.format ?? CHAT;
+/** The format of errors where nothing tells another. */
+export const OTHER_FORMAT = CHAT;
+
+/** The format that an error of a request has: that of its endpoint, and of Anthropic's API below its addresses and for its clients. */
+export function formatFor(request: Pick<FastifyRequest, 'headers' | 'url' | 'routeOptions'>): CallFormat {
+  const route = BY_PATH.get(request.routeOptions.url ?? '');
+  if (route && route.kind !== 'read') return route.format;
+  return request.url.startsWith('/v1/messages') || isOfAnthropic(request) ? MESSAGES : OTHER_FORMAT;
+}
 
 /** Where calls go. */
 export const CALL_PATHS: readonly string[] = PUBLIC_ROUTES.filter(({ kind }) => kind === 'call').map(({ path }) => path);

@@ -1,4 +1,5 @@
 import type { Hold } from '../budgets/index.js';
+import { isCredible } from '../dialects/index.js';
 import type { Nano } from '../kernel/money.js';
 import { inputTotal, NO_USAGE, type Usage } from '../kernel/usage.js';
 import type { Settlement } from '../ledger/index.js';
@@ -26,7 +27,7 @@ export function settlementOf(
   estimates: Estimates,
 ): Settlement {
   const { facts, error, used } = outcome;
-  const told = facts.usageIsFinal ? facts.usage : null;
+  const told = facts.usageIsFinal && facts.usage && (hold.maxOutputTokens === 0 || isCredible(facts.usage, facts)) ? facts.usage : null;
   const estimate = used && told === null ? estimates.of(call, plan, hold, outcome) : null;
   const usage = !used ? NO_USAGE : (told ?? estimate!.usage);
   const rates = dearestRates([plan.target.price, served], usage);

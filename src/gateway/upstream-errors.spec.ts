@@ -19,6 +19,29 @@ test('a vendor says why it refused a request, without the key', () => {
 });
 
 test('what another address answers is not passed on', () => {
-  const classes = ['bad_request', 'context_length', 'auth', 'billing', 'rate_limit', 'model_not_found', 'timeout', 'server'] as const;
+  const classes = [
+    'bad_request',
+    'too_large',
+    'unprocessable',
+    'overloaded',
+    'failed_answer',
+    'context_length',
+    'auth',
+    'billing',
+    'rate_limit',
+    'model_not_found',
+    'timeout',
+    'server',
+  ] as const;
   for (const kind of classes) expect(told('internal: 12345', false, kind)).not.toContain('12345');
+});
+
+test.each([true, false])('the field and the word of a refusal come back from a vendor alone, without secrets: %s', (isVendor) => {
+  const of = (param: string, code: string) => {
+    const clean = withoutSecrets({ ...refusal('No.'), param, code }, [new Secret(KEY)]);
+    const { param: field, fields } = errorOfRefusal(clean, { provider: 'up', model: 'm', isVendor }, undefined, null);
+    return [field, fields];
+  };
+  expect(of('text.verbosity', 'unsupported_value')).toEqual(isVendor ? ['text.verbosity', { code: 'unsupported_value' }] : [null, {}]);
+  expect(of(KEY, `x.${KEY}`)).toEqual([null, {}]);
 });

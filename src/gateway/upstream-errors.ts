@@ -28,12 +28,13 @@ const SHORTEST_TO_REDACT = 8;
 
 /** A provider may repeat what it was shown; neither the client nor the log gets it. */
 export function withoutSecrets(refusal: Refusal, shown: readonly Secret[]): Refusal {
-  if (refusal.message === null) return refusal;
-  const known = shown
-    .map((secret) => secret.reveal())
-    .filter((text) => text.length >= SHORTEST_TO_REDACT)
-    .reduce((message, text) => withoutCut(message.replaceAll(text, '[redacted]'), text), refusal.message);
-  return { ...refusal, message: scrub(known) };
+  const secrets = shown.map((secret) => secret.reveal()).filter((text) => text.length >= SHORTEST_TO_REDACT);
+  const { param, code, ...rest } = refusal;
+  const isClean = (word: string | undefined) => word !== undefined && !secrets.some((text) => word.includes(text)) && scrub(word) === word;
+  const message =
+    refusal.message &&
+    scrub(secrets.reduce((sentence, text) => withoutCut(sentence.replaceAll(text, '[redacted]'), text), refusal.message));
+  return { ...rest, message, ...(isClean(param) && { param }), ...(isClean(code) && { code }) };
 }
 
 /** A sentence is cut at its greatest length: the beginning of a secret may be its end. */
@@ -69,7 +70,16 @@ export function errorOfRefusal(
   remaining: Remaining | null,
 ): WeirError {
   const sentence = isVendor ? refusal.message : null;
+  const told = refusal.details && { details: refusal.details };
   const others = remaining && remaining.credentials > 1 ? remaining : null;
+  const refused = (code: ErrorCode) =>
+    new WeirError(code, {
+      message: sentence ? `The provider "${provider}" refused the request: ${sentence}` : `The provider "${provider}" refused the request.`,
+      ...(isVendor && refusal.param !== undefined && { param: refusal.param }),
+      // The provider's word goes before Weir's.
+      fields: { ...told, ...(isVendor && refusal.code !== undefined && { code: refusal.code }) },
+      cause: refusal.message,
+    });
   switch (refusal.class) {
     case 'auth':
       return new WeirError('provider_auth_failed', {
@@ -90,6 +100,7 @@ export function errorOfRefusal(
         cause: refusal.message,
       });
     case 'model_not_found':
+      if (refusal.details) return new WeirError('not_found', { message: sentence ?? THREAD_GONE, fields: told, cause: refusal.message });
       return new WeirError('model_not_found', {
         param: 'model',
         message: `The provider "${provider}" does not know the model "${model}".`,
@@ -98,12 +109,15 @@ export function errorOfRefusal(
     case 'context_length':
       return new WeirError('context_length_exceeded', { param: 'messages', message: sentence ?? undefined, cause: refusal.message });
     case 'bad_request':
-      return new WeirError('invalid_request', {
-        message: sentence
-          ? `The provider "${provider}" refused the request: ${sentence}`
-          : `The provider "${provider}" refused the request.`,
-        cause: refusal.message,
-      });
+      return refused('invalid_request');
+    case 'too_large':
+      return refused('request_too_large');
+    case 'unprocessable':
+      return refused('unprocessable_request');
+    case 'overloaded':
+      return new WeirError('upstream_overloaded', { retryAfterSeconds: normaliseRetryAfter(retryAfter), cause: refusal.message });
+    case 'failed_answer':
+      return new WeirError('upstream_failed_answer', { message: sentence ?? undefined, cause: refusal.message });
     case 'timeout':
       return new WeirError('upstream_timeout', { cause: refusal.message });
     case 'server':
@@ -111,6 +125,7 @@ export function errorOfRefusal(
   }
 }
 
+const THREAD_GONE = 'The provider does not have the message thread. Send the whole conversation.';
 const AT_ONCE = { retry: true, retryAfterSeconds: 1 };
 
 function hint(others: Remaining | null): string {

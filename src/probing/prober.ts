@@ -5,7 +5,7 @@ import { hexOf, newId } from '../kernel/ids.js';
 import type { Nano } from '../kernel/money.js';
 import { inSlices, type Work } from '../kernel/slices.js';
 import { inputTotal, NO_USAGE, type Usage } from '../kernel/usage.js';
-import { Egress, EgressError, fetchWhole, type WholeAnswer } from '../platform/egress/index.js';
+import { Egress, EgressError, fetchWhole, isAnswer, type WholeAnswer } from '../platform/egress/index.js';
 import { costOf, ratesFor } from '../prices/index.js';
 import { CredentialAuths, Identities, MockTransport } from '../providers/index.js';
 import { headersFor, type Target } from '../routing/index.js';
@@ -98,7 +98,7 @@ export class Prober {
       return finding(failureOf(error));
     }
     if (heard.status >= 300 && heard.status < 400) return finding('unreadable');
-    if (heard.status !== 200) return finding(translation.decodeRefusal(heard.status, heard.body, heard.headers).class);
+    if (!isAnswer(heard.status)) return finding(translation.decodeRefusal(heard.status, heard.body, heard.headers).class);
     try {
       if (question === 'streaming') {
         const reader = readStream(translation, heard);

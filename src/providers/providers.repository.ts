@@ -34,7 +34,7 @@ export class ProvidersRepository {
       return await db.provider.create({ data: { id: newId(), ...provider, models: [...provider.models] } });
     } catch (error) {
       if (isUniqueViolation(error))
-        throw new WeirError('conflict', { param: 'name', message: `A provider named "${provider.name}" exists already.` });
+        throw new WeirError('conflict', { param: 'name', message: `A provider named "${provider.name}" already exists.` });
       throw error;
     }
   }
@@ -54,10 +54,6 @@ export class ProvidersRepository {
   everKnown(tenantId: string, ids: string[], names: string[]): Promise<ProviderRecord[]> {
     const named = { name: { in: names }, OR: [{ tenantId }, { tenantId: null }] };
     return this.prisma.provider.findMany({ where: { OR: [{ id: { in: ids } }, named] }, orderBy: { id: 'desc' } });
-  }
-
-  findByName(tenantId: string | null, name: string): Promise<ProviderRecord | null> {
-    return this.prisma.provider.findFirst({ where: { name, tenantId, deletedAt: null } });
   }
 
   /** A tenant's own records, or the platform's. */

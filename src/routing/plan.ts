@@ -54,6 +54,8 @@ export interface Plan {
   target: Target;
   /** The output limit per answer, written upstream so that the worst case is real. */
   maxOutputTokens: number;
+  /** Neither the client nor its key chose the output limit: it is lowered to what budgets can bear, to this at least. Null: it was chosen. */
+  leastOutputTokens: number | null;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CredentialStore, ProviderHeadersStore } from '../credentials/index.js';
-import { type DialectName, ofOpenAi, type Quirks } from '../dialects/index.js';
+import { type DialectName, type IsAble, ofOpenAi, type Quirks } from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { nearest } from '../kernel/nearest.js';
 import { ModelBook, type ModelFacts } from '../models/index.js';
@@ -23,7 +23,7 @@ import {
 import { listingOf } from './listing.js';
 import { countedName, faultOf } from './model-name.js';
 import { treatedAs } from './model-rules.js';
-import { outputLimit } from './output-limit.js';
+import { outputLimit, SMALL_LIMIT } from './output-limit.js';
 import type { Plan, Target } from './plan.js';
 
 /** What routing needs to know of a caller. */
@@ -42,6 +42,7 @@ interface Lasting {
 }
 
 const ANY_MODEL = '*';
+const MOST_ABLE = 3;
 
 /** Turns a reference into a target. There is no default and no guess: what is not configured is refused, naming the nearest name that is. */
 @Injectable()
@@ -70,11 +71,13 @@ export class Router {
     if (provider.awaitsKey) throw new WeirError('credential_missing');
     if (this.credentials.isUnreadable(provider.id)) throw new WeirError('credential_unavailable');
     const target = this.target(requester.tenantId, provider, model, session);
+    const { tokens, isDefault } = outputLimit(requestedOutputTokens, requester.maxOutputTokens, target.facts);
     return {
       requestedModel: `${provider.name}/${model}`,
       countedModels: countedModels(provider.name, model),
       target,
-      maxOutputTokens: outputLimit(target.treatedAs ?? model, requestedOutputTokens, requester.maxOutputTokens, target.facts),
+      maxOutputTokens: tokens,
+      leastOutputTokens: isDefault ? Math.min(SMALL_LIMIT, tokens) : null,
     };
   }
 
@@ -89,6 +92,25 @@ export class Router {
       })
       .filter(({ reference }) => allowed === null || allowed.has(reference))
       .sort((a, b) => (a.reference < b.reference ? -1 : 1));
+  }
+
+  /** References of the first few models of a caller's that can do what another one cannot. */
+  able(caller: Requester, isAble: IsAble): string[] {
+    const able: string[] = [];
+    for (const { reference } of this.models(caller)) {
+      if (this.isAble(caller.tenantId, reference, isAble)) able.push(reference);
+      if (able.length === MOST_ABLE) break;
+    }
+    return able;
+  }
+
+  private isAble(tenantId: string, reference: string, isAble: IsAble): boolean {
+    const { provider, model } = this.resolve(tenantId, reference);
+    // The mock makes its answers up.
+    if (provider.type === 'mock' || provider.awaitsKey) return false;
+    const ruled = treatedAs(this.config.modelRules, model) ?? model;
+    const dialects = dialectsOf(provider, this.lastingOf(provider).target, model, ruled);
+    return isAble({ dialects, model: ruled, facts: this.about(tenantId, reference).facts });
   }
 
   /** What is known of a model that `models` lists, and what it costs now. */
@@ -124,7 +146,7 @@ export class Router {
     }
     if (!provider) throw notFound(`There is no provider "${name}", asked for by "${reference}"`, this.nearProvider(tenantId, name));
     if (!this.isOn(provider))
-      throw notFound(`"${name}" is a mock provider, which is off here: the deployment turns it on with WEIR_MOCK=1`, null);
+      throw notFound(`"${name}" is a mock provider, and the mock provider is disabled: set WEIR_MOCK=1 to enable it`, null);
     if (model === '') throw notFound(`"${reference}" names no model. Write it as ${name}/model-id`, null);
     if (model !== ANY_MODEL && provider.models.includes(model)) return { provider, model };
     const fault = faultOf(model);

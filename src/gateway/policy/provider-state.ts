@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Prompt } from '../../dialects/index.js';
+import { type Prompt, threadUnsupported } from '../../dialects/index.js';
 import { WeirError } from '../../kernel/errors.js';
 import type { Target } from '../../routing/index.js';
 import { type Place, pathOf, walk } from './walk.js';
@@ -41,7 +41,8 @@ export function refuseProviderState({ body }: Prompt, { model }: Pick<Target, 'm
   walk(body, (name, value, place) => {
     if (value === null || value === undefined || value === false) return;
     const isTop = place.parent === null;
-    if (name === 'thread' && isTop) throw keepsThread();
+    if (name === 'thread' && isTop)
+      throw threadUnsupported('The account of this provider is shared between tenants, so no thread is kept there.');
     if (REFERENCES.has(name) || (isTop && TOP_REFERENCES.has(name)) || (KEEPING.has(name) && value === true)) throw keeps(pathOf(place));
     if (isReference(name, value, place)) throw keeps(pathOf(place));
   });
@@ -87,16 +88,6 @@ function keeps(param: string): WeirError {
   return new WeirError('invalid_request', {
     param,
     message: `"${param}" refers to what a provider keeps, and the account of this one is shared between tenants, so nothing is kept there. Send the whole content in the request, or use a provider with your own key.`,
-  });
-}
-
-/** Anthropic's clients send the turn again, whole, when they are told so. */
-function keepsThread(): WeirError {
-  return new WeirError('invalid_request', {
-    param: 'thread',
-    message:
-      'The account of this provider is shared between tenants, so no thread is kept there. Send the whole conversation without "thread".',
-    fields: { details: { error_code: 'thread_unsupported_request' } },
   });
 }
 

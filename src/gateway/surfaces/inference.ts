@@ -4,7 +4,9 @@ import type { CallFormat } from '../../dialects/index.js';
 import { WeirError } from '../../kernel/errors.js';
 import { publicId } from '../../kernel/ids.js';
 import { Egress } from '../../platform/egress/index.js';
+import { statusFor } from '../agents.js';
 import { Call } from '../call.js';
+import { ReasoningMemory } from '../reasoning-memory.js';
 import { Relay } from '../relay.js';
 import { Reply } from '../reply.js';
 import { bodyOf } from '../request-body.js';
@@ -17,6 +19,7 @@ export class Inference {
     private readonly callers: CallerDirectory,
     private readonly relay: Relay,
     private readonly egress: Egress,
+    private readonly memory: ReasoningMemory,
   ) {}
 
   /** Takes the socket over from Fastify once the request is understood; what is refused before that goes through its error handler. */
@@ -24,11 +27,17 @@ export class Inference {
     return (request, reply) => {
       const { caller, options } = verifyCall(this.callers, request);
       if (this.egress.name !== null && options.via?.includes(this.egress.name)) throw new WeirError('loop_detected');
-      const { json, bytes } = bodyOf(request);
-      const prompt = format.decodeRequest(json, bytes);
-      const call = new Call(endpoint, format, caller, options.betas.length > 0 ? { ...prompt, betas: options.betas } : prompt, options);
+      const { json, bytes, text } = bodyOf(request);
+      const read = format.decodeRequest(json, bytes);
+      const recalled = format.recallItems?.(read, this.memory.itemsOf(caller.tenantId)) ?? read;
+      const source = { text, value: read.body };
+      const { betas, anthropicVersion } = options;
+      const dropUnsupported = options.dropUnsupported || caller.dropsUnsupported;
+      const prompt = { ...recalled, source, betas, anthropicVersion, dropUnsupported };
+      const call = new Call(endpoint, format, caller, prompt, options);
       reply.hijack();
-      void this.relay.run(call, new Reply(reply.raw, format, publicId('call', call.id)));
+      const statusOf = (error: WeirError) => statusFor(error, request.headers, format.errors);
+      void this.relay.run(call, new Reply(reply.raw, format, publicId('call', call.id), statusOf));
     };
   }
 }

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CallerDirectory } from '../../api-keys/index.js';
 import { messageCounting } from '../../dialects/index.js';
+import { publicId } from '../../kernel/ids.js';
 import { Router } from '../../routing/index.js';
 import { Call } from '../call.js';
 import { guessOf, inputSize } from '../input-size.js';
@@ -12,6 +13,9 @@ import { bodyOf } from '../request-body.js';
 import { encodingOf } from '../tokenizers.js';
 import { Inference } from './inference.js';
 import { type Handler, verifyCall } from './surface.js';
+
+/** As the ledger names it. */
+const ENDPOINT = 'messages.count_tokens';
 
 /** `POST /v1/messages/count_tokens`: the provider's own count where it has one, else Weir's estimate, which calls nobody. */
 @Injectable()
@@ -24,7 +28,7 @@ export class MessageCounting {
     private readonly relay: Relay,
     inference: Inference,
   ) {
-    this.ask = inference.handler('messages.count_tokens', messageCounting);
+    this.ask = inference.handler(ENDPOINT, messageCounting);
   }
 
   handle = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
@@ -34,8 +38,10 @@ export class MessageCounting {
     const plan = this.router.plan(caller, prompt.model, prompt.maxOutputTokens, options.session);
     const { target } = plan;
     if (target.dialects.includes('anthropic-messages')) return this.ask(request, reply);
-    permitted(prompt, caller.tenantId, target);
-    const call = new Call('messages.count_tokens', messageCounting, caller, prompt, options);
+    permitted(prompt, ENDPOINT, caller.tenantId, target);
+    const call = new Call(ENDPOINT, messageCounting, caller, prompt, options);
+    const id = publicId('call', call.id);
+    reply.headers({ 'x-request-id': id, [messageCounting.errors!.idHeader]: id });
     return this.relay.answer(call, plan, async () => {
       const size = await inputSize(prompt, target);
       const counted = await countedTokens(caller.tenantId, prompt, encodingOf(target.treatedAs ?? target.model) ?? 'o200k_base', AROUND);

@@ -10,7 +10,8 @@ import { LimitsService } from '../../limits/index.js';
 import { inTenantScope } from '../../platform/postgres/index.js';
 import { formatRates, type Rates } from '../../prices/index.js';
 import { Router } from '../../routing/index.js';
-import { verifyCaller } from './surface.js';
+import { type PageQuery, pageOf } from './model-pages.js';
+import { isOfAnthropic, verifyCaller } from './surface.js';
 
 const READ_MS = 2_000;
 
@@ -30,7 +31,11 @@ export class OwnAccount {
   /** `GET /v1/models` */
   listModels = (request: FastifyRequest): object => {
     const caller = verifyCaller(this.callers, request);
-    return { object: 'list', data: this.router.models(caller).map((model) => this.describe(caller, model)) };
+    const models = this.router.models(caller);
+    if (!isOfAnthropic(request)) return { object: 'list', data: models.map((model) => this.describe(caller, model)) };
+    const { page, hasMore } = pageOf(models, request.query as PageQuery);
+    const data = page.map((model) => this.describeToAnthropic(caller, model));
+    return { data, has_more: hasMore, first_id: page[0]?.reference ?? null, last_id: page.at(-1)?.reference ?? null };
   };
 
   /** `GET /v1/models/{id}`, where the id carries slashes. */
@@ -39,7 +44,8 @@ export class OwnAccount {
     const asked = (request.params as { '*': string })['*'];
     const { target, requestedModel: reference } = this.router.plan(caller, asked, null);
     const listed = this.router.models(caller).find((model) => model.reference === reference);
-    return this.describe(caller, listed ?? { reference, provider: target.provider, createdAt: new Date(0) });
+    const model = listed ?? { reference, provider: target.provider, createdAt: new Date(0) };
+    return isOfAnthropic(request) ? this.describeToAnthropic(caller, model) : this.describe(caller, model);
   };
 
   private describe(caller: Caller, model: { reference: string; provider: string; createdAt: Date }): object {
@@ -53,6 +59,24 @@ export class OwnAccount {
       max_output_tokens: facts.maxOutputTokens,
       capabilities: { tools: facts.tools, vision: facts.vision, reasoning: facts.reasoning },
       price: price && renderRates(price.rates),
+    };
+  }
+
+  /** As Anthropic's Models API does. */
+  private describeToAnthropic(caller: Caller, { reference, createdAt }: { reference: string; createdAt: Date }): object {
+    const { facts } = this.router.about(caller.tenantId, reference);
+    return {
+      type: 'model',
+      id: reference,
+      display_name: reference,
+      created_at: createdAt.toISOString(),
+      deprecated_at: null,
+      retires_at: null,
+      lifecycle: 'active',
+      line: null,
+      capabilities: null,
+      max_input_tokens: facts.contextWindow,
+      max_tokens: facts.maxOutputTokens,
     };
   }
 

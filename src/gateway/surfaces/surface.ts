@@ -26,3 +26,6 @@ export function verifyCall(callers: CallerDirectory, request: FastifyRequest): V
 }
 
 export type Handler = (request: FastifyRequest, reply: FastifyReply) => unknown;
+
+/** Whether a client of Anthropic's API reads the answer: they all name its version. */
+export const isOfAnthropic = ({ headers }: Pick<FastifyRequest, 'headers'>): boolean => headers['anthropic-version'] !== undefined;
