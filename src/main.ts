@@ -1,10 +1,13 @@
 import 'reflect-metadata';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { ConfigError, readConfig } from './platform/config/index.js';
+import { readConfig } from './platform/config/index.js';
 import { createLogger, type Logger } from './platform/telemetry/index.js';
-import { describeFailure, readyJson, readyText } from './roles/announce.js';
+import { readyJson, readyText } from './roles/announce.js';
+import { describeFailure } from './roles/failure.js';
+import { readFlags } from './roles/flags.js';
+import { migrateOnly } from './roles/migrate.js';
+import { reload } from './roles/reload.js';
 import { outliveReaders, stopOnSignals } from './roles/signals.js';
 import { startWeir, type Weir, warmUp } from './roles/weir.js';
 
@@ -15,7 +18,9 @@ const CLOSE_MS = 10_000;
 
 const HELP = `Weir: a gateway for LLM inference that holds each call's worst-case cost before it is made.
 
-Usage: npm start -- [options]
+Usage: npm start -- [command] [options]
+
+  migrate           only bring the database of DATABASE_URL up to date, and end
 
   --env-file FILE   read the configuration from this file; it wins over the environment, .env.local and .env
   --json            print what is ready as JSON
@@ -27,28 +32,28 @@ Every setting is a variable; .env.example names all of them.
 `;
 const { version: VERSION } = JSON.parse(readFileSync(join(__dirname, '..', 'package.json'), 'utf8')) as { version: string };
 
-/** @throws an error that names what is wrong with the command line. */
-function readFlags() {
-  const boolean = { type: 'boolean', default: false } as const;
-  const options = { json: boolean, help: { ...boolean, short: 'h' }, version: boolean, 'env-file': { type: 'string' } } as const;
-  try {
-    return parseArgs({ options }).values;
-  } catch (error) {
-    throw new ConfigError([`${(error as Error).message.split('. ')[0]}; see --help`]);
-  }
-}
+const BOOLEAN = { type: 'boolean', default: false } as const;
+const OPTIONS = { json: BOOLEAN, help: { ...BOOLEAN, short: 'h' }, version: BOOLEAN, 'env-file': { type: 'string' } } as const;
 
 async function main(): Promise<void> {
   const startedAt = performance.now();
   outliveReaders();
-  const flags = readFlags();
+  const { flags, command } = readFlags(OPTIONS, ['migrate']);
   if (flags.help) return void process.stdout.write(HELP);
   if (flags.version) return void process.stdout.write(`weir ${VERSION}\n`);
-  const config = readConfig(process.env, process.cwd(), flags['env-file']);
+  const directory = process.cwd();
+  const read = () => readConfig(process.env, directory, flags['env-file']);
+  const config = read();
+  if (command === 'migrate') return void process.stdout.write(await migrateOnly(config));
   const log = createLogger(config.logLevel);
+  for (const warning of config.warnings) log.warn(warning);
   const waiting = new AbortController();
   const starting = startWeir(config, log, waiting.signal);
-  stopOnSignals(starting, waiting, log, fail);
+  let current = config;
+  const takeAnew = (weir: Weir) => {
+    current = reload(current, read, (next) => weir.reload(next), log);
+  };
+  stopOnSignals(starting, waiting, config.drain, log, takeAnew, fail);
   stopOnExceptions(starting, log);
   warmUp(config);
   const weir = await starting;

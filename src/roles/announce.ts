@@ -1,4 +1,4 @@
-import { type Config, ConfigError } from '../platform/config/index.js';
+import type { Config } from '../platform/config/index.js';
 import type { Weir } from './weir.js';
 
 /** One line for programs: the addresses, and the keys where this start has them to show. */
@@ -27,7 +27,7 @@ export function readyText(weir: Weir, config: Config, startupMs: number): string
     row(
       'Database',
       config.databaseUrl ? 'DATABASE_URL' : `embedded, under ${config.home}`,
-      `queues in ${config.redisUrl ? 'Redis' : 'Postgres'}`,
+      config.roles.has('worker') ? `queues in ${config.redis ? 'Redis' : 'Postgres'}` : '',
     ),
   );
   if (start?.platformProviders.length) lines.push(row('Providers', start.platformProviders.join(', '), 'keys found in the environment'));
@@ -58,20 +58,3 @@ function demoLines(demo: NonNullable<NonNullable<Weir['start']>['demo']>, public
 }
 
 const row = (name: string, value: string, note: string): string => `  ${name.padEnd(13)} ${value}${note ? `   ${note}` : ''}`;
-
-/** Why Weir could not start: a line per fault, each saying what to do. No secret is in it. */
-export function describeFailure(error: unknown): string {
-  if (error instanceof ConfigError) return error.faults.map((fault) => `weir: ${fault}`).join('\n');
-  const { code, port, address, message, path } = error as NodeJS.ErrnoException & { port?: number; address?: string };
-  if ((code === 'EACCES' || code === 'EPERM') && path)
-    return `weir: this user may not use ${path}; run as the user it belongs to, or set WEIR_HOME to another directory`;
-  if (code === 'EADDRINUSE')
-    return `weir: port ${port} is taken on ${address}; set WEIR_PUBLIC_PORT or WEIR_ADMIN_PORT to a free one, or 0 for any`;
-  if (code === 'EACCES' && port) return `weir: port ${port} needs more rights; set WEIR_PUBLIC_PORT or WEIR_ADMIN_PORT to one above 1023`;
-  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
-    return `weir: cannot listen on or find ${address ?? message}; check WEIR_PUBLIC_HOST, WEIR_ADMIN_HOST and DATABASE_URL`;
-  if (code === 'ECONNREFUSED' || code === 'ETIMEDOUT' || (code === undefined && /^timeout (expired|exceeded)/.test(message)))
-    return `weir: Postgres does not answer${address ? ` at ${address}:${port}` : ''}; check DATABASE_URL and that the server runs`;
-  if (code === '28P01' || code === '28000' || code === '3D000') return `weir: Postgres refuses DATABASE_URL: ${message}`;
-  return `weir: ${error instanceof Error ? error.message : String(error)}`;
-}

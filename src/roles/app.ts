@@ -30,6 +30,7 @@ export async function createApp(config: Config, platform: DynamicModule, log: Lo
     forceCloseConnections: 'idle',
     trustProxy: new TrustedProxies(config.trustedProxies).trusts,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: config.keepAliveMs,
     http: { headersTimeout: HEAD_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: 1_000 },
   } as never);
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { logger: nestLogger(log), abortOnError: false });
@@ -38,7 +39,7 @@ export async function createApp(config: Config, platform: DynamicModule, log: Lo
   new Connections(app.getHttpServer(), {
     max: config.maxConnections,
     maxUnverified: config.maxConnections,
-    stallMs: config.timeouts.clientStallMs,
+    stallMs: () => config.timeouts.clientStallMs,
     isProxy: () => false,
   });
   if (config.roles.has('control')) {

@@ -6,6 +6,8 @@ import { createLogger } from '../platform/telemetry/index.js';
 
 /** Undefined column, function, table: the database was made by another version. */
 const OTHER_VERSION = /^42(703|883|P01)$/;
+/** The run-time role is missing, or has no rights: a restore brings neither. */
+const UNPREPARED = /^(22023|42501)$/;
 
 /**
  * Audits the ledger of an installation, whether it is running or not. Changes nothing in it; an embedded Postgres that does not run is started
@@ -32,8 +34,17 @@ async function auditAt(databaseUrl: string, depth: Depth): Promise<Audit> {
   try {
     return await new AuditRepository(pool).audit(depth);
   } catch (error) {
-    if (!OTHER_VERSION.test(String((error as { code?: unknown }).code))) throw error;
-    throw new Error('the database was made by another version of Weir; start this version on it once', { cause: error });
+    const { code, message } = error as { code?: unknown; message: string };
+    if (OTHER_VERSION.test(String(code)))
+      throw new Error('the database has no Weir, or another version of it; check DATABASE_URL, or start this version on it once', {
+        cause: error,
+      });
+    if (UNPREPARED.test(String(code)))
+      throw new Error(
+        `the database is not ready for the run-time role, as after a restore: ${message}; start Weir on it once, or run "node dist/main.js migrate", then audit again`,
+        { cause: error },
+      );
+    throw error;
   } finally {
     await pool.end();
   }
@@ -49,7 +60,7 @@ async function isUnused(databaseUrl: string): Promise<boolean> {
 }
 
 /** A table of what was looked at, then what is wrong and what to do about it. */
-export function auditText({ depth, at, tookMs, checks, breaches }: Audit): string {
+export function auditText({ depth, at, tookMs, checks, breaches, lost }: Audit): string {
   const rows = checks.map(({ invariant, checked, broken, tookMs: ms }) =>
     [
       invariant,
@@ -66,6 +77,9 @@ export function auditText({ depth, at, tookMs, checks, breaches }: Audit): strin
     ...rows,
     '',
     ...breaches.flatMap(({ invariant, message, remedy }) => [`${invariant}  ${message}`, `    ${remedy}`, '']),
+    ...(lost.calls > 0
+      ? [`${lost.calls} calls of gateways that were lost are booked as estimates: $${lost.booked}, where $${lost.held} were held.`]
+      : []),
     ...(breaches.length < broken ? [`The first ${breaches.length} are shown.`] : []),
     `${verdict} (${depth} audit of ${at.toISOString()}, ${tookMs.toFixed(0)} ms).`,
     '',

@@ -1,18 +1,20 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import { Pool } from 'pg';
 import { loadTokenizers, PublicServer } from '../gateway/index.js';
+import { setBy } from '../kernel/setting-of.js';
 import { RetentionRepository } from '../ledger/index.js';
 import { registerOps } from '../ops/index.js';
 import type { Config } from '../platform/config/index.js';
 import { armCrash } from '../platform/faults/index.js';
-import { claimHome, migrate, patiently, startEmbeddedPostgres } from '../platform/postgres/index.js';
+import { claimHome, patiently, startEmbeddedPostgres } from '../platform/postgres/index.js';
 import { createLogger, Health, type Logger, Metrics } from '../platform/telemetry/index.js';
 import { type FirstStart, Setup } from '../setup/index.js';
 import { createApp } from './app.js';
+import { migrateDatabase } from './database.js';
+import { makeHome } from './home.js';
 import { masterKeysOf } from './master-key.js';
 import { openPlatform } from './platform.module.js';
 
@@ -25,6 +27,10 @@ export interface Weir {
   publicUrl: string | null;
   adminUrl: string;
   start: FirstStart | null;
+  /** Takes from a configuration that was read anew what can change while calls go on. */
+  reload(config: Config): void;
+  /** Says that it is not ready, and serves on: load balancers need a while to look elsewhere. */
+  leave(): void;
   /** Takes no new calls and ends those in flight within `limitMs`; resolves when nothing is left running. */
   stop(limitMs: number): Promise<void>;
   /** Ends calls in flight at once; they are booked as cut. */
@@ -78,19 +84,18 @@ const firstOf = (before: FirstStart | null, now: FirstStart): FirstStart => ({
 
 async function startOn(stack: Stack, config: Config, log: Logger, keep: (start: FirstStart) => FirstStart): Promise<Weir> {
   armCrash(config.crash);
-  mkdirSync(config.home, { recursive: true });
+  makeHome(config.home);
   const databaseUrl = config.databaseUrl ?? (await startOwnPostgres(stack, config));
-  await migrate(databaseUrl);
+  await migrateDatabase(databaseUrl, config);
   const platform = await openPlatform(config, databaseUrl, masterKeysOf(config), log);
   stack.push(() => platform.close());
 
   const app = await createApp(config, platform.module, log);
-  const state = { draining: false };
+  const health = app.get(Health);
   registerOps(app.getHttpAdapter().getInstance() as unknown as FastifyInstance, {
     metrics: app.get(Metrics),
-    health: app.get(Health),
+    health,
     pool: app.get(Pool),
-    isDraining: () => state.draining,
   });
   // Also where only a part of it comes up: what that part opened is closed.
   stack.push(() => app.close());
@@ -100,14 +105,19 @@ async function startOn(stack: Stack, config: Config, log: Logger, keep: (start: 
   await platform.changes.start();
 
   const publicServer = config.roles.has('gateway') ? app.get(PublicServer, { strict: false }) : null;
-  const publicUrl = publicServer ? await publicServer.start() : null;
+  const publicUrl = publicServer ? await setBy('WEIR_PUBLIC', publicServer.start()) : null;
   const adminUrl = await listenForAdmins(app, config);
+  const leave = () => {
+    health.leaving = true;
+  };
   return {
     publicUrl,
     adminUrl,
     start,
+    reload: (next) => platform.reloads.apply(next),
+    leave,
     async stop(limitMs) {
-      state.draining = true;
+      leave();
       await publicServer?.stop(limitMs);
       await Promise.race([stack.unwind(), delay(UNWIND_MS, undefined, { ref: false })]);
     },
@@ -130,6 +140,8 @@ async function startOwnPostgres(stack: Stack, config: Config): Promise<string> {
 }
 
 async function listenForAdmins(app: NestFastifyApplication, config: Config): Promise<string> {
-  await app.listen(config.admin.port, config.admin.host);
-  return (await app.getUrl()).replace('[::1]', 'localhost').replace(/\/$/, '');
+  await app.init();
+  // Not by Nest, which would write a line of its own where the port is taken.
+  const url = await setBy('WEIR_ADMIN', app.getHttpAdapter().getInstance().listen({ port: config.admin.port, host: config.admin.host }));
+  return url.replace('[::1]', 'localhost').replace(/\/$/, '');
 }

@@ -67,11 +67,12 @@ export class Setup {
    */
   private async savePlatformCredentials(): Promise<ProviderRecord[]> {
     const known = await this.credentials.ofOwner(null);
+    const platform = new Map((await this.providers.list(null)).map((provider) => [provider.name, provider]));
     const saved: ProviderRecord[] = [];
     const environment = this.config.environment();
     for (const type of CATALOG) {
       const found = platformCredential(type, environment);
-      const present = await this.providers.findByName(null, type.slug);
+      const present = platform.get(type.slug);
       if (present?.byOperator) continue;
       if (!found) {
         if (present) await this.credentials.drop(present.id);
@@ -114,6 +115,7 @@ export class Setup {
           maxCallNano: null,
           fit: null,
           thinkingLevel: null,
+          unsupported: null,
           createdBy: 'setup',
           setBy: 'tenant',
           expiresAt: null,

@@ -24,7 +24,7 @@ export class KeepPartitions implements ScheduledJob {
     for (const month of await this.retention.moveDefaultRows(PATIENCE_MS))
       this.log.warn({ month }, 'rows that were written before their month had a partition were moved to it');
     const purged = Object.entries(await this.retention.purge(PATIENCE_MS)).filter(([, rows]) => rows > 0);
-    if (purged.length > 0) this.log.info(Object.fromEntries(purged), 'rows that nobody needs any more were removed');
+    if (purged.length > 0) this.log.info(Object.fromEntries(purged), 'old rows were removed');
     if (this.config.retentionMonths !== null) await this.dropMonths(this.config.retentionMonths);
     return { againInMs: null };
   }

@@ -24,7 +24,7 @@ export class ReapHolds implements ScheduledJob {
 
   async run(): Promise<JobResult> {
     const reaped = await this.ledger.reap();
-    if (reaped > 0) this.log.warn({ calls: reaped }, 'holds that were due were resolved');
+    if (reaped > 0) this.log.warn({ calls: reaped }, 'expired holds were resolved');
     const { calls, amount } = await this.gateways.heldApart();
     if (amount > this.heldApart)
       this.log.warn({ calls, usd: formatUsd(amount) }, 'money stays held apart for silent gateways; see GET /v1/platform/gateways');

@@ -1,8 +1,8 @@
 import { Inject, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { BudgetsModule } from '../budgets/index.js';
 import { LedgerModule } from '../ledger/index.js';
-import { CONFIG, type Config } from '../platform/config/index.js';
-import { DATABASE_URL } from '../platform/postgres/index.js';
+import { CONFIG, type Config, Reloads } from '../platform/config/index.js';
+import { DIRECT_URL } from '../platform/postgres/index.js';
 import { INSTALLATION, Queues } from '../platform/queue/index.js';
 import { Health, LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
 import { TenantsModule } from '../tenants/index.js';
@@ -21,7 +21,7 @@ export class WorkerModule implements OnApplicationBootstrap, OnApplicationShutdo
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
-    @Inject(DATABASE_URL) private readonly databaseUrl: string,
+    @Inject(DIRECT_URL) private readonly databaseUrl: string,
     @Inject(LOGGER) private readonly log: Logger,
     @Inject(INSTALLATION) private readonly installation: string,
     private readonly metrics: Metrics,
@@ -31,17 +31,26 @@ export class WorkerModule implements OnApplicationBootstrap, OnApplicationShutdo
     private readonly auditLedger: AuditLedger,
     private readonly eraseTenants: EraseTenants,
     health: Health,
+    reloads: Reloads,
   ) {
-    health.watch('queues', 'queues_unavailable', () => (this.queues ? this.queues.fault : 'the queues were not started yet'));
+    reloads.onReload((next) => this.queues?.use(next.redis));
+    const fault = () => (this.queues ? this.queues.fault : 'the queues were not started yet');
+    health.watch('queues', 'queues_unavailable', fault, { stopsCalls: false });
+    metrics.watch('weir_queues_working', '1 while the queue store, Redis or Postgres, takes and gives jobs, else 0.', () =>
+      fault() === null ? 1 : 0,
+    );
   }
 
   async onApplicationBootstrap(): Promise<void> {
     const { config, databaseUrl, installation } = this;
-    const queues = new Queues({ redisUrl: config.redisUrl, databaseUrl, installation }, this.log);
+    const queues = new Queues({ redis: config.redis, databaseUrl, connections: config.databaseConnections.queue, installation }, this.log);
     await queues.prepare();
     this.queues = queues;
     const jobs = [this.openPeriods, this.reapHolds, this.keepPartitions, this.auditLedger, this.eraseTenants];
-    queues.start(jobs, (queue, ok) => this.metrics.jobs.inc({ queue, result: ok ? 'completed' : 'failed' }));
+    queues.start(jobs, (queue, ok) => {
+      this.metrics.jobs.inc({ queue, result: ok ? 'completed' : 'failed' });
+      if (ok) this.metrics.jobRuns.setToCurrentTime({ queue });
+    });
   }
 
   async onApplicationShutdown(): Promise<void> {
