@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { AdminKeysService, type VerifiableAdminKey } from '../api-keys/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { JsonCost } from '../kernel/json-cost.js';
-import { announcedBytes, BadKeys } from '../platform/listener/index.js';
+import { announcedBytes, BadKeys, readRest } from '../platform/listener/index.js';
 import { Metrics } from '../platform/telemetry/index.js';
 
 /** Who calls the admin REST: checked before a body is read, so that strangers cannot fill the memory. */
@@ -26,6 +26,10 @@ export class AdminGate {
       if (announcedBytes(request.raw) === 0) return;
       if (request.is404) throw notFound(request);
       await this.verify(request);
+    });
+    listener.addHook('onSend', (request, _reply, _payload, done) => {
+      readRest(request.raw);
+      done();
     });
     // Operators upload whole price catalogs, and are trusted with the time that takes.
     listener.addHook('preParsing', (request, _reply, payload, done) =>
@@ -54,7 +58,7 @@ export class AdminGate {
 /** Checking takes less than 50 ms up to here. */
 const MAX_JSON_COST = 50_000;
 const TOO_MANY_VALUES =
-  'The request body has too many JSON values: at most 50,000 entries of lists, or 5,000 members of objects. Send less in one request.';
+  'The request body has too many JSON values: at most 50,000 entries of lists, 5,000 members of objects, or 400 KB of their names. Send less in one request.';
 
 /** A body as it is, unless checking it would be more work than other requests can wait for. */
 class Counted extends Transform {

@@ -46,6 +46,7 @@ export class ApiKeysController {
       maxCallNano: body.max_cost_per_call ?? null,
       fit: body.fit ?? null,
       thinkingLevel: body.thinking_level ?? null,
+      unsupported: body.unsupported ?? null,
       createdBy: actor,
       setBy: by,
       expiresAt: body.expires_at ?? null,

@@ -20,10 +20,7 @@ export class ConnectionsController {
   ) {}
 
   @Post()
-  @Answers(
-    StartedConnectionObject,
-    'Begin to connect a provider by login, in the place of a connection it has. A person then enters the code.',
-  )
+  @Answers(StartedConnectionObject, 'Begin to connect a provider by login, replacing any connection. A person then enters the code.')
   async start(@TenantId() tenantId: string, @Param('provider_id') id: string) {
     return renderStarted(await this.connections.start(await this.provider(tenantId, id)));
   }

@@ -32,7 +32,7 @@ export class GatewaysController {
   @Post(':gateway_id/forget')
   @Answers(
     ForgottenGateway,
-    'Say that a gateway is gone for good. Its open calls are booked as an estimate, and what they hold can be spent again. If it is only stopped and wakes up, what it books then may take a budget above its limit: end the process or its machine first.',
+    'Say that a gateway is gone for good. Its open calls are booked as estimates, those of lent providers for all that they hold; the rest can be spent again. If it is only stopped and wakes up, what it books then may take a budget above its limit: end the process or its machine first.',
   )
   async forget(@Param('gateway_id') given: string, @Actor() actor: string, @Body({ schema: ForgetGateway }) { reason }: ForgetGateway) {
     const id = idOf('gateway', given);

@@ -7,10 +7,10 @@ const MAX_LIMIT = 100;
 
 /** What every list takes. `after` and `before` are ids of the list, exclusive; `before` alone is the page that ends there. */
 export const ListQuery = z.strictObject({
-  after: z.string().optional().describe('An id of the list: the page starts after it.'),
-  before: z.string().optional().describe('An id of the list: the page ends before it.'),
+  after: z.string().optional().describe('Start the page after this id.'),
+  before: z.string().optional().describe('End the page before this id.'),
   limit: z.coerce.number().int().min(1).max(MAX_LIMIT).default(DEFAULT_LIMIT),
-  order: z.enum(['asc', 'desc']).default('desc').describe('By time of creation.'),
+  order: z.enum(['asc', 'desc']).default('desc').describe('Order by creation time.'),
 });
 export type ListQuery = z.output<typeof ListQuery>;
 

@@ -40,6 +40,6 @@ export class NextRequestInterceptor implements NestInterceptor {
       ),
     ]);
     clearTimeout(patience);
-    if (!inTime) this.log.warn({ waited_ms: PATIENCE_MS }, 'a change was answered before the calls of this process go by it');
+    if (!inTime) this.log.warn({ waited_ms: PATIENCE_MS }, 'a change was confirmed before this process applied it');
   }
 }

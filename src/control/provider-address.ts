@@ -25,7 +25,7 @@ export function refuseMock({ slug }: ProviderType, mock: boolean): void {
   if (slug !== 'mock' || mock) return;
   throw new WeirError('invalid_request', {
     param: 'type',
-    message: 'The mock provider is off here: it makes answers up. To have it all the same, start Weir with WEIR_MOCK=1.',
+    message: 'The mock provider is disabled. Set WEIR_MOCK=1 to enable it.',
   });
 }
 
@@ -55,7 +55,10 @@ export function endpointOf(
     return { name: named, type, baseUrl: baseUrlOf(type, told ?? own, given, guard), isOwn: given !== undefined };
   }
   if (given !== undefined)
-    throw new WeirError('invalid_request', { param: 'base_url', message: '"base_url" is given twice: "type" has an address already.' });
+    throw new WeirError('invalid_request', {
+      param: 'base_url',
+      message: '"base_url" conflicts with the URL in "type". Send one of them.',
+    });
   const { type } = knownType(slug);
   return { name: slug, type, baseUrl: allowedUrl(type, 'type', address, guard), isOwn: true };
 }

@@ -46,7 +46,7 @@ export class ProviderProbe {
     const found = await this.run(record, change);
     if (found.ok) return found;
     throw new WeirError('probe_failed', {
-      message: `The provider did not pass its probe: ${found.class}, after ${found.latency_ms} ms. Mend it, or save it with "no_verify": true.`,
+      message: `The provider check failed: ${found.class}, after ${found.latency_ms} ms. Fix the provider, or save it with "no_verify": true.`,
       fields: { class: found.class, latency_ms: found.latency_ms },
     });
   }

@@ -47,6 +47,6 @@ export class TenantDeletion {
     while (last && performance.now() < until) last = await this.repository.eraseCalls(id, last, CALLS_AT_ONCE);
     if (last) return;
     await this.repository.noteErased(id);
-    this.log.info({ tenant: publicId('tenant', id) }, 'what may name a person was blanked in a deleted tenant');
+    this.log.info({ tenant: publicId('tenant', id) }, 'personal fields of a deleted tenant were blanked');
   }
 }

@@ -128,10 +128,10 @@ export class TenantsRepository {
 
 function externalIdTaken(error: unknown): unknown {
   if (!isUniqueViolation(error)) return error;
-  return new WeirError('conflict', { param: 'external_id', message: 'A tenant with this external_id exists already.' });
+  return new WeirError('conflict', { param: 'external_id', message: 'A tenant with this external_id already exists.' });
 }
 
 function projectNameTaken(error: unknown, name: string | undefined): unknown {
   if (!isUniqueViolation(error)) return error;
-  return new WeirError('conflict', { param: 'name', message: `A project named "${name}" exists already.` });
+  return new WeirError('conflict', { param: 'name', message: `A project named "${name}" already exists.` });
 }

@@ -15,11 +15,11 @@ export const AdminKeyObject = z
     created_at: Timestamp,
     expires_at: Timestamp.nullable(),
     revoked_at: Timestamp.nullable(),
-    previous_value_until: Timestamp.nullable().describe('How long its value from before the last rotation works.'),
+    previous_value_until: Timestamp.nullable().describe('When the value from before the last rotation stops working.'),
   })
   .meta({ id: 'AdminKey' });
 
-export const NewAdminKeyObject = AdminKeyObject.extend({ value: z.string().describe('The key itself. Shown this once.') }).meta({
+export const NewAdminKeyObject = AdminKeyObject.extend({ value: z.string().describe('The key itself. Shown only once.') }).meta({
   id: 'NewAdminKey',
 });
 

@@ -11,7 +11,7 @@ const headerText = (max: number) =>
     .regex(/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/, { error: 'must be printable ASCII characters without a space at either end' });
 
 export const AiGatewayOptions = z.strictObject({
-  id: headerText(64).optional().describe('Which gateway of the account, where the base URL does not say.'),
+  id: headerText(64).optional().describe('The gateway of the account, if the base URL does not name it.'),
   skip_cache: z.boolean().optional(),
   cache_ttl: z.number().int().min(0).max(MAX_TTL_SECONDS).optional().describe('Seconds.'),
   cache_key: headerText(256).optional(),

@@ -15,9 +15,9 @@ export const CreateApiKey = z.strictObject({
     .array(text(512).regex(/^(\*|[^/]+\/.+)$/, { error: 'must be a model reference such as "openai/gpt-5", or "*" for all' }))
     .max(MAX_MODELS)
     .optional()
-    .describe('References of the models it may use, `provider/model-id`. Absent: all.'),
-  max_output_tokens: z.number().int().min(1).max(MAX_OUTPUT_TOKENS).optional().describe('The most output tokens one call may ask for.'),
-  max_cost_per_call: usd.optional().describe('The most one call may cost, in USD as a decimal string.'),
+    .describe('The models it may use, as `provider/model-id`. Absent: all.'),
+  max_output_tokens: z.number().int().min(1).max(MAX_OUTPUT_TOKENS).optional().describe('Maximum output tokens of a call.'),
+  max_cost_per_call: usd.optional().describe('Maximum cost of a call, in USD as a decimal string.'),
   fit: z
     .literal('shrink')
     .optional()
@@ -25,7 +25,11 @@ export const CreateApiKey = z.strictObject({
   thinking_level: z
     .enum(THINKING_LEVELS)
     .optional()
-    .describe('How much models are to think for calls that do not say so themselves. Absent: as the provider does.'),
+    .describe('Thinking level for calls that set none. Absent: the default of the provider.'),
+  unsupported: z
+    .literal('drop')
+    .optional()
+    .describe('`drop`: leave out, with a warning, what the provider cannot do, instead of refusing the call.'),
   expires_at: time.refine((at) => at > new Date(), { error: 'must lie in the future' }).optional(),
 });
 export type CreateApiKey = z.output<typeof CreateApiKey>;
@@ -42,16 +46,17 @@ export const ApiKeyObject = z
     max_cost_per_call: Money.nullable(),
     fit: z.literal('shrink').nullable(),
     thinking_level: z.enum(THINKING_LEVELS).nullable(),
+    unsupported: z.literal('drop').nullable(),
     created_by: z.string(),
     set_by: SetBy,
     created_at: Timestamp,
     expires_at: Timestamp.nullable(),
     revoked_at: Timestamp.nullable(),
-    previous_value_until: Timestamp.nullable().describe('How long its value from before the last rotation works.'),
+    previous_value_until: Timestamp.nullable().describe('When the value from before the last rotation stops working.'),
   })
   .meta({ id: 'ApiKey' });
 
-export const NewApiKeyObject = ApiKeyObject.extend({ value: z.string().describe('The key itself. Shown this once.') }).meta({
+export const NewApiKeyObject = ApiKeyObject.extend({ value: z.string().describe('The key itself. Shown only once.') }).meta({
   id: 'NewApiKey',
 });
 
@@ -66,6 +71,7 @@ export const renderApiKey = (key: ApiKey): z.input<typeof ApiKeyObject> => ({
   max_cost_per_call: key.maxCallNano === null ? null : formatUsd(key.maxCallNano),
   fit: key.fit as 'shrink' | null,
   thinking_level: key.thinkingLevel as ThinkingLevel | null,
+  unsupported: key.unsupported as 'drop' | null,
   created_by: key.createdBy,
   set_by: key.setBy as Setter,
   created_at: unixSeconds(key.createdAt),

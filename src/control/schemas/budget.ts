@@ -28,7 +28,7 @@ export const scope = z
     value: label
       .optional()
       .describe(
-        'The id of the tenant, project or API key, or the name of the model, provider, end user, session, tag or scope; `*`: each by itself. Not needed for the tenant.',
+        'The id of the tenant, project or API key, or the name of the model, provider, end user, session, tag or scope. `*`: one counter per value. Not needed for the tenant.',
       ),
   })
   .refine(({ kind, value }) => kind === 'tenant' || value !== undefined, { path: ['value'], error: 'is missing' });
@@ -40,17 +40,17 @@ const thresholds = z
   .array(z.number().int().min(1).max(1_000))
   .max(MAX_THRESHOLDS)
   .transform((percents) => [...new Set(percents)].sort((a, b) => a - b))
-  .describe('Percents of the limit at which an event is due, once per period.');
+  .describe('Percents of the limit. Each writes one event per period.');
 
 export const CreateBudget = z.strictObject({
   scope: scope.describe('Whose calls count against it.'),
   limit: usd.describe('USD per period, as a decimal string.'),
   period: z.enum(PERIOD_KINDS),
-  timezone: text(64).default('UTC').describe('IANA name; decides when days, weeks and months begin.'),
-  anchor: time.optional().describe('When periods are counted from; absent: the calendar.'),
-  window_seconds: z.number().int().min(60).max(MAX_WINDOW_SECONDS).optional().describe('How far a `rolling` budget looks back.'),
+  timezone: text(64).default('UTC').describe('IANA time zone. Decides when days, weeks and months begin.'),
+  anchor: time.optional().describe('When periods begin. Absent: the calendar.'),
+  window_seconds: z.number().int().min(60).max(MAX_WINDOW_SECONDS).optional().describe('Length of the window of a `rolling` budget.'),
   thresholds: thresholds.default([]),
-  mode: z.enum(MODES).default('deny').describe('`deny`: a hard cap. `observe`: it counts and alerts, and refuses nothing.'),
+  mode: z.enum(MODES).default('deny').describe('`deny`: a hard cap. `observe`: counts and alerts, and refuses nothing.'),
   external_id: externalId.optional(),
   metadata: metadata.optional(),
 });
@@ -58,24 +58,24 @@ export type CreateBudget = z.output<typeof CreateBudget>;
 
 export const UpdateBudget = z
   .strictObject({
-    limit: usd.optional().describe('Holds at once, also for the current period.'),
-    timezone: text(64).optional().describe('Holds from the next period on.'),
-    anchor: time.nullable().optional().describe('Holds from the next period on.'),
+    limit: usd.optional().describe('Applies at once, also to the current period.'),
+    timezone: text(64).optional().describe('Applies from the next period on.'),
+    anchor: time.nullable().optional().describe('Applies from the next period on.'),
     thresholds: thresholds.optional(),
-    mode: z.enum(MODES).optional().describe('Holds at once.'),
+    mode: z.enum(MODES).optional().describe('Applies at once.'),
     set_by: setBy,
     metadata: metadata.optional(),
   })
   .refine(...notEmpty);
 export type UpdateBudget = z.output<typeof UpdateBudget>;
 
-const scopeValue = label.optional().describe('Which counter, where the budget counts each value by itself.');
+const scopeValue = label.optional().describe('The value whose counter is meant, if the budget has one counter per value.');
 
 export const ResetBudget = z.strictObject({ reason: text(1_000).optional(), scope_value: scopeValue }).optional();
 export type ResetBudget = z.output<typeof ResetBudget>;
 
 export const CreateGrant = z.strictObject({
-  amount: usd.refine((nano) => nano > 0n, { error: 'must be above zero' }).describe('USD by which the current period may spend more.'),
+  amount: usd.refine((nano) => nano > 0n, { error: 'must be above zero' }).describe('USD that the current period may spend in addition.'),
   reason: text(1_000).optional(),
   scope_value: scopeValue,
 });
@@ -89,7 +89,7 @@ export type PeriodsQuery = z.output<typeof PeriodsQuery>;
 
 export const PeriodObject = z
   .strictObject({
-    id: z.string().nullable().describe('null: nothing was held in it yet. It is made by the first call that is.'),
+    id: z.string().nullable().describe('null: no call was held in this period yet. The first one creates it.'),
     object: z.literal('budget_period'),
     scope_value: z.string(),
     starts_at: Timestamp,
@@ -97,11 +97,11 @@ export const PeriodObject = z
     limit: Money,
     granted: Money,
     spent: Money,
-    held: Money.describe('For calls in flight, and apart.'),
+    held: Money.describe('Held for calls in flight, and held apart.'),
     held_apart: Money.describe(
       'The part of held for calls that are booked as an estimate because their gateway fell silent, in case they cost more.',
     ),
-    remaining: Money.describe('limit + granted - spent - held. Negative after a lowered limit.'),
+    remaining: Money.describe('limit + granted - spent - held. Negative after the limit was lowered.'),
     currency: Currency,
     closed_at: Timestamp.nullable(),
     statement: z
@@ -110,7 +110,7 @@ export const PeriodObject = z
         top_models: z.array(z.strictObject({ provider: z.string(), model: z.string(), calls: z.number().int(), amount: Money })),
       })
       .nullable()
-      .describe('Written once the period is closed and nothing of it is in flight.'),
+      .describe('Written when the period is closed and none of its calls is in flight.'),
   })
   .meta({ id: 'BudgetPeriod' });
 

@@ -6,7 +6,7 @@ import { Currency, idText, Money, Timestamp, text } from './common.js';
 export const CallQuery = ListQuery.extend({
   project_id: idText('project').optional(),
   api_key_id: idText('apiKey').optional(),
-  model: text(512).optional().describe('As the caller asked for it, `provider/model-id`.'),
+  model: text(512).optional().describe('The model that the caller asked for, as `provider/model-id`.'),
   status: z.enum(CALL_STATUSES).optional(),
 });
 export type CallQuery = z.output<typeof CallQuery>;
@@ -29,7 +29,7 @@ export const CallObject = z
     lent: z
       .boolean()
       .nullable()
-      .describe("The provider is the platform's own, so only an operator re-rates the call. null: booked before this was noted."),
+      .describe('true: the provider belongs to the platform, so only an operator can re-rate the call. null: booked by an older version.'),
     finish_reason: z.string().nullable(),
     project_id: z.string(),
     api_key_id: z.string(),
@@ -38,17 +38,17 @@ export const CallObject = z
     tags: z.array(z.string()),
     scopes: z.array(z.string()),
     usage: z.strictObject({
-      input_tokens: tokens.describe('All input: uncached, read from and written to a cache.'),
+      input_tokens: tokens.describe('All input tokens: uncached, cache reads and cache writes.'),
       input_uncached_tokens: tokens,
       cache_read_tokens: tokens,
       cache_write_tokens: tokens,
       output_tokens: tokens,
       reasoning_tokens: tokens.nullable(),
     }),
-    cost: Money.nullable().describe('All bookings of the call together. Null: the price was unknown.'),
-    provider_cost: Money.nullable().describe('What the provider reported that it cost; nothing is booked by it. Null: it reported none.'),
+    cost: Money.nullable().describe('The sum of all bookings of the call. Null: the price was unknown.'),
+    provider_cost: Money.nullable().describe('The cost that the provider reported, for comparison. Not booked. Null: it reported none.'),
     currency: Currency,
-    estimated: z.boolean().describe("Metered by Weir, because the provider's numbers never came."),
+    estimated: z.boolean().describe("Weir estimated the usage, because the provider's final count never arrived."),
     attempts: z.array(
       z.strictObject({
         provider: z.string(),

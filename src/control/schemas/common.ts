@@ -28,7 +28,7 @@ export const externalId = text(255).min(1).describe('Your own id for it.');
 export const metadata = z
   .record(text(64).min(1), text(512))
   .refine((labels) => Object.keys(labels).length <= MAX_LABELS, { error: `must have at most ${MAX_LABELS} keys` })
-  .describe('Up to 16 keys with text values, for your own use.');
+  .describe('Up to 16 keys with string values, for your own use.');
 
 /** An amount as it is sent; becomes nano-USD. */
 export const usd = z
@@ -54,7 +54,7 @@ export const idText = (kind: IdKind) =>
     return z.NEVER;
   });
 
-export const setBy = z.enum(SETTERS).optional().describe('Who may change it from now on. Only an operator may say so.');
+export const setBy = z.enum(SETTERS).optional().describe('Who may change it from now on. Only an operator can set this.');
 
 /** At least one change. */
 export const notEmpty = [

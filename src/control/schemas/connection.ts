@@ -13,9 +13,9 @@ export const ConnectionObject = z
       .describe(
         '`pending`: its person has not come yet. `denied`: and has refused. `expired`: nobody came in time, or the login has ended.',
       ),
-    last_error: z.string().nullable().describe("The vendor's word for what went wrong, such as `invalid_grant`."),
-    interval: z.number().int().describe('Seconds to wait between two polls, while it is pending.'),
-    poll_after: Timestamp.nullable().describe('A poll before that asks nobody. Null: there is nothing to poll for.'),
+    last_error: z.string().nullable().describe("The vendor's error code, such as `invalid_grant`."),
+    interval: z.number().int().describe('Seconds to wait between two polls while the login is pending.'),
+    poll_after: Timestamp.nullable().describe('A poll before this time is not sent to the vendor. Null: nothing to poll for.'),
     expires_at: Timestamp.nullable().describe(
       'Until when the code may be entered; of a connection, when its present token ends, which is then renewed.',
     ),
@@ -25,11 +25,9 @@ export const ConnectionObject = z
   .meta({ id: 'ProviderConnection' });
 
 export const StartedConnectionObject = ConnectionObject.extend({
-  user_code: z.string().describe('What the person enters at `verification_uri`.'),
+  user_code: z.string().describe('The code that the person enters at `verification_uri`.'),
   verification_uri: z.string(),
-  terms_url: z
-    .string()
-    .describe("The vendor's terms, which whoever enters the code keeps to. A seat is for one person, or as these terms say."),
+  terms_url: z.string().describe("The address of the vendor's terms, which the person who logs in accepts."),
 }).meta({ id: 'StartedProviderConnection' });
 
 export function renderConnection(connection: Connection): z.input<typeof ConnectionObject> {

@@ -5,7 +5,7 @@ import type { Holding, SilentGateway } from '../../ledger/index.js';
 import { Currency, Money, Timestamp, text, unixSecondsOrNull } from './common.js';
 
 export const ForgetGateway = z.strictObject({
-  reason: text(1_000).min(1).describe('How you know that the process is gone; kept with the gateway.'),
+  reason: text(1_000).min(1).describe('How you know that the process is gone. Kept with the gateway.'),
 });
 export type ForgetGateway = z.output<typeof ForgetGateway>;
 
@@ -15,14 +15,14 @@ export const GatewayObject = z
   .strictObject({
     id: z.string(),
     object: z.literal('gateway'),
-    host: z.string().nullable().describe('Null: it was started by a version that did not say.'),
+    host: z.string().nullable().describe('Null: started by an older version.'),
     process_id: z.number().int().nullable(),
     started_at: Timestamp.nullable(),
-    last_seen_at: Timestamp.nullable().describe('When it last said that its open calls go on; null: it has none, or is known to be gone.'),
-    open: HoldingObject.describe('Calls that are not booked yet, and what they hold.'),
-    held_apart: HoldingObject.describe('Calls that are booked as an estimate, and what is held in case they cost more.'),
+    last_seen_at: Timestamp.nullable().describe('When it last confirmed its open calls. null: it has none, or is known to be gone.'),
+    open: HoldingObject.describe('Calls that are not booked yet, and the money held for them.'),
+    held_apart: HoldingObject.describe('Calls that are booked as an estimate, and the money still held in case they cost more.'),
     currency: Currency,
-    gone_at: Timestamp.nullable().describe('Since when it is known to be gone.'),
+    gone_at: Timestamp.nullable().describe('When it became known that it is gone.'),
   })
   .meta({ id: 'Gateway' });
 
@@ -45,8 +45,8 @@ export const ForgottenGateway = z.strictObject({
   id: z.string(),
   object: z.literal('gateway'),
   forgotten: z.literal(true),
-  booked: z.number().int().describe('Calls that were open and are booked as an estimate now.'),
-  freed: HoldingObject.describe('What was held apart and can be spent again.'),
+  booked: z.number().int().describe('Open calls that are now booked as estimates.'),
+  freed: HoldingObject.describe('Money that was held apart and can be spent again.'),
   currency: Currency,
 });
 

@@ -17,7 +17,9 @@ const tokens = z
   .max(MOST_TOKENS)
   .nullable()
   .optional()
-  .describe('Tokens in any 60 seconds: the most a call may use while it runs, what it used afterwards. null: not limited.');
+  .describe(
+    'Tokens in any 60 seconds. A running call counts with the most it may use, a finished one with what it used. null: not limited.',
+  );
 const concurrency = z.number().int().min(0).max(MOST).nullable().optional().describe('Calls at a time. null: not limited.');
 
 const LIMITS = { max_requests_per_1_minute: requests, max_tokens_per_1_minute: tokens, max_concurrent_requests: concurrency };

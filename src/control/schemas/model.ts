@@ -12,7 +12,7 @@ const FACTS = {
   max_output_tokens: 'The most tokens of one answer. Higher limits are lowered to it.',
   tools: 'false: tools are described in the prompt, and calls are read in the text.',
   vision: 'false: requests with images are refused.',
-  reasoning: 'Thinks before it answers; without a limit of its own a call then gets more room.',
+  reasoning: 'The model thinks before it answers. A call without an output limit then gets a larger one.',
 };
 const AS_CATALOGUE = 'Absent or null: as the catalogue has it.';
 

@@ -23,9 +23,9 @@ const MAX_TIERS = 8;
 const rates = {
   input: rate,
   output: rate,
-  cache_read: rate.optional().describe('Absent: as input.'),
-  cache_write: rate.optional().describe('Absent: as input.'),
-  cache_write_1h: rate.optional().describe('Absent: as cache_write.'),
+  cache_read: rate.optional().describe('Absent: the same as input.'),
+  cache_write: rate.optional().describe('Absent: the same as input.'),
+  cache_write_1h: rate.optional().describe('Absent: the same as cache_write.'),
 };
 
 const tiers = z
@@ -34,11 +34,11 @@ const tiers = z
   .refine((all) => all.every((tier, i) => i === 0 || tier.above_input_tokens > all[i - 1]!.above_input_tokens), {
     error: 'must be in the order of above_input_tokens, each once',
   })
-  .describe('Rates for whole requests whose input is longer.');
+  .describe('Rates for the whole request, if its input is longer.');
 
 export const CreatePrice = z.strictObject({
   provider: providerName.describe('The name of the provider.'),
-  model: text(256).min(1).describe('The model id, or `*` for every model of the provider without a price of its own.'),
+  model: text(256).min(1).describe('The model id. `*`: every model of the provider that has no price.'),
   ...rates,
   tiers: tiers.default([]),
   effective_at: time.optional().describe('Absent: now.'),
@@ -49,8 +49,8 @@ export type CreatePrice = z.output<typeof CreatePrice>;
 const MOST_UPLOADED = 2_000;
 
 export const UploadCatalogue = z.strictObject({
-  source: text(200).min(1).describe('Where the prices are from, and of when; kept with each as its notes.'),
-  as_of: time.optional().describe('When the file was made. Changes to prices that were set later are flagged.'),
+  source: text(200).min(1).describe('Source and date of the prices. Kept with each price as its notes.'),
+  as_of: time.optional().describe('When the file was made. Changes to prices that were set after it are flagged.'),
   prices: z
     .array(CreatePrice.omit({ notes: true }))
     .min(1)
@@ -62,8 +62,8 @@ export const UploadCatalogue = z.strictObject({
         error: 'must have each provider, model and effective_at once',
       },
     ),
-  dry_run: z.boolean().default(true).describe('Say what would change, and change nothing.'),
-  confirm: text(64).optional().describe('The digest that a dry run answered.'),
+  dry_run: z.boolean().default(true).describe('true: show what would change, and change nothing.'),
+  confirm: text(64).optional().describe('The digest that the dry run returned.'),
 });
 export type UploadCatalogue = z.output<typeof UploadCatalogue>;
 
@@ -83,11 +83,14 @@ export const PriceObject = z
     unit: z.literal('million_tokens'),
     tiers: z
       .array(z.strictObject({ above_input_tokens: z.number().int(), ...RatesObject }))
-      .describe('Rates for whole requests whose input is longer.'),
+      .describe('Rates for the whole request, if its input is longer.'),
     effective_at: Timestamp,
-    source: z.string().describe('Who says so: `catalogue`, `operator`, or `admin` for a tenant itself.'),
+    source: z.string().describe('Who set it: `catalogue`, `operator`, or `admin` for an admin of the tenant.'),
     notes: z.string().nullable(),
-    unused: z.string().nullable().describe('Why no call costs this, e.g. that the tenant has no such provider; null: calls may.'),
+    unused: z
+      .string()
+      .nullable()
+      .describe('Why no call has this price, such as a provider that the tenant does not have. null: it is used.'),
     created_at: Timestamp,
   })
   .meta({ id: 'Price' });
@@ -126,18 +129,18 @@ export const CatalogueObject = z
   .strictObject({
     object: z.literal('price_catalogue'),
     dry_run: z.boolean(),
-    digest: z.string().describe('Names exactly these changes: send it as confirm.'),
-    added: z.number().int().describe('Prices that differ from what is in force when they begin.'),
+    digest: z.string().describe('Identifies exactly these changes. Send it as `confirm`.'),
+    added: z.number().int().describe('Prices that differ from those in force when they begin.'),
     unchanged: z.number().int(),
-    flagged: z.number().int().describe('Changes to look at twice.'),
+    flagged: z.number().int().describe('Changes to check.'),
     changes: z.array(
       z.strictObject({
         provider: z.string(),
         model: z.string(),
-        effective_at: Timestamp.nullable().describe('null: from when it is applied.'),
+        effective_at: Timestamp.nullable().describe('null: from when the file is applied.'),
         before: z.strictObject(RatesObject).nullable().describe('null: there is no price.'),
         after: z.strictObject(RatesObject),
-        flag: z.string().nullable().describe('What is unusual; null: nothing.'),
+        flag: z.string().nullable().describe('What is unusual. null: nothing.'),
       }),
     ),
   })
@@ -162,11 +165,11 @@ export const renderCatalogue = ({ changes, unchanged, digest }: UploadPlan, dryR
 
 export const Rerate = z
   .strictObject({
-    start_time: time.describe('Calls admitted from then on.'),
-    end_time: time.optional().describe('Calls admitted before. Absent: now.'),
+    start_time: time.describe('Calls admitted since this time.'),
+    end_time: time.optional().describe('Calls admitted before this time. Absent: now.'),
     provider: providerName.optional(),
     model: text(256).min(1).optional(),
-    dry_run: z.boolean().default(true).describe('Say what would change, and change nothing.'),
+    dry_run: z.boolean().default(true).describe('true: show what would change, and change nothing.'),
     reason: text(1_000).optional(),
   })
   .refine(({ start_time, end_time }) => end_time === undefined || end_time > start_time, {
@@ -181,7 +184,7 @@ export const RerateObject = z
     dry_run: z.boolean(),
     calls: z.number().int(),
     changed: z.number().int(),
-    unpriced: z.number().int().describe('Calls without a price still; they stay as they are.'),
+    unpriced: z.number().int().describe('Calls that still have no price. They are not changed.'),
     charged: Money,
     corrected: Money,
     difference: Money,

@@ -25,7 +25,7 @@ export const auth = z
     },
   )
   .nullable()
-  .describe('How the key is shown: `bearer`, `header:x-api-key` or another header, or `none`. Null: as its type does.');
+  .describe('How the key is sent: `bearer`, `header:x-api-key` or another header, or `none`. Null: the default of its type.');
 
 export const headers = z
   .record(headerName, text(MAX_VALUE).regex(/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/, { error: 'must be visible ASCII characters' }))

@@ -21,13 +21,16 @@ export const ProviderKeyObject = z
   .strictObject({
     id: z.string(),
     object: z.literal('provider.key'),
-    last4: z.string().nullable().describe('Null: too short to show any of it, or entered before these were kept.'),
+    last4: z
+      .string()
+      .nullable()
+      .describe('The last four characters. Null: the secret is too short to show any, or was entered by an older version.'),
     health: z
       .enum(['healthy', 'cooling', 'unhealthy'])
       .describe(
         '`cooling`: the provider limited it. `unhealthy`: refused, or its account is out of money. Both are passed over until `ready_at`.',
       ),
-    ready_at: Timestamp.nullable().describe('When it is used in turn again; null: it is.'),
+    ready_at: Timestamp.nullable().describe('When the key becomes available again; null if it is available now.'),
     created_at: Timestamp,
   })
   .meta({ id: 'ProviderKey' });

@@ -15,15 +15,15 @@ export const Capabilities = z
         '`ok`, or why not: `unreachable`, `refused`, `timeout`, `interrupted`, `auth`, `billing`, `rate_limit`, `model_not_found`, …',
       ),
     latency_ms: z.number().int().describe('Of the first answer.'),
-    model: z.string().nullable().describe('Null: none was known to ask with, so only whether it is there and takes the key was looked at.'),
+    model: z.string().nullable().describe('Null: no model was known, so only the address and the key were checked.'),
     chat: found,
     streaming: found,
     tools: found,
-    usage: found.describe('Whether it tells what was used.'),
+    usage: found.describe('Whether it reports token usage.'),
     embeddings: found,
     input_tokens: z.number().int(),
     output_tokens: z.number().int(),
-    cost: Money.nullable().describe('What the provider bills for the probe, by the price of the model. Not booked. Null: unknown.'),
+    cost: Money.nullable().describe('What the provider bills for the probe, at the price of the model. Not booked. Null: unknown.'),
     checked_at: Timestamp,
   })
   .meta({ id: 'ProviderCapabilities' });

@@ -6,18 +6,18 @@ export const ProviderTypeObject = z
     type: z.string(),
     object: z.literal('provider_type'),
     title: z.string(),
-    base_url: z.string().nullable().describe('Null: every provider of this type brings its own.'),
+    base_url: z.string().nullable().describe('Null: each provider of this type has its own address.'),
     aliases: z
       .array(z.strictObject({ alias: z.string(), base_url: z.string().nullable() }))
-      .describe('Other names that may be given as type; some stand for a region.'),
-    dialects: z.array(z.enum(DIALECTS)).describe('The wire formats it speaks; the first where nothing else decides.'),
-    auth_header: z.string().describe('The header a plain key goes by.'),
-    credential_types: z.array(z.enum(CREDENTIAL_TYPES)).describe('The forms that `credential` may have in the place of a plain key.'),
+      .describe('Other names accepted as type. Some mean a region.'),
+    dialects: z.array(z.enum(DIALECTS)).describe('The wire formats it speaks, the default one first.'),
+    auth_header: z.string().describe('The header that carries a plain key.'),
+    credential_types: z.array(z.enum(CREDENTIAL_TYPES)).describe('The forms that `credential` accepts instead of a plain key.'),
     login_terms_url: z
       .string()
       .nullable()
-      .describe("Null: it takes a key. Else it is connected by a person's login, under the vendor's terms at this address."),
-    environment: z.array(z.string()).describe('Variables that become credentials of the platform.'),
+      .describe("The address of the vendor's terms, if the provider is connected by a person's login. Null: it takes a key."),
+    environment: z.array(z.string()).describe('Environment variables that become credentials of the platform.'),
   })
   .meta({ id: 'ProviderType' });
 

@@ -20,7 +20,9 @@ const dialect = z.enum(DIALECTS).nullable();
 const nativeTools = z
   .boolean()
   .nullable()
-  .describe('false: its models call tools only by what they write in their text, and Weir reads the calls there. Null: as its type does.');
+  .describe(
+    'false: its models have no native tools; Weir describes tools in the prompt and reads calls from the text. Null: the default of its type.',
+  );
 const onClientGone = z
   .enum(ON_CLIENT_GONE)
   .nullable()
@@ -37,11 +39,13 @@ const models = z.array(text(256).min(1)).max(MAX_MODELS);
 
 const noVerify = z
   .boolean()
-  .describe('true: saved without a probe. Else a `base_url` is probed, which takes 20 seconds at most and costs some hundred tokens.');
+  .describe(
+    'true: save without a probe. By default a `base_url` is probed first, which takes at most 20 seconds and a few hundred tokens.',
+  );
 const defaultModel = text(256)
   .min(1)
   .nullable()
-  .describe('The model that the bare name of the provider stands for. Null: none, so that each call names its model.');
+  .describe('The model of a call that names only the provider. Null: every call must name its model.');
 
 const credential = StructuredCredential.describe(
   'In the place of `key`: a credential of several fields. Its `type` must be one of the `credential_types` of the provider type. Never returned.',
@@ -52,29 +56,27 @@ const ONE_KIND = { error: 'Give either "key" or "keys".', path: ['keys'] };
 
 export const CreateProvider = z
   .strictObject({
-    name: providerName.optional().describe('The left part of `provider/model-id`. Absent: the type, as it is given here.'),
+    name: providerName.optional().describe('The left part of `provider/model-id`. Absent: the value of `type`.'),
     type: text(2_100).describe(
       'A provider type, or an alias of one: see /v1/organization/provider_types. `openai` also stands for any server that speaks its formats. `custom:https://…` and `anthropic-custom:https://…` say the address as well.',
     ),
-    base_url: baseUrl.optional().describe("Absent: the vendor's own address. Azure's may end in `?api-version=` and a date."),
+    base_url: baseUrl.optional().describe('Absent: the address of the vendor. For Azure it may end in `?api-version=` and a date.'),
     dialect: dialect
       .optional()
-      .describe('The wire format it is spoken to in. Absent or null: chosen for each model from those its type speaks.'),
+      .describe('The wire format used for its calls. Absent or null: chosen for each model from those of its type.'),
     native_tools: nativeTools.optional(),
     on_client_gone: onClientGone.optional(),
     quirks: quirks.optional(),
     gateway_options: gatewayOptions.optional(),
-    key: keyText.optional().describe('The secret the provider is shown. Never returned.'),
-    keys: keyTexts
-      .optional()
-      .describe('Several secrets, used in turn. One that the provider limits or refuses is passed over for a while.'),
+    key: keyText.optional().describe('The API key of the provider. Never returned.'),
+    keys: keyTexts.optional().describe('Several keys, used in turn. A key that the provider limits or refuses is skipped for a while.'),
     credential: credential.optional(),
     auth: auth.optional(),
     headers: headers
       .optional()
-      .describe('Headers to send with each call, such as an organisation. Stored sealed; the values are never returned.'),
+      .describe('Headers to send with each call, such as an organization. Stored encrypted. The values are never returned.'),
     default_model: defaultModel.optional(),
-    models: models.optional().describe('Ids of the models that may be asked for; `*` is any. Absent: any.'),
+    models: models.optional().describe('Ids of the models that can be called. `*`: any. Absent: any.'),
     no_verify: noVerify.optional(),
   })
   .refine(oneKind, ONE_KIND);
@@ -82,20 +84,20 @@ export type CreateProvider = z.output<typeof CreateProvider>;
 
 export const UpdateProvider = z
   .strictObject({
-    base_url: baseUrl.optional().describe('Another origin drops the stored key, unless a new one comes along, and the connection.'),
-    dialect: dialect.optional().describe('The wire format it is spoken to in; null: chosen for each model.'),
+    base_url: baseUrl.optional().describe('A new origin removes the stored key, unless a new one is given, and the connection.'),
+    dialect: dialect.optional().describe('The wire format used for its calls. null: chosen for each model.'),
     native_tools: nativeTools.optional(),
     on_client_gone: onClientGone.optional(),
     quirks: quirks.optional(),
     gateway_options: gatewayOptions.optional(),
-    key: keyText.nullable().optional().describe('A new secret in place of all that are stored; null destroys them.'),
-    keys: keyTexts.optional().describe('New secrets, used in turn, in place of all that are stored.'),
+    key: keyText.nullable().optional().describe('A new key, replacing all stored ones. null destroys them.'),
+    keys: keyTexts.optional().describe('New keys, used in turn, replacing all stored ones.'),
     credential: credential.optional(),
     auth: auth.optional(),
     headers: headers
       .nullable()
       .optional()
-      .describe('All headers to send with each call, in the place of those there were. Another origin drops them.'),
+      .describe('All headers to send with each call, replacing the existing ones. A new origin removes them.'),
     default_model: defaultModel.optional(),
     no_verify: noVerify.optional(),
     models: models.optional(),
@@ -111,20 +113,20 @@ export const ProviderObject = z
     name: z.string(),
     type: z.string(),
     base_url: z.string(),
-    native_tools: z.boolean().nullable().describe('Null: as its type does.'),
-    on_client_gone: z.enum(ON_CLIENT_GONE).nullable().describe('Null: as is known of its type.'),
-    quirks: QuirksObject.describe('How it differs from its type.'),
+    native_tools: z.boolean().nullable().describe('Null: the default of its type.'),
+    on_client_gone: z.enum(ON_CLIENT_GONE).nullable().describe('Null: what is known of its type.'),
+    quirks: QuirksObject.describe('Differences from its type.'),
     gateway_options: AiGatewayOptions,
     dialect: z.string().nullable().describe('Null: chosen for each model.'),
     models: z.array(z.string()),
     has_key: z.boolean().describe('Whether a secret is stored for it.'),
-    auth: z.string().nullable().describe('Null: as its type does.'),
-    headers: z.array(z.string()).describe('The names of its own headers.'),
+    auth: z.string().nullable().describe('Null: the default of its type.'),
+    headers: z.array(z.string()).describe('The names of its additional headers.'),
     default_model: z.string().nullable(),
-    capabilities: Capabilities.nullable().describe('What the last probe found. Null: it was not probed as it is now.'),
+    capabilities: Capabilities.nullable().describe('The result of the last probe. Null: not probed since it was changed.'),
     awaits_key: z
       .boolean()
-      .describe('Its origin changed and its key was dropped: it is not called until there is one, or `key` was set to null.'),
+      .describe('true: its origin changed, so its key was removed. It is not called until a key is entered or `key` is set to null.'),
     keys: z.array(ProviderKeyObject),
     created_at: Timestamp,
   })

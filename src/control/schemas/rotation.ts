@@ -11,7 +11,9 @@ export const RotateKey = z
       .min(0)
       .max(MOST_DAYS * DAY_SECONDS)
       .default(DAY_SECONDS)
-      .describe('How long the present value works beside the new one. 0: it ends now. One from an earlier rotation ends in any case.'),
+      .describe(
+        'How long the old value keeps working. 0: it stops working now. A value from an earlier rotation stops working in any case.',
+      ),
   })
   .default({ overlap_seconds: DAY_SECONDS });
 export type RotateKey = z.output<typeof RotateKey>;

@@ -16,7 +16,7 @@ export const UpdateTenant = z
       .refine((nano) => nano > 0n, { error: 'must be above zero; null refuses such calls' })
       .nullable()
       .optional()
-      .describe('USD that a call of unknown price is held and booked for under a hard budget. null: it is refused.'),
+      .describe('USD held and booked for a call without a price under a hard budget. null: such calls are refused.'),
   })
   .refine(...notEmpty);
 export type UpdateTenant = z.output<typeof UpdateTenant>;
@@ -29,13 +29,13 @@ export const TenantObject = z
     external_id: z.string().nullable(),
     metadata: Metadata,
     unpriced_call_cost: Money.nullable(),
-    suspended_at: Timestamp.nullable().describe('Since when it makes no new calls. null: it may.'),
+    suspended_at: Timestamp.nullable().describe('When it was suspended. null: it is not suspended.'),
     created_at: Timestamp,
   })
   .meta({ id: 'Tenant' });
 
 export const NewTenantObject = TenantObject.extend({
-  admin_key: z.string().describe('The admin key of the tenant. Shown this once.'),
+  admin_key: z.string().describe('The admin key of the tenant. Shown only once.'),
   default_project_id: z.string(),
 }).meta({ id: 'NewTenant' });
 

@@ -55,7 +55,7 @@ export type UsageQuery = z.output<typeof UsageQuery>;
 
 /** A line item is a model. */
 export const CostsQuery = sumsQuery(['project_id', 'api_key_id', 'line_item'], COST_LIMITS).safeExtend({
-  basis: z.enum(['corrected', 'charged']).default('corrected').describe('`charged`: without the corrections that were booked later.'),
+  basis: z.enum(['corrected', 'charged']).default('corrected').describe('`charged`: without corrections that were booked later.'),
 });
 export type CostsQuery = z.output<typeof CostsQuery>;
 
