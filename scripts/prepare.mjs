@@ -12,20 +12,40 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const LOCK = path.join(ROOT, '.cache', 'prepare.lock');
+const NODE_MAJOR = '24';
 const GENERATED = 'src/platform/postgres/generated';
 const CLIENT_STAMP = `${GENERATED}/.stamp`;
 const BUILD_STAMP = 'dist/.stamp.json';
 
+const wantsBuild = !process.argv.includes('--no-build');
+
 try {
-  takeLock();
-  if (!isInstalled()) install();
-  if (!isGenerated()) generateClient();
-  if (!process.argv.includes('--no-build') && !isBuilt()) build();
+  if (!isReady()) prepare();
+  checkNode();
 } catch (error) {
   say(error.message);
   process.exitCode = 1;
 } finally {
   releaseLock();
+}
+
+/** A checkout that is ready is not written to: it may belong to another user. */
+function isReady() {
+  return isInstalled() && isGenerated() && (!wantsBuild || isBuilt());
+}
+
+function prepare() {
+  takeLock();
+  if (!isInstalled()) install();
+  if (!isGenerated()) generateClient();
+  if (wantsBuild && !isBuilt()) build();
+}
+
+/** Where npm brings no Node, the host's runs Weir. Its flags are those of one version: another refuses to start with some of them. */
+function checkNode() {
+  const [major] = process.versions.node.split('.');
+  if (existsSync(at('node_modules/.bin/node')) || major === NODE_MAJOR) return;
+  throw new Error(`Weir runs on Node ${NODE_MAJOR}, and this is ${process.version}. Install Node ${NODE_MAJOR}, then try again.`);
 }
 
 // --- install
