@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { scripts } from '../package.json';
+import { NODE_FLAGS } from '../test/support/process.js';
 import type { Cores } from './machine.js';
 import { firstLine, type Running, startProxy } from './processes.js';
 
@@ -30,13 +30,10 @@ export interface WeirOptions {
   nodeArgs: string[];
 }
 
-/** As `npm start` and the image run it. */
-const NODE_ARGS = / node ((?:--\S+ )+)dist\/main\.js/.exec(scripts.start)![1]!.trim().split(' ');
-
 /** The product as it is built, with every role, on its core; then the tenant that calls: a provider, a price, and a budget on each scope. */
 export async function startWeir(options: WeirOptions): Promise<Weir> {
   const log = join(options.directory, 'weir.log');
-  const args = [...NODE_ARGS, ...options.nodeArgs, resolve(options.dist, 'main.js'), '--json'];
+  const args = [...NODE_FLAGS, ...options.nodeArgs, resolve(options.dist, 'main.js'), '--json'];
   const { child, pid, stop } = startProxy(options.cores, process.execPath, args, environment(options), options.directory, log);
   const ready = JSON.parse(await firstLine(child, log)) as Record<
     'public' | 'admin' | 'tenant' | 'tenant_admin_key' | 'project' | 'api_key',

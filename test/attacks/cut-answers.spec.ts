@@ -253,6 +253,15 @@ const OTHER: [string, DialectName, (string | Buffer)[], number][] = [
     PIECE.length / BYTES_PER_TOKEN,
   ],
   [
+    'a field of a vendor beside a text of chat',
+    'openai-chat',
+    [
+      sse({ id: 'c', model: 'm', choices: [{ index: 0, delta: { role: 'assistant', content: 'x' } }] }),
+      sse({ id: 'c', model: 'm', choices: [{ index: 0, delta: { content: 'x', vendor_thoughts: PIECE } }] }),
+    ],
+    PIECE.length / BYTES_PER_TOKEN,
+  ],
+  [
     'reasoning of chat in pieces with their state',
     'openai-chat',
     [

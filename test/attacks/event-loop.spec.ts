@@ -5,7 +5,7 @@ import { createDatabase, openPool, type TestDatabase } from '../support/database
 import { WeirProcess } from '../support/process.js';
 import { json, ScriptedUpstream, stream } from '../support/upstream.js';
 import { createTenant, eventually, type TestTenant, type TestWeir } from '../support/weir.js';
-import { completion, END, event, hugeRsaKey, members, odd, session, TOOLS } from './support/long-work.js';
+import { completion, END, event, hugeRsaKey, members, odd, RESPONDED, responded, said, session, TOOLS } from './support/long-work.js';
 
 jest.setTimeout(120_000);
 
@@ -72,6 +72,14 @@ beforeAll(async () => {
     models: ['*'],
     native_tools: false,
   });
+  for (const [name, type, dialect] of [
+    ['an', 'anthropic-custom', 'anthropic-messages'],
+    ['ge', 'gemini', 'gemini'],
+    ['re', 'openai', 'openai-responses'],
+  ]) {
+    await hostile.admin('POST', '/v1/organization/prices', { provider: name, model: '*', input: '1', output: '2' });
+    await hostile.admin('POST', '/v1/organization/providers', { name, type, dialect, base_url, key, models: ['*'] });
+  }
   const models = Array.from({ length: 1_000 }, (_, at) => `${String(at).padStart(4, '0')}${'m'.repeat(251)}`);
   await hostile.admin('POST', '/v1/organization/providers', { name: 'wide', type: 'openai', base_url, key, models });
   await eventually(async () => (await ask(hostile, 'mock/echo')).status === 200 && (await ask(quiet, 'mock/echo')).status === 200);
@@ -163,7 +171,20 @@ const ATTACKS: Record<string, () => Promise<unknown>> = {
   },
   'an admin field with a name of 1 MB': async () => {
     const { status, text } = await adminPost('/v1/organization/budgets', { ['x'.repeat(1_000_000)]: 1 });
-    expect([status, text.length < 1_000]).toEqual([400, true]);
+    expect([status, text.length < 1_000]).toEqual([413, true]);
+  },
+  'names of many kilobytes': async () => {
+    const named = (count: number, length: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, at) => [at + 'n'.repeat(length), 1]));
+    for (const [count, length] of [
+      [2_000, 9_000],
+      [1, 19_000_000],
+    ] as const)
+      expect((await post(hostile, '/v1/chat/completions', chat('mock/echo', 'Hi', { metadata: named(count, length) }))).status).toBe(413);
+    await askBoth('Hi', { metadata: named(200, 9_000) });
+    expect((await adminPost('/v1/organization/budgets', named(40, 9_000))).status).toBe(400);
+    upstream.script = json(200, { choices: [{ message: { role: 'assistant', content: 'Hi' } }], ...named(2_000, 9_000) });
+    expect((await ask(hostile, 'up/m')).status).toBe(502);
   },
   'an admin body of many members': async () => {
     const whole = JSON.stringify(members(80_000));
@@ -180,6 +201,13 @@ const ATTACKS: Record<string, () => Promise<unknown>> = {
   },
   'as many members as are taken, all of other names': async () => {
     expect((await post(hostile, '/v1/chat/completions', chat('mock/echo', 'Hi', { metadata: members(29_000) }))).status).toBeLessThan(500);
+  },
+  'a list of lists of numbers that are written otherwise than JavaScript would': async () => {
+    for (const count of [19_000, 85_000, 149_000]) {
+      const x = `[${'[1.0],'.repeat(count)}[]]`;
+      const { status } = await post(hostile, '/v1/chat/completions', `${chat('mock/echo', 'Hi').slice(0, -1)},"x":${x}}`);
+      expect(status).toBeLessThan(500);
+    }
   },
   'as many entries as are taken': async () => {
     expect((await post(hostile, '/v1/chat/completions', chat('mock/echo', 'Hi', { x: Array(290_000).fill(0) }))).status).toBeLessThan(500);
@@ -198,6 +226,7 @@ const ATTACKS: Record<string, () => Promise<unknown>> = {
     expect((await ask(hostile, 'nowhere/none', 'x'.repeat(4 * MiB))).status).toBe(404);
   },
   'a schema that doubles': async () => {
+    upstream.script = json(400, { error: { message: 'no' } });
     const ref = (at: number) => ({ $ref: `#/$defs/k${at + 1}` });
     const schema = { $defs: members(40, (at) => ({ type: 'object', properties: { a: ref(at), b: ref(at) } })), $ref: '#/$defs/k0' };
     const more = { response_format: { type: 'json_schema', json_schema: { name: 'out', schema } } };
@@ -228,6 +257,81 @@ const ATTACKS: Record<string, () => Promise<unknown>> = {
       'data: [DONE]\n\n',
     ]);
     await ask(hostile, 'prompted/m', 'Hi', { stream: true, max_tokens: 1_000_000, tools: TOOLS });
+  },
+  'many calls of tools within a text, none of them one': async () => {
+    const texts = {
+      nested: '<tool_call>{"name":"f","arguments":{'.repeat(5_000) + '</tool_call>'.repeat(5_000),
+      'one after the other': '<tool_call>{x</tool_call>'.repeat(20_000),
+      'all of them calls': '<tool_call>{"name":"f","arguments":{}}</tool_call>'.repeat(20_000),
+      values: `<tool_call>{"name":"f","arguments":{"a":[${'{},'.repeat(2_000_000)}0]}}</tool_call>`,
+    };
+    for (const content of Object.values(texts)) {
+      upstream.script = json(200, completion({ content }));
+      await ask(hostile, 'prompted/m', 'Hi', { max_tokens: 1_000_000, tools: TOOLS });
+      upstream.script = stream([event({ content }), `data: ${END}`, 'data: [DONE]\n\n']);
+      await ask(hostile, 'prompted/m', 'Hi', { stream: true, max_tokens: 10_000_000, tools: TOOLS });
+    }
+  },
+  'a text letter by letter that may become a call of a tool': async () => {
+    for (const letter of ['x', ' ', '<']) {
+      const events = [event({ content: '<tool_call>' }), ...Array.from({ length: 5 }, () => event({ content: letter }).repeat(2_000))];
+      upstream.script = stream([...events, `data: ${END}`, 'data: [DONE]\n\n']);
+      for (const more of [{ stream: true }, {}])
+        expect((await ask(hostile, 'prompted/m', 'Hi', { ...more, max_tokens: 1_000_000, tools: TOOLS })).status).toBe(200);
+    }
+  },
+  'blanks as arguments of a tool': async () => {
+    const call = (args: string) => ({ tool_calls: [{ index: 0, id: 'c', type: 'function', function: { name: 'f', arguments: args } }] });
+    const piece = event({ tool_calls: [{ index: 0, function: { arguments: ' ' } }] });
+    for (const args of [`${' '.repeat(30_000)}{}`, `${' '.repeat(30_000)}null`]) {
+      upstream.script = json(200, completion({ content: null, ...call(args) }));
+      expect((await ask(hostile, 'up/m', 'Hi', { tools: TOOLS })).status).toBe(200);
+      expect(
+        (
+          await post(
+            hostile,
+            '/v1/messages',
+            JSON.stringify({ model: 'up/m', max_tokens: 100_000, messages: [{ role: 'user', content: 'Hi' }] }),
+          )
+        ).status,
+      ).toBe(200);
+      upstream.script = stream([event(call('')), piece.repeat(4_000), event(call(args)), `data: ${END}`, 'data: [DONE]\n\n']);
+      const body = { model: 'up/m', max_tokens: 1_000_000, stream: true, messages: [{ role: 'user', content: 'Hi' }] };
+      for (const path of ['/v1/chat/completions', '/v1/messages'])
+        expect((await post(hostile, path, JSON.stringify(body))).status).toBe(200);
+    }
+  },
+  'arguments of a tool that come in very many pieces': async () => {
+    const item = { type: 'function_call', id: 'fc', call_id: 'c', name: 'f', arguments: '' };
+    const added = responded({ type: 'response.output_item.added', output_index: 0, item });
+    const piece = responded({ type: 'response.function_call_arguments.delta', output_index: 0, delta: 'x'.repeat(40) });
+    upstream.script = stream([added, ...Array.from({ length: 20 }, () => piece.repeat(1_000)), RESPONDED]);
+    expect((await ask(hostile, 're/m', 'Hi', { stream: true, max_tokens: 10_000_000, tools: TOOLS })).status).toBe(200);
+  },
+  'a text that is nearly a stop sequence all the time': async () => {
+    const stops = {
+      long: [`${'a'.repeat(998)}bb`],
+      many: Array.from({ length: 300 }, (_, at) => `aa${String.fromCharCode(0x4e00 + at)}`),
+    };
+    for (const stop of Object.values(stops)) {
+      const more = { stream: true, max_tokens: 10_000_000, stop };
+      for (const [length, status] of [
+        [MiB, 200],
+        [8 * MiB, 502],
+      ] as const) {
+        upstream.script = stream([said('a'.repeat(length)), RESPONDED]);
+        expect((await ask(hostile, 're/m', 'Hi', more)).status).toBe(status);
+      }
+      upstream.script = stream([...Array.from({ length: 10 }, () => said('a').repeat(1_000)), RESPONDED]);
+      expect((await ask(hostile, 're/m', 'Hi', more)).status).toBe(200);
+    }
+    const tooMany = Array.from({ length: 5_000 }, (_, at) => String(at));
+    for (const stop of [tooMany, ['a'.repeat(MiB)]]) expect((await ask(hostile, 're/m', 'Hi', { stop })).status).toBe(400);
+  },
+  'a chunk of many deltas that do not end': async () => {
+    const chunk = `data: {"choices":[${'{"delta":{"a":1,'.repeat(40_000)}"}\n\n`;
+    upstream.script = stream([event({ content: 'x' }), chunk, `data: ${END}`, 'data: [DONE]\n\n']);
+    expect((await ask(hostile, 'up/m', 'Hi', { stream: true })).status).toBeLessThan(600);
   },
   'an error of 60 KB of blanks': async () => {
     upstream.script = json(400, { error: { message: `${' '.repeat(60_000)}sk-${'-'.repeat(1_000)}` } });
@@ -262,6 +366,28 @@ const ATTACKS: Record<string, () => Promise<unknown>> = {
   'a whole answer of three million lists': async () => {
     upstream.script = json(200, { ...completion({ content: 'x' }), x: Array(3_000_000).fill([]) });
     for (const more of [{}, { stream: true }]) expect((await ask(hostile, 'up/m', 'Hi', more)).status).toBe(502);
+  },
+  'JSON of two million values within the texts of a request': async () => {
+    upstream.script = json(400, { error: { message: 'no' } });
+    const values = { lists: `[${'{},'.repeat(2_000_000)}0]`, numbers: `[${'1.0,'.repeat(1_500_000)}0]`, depth: '['.repeat(7_000_000) };
+    for (const text of Object.values(values).map((json) => `{"a":${json}}`)) {
+      const call = (args: string) => ({ id: 'c1', type: 'function', function: { name: 'f', arguments: args } });
+      const turns = (args: string, result: string) => [
+        { role: 'user', content: 'Hi' },
+        { role: 'assistant', content: null, tool_calls: [call(args)] },
+        { role: 'tool', tool_call_id: 'c1', content: result },
+      ];
+      const tools = [{ type: 'function', function: { name: 'f', parameters: { type: 'object' } } }];
+      for (const model of ['an/claude-x', 'ge/gemini-x'])
+        for (const messages of [turns(text, 'x'), turns('{}', text)])
+          expect((await ask(hostile, model, 'Hi', { messages, tools })).status).toBe(400);
+    }
+  },
+  'JSON of two million values within a text of an answer': async () => {
+    const call = { id: 'c1', type: 'function', function: { name: 'f', arguments: `{"a":[${'{},'.repeat(1_800_000)}0]}` } };
+    upstream.script = json(200, completion({ content: null, tool_calls: [call] }));
+    const body = { model: 'up/m', max_tokens: 2_000_000, messages: [{ role: 'user', content: 'Hi' }] };
+    expect((await post(hostile, '/v1/messages', JSON.stringify(body))).status).toBe(502);
   },
   'an event of a million lists': async () => {
     upstream.script = stream([event({ content: 'x', lists: Array(1_500_000).fill([]) }), `data: ${END}`, 'data: [DONE]\n\n']);

@@ -47,6 +47,8 @@ beforeAll(async () => {
     {
       async prepare(_, post) {
         await post('budgets', { scope: { kind: 'tenant' }, limit: '12.00', period: 'lifetime' });
+        // What is seen of a stream of it is all there is.
+        await post('models', { provider: 'up', model: 'test-model', reasoning: false });
       },
     },
   );
@@ -94,6 +96,8 @@ const entriesOf = async (tag: number) =>
     )
   ).rows as { kind: string; amount: bigint }[];
 const bookedOf = async (tag: number) => (await entriesOf(tag)).reduce((sum, { amount }) => sum + amount, 0n);
+const noted = async (tag: number): Promise<bigint> =>
+  (await db.query('SELECT checkpoint_output_tokens AS noted FROM holds WHERE div(amount, $1) = $2', [PRICE.output, tag])).rows[0].noted;
 const openHolds = async () => (await db.query(`SELECT FROM holds WHERE state = 'open'`)).rowCount;
 
 async function passes(seconds: number): Promise<void> {
@@ -130,7 +134,7 @@ const answerAtOnce: Script = (seen, response) => {
 const make = (gateway: Gateway, stream = false, tag = rig.nextTag()): Promise<Seen> =>
   call({ url: gateway.url!, key: rig.tenant.apiKey, tag, stream });
 
-/** A call that the provider has and does not end before it is told to. */
+/** A call that the provider has and does not end before it is told to; of a stream, what is seen of it has been told. */
 async function inFlight(gateway: Gateway, stream: boolean): Promise<{ tag: number; goOn: () => void; ended: Promise<Seen> }> {
   const { script, goOn } = pausedAnswer();
   rig.upstream.script = script;
@@ -138,6 +142,7 @@ async function inFlight(gateway: Gateway, stream: boolean): Promise<{ tag: numbe
   const ended = make(gateway, stream, tag);
   await eventually(async () => rig.upstream.calls.some(({ body }) => body.max_tokens === tag), 10_000);
   rig.upstream.script = answerAtOnce;
+  if (stream) await eventually(async () => (await noted(tag)) > 0n, 15_000);
   return { tag, goOn, ended };
 }
 
@@ -163,7 +168,9 @@ test.each(LOST)(
     expect(await entriesOf(lost.tag)).toEqual([]);
     await passes(2_000); // its call can no longer run
     expect(await entriesOf(lost.tag)).toMatchObject([{ kind: 'usage' }]);
-    expect(await make(other)).toMatchObject({ status: 429, code: 'budget_held' });
+    // Of a stream an estimate is booked, and the rest held apart; of an answer of which nothing was seen all is booked.
+    const refusal = stream ? { status: 429, code: 'budget_held' } : { status: 402, code: 'request_exceeds_budget' };
+    expect(await make(other)).toMatchObject(refusal);
     await expectWithinLimit();
     expect(await breaches()).toEqual([]);
 
@@ -204,7 +211,7 @@ test('a second start on the home of a stopped gateway takes nothing from it; onc
 
 test("an operator's word frees what a lost gateway holds, never while it is heard of; if the word was wrong, the audit says so", async () => {
   const gateway = await rig.spawn('unlucky');
-  const lost = await inFlight(gateway, false);
+  const lost = await inFlight(gateway, true);
   gateway.process.child.kill('SIGSTOP');
   const asOperator = <T>(method: string, path: string, body?: object) =>
     admin<T>({ adminUrl }, rig.operatorKey, method, `/v1/platform/gateways${path}`, body);

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
+import { newId } from '../../src/kernel/ids.js';
+import { encodeSettlement, encodeWithHold } from '../../src/ledger/encode-settlement.js';
 import type { HoldRequest } from '../../src/ledger/index.js';
 import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
 import { createPool } from '../../src/platform/postgres/index.js';
@@ -27,6 +29,12 @@ beforeAll(async () => {
   ledger = new LedgerRepository(pool);
   tenant = await insertTenant(db, [{ limit: 1_000_000n }, { kind: 'project', value: 'p', limit: 1_000_000n }]);
   budget = (await db.query('SELECT id FROM budgets WHERE tenant_id = $1 ORDER BY id LIMIT 1', [tenant])).rows[0].id;
+  const calls = Array.from({ length: CALLS }, () => holdRequest(tenant, 10n, scopes()));
+  await ledger.hold(randomUUID(), calls);
+  await ledger.settle(encoded(calls.map(({ id }) => settlement(id, 1n))));
+  const { rows } = await db.query(`SELECT call_id, admitted_at::text AS at FROM ledger_entries WHERE tenant_id = $1`, [tenant]);
+  booked = rows.map(({ call_id, at }) => ({ callId: call_id, admittedAt: at }));
+  expect(booked).toHaveLength(CALLS);
 });
 
 afterAll(async () => {
@@ -34,13 +42,38 @@ afterAll(async () => {
   await database.drop();
 });
 
+const scopes = () => [
+  { kind: 'tenant', value: tenant },
+  { kind: 'project', value: 'p' },
+];
+
+/** Calls that are over. */
+let booked: { callId: string; admittedAt: string }[];
+let adjustments = 0;
+
+/** Each time in the other order. */
+function adjust(): Promise<number> {
+  const number = ++adjustments;
+  const all = booked.map((call) => ({ ...call, number, amount: 1n, priceId: randomUUID(), rates: {} }));
+  return ledger.adjust(tenant, number % 2 === 0 ? all : all.reverse(), 'test', null);
+}
+
+/** Calls whose holds Postgres has lost. */
+function bookUnheld(): Promise<unknown> {
+  const lost = Array.from({ length: CALLS }, () => ({ ...holdRequest(tenant, 10n, scopes()), id: newId() }));
+  const whole = lost.map((held) => [held.id, encodeWithHold(encodeSettlement(settlement(held.id, 1n)), held, Date.now())] as const);
+  return ledger.bookUnheld(gateway, new Map(whole));
+}
+
 type Statement = (calls: HoldRequest[]) => Promise<unknown>;
 const scopeValue = async () => (await db.query('SELECT scope_value FROM budgets WHERE id = $1', [budget])).rows[0].scope_value;
 
 const STATEMENTS: Record<string, Statement> = {
   admit: (calls) => ledger.hold(gateway, calls),
   settle: (calls) => ledger.settle(encoded(calls.map(({ id }) => settlement(id, 1n)))),
-  heartbeat: (calls) => ledger.heartbeat(calls.map(({ id }) => ({ id, outputTokens: 1 }))),
+  adjust,
+  'book what was lost': bookUnheld,
+  heartbeat: (calls) => ledger.heartbeat(calls.map(({ id }) => ({ id, checkpoint: null }))),
   abandon: (calls) => ledger.abandon(gateway, calls),
   expire: (calls) =>
     ledger.expireGateway(
@@ -54,6 +87,7 @@ const STATEMENTS: Record<string, Statement> = {
   grant: async () =>
     pool.query(`SELECT FROM grant_period($1, $2, $3, gen_random_uuid(), 1, 'test', NULL)`, [tenant, budget, await scopeValue()]),
   roll: () => pool.query('SELECT FROM roll_period()'),
+  'drop a month': () => pool.query('SELECT drop_oldest_month(3)'),
   purge: () => pool.query('SELECT purge_holds(100)'),
   'change of a budget': () => pool.query('SELECT follow_budget($1, $2)', [tenant, budget]),
 };
@@ -63,11 +97,7 @@ const pairs = names.flatMap((a, i) => names.slice(i).map((b) => [a, b] as const)
 test.each(pairs)('%s and %s on the same rows in opposite orders do not deadlock', async (a, b) => {
   for (let round = 0; round < ROUNDS; round++) {
     gateway = randomUUID();
-    const scopes = [
-      { kind: 'tenant', value: tenant },
-      { kind: 'project', value: 'p' },
-    ];
-    const calls = Array.from({ length: CALLS }, () => holdRequest(tenant, 10n, scopes));
+    const calls = Array.from({ length: CALLS }, () => holdRequest(tenant, 10n, scopes()));
     await ledger.hold(gateway, calls);
     await Promise.all([STATEMENTS[a]!(calls), STATEMENTS[b]!([...calls].reverse()), STATEMENTS[a]!([...calls].reverse())]);
     await ledger.settle(encoded(calls.map(({ id }) => settlement(id, null, { state: 'voided' }))));

@@ -2,16 +2,15 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { Redis } from 'ioredis';
-import { type JobResult, Queues } from '../../src/platform/queue/index.js';
-import type { Logger } from '../../src/platform/telemetry/index.js';
+import type { JobResult } from '../../src/platform/queue/index.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { freePort } from '../support/free-port.js';
+import { QueueRig, SKIPPED } from '../support/queue-rig.js';
 import { startRedis, startRedisCluster, type TestRedis } from '../support/redis.js';
 import { eventually, startTestWeir, type TestWeir } from '../support/weir.js';
 
 jest.setTimeout(60_000);
 
-const SKIPPED = 'no redis-server on this machine, and no way to fetch one: not tested';
 const WATCHED_MS = 2_000;
 
 let database: TestDatabase;
@@ -22,47 +21,20 @@ beforeAll(async () => {
 
 afterAll(() => database.drop());
 
-/** Queues with one job, what it did, and what was logged. */
-class Rig {
-  runs = 0;
-  readonly lines: string[] = [];
-  readonly queues: Queues;
-
-  constructor(
-    redisUrl: string | null,
-    private readonly answer: JobResult = { againInMs: null },
-    installation = 'one',
-    private readonly queue = 'attack',
-  ) {
-    const say = (facts: object, message: string) => void this.lines.push(`${message} ${JSON.stringify(facts)}`);
-    const log = { error: say, warn: say, info: say, debug: () => {} } as unknown as Logger;
-    this.queues = new Queues({ redisUrl, databaseUrl: database.url, installation }, log);
-  }
-
-  async start(): Promise<void> {
-    await this.queues.prepare();
-    const run = async () => {
-      this.runs++;
-      return this.answer;
-    };
-    this.queues.start([{ queue: this.queue, everyMs: 60_000, run }], () => {});
-  }
-}
-
-const rigs: Rig[] = [];
 const servers: TestRedis[] = [];
 
 afterEach(async () => {
-  await Promise.all(rigs.splice(0).map(({ queues }) => queues.stop()));
+  await QueueRig.stopAll();
   await Promise.all(servers.splice(0).map((server) => server.stop()));
 });
 
-async function rigOn(...given: ConstructorParameters<typeof Rig>): Promise<Rig> {
-  const rig = new Rig(...given);
-  rigs.push(rig);
-  await rig.start();
-  return rig;
-}
+const rigOn = (redisUrl: string | null, answer?: JobResult, installation?: string, queue?: string) =>
+  QueueRig.start(redisUrl === null ? null : { REDIS_URL: redisUrl }, {
+    databaseUrl: database.url,
+    ...(answer && { answer }),
+    ...(installation && { installation }),
+    ...(queue && { queue }),
+  });
 
 async function redisWith(...settings: string[]): Promise<TestRedis | null> {
   const server = await startRedis({ settings });
@@ -97,6 +69,52 @@ test('a Redis cluster runs the jobs, and nothing is logged', async () => {
   await cluster.stop();
 });
 
+test('a cluster is found by any of several hosts that answers', async () => {
+  const cluster = await startRedisCluster();
+  if (!cluster) return console.warn(SKIPPED);
+  const rig = await rigOn(`redis://127.0.0.1:${await freePort()},${cluster.url.slice('redis://'.length)}`);
+  await eventually(async () => rig.runs > 0, 20_000);
+  expect([rig.queues.fault, rig.lines]).toEqual([null, []]);
+  await rig.queues.stop();
+  await cluster.stop();
+});
+
+test.each([
+  ['cluster|slots', /MOVED.*may not ask for the others: give the user/],
+  ['cluster|info', null],
+])('a cluster that forbids its user %s is told for what it is, and never as silence', async (command, reason) => {
+  const cluster = await startRedisCluster();
+  if (!cluster) return console.warn(SKIPPED);
+  for (const { url } of cluster.nodes) {
+    const client = new Redis(url);
+    await client.call('ACL', 'SETUSER', 'few', 'on', '>word', '~*', '&*', '+@all', `-${command}`);
+    client.disconnect();
+  }
+  const rigs = await Promise.all(cluster.nodes.map(({ url }) => rigOn(url.replace('//', '//few:word@'))));
+  if (reason) await eventually(async () => rigs.some(({ queues }) => reason.test(queues.fault ?? '')), 20_000);
+  else await eventually(async () => rigs.some(({ runs }) => runs > 0) && rigs.every(({ queues }) => queues.fault === null), 20_000);
+  expect(rigs.flatMap(({ lines }) => lines).filter((line) => line.includes('did not answer'))).toEqual([]);
+  await QueueRig.stopAll();
+  await cluster.stop();
+});
+
+test('a node of a cluster that does not know the user is told for what it is', async () => {
+  const cluster = await startRedisCluster();
+  if (!cluster) return console.warn(SKIPPED);
+  const client = new Redis(cluster.url);
+  await client.call('ACL', 'SETUSER', 'weir', 'on', '>word', '~*', '&*', '+@all');
+  client.disconnect();
+  const rigs = await Promise.all(
+    ['one', 'two', 'three', 'four', 'five', 'six'].map((installation) =>
+      QueueRig.start({ REDIS_URL: cluster.url.replace('//', '//weir:word@') }, { installation }),
+    ),
+  );
+  await eventually(async () => rigs.some(({ queues }) => /WRONGPASS.*; check REDIS_PASSWORD/.test(queues.fault ?? '')), 20_000);
+  expect(rigs.flatMap(({ lines }) => lines).filter((line) => line.includes('did not answer'))).toEqual([]);
+  await QueueRig.stopAll();
+  await cluster.stop();
+});
+
 test('one server in cluster mode, as managed ones are, runs the jobs', async () => {
   const server = await redisWith('--cluster-enabled', 'yes');
   if (!server) return;
@@ -116,58 +134,86 @@ interface Refusing {
   url?: (url: string) => string;
   reason: RegExp;
   repair: ((client: Redis) => Promise<unknown>) | null;
+  /** A job that is there before anything is refused may run. */
+  mayRun?: boolean;
 }
 
 const REFUSING: Refusing[] = [
   {
     name: 'wants a password and gets none (NOAUTH)',
     settings: ['--requirepass', 'right'],
-    reason: /NOAUTH/,
+    reason: /NOAUTH.*; set REDIS_PASSWORD/,
     repair: (client) => client.config('SET', 'requirepass', ''),
   },
   {
     name: 'is given a wrong password (WRONGPASS)',
     settings: ['--requirepass', 'right'],
     url: (url) => url.replace('//', '//:wrong@'),
-    reason: /WRONGPASS/,
+    reason: /WRONGPASS.*; check REDIS_PASSWORD, or user and password in REDIS_URL/,
     repair: (client) => client.config('SET', 'requirepass', 'wrong'),
   },
   {
     name: 'lets its user write nothing (NOPERM)',
     settings: ['--user', 'reader', 'on', '>word', '~*', '+@read', '+info', '+client', '--user', 'default', 'on', 'nopass', '~*', '+@all'],
     url: (url) => url.replace('//', '//reader:word@'),
-    reason: /NOPERM|permissions/,
+    reason: /(NOPERM|permissions).*; give the user of REDIS_URL the rights/,
     repair: (client) => client.call('ACL', 'SETUSER', 'reader', '&*', '+@all'),
   },
   {
     name: 'is a replica (READONLY)',
     settings: ['--replicaof', '127.0.0.1', '1'],
-    reason: /READONLY/,
+    reason: /READONLY.*REDIS_URL leads to a replica/,
     repair: (client) => client.call('REPLICAOF', 'NO', 'ONE'),
   },
   {
     name: 'is a replica without its master (MASTERDOWN)',
     settings: ['--replicaof', '127.0.0.1', '1', '--replica-serve-stale-data', 'no', '--replica-read-only', 'no'],
-    reason: /MASTERDOWN/,
+    reason: /MASTERDOWN.*REDIS_URL leads to a replica/,
     repair: (client) => client.call('REPLICAOF', 'NO', 'ONE'),
   },
   {
     name: 'is full (OOM)',
     settings: ['--maxmemory', '1'],
-    reason: /OOM/,
+    reason: /OOM.*more memory/,
     repair: (client) => client.config('SET', 'maxmemory', '0'),
   },
-  { name: 'speaks no TLS', url: (url) => url.replace('redis:', 'rediss:'), reason: /./, repair: null },
+  {
+    name: 'speaks no TLS',
+    url: (url) => url.replace('redis:', 'rediss:'),
+    reason: /REDIS_URL.*(without TLS it is redis:|begin REDIS_URL with redis:)/,
+    repair: null,
+  },
+  { name: 'has fewer databases', url: (url) => `${url}/99`, reason: /leave the number of the database out of REDIS_URL/, repair: null },
+  { name: 'is no cluster', url: (url) => `${url},127.0.0.1:1`, reason: /is no cluster; name one host in REDIS_URL/, repair: null },
+  {
+    name: 'lets its user use other keys only (NOPERM)',
+    settings: ['--user', 'other', 'on', '>word', '~other:*', '&*', '+@all'],
+    url: (url) => url.replace('//', '//other:word@'),
+    reason: /(NOPERM|permissions).*; allow its user all keys that begin with REDIS_PREFIX/,
+    repair: (client) => client.call('ACL', 'SETUSER', 'other', '~*'),
+  },
+  ...['+eval +evalsha', '+bzpopmin', '+set', '+zadd'].map((rights): Refusing => {
+    const taken = rights.replaceAll('+', '-').split(' ');
+    return {
+      name: `forbids its user ${taken.join(' ')} (NOPERM)`,
+      settings: ['--user', 'few', 'on', '>word', '~*', '&*', '+@all', ...taken],
+      url: (url) => url.replace('//', '//few:word@'),
+      reason: /(NOPERM|permissions|can't run this command).*; give the user of REDIS_URL the rights/,
+      repair: null,
+      mayRun: rights === '+bzpopmin', // only a worker that finds no job waits with it
+    };
+  }),
 ];
 
-async function refuses({ settings = [], url, reason, repair }: Refusing): Promise<void> {
+async function refuses({ settings = [], url, reason, repair, mayRun = false }: Refusing): Promise<void> {
   const server = await redisWith(...settings);
   if (!server) return;
   const rig = await rigOn(url ? url(server.url) : server.url);
   await eventually(async () => reason.test(rig.queues.fault ?? '') && rig.lines.length > 0, 15_000);
   await watch();
   expect(rig.lines).toHaveLength(1);
-  expect([rig.runs, rig.queues.fault]).toEqual([0, expect.stringMatching(reason)]);
+  expect(rig.queues.fault).toMatch(reason);
+  expect(rig.runs).toBeLessThanOrEqual(mayRun ? 1 : 0);
   if (!repair) return;
 
   const client = new Redis(server.url, { password: settings.includes('--requirepass') ? 'right' : undefined });
@@ -212,11 +258,23 @@ test('a Redis that is not there, has an unknown name, or closes each connection,
   await watch();
   expect(unreachable.map(({ lines }) => lines.length)).toEqual([1, 1, 1]);
   expect(unreachable.map(({ queues }) => queues.fault)).toEqual([
-    expect.stringContaining('ECONNREFUSED'),
-    expect.stringMatching(/ENOTFOUND|EAI_AGAIN/),
-    expect.any(String),
+    expect.stringMatching(/ECONNREFUSED.*; check REDIS_URL and that the server runs/),
+    expect.stringMatching(/(ENOTFOUND|EAI_AGAIN).*; check REDIS_URL/),
+    expect.stringMatching(/; check REDIS_URL.*with TLS it is rediss:/),
   ]);
   closing.close();
+});
+
+test('a job that fails again and again is said once, and once more when it works', async () => {
+  const server = await redisWith();
+  if (!server) return;
+  const rig = await QueueRig.start({ REDIS_URL: server.url }, { everyMs: 200, failures: 5 });
+  await eventually(async () => rig.lines.length > 1, 15_000);
+  expect(rig.runs).toBeGreaterThan(5);
+  expect(rig.lines).toEqual([
+    expect.stringMatching(/^the job attack failed .*"reason":"the run failed"/),
+    expect.stringMatching(/^the job attack works again/),
+  ]);
 });
 
 describe('two installations on one Redis', () => {

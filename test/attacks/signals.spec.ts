@@ -22,11 +22,11 @@ afterEach(async () => {
   for (const home of homes.splice(0)) rmSync(home, { recursive: true, force: true });
 });
 
-const call = (ready: Ready) =>
+const call = (ready: Ready, stream = false) =>
   fetch(`${ready.public}/v1/chat/completions`, {
     method: 'POST',
     headers: { authorization: `Bearer ${ready.api_key}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ model: 'mock/echo', messages: [{ role: 'user', content: 'Hello' }] }),
+    body: JSON.stringify({ model: 'mock/echo', stream, messages: [{ role: 'user', content: 'Hello' }] }),
   });
 
 describe('a process with a database of its own', () => {
@@ -79,11 +79,32 @@ describe('with a Postgres elsewhere', () => {
     expect((await call({ ...ready, api_key: ready.api_key })).status).toBe(200);
   });
 
+  test('between "not ready" and the closed door calls are still served; a second signal ends the waiting', async () => {
+    const weir = WeirProcess.spawn({ ...environment(), WEIR_DRAIN_DELAY_MS: '600000' });
+    const ready = await weir.ready();
+    const health = async (url: string) => {
+      const reply = await fetch(`${url}/readyz`);
+      return [reply.status, await reply.text()];
+    };
+    expect(await health(ready.public)).toEqual([200, 'ready']);
+    weir.child.kill('SIGTERM');
+    await eventually(async () => (await health(ready.public))[0] === 503, 10_000);
+    expect(await health(ready.public)).toEqual([503, 'draining']);
+    expect(await health(ready.admin)).toEqual([503, '{"status":"draining"}']);
+    for (const stream of [false, true]) {
+      const reply = await call(ready, stream);
+      expect([reply.status, reply.headers.get('connection')]).toEqual([200, 'close']);
+      await reply.text();
+    }
+    expect(await weir.kill('SIGTERM')).toBe(0);
+  });
+
   test('signals that are meant to reload, and readers that leave, end nothing', async () => {
     const weir = WeirProcess.spawn({ ...environment(), WEIR_LOG_LEVEL: 'info' });
     const ready = await weir.ready();
     for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) weir.child.kill(signal);
-    await eventually(async () => weir.stderr.split('the signal does nothing').length === 4, 10_000);
+    await eventually(async () => weir.stderr.split('the signal does nothing').length === 3, 10_000);
+    await eventually(async () => weir.stderr.includes('the configuration was reloaded'), 10_000);
     expect(weir.stderr).not.toContain('Debugger listening');
     expect((await call(ready)).status).toBe(200);
 

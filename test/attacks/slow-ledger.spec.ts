@@ -92,6 +92,19 @@ test('300 ms each way to Postgres: once the way is known, calls are served', asy
   for (let i = 0; i < 3; i++) expect(await call()).toMatchObject({ status: 200 });
 });
 
+test('a ledger that cannot hold in time is told by /readyz, until it can', async () => {
+  await proxy.set({ kind: 'latency', ms: LONGEST_MS });
+  expect(await call()).toMatchObject({ status: 503, code: 'ledger_unavailable' });
+  const failing = async () => {
+    const { failing = [] } = (await (await fetch(`${weir.adminUrl}/readyz`)).json()) as { failing?: { part: string; reason: string }[] };
+    return failing.find(({ part }) => part === 'ledger')?.reason;
+  };
+  await eventually(async () => (await failing()) !== undefined, 15_000);
+  expect(await failing()).toContain('WEIR_LEDGER_TIMEOUT_MS');
+  await proxy.set({ kind: 'pass' });
+  await eventually(async () => (await failing()) === undefined, 15_000);
+});
+
 test.each(['black-hole', 'refuse'] as const)('Postgres gone (%s): the refusal says so, long before a slow one', async (kind) => {
   await proxy.set({ kind });
   const seen = [await call(), await call(), await call()];

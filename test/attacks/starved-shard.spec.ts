@@ -4,7 +4,7 @@ import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
 import { Weights } from '../../src/ledger/weights.js';
 import { createPool } from '../../src/platform/postgres/index.js';
 import { brokenInvariants, holdRequest } from '../support/ledger.js';
-import { createTenant, startTestWeir, type TestTenant, type TestWeir } from '../support/weir.js';
+import { booked, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../support/weir.js';
 
 /** Labels of each hostile call. */
 const LABELS = 32;
@@ -124,4 +124,60 @@ test('how dear a call is is remembered for so many tenants and no more, and forg
   expect(weights.isDear('u', 1)).toBe(true);
   now += 5_001;
   expect(weights.isDear('u', 1)).toBe(false);
+});
+
+describe('what Postgres refuses of one call', () => {
+  let tenant: TestTenant;
+  beforeAll(async () => {
+    tenant = await createTenant(weir);
+    await tenant.admin('POST', '/v1/organization/prices', { provider: 'mock', model: '*', input: '1', output: '2' });
+    await tenant.admin('POST', '/v1/organization/providers', { name: 'mock', type: 'mock' });
+    await tenant.admin('POST', '/v1/organization/budgets', { scope: { kind: 'tenant' }, limit: '5.00', period: 'lifetime' });
+    await eventually(async () => (await call('echo')) === 200);
+  });
+  afterEach(() => weir.db.query('DROP TRIGGER IF EXISTS odd ON holds; DROP TRIGGER IF EXISTS odd ON calls'));
+
+  /** A row that is written for a call of the model "odd" makes its statement fail with this code. */
+  const fail = (table: string, model: string, code: string) =>
+    weir.db.query(`
+      CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'odd' USING ERRCODE = '${code}'; END $$;
+      CREATE TRIGGER odd BEFORE INSERT ON ${table} FOR EACH ROW WHEN (${model} = 'mock/odd') EXECUTE FUNCTION fail()`);
+  const call = async (model: string) => {
+    const response = await fetch(`${weir.publicUrl}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${tenant.apiKey}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ model: `mock/${model}`, max_tokens: 10, messages: [{ role: 'user', content: 'hello' }] }),
+    });
+    await response.text();
+    return response.status;
+  };
+  /** All at once: calls of one tenant share batches. */
+  const MODELS = [...Array(8).fill('echo'), 'odd', ...Array(8).fill('echo')] as string[];
+  const served = (odd: number) => MODELS.map((model) => (model === 'odd' ? odd : 200));
+
+  // Data, constraint, syntax, program limit, PL/pgSQL, internal error.
+  test.each([
+    ['22P02', 500],
+    ['23514', 500],
+    ['42883', 500],
+    ['54000', 500],
+    ['P0001', 500],
+    ['XX000', 503],
+  ])('%s: that call fails alone', async (code, status) => {
+    await fail('holds', `NEW.context->>'requested_model'`, code);
+    for (let round = 0; round < 5; round++) expect(await Promise.all(MODELS.map(call))).toEqual(served(status));
+  });
+
+  test('an internal error of Postgres at the booking delays that call alone, and it is booked as it was', async () => {
+    const before = (await booked(weir, tenant)).length;
+    await fail('calls', 'NEW.requested_model', 'XX000');
+    const all = MODELS.map(call);
+    await eventually(async () => (await booked(weir, tenant)).length === before + 16);
+    await weir.db.query('DROP TRIGGER odd ON calls');
+    expect(await Promise.all(all)).toEqual(served(200));
+    await eventually(async () => (await booked(weir, tenant)).length === before + 17);
+    expect((await booked(weir, tenant)).slice(before)).toEqual(
+      Array(17).fill(expect.objectContaining({ status: 'completed', estimated: false })),
+    );
+  });
 });

@@ -169,7 +169,7 @@ test('a tenant that fills the memory for bodies is refused, and others are not',
     const reply = await send({ publicUrl: weir.publicUrl, apiKey: quiet.apiKey }, BODY, BODY.body('mock/echo'));
     expect(reply.status).toBe(200);
     for (const { socket } of clients) socket.destroy();
-    await eventually(async () => (await metric(weir, 'weir_request_body_bytes')) === 0);
+    await eventually(async () => (await metric(weir, 'weir_request_body_bytes')) === 0, 30_000);
   } finally {
     for (const { socket } of clients) socket.destroy();
     await weir.stop();

@@ -7,13 +7,14 @@ const FIELDS: readonly [string, unknown][] = [
   ['web_search_options', {}],
   ['search_parameters', { mode: 'auto' }],
   ['enable_search', true],
+  ['venice_parameters', { enable_web_search: 'auto' }],
+  ['venice_parameters', { enable_web_search: 'off', enable_web_scraping: true }],
   ['connectors', [{ id: 'web-search' }]],
   ['mcp_servers', [{ type: 'url', url: 'https://example.com', name: 'x' }]],
   ['service_tier', 'priority'],
   ['service_tier', 'fast'],
   ['service_tier', 'flex'],
   ['service_tier', 'scale'],
-  ['service_tier', 'auto'],
   ['speed', 'fast'],
   ['inference_geo', 'us'],
   ['modalities', ['text', 'audio']],
@@ -41,7 +42,6 @@ const TOOLS: Readonly<Record<string, readonly object[]>> = {
     { type: 'web_search_20250305', name: 'web_search' },
     { type: 'web_fetch_20250910', name: 'web_fetch' },
     { type: 'code_execution_20250825', name: 'code_execution' },
-    { type: 'computer_20250124', name: 'computer', display_width_px: 1, display_height_px: 1 },
     { type: 'advisor_20260301', name: 'advisor' },
   ],
 };
@@ -56,6 +56,8 @@ const MODELS = [
   'gpt-4o-search-preview',
   'sonar-pro',
   'groq/compound',
+  'qwen3-4b:enable_web_search=on&enable_web_citations=true',
+  'qwen3-4b:strip_thinking_response=true&enable_web_scraping=true',
 ];
 
 /** The surface whose format a provider speaks itself: nothing is translated. */
@@ -78,14 +80,18 @@ afterAll(() => rig.stop());
 
 const cases = (surface: SurfaceRow): [string, object][] => [
   ...FIELDS.map(([field, value]): [string, object] => [field, { [field]: value }]),
-  ...TOOLS[surface.path]!.map((tool): [string, object] => ['tools[1]', { tools: [CLIENTS[surface.path], tool] }]),
+  ...TOOLS[surface.path]!.map((tool): [string, object] => ['tools[1]', { tools: [CLIENTS[surface.path]![0], tool] }]),
 ];
 
-/** A tool that the client runs itself. */
-const CLIENTS: Readonly<Record<string, object>> = {
-  '/v1/chat/completions': { type: 'function', function: { name: 'f', parameters: { type: 'object' } } },
-  '/v1/responses': { type: 'function', name: 'f', parameters: { type: 'object' } },
-  '/v1/messages': { name: 'f', input_schema: { type: 'object' } },
+/** Tools that the client runs itself. */
+const CLIENTS: Readonly<Record<string, ({ type?: string } & Record<string, unknown>)[]>> = {
+  '/v1/chat/completions': [{ type: 'function', function: { name: 'f', parameters: { type: 'object' } } }],
+  '/v1/responses': [{ type: 'function', name: 'f', parameters: { type: 'object' } }],
+  '/v1/messages': [
+    { name: 'f', input_schema: { type: 'object' } },
+    { type: 'custom', name: 'f', input_schema: { type: 'object' } },
+    { type: 'computer_20250124', name: 'computer', display_width_px: 800, display_height_px: 600 },
+  ],
 };
 
 const refused = async (reply: Response, field: string) => {
@@ -111,9 +117,12 @@ test('what has no unit is refused where a cost limit applies, naming the field, 
     }
     expect(rig.upstream.calls.length).toBe(before);
     // What the client runs itself, and what changes nothing, is served.
-    const plain = { tools: [CLIENTS[surface.path]], service_tier: surface.path === '/v1/messages' ? 'standard_only' : 'default' };
-    const reply = await send(rig.to, surface, surface.body(modelOf(format), 'Hello', plain), { 'x-weir-max-cost': '5' });
-    if (reply.status !== 200) wrong.push(`${surface.path} plain: ${reply.status} ${await reply.text()}`);
+    for (const service_tier of ['auto', surface.path === '/v1/messages' ? 'standard_only' : 'default'])
+      for (const tool of CLIENTS[surface.path]!) {
+        const plain = surface.body(modelOf(format), 'Hello', { tools: [tool], service_tier });
+        const reply = await send(rig.to, surface, plain, { 'x-weir-max-cost': '5' });
+        if (reply.status !== 200) wrong.push(`${surface.path} ${service_tier} ${tool.type}: ${reply.status} ${await reply.text()}`);
+      }
   }
   expect(wrong).toEqual([]);
 });
@@ -278,9 +287,9 @@ describe('without a hard cap', () => {
   });
 
   test('a tier, a speed and a region are booked at their multiples', async () => {
-    rig.upstream.script = says(completion({ prompt_tokens: 1000, completion_tokens: 0, total_tokens: 1000 })) as never;
+    rig.upstream.script = says(completion({ prompt_tokens: 1000, completion_tokens: 1, total_tokens: 1001 })) as never;
     expect((await send(to, chat, chat.body('openai/gpt-5', 'Hello', { service_tier: 'priority' }))).status).toBe(200);
-    expect(await lastCost()).toBeCloseTo(0.0025, 9);
+    expect(await lastCost()).toBeCloseTo(0.00252, 9);
     const message = {
       id: 'm',
       type: 'message',
@@ -291,12 +300,12 @@ describe('without a hard cap', () => {
     };
     rig.upstream.script = says({
       ...message,
-      usage: { input_tokens: 1000, output_tokens: 0, speed: 'fast', inference_geo: 'us' },
+      usage: { input_tokens: 1000, output_tokens: 1, speed: 'fast', inference_geo: 'us' },
     }) as never;
     expect(
       (await send(to, messages, messages.body('anthropic/claude-opus-5-5', 'Hello', { speed: 'fast', inference_geo: 'us' }))).status,
     ).toBe(200);
-    expect(await lastCost()).toBeCloseTo(0.0088, 9);
+    expect(await lastCost()).toBeCloseTo(0.008844, 9);
   });
 
   test.each([
@@ -304,11 +313,11 @@ describe('without a hard cap', () => {
     ['claude-opus-5', 2],
     ['claude-opus-4-6', 6],
   ])('%s is %i times as dear when it is fast', async (model, times) => {
-    const usage = { input_tokens: 1000, output_tokens: 0, speed: 'fast' };
+    const usage = { input_tokens: 1000, output_tokens: 1, speed: 'fast' };
     const content = [{ type: 'text', text: 'x' }];
     rig.upstream.script = says({ id: 'm', type: 'message', role: 'assistant', model, content, stop_reason: 'end_turn', usage }) as never;
     expect((await send(to, messages, messages.body(`anthropic/${model}`, 'Hello', { speed: 'fast' }))).status).toBe(200);
-    expect(await lastCost()).toBeCloseTo(0.005 * times, 9);
+    expect(await lastCost()).toBeCloseTo(0.005025 * times, 9);
   });
 
   test('pricing booked calls again keeps what was charged beyond text', async () => {

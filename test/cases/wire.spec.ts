@@ -259,7 +259,7 @@ describe('a reply that is compressed although it was not asked for so', () => {
   test('gzip-reply: it is decoded and booked', async () => {
     const { id, ...wire } = readCase('gzip-reply');
     const before = (await booked(rig.weir, rig.tenant)).length;
-    const seen = await rig.send(wire.surface, wire.provider_type, wire.model, wire.request, zipped(gzipSync(whole), 'application/json'));
+    const seen = await rig.send(wire.surface, wire.provider_type, wire.model, wire.request!, zipped(gzipSync(whole), 'application/json'));
     expect([id, seen.status, seen.text]).toEqual(['gzip-reply', 200, whole]);
     expect(await callAfter(before)).toMatchObject({ status: 'completed', output: 7, estimated: false });
   });

@@ -79,19 +79,21 @@ test('kill -9 in mid-stream: after the restart the hold is resolved and the call
   expect(await booked(weir, tenant)).toHaveLength(1);
 });
 
-test('kill -9 while the provider thinks: the prompt is booked; a call that was only held is given back', async () => {
+/** A gateway dies that has sent one call, and has held 500 for another. */
+async function dieWithOneSentAndOneHeld(): Promise<void> {
   upstream.script = hang;
   void tenant.openai.chat.completions.create(REQUEST).catch(() => {});
   await upstream.received(1);
-  const { rows } = await db.query('SELECT gateway_id, tenant_id, period_ids, context, lease_until FROM holds');
   await gateway.kill('SIGKILL');
-  // What the process would have left had it died between holding and sending.
   await db.query(
-    `INSERT INTO holds (id, tenant_id, gateway_id, amount, period_ids, context, created_at, lease_until) VALUES (gen_random_uuid(), $1, $2, 500, $3, $4, now(), $5)`,
-    [rows[0].tenant_id, rows[0].gateway_id, rows[0].period_ids, rows[0].context, rows[0].lease_until],
+    `INSERT INTO holds (id, tenant_id, gateway_id, amount, period_ids, context, created_at, lease_until)
+     SELECT gen_random_uuid(), tenant_id, gateway_id, 500, period_ids, context, now(), lease_until FROM holds`,
   );
   await db.query('UPDATE budget_periods SET held = held + 500');
+}
 
+test('kill -9 while the provider thinks: what was held is booked; a call that was only held is given back', async () => {
+  await dieWithOneSentAndOneHeld();
   gateway = WeirProcess.spawn(environment);
   await gateway.ready();
   expect(await held()).toBe(0n);
@@ -102,6 +104,18 @@ test('kill -9 while the provider thinks: the prompt is booked; a call that was o
     { status: 'cut', kind: 'usage', estimated: true },
     { status: 'failed', kind: null, estimated: false },
   ]);
+});
+
+test('after a recovery to a moment before the last calls, what they left on disk does not say that older ones were not sent', async () => {
+  await dieWithOneSentAndOneHeld();
+  await db.query(
+    `WITH lost AS (DELETE FROM holds WHERE amount > 500 RETURNING amount, period_ids)
+     UPDATE budget_periods p SET held = p.held - l.amount FROM lost l WHERE p.id = ANY (l.period_ids)`,
+  );
+  gateway = WeirProcess.spawn(environment);
+  await gateway.ready();
+  expect(await held()).toBe(0n);
+  expect(await booked(weir, tenant)).toMatchObject([{ status: 'cut', kind: 'usage', amount: 500n, estimated: true }]);
 });
 
 test('SIGTERM: calls in flight end whole and are booked, new ones are turned away, and the process ends with 0', async () => {

@@ -180,14 +180,27 @@ function attempt<Result>(read: () => Result): Result | null {
     return read();
   } catch (error) {
     const { constructor: kind, message } = error as Error;
-    if (kind.name === 'ProviderRefusal') return null;
+    if (kind.name === 'ProviderRefusal' || kind.name === 'NoAnswer') return null;
     if (kind.name === 'SyntaxError' && message.includes('JSON')) return null;
     if (kind.name === 'Error' && !(error as { code?: unknown }).code) return null;
     throw error;
   }
 }
 
-const CLASSES = ['auth', 'billing', 'rate_limit', 'model_not_found', 'context_length', 'bad_request', 'timeout', 'server'];
+const CLASSES = [
+  'auth',
+  'billing',
+  'rate_limit',
+  'model_not_found',
+  'context_length',
+  'too_large',
+  'unprocessable',
+  'bad_request',
+  'timeout',
+  'overloaded',
+  'failed_answer',
+  'server',
+];
 
 function checkRefusal(refusal: { class: string; message: string | null; retryAfterSeconds?: number }): void {
   must(CLASSES.includes(refusal.class), () => `a refusal has the class ${refusal.class}`);

@@ -166,6 +166,29 @@ test('I6: a call that used nothing and is billed is named', async () => {
   expect(await breaches()).toEqual([{ invariant: 'I6', message: expect.stringContaining('is voided, but it has 1 usage entries') }]);
 });
 
+test('I6: a call that the platform pays for, of a lost gateway, that is booked below its hold is named, until its truth is known', async () => {
+  const lent = holdRequest(tenant, 100n);
+  lent.context.lent = true;
+  const dead = randomUUID();
+  await ledger.hold(dead, [lent]);
+  await ledger.expireGateway(dead, [lent.id]);
+  await ledger.reap(10);
+  const { breaches: none, lost } = await auditor.audit('full');
+  expect(none).toEqual([]);
+  expect(lost).toEqual({ calls: 1, booked: '0.0000001', held: '0.0000001' });
+  await db.query('UPDATE ledger_entries SET amount = 90 WHERE call_id = $1', [lent.id]);
+  await db.query('UPDATE budget_periods SET spent = spent - 10');
+  expect(await breaches()).toEqual([
+    {
+      invariant: 'I6',
+      message: expect.stringMatching(/its gateway was lost, but it is booked at \$0\.00000009 instead of the \$0\.0000001 /),
+    },
+  ]);
+  await ledger.settle(encoded([settlement(lent.id, 40n)]));
+  expect(await breaches()).toEqual([]);
+  expect((await auditor.audit('full')).lost.calls).toBe(0);
+});
+
 test('I6: an entry for a call that never was is named', async () => {
   await db.query(
     `INSERT INTO ledger_entries (tenant_id, call_id, attempt, kind, admitted_at, booked_at, amount, period_ids)

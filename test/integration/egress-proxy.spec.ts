@@ -237,12 +237,12 @@ describe('a proxy that stands in the way: the provider is unreachable, nothing w
     ['resets', 'reset', 'the egress proxy closed the connection without an answer'],
     ['is silent', 'silent', 'the egress proxy did not connect in time'],
     ['ends within its head', reply('HTTP/1.1 200 OK\r\nvia: x'), 'the egress proxy closed the connection without an answer'],
-    ['speaks no HTTP', reply('SSH-2.0-OpenSSH\r\n\r\n'), 'the egress proxy gave an answer that is none'],
-    ['talks without end', reply(`HTTP/1.1 200 OK\r\nx: ${'a'.repeat(17 * 1024)}`), 'the egress proxy gave an answer that is none'],
+    ['speaks no HTTP', reply('SSH-2.0-OpenSSH\r\n\r\n'), 'the egress proxy sent an invalid response'],
+    ['talks without end', reply(`HTTP/1.1 200 OK\r\nx: ${'a'.repeat(17 * 1024)}`), 'the egress proxy sent an invalid response'],
     [
       'answers in the place of the provider',
       reply('HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n'),
-      'the egress proxy sent something of its own ahead of the destination',
+      'the egress proxy sent data before the destination did',
     ],
   ])('one that %s', async (_what, answering, message) => {
     proxy.answering = () => answering;

@@ -175,14 +175,16 @@ test('a dead gateway: what it had not sent is voided, what it had is booked as a
   const dead = randomUUID();
   await ledger.hold(dead, [unsent, sent]);
   await ledger.hold(GATEWAY, [alive]);
-  await ledger.heartbeat([{ id: sent.id, outputTokens: 7 }]);
+  await ledger.heartbeat([{ id: sent.id, checkpoint: { inputTokens: 10, outputTokens: 7, amount: 24n } }]);
   expect(await ledger.reap(100)).toEqual([]);
 
   expect(await ledger.expireGateway(dead, [sent.id])).toBe(2);
   const reaped = await Promise.all(Array.from({ length: 4 }, () => ledger.reap(100)));
-  expect(reaped.flat().sort()).toEqual([unsent.id, sent.id].sort());
+  expect(reaped.flat().sort((a, b) => Number(a.isBooked) - Number(b.isBooked))).toEqual([
+    { id: unsent.id, isBooked: false, amount: null, held: 100n },
+    { id: sent.id, isBooked: true, amount: 24n, held: 100n },
+  ]);
   expect(await entriesOf(unsent.id)).toEqual([]);
-  // 10 input tokens at $0.001 and 7 output tokens at $0.002 per million.
   expect(await entriesOf(sent.id)).toEqual([{ kind: 'usage', amount: 24n, estimated: true, input_tokens: 10n, output_tokens: 7n }]);
   await ledger.settle(encoded([settlement(alive.id, 1n)]));
   expect(await periodOf(tenant)).toMatchObject([{ spent: 25n, held: 0n }]);
@@ -197,15 +199,33 @@ test('a dead gateway: what it had not sent is voided, what it had is booked as a
   expect(await periodOf(tenant)).toMatchObject([{ spent: 51n, held: 0n }]);
 });
 
-test('a hold whose lease ends without any word of it is booked as an estimate: the provider may have served it', async () => {
+test('a hold of which nothing was told, or nothing that says what it costs, is booked in full as an estimate: the provider may have served it', async () => {
   const tenant = await insertTenant(db, [{ limit: 1_000n }]);
-  const request = holdRequest(tenant, 100n);
-  await ledger.hold(GATEWAY, [request]);
-  await db.query(`UPDATE holds SET created_at = created_at - interval '11 s', lease_until = now() - interval '1 s' WHERE id = $1`, [
-    request.id,
+  const requests = [holdRequest(tenant, 100n), holdRequest(tenant, 100n)];
+  const ids = requests.map(({ id }) => id);
+  await ledger.hold(GATEWAY, requests);
+  await ledger.heartbeat([{ id: ids[1]!, checkpoint: null }]);
+  await db.query(`UPDATE holds SET created_at = created_at - interval '11 s', lease_until = now() - interval '1 s' WHERE id = ANY ($1)`, [
+    ids,
   ]);
-  expect(await ledger.reap(100)).toEqual([request.id]);
-  expect(await entriesOf(request.id)).toMatchObject([{ estimated: true, amount: 10n }]);
+  expect(await ledger.reap(100)).toHaveLength(2);
+  for (const id of ids)
+    expect(await entriesOf(id)).toEqual([{ kind: 'usage', amount: 100n, estimated: true, input_tokens: 55n, output_tokens: 45n }]);
+  expect(await periodOf(tenant)).toMatchObject([{ spent: 200n, held: 0n }]);
+});
+
+test('a call of unknown price, or without an amount that is held, is booked for all the tokens it could use', async () => {
+  const tenant = await insertTenant(db, []);
+  const [unpriced, unbounded] = [holdRequest(tenant, null), holdRequest(tenant, null)];
+  unbounded.context.rates = holdRequest(tenant, 1n).context.rates;
+  const dead = randomUUID();
+  await ledger.hold(dead, [unpriced, unbounded]);
+  await ledger.expireGateway(dead, [unpriced.id, unbounded.id]);
+  expect(await ledger.reap(100)).toHaveLength(2);
+  const tokens = { kind: 'usage', estimated: true, input_tokens: 55n, output_tokens: 45n };
+  expect(await entriesOf(unpriced.id)).toEqual([{ ...tokens, amount: null }]);
+  // 55 input tokens at $1 and 45 output tokens at $2 per million.
+  expect(await entriesOf(unbounded.id)).toEqual([{ ...tokens, amount: 145n }]);
 });
 
 test('the run-time role can neither change nor delete what is booked', async () => {
@@ -222,7 +242,7 @@ test('the run-time role can neither change nor delete what is booked', async () 
 
 test('a hold and a settlement run as their owner, by plans that are made once and go by indexes', async () => {
   const { rows } = await db.query(
-    `SELECT proname, prosecdef, proconfig FROM pg_proc WHERE proname IN ('admit_batch', 'hold_batch', 'settle_calls') ORDER BY proname`,
+    `SELECT DISTINCT proname, prosecdef, proconfig FROM pg_proc WHERE proname IN ('admit_batch', 'hold_batch', 'settle_calls') ORDER BY proname`,
   );
   const proconfig = ['search_path=public, pg_temp', 'plan_cache_mode=force_generic_plan', 'enable_seqscan=off'];
   expect(rows).toEqual(['admit_batch', 'hold_batch', 'settle_calls'].map((proname) => ({ proname, prosecdef: true, proconfig })));

@@ -4,7 +4,7 @@ import type { Pool } from 'pg';
 import { BudgetsRepository } from '../../src/budgets/budgets.repository.js';
 import { BudgetsService } from '../../src/budgets/budgets.service.js';
 import { encodeWithHold } from '../../src/ledger/encode-settlement.js';
-import type { HoldAnswer, HoldRequest, Settlement } from '../../src/ledger/index.js';
+import type { Checkpoint, HoldAnswer, HoldRequest, Settlement } from '../../src/ledger/index.js';
 import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
 import { createPool } from '../../src/platform/postgres/index.js';
 import { SetClock } from '../support/clock.js';
@@ -207,7 +207,11 @@ const idAt = (seconds: number): string => {
 };
 
 const pickHold = (model: LedgerModel, index: number): string => [...model.holds.keys()].at(-1 - (index % model.holds.size))!;
-const estimate = (output: number) => ({ cost: BigInt(10 + 2 * output), tokens: 10 + output });
+/** What its gateway tells of a call that has made so much output: never more than is held. */
+function toldOf(output: number, held: bigint | null): Checkpoint {
+  const cost = BigInt(10 + 2 * output);
+  return { inputTokens: 10, outputTokens: output, amount: held !== null && cost > held ? held : held && cost };
+}
 /** Mostly calls of the last moments; all of them now and then. */
 const recent = fc.oneof({ weight: 4, arbitrary: fc.nat(7) }, { weight: 1, arbitrary: fc.nat(1_000) });
 
@@ -247,7 +251,7 @@ const admission = fc.tuple(gateways, fc.array(calls, { minLength: 1, maxLength: 
           ),
           id: idAt(model.now),
           tokens,
-          context: { ...holdRequest(reality.tenantId, amount).context, deadline_ms: DEADLINE_SECONDS * 1_000 },
+          context: { ...holdRequest(reality.tenantId, amount).context, deadline_ms: DEADLINE_SECONDS * 1_000, output_tokens: tokens },
         }));
         for (const request of requests) reality.requests.set(request.id, request);
         await admit(
@@ -301,14 +305,15 @@ const loss = recent.map(
     ),
 );
 
-const beat = fc.tuple(recent, fc.nat(20)).map(
+const beat = fc.tuple(recent, fc.option(fc.nat(20))).map(
   ([index, output]) =>
     new Step(
-      `the call ${index} back has seen ${output} tokens`,
+      `the call ${index} back has ${output === null ? 'an output that says nothing' : `seen ${output} tokens`}`,
       async (model) => {
         const id = pickHold(model, index);
-        await ledger.heartbeat([{ id, outputTokens: output }]);
-        model.beat(id, output);
+        const told = output === null ? null : toldOf(output, model.holds.get(id)!.amount);
+        await ledger.heartbeat([{ id, checkpoint: told }]);
+        model.beat(id, told && { cost: told.amount ?? 0n, tokens: told.inputTokens + told.outputTokens });
       },
       true,
     ),
@@ -329,7 +334,7 @@ const death = fc.tuple(gateways, fc.array(fc.boolean(), { minLength: 8, maxLengt
 const reaping = fc.constant(
   new Step('the reaper comes', async (model) => {
     await ledger.reap(256);
-    model.reap(estimate);
+    model.reap();
   }),
 );
 

@@ -146,8 +146,8 @@ class World {
   }
 }
 
-/** What each call must have cost in the end, if it was held at all. The last is left to the reaper, who estimates its prompt. */
-const TRUTHS = [70n, 0n, 40n, 10n];
+/** What each call must have cost in the end, if it was held at all. The last is left to the reaper, who books all that is held. */
+const TRUTHS = [70n, 0n, 40n, 30n];
 const END = `
   SELECT sum(held)::bigint AS held, count(*) FILTER (WHERE closed_at IS NULL) AS unclosed, count(*) AS periods,
     (SELECT count(*) FROM unnest($2::uuid[], $3::bigint[]) AS c (id, truth) JOIN holds h ON h.id = c.id

@@ -24,7 +24,7 @@ describe('migrate', () => {
     writeFileSync(path.join(directory, name, 'migration.sql'), sql);
   }
 
-  const run = () => migrate(database.url, directory);
+  const run = () => migrate(database.url, { directory, role: 'weir_app' });
 
   it('applies each migration once, in the order of their names', async () => {
     write('2_fill', 'insert into things values (1); insert into things values (2);');

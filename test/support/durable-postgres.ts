@@ -40,7 +40,7 @@ export class DurablePostgres {
   async createDatabase(): Promise<DurableDatabase> {
     const name = `test_${randomUUID().replaceAll('-', '')}`;
     await runOnce(this.server.url, `create database ${name}`);
-    await migrate(this.directUrl(name));
+    await migrate(this.directUrl(name), { role: 'weir_app' });
     return new DurableDatabase(this, name);
   }
 

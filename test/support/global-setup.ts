@@ -21,7 +21,8 @@ export default async function globalSetup(): Promise<void> {
     release();
   };
   await runOnce(postgres.url, `create database ${TEMPLATE_DATABASE}`);
-  await migrate(urlOfDatabase(postgres.url, TEMPLATE_DATABASE));
+  // Clones share its role, so that each need not be given one.
+  await migrate(urlOfDatabase(postgres.url, TEMPLATE_DATABASE), { role: 'weir_app' });
   process.env[POSTGRES_URL_VARIABLE] = postgres.url;
 }
 

@@ -38,12 +38,18 @@ interface Period {
   bookings: { at: number; amount: bigint }[];
 }
 
+interface Told {
+  cost: bigint;
+  tokens: number;
+}
+
 type Counted = { at: number; tokens: number; open: boolean };
 interface Hold extends Call {
   state: 'open' | 'estimated' | 'lost' | 'over';
   lease: number;
   sent: boolean | null;
-  output: number;
+  /** What its gateway last told of it; null: nothing that says what it costs. */
+  told: Told | null;
   estimate: bigint;
   /** What stays held of it beside its estimate. */
   apart: bigint;
@@ -103,7 +109,7 @@ export class LedgerModel {
         state: 'open',
         lease: this.now + 30,
         sent: null,
-        output: 0,
+        told: null,
         estimate: 0n,
         apart: 0n,
         periods,
@@ -136,9 +142,9 @@ export class LedgerModel {
     hold.state = 'lost';
   }
 
-  beat(id: string, output: number): void {
+  beat(id: string, told: Told | null): void {
     const hold = this.holds.get(id)!;
-    if (hold.state === 'open') Object.assign(hold, { lease: this.now + 30, sent: true, output });
+    if (hold.state === 'open') Object.assign(hold, { lease: this.now + 30, sent: true, told });
   }
 
   die(gateway: string, sent: string[]): void {
@@ -149,15 +155,14 @@ export class LedgerModel {
     }
   }
 
-  /** @param estimate what a call costs that was cut off after so much output */
-  reap(estimate: (output: number) => { cost: bigint; tokens: number }): void {
+  reap(): void {
     for (const hold of this.openHolds()) {
       const isDead = hold.lease === Number.NEGATIVE_INFINITY;
       if (hold.lease >= this.now || (!isDead && hold.counted.at + OVER_AFTER_SECONDS >= this.now)) continue;
-      const { cost, tokens } = estimate(hold.output);
-      hold.estimate = hold.sent === false || hold.amount === null ? 0n : cost < hold.amount ? cost : hold.amount;
+      const { cost, tokens } = hold.sent === false ? NOTHING : (hold.told ?? { cost: hold.amount ?? 0n, tokens: hold.tokens });
+      hold.estimate = cost;
       hold.state = hold.sent === false ? 'over' : 'estimated';
-      this.resolve(hold, hold.estimate, tokens);
+      this.resolve(hold, cost, tokens);
       if (isDead || hold.sent === false) continue;
       hold.apart = (hold.amount ?? 0n) - hold.estimate;
       for (const period of hold.periods) period.held += hold.apart;
@@ -265,6 +270,8 @@ export class LedgerModel {
     }
   }
 }
+
+const NOTHING: Told = { cost: 0n, tokens: 0 };
 
 const nameOf = ({ budget, value }: Period): string => `${budget.kind} ${value}`;
 

@@ -25,6 +25,7 @@ const CONTEXT = {
   credential: null,
   price: null,
   input_tokens: 10,
+  output_tokens: 45,
 };
 const RATES = { input: 1_000_000, cache_read: 0, cache_write_5m: 0, cache_write_1h: 0, output: 2_000_000 };
 

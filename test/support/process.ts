@@ -2,9 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { scripts } from '../../package.json';
 
 /** This checkout. */
 export const ROOT = join(__dirname, '..', '..');
+
+/** The flags of Node that the product runs with: those of `npm start`, which the image has too. */
+export const NODE_FLAGS = / node ((?:--\S+ )+)-- dist\/main\.js/.exec(scripts.start)![1]!.trim().split(' ');
 
 export interface Ready {
   event: 'ready';
@@ -54,7 +58,7 @@ export class WeirProcess {
       ...environment,
     };
     return new WeirProcess(
-      spawn(process.execPath, [join(root, 'dist', 'main.js'), ...flags], { env, cwd, stdio: ['ignore', 'pipe', stderr] }),
+      spawn(process.execPath, [...NODE_FLAGS, join(root, 'dist', 'main.js'), ...flags], { env, cwd, stdio: ['ignore', 'pipe', stderr] }),
     );
   }
 

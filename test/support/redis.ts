@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -46,7 +46,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<TestRedis 
 }
 
 /** A cluster of three, each with a third of the slots; null as above. */
-export async function startRedisCluster(): Promise<{ url: string; stop(): Promise<void> } | null> {
+export async function startRedisCluster(): Promise<{ url: string; nodes: readonly TestRedis[]; stop(): Promise<void> } | null> {
   const settings = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'];
   const nodes = await Promise.all([0, 1, 2].map(() => startRedis({ settings })));
   const [first, second, third] = nodes;
@@ -65,7 +65,58 @@ export async function startRedisCluster(): Promise<{ url: string; stop(): Promis
   };
   while (!(await Promise.all(clients.map(ready))).every(Boolean)) await new Promise((resolve) => setTimeout(resolve, 50));
   for (const client of clients) client.disconnect();
-  return { url: first.url, stop: async () => void (await Promise.all(nodes.map((node) => node!.stop()))) };
+  return { url: first.url, nodes: [first, second, third], stop: async () => void (await Promise.all(nodes.map((node) => node!.stop()))) };
+}
+
+export interface SentinelGroup {
+  /** Names the sentinels and no server. */
+  url: string;
+  master: TestRedis;
+  replica: TestRedis;
+  stop(): Promise<void>;
+}
+
+/**
+ * A server, its replica and three sentinels that watch over them as `weir`; null as above.
+ * @param servers more settings of both servers, as on their command line. @param lines more lines of the sentinels' files.
+ */
+export async function startSentinelGroup(servers: readonly string[], lines: readonly string[]): Promise<SentinelGroup | null> {
+  const master = await startRedis({ settings: servers });
+  if (!master) return null;
+  const replica = (await startRedis({ settings: [...servers, '--replicaof', '127.0.0.1', String(master.port)] }))!;
+  const sentinels = await startSentinels(master.port, () => lines);
+  const stop = async () => void (await Promise.all([master, replica, sentinels].map((server) => server.stop())));
+  return { url: sentinels.url, master, replica, stop };
+}
+
+/** Three sentinels that watch over a server as `weir`, on a machine that has Redis. @param linesAt more lines of the file of one at a port. */
+export async function startSentinels(
+  masterPort: number,
+  linesAt: (port: number) => readonly string[],
+): Promise<{ url: string; stop(): Promise<void> }> {
+  const started = await Promise.all([0, 1, 2].map(() => startSentinel(masterPort, linesAt)));
+  return {
+    url: `redis-sentinel://${started.map(({ port }) => `127.0.0.1:${port}`).join(',')}/0?master=weir`,
+    stop: async () => void (await Promise.all(started.map((sentinel) => sentinel.stop()))),
+  };
+}
+
+/** A sentinel keeps what it learns in its file. */
+async function startSentinel(masterPort: number, linesAt: (port: number) => readonly string[]): Promise<TestRedis> {
+  const directory = mkdtempSync(path.join(tmpdir(), 'weir-sentinel-'));
+  const file = path.join(directory, 'sentinel.conf');
+  const port = await freePort();
+  const lines = [
+    'bind 127.0.0.1',
+    `port ${port}`,
+    `dir ${directory}`,
+    `sentinel monitor weir 127.0.0.1 ${masterPort} 2`,
+    'sentinel down-after-milliseconds weir 1000',
+    'sentinel failover-timeout weir 5000',
+    ...linesAt(port),
+  ];
+  writeFileSync(file, `${lines.join('\n')}\n`);
+  return run(findDebianProgram(REDIS)!, [file, '--sentinel'], port, directory, '+monitor master');
 }
 
 async function start(
@@ -74,11 +125,13 @@ async function start(
 ): Promise<TestRedis> {
   const directory = given ?? mkdtempSync(path.join(tmpdir(), 'weir-redis-'));
   const port = await freePort();
-  const child = spawn(program.command, [...settings(port, directory, appendOnly), ...more], {
-    env: program.env,
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  await untilReady(child);
+  return run(program, [...settings(port, directory, appendOnly), ...more], port, directory, 'Ready to accept connections');
+}
+
+/** @param word stands in the line that says that it is ready. */
+async function run(program: FoundProgram, args: readonly string[], port: number, directory: string, word: string): Promise<TestRedis> {
+  const child = spawn(program.command, args, { env: program.env, stdio: ['ignore', 'pipe', 'ignore'] });
+  await untilReady(child, word);
   const pid = child.pid!;
   const release = leash(pid, directory);
   const kill = async () => {
@@ -102,11 +155,11 @@ function settings(port: number, directory: string, appendOnly: boolean): string[
   return ['--port', String(port), '--bind', '127.0.0.1', ...persistence, '--daemonize', 'no'];
 }
 
-async function untilReady(child: ChildProcess): Promise<void> {
+async function untilReady(child: ChildProcess, word: string): Promise<void> {
   let said = '';
   for await (const line of createInterface({ input: child.stdout! })) {
     said += `${line}\n`;
-    if (!line.includes('Ready to accept connections')) continue;
+    if (!line.includes(word)) continue;
     child.stdout!.resume(); // a full pipe would stop the server
     return;
   }

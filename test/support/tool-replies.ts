@@ -328,22 +328,37 @@ const responses: ReplyFormat = {
         status: 'completed',
       })),
     ] as Json[];
-    const response = {
+    const replyTo = ({ text: form, tools = [], tool_choice = 'auto', instructions = null, metadata = {} }: Json) => ({
       id: 'resp_1',
       object: 'response',
       created_at: 1_700_000_000,
+      completed_at: 1_700_000_001,
       status: 'completed',
+      background: false,
       error: null,
+      frequency_penalty: 0,
       incomplete_details: null,
-      instructions: null,
-      metadata: {},
+      instructions,
+      max_output_tokens: null,
+      max_tool_calls: null,
+      metadata,
       model: 'gpt-5.4-2026-03-05',
       output: output_,
       parallel_tool_calls: true,
+      presence_penalty: 0,
+      previous_response_id: null,
+      prompt_cache_key: null,
+      reasoning: { effort: null, summary: null },
+      safety_identifier: null,
+      service_tier: 'default',
+      store: true,
       temperature: 1,
-      tool_choice: 'auto',
-      tools: [],
+      text: { format: { type: 'text' }, ...form },
+      tool_choice,
+      tools: tools.map((tool: Json) => (tool.type === 'function' ? { description: null, parameters: null, strict: true, ...tool } : tool)),
+      top_logprobs: 0,
       top_p: 1,
+      truncation: 'disabled',
       usage: {
         input_tokens: input + cacheRead,
         input_tokens_details: { cached_tokens: cacheRead },
@@ -351,23 +366,27 @@ const responses: ReplyFormat = {
         output_tokens_details: { reasoning_tokens: 0 },
         total_tokens: input + cacheRead + output,
       },
+    });
+    return (call, response) => {
+      const whole = replyTo(call.body);
+      const begun = { ...whole, completed_at: null, status: 'in_progress', output: [], usage: null };
+      const events = () => [
+        { type: 'response.created', response: begun },
+        { type: 'response.in_progress', response: begun },
+        ...output_.flatMap((item, output_index) => [
+          { type: 'response.output_item.added', output_index, item: emptied(item) },
+          ...piecesOf(item).map((piece) => ({ ...piece, item_id: item.id, output_index })),
+          { type: 'response.output_item.done', output_index, item },
+        ]),
+        { type: 'response.completed', response: whole },
+      ];
+      const stream = () =>
+        sse(
+          events().map((event, sequence_number) => ({ ...event, sequence_number })),
+          true,
+        );
+      return either(byField, whole, stream)(call, response);
     };
-    const begun = { ...response, status: 'in_progress', output: [], usage: null };
-    return either(byField, response, () =>
-      sse(
-        [
-          { type: 'response.created', response: begun },
-          { type: 'response.in_progress', response: begun },
-          ...output_.flatMap((item, output_index) => [
-            { type: 'response.output_item.added', output_index, item: emptied(item) },
-            ...piecesOf(item).map((piece) => ({ ...piece, item_id: item.id, output_index })),
-            { type: 'response.output_item.done', output_index, item },
-          ]),
-          { type: 'response.completed', response },
-        ].map((event, sequence_number) => ({ ...event, sequence_number })),
-        true,
-      ),
-    );
   },
   hears({ input }) {
     const ears = new Ears();

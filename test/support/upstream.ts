@@ -12,6 +12,8 @@ export interface Usage {
 export interface UpstreamCall {
   path: string;
   headers: Record<string, string | string[] | undefined>;
+  /** Its body, byte for byte. */
+  text: string;
   body: { model: string; stream?: boolean; stream_options?: { include_usage?: boolean }; max_tokens?: number; [field: string]: unknown };
   /** The usage this provider reported, complete; null when it never got that far. */
   billed: Usage | null;
@@ -120,10 +122,12 @@ export class ScriptedUpstream {
       return; // its sender died before it was whole, so it was never a call
     }
     const closed = new Promise<boolean>((resolve) => response.on('close', () => resolve(!response.writableFinished)));
+    const text = Buffer.concat(chunks).toString();
     const call: UpstreamCall = {
       path: request.url!,
       headers: request.headers,
-      body: JSON.parse(Buffer.concat(chunks).toString()),
+      text,
+      body: JSON.parse(text),
       billed: null,
       closed,
     };

@@ -28,10 +28,15 @@ export interface TestTenant {
   admin<T = Record<string, never>>(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<T>;
 }
 
+type Environment = Record<string, string>;
+
 /** The whole product in this process, on a database of its own. */
-export async function startTestWeir(environment: Record<string, string> = {}): Promise<TestWeir> {
+export async function startTestWeir(
+  given: Environment | ((databaseUrl: string) => Environment | Promise<Environment>) = {},
+): Promise<TestWeir> {
   const home = mkdtempSync(join(tmpdir(), 'weir-test-'));
   const database = await createDatabase();
+  const environment = typeof given === 'function' ? await given(database.url) : given;
   const config = readConfig(
     {
       DATABASE_URL: database.url,
@@ -49,7 +54,10 @@ export async function startTestWeir(environment: Record<string, string> = {}): P
     },
     home,
   );
-  const weir = await startWeir(config);
+  const weir = await startWeir(config).catch(async (error) => {
+    await database.drop();
+    throw error;
+  });
   const db = openPool(database.url);
   return {
     publicUrl: weir.publicUrl!,
@@ -135,7 +143,7 @@ export async function addUpstream(tenant: TestTenant, baseUrl: string, name = 'u
   });
 }
 
-interface BookedCall {
+export interface BookedCall {
   id: string;
   status: string;
   http_status: number;

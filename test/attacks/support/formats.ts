@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { DIALECTS, type DialectName } from '../../../src/dialects/dialect.js';
+import { awsFrame } from '../../support/aws-frames.js';
 import { REPLY_FORMATS, type Said } from '../../support/tool-replies.js';
 import { json, type Script, ScriptedUpstream, type UpstreamCall } from '../../support/upstream.js';
 import { createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
@@ -133,6 +134,13 @@ export const PROVIDER_FORMATS: readonly ProviderFormat[] = DIALECTS.map((dialect
 
 /** The events of a stream one by one, as they lie on the wire: to leave or cut it at any of them. */
 export function eventsOf({ says, dialect }: ProviderFormat, said: Said): { type: string; events: Buffer[] } {
+  const call = { path: '/stream', headers: {}, text: '', body: { model: 'm', stream: true }, billed: null, closed: Promise.resolve(false) };
+  const { type, bytes } = written(says(said), call);
+  return { type, events: dialect === 'bedrock-converse' ? awsFrames(bytes) : texts(bytes, dialect === 'ollama' ? '\n' : '\n\n') };
+}
+
+/** What a script writes. */
+function written(script: Script, call: UpstreamCall): { type: string; bytes: Buffer } {
   let type = '';
   const parts: Buffer[] = [];
   const keep = (data: string | Buffer) => void parts.push(Buffer.from(data as string));
@@ -143,11 +151,25 @@ export function eventsOf({ says, dialect }: ProviderFormat, said: Said): { type:
     write: keep,
     end: keep,
   };
-  const call = { path: '/stream', headers: {}, body: { model: 'm', stream: true }, billed: null, closed: Promise.resolve(false) };
-  void says(said)(call, response as unknown as ServerResponse);
-  const bytes = Buffer.concat(parts);
-  return { type, events: dialect === 'bedrock-converse' ? awsFrames(bytes) : texts(bytes, dialect === 'ollama' ? '\n' : '\n\n') };
+  void script(call, response as unknown as ServerResponse);
+  return { type, bytes: Buffer.concat(parts) };
 }
+
+/** The same, with every JSON in it changed. */
+export const changed =
+  (script: Script, change: (json: string) => string): Script =>
+  (call, response) => {
+    const { type, bytes } = written(script, call);
+    response.writeHead(200, { 'content-type': type });
+    response.end(type === 'application/vnd.amazon.eventstream' ? Buffer.concat(awsFrames(bytes).map(changedFrame)) : changedText());
+    function changedFrame(frame: Buffer): Buffer {
+      const headers = frame.readUInt32BE(4);
+      return awsFrame(frame.subarray(12, 12 + headers), Buffer.from(change(frame.subarray(12 + headers, -4).toString())));
+    }
+    function changedText(): string {
+      return bytes.toString().replace(/^(data: )?(\{.*\})$/gm, (_, data = '', json) => data + change(json));
+    }
+  };
 
 const texts = (bytes: Buffer, end: string): Buffer[] =>
   bytes

@@ -25,6 +25,10 @@ export const completion = (message: object) => ({
   choices: [{ index: 0, message: { role: 'assistant', ...message }, finish_reason: 'stop' }],
 });
 export const END = `${JSON.stringify({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] })}\n\n`;
+/** An event of Responses, a piece of its text, and its end. */
+export const responded = (event: object) => `data: ${JSON.stringify(event)}\n\n`;
+export const said = (delta: string) => responded({ type: 'response.output_text.delta', output_index: 0, content_index: 0, delta });
+export const RESPONDED = responded({ type: 'response.completed', response: { id: 'r', status: 'completed', output: [] } });
 export const TOOLS = [{ type: 'function', function: { name: 'f', parameters: { type: 'object' } } }];
 
 /** What a coding agent sends late in its day: hundreds of messages with code, calls and results, and its tools. */

@@ -11,7 +11,7 @@ export interface WireCase {
   surface: string;
   provider_type: string;
   model: string;
-  request: object;
+  request?: object;
   request_headers?: Record<string, string>;
   /** The request byte for byte, where a parsed one would not be the same. */
   request_text?: string;
@@ -33,6 +33,7 @@ export interface Outcome {
   // biome-ignore lint/suspicious/noExplicitAny: of any format
   events: any[];
   warnings: string;
+  headers: Headers;
   /** The request that the provider got; undefined: it got none. */
   sent: UpstreamCall | undefined;
 }
@@ -63,7 +64,7 @@ export class CaseRig {
     return this.send(surface, provider_type, model, body, script, request_headers);
   }
 
-  /** Sends a body to a provider of a type, with its model written in. */
+  /** Sends a body to a provider of a type, with its model written in. @param type empty: the model is a whole reference. */
   async send(
     path: string,
     type: string,
@@ -72,7 +73,7 @@ export class CaseRig {
     script: Script,
     headers: Record<string, string> = {},
   ): Promise<Outcome> {
-    const reference = `${await this.provider(type)}/${model}`;
+    const reference = type === '' ? model : `${await this.provider(type)}/${model}`;
     this.upstream.script = script;
     const before = this.upstream.calls.length;
     const text = typeof body === 'string' ? body : JSON.stringify(body);
@@ -89,6 +90,7 @@ export class CaseRig {
       body: isStream ? null : JSON.parse(reply),
       events: isStream ? eventsIn(reply) : [],
       warnings: response.headers.get('x-weir-warnings') ?? '',
+      headers: response.headers,
       sent: this.upstream.calls[before],
     };
   }
@@ -101,7 +103,7 @@ export class CaseRig {
   }
 
   /** The name of the provider of a type, made when it is first asked for. `openai (dialect: openai-responses)` says a format too. */
-  private async provider(type: string): Promise<string> {
+  async provider(type: string): Promise<string> {
     const known = this.names.get(type);
     if (known !== undefined) return known;
     const name = `p${this.names.size}`;

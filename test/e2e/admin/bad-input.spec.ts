@@ -208,7 +208,7 @@ test('a change that changes nothing, or what cannot be changed, is refused', asy
 
 test('a name that is taken is a conflict that names it', async () => {
   const { body } = await send('POST', '/v1/organization/projects', { name: 'default' });
-  expect(body.error).toMatchObject({ code: 'conflict', param: 'name', message: 'A project named "default" exists already.' });
+  expect(body.error).toMatchObject({ code: 'conflict', param: 'name', message: 'A project named "default" already exists.' });
   const { body: other } = await send('POST', '/v1/organization/projects', { name: 'other' });
   expect((await send('PATCH', `/v1/organization/projects/${other.id}`, { name: 'default' })).status).toBe(409);
 });

@@ -7,11 +7,12 @@ import { chunk, delta, type Script, ScriptedUpstream } from '../../support/upstr
 import { addUpstream, createTenant, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
 
 /**
- * Where the agents' command lines are installed, by hand: `npm install @anthropic-ai/claude-code @openai/codex`. They are large, so they are
- * no dependency of this project.
+ * Where the agents' command lines are installed, by hand: `npm install @anthropic-ai/claude-code @openai/codex`, and for aider
+ * `python3 -m venv . && bin/pip install aider-chat`. They are large, so they are no dependency of this project.
  */
 const AGENTS = process.env.WEIR_TEST_AGENTS;
 const binary = (name: string) => join(AGENTS ?? '', 'node_modules', '.bin', name);
+const aider = join(AGENTS ?? '', 'bin', 'aider');
 const present = AGENTS !== undefined && existsSync(binary('claude')) && existsSync(binary('codex'));
 
 const TASK = 'Run the shell command "echo weir-works" and tell me what it printed.';
@@ -116,36 +117,36 @@ function run(
   });
 }
 
+/** Claude Code on the task. */
+const claude = () =>
+  run(binary('claude'), ['-p', TASK, '--model', 'up/test-model', '--allowedTools', 'Bash', '--output-format', 'json'], {
+    ANTHROPIC_BASE_URL: weir.publicUrl,
+    ANTHROPIC_AUTH_TOKEN: tenant.apiKey,
+    ANTHROPIC_SMALL_FAST_MODEL: 'up/test-model',
+    ANTHROPIC_DEFAULT_HAIKU_MODEL: 'up/test-model',
+    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+    DISABLE_TELEMETRY: '1',
+  });
+
+/** @param more lines of its configuration. */
+function codex(name: string, task: string, more: string[] = []) {
+  const codexHome = join(home, name);
+  mkdirSync(codexHome);
+  const provider = ['name = "Weir"', `base_url = "${weir.publicUrl}/v1"`, 'env_key = "WEIR_API_KEY"', 'wire_api = "responses"'];
+  const lines = ['model = "up/test-model"', 'model_provider = "weir"', '[model_providers.weir]', ...provider, ...more];
+  writeFileSync(join(codexHome, 'config.toml'), lines.join('\n'));
+  const args = ['exec', '--skip-git-repo-check', '--dangerously-bypass-approvals-and-sandbox', task];
+  return run(binary('codex'), args, { CODEX_HOME: codexHome, WEIR_API_KEY: tenant.apiKey });
+}
+
 if (!present) test('the agents are not installed here, so none is run', () => console.warn('set WEIR_TEST_AGENTS'));
 
 (present ? describe : describe.skip)('an agent finishes a task with a tool', () => {
   test('Claude Code, which speaks Messages, against a provider that speaks chat', async () => {
-    const { status, stdout, stderr } = await run(
-      binary('claude'),
-      ['-p', TASK, '--model', 'up/test-model', '--allowedTools', 'Bash', '--output-format', 'json'],
-      {
-        ANTHROPIC_BASE_URL: weir.publicUrl,
-        ANTHROPIC_AUTH_TOKEN: tenant.apiKey,
-        ANTHROPIC_SMALL_FAST_MODEL: 'up/test-model',
-        ANTHROPIC_DEFAULT_HAIKU_MODEL: 'up/test-model',
-        CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
-        DISABLE_TELEMETRY: '1',
-      },
-    );
+    const { status, stdout, stderr } = await claude();
     expect({ status, stderr }).toMatchObject({ status: 0 });
     expect(JSON.parse(stdout)).toMatchObject({ is_error: false, result: expect.stringContaining('weir-works') });
   });
-
-  /** @param more lines of its configuration. */
-  const codex = (name: string, task: string, more: string[] = []) => {
-    const codexHome = join(home, name);
-    mkdirSync(codexHome);
-    const provider = ['name = "Weir"', `base_url = "${weir.publicUrl}/v1"`, 'env_key = "WEIR_API_KEY"', 'wire_api = "responses"'];
-    const lines = ['model = "up/test-model"', 'model_provider = "weir"', '[model_providers.weir]', ...provider, ...more];
-    writeFileSync(join(codexHome, 'config.toml'), lines.join('\n'));
-    const args = ['exec', '--skip-git-repo-check', '--dangerously-bypass-approvals-and-sandbox', task];
-    return run(binary('codex'), args, { CODEX_HOME: codexHome, WEIR_API_KEY: tenant.apiKey });
-  };
 
   test('Codex, which speaks Responses, against a provider that speaks chat', async () => {
     const { status, stdout, stderr } = await codex('codex', TASK);
@@ -176,6 +177,41 @@ if (!present) test('the agents are not installed here, so none is run', () => co
     ]);
     expect({ status, stdout, stderr }).toMatchObject({ status: 0 });
     expect(stdout).toContain('the note says weir-works');
+  });
+});
+
+(present ? describe : describe.skip)('a budget that is spent stops an agent at once, and its user reads why', () => {
+  const tries = async () =>
+    [...(await (await fetch(`${weir.adminUrl}/metrics`)).text()).matchAll(/^weir_calls_total\{.*\} (\d+)$/gm)]
+      .map(([, count]) => Number(count))
+      .reduce((sum, count) => sum + count, 0);
+
+  beforeAll(() => tenant.admin('POST', '/v1/organization/budgets', { scope: { kind: 'tenant' }, limit: '0.000001', period: 'month' }));
+
+  const AGENTS_TO_STOP = {
+    'Claude Code': claude,
+    Codex: () => codex('codex-denied', TASK),
+    aider: () =>
+      run(
+        aider,
+        ['--no-git', '--yes-always', '--no-check-update', '--no-show-model-warnings', '--analytics-disable'].concat([
+          '--model',
+          'openai/up/test-model',
+          '--message',
+          TASK,
+        ]),
+        { OPENAI_API_BASE: `${weir.publicUrl}/v1`, OPENAI_API_KEY: tenant.apiKey },
+      ),
+  };
+
+  test.each(Object.entries(AGENTS_TO_STOP))('%s', async (name, start) => {
+    if (name === 'aider' && !existsSync(aider)) return console.warn('aider is not installed in WEIR_TEST_AGENTS');
+    const before = await tries();
+    const { stdout, stderr } = await start();
+    expect([(stdout + stderr).replace(/\s+/g, ' '), (await tries()) - before]).toEqual([
+      expect.stringMatching(/more than the budget of tenant \S+ has left/),
+      1,
+    ]);
   });
 });
 

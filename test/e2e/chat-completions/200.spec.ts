@@ -67,7 +67,7 @@ test('what goes upstream is the client’s body with the model’s own id, the o
   );
   const [call] = upstream.calls;
   expect(call!.path).toBe('/v1/chat/completions');
-  expect(call!.body).toEqual({ model: 'other/model', messages: MESSAGES, seed: 7, user: 'u1', max_tokens: 4096 });
+  expect(call!.body).toEqual({ model: 'other/model', messages: MESSAGES, seed: 7, user: 'u1', max_tokens: 32_768 });
   expect(Object.keys(call!.headers).sort()).toEqual([
     'accept',
     'accept-encoding',
@@ -146,7 +146,7 @@ test('cached input is booked at its own rate', async () => {
 test.each([
   ['absent', null],
   ['negative', { prompt_tokens: -5, completion_tokens: 1 }],
-  ['a text', { prompt_tokens: '12', completion_tokens: 1 }],
+  ['a text', { prompt_tokens: 'twelve', completion_tokens: 1 }],
   ['absurd', { prompt_tokens: 1e300, completion_tokens: 1 }],
 ])('usage that is %s is replaced by Weir’s own meter and marked as an estimate', async (_name, usage) => {
   upstream.script = answer('four words of text', usage as never);

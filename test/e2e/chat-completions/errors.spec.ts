@@ -57,9 +57,19 @@ describe('400', () => {
 
   test.each([
     ['broken JSON', '{"model":', 400, 'invalid_json'],
-    ['a poisoned key', `{"__proto__":{},"model":"up/test-model"}`, 400, 'invalid_json'],
-    ['a poisoned key in escapes', String.raw`{"model":"up/test-model","messages":[{"\u005f_proto__":{}}]}`, 400, 'invalid_json'],
-    ['a poisoned constructor', `{"constructor":{"prototype":{}},"model":"up/test-model"}`, 400, 'invalid_json'],
+    [
+      'no more than a prototype',
+      `{"__proto__":{"messages":[{"role":"user","content":"Hi"}]},"model":"up/test-model"}`,
+      400,
+      'invalid_request',
+    ],
+    [
+      'a role of a prototype',
+      String.raw`{"model":"up/test-model","messages":[{"\u005f_proto__":{"role":"user"}}]}`,
+      400,
+      'invalid_request',
+    ],
+    ['a repeated prototype', String.raw`{"model":"up/test-model","__proto__":{},"\u005f_proto__":{}}`, 400, 'invalid_json'],
     ['invalid UTF-8', new Uint8Array([0x7b, 0x22, 0xff, 0x22, 0x7d]), 400, 'invalid_json'],
     ['too deep', `${'{"a":'.repeat(70)}1${'}'.repeat(70)}`, 400, 'invalid_request'],
     ['too large', `{"x":"${'a'.repeat(21 * 1024 * 1024)}"}`, 413, 'request_too_large'],
@@ -84,6 +94,10 @@ describe('400', () => {
     expect(response.status).toBe(status);
     expect(await response.json()).toMatchObject({ error: { code } });
     expect(upstream.calls).toHaveLength(0);
+  });
+
+  test.each(['identity', 'Identity'])('a body in the encoding %s is taken', async (encoding) => {
+    expect((await raw(JSON.stringify(REQUEST), { 'content-encoding': encoding })).status).toBe(200);
   });
 
   test('a refusal by the server of a customer is passed on without its words', async () => {
@@ -303,7 +317,7 @@ describe('after the first byte', () => {
     [
       'the provider reports an error',
       stream([delta({ content: 'half an ' }), delta({ content: 'answer' }), 'data: {"error":{"message":"overloaded","code":529}}\n\n']),
-      'upstream_error',
+      'upstream_overloaded',
     ],
     [
       'an event cannot be read',

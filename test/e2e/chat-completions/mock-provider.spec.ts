@@ -109,7 +109,7 @@ test.each(['mock/drop', 'mock/truncated'])('%s breaks off in the middle, streame
   await expect(tenant.openai.chat.completions.create(ask({ model }))).rejects.toMatchObject({ status: 502 });
 });
 
-test('mock/malformed cannot be read: an error where it is translated or whole; events of the client’s own format pass as they are', async () => {
+test('mock/malformed cannot be read: every client gets an error, and nothing of the broken event', async () => {
   const model = 'mock/malformed';
   await expect(tenant.openai.chat.completions.create(ask({ model }))).rejects.toMatchObject({
     status: 502,
@@ -120,9 +120,15 @@ test('mock/malformed cannot be read: an error where it is translated or whole; e
     const body = JSON.stringify({ ...ask({ model, stream: true, max_tokens: 100 }), ...changes });
     return (await fetch(`${weir.publicUrl}/v1/${path}`, { method: 'POST', headers, body })).text();
   };
-  expect(await post('messages', {})).toContain('event: error');
-  expect(await booking()).toMatchObject({ status: 'cut', error_code: 'upstream_invalid_response' });
-  expect(await post('chat/completions', {})).toContain('data: {"choices":[{"delta":\n\n');
+  for (const [path, error] of [
+    ['messages', 'event: error'],
+    ['chat/completions', '"code":"upstream_invalid_response"'],
+  ] as const) {
+    const sse = await post(path, {});
+    expect(sse).toContain(error);
+    expect(sse).not.toContain('data: {"choices":[{"delta":\n');
+    expect(await booking()).toMatchObject({ status: 'cut', error_code: 'upstream_invalid_response' });
+  }
 });
 
 test('mock/error-429 says when to come back', async () => {

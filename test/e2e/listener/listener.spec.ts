@@ -17,10 +17,29 @@ describe('the two listeners', () => {
 
   test('no admin endpoint answers on the tenants’ listener, and no inference endpoint on the admin one', async () => {
     const tenant = await createTenant(weir);
-    for (const path of ['/v1/platform/tenants', '/v1/organization/projects', '/openapi.json', '/metrics', '/readyz']) {
+    for (const path of ['/v1/platform/tenants', '/v1/organization/projects', '/openapi.json', '/metrics']) {
       expect(await status(weir.publicUrl + path, weir.operatorKey)).toBe(404);
     }
     for (const path of ['/v1/models', '/v1/key']) expect(await status(weir.adminUrl + path, tenant.apiKey)).toBeGreaterThanOrEqual(401);
+  });
+
+  test.each([
+    ['with a part of 101 letters', `/v1/calls/${'a'.repeat(101)}`],
+    ['with a part of 9,000 letters', `/v1/calls/${'a'.repeat(9_000)}`],
+    ['that cannot be decoded', '/v1/models/%zz'],
+    ['that is no UTF-8', '/v1/calls/%ff'],
+  ])('an address %s is not there, and no failure of Weir', async (_what, path) => {
+    const { apiKey } = await createTenant(weir);
+    for (const key of ['', apiKey]) expect(await status(weir.publicUrl + path, key)).toBe(404);
+  });
+
+  test.each([
+    ['POST', '/v1/v1/messages', 'Take the "/v1" off the base URL'],
+    ['POST', '/chat/completions', 'Add "/v1" to the base URL'],
+    ['GET', '/models', 'Add "/v1" to the base URL'],
+  ])('%s %s tells what is wrong with the base URL', async (method, path, hint) => {
+    const reply = await fetch(weir.publicUrl + path, { method });
+    expect([reply.status, await reply.text()]).toEqual([404, expect.stringContaining(JSON.stringify(hint).slice(1, -1))]);
   });
 
   test('readiness, liveness and metrics need no key and name no tenant', async () => {
@@ -30,6 +49,28 @@ describe('the two listeners', () => {
     const metrics = await (await fetch(`${weir.adminUrl}/metrics`)).text();
     expect(metrics).toContain('weir_calls_total');
     expect(metrics).not.toContain(tenant.id);
+  });
+
+  test('health is one word on the tenants’ listener, without a key and with whatever is sent as one; nothing else of the process is told', async () => {
+    const said = { '/livez': 'live', '/readyz': 'ready' };
+    for (const [path, word] of Object.entries(said))
+      for (const authorization of [undefined, 'Bearer nonsense', `Bearer ${weir.operatorKey}`])
+        for (const method of ['GET', 'HEAD']) {
+          const reply = await fetch(weir.publicUrl + path, { method, headers: authorization ? { authorization } : {} });
+          expect([reply.status, await reply.text()]).toEqual([200, method === 'GET' ? word : '']);
+          const { date: _d, connection: _c, 'keep-alive': _k, ...headers } = Object.fromEntries(reply.headers);
+          expect(headers).toEqual({
+            'cache-control': 'no-store',
+            'content-type': 'text/plain; charset=utf-8',
+            'content-length': String(word.length),
+          });
+        }
+    for (const method of ['POST', 'PUT', 'DELETE']) expect((await fetch(`${weir.publicUrl}/readyz`, { method })).status).toBe(404);
+  });
+
+  test('bad keys and readiness do not mix: however often health is asked for, nobody is throttled for it', async () => {
+    const asked = await Promise.all(Array.from({ length: 200 }, () => status(`${weir.publicUrl}/readyz`, 'weir_sk_none')));
+    expect(new Set(asked)).toEqual(new Set([200]));
   });
 
   test('the OpenAPI document is shown to admins only, and a tenant’s admin sees nothing of the platform', async () => {
@@ -73,6 +114,16 @@ describe('the two listeners', () => {
     expect(reply).toMatch(new RegExp(`^HTTP/1.1 ${expected} `));
     expect(JSON.parse(reply.split('\r\n\r\n')[1]!)).toMatchObject({ error: { type: 'invalid_request_error', code: expect.any(String) } });
   });
+});
+
+test('connections stay open for as long as is set, on both listeners', async () => {
+  const weir = await startTestWeir({ WEIR_KEEP_ALIVE_TIMEOUT_MS: '610000' });
+  try {
+    for (const url of [`${weir.publicUrl}/v1/models`, `${weir.adminUrl}/livez`])
+      expect((await fetch(url)).headers.get('keep-alive')).toBe('timeout=610');
+  } finally {
+    await weir.stop();
+  }
 });
 
 test('with a certificate the tenants’ listener speaks HTTPS', async () => {

@@ -160,7 +160,7 @@ test.each<[string, object, string, RegExp]>([
   ['a default that is not exposed', { models: ['a'], default_model: 'b' }, 'default_model', /must be one of "models"/],
   ['an address in the type that is inside', { type: 'custom:https://10.0.0.1/v1', base_url: undefined }, 'type', /"type" is refused/],
   ['an address in the type that is none', { type: 'custom:localhost', base_url: undefined }, 'type', /Use an address such as/],
-  ['two addresses', { type: 'custom:https://a.example.com/v1' }, 'base_url', /is given twice/],
+  ['two addresses', { type: 'custom:https://a.example.com/v1' }, 'base_url', /conflicts with the URL/],
 ])('%s is refused', async (_what, fields, param, message) => {
   const { status, body } = await send('POST', PROVIDERS, { name: 'bad', type: 'custom', base_url: upstream.baseUrl, ...fields });
   expect([status, body.error.param]).toEqual([400, param]);

@@ -268,7 +268,7 @@ test('an address is probed before it is saved, and the same questions can be ask
 });
 
 test.each<[string, object, number, string, RegExp]>([
-  ['a name that is taken', { type: 'openai', name: 'house' }, 409, 'name', /named "house" exists already/],
+  ['a name that is taken', { type: 'openai', name: 'house' }, 409, 'name', /named "house" already exists/],
   ['a type that is used by a login', { type: 'copilot' }, 400, 'type', /a tenant adds it itself/],
   ['an address that calls may not go to', { type: 'openai', base_url: 'https://10.0.0.1/v1' }, 400, 'base_url', /not a public one/],
   ['a mock, where it is off', { type: 'mock' }, 400, 'type', /WEIR_MOCK=1/],

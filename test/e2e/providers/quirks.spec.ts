@@ -30,7 +30,7 @@ const turn = (fields: object) => [
 
 /** Of each quirk: a value, a request it matters to, and what is looked at in what is sent. */
 const CASES: Record<string, { value: unknown; asks: object; seen: (body: UpstreamCall['body']) => unknown; becomes: unknown }> = {
-  max_tokens_field: { value: 'max_completion_tokens', asks: {}, seen: (body) => body['max_completion_tokens'], becomes: 4_096 },
+  max_tokens_field: { value: 'max_completion_tokens', asks: {}, seen: (body) => body['max_completion_tokens'], becomes: 32_768 },
   developer_role: {
     value: false,
     asks: { messages: [{ role: 'developer', content: 'Be kind' }, user] },

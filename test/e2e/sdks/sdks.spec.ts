@@ -1,7 +1,6 @@
-import { brokenInvariants } from '../../support/ledger.js';
+import { formatRig } from '../../support/format-rig.js';
 import { REPLY_FORMATS, type ReplyFormat, type Said } from '../../support/tool-replies.js';
-import { ScriptedUpstream } from '../../support/upstream.js';
-import { booked, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { booked } from '../../support/weir.js';
 import { CLIENTS, NAME, SKIES } from './clients.js';
 
 jest.setTimeout(60_000);
@@ -19,35 +18,11 @@ const FIRST: Said = {
 };
 const LAST: Said = { text: 'Bern is sunny, Basel is not.', usage: { input: 53, cacheRead: 90, output: 11 } };
 
-let upstream: ScriptedUpstream;
-let weir: TestWeir;
-let tenant: TestTenant;
-
-beforeAll(async () => {
-  upstream = await ScriptedUpstream.start();
-  weir = await startTestWeir({ WEIR_EGRESS_ALLOW: upstream.hostPort });
-  tenant = await createTenant(weir);
-  for (const [name, { type, dialect }] of Object.entries(REPLY_FORMATS)) {
-    const base_url = `http://${upstream.hostPort}`;
-    await tenant.admin('POST', '/v1/organization/providers', { name, type, dialect, base_url, key: 'secret', models: ['*'] });
-    await tenant.admin('POST', '/v1/organization/prices', { provider: name, model: '*', input: '1', output: '2', cache_read: '0.1' });
-  }
-  const isKnown = () =>
-    tenant.openai.models.retrieve(`${Object.keys(REPLY_FORMATS).at(-1)}/m`).then(
-      () => true,
-      () => false,
-    );
-  await eventually(isKnown);
-});
-
-afterAll(async () => {
-  expect(await brokenInvariants(weir.db)).toEqual([]);
-  await weir.stop();
-  await upstream.stop();
-});
+const rig = formatRig();
 
 describe.each(Object.entries(REPLY_FORMATS))('against a provider that speaks %s', (name, format: ReplyFormat) => {
   test.each(CLIENTS.map((client) => [client.name, client] as const))('%s', async (_name, client) => {
+    const { upstream, weir, tenant } = rig;
     upstream.calls.length = 0;
     upstream.script = (call, response) => format.says(upstream.calls.length === 1 ? FIRST : LAST)(call, response);
     const before = (await booked(weir, tenant)).length;

@@ -46,7 +46,7 @@ async function main(): Promise<boolean> {
   const release = leash(postgres.pid, directory);
   const db = openPool(postgres.url);
   try {
-    await migrate(postgres.url);
+    await migrate(postgres.url, { role: 'weir_app' });
     await db.query('SELECT ensure_partitions()');
     const findings = await stress(db, { url: postgres.url, ...plan });
     process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
