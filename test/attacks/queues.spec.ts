@@ -5,13 +5,15 @@ import { Redis } from 'ioredis';
 import type { JobResult } from '../../src/platform/queue/index.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { freePort } from '../support/free-port.js';
-import { QueueRig, SKIPPED } from '../support/queue-rig.js';
-import { startRedis, startRedisCluster, type TestRedis } from '../support/redis.js';
+import { QueueRig } from '../support/queue-rig.js';
+import { startRedis, startRedisCluster, type TestRedis, testsWithRedis } from '../support/redis.js';
 import { eventually, startTestWeir, type TestWeir } from '../support/weir.js';
 
 jest.setTimeout(60_000);
 
 const WATCHED_MS = 2_000;
+
+const withRedis = testsWithRedis();
 
 let database: TestDatabase;
 
@@ -36,32 +38,33 @@ const rigOn = (redisUrl: string | null, answer?: JobResult, installation?: strin
     ...(queue && { queue }),
   });
 
-async function redisWith(...settings: string[]): Promise<TestRedis | null> {
+async function redisWith(...settings: string[]): Promise<TestRedis> {
   const server = await startRedis({ settings });
-  if (server) servers.push(server);
-  else console.warn(SKIPPED);
+  servers.push(server);
   return server;
 }
 
 const watch = () => new Promise((resolve) => setTimeout(resolve, WATCHED_MS));
 
 describe.each(['Postgres', 'Redis'])('with queues in %s', (backend) => {
-  const place = async () => (backend === 'Redis' ? ((await redisWith())?.url ?? null) : null);
+  const place = async () => (backend === 'Redis' ? (await redisWith()).url : null);
 
-  test('a job that always asks to run at once runs once a second at most; one that says there is work left, ten times', async () => {
-    const url = await place();
-    const [idle, busy] = [await rigOn(url, { againInMs: 0 }), await rigOn(url, { againInMs: 0, workLeft: true }, 'two', 'busy')];
-    await eventually(async () => idle.runs > 0 && busy.runs > 2, 10_000);
-    const before = [idle.runs, busy.runs];
-    await watch();
-    expect(idle.runs - before[0]!).toBeLessThanOrEqual(Math.ceil(WATCHED_MS / 1_000) + 1);
-    expect(busy.runs - before[1]!).toBeLessThanOrEqual(Math.ceil(WATCHED_MS / 100) + 1);
-  });
+  (backend === 'Redis' ? withRedis.test : test)(
+    'a job that always asks to run at once runs once a second at most; one that says there is work left, ten times',
+    async () => {
+      const url = await place();
+      const [idle, busy] = [await rigOn(url, { againInMs: 0 }), await rigOn(url, { againInMs: 0, workLeft: true }, 'two', 'busy')];
+      await eventually(async () => idle.runs > 0 && busy.runs > 2, 10_000);
+      const before = [idle.runs, busy.runs];
+      await watch();
+      expect(idle.runs - before[0]!).toBeLessThanOrEqual(Math.ceil(WATCHED_MS / 1_000) + 1);
+      expect(busy.runs - before[1]!).toBeLessThanOrEqual(Math.ceil(WATCHED_MS / 100) + 1);
+    },
+  );
 });
 
-test('a Redis cluster runs the jobs, and nothing is logged', async () => {
+withRedis.test('a Redis cluster runs the jobs, and nothing is logged', async () => {
   const cluster = await startRedisCluster();
-  if (!cluster) return console.warn(SKIPPED);
   const rig = await rigOn(cluster.url, { againInMs: 0 });
   await eventually(async () => rig.runs > 1, 15_000);
   expect([rig.queues.fault, rig.lines]).toEqual([null, []]);
@@ -69,9 +72,8 @@ test('a Redis cluster runs the jobs, and nothing is logged', async () => {
   await cluster.stop();
 });
 
-test('a cluster is found by any of several hosts that answers', async () => {
+withRedis.test('a cluster is found by any of several hosts that answers', async () => {
   const cluster = await startRedisCluster();
-  if (!cluster) return console.warn(SKIPPED);
   const rig = await rigOn(`redis://127.0.0.1:${await freePort()},${cluster.url.slice('redis://'.length)}`);
   await eventually(async () => rig.runs > 0, 20_000);
   expect([rig.queues.fault, rig.lines]).toEqual([null, []]);
@@ -79,12 +81,11 @@ test('a cluster is found by any of several hosts that answers', async () => {
   await cluster.stop();
 });
 
-test.each([
+withRedis.test.each([
   ['cluster|slots', /MOVED.*may not ask for the others: give the user/],
   ['cluster|info', null],
 ])('a cluster that forbids its user %s is told for what it is, and never as silence', async (command, reason) => {
   const cluster = await startRedisCluster();
-  if (!cluster) return console.warn(SKIPPED);
   for (const { url } of cluster.nodes) {
     const client = new Redis(url);
     await client.call('ACL', 'SETUSER', 'few', 'on', '>word', '~*', '&*', '+@all', `-${command}`);
@@ -98,9 +99,8 @@ test.each([
   await cluster.stop();
 });
 
-test('a node of a cluster that does not know the user is told for what it is', async () => {
+withRedis.test('a node of a cluster that does not know the user is told for what it is', async () => {
   const cluster = await startRedisCluster();
-  if (!cluster) return console.warn(SKIPPED);
   const client = new Redis(cluster.url);
   await client.call('ACL', 'SETUSER', 'weir', 'on', '>word', '~*', '&*', '+@all');
   client.disconnect();
@@ -115,9 +115,8 @@ test('a node of a cluster that does not know the user is told for what it is', a
   await cluster.stop();
 });
 
-test('one server in cluster mode, as managed ones are, runs the jobs', async () => {
+withRedis.test('one server in cluster mode, as managed ones are, runs the jobs', async () => {
   const server = await redisWith('--cluster-enabled', 'yes');
-  if (!server) return;
   const client = new Redis(server.url);
   await client.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
   await eventually(async () => ((await client.call('CLUSTER', 'INFO')) as string).includes('cluster_state:ok'), 15_000);
@@ -207,7 +206,6 @@ const REFUSING: Refusing[] = [
 
 async function refuses({ settings = [], url, reason, repair, mayRun = false }: Refusing): Promise<void> {
   const server = await redisWith(...settings);
-  if (!server) return;
   const rig = await rigOn(url ? url(server.url) : server.url);
   await eventually(async () => reason.test(rig.queues.fault ?? '') && rig.lines.length > 0, 15_000);
   await watch();
@@ -223,15 +221,17 @@ async function refuses({ settings = [], url, reason, repair, mayRun = false }: R
   expect(rig.lines).toHaveLength(2);
 }
 
-test('a Redis that refuses, for whatever reason, is a fault that says why, is logged once, and works once it is set right', async () => {
-  const ends = await Promise.allSettled(REFUSING.map(refuses));
-  const failed = ends.flatMap((end, index) => (end.status === 'rejected' ? [`${REFUSING[index]!.name}: ${end.reason}`] : []));
-  expect(failed).toEqual([]);
-});
+withRedis.test(
+  'a Redis that refuses, for whatever reason, is a fault that says why, is logged once, and works once it is set right',
+  async () => {
+    const ends = await Promise.allSettled(REFUSING.map(refuses));
+    const failed = ends.flatMap((end, index) => (end.status === 'rejected' ? [`${REFUSING[index]!.name}: ${end.reason}`] : []));
+    expect(failed).toEqual([]);
+  },
+);
 
-test('one that begins to refuse while jobs run stops the workers, is said once, and goes on afterwards', async () => {
+withRedis.test('one that begins to refuse while jobs run stops the workers, is said once, and goes on afterwards', async () => {
   const server = await redisWith();
-  if (!server) return;
   const rig = await rigOn(server.url, { againInMs: 0, workLeft: true });
   await eventually(async () => rig.runs > 0);
   const client = new Redis(server.url);
@@ -245,29 +245,31 @@ test('one that begins to refuse while jobs run stops the workers, is said once, 
   await eventually(async () => rig.runs > before && rig.queues.fault === null, 15_000);
 });
 
-test('a Redis that is not there, has an unknown name, or closes each connection, as one that wants TLS does, is said once', async () => {
-  const closing = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
-  await once(closing, 'listening');
-  const urls = [
-    `redis://127.0.0.1:${await freePort()}`,
-    'redis://no-such-host.invalid:6379',
-    `redis://127.0.0.1:${(closing.address() as AddressInfo).port}`,
-  ];
-  const unreachable = await Promise.all(urls.map((url) => rigOn(url)));
-  await eventually(async () => unreachable.every(({ lines }) => lines.length > 0), 15_000);
-  await watch();
-  expect(unreachable.map(({ lines }) => lines.length)).toEqual([1, 1, 1]);
-  expect(unreachable.map(({ queues }) => queues.fault)).toEqual([
-    expect.stringMatching(/ECONNREFUSED.*; check REDIS_URL and that the server runs/),
-    expect.stringMatching(/(ENOTFOUND|EAI_AGAIN).*; check REDIS_URL/),
-    expect.stringMatching(/; check REDIS_URL.*with TLS it is rediss:/),
-  ]);
-  closing.close();
-});
+withRedis.test(
+  'a Redis that is not there, has an unknown name, or closes each connection, as one that wants TLS does, is said once',
+  async () => {
+    const closing = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
+    await once(closing, 'listening');
+    const urls = [
+      `redis://127.0.0.1:${await freePort()}`,
+      'redis://no-such-host.invalid:6379',
+      `redis://127.0.0.1:${(closing.address() as AddressInfo).port}`,
+    ];
+    const unreachable = await Promise.all(urls.map((url) => rigOn(url)));
+    await eventually(async () => unreachable.every(({ lines }) => lines.length > 0), 15_000);
+    await watch();
+    expect(unreachable.map(({ lines }) => lines.length)).toEqual([1, 1, 1]);
+    expect(unreachable.map(({ queues }) => queues.fault)).toEqual([
+      expect.stringMatching(/ECONNREFUSED.*; check REDIS_URL and that the server runs/),
+      expect.stringMatching(/(ENOTFOUND|EAI_AGAIN).*; check REDIS_URL/),
+      expect.stringMatching(/; check REDIS_URL.*with TLS it is rediss:/),
+    ]);
+    closing.close();
+  },
+);
 
-test('a job that fails again and again is said once, and once more when it works', async () => {
+withRedis.test('a job that fails again and again is said once, and once more when it works', async () => {
   const server = await redisWith();
-  if (!server) return;
   const rig = await QueueRig.start({ REDIS_URL: server.url }, { everyMs: 200, failures: 5 });
   await eventually(async () => rig.lines.length > 1, 15_000);
   expect(rig.runs).toBeGreaterThan(5);
@@ -277,14 +279,13 @@ test('a job that fails again and again is said once, and once more when it works
   ]);
 });
 
-describe('two installations on one Redis', () => {
+withRedis.describe('two installations on one Redis', () => {
   let weirs: TestWeir[] = [];
 
   afterEach(() => Promise.all(weirs.map((weir) => weir.stop())));
 
   test('keep their jobs apart, and each looks for ended periods on its schedule only, though it has no budget', async () => {
     const server = await redisWith();
-    if (!server) return;
     weirs = await Promise.all([startTestWeir({ REDIS_URL: server.url }), startTestWeir({ REDIS_URL: server.url })]);
     const client = new Redis(server.url);
     await eventually(async () => (await client.keys('*:reap-holds:repeat')).length === 2, 10_000);
@@ -301,9 +302,8 @@ describe('two installations on one Redis', () => {
   });
 });
 
-test('a process whose queues cannot work is not ready and says which part', async () => {
+withRedis.test('a process whose queues cannot work is not ready and says which part', async () => {
   const server = await redisWith('--requirepass', 'right');
-  if (!server) return;
   const weir = await startTestWeir({ REDIS_URL: server.url });
   const ready = async () =>
     (await fetch(`${weir.adminUrl}/readyz`)).json() as Promise<{ status: string; failing?: { part: string; reason: string }[] }>;

@@ -7,14 +7,16 @@ import { readConfig } from '../../src/platform/config/index.js';
 import { openRedisStore } from '../../src/platform/queue/redis-store.js';
 import { selfSigned } from '../support/certificate.js';
 import { freePort } from '../support/free-port.js';
-import { QueueRig, SKIPPED } from '../support/queue-rig.js';
-import { type SentinelGroup, startRedis, startRedisCluster, startSentinelGroup, startSentinels } from '../support/redis.js';
+import { QueueRig } from '../support/queue-rig.js';
+import { type SentinelGroup, startRedis, startRedisCluster, startSentinelGroup, startSentinels, testsWithRedis } from '../support/redis.js';
 import { eventually } from '../support/weir.js';
 
 jest.setTimeout(90_000);
 
 /** A line a second would be seen. */
 const WATCHED_MS = 2_000;
+
+const { test, describe } = testsWithRedis();
 
 const open: { stop(): Promise<void> }[] = [];
 
@@ -24,10 +26,9 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((server) => server.stop()));
 });
 
-async function kept<T extends { stop(): Promise<void> }>(starting: Promise<T | null>): Promise<T | null> {
+async function kept<T extends { stop(): Promise<void> }>(starting: Promise<T>): Promise<T> {
   const server = await starting;
-  if (server) open.push(server);
-  else console.warn(SKIPPED);
+  open.push(server);
   return server;
 }
 
@@ -50,7 +51,6 @@ describe('a Redis that sentinels name', () => {
 
   test.each(['is killed', 'freezes'])('runs the jobs, and the one that takes over when it %s does', async (end) => {
     const group = await kept(startSentinelGroup(PASSWORDS.servers, PASSWORDS.sentinels));
-    if (!group) return;
     await follows(group);
     const rig = await QueueRig.start(
       {
@@ -74,7 +74,6 @@ describe('a Redis that sentinels name', () => {
 
   test('is a fault, said once, while the sentinels are away, want another password or do not know the name', async () => {
     const group = await kept(startSentinelGroup(PASSWORDS.servers, PASSWORDS.sentinels));
-    if (!group) return;
     const away = `redis-sentinel://127.0.0.1:${await freePort()}?master=weir`;
     const password = { REDIS_PASSWORD: 'of servers', REDIS_SENTINEL_PASSWORD: 'of sentinels' };
     const faulty: [Record<string, string>, RegExp][] = [
@@ -98,8 +97,7 @@ describe('a Redis that is gone', () => {
   test.each(['a server', 'a cluster'])('%s, is told as that all the time, and not as silence', async (kind) => {
     const cluster = kind === 'a cluster' ? await kept(startRedisCluster()) : null;
     const server = cluster ? null : await kept(startRedis());
-    const nodes = cluster?.nodes ?? (server ? [server] : []);
-    if (nodes.length === 0) return;
+    const nodes = cluster?.nodes ?? [server!];
     const rig = await QueueRig.start({ REDIS_URL: (cluster ?? server)!.url });
     await eventually(async () => rig.runs > 0, 15_000);
     await Promise.all(nodes.map((node) => node.kill()));
@@ -119,7 +117,6 @@ describe('a Redis that is gone', () => {
 
 test('a connection of a worker that nobody listens to any more writes nothing past the log', async () => {
   const cluster = await kept(startRedisCluster());
-  if (!cluster) return;
   const address = readConfig({ REDIS_URL: cluster.url }, tmpdir()).redis!;
   const { client } = await openRedisStore(address, '{weir-one}', () => {});
   // BullMQ makes one for each worker, and stops listening when it closes it.
@@ -149,7 +146,6 @@ describe('with TLS', () => {
     const port = await freePort();
     const files = ['--tls-cert-file', cert, '--tls-key-file', key, '--tls-ca-cert-file', cert];
     const server = await kept(startRedis({ settings: ['--tls-port', String(port), ...files] }));
-    if (!server) return;
     const url = { REDIS_URL: `rediss://127.0.0.1:${port}` };
     const shown = { REDIS_TLS_CERT: cert, REDIS_TLS_KEY: key };
     const works = await QueueRig.start({ ...url, REDIS_TLS_CA: cert, ...shown });
@@ -170,9 +166,9 @@ describe('with TLS', () => {
     const port = await freePort();
     const files = [`tls-cert-file ${cert}`, `tls-key-file ${key}`, `tls-ca-cert-file ${cert}`];
     const settings = ['--tls-port', String(port), ...files.flatMap((line) => `--${line}`.split(' '))];
-    if (!(await kept(startRedis({ settings })))) return;
+    await kept(startRedis({ settings }));
     const linesAt = (own: number) => ['port 0', `tls-port ${own}`, 'tls-replication yes', ...files];
-    const sentinels = (await kept(startSentinels(port, linesAt)))!;
+    const sentinels = await kept(startSentinels(port, linesAt));
     const rig = await QueueRig.start({
       REDIS_URL: sentinels.url.replace('redis-', 'rediss-'),
       REDIS_TLS_CA: cert,
@@ -190,7 +186,6 @@ describe('a user who may do only what is needed', () => {
   test('and only to keys of a prefix runs the jobs, also where INFO and CONFIG are forbidden; nothing is written past the log', async () => {
     const user = ['--user', 'weir', 'on', '>word', '~team-a:*', 'resetchannels', ...RIGHTS];
     const server = await kept(startRedis({ settings: ['--maxmemory-policy', 'allkeys-lru', ...user] }));
-    if (!server) return;
     const said = jest.spyOn(console, 'warn');
     const url = server.url.replace('//', '//weir@');
     const rig = await QueueRig.start({ REDIS_URL: url, REDIS_PASSWORD: 'word', REDIS_PREFIX: 'team-a:' });
@@ -211,7 +206,6 @@ describe('the memory policy', () => {
     ['noeviction', 0],
   ])('%s is told in %d lines, and the jobs run', async (policy, lines) => {
     const server = await kept(startRedis({ settings: ['--maxmemory-policy', policy] }));
-    if (!server) return;
     const said = jest.spyOn(console, 'warn');
     const rig = await QueueRig.start({ REDIS_URL: server.url });
     await eventually(async () => rig.runs > 0, 15_000);

@@ -10,8 +10,7 @@ import { Redis } from 'ioredis';
 import { selfSigned } from '../support/certificate.js';
 import { createDatabase, runOnce, type TestDatabase } from '../support/database.js';
 import { type Ready, WeirProcess } from '../support/process.js';
-import { SKIPPED } from '../support/queue-rig.js';
-import { startRedis, type TestRedis } from '../support/redis.js';
+import { startRedis, type TestRedis, testsWithRedis } from '../support/redis.js';
 import { answer, chunk, delta, hang, ScriptedUpstream, USAGE } from '../support/upstream.js';
 import { admin, eventually } from '../support/weir.js';
 
@@ -218,9 +217,8 @@ test('SIGHUP takes destinations, time-outs and the log level; what cannot change
   expect(weir.stderr).not.toMatch(/7777|another master key/);
 });
 
-test('SIGHUP takes a new password of Redis from its file', async () => {
+testsWithRedis().test('SIGHUP takes a new password of Redis from its file', async () => {
   const redis = await startRedis({ settings: ['--requirepass', 'old'] });
-  if (!redis) return console.warn(SKIPPED);
   open = redis;
   const { weir, ready } = await start({ REDIS_URL: redis.url, REDIS_PASSWORD_FILE: write('password', 'old\n') });
   const status = async () => (await fetch(`${ready.admin}/readyz`)).status;

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { parse } from 'yaml';
 import { findNginx } from '../../bench/nginx-binary.js';
 import { readConfig } from '../../src/platform/config/index.js';
+import { testsWith } from '../support/needs.js';
 
 const ROOT = path.resolve(__dirname, '../..');
 const read = (file: string): string => readFileSync(path.join(ROOT, file), 'utf8');
@@ -138,16 +139,15 @@ describe('deploy/nginx.conf', () => {
     expect(services['proxy']?.volumes).toEqual(['./deploy/nginx.conf:/etc/nginx/nginx.conf:ro', './deploy/certs:/etc/nginx/certs:ro']);
   });
 
-  it('is accepted by nginx', () => {
-    const nginx = findNginx();
-    if (!nginx) return console.warn('this machine has no nginx and no apt-get to fetch one');
+  const nginx = findNginx();
+  testsWith('nginx', nginx !== null).test('is accepted by nginx', () => {
     const directory = mkdtempSync(path.join(tmpdir(), 'weir-nginx-'));
     try {
-      if (!makeCertificate(directory)) return console.warn('this machine has no openssl to make a certificate with');
+      expect(makeCertificate(directory)).toBe(true);
       mkdirSync(path.join(directory, 'temp'));
       writeFileSync(path.join(directory, 'nginx.conf'), runnableHere(read('deploy/nginx.conf'), directory));
       const flags = ['-t', '-q', '-e', 'stderr', '-p', directory, '-c', path.join(directory, 'nginx.conf')];
-      const { status, stderr } = spawnSync(nginx.command, flags, { env: nginx.env, encoding: 'utf8' });
+      const { status, stderr } = spawnSync(nginx!.command, flags, { env: nginx!.env, encoding: 'utf8' });
       expect(stderr).toBe('');
       expect(status).toBe(0);
     } finally {

@@ -8,9 +8,10 @@ import { Redis } from 'ioredis';
 import { findNginx } from '../../bench/nginx-binary.js';
 import { createEmptyDatabase, type TestDatabase } from '../support/database.js';
 import { freePort } from '../support/free-port.js';
+import { testsWith } from '../support/needs.js';
 import { ROOT } from '../support/process.js';
-import { QueueRig, SKIPPED } from '../support/queue-rig.js';
-import { startRedis, type TestRedis } from '../support/redis.js';
+import { QueueRig } from '../support/queue-rig.js';
+import { startRedis, type TestRedis, testsWithRedis } from '../support/redis.js';
 import { eventually } from '../support/weir.js';
 
 jest.setTimeout(180_000);
@@ -20,10 +21,14 @@ const page = (name: string) => readFileSync(path.join(ROOT, 'docs/operations', n
 /** The commands of a page that a machine without root can run. */
 const runnable = (text: string) => [...text.matchAll(/<!-- runs in tests -->\n```sh\n([\s\S]*?)```/g)].map(([, commands]) => commands!);
 
-describe('docs/operations/installing.md', () => {
+const nginx = findNginx();
+const withNginx = testsWith('nginx', nginx !== null);
+const withRedis = testsWithRedis();
+
+withRedis.describe('docs/operations/installing.md', () => {
   let directory: string;
   let database: TestDatabase;
-  let redis: TestRedis | null;
+  let redis: TestRedis;
   const running: ChildProcess[] = [];
 
   beforeEach(async () => {
@@ -38,15 +43,12 @@ describe('docs/operations/installing.md', () => {
       child.kill('SIGTERM');
       await once(child, 'exit');
     }
-    await redis?.stop();
+    await redis.stop();
     await database.drop();
     rmSync(directory, { recursive: true, force: true });
   });
 
-  test('its commands, as they are pasted, make two gateways behind TLS, the admin REST and a worker that are ready', async () => {
-    if (!redis) return console.warn(SKIPPED);
-    const nginx = findNginx();
-    if (!nginx) return console.warn('this machine has no nginx and no apt-get to fetch one');
+  withNginx.test('its commands, as they are pasted, make two gateways behind TLS, the admin REST and a worker that are ready', async () => {
     const ports = new Map<string, string>([['6379', String(redis.port)]]);
     for (const port of ['8080', '8081', '8082', '8083', '9080', '9081', '9082', '9083', '443']) ports.set(port, String(await freePort()));
     for (const name of ['etc', 'systemd', 'var', 'log']) mkdirSync(path.join(directory, name));
@@ -101,7 +103,7 @@ describe('docs/operations/installing.md', () => {
       '-g',
       'daemon off;',
     ];
-    running.push(spawn(nginx.command, conf, { env: nginx.env, stdio: ['ignore', 'ignore', 'inherit'] }));
+    running.push(spawn(nginx!.command, conf, { env: nginx!.env, stdio: ['ignore', 'ignore', 'inherit'] }));
     await eventually(
       () =>
         paste(ask).then(
@@ -119,9 +121,8 @@ describe('docs/operations/installing.md', () => {
   }
 });
 
-test('the rights that docs/operations/redis.md gives a user are enough', async () => {
+withRedis.test('the rights that docs/operations/redis.md gives a user are enough', async () => {
   const redis = await startRedis();
-  if (!redis) return console.warn(SKIPPED);
   const [, command] = /^ACL (SETUSER .*)$/m.exec(page('redis.md'))!;
   const client = new Redis(redis.url);
   await client.call('ACL', ...command!.split(' '));

@@ -1,7 +1,7 @@
 import { moveClock } from '../support/clock.js';
 import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
 import { Random, sizeOf } from '../support/random.js';
-import { startRedis, type TestRedis } from '../support/redis.js';
+import { startRedis, type TestRedis, testsWithRedis } from '../support/redis.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { eventually } from '../support/weir.js';
 import { audit } from './support/audit.js';
@@ -9,19 +9,18 @@ import { Load, livelyUpstream } from './support/load.js';
 import { Rig } from './support/rig.js';
 
 const CALLS = sizeOf('FAULT_CALLS', 150);
-const SKIPPED = 'no redis-server on this machine, and no way to fetch one: not tested';
+const { test } = testsWithRedis();
 
 jest.setTimeout(90_000);
 
 let database: TestDatabase;
-let redis: TestRedis | null;
+let redis: TestRedis;
 /** The way of the product to Redis, the same for whichever Redis is behind it. */
 let proxy: TcpProxy;
 let rig: Rig;
 
 beforeEach(async () => {
   redis = await startRedis();
-  if (!redis) return console.warn(SKIPPED);
   proxy = await TcpProxy.start(Number(new URL(redis.url).port));
   database = await createDatabase();
   rig = await Rig.start(
@@ -35,7 +34,6 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  if (!redis) return;
   await rig.stop();
   await rig.db.end();
   await database.drop();
@@ -67,7 +65,6 @@ async function rolls(): Promise<{ closed: number; opened: number }> {
 const ROLLED_ONCE = { closed: 1, opened: 3 };
 
 test('Redis away before the start and all the time: no call fails; once Redis is there what was missed is made up for, once', async () => {
-  if (!redis) return;
   await proxy.set({ kind: 'refuse' });
   const gateway = await rig.spawn('gateway', { WEIR_ROLES: 'gateway,worker' });
   await callsGoOn(async () => {});
@@ -80,13 +77,11 @@ test('Redis away before the start and all the time: no call fails; once Redis is
 });
 
 test('a process ends in order while Redis is away', async () => {
-  if (!redis) return;
   await proxy.set({ kind: 'refuse' });
   await rig.end(await rig.spawn('gateway', { WEIR_ROLES: 'gateway,worker' }));
 });
 
 test('Redis frozen during the run: no call fails', async () => {
-  if (!redis) return;
   const { pid } = redis;
   await rig.spawn('gateway', { WEIR_ROLES: 'gateway,worker' });
   await callsGoOn(async (load) => {
@@ -97,13 +92,12 @@ test('Redis frozen during the run: no call fails', async () => {
 });
 
 test('Redis killed during the run, back with nothing in it: no call fails, and each period closes and opens once', async () => {
-  if (!redis) return;
   await rig.spawn('gateway', { WEIR_ROLES: 'gateway,worker' });
   await callsGoOn(async (load) => {
-    await redis!.stop();
+    await redis.stop();
     await load.reached((CALLS * 2) / 3);
     redis = await startRedis();
-    proxy.retarget(Number(new URL(redis!.url).port));
+    proxy.retarget(Number(new URL(redis.url).port));
   });
   await moveClock(rig.db, '1 hour');
   await eventually(async () => (await rolls()).opened >= ROLLED_ONCE.opened, 20_000);

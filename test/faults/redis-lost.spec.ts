@@ -5,7 +5,7 @@ import { Redis } from 'ioredis';
 import { moveClock } from '../support/clock.js';
 import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
 import { Random, sizeOf } from '../support/random.js';
-import { type RedisOptions, startRedis, type TestRedis } from '../support/redis.js';
+import { type RedisOptions, startRedis, type TestRedis, testsWithRedis } from '../support/redis.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { eventually } from '../support/weir.js';
 import { audit } from './support/audit.js';
@@ -22,8 +22,10 @@ const TEN_MINUTES_MS = 600_000;
 
 jest.setTimeout(90_000);
 
+const { test } = testsWithRedis();
+
 let database: TestDatabase;
-let redis: TestRedis | null;
+let redis: TestRedis;
 /** The way of the product to Redis, the same for whichever Redis is behind it. */
 let proxy: TcpProxy;
 let rig: Rig;
@@ -37,7 +39,6 @@ const snapshot = join(directory, 'before.rdb');
 beforeAll(async () => {
   chmodSync(directory, 0o755);
   redis = await startRedis({ directory });
-  if (!redis) return console.warn('no redis-server on this machine, and no way to fetch one: not tested');
   random = Random.ofRun('redis lost');
   proxy = await TcpProxy.start(redis.port);
   database = await createDatabase();
@@ -63,7 +64,7 @@ afterAll(async () => {
 });
 
 async function command(...words: [string, ...string[]]): Promise<unknown> {
-  const client = new Redis(redis!.url);
+  const client = new Redis(redis.url);
   try {
     return await client.call(...words);
   } finally {
@@ -112,7 +113,7 @@ async function rolled(): Promise<void> {
 
 async function again(options: RedisOptions): Promise<void> {
   redis = await startRedis(options);
-  proxy.retarget(redis!.port);
+  proxy.retarget(redis.port);
 }
 
 /** With `before` Redis is prepared while it is well; `lose` takes away what it held. */
@@ -122,7 +123,7 @@ const ways: [string, { before?: () => Promise<unknown>; lose: () => Promise<unkn
     'killed and back with nothing',
     {
       lose: async () => {
-        await redis!.kill();
+        await redis.kill();
         for (const name of readdirSync(directory)) if (name !== 'before.rdb') rmSync(join(directory, name), { recursive: true });
         await again({ directory });
       },
@@ -133,7 +134,7 @@ const ways: [string, { before?: () => Promise<unknown>; lose: () => Promise<unkn
     {
       before: () => command('CONFIG', 'SET', 'appendonly', 'yes'),
       lose: async () => {
-        await redis!.kill();
+        await redis.kill();
         await again({ directory, appendOnly: true });
       },
     },
@@ -142,7 +143,7 @@ const ways: [string, { before?: () => Promise<unknown>; lose: () => Promise<unkn
     'rolled back ten minutes',
     {
       lose: async () => {
-        await redis!.kill();
+        await redis.kill();
         for (const name of readdirSync(directory)) if (name !== 'before.rdb') rmSync(join(directory, name), { recursive: true });
         copyFileSync(snapshot, join(directory, 'dump.rdb'));
         await again({ directory });
@@ -155,7 +156,6 @@ const ways: [string, { before?: () => Promise<unknown>; lose: () => Promise<unkn
 test.each(ways)(
   'Redis %s: no call fails, money is as it was, jobs are made again, and no period is opened or reset twice',
   async (_, way) => {
-    if (!redis) return;
     await way.before?.();
     const load = new Load(rig, random.branch(hours), 8, [rig.tenant.apiKey]);
     await load.reached(CALLS / 2);

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { createPool, createWalledPool, inTenantScope, type Pool } from '../../src/platform/postgres/index.js';
 import { createDatabase, openPool, POSTGRES_URL_VARIABLE, type TestDatabase } from '../support/database.js';
-import { type PgBouncer, type PgBouncerOptions, startPgBouncer } from '../support/pgbouncer.js';
+import { type PgBouncer, type PgBouncerOptions, startPgBouncer, testsWithPgBouncer } from '../support/pgbouncer.js';
 import { createTenant, startTestWeir, type TestWeir } from '../support/weir.js';
 
 jest.setTimeout(60_000);
+
+const { test } = testsWithPgBouncer();
 
 let bouncer: PgBouncer | null = null;
 let database: TestDatabase;
@@ -21,18 +23,15 @@ afterEach(async () => {
   await database.drop();
 });
 
-/** Whether there is one on this machine. */
-async function between(options: PgBouncerOptions): Promise<boolean> {
+async function between(options: PgBouncerOptions): Promise<void> {
   bouncer = await startPgBouncer(process.env[POSTGRES_URL_VARIABLE]!, options);
-  if (!bouncer) console.warn('no pgbouncer on this machine, and no way to fetch one: not tested');
-  return bouncer !== null;
 }
 
 test.each([
   ['transaction', true],
   ['session', false],
 ] as const)('behind PgBouncer in %s mode it starts, serves calls, keeps budgets and runs its workers', async (mode, needsDirect) => {
-  if (!(await between({ mode, size: 40 }))) return;
+  await between({ mode, size: 40 });
   weir = await startTestWeir((url) => ({ DATABASE_URL: bouncer!.through(url), ...(needsDirect && { DATABASE_DIRECT_URL: url }) }));
   const tenant = await createTenant(weir);
   await tenant.admin('POST', '/v1/organization/providers', { name: 'mock', type: 'mock', base_url: 'mock://local' });
@@ -50,13 +49,13 @@ test.each([
 });
 
 test('behind PgBouncer in transaction mode without a direct way it does not start, and says which variable is missing', async () => {
-  if (!(await between({ mode: 'transaction' }))) return;
+  await between({ mode: 'transaction' });
   const start = startTestWeir((url) => ({ DATABASE_URL: bouncer!.through(url) }));
   await expect(start).rejects.toThrow(/DATABASE_URL leads to a connection pooler in transaction mode. Set DATABASE_DIRECT_URL/);
 });
 
 test('two tenants that take turns on one connection of a pooler never see each other, and without a tenant nothing is seen', async () => {
-  if (!(await between({ mode: 'transaction', size: 1 }))) return;
+  await between({ mode: 'transaction', size: 1 });
   const db = openPool(database.url);
   const tenants = [randomUUID(), randomUUID()];
   for (const id of tenants) await db.query(`INSERT INTO tenants (id, name) VALUES ($1, 'test')`, [id]);

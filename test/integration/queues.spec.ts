@@ -1,11 +1,14 @@
 import type { Pool } from 'pg';
 import { moveClock } from '../support/clock.js';
-import { startRedis, type TestRedis } from '../support/redis.js';
+import { startRedis, type TestRedis, testsWithRedis } from '../support/redis.js';
 import { createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../support/weir.js';
 
 const events = async (db: Pool) => (await db.query<{ kind: string }>('SELECT kind FROM outbox ORDER BY id')).rows.map((row) => row.kind);
 
+const withRedis = testsWithRedis();
+
 describe.each(['Postgres', 'Redis'])('with queues in %s', (backend) => {
+  const { test } = backend === 'Redis' ? withRedis : globalThis;
   let redis: TestRedis | null = null;
   let weir: TestWeir;
   let tenant: TestTenant;
@@ -26,7 +29,6 @@ describe.each(['Postgres', 'Redis'])('with queues in %s', (backend) => {
   });
 
   test('a period that ends is closed and its successor opened, by themselves and once', async () => {
-    if (backend === 'Redis' && !redis) return console.warn('no redis-server on this machine, and no way to fetch one: not tested on Redis');
     await tenant.admin('POST', '/v1/organization/budgets', { scope: { kind: 'tenant' }, limit: '1.00', period: 'day' });
     await tenant.admin('POST', '/v1/organization/providers', { name: 'mock', type: 'mock' });
     await eventually(async () => (await tenant.openai.models.list()).data.some(({ id }) => id === 'mock/echo'));

@@ -4,13 +4,14 @@ import { unprivilegedUser } from '../../src/platform/postgres/embedded-binaries.
 import { createPool, migrate, RoutedClient } from '../../src/platform/postgres/index.js';
 import { selfSigned } from '../support/certificate.js';
 import { freePort } from '../support/free-port.js';
+import { testsWith } from '../support/needs.js';
 import { findPostgres, PostgresServer } from '../support/server-postgres.js';
 import { eventually } from '../support/weir.js';
 
 jest.setTimeout(60_000);
 
 const postgres = findPostgres();
-const tested = postgres ? describe : describe.skip;
+const { describe: tested } = testsWith('a Postgres server with pg_dump', postgres !== null);
 
 async function ask<T>(url: string, text: string): Promise<T> {
   const client = new RoutedClient({ url });

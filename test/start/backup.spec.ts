@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import OpenAI from 'openai';
 import { openPool } from '../support/database.js';
+import { testsWith } from '../support/needs.js';
 import { type Ready, ROOT, WeirProcess } from '../support/process.js';
 import { findPostgres, PostgresServer } from '../support/server-postgres.js';
 
@@ -11,7 +12,7 @@ jest.setTimeout(90_000);
 
 const MASTER_KEY = 'a master key of the backup spec, long enough';
 const postgres = findPostgres();
-const tested = postgres ? test : test.skip;
+const { test: tested } = testsWith('a Postgres server with pg_dump', postgres !== null);
 
 let directory: string;
 const servers: PostgresServer[] = [];

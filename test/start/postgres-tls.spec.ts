@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { unprivilegedUser } from '../../src/platform/postgres/embedded-binaries.js';
 import { RoutedClient } from '../../src/platform/postgres/index.js';
+import { testsWith } from '../support/needs.js';
 import { ROOT } from '../support/process.js';
 import { findPostgres, PostgresServer } from '../support/server-postgres.js';
 import { eventually } from '../support/weir.js';
@@ -11,7 +12,7 @@ import { eventually } from '../support/weir.js';
 jest.setTimeout(60_000);
 
 const postgres = findPostgres();
-const tested = postgres ? test : test.skip;
+const { test: tested } = testsWith('a Postgres server with pg_dump', postgres !== null);
 
 let directory: string;
 let server: PostgresServer | null = null;

@@ -8,13 +8,14 @@ import { auditLedger } from '../../src/roles/audit.js';
 import { migrateDatabase } from '../../src/roles/database.js';
 import { describeFailure } from '../../src/roles/failure.js';
 import { openPool } from '../support/database.js';
+import { testsWith } from '../support/needs.js';
 import { type Ready, ROOT, WeirProcess } from '../support/process.js';
 import { findPostgres, PostgresServer } from '../support/server-postgres.js';
 
 jest.setTimeout(120_000);
 
 const postgres = findPostgres();
-const tested = postgres ? test : test.skip;
+const { test: tested } = testsWith('a Postgres server with pg_dump', postgres !== null);
 
 let directory: string;
 const servers: PostgresServer[] = [];

@@ -1,16 +1,32 @@
 import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 
-/**
- * `test`, where this machine has a program; else a test that is skipped, and a line on stderr that says why. In CI a program that is missing is
- * an error.
- */
-export function testWith(program: string): jest.It | jest.It['skip'] {
-  if (spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0) return test;
-  if (process.env.CI) throw new Error(`no ${program} on PATH`);
-  process.stderr.write(`no ${program} on this machine: what needs it is not tested\n`);
-  return test.skip;
+export interface Tests {
+  test: jest.It | jest.It['skip'];
+  describe: jest.Describe | jest.Describe['skip'];
 }
+
+/**
+ * `test` and `describe`, where this machine has what they need; else those that skip, and a line on stderr. In CI what is missing is an error.
+ * @param need a noun, e.g. "redis-server"
+ */
+export function testsWith(need: string, isThere: boolean): Tests {
+  if (isThere) return { test, describe };
+  if (process.env.CI) throw new Error(`${need} is missing`);
+  return skipped(need);
+}
+
+/** The same for what CI may miss too. */
+export const testsIfThere = (need: string, isThere: boolean): Tests => (isThere ? { test, describe } : skipped(need));
+
+function skipped(need: string): Tests {
+  process.stderr.write(`${need} is missing on this machine: the tests that need it are skipped\n`);
+  return { test: test.skip, describe: describe.skip };
+}
+
+/** `test`, where a program is on the PATH. */
+export const testWith = (program: string): Tests['test'] =>
+  testsWith(program, spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0).test;
 
 /**
  * No file of these processes may grow beyond this, as on a disk that is full; null: any size. What they have forked later inherits it. The limit

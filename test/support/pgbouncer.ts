@@ -8,6 +8,7 @@ import { unprivilegedUser } from '../../src/platform/postgres/embedded-binaries.
 import { findDebianProgram } from './debian-package.js';
 import { freePort } from './free-port.js';
 import { leash } from './leash.js';
+import { type Tests, testsWith } from './needs.js';
 
 const PGBOUNCER = {
   name: 'pgbouncer',
@@ -33,13 +34,13 @@ export interface PgBouncerOptions {
   users?: readonly string[];
 }
 
-/** Starts one in front of a server that is named by a URL. Null on a machine that has none; in CI that is an error. */
-export async function startPgBouncer(server: string, { mode, size = 20, users = [] }: PgBouncerOptions): Promise<PgBouncer | null> {
+/** `test` and `describe` for what needs PgBouncer. */
+export const testsWithPgBouncer = (): Tests => testsWith('pgbouncer', findDebianProgram(PGBOUNCER) !== null);
+
+/** Starts one in front of a server that is named by a URL. @throws where this machine has none; see `testsWithPgBouncer`. */
+export async function startPgBouncer(server: string, { mode, size = 20, users = [] }: PgBouncerOptions): Promise<PgBouncer> {
   const program = findDebianProgram(PGBOUNCER);
-  if (!program) {
-    if (process.env.CI) throw new Error('no pgbouncer on PATH, and apt-get could not download one');
-    return null;
-  }
+  if (!program) throw new Error('no pgbouncer');
   const directory = mkdtempSync(path.join(tmpdir(), 'weir-pgbouncer-'));
   chmodSync(directory, 0o755);
   const port = await freePort();

@@ -3,8 +3,6 @@ import { readConfig } from '../../src/platform/config/index.js';
 import { type JobResult, Queues } from '../../src/platform/queue/index.js';
 import type { Logger } from '../../src/platform/telemetry/index.js';
 
-export const SKIPPED = 'no redis-server on this machine, and no way to fetch one: not tested';
-
 export interface QueueRigOptions {
   databaseUrl?: string;
   answer?: JobResult;

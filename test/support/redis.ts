@@ -8,6 +8,7 @@ import { Redis } from 'ioredis';
 import { type FoundProgram, findDebianProgram } from './debian-package.js';
 import { freePort } from './free-port.js';
 import { leash } from './leash.js';
+import { type Tests, testsWith } from './needs.js';
 
 const REDIS = {
   name: 'redis-server',
@@ -37,21 +38,26 @@ export interface RedisOptions {
   settings?: readonly string[];
 }
 
-/** Starts a Redis of its own, which takes snapshots only when told to. Null on a machine that has none; in CI that is an error. */
-export async function startRedis(options: RedisOptions = {}): Promise<TestRedis | null> {
+/** Whether this machine has a Redis, or can fetch one. */
+export const hasRedis = (): boolean => findDebianProgram(REDIS) !== null;
+
+/** `test` and `describe` for what needs Redis. */
+export const testsWithRedis = (): Tests => testsWith('redis-server', hasRedis());
+
+/** Starts a Redis, which takes snapshots only when told to. @throws where this machine has none; see `testsWithRedis`. */
+export async function startRedis(options: RedisOptions = {}): Promise<TestRedis> {
   const program = findDebianProgram(REDIS);
-  if (program) return start(program, options);
-  if (process.env.CI) throw new Error('no redis-server on PATH, and apt-get could not download one');
-  return null;
+  if (!program) throw new Error('no redis-server');
+  return start(program, options);
 }
 
-/** A cluster of three, each with a third of the slots; null as above. */
-export async function startRedisCluster(): Promise<{ url: string; nodes: readonly TestRedis[]; stop(): Promise<void> } | null> {
+/** A cluster of three, each with a third of the slots. */
+export async function startRedisCluster(): Promise<{ url: string; nodes: readonly TestRedis[]; stop(): Promise<void> }> {
   const settings = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'];
-  const nodes = await Promise.all([0, 1, 2].map(() => startRedis({ settings })));
+  const start = () => startRedis({ settings });
+  const nodes = await Promise.all([start(), start(), start()]);
   const [first, second, third] = nodes;
-  if (!first || !second || !third) return null;
-  const clients = nodes.map((node) => new Redis(node!.url));
+  const clients = nodes.map((node) => new Redis(node.url));
   for (const [index, slots] of [
     [0, 5460],
     [5461, 10922],
@@ -65,7 +71,7 @@ export async function startRedisCluster(): Promise<{ url: string; nodes: readonl
   };
   while (!(await Promise.all(clients.map(ready))).every(Boolean)) await new Promise((resolve) => setTimeout(resolve, 50));
   for (const client of clients) client.disconnect();
-  return { url: first.url, nodes: [first, second, third], stop: async () => void (await Promise.all(nodes.map((node) => node!.stop()))) };
+  return { url: first.url, nodes, stop: async () => void (await Promise.all(nodes.map((node) => node.stop()))) };
 }
 
 export interface SentinelGroup {
@@ -77,19 +83,18 @@ export interface SentinelGroup {
 }
 
 /**
- * A server, its replica and three sentinels that watch over them as `weir`; null as above.
+ * A server, its replica and three sentinels that watch over them as `weir`.
  * @param servers more settings of both servers, as on their command line. @param lines more lines of the sentinels' files.
  */
-export async function startSentinelGroup(servers: readonly string[], lines: readonly string[]): Promise<SentinelGroup | null> {
+export async function startSentinelGroup(servers: readonly string[], lines: readonly string[]): Promise<SentinelGroup> {
   const master = await startRedis({ settings: servers });
-  if (!master) return null;
-  const replica = (await startRedis({ settings: [...servers, '--replicaof', '127.0.0.1', String(master.port)] }))!;
+  const replica = await startRedis({ settings: [...servers, '--replicaof', '127.0.0.1', String(master.port)] });
   const sentinels = await startSentinels(master.port, () => lines);
   const stop = async () => void (await Promise.all([master, replica, sentinels].map((server) => server.stop())));
   return { url: sentinels.url, master, replica, stop };
 }
 
-/** Three sentinels that watch over a server as `weir`, on a machine that has Redis. @param linesAt more lines of the file of one at a port. */
+/** Three sentinels that watch over a server as `weir`. @param linesAt more lines of the file of one at a port. */
 export async function startSentinels(
   masterPort: number,
   linesAt: (port: number) => readonly string[],

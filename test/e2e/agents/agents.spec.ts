@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { brokenInvariants } from '../../support/ledger.js';
+import { testsIfThere } from '../../support/needs.js';
 import { chunk, delta, type Script, ScriptedUpstream } from '../../support/upstream.js';
 import { addUpstream, createTenant, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
 
@@ -139,9 +140,9 @@ function codex(name: string, task: string, more: string[] = []) {
   return run(binary('codex'), args, { CODEX_HOME: codexHome, WEIR_API_KEY: tenant.apiKey });
 }
 
-if (!present) test('the agents are not installed here, so none is run', () => console.warn('set WEIR_TEST_AGENTS'));
+const agents = testsIfThere('an agent in WEIR_TEST_AGENTS', present);
 
-(present ? describe : describe.skip)('an agent finishes a task with a tool', () => {
+agents.describe('an agent finishes a task with a tool', () => {
   test('Claude Code, which speaks Messages, against a provider that speaks chat', async () => {
     const { status, stdout, stderr } = await claude();
     expect({ status, stderr }).toMatchObject({ status: 0 });
@@ -180,7 +181,7 @@ if (!present) test('the agents are not installed here, so none is run', () => co
   });
 });
 
-(present ? describe : describe.skip)('a budget that is spent stops an agent at once, and its user reads why', () => {
+agents.describe('a budget that is spent stops an agent at once, and its user reads why', () => {
   const tries = async () =>
     [...(await (await fetch(`${weir.adminUrl}/metrics`)).text()).matchAll(/^weir_calls_total\{.*\} (\d+)$/gm)]
       .map(([, count]) => Number(count))
@@ -204,8 +205,8 @@ if (!present) test('the agents are not installed here, so none is run', () => co
       ),
   };
 
-  test.each(Object.entries(AGENTS_TO_STOP))('%s', async (name, start) => {
-    if (name === 'aider' && !existsSync(aider)) return console.warn('aider is not installed in WEIR_TEST_AGENTS');
+  const there = Object.entries(AGENTS_TO_STOP).filter(([name]) => name !== 'aider' || existsSync(aider));
+  test.each(there)('%s', async (_name, start) => {
     const before = await tries();
     const { stdout, stderr } = await start();
     expect([(stdout + stderr).replace(/\s+/g, ' '), (await tries()) - before]).toEqual([
