@@ -72,7 +72,7 @@ export class Relay {
     const planned = this.plan(call, reply); //                       400 403 404
     const prompt = permitted(call.prompt, call.endpoint, call.caller.tenantId, planned.target); // 400
     const counting = checkFit(call.caller.tenantId, call.prompt, planned.target); //       400
-    if (counting) await counting;
+    if (counting !== null) await counting;
     const measured = inputSize(call.prompt, planned.target);
     const size = 'then' in measured ? await measured : measured;
     if (size.textBytes > MAX_TEXT_BYTES) throw new WeirError('request_too_large', { message: TOO_MUCH_TEXT }); // 413

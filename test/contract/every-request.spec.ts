@@ -44,7 +44,7 @@ test.each(CELLS)('$title: whatever is in a field, it is answered or refused by a
     try {
       await says(call, response);
     } catch {
-      json(400, { error: { message: 'I cannot read that.' } })(call, response);
+      await json(400, { error: { message: 'I cannot read that.' } })(call, response);
     }
   };
   const model = `${name}/${format.model}`;

@@ -64,11 +64,12 @@ function encodeTool(tool: Tool, family: ClaudeFamily, names: ToolNames, warnings
 
 function encodeChoice({ tools, toolChoice, parallelToolCalls }: Conversation, names: ToolNames): JsonObject | null {
   if (tools.length === 0) return null;
-  if (toolChoice?.type === 'none') return { type: 'none' };
   const single = parallelToolCalls === false ? { disable_parallel_tool_use: true } : {};
   switch (toolChoice?.type) {
     case undefined:
       return parallelToolCalls === false ? { type: 'auto', ...single } : null;
+    case 'none':
+      return { type: 'none' };
     case 'auto':
       return { type: 'auto', ...single };
     case 'required':

@@ -89,7 +89,7 @@ export class ConfigChanges {
    * so an older one never overwrites a newer one, and all who ask during one share the next.
    */
   catchUp(): Promise<void> {
-    if (this.next) return this.next;
+    if (this.next !== null) return this.next;
     const next = this.running
       .catch(() => {})
       .then(() => {

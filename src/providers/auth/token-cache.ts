@@ -32,7 +32,7 @@ export class TokenCache<Value extends object> {
   get(): Value | Promise<Value> {
     const now = performance.now();
     if (this.#held && now < this.#held.untilMs) return this.#held.value;
-    if (this.#underWay) return this.#underWay;
+    if (this.#underWay !== null) return this.#underWay;
     if (this.#failed && now < this.#failed.untilMs) return Promise.reject(this.#failed.error);
     this.#underWay = this.load(now);
     return this.#underWay;
