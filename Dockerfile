@@ -4,12 +4,12 @@ FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 # No install script of any package runs. Optional packages stay out: the pinned Node, which is the image's own here, and the embedded Postgres.
-RUN npm ci --ignore-scripts --omit=optional
-COPY tsconfig.json tsconfig.build.json prisma.config.ts ./
+RUN npm ci --ignore-scripts --omit=dev --omit=optional
+COPY tsconfig.json ./
 COPY scripts ./scripts
 COPY prisma ./prisma
 COPY src ./src
-RUN node scripts/prepare.mjs && npm prune --ignore-scripts --omit=dev --omit=optional
+RUN node scripts/prepare.mjs
 
 FROM node:24-bookworm-slim
 ENV NODE_ENV=production WEIR_HOME=/var/lib/weir WEIR_PUBLIC_HOST=0.0.0.0

@@ -3,8 +3,10 @@
 // and no package. Each step is skipped when nothing it depends on has changed. It prints to stderr only: stdout belongs
 // to the command that follows.
 //
-//   node scripts/prepare.mjs [--no-build]
-import { spawnSync } from 'node:child_process';
+//   node scripts/prepare.mjs [--dev] [--no-build]
+//
+// --dev also installs what tests, checks and benchmarks need; without it, what running needs.
+import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -15,12 +17,15 @@ const LOCK = path.join(ROOT, '.cache', 'prepare.lock');
 const NODE_MAJOR = '24';
 const GENERATED = 'src/platform/postgres/generated';
 const CLIENT_STAMP = `${GENERATED}/.stamp`;
-const BUILD_STAMP = 'dist/.stamp.json';
+const PRISMA = 'node_modules/prisma-cli/build/index.js';
+const BUILD_STAMP = 'dist/.stamp';
+const PROGRESS_MS = 1_000;
 
+const forDevelopers = process.argv.includes('--dev');
 const wantsBuild = !process.argv.includes('--no-build');
 
 try {
-  if (!isReady()) prepare();
+  if (!isReady()) await prepare();
   checkNode();
 } catch (error) {
   say(error.message);
@@ -34,10 +39,11 @@ function isReady() {
   return isInstalled() && isGenerated() && (!wantsBuild || isBuilt());
 }
 
-function prepare() {
+async function prepare() {
   takeLock();
-  if (!isInstalled()) install();
-  if (!isGenerated()) generateClient();
+  if (!isInstalled()) await install(forDevelopers);
+  removeUnused();
+  if (!isGenerated()) await generateClient();
   if (wantsBuild && !isBuilt()) build();
 }
 
@@ -53,9 +59,14 @@ function checkNode() {
 /** npm leaves in node_modules a record of what it put there; it writes that last, so an interrupted install has none. */
 function isInstalled() {
   if (!existsSync(at('node_modules/.package-lock.json'))) return false;
-  const wanted = readJson('package-lock.json').packages;
   const present = readJson('node_modules/.package-lock.json').packages;
-  return Object.entries(wanted).every(([location, entry]) => location === '' || isSatisfied(entry, present[location]));
+  return Object.entries(wantedPackages(forDevelopers)).every(([location, entry]) => isSatisfied(entry, present[location]));
+}
+
+/** By their place in node_modules, as package-lock.json has them. */
+function wantedPackages(withDev) {
+  const { '': _root, ...packages } = readJson('package-lock.json').packages;
+  return Object.fromEntries(Object.entries(packages).filter(([, { dev }]) => withDev || !dev));
 }
 
 function isSatisfied({ version, integrity, optional, devOptional }, found) {
@@ -63,19 +74,43 @@ function isSatisfied({ version, integrity, optional, devOptional }, found) {
   return found.version === version && (integrity === undefined || found.integrity === integrity);
 }
 
-function install() {
-  say('Installing dependencies (once)…');
-  const flags = ['ci', '--ignore-scripts', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
+async function install(withDev) {
+  const places = Object.keys(wantedPackages(withDev));
+  const startedAt = Date.now();
+  say(`Installing ${places.length} packages (once)…`);
+  const flags = ['ci', '--ignore-scripts', withDev ? '--include=dev' : '--omit=dev', '--no-audit', '--no-fund', '--loglevel=error'];
   const [command, ...args] = hostNpm();
-  const result = spawnSync(command, [...args, ...flags], {
-    cwd: ROOT,
-    env: hostEnvironment(),
-    stdio: ['ignore', 'ignore', 'pipe'],
-    encoding: 'utf8',
+  const child = spawn(command, [...args, ...flags], { cwd: ROOT, env: hostEnvironment(), stdio: ['ignore', 'ignore', 'pipe'] });
+  let complaint = '';
+  child.stderr.on('data', (chunk) => {
+    complaint += chunk;
   });
-  if (result.status === 0) return;
-  process.stderr.write(`${(result.stderr ?? '').split('\n').slice(0, 10).join('\n')}\n`); // npm goes on with its manual
-  throw new Error('The dependencies could not be installed: npm ci failed.');
+  const progress = setInterval(() => showProgress(places), PROGRESS_MS);
+  const status = await new Promise((resolve) => child.on('error', resolve).on('close', resolve));
+  clearInterval(progress);
+  if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
+  if (status !== 0) {
+    process.stderr.write(`${complaint.split('\n').slice(0, 10).join('\n')}\n`); // npm goes on with its manual
+    throw new Error('The dependencies could not be installed: npm ci failed.');
+  }
+  say(`Installed in ${Math.round((Date.now() - startedAt) / 1_000)} s.`);
+}
+
+/** One line that is written over, so for people only. */
+function showProgress(places) {
+  if (!process.stderr.isTTY) return;
+  const there = places.filter((place) => existsSync(at(`${place}/package.json`))).length;
+  process.stderr.write(`\r  ${there} of ${places.length}`);
+}
+
+/** Half of what the packages weigh, and nothing Weir runs: C headers of Node, and Prisma for other databases. */
+function removeUnused() {
+  for (const name of readdirSync(at('node_modules')).filter((one) => one.startsWith('node-linux-')))
+    rmSync(at(`node_modules/${name}/include`), { recursive: true, force: true });
+  const runtime = 'node_modules/@prisma/client/runtime';
+  for (const name of readdirSync(at(runtime)))
+    if (/cockroachdb|mysql|sqlite|sqlserver|\.map$/.test(name)) rmSync(at(`${runtime}/${name}`), { force: true });
+  rmSync(at('node_modules/swagger-ui-dist'), { recursive: true, force: true });
 }
 
 /** The host's npm on the host's Node: the pinned Node is inside the directory that `npm ci` deletes. */
@@ -93,26 +128,28 @@ function hostEnvironment() {
 
 // --- Prisma client
 
+/** What runs of the client is part of the checkout. Its types, which are six times as long, are made for developers. */
 function isGenerated() {
-  return existsSync(at(`${GENERATED}/client.ts`)) && readIfPresent(CLIENT_STAMP) === clientInputs();
+  return readIfPresent(CLIENT_STAMP) === clientInputs() && (!forDevelopers || existsSync(at(`${GENERATED}/models.ts`)));
 }
 
 function clientInputs() {
-  return digest(['prisma/schema.prisma', 'node_modules/prisma/package.json']);
+  return digest(['prisma/schema.prisma'], readJson('package.json').devDependencies['prisma-cli']);
 }
 
-function generateClient() {
+async function generateClient() {
+  if (!existsSync(at(PRISMA))) await install(true);
   say('Generating the database client…');
   // `generate` needs no schema engine, but refuses to begin without one, and would download it.
   const env = { ...process.env, PRISMA_SCHEMA_ENGINE_BINARY: '/bin/true', PRISMA_HIDE_UPDATE_MESSAGE: '1', CHECKPOINT_DISABLE: '1' };
-  run(['node_modules/prisma/build/index.js', 'generate', '--no-hints'], env, 'prisma generate failed.');
+  run([PRISMA, 'generate', '--no-hints'], env, 'prisma generate failed.');
   writeFileSync(at(CLIENT_STAMP), clientInputs());
 }
 
 // --- build
 
 function isBuilt() {
-  return readBuildStamp().inputs === buildInputs();
+  return readIfPresent(BUILD_STAMP) === buildInputs();
 }
 
 function buildInputs() {
@@ -120,21 +157,14 @@ function buildInputs() {
   const sources = [...filesUnder('src'), ...filesUnder('prisma')].filter(
     (file) => !file.startsWith(GENERATED) && !file.endsWith('.spec.ts'),
   );
-  return digest([...sources, ...configurations, 'package-lock.json']);
+  return digest([...sources, ...configurations, 'scripts/build.mjs', 'package-lock.json']);
 }
 
 function build() {
   say('Building…');
   const inputs = buildInputs();
-  const compile = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--noEmitOnError', '--listEmittedFiles'];
-  const report = run(compile, process.env, 'The build failed.');
-  const files = report.split('\n').flatMap((line) => (line.startsWith('TSFILE: ') ? [path.relative(ROOT, line.slice(8).trim())] : []));
-  for (const file of readBuildStamp().files) if (!files.includes(file)) rmSync(at(file), { force: true });
-  writeFileSync(at(BUILD_STAMP), JSON.stringify({ inputs, files }));
-}
-
-function readBuildStamp() {
-  return JSON.parse(readIfPresent(BUILD_STAMP) ?? '{"files":[]}');
+  run(['scripts/build.mjs'], process.env, 'The build failed.');
+  writeFileSync(at(BUILD_STAMP), inputs);
 }
 
 // --- one run at a time
@@ -201,8 +231,8 @@ function run(args, env, complaint) {
   throw new Error(complaint);
 }
 
-function digest(files) {
-  const hash = createHash('sha256');
+function digest(files, more = '') {
+  const hash = createHash('sha256').update(more);
   for (const file of [...files].sort())
     hash.update(`${file}\0`).update(
       createHash('sha256')

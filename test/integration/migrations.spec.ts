@@ -1,11 +1,11 @@
-import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile, spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createEmptyDatabase, type TestDatabase } from '../support/database.js';
 
 const ROOT = path.resolve(__dirname, '../..');
-const PRISMA = path.join(ROOT, 'node_modules/prisma/build/index.js');
+const PRISMA = path.join(ROOT, 'node_modules/prisma-cli/build/index.js');
 const SCHEMA_ENGINE = path.join(ROOT, 'test/support/schema-engine.mjs');
 const MIGRATIONS = path.join(ROOT, 'prisma/migrations');
 
@@ -37,6 +37,20 @@ describe('the migrations', () => {
     expect(output).toContain('stray');
     expect(code).toBe(DIFFERENT);
   });
+});
+
+test('the committed part of the Prisma client is what prisma/schema.prisma generates', () => {
+  const copy = mkdtempSync(path.join(tmpdir(), 'weir-client-'));
+  cpSync(path.join(ROOT, 'prisma/schema.prisma'), path.join(copy, 'prisma/schema.prisma'));
+  const args = [PRISMA, 'generate', '--no-hints', '--schema', path.join(copy, 'prisma/schema.prisma')];
+  const env = { ...process.env, PRISMA_SCHEMA_ENGINE_BINARY: '/bin/true', PRISMA_HIDE_UPDATE_MESSAGE: '1', CHECKPOINT_DISABLE: '1' };
+  expect(spawnSync(process.execPath, args, { cwd: ROOT, env }).status).toBe(0);
+  const clientIn = (root: string) =>
+    ['client.ts', 'enums.ts', 'internal/class.ts', 'internal/prismaNamespace.ts'].map((file) =>
+      readFileSync(path.join(root, 'src/platform/postgres/generated', file), 'utf8'),
+    );
+  expect(clientIn(ROOT)).toEqual(clientIn(copy));
+  rmSync(copy, { recursive: true });
 });
 
 /** Applies the migrations to a shadow database beside the given one and compares the result with the schema file. */
