@@ -1,4 +1,5 @@
 export { CALL_STATUSES, type Call, renderCall } from './call.js';
+export { CallObject } from './call-object.js';
 export { CallsModule } from './calls.module.js';
 export { CallsRepository } from './calls.repository.js';
 export {

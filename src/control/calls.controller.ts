@@ -1,11 +1,11 @@
 import { Controller, Get, Param, Query } from '@nestjs/common';
-import { CallsRepository, renderCall } from '../calls/index.js';
+import { CallObject, CallsRepository, renderCall } from '../calls/index.js';
 import { Access, ReadsKeptLedger } from './access.js';
 import { TenantId } from './admin.js';
 import { found, idOf } from './found.js';
 import { cursors, listOf, renderList } from './list.js';
 import { Answers } from './route.js';
-import { CallObject, CallQuery } from './schemas/call.js';
+import { CallQuery } from './schemas/call-query.js';
 
 @Controller('v1/organization/calls')
 @Access('tenant')

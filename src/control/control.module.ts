@@ -28,8 +28,6 @@ import { IdempotencyRepository } from './idempotency.repository.js';
 import { LimitsController } from './limits.controller.js';
 import { ModelsController } from './models.controller.js';
 import { NextRequestInterceptor } from './next-request.interceptor.js';
-import { OpenApiController } from './openapi.controller.js';
-import { ApiDocument } from './openapi.js';
 import { AdminKeyStrategy, OperatorGuard } from './operator.guard.js';
 import { PlatformCredentialsController } from './platform-credentials.controller.js';
 import { PlatformPricesController, PricesController } from './prices.controller.js';
@@ -82,12 +80,10 @@ import { UsageController } from './usage.controller.js';
     LimitsController,
     UsageController,
     CallsController,
-    OpenApiController,
   ],
   providers: [
     AdminGate,
     AdminKeyStrategy,
-    ApiDocument,
     IdempotencyRepository,
     ProviderProbe,
     ProviderRecords,

@@ -1,31 +1,56 @@
-import { Injectable } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import type { FastifyInstance } from 'fastify';
+import { type Json, type JsonObject, refusals, SERVERS, SHARED_INFO, withoutNullable } from '../platform/openapi/index.js';
 
-type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
+interface Operation {
+  parameters?: Json[];
+  requestBody?: JsonObject;
+  responses: Record<string, JsonObject>;
+  tags?: string[];
+}
 
-const PLATFORM_PATHS = '/v1/platform/';
 const TENANT_PATHS = '/v1/organization/';
+
+const DESCRIPTION = `The API of operators and of the admins of tenants.
+Send an operator key or an admin key as \`Authorization: Bearer <key>\`. Paths below /v1/platform/ need an operator key.
+With an operator key, paths below /v1/organization/ need the header \`x-weir-tenant\`.`;
+
+const TAGS: Readonly<Record<string, string>> = {
+  Tenants: 'Tenants of the installation.',
+  Gateways: 'Gateway processes, and those that are silent.',
+  PlatformCredentials: "The platform's providers, which tenants can be allowed to use.",
+  PlatformPrices: 'The price catalog and the prices of platform providers.',
+  Projects: 'Projects of a tenant.',
+  ApiKeys: 'API keys, with which applications call models.',
+  AdminKeys: 'Admin keys of a tenant.',
+  OperatorKeys: 'Operator keys.',
+  Providers: 'Providers of a tenant and their keys.',
+  Connections: 'Logins of persons at providers.',
+  ProviderTypes: 'The catalog of provider types.',
+  Prices: "A tenant's own prices.",
+  Models: 'What models can do.',
+  Budgets: 'Budgets, their periods, grants and statements.',
+  Limits: 'Rate limits.',
+  Usage: 'Tokens and costs over time.',
+  Calls: 'Calls that are over.',
+};
 
 const TENANT_HEADER = {
   name: 'x-weir-tenant',
-  in: 'header' as const,
+  in: 'header',
   required: false,
-  schema: { type: 'string' as const },
-  description: 'For operator keys: the tenant to act in, `ten_…`.',
+  schema: { type: 'string' },
+  description: 'With an operator key: the tenant to act in, `ten_…`.',
 };
 const IDEMPOTENCY_HEADER = {
   name: 'Idempotency-Key',
-  in: 'header' as const,
+  in: 'header',
   required: false,
-  schema: { type: 'string' as const, maxLength: 255 },
-  description: 'Repeating the request with the same key within a day answers the first response again.',
+  schema: { type: 'string', maxLength: 255 },
+  description: 'A request that is repeated with the same key within a day gets the first response again.',
 };
 
-const ERROR_RESPONSE = {
-  description: 'Refused or failed. `message` says what to do; some codes add fields.',
-  content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
-};
 const ERROR_SCHEMA = {
   type: 'object',
   required: ['error'],
@@ -34,64 +59,67 @@ const ERROR_SCHEMA = {
       type: 'object',
       required: ['message', 'type', 'param', 'code'],
       properties: {
-        message: { type: 'string' },
+        message: { type: 'string', description: 'What is wrong, and what to do.' },
         type: { type: 'string' },
-        param: { type: 'string', nullable: true },
-        code: { type: 'string' },
+        param: { type: ['string', 'null'], description: 'The field or header that is wrong.' },
+        code: { type: 'string', description: 'Stable: programs can rely on it.' },
       },
     },
   },
+  examples: [{ error: { message: 'There is no such budget.', type: 'invalid_request_error', param: 'budget_id', code: 'not_found' } }],
 };
 
-/** The description of the admin REST, built once at start. */
-@Injectable()
-export class ApiDocument {
-  private whole: OpenAPIObject | null = null;
-  private forTenants: OpenAPIObject | null = null;
-
-  hold(document: OpenAPIObject): void {
-    this.whole = document;
-    this.forTenants = {
-      ...document,
-      paths: Object.fromEntries(Object.entries(document.paths).filter(([path]) => !path.startsWith(PLATFORM_PATHS))),
-    };
-  }
-
-  /** An operator reads about every route, a tenant about its own. */
-  read(isOperator: boolean): OpenAPIObject {
-    const document = isOperator ? this.whole : this.forTenants;
-    if (!document) throw new Error('mountOpenApi was not called');
-    return document;
-  }
-}
-
-/** Builds what `GET /openapi.json` answers. Call it once, before the app is initialised. */
+/** Builds what `GET /openapi.json` answers, to everybody. Call it once, before the app is initialized. */
 export function mountOpenApi(app: NestFastifyApplication): void {
   const about = new DocumentBuilder()
-    .setTitle('Weir admin API')
-    .setDescription(
-      'Tenants, projects, keys, providers, prices, budgets, usage and costs. Send an admin key as `Authorization: Bearer <key>`.',
-    )
-    .setVersion('1')
-    .addBearerAuth({
-      type: 'http',
-      scheme: 'bearer',
-      bearerFormat: 'weir_adm_… or weir_op_…',
-      description: 'An operator key or a tenant admin key.',
-    })
+    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An operator key, or an admin key of a tenant.' })
     .addSecurityRequirements('bearer')
     .build();
-  const document = SwaggerModule.createDocument(app, about, {
+  const raw = SwaggerModule.createDocument(app, about, {
     operationIdFactory: (controller, method) =>
       `${controller.charAt(0).toLowerCase()}${controller.slice(1).replace(/Controller$/, '')}.${method}`,
   });
-  document.components = { ...document.components, schemas: { ...document.components?.schemas, Error: ERROR_SCHEMA } };
-  for (const [path, methods] of Object.entries(document.paths)) {
-    for (const [method, operation] of Object.entries(methods as Record<string, Operation>)) {
+  const { paths, components, security } = withoutNullable(raw as never) as unknown as {
+    paths: JsonObject;
+    components: { schemas: JsonObject };
+    security: Json;
+  };
+  for (const [path, methods] of Object.entries(paths)) {
+    for (const [method, operation] of Object.entries(methods as never as Record<string, Operation>)) {
       const shared = [...(path.startsWith(TENANT_PATHS) ? [TENANT_HEADER] : []), ...(method === 'post' ? [IDEMPOTENCY_HEADER] : [])];
-      operation.parameters = [...(operation.parameters ?? []), ...shared];
-      operation.responses = { ...operation.responses, default: ERROR_RESPONSE };
+      if (shared.length > 0) operation.parameters = [...(operation.parameters ?? []), ...shared];
+      operation.responses = {
+        ...operation.responses,
+        ...(refusals(statusesOf(path, method, operation), 'Error') as Record<string, JsonObject>),
+      };
     }
   }
-  app.get(ApiDocument, { strict: false }).hold(document);
+  const document: JsonObject = {
+    openapi: '3.1.0',
+    info: { title: 'Weir admin API', description: DESCRIPTION, ...SHARED_INFO },
+    servers: SERVERS,
+    tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
+    security,
+    paths,
+    components: { ...components, schemas: { ...components.schemas, Error: ERROR_SCHEMA } },
+  };
+  const bytes = Buffer.from(JSON.stringify(document));
+  const listener = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+  listener.get('/openapi.json', (_request, reply) => reply.type('application/json').send(bytes));
+}
+
+/** How a route can refuse: what is written can be wrong or conflict, and what is named can be missing. */
+function statusesOf(path: string, method: string, { parameters = [] }: Operation): number[] {
+  const writes = method !== 'get';
+  const hasMatch = parameters.some((parameter) => (parameter as JsonObject)['name'] === 'If-Match');
+  return [
+    400,
+    401,
+    403,
+    ...(path.includes('{') || path.startsWith(TENANT_PATHS) ? [404] : []),
+    ...(writes ? [409] : []),
+    ...(hasMatch ? [412] : []),
+    ...(writes ? [413] : []),
+    429,
+  ];
 }

@@ -10,8 +10,9 @@ import { CONFIG, type Config, Reloads } from '../platform/config/index.js';
 import { endWith, readRest } from '../platform/listener/index.js';
 import { Health, LOGGER, type Logger } from '../platform/telemetry/index.js';
 import { statusFor } from './agents.js';
-import { asksForHealth, registerHealth } from './health-routes.js';
 import { InFlight } from './in-flight.js';
+import { needsNoKey, registerDocument, registerHealth } from './open-routes.js';
+import { describePublicApi } from './openapi/document.js';
 import { RequestGate } from './request-gate.js';
 import { formatFor, OTHER_FORMAT, PUBLIC_ROUTES, type Surfaces } from './routes.js';
 import { Inference } from './surfaces/inference.js';
@@ -117,9 +118,10 @@ export class PublicServer {
       reply.header('cache-control', 'no-store');
       // On the response itself: the head of a stream is written past Fastify.
       if (this.health.leaving) reply.raw.setHeader('connection', 'close');
-      done(this.draining && !asksForHealth(request) ? new WeirError('draining') : undefined);
+      done(this.draining && !needsNoKey(request) ? new WeirError('draining') : undefined);
     });
     registerHealth(app, this.health);
+    registerDocument(app, describePublicApi(PUBLIC_ROUTES));
     this.gate.guard(app);
 
     for (const { method, path: url, handler } of PUBLIC_ROUTES) app.route({ method, url, handler: handler(surfaces) });

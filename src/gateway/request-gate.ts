@@ -6,7 +6,7 @@ import { JsonCost } from '../kernel/json-cost.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
 import { announcedBytes, BadKeys, BodyMemory, Connections, readBody, TrustedProxies } from '../platform/listener/index.js';
 import { Metrics } from '../platform/telemetry/index.js';
-import { asksForHealth } from './health-routes.js';
+import { needsNoKey } from './open-routes.js';
 import { isLong, parseBody, parseBodyInTurns, type RequestBody } from './request-body.js';
 import { CALL_PATHS, PUBLIC_ROUTES } from './routes.js';
 import { verifyCaller } from './surfaces/surface.js';
@@ -58,7 +58,7 @@ export class RequestGate {
       isProxy: this.trusts,
     });
     app.addHook('onRequest', (request, reply, done) => {
-      if (asksForHealth(request)) return done();
+      if (needsNoKey(request)) return done();
       try {
         if (request.is404) throw notFound(request);
         this.admit(request, reply);

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { type CallFormat, conversationIn, embeddings, messageCounting } from '../dialects/index.js';
+import { OPERATIONS, type Operation } from './openapi/operations.js';
 import type { Inference } from './surfaces/inference.js';
 import type { MessageCounting } from './surfaces/message-counting.js';
 import type { OwnAccount } from './surfaces/own-account.js';
@@ -20,47 +21,52 @@ export interface PublicRoute {
   kind: 'call' | 'count' | 'read';
   /** The format of its errors, and of what is spoken there. */
   format: CallFormat;
+  /** What the OpenAPI document says of it. */
+  operation: Operation;
   handler(surfaces: Surfaces): Handler;
 }
 
 const CHAT = conversationIn('openai-chat');
 const MESSAGES = conversationIn('anthropic-messages');
 
-const call = (path: string, format: CallFormat): PublicRoute => ({
+const call = (path: string, format: CallFormat, operation: Operation): PublicRoute => ({
   method: 'POST',
   path,
   kind: 'call',
   format,
+  operation,
   handler: ({ inference }) => inference.handler(path.slice('/v1/'.length).replace('/', '.'), format),
 });
 
-const read = (path: string, handlerOf: (own: OwnAccount) => Handler): PublicRoute => ({
+const read = (path: string, operation: Operation, handlerOf: (own: OwnAccount) => Handler): PublicRoute => ({
   method: 'GET',
   path,
   kind: 'read',
   format: CHAT,
+  operation,
   handler: ({ own }) => handlerOf(own),
 });
 
 /** Every route of the public listener. The listener registers these and no others; tests of what holds everywhere iterate them. */
 export const PUBLIC_ROUTES: readonly PublicRoute[] = [
-  call('/v1/chat/completions', CHAT),
-  call('/v1/completions', conversationIn('openai-completions')),
-  call('/v1/responses', conversationIn('openai-responses')),
-  call('/v1/messages', MESSAGES),
-  call('/v1/chat/complete', conversationIn('chat-complete')),
-  call('/v1/embeddings', embeddings),
+  call('/v1/chat/completions', CHAT, OPERATIONS.chat),
+  call('/v1/completions', conversationIn('openai-completions'), OPERATIONS.completion),
+  call('/v1/responses', conversationIn('openai-responses'), OPERATIONS.response),
+  call('/v1/messages', MESSAGES, OPERATIONS.message),
+  call('/v1/chat/complete', conversationIn('chat-complete'), OPERATIONS.chatComplete),
+  call('/v1/embeddings', embeddings, OPERATIONS.embeddings),
   {
     method: 'POST',
     path: '/v1/messages/count_tokens',
     kind: 'count',
     format: messageCounting,
+    operation: OPERATIONS.countTokens,
     handler: ({ counting }) => counting.handle,
   },
-  read('/v1/models', (own) => own.listModels),
-  read('/v1/models/*', (own) => own.getModel),
-  read('/v1/key', (own) => own.getKey),
-  read('/v1/calls/:id', (own) => own.getCall),
+  read('/v1/models', OPERATIONS.listModels, (own) => own.listModels),
+  read('/v1/models/*', OPERATIONS.getModel, (own) => own.getModel),
+  read('/v1/key', OPERATIONS.getKey, (own) => own.getKey),
+  read('/v1/calls/:id', OPERATIONS.getCall, (own) => own.getCall),
 ];
 
 const BY_PATH = new Map(PUBLIC_ROUTES.map((route) => [route.path, route]));

@@ -64,9 +64,8 @@ export const notEmpty = [
 
 // ── what is sent back ──
 
-export const Timestamp = z.number().int().describe('Unix seconds.');
-export const Money = z.string().describe('USD as a decimal string.');
-export const Currency = z.literal('usd');
+export { Currency, Money, Timestamp } from '../../platform/openapi/index.js';
+
 export const SetBy = z.enum(SETTERS).describe('`operator`: a rule of the platform, which the tenant cannot change or remove.');
 export const Uncounted = z
   .string()

@@ -200,6 +200,11 @@ export class CallItem implements Item {
       case 'custom':
         this.emit('custom_tool_call_input.delta', { ...this.place, delta: this.said['input'] });
         this.emit('custom_tool_call_input.done', { ...this.place, ...this.said });
+        break;
+      case 'tool_search':
+      case 'local_shell':
+      case 'shell':
+      case 'apply_patch': // Their items are whole when they end.
     }
     this.emit('output_item.done', { output_index: this.index, item: this.wire });
   }

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { selfSigned } from '../../support/certificate.js';
-import { admin, createTenant, startTestWeir, type TestWeir } from '../../support/weir.js';
+import { createTenant, startTestWeir, type TestWeir } from '../../support/weir.js';
 
 describe('the two listeners', () => {
   let weir: TestWeir;
@@ -17,7 +17,7 @@ describe('the two listeners', () => {
 
   test('no admin endpoint answers on the tenants’ listener, and no inference endpoint on the admin one', async () => {
     const tenant = await createTenant(weir);
-    for (const path of ['/v1/platform/tenants', '/v1/organization/projects', '/openapi.json', '/metrics']) {
+    for (const path of ['/v1/platform/tenants', '/v1/organization/projects', '/metrics']) {
       expect(await status(weir.publicUrl + path, weir.operatorKey)).toBe(404);
     }
     for (const path of ['/v1/models', '/v1/key']) expect(await status(weir.adminUrl + path, tenant.apiKey)).toBeGreaterThanOrEqual(401);
@@ -71,14 +71,6 @@ describe('the two listeners', () => {
   test('bad keys and readiness do not mix: however often health is asked for, nobody is throttled for it', async () => {
     const asked = await Promise.all(Array.from({ length: 200 }, () => status(`${weir.publicUrl}/readyz`, 'weir_sk_none')));
     expect(new Set(asked)).toEqual(new Set([200]));
-  });
-
-  test('the OpenAPI document is shown to admins only, and a tenant’s admin sees nothing of the platform', async () => {
-    expect(await status(`${weir.adminUrl}/openapi.json`)).toBe(401);
-    const tenant = await createTenant(weir);
-    const paths = async (key: string) => Object.keys((await admin<{ paths: object }>(weir, key, 'GET', '/openapi.json')).paths);
-    expect(await paths(weir.operatorKey)).toContain('/v1/platform/tenants');
-    expect((await paths(tenant.adminKey)).filter((path) => path.startsWith('/v1/platform'))).toEqual([]);
   });
 
   /** What the server answers to bytes that no HTTP client would send. */

@@ -1,18 +1,10 @@
 import { z } from 'zod';
-import { CALL_STATUSES } from '../../calls/index.js';
-import { ListQuery } from '../list.js';
-import { Currency, idText, Money, Timestamp, text } from './common.js';
-
-export const CallQuery = ListQuery.extend({
-  project_id: idText('project').optional(),
-  api_key_id: idText('apiKey').optional(),
-  model: text(512).optional().describe('The model that the caller asked for, as `provider/model-id`.'),
-  status: z.enum(CALL_STATUSES).optional(),
-});
-export type CallQuery = z.output<typeof CallQuery>;
+import { Currency, Money, Timestamp } from '../platform/openapi/index.js';
+import { CALL_STATUSES } from './call.js';
 
 const tokens = z.number().int();
 
+/** What `renderCall` returns. */
 export const CallObject = z
   .strictObject({
     id: z.string(),

@@ -1,0 +1,103 @@
+import { THINKING_LEVELS } from '../../kernel/thinking.js';
+import { componentsOf, type JsonObject, referenceTo, refusals, SERVERS, SHARED_INFO } from '../../platform/openapi/index.js';
+import type { PublicRoute } from '../routes.js';
+import type { Operation } from './operations.js';
+import { AnthropicError, ApiError } from './schemas.js';
+
+const DESCRIPTION = `The API of tenants: inference in the formats of OpenAI and Anthropic, and what a key may ask about itself.
+Send an API key as \`Authorization: Bearer <key>\`, or as \`x-api-key\`.`;
+
+const TAGS = [
+  {
+    name: 'Inference',
+    description: 'Calls of models. Each is held for its worst-case cost before it is sent, and booked for its real cost after it.',
+  },
+  { name: 'Models', description: 'The models that a key may use.' },
+  { name: 'Account', description: 'What a key may ask about itself.' },
+];
+
+/** Headers of a request that Weir itself obeys. */
+const REQUEST_HEADERS: readonly [name: string, description: string, schema: JsonObject][] = [
+  ['x-weir-session', 'The session that the call belongs to.', { type: 'string', maxLength: 256 }],
+  ['x-weir-tags', 'Tags of the call, separated by commas.', { type: 'string' }],
+  ['x-weir-scope', 'Keys of your own, separated by commas. Budgets and rate limits can be set on them.', { type: 'string' }],
+  ['x-weir-max-cost', 'The most that the call may cost, in USD.', { type: 'string', examples: ['0.05'] }],
+  ['x-weir-fit', '`shrink` lowers the output limit to what the budgets allow, instead of refusing the call.', { const: 'shrink' }],
+  ['x-weir-thinking-level', 'How much the model should think.', { type: 'string', enum: [...THINKING_LEVELS] }],
+  ['x-weir-unsupported', '`drop` leaves out what the format of the provider cannot do, instead of refusing the call.', { const: 'drop' }],
+];
+
+/** Headers of a reply to a call. */
+const REPLY_HEADERS: Readonly<Record<string, string>> = {
+  'x-request-id': 'The id of the call, for GET /v1/calls/{id}.',
+  'x-weir-model': 'The model that served the call.',
+  'x-weir-provider': 'The provider that served the call.',
+  'x-weir-cost': 'What the call cost, in USD. Not in the head of a stream.',
+  'x-weir-budget-remaining': 'What is left of the tightest hard budget, in USD.',
+  'x-weir-warnings': 'Fields of the request that were left out, and why.',
+};
+
+const CALL_REFUSALS = [400, 401, 402, 403, 404, 413, 422, 429, 503];
+const READ_REFUSALS = [401, 403, 404, 429];
+
+function operationOf({ kind, path, operation: about }: PublicRoute): JsonObject {
+  const { id, tag, summary, description, request, reply } = about;
+  const isCall = kind === 'call';
+  const error = path.startsWith('/v1/messages') ? 'AnthropicError' : 'Error';
+  const headers = kind === 'read' ? [] : REQUEST_HEADERS.map(([name, text, schema]) => ({ name, in: 'header', description: text, schema }));
+  const inPath = /[*:]/.test(path) ? [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }] : [];
+  const json = { schema: referenceTo(reply.schema), ...(reply.example && { example: reply.example as JsonObject }) };
+  const stream = { 'text/event-stream': { schema: { type: 'string', description: 'The events of the format.' } } };
+  const replyHeaders = Object.entries(REPLY_HEADERS).map(([name, text]) => [name, { description: text, schema: { type: 'string' } }]);
+  return {
+    operationId: id,
+    tags: [tag],
+    summary,
+    ...(description && { description }),
+    ...(inPath.length + headers.length > 0 && { parameters: [...inPath, ...headers] }),
+    ...(request && {
+      requestBody: {
+        required: true,
+        content: { 'application/json': { schema: referenceTo(request.schema), example: request.example as JsonObject } },
+      },
+    }),
+    responses: {
+      200: {
+        description: isCall ? 'The answer; a stream, if `stream` asks for one.' : 'Done.',
+        content: { 'application/json': json, ...(isCall && about.id !== 'createEmbeddings' && stream) },
+        ...(isCall && { headers: Object.fromEntries(replyHeaders) }),
+      },
+      ...refusals(isCall ? CALL_REFUSALS : kind === 'count' ? CALL_REFUSALS.filter((status) => status !== 402) : READ_REFUSALS, error),
+    },
+  } as JsonObject;
+}
+
+/** The OpenAPI 3.1 document of the public listener. */
+export function describePublicApi(routes: readonly PublicRoute[]): JsonObject {
+  const operations: readonly Operation[] = routes.map(({ operation }) => operation);
+  const schemas = [
+    ...operations.flatMap(({ request, reply }) => (request ? [request.schema, reply.schema] : [reply.schema])),
+    ApiError,
+    AnthropicError,
+  ];
+  const paths: Record<string, JsonObject> = {};
+  for (const route of routes) {
+    const path = route.path.replace(/:id|\*$/, '{id}');
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operationOf(route) };
+  }
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Weir API', description: DESCRIPTION, ...SHARED_INFO },
+    servers: SERVERS,
+    tags: TAGS,
+    security: [{ bearer: [] }, { apiKey: [] }],
+    paths,
+    components: {
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer', description: 'An API key of a tenant.' },
+        apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key', description: 'The same key, as clients of Anthropic send it.' },
+      },
+      schemas: componentsOf(schemas),
+    },
+  };
+}
