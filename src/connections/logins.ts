@@ -33,7 +33,7 @@ export class Logins {
       throw new WeirError('invalid_request', { message: `A provider of type "${slug}" takes a key and cannot be connected by login.` });
     if (this.config.connections[slug]) return type;
     throw new WeirError('connection_not_enabled', {
-      message: `Connections of type "${slug}" are off. The operator turns them on by naming a client id for it in WEIR_CONNECTIONS. The seat of a person is under the vendor's terms: ${type.seat.termsUrl}`,
+      message: `Connections of type "${slug}" are off. An operator enables them with a client id in WEIR_CONNECTIONS. A subscription of a person is subject to the vendor's terms: ${type.seat.termsUrl}`,
       fields: { terms_url: type.seat.termsUrl },
     });
   }

@@ -71,7 +71,7 @@ export class ApiKeysController {
   @Post(':key_id/rotate')
   @Answers(
     NewApiKeyObject,
-    'Give an API key another value, which is shown this once. The present one works for a while still. Its id stays, and what is set on it.',
+    'Rotate an API key. The new value is shown once. The old value keeps working for a while. The id and all settings stay.',
   )
   async rotate(
     @TenantId() tenantId: string,

@@ -80,7 +80,7 @@ export class BudgetsController {
   }
 
   @Get(':budget_id')
-  @Answers(BudgetObject, 'Read a budget and what is spent and held of it now. Its version is the ETag.')
+  @Answers(BudgetObject, 'Read a budget, with the amounts spent and held in its current period. Its version is the ETag.')
   async get(@TenantId() tenantId: string, @Param('budget_id') id: string, @Res({ passthrough: true }) reply: FastifyReply) {
     return this.render(await this.budgets.get(tenantId, idOf('budget', id)), reply);
   }

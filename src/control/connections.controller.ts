@@ -40,7 +40,7 @@ export class ConnectionsController {
   @Delete()
   @Answers(
     deleted('provider.connection'),
-    'Disconnect a provider and destroy its tokens. The vendor is not told: the login can be ended there.',
+    'Disconnect a provider and destroy its tokens. Weir does not revoke the login at the vendor: do that there.',
   )
   async delete(@TenantId() tenantId: string, @Param('provider_id') id: string) {
     const provider = await this.provider(tenantId, id);

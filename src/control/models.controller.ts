@@ -24,7 +24,7 @@ export class ModelsController {
   }
 
   @Get()
-  @Answers(listOf(ModelObject), 'List what the tenant said of models. What is known of each, with this in it, is in GET /v1/models.')
+  @Answers(listOf(ModelObject), 'List the model entries of the tenant. GET /v1/models shows the resulting facts of each model.')
   async list(@TenantId() tenantId: string, @Query({ schema: ModelQuery }) query: ModelQuery) {
     const { provider, model } = query;
     const wanted = (await this.models.list(tenantId)).filter(

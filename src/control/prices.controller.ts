@@ -93,7 +93,7 @@ export class PricesController extends Prices {
   @Post('rerate')
   @Answers(
     RerateObject,
-    'Price booked calls again by what is known today; a difference is booked as an adjustment. Only says what would change, unless dry_run is false. Calls that the platform pays for are re-rated by operators only.',
+    'Price booked calls again with the prices of today. Differences are booked as adjustments. Unless dry_run is false, it only reports what would change. Only operators can re-rate calls that the platform pays for.',
   )
   async rerate(@TenantId() tenantId: string, @Actor() actor: string, @ActsAs() by: Setter, @Body({ schema: Rerate }) body: Rerate) {
     const { start_time: from, end_time: to = new Date(), provider = null, model = null, dry_run: dryRun, reason = null } = body;

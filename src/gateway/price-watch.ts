@@ -37,7 +37,7 @@ export class PriceWatch {
       'Calls that were booked at the price of the dearer model that was served.',
       () => this.servedDearer,
     );
-    metrics.watchTotal('weir_costs_compared_total', 'Calls whose provider reported a cost of its own.', () => this.compared);
+    metrics.watchTotal('weir_costs_compared_total', 'Calls whose provider reported a cost.', () => this.compared);
     metrics.watchTotal('weir_costs_booked_low_total', 'Calls that were booked at less than their provider reported.', () => this.tooLow);
     metrics.watchTotal('weir_costs_booked_high_total', 'Calls that were booked at more than their provider reported.', () => this.tooHigh);
   }

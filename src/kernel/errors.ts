@@ -43,7 +43,7 @@ export const ERRORS = {
   platform_rule: row(
     403,
     'invalid_request_error',
-    'An operator set this. Only an operator may change or remove it: ask whoever runs this installation.',
+    'An operator set this. Only an operator can change or remove it: ask the operator of this installation.',
     false,
   ),
   last_operator_key: row(409, 'invalid_request_error', 'This is the last operator key. Create another one before you revoke it.', false),

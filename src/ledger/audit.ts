@@ -88,7 +88,7 @@ const SENTENCES: Record<Invariant, (facts: Facts) => Sentence> = {
   I3: (facts) => ({
     what: `period:${facts['period_id']}`,
     message: `${period(facts)} has spent ${usd(facts['spent'])} and holds ${usd(facts['held'])}, which is ${usd(facts['beyond'])} beyond what its limit of ${usd(facts['limit'])}, its grants of ${usd(facts['granted'])} and what was booked above its holds (${usd(facts['above'])}) allow.`,
-    remedy: 'Somebody was admitted who should not have been: keep the database as it is, and report this with the entries of the period.',
+    remedy: 'A call was admitted that should have been refused: keep the database as it is, and report this with the entries of the period.',
   }),
   I4: (facts) => ({
     what: `call:${facts['hold_id']}`,
@@ -100,7 +100,7 @@ const SENTENCES: Record<Invariant, (facts: Facts) => Sentence> = {
   I5: (facts) => ({
     what: `call:${facts['hold_id']}:${facts['attempt']}:${facts['kind']}`,
     message: `${upper(call(facts))} has ${facts['entries']} entries of kind ${facts['kind']} for attempt ${facts['attempt']}, of ${usd(facts['total'])} together.`,
-    remedy: 'The call is billed more than once: book an adjustment of what is too much.',
+    remedy: 'The call is billed more than once: book an adjustment of the difference.',
   }),
   I6: (facts) => {
     if (facts['kind'] === 'estimate')
@@ -119,12 +119,12 @@ const SENTENCES: Record<Invariant, (facts: Facts) => Sentence> = {
       ? {
           what: `call:${facts['hold_id']}:${facts['kind']}`,
           message: `There is an entry of kind ${facts['kind']} over ${usd(facts['total'])} for ${call(facts)}, but there is no such call.`,
-          remedy: 'What is billed was never served: book an adjustment that takes it back.',
+          remedy: 'The entry has no call: book an adjustment that reverses it.',
         }
       : {
           what: `call:${facts['hold_id']}`,
           message: `The hold of ${call(facts)} is ${facts['state']}, but it has ${facts['usage']} usage entries and ${facts['others']} others, instead of ${wantedEntries(facts['state']!)}.`,
-          remedy: 'What was used and what is booked differ: compare the call row with its entries, and book an adjustment.',
+          remedy: 'Usage and booking differ: compare the call row with its entries, and book an adjustment.',
         };
   },
   I7: (facts) =>

@@ -11,7 +11,7 @@ export const ConnectionObject = z
     state: z
       .enum(['pending', 'connected', 'denied', 'expired', 'failed'])
       .describe(
-        '`pending`: its person has not come yet. `denied`: and has refused. `expired`: nobody came in time, or the login has ended.',
+        '`pending`: the person has not answered yet. `denied`: the person refused. `expired`: the person did not answer in time, or the login has ended.',
       ),
     last_error: z.string().nullable().describe("The vendor's error code, such as `invalid_grant`."),
     interval: z.number().int().describe('Seconds to wait between two polls while the login is pending.'),

@@ -140,7 +140,7 @@ export const CatalogueObject = z
         effective_at: Timestamp.nullable().describe('null: from when the file is applied.'),
         before: z.strictObject(RatesObject).nullable().describe('null: there is no price.'),
         after: z.strictObject(RatesObject),
-        flag: z.string().nullable().describe('What is unusual. null: nothing.'),
+        flag: z.string().nullable().describe('What is unusual about the price. Null: nothing.'),
       }),
     ),
   })

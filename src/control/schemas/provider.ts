@@ -30,7 +30,7 @@ const onClientGone = z
     'What happens to a call at the provider when its client leaves. `drain`: it is read on for up to 30 seconds, so that what the provider counted is booked. `cancel`: it is broken off, and what is booked is an estimate. Null: as is known of its type.',
   );
 const quirks = Quirks.describe(
-  'How it differs from its type; goes over what is known of the type. Names that are left out are as the type has them.',
+  'How the provider differs from its type. Names that are left out keep the value of the type.',
 );
 const gatewayOptions = AiGatewayOptions.describe(
   "What Cloudflare's AI Gateway is asked for with each call. For providers of its types only.",
@@ -48,7 +48,7 @@ const defaultModel = text(256)
   .describe('The model of a call that names only the provider. Null: every call must name its model.');
 
 const credential = StructuredCredential.describe(
-  'In the place of `key`: a credential of several fields. Its `type` must be one of the `credential_types` of the provider type. Never returned.',
+  'Instead of `key`: a credential of several fields. Its `type` must be one of the `credential_types` of the provider type. Never returned.',
 );
 
 const oneKind = ({ key, keys }: { key?: unknown; keys?: unknown }): boolean => key === undefined || keys === undefined;

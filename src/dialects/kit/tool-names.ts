@@ -36,4 +36,4 @@ export class ToolNames {
 
 /** For tools of several kinds that have one name: providers know them by it alone. */
 export const sameName = (name: string) =>
-  invalid('tools', `"tools" has tools of several kinds that are named "${name}". Give each a name of its own.`);
+  invalid('tools', `"tools" has tools of several kinds that are named "${name}". Give each tool its own name.`);

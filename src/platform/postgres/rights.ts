@@ -12,7 +12,7 @@ const LONGEST_NAME = 63;
 export class MissingRights extends Error {
   constructor(login: string, statements: readonly string[]) {
     super(
-      `the Postgres role "${login}" may not prepare the database by itself. As an administrator of it, run:\n\n${statements.map((line) => `  ${line};`).join('\n')}\n\nand start Weir again`,
+      `the Postgres role "${login}" lacks rights to prepare the database. As an administrator of the database, run:\n\n${statements.map((line) => `  ${line};`).join('\n')}\n\nand start Weir again`,
     );
   }
 }

@@ -8,7 +8,7 @@ const MAX_LENGTH = 8_192;
 export const AiGatewayCredential = z.strictObject({
   type: z.literal('ai_gateway'),
   token: visible(MAX_LENGTH).describe('A Cloudflare API token that may run the gateway.'),
-  key: visible(MAX_LENGTH).optional().describe('What is shown to whoever stands behind it. Absent: the gateway has their keys itself.'),
+  key: visible(MAX_LENGTH).optional().describe('The credential of the provider behind the gateway. Absent: the gateway has its own.'),
 });
 
 export const aiGatewayAuth = ({ token, key }: z.output<typeof AiGatewayCredential>): Auth =>
