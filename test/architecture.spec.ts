@@ -6,12 +6,12 @@ import ts from 'typescript';
 const ROOT = path.resolve(__dirname, '..');
 const SRC = path.join(ROOT, 'src');
 
-/** Who may import whom, besides itself and the ground (`platform`, `kernel`). A new arrow is a new word here, for a reviewer to see. */
+/** Who may import whom, besides itself and the ground (`platform`, `model-rules`, `kernel`). A new arrow is a new word here, for a reviewer to see. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   tenants: [],
   'api-keys': [],
   prices: [],
-  models: ['dialects'], // the families of models only
+  models: [],
   ledger: [],
   calls: [],
   limits: [],
@@ -35,11 +35,16 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
 };
 
 const COMPOSITION = { roles: [...Object.keys(DOORS), ...EVERY_ROOM], 'main.ts': ['roles'], 'audit.ts': ['roles'] };
-const GROUND = { platform: [], kernel: [] };
+const GROUND = { platform: [], 'model-rules': [], kernel: [] };
 const MAP: Readonly<Record<string, readonly string[]>> = { ...COMPOSITION, ...DOORS, ...ROOMS, ...GROUND };
 
 /** What stands on less than the whole ground. */
-const GROUND_OF: Readonly<Record<string, readonly string[]>> = { kernel: [], platform: ['kernel'], dialects: ['kernel'] };
+const GROUND_OF: Readonly<Record<string, readonly string[]>> = {
+  kernel: [],
+  'model-rules': ['kernel'],
+  platform: ['kernel'],
+  dialects: ['kernel', 'model-rules'],
+};
 
 /** Packages that belong to one place. A pattern ends in `*`. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
@@ -62,6 +67,20 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 /** Where the Prisma client itself may be used. Others may name its types, to pass a transaction on. */
 const PRISMA_USERS = ['*.repository.ts', 'platform/postgres/*', 'roles/platform.module.ts', 'setup/first-start.ts'];
 const ENVIRONMENT_READERS = ['platform/config/*', 'main.ts', 'audit.ts'];
+/** Words of the names of models, by their families. */
+const FAMILY =
+  /gpt|claude|opus|sonnet|haiku|gemini|gemma|llama(?!cpp)|mistral|mixtral|codestral|pixtral|qwen|qwq|deepseek|grok|command-|kimi|glm-|minimax(?!i)|hermes|granite|nemotron|nova-|titan|gpt-oss|\bo\[?\d|embed|rerank|whisper|dall-e|imagen|veo-|sonar/i;
+/** A name as models have it: a family, and its version. */
+const MODEL_NAME =
+  /^(?:[\w.-]+\/)?(?:gpt|claude|opus|sonnet|haiku|gemini|gemma|llama|mistral|qwen|deepseek|grok|command|kimi|glm|nova|titan)-[\w.-]*\d[\w.-]*$/;
+const NAMING_MODELS = [
+  'model-rules/*',
+  // The vendors' price lists, which name models.
+  'prices/additions.ts',
+  // The user agent of a coding agent.
+  'gateway/agents.ts',
+  'providers/mock/*',
+];
 const NETWORK = /^node:(http|https|http2|tls|dgram)$/;
 
 interface Import {
@@ -101,7 +120,7 @@ test('imports follow the arrows', () => {
 
 test('a room and a door are entered by their index only', () => {
   const back = everyLocalImport().filter(
-    ({ from, to, target }) => from !== to && !(to in GROUND) && to in MAP && target !== `${to}/index.ts`,
+    ({ from, to, target }) => from !== to && to !== 'kernel' && to !== 'platform' && to in MAP && target !== `${to}/index.ts`,
   );
   const roles = back.filter(({ file }) => file !== 'main.ts' && file !== 'audit.ts'); // roles have no face: nothing else may import them
   expect(roles.map(({ file, target }) => `${file} → ${target}`)).toEqual([]);
@@ -160,12 +179,27 @@ test('only egress opens connections to the outside', () => {
   expect(strangers(callers, ['platform/egress/*', 'platform/config/tls-files.ts', 'platform/postgres/address.ts'])).toEqual([]);
 });
 
-test('wire formats are pure: they import nothing but each other, the kernel and what computes', () => {
+test('wire formats are pure: they import nothing but each other, the ground below them and what computes', () => {
   const allowed = /^(\.|node:crypto$|node:zlib$)/;
   const impure = production.filter(
     ({ file, imports }) => file.startsWith('dialects/') && imports.some(({ specifier }) => !allowed.test(specifier)),
   );
   expect(impure.map(({ file }) => file)).toEqual([]);
+});
+
+test('the rules of models are data: they import nothing but the kernel', () => {
+  const strays = production.filter(
+    ({ file, imports }) => file.startsWith('model-rules/') && imports.some(({ specifier }) => !specifier.startsWith('.')),
+  );
+  expect(strays.map(({ file }) => file)).toEqual([]);
+});
+
+test('only the rules of models match the name of a model', () => {
+  const found = production.flatMap(({ file, tree }) =>
+    find(tree, (node): node is ts.Node => matchesModel(node)).map((node) => ({ file, node })),
+  );
+  const strays = found.filter(({ file }) => !NAMING_MODELS.some((place) => isIn(file, place)));
+  expect(strays.map(({ file, node }) => `${file}: ${node.getText()}`)).toEqual([]);
 });
 
 test('the kernel knows no framework and does no I/O', () => {
@@ -312,6 +346,18 @@ function find<Node extends ts.Node>(tree: ts.SourceFile, is: (node: ts.Node) => 
 }
 
 const has = (tree: ts.SourceFile, is: (node: ts.Node) => boolean): boolean => find(tree, (node): node is ts.Node => is(node)).length > 0;
+
+/** A pattern or a comparison with a family in it, or a name of a model that stands by itself. */
+function matchesModel(node: ts.Node): boolean {
+  if (ts.isRegularExpressionLiteral(node)) return FAMILY.test(node.text);
+  if (!ts.isStringLiteralLike(node)) return false;
+  const { parent } = node;
+  const isSought =
+    ts.isCallExpression(parent) &&
+    ts.isPropertyAccessExpression(parent.expression) &&
+    /^(?:includes|startsWith|endsWith|indexOf|lastIndexOf|match|search|split)$/.test(parent.expression.name.text);
+  return (isSought && FAMILY.test(node.text)) || MODEL_NAME.test(node.text);
+}
 
 /** `process.env`, `process['env']`, `const { env } = process` */
 function readsEnvironment(node: ts.Node): boolean {

@@ -1,6 +1,7 @@
+import { rulesOf } from '../model-rules/index.js';
 import type { ThinkingLevel } from './canonical.js';
 import type { DialectName, Prompt, SurfaceName } from './dialect.js';
-import { chatOnly, openaiRules, toolsNeedResponses } from './families/openai.js';
+import { toolsNeedResponses } from './families/openai.js';
 import { isObject, objectOf, textOf } from './kit/json.js';
 
 /**
@@ -28,7 +29,7 @@ function serves(dialect: DialectName, model: string, spoken: readonly DialectNam
     case 'openai-chat':
       return !spoken.includes('openai-responses') || !needsResponses(model, prompt, level);
     case 'openai-completions':
-      return !chatOnly(model);
+      return !rulesOf(model).openai.chatOnly;
     default:
       return true;
   }
@@ -37,7 +38,7 @@ function serves(dialect: DialectName, model: string, spoken: readonly DialectNam
 function needsResponses(model: string, { body }: Prompt, level: ThinkingLevel | null): boolean {
   const hasTools = [body['tools'], body['functions']].some((tools) => Array.isArray(tools) && tools.length > 0);
   return (
-    openaiRules(model).responsesOnly ||
+    rulesOf(model).openai.responsesOnly ||
     toolsNeedResponses(model, { hasTools, effort: effortIn(body) ?? (level === 'off' ? 'none' : level) })
   );
 }

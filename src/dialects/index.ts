@@ -25,14 +25,11 @@ export {
   type WholeReply,
 } from './dialect.js';
 export { embeddings } from './embeddings/format.js';
-export { claudeFamily } from './families/claude.js';
-export { ofOpenAi } from './families/openai.js';
 export { besideFailure } from './kit/beside-failure.js';
 export { hasToKeep, keepLiterals } from './kit/json-literals.js';
 export { repeatedKey, survey } from './kit/json-scan.js';
 export { TooMuchWork } from './kit/long-event.js';
 export { isBilled, isCredible, METERED_BYTES_PER_TOKEN, meteredTokens } from './kit/meter.js';
-export { remembered } from './kit/remembered.js';
 export { hasUnseenInput } from './kit/unseen-input.js';
 export { type Candidate, type IsAble, seesImages, Unsupported } from './kit/unsupported.js';
 export { type MediaSize, mediaIn, mediaSize } from './media/index.js';

@@ -38,7 +38,7 @@ interface Format {
   leastOutputTokens?: number;
   /** Claude's betas have a place in it. */
   betas?: true;
-  /** What providers of the format add to a request with tools, whatever the model; see `families/hidden-prompt.ts` for what models add. */
+  /** What providers of the format add to a request with tools, whatever the model; what models add is in `hiddenPrompt` of the model's rules. */
   toolPromptTokens?: number;
 }
 

@@ -1,5 +1,6 @@
 import { type Feature, type ReplyFacts, reportedUnits } from '../dialects/index.js';
 import type { Usage } from '../kernel/usage.js';
+import { rulesOf } from '../model-rules/index.js';
 import { type BeyondText, NOTHING_BEYOND } from '../prices/index.js';
 
 /** What a call asked for, and carried, that is no text. */
@@ -73,7 +74,7 @@ export function beyondText(
     untoldOutput: speaks ? usage.output : 0,
     searches: isUntoldSearch ? 1 : searched,
     fees: runs.reduce((sum, [tool, count]) => sum + (FEES[tool] ?? 0n) * BigInt(count), session),
-    percent: percentOf(feature, units, model.toLowerCase()),
+    percent: percentOf(feature, units, model),
   };
   return { beyond, told: !(isUntoldSearch || isUntoldTool || hears || speaks) };
 }
@@ -96,7 +97,7 @@ function percentOf(feature: Feature | null, { tier, speed, geo }: ReturnType<typ
   const isFast = (speed ?? asked('speed')) === 'fast';
   // A region costs a tenth more; it is reported as "not_available" by models that have none.
   const isRegional = !['', 'global', 'not_available'].includes(geo ?? asked('region') ?? '');
-  const percent =
-    (isPriority ? (/gpt-5\.5/.test(model) ? 250n : 200n) : 100n) * (isFast ? (/opus-(?:5|4[-.]8)/.test(model) ? 2n : 6n) : 1n);
+  const { priorityPercent, fastFactor } = rulesOf(model).prices;
+  const percent = (isPriority ? priorityPercent : 100n) * (isFast ? fastFactor : 1n);
   return isRegional ? (percent * 110n) / 100n : percent;
 }

@@ -1,6 +1,7 @@
 import { type IsAble, type Prompt, seesImages, Unsupported } from '../dialects/index.js';
+import { type Encoding, rulesOf } from '../model-rules/index.js';
 import type { Target } from '../routing/index.js';
-import { countTokens, type Encoding, encodingOf } from './tokenizers.js';
+import { countTokens } from './tokenizers.js';
 
 /**
  * Refuses what a model is known not to take: images, and a prompt that is certainly longer than its context window.
@@ -9,7 +10,7 @@ import { countTokens, type Encoding, encodingOf } from './tokenizers.js';
  */
 export function checkFit(tenantId: string, prompt: Prompt, target: Target): Promise<void> | null {
   if (target.facts.vision === false) refuseImages(prompt, target);
-  const encoding = mayBeTooLong(prompt, target) ? encodingOf(target.treatedAs ?? target.model) : null;
+  const encoding = mayBeTooLong(prompt, target) ? rulesOf(target.treatedAs ?? target.model).encoding : null;
   return encoding && SEAMED.has(encoding) ? refuseTooLong(tenantId, prompt, target, encoding) : null;
 }
 

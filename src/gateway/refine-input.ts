@@ -1,7 +1,8 @@
 import { mediaIn, type Prompt } from '../dialects/index.js';
+import { type Encoding, rulesOf } from '../model-rules/index.js';
 import type { Target } from '../routing/index.js';
 import { boundOf, type InputSize } from './input-size.js';
-import { countTokens, type Encoding, encodingOf } from './tokenizers.js';
+import { countTokens } from './tokenizers.js';
 
 /** Longer texts keep their bound by bytes: counting them takes a second of work. */
 const MAX_CHARACTERS = 200_000;
@@ -24,7 +25,7 @@ export async function refinedInput(
   size: InputSize,
   { model, treatedAs }: Pick<Target, 'model' | 'treatedAs'>,
 ): Promise<number> {
-  const encoding = encodingOf(treatedAs ?? model);
+  const encoding = rulesOf(treatedAs ?? model).encoding;
   const counted = encoding && (await countedTokens(tenantId, prompt, encoding, AROUND));
   return encoding === null || counted === null ? boundOf(size) : Math.min(size.textBytes, counted + BEFORE[encoding]) + size.mediaTokens;
 }

@@ -1,7 +1,6 @@
 import { calcPrice, findProvider } from '@pydantic/genai-prices';
-import { remembered } from '../dialects/index.js';
-import { familyFacts } from './families.js';
-import type { ModelFacts } from './model-facts.js';
+import { remembered } from '../kernel/remembered.js';
+import { type ModelFacts, rulesOf } from '../model-rules/index.js';
 
 /**
  * What the catalogue knows of a vendor's model: its family's facts, and the context window that the price catalogue lists.
@@ -26,7 +25,7 @@ function listedWindows(catalogueId: string | null): ReadonlyMap<string, number |
 }
 
 function lookUp(catalogueId: string | null, windows: ReadonlyMap<string, number | null>, model: string): ModelFacts {
-  const facts = familyFacts(model);
+  const { facts } = rulesOf(model);
   if (facts.contextWindow !== null || catalogueId === null) return facts;
   const contextWindow = windows.get(model);
   if (contextWindow !== undefined) return { ...facts, contextWindow };

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
+import { type ModelFacts, UNKNOWN_FACTS as UNKNOWN } from '../model-rules/index.js';
 import { ConfigChanges, replaceOwned } from '../platform/postgres/index.js';
 import { cataloguedFacts } from './catalogue.js';
-import { type ModelEntry, type ModelFacts, UNKNOWN } from './model-facts.js';
+import type { ModelEntry } from './model-entry.js';
 import { ModelsRepository } from './models.repository.js';
 
 /** What is known of models, in memory. What a tenant says goes before the catalogue. */

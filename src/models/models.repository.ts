@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { newId } from '../kernel/ids.js';
 import { CONFIG_POOL, type OwnedTable, type Pool, Prisma, rowsByOwner } from '../platform/postgres/index.js';
-import type { ModelEntry } from './model-facts.js';
+import type { ModelEntry } from './model-entry.js';
 
 const MODELS: OwnedTable = {
   columns: `t.id, t.tenant_id AS "tenantId", t.provider, t.model, t.context_window AS "contextWindow", t.max_output_tokens AS "maxOutputTokens",

@@ -1,6 +1,7 @@
 import { findProvider, type ModelInfo, type ModelPrice, type TieredPrices } from '@pydantic/genai-prices';
+import { rulesOf, vendorsName } from '../model-rules/index.js';
 import { ADDITIONS, type Addition, BORROWED, type UsdRates } from './additions.js';
-import { isRevision, means, vendorsName } from './names.js';
+import { isRevision, means } from './names.js';
 import { type Rates, type StoredRates, storeRates } from './price.js';
 
 /** The version of the catalogue that is seeded, and of what is added to it; stored with each row. */
@@ -132,7 +133,7 @@ function readRates(model: string, usdPer: (key: string) => number | undefined): 
     input,
     cacheRead: nano(usdPer('cache_read_mtok'), input),
     cacheWrite5m,
-    cacheWrite1h: nano(usdPer('cache_write_1h_mtok'), /claude/.test(model) ? input * 2n : cacheWrite5m),
+    cacheWrite1h: nano(usdPer('cache_write_1h_mtok'), rulesOf(model).prices.dearCacheHour ? input * 2n : cacheWrite5m),
     output: nano(usdPer('output_mtok'), 0n),
   };
   // Told for a thousand searches.

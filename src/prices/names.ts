@@ -23,9 +23,3 @@ export function means(rule: MatchLogic, name: string): boolean {
   // The rule itself may end within a date or before a revision.
   return HARMLESS.test(rest) || (/[\d@-]$/.test(part) && /^\d{4,8}(?:-v\d+(?::\d+)?)?$/.test(rest));
 }
-
-/** A name as the vendor writes it: without a date behind `@`, with dashes in the versions of Claude. */
-export function vendorsName(name: string): string {
-  const bare = name.toLowerCase().replace(/@.*$/, '');
-  return bare.startsWith('claude') ? bare.replace(/(\d)\.(\d)/g, '$1-$2') : bare;
-}

@@ -1,20 +1,14 @@
-import { vendorsName } from './names.js';
+import { rulesOf } from '../model-rules/index.js';
 import type { Price, Rates } from './price.js';
 
-/**
- * Models that cost a tenth more where they are kept to a region, read 2026-11-28:
- * - Claude from 4.5 on, on Vertex AI: platform.claude.com/docs/en/about-claude/pricing. On Bedrock the names tell, and the catalogue has them.
- * - Gemini from 3 on, on Vertex AI: cloud.google.com/vertex-ai/generative-ai/pricing, where gemini-3.8-flash is $0.825 beside $0.75.
- * - OpenAI's from gpt-5.4 on, at hosts of data residency: developers.openai.com/api/docs/pricing, as quoted by apidog.com of 2026-10.
- */
-const DEARER = /claude-(?:[a-z]+-)?(?:4-[5-9]|[5-9])(?![\d])|gemini-[3-9]|gpt-(?:5\.[4-9]|[6-9])/;
+/** A tenth more, for models that cost more where they are kept to a region. */
 const PERCENT = 110n;
 
 const ofRegion = new WeakMap<Price, Price>();
 
 /** What the vendor lists for a model, kept to a region. */
 export function inRegion(price: Price, model: string): Price {
-  if (!DEARER.test(vendorsName(model))) return price;
+  if (!rulesOf(model).prices.dearerInRegion) return price;
   const known = ofRegion.get(price);
   if (known) return known;
   const tiers = price.tiers.map((tier) => ({ ...tier, rates: raised(tier.rates) }));

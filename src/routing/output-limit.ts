@@ -1,4 +1,4 @@
-import type { ModelFacts } from '../models/index.js';
+import type { ModelFacts } from '../model-rules/index.js';
 
 /** What a call may make when neither its client nor its key says: enough for a long file and the thinking before it. */
 const DEFAULT_LIMIT = 32_768;

@@ -1,6 +1,6 @@
 import type { Credential, ProviderHeaders } from '../credentials/index.js';
 import type { DialectName, Quirks } from '../dialects/index.js';
-import type { ModelFacts } from '../models/index.js';
+import type { ModelFacts } from '../model-rules/index.js';
 import type { Price } from '../prices/index.js';
 import type { AuthStyle, OnClientGone, Seat } from '../providers/index.js';
 

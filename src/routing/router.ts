@@ -1,9 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CredentialStore, ProviderHeadersStore } from '../credentials/index.js';
-import { type DialectName, type IsAble, ofOpenAi, type Quirks } from '../dialects/index.js';
+import { type DialectName, type IsAble, type Quirks } from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { nearest } from '../kernel/nearest.js';
-import { ModelBook, type ModelFacts } from '../models/index.js';
+import { type ModelFacts, rulesOf } from '../model-rules/index.js';
+import { ModelBook } from '../models/index.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
 import { isCatalogue, type Listed, type Price, PriceBook } from '../prices/index.js';
 import {
@@ -22,9 +23,9 @@ import {
 } from '../providers/index.js';
 import { listingOf } from './listing.js';
 import { countedName, faultOf } from './model-name.js';
-import { treatedAs } from './model-rules.js';
 import { outputLimit, SMALL_LIMIT } from './output-limit.js';
 import type { Plan, Target } from './plan.js';
+import { treatedAs } from './treated-as.js';
 
 /** What routing needs to know of a caller. */
 interface Requester {
@@ -266,7 +267,7 @@ function dialectsOf(
   const others = type.dialects.filter((dialect) => dialect !== 'openai-responses');
   // Responses came to Azure's API by date late, and not by deployment.
   if (apiVersion !== null) return others;
-  return isVendor || ofOpenAi(treatedAs) || others.length === 0 ? type.dialects : others;
+  return isVendor || rulesOf(treatedAs).vendor === 'openai' || others.length === 0 ? type.dialects : others;
 }
 
 /** References that rules count a call by: the model's own, and the one that stands for all its names. */

@@ -4,7 +4,7 @@ import { countTokens as o200k } from 'gpt-tokenizer/encoding/o200k_base';
 import { countTokens as harmony } from 'gpt-tokenizer/encoding/o200k_harmony';
 import type { Prompt } from '../../src/dialects/index.js';
 import { refinedInput } from '../../src/gateway/refine-input.js';
-import { encodingOf } from '../../src/gateway/tokenizers.js';
+import { rulesOf } from '../../src/model-rules/index.js';
 import { modelOf, PROVIDER_FORMATS, type Rig, startRig } from './support/formats.js';
 import { CONVERSATIONS, send } from './support/surfaces.js';
 
@@ -52,7 +52,7 @@ function shown(messages: { role: string; content: string }[], tools: (typeof too
 }
 
 test.each(['gpt-4o', 'gpt-4', 'gpt-oss-120b'])('what %s counts is never above the refined bound', async (model) => {
-  const count = (said: string) => TOKENIZERS[encodingOf(model)!](said, asText);
+  const count = (said: string) => TOKENIZERS[rulesOf(model).encoding!](said, asText);
   const message = fc.record({ role: fc.constantFrom('user', 'assistant', 'system'), content: text });
   await fc.assert(
     fc.asyncProperty(fc.array(message, { minLength: 1, maxLength: 6 }), fc.array(tool, { maxLength: 4 }), async (messages, tools) => {
@@ -92,7 +92,7 @@ test.each([
   const body = { model, messages: [{ role: 'user', content }] };
   const size = { textBytes: 100 * Buffer.byteLength(content), mediaTokens: 0, heard: false };
   const refined = await refinedInput('tenant', { body } as unknown as Prompt, size, { model, treatedAs: undefined });
-  expect(refined).toBeGreaterThanOrEqual(TOKENIZERS[encodingOf(model)!](content, asText));
+  expect(refined).toBeGreaterThanOrEqual(TOKENIZERS[rulesOf(model).encoding!](content, asText));
 });
 
 test.each([
@@ -106,7 +106,7 @@ test.each([
   ['claude-opus-5-5', null],
   ['acme/gpt-4o-like', null],
   ['gemini-3-pro', null],
-])('%s is read by %s', (model, encoding) => expect(encodingOf(model)).toBe(encoding));
+])('%s is read by %s', (model, encoding) => expect(rulesOf(model).encoding).toBe(encoding));
 
 describe('a text that another tokenizer makes little of', () => {
   let rig: Rig;

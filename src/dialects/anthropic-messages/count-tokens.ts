@@ -1,5 +1,5 @@
+import { rulesOf } from '../../model-rules/index.js';
 import { PLAIN_REPLY, type Prompt, type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
-import { claudeFamily } from '../families/claude.js';
 import { isObject, parsed } from '../kit/json.js';
 import { tokenCount } from '../kit/token-count.js';
 import { countEnvelope } from './envelope.js';
@@ -15,7 +15,7 @@ const OF_THE_ANSWER = new Set('max_tokens stream metadata temperature top_p top_
 
 /** For a provider that counts itself, and refuses fields about the answer. */
 export function encodeCountRequest(prompt: Prompt, rewrite: Pick<Rewrite, 'model' | 'treatedAs' | 'quirks'>): UpstreamRequest {
-  const asked = Object.entries(ownStateOnly(prompt.body, claudeFamily(rulesId(rewrite)))).filter(([name]) => !OF_THE_ANSWER.has(name));
+  const asked = Object.entries(ownStateOnly(prompt.body, rulesOf(rulesId(rewrite)).claude)).filter(([name]) => !OF_THE_ANSWER.has(name));
   return {
     ...countEnvelope({ ...Object.fromEntries(asked), model: rewrite.model }, rewrite, prompt, prompt.source),
     thinkingLevel: null,

@@ -1,6 +1,6 @@
 import { WeirError } from '../../kernel/errors.js';
+import type { ClaudeRules } from '../../model-rules/index.js';
 import type { AssistantTurn, SystemTurn, ToolCallPart, ToolTurn, Turn, UserTurn } from '../canonical.js';
-import type { ClaudeFamily } from '../families/claude.js';
 import { argumentsObject } from '../kit/call-arguments.js';
 import { plainCallId } from '../kit/call-ids.js';
 import type { ToolNames } from '../kit/tool-names.js';
@@ -25,7 +25,7 @@ const invalid = (message: string) => new WeirError('invalid_request', { param: '
  * A conversation as Anthropic takes it: the leading instruction apart, then turns by user and assistant in alternation. What comes between
  * two answers becomes one user message, tool results first.
  */
-export function encodeMessages(turns: readonly Turn[], family: ClaudeFamily, names: ToolNames): Messages {
+export function encodeMessages(turns: readonly Turn[], family: ClaudeRules, names: ToolNames): Messages {
   const encoder = new MessagesEncoder(turns, family, names);
   return encoder.encode();
 }
@@ -36,7 +36,7 @@ class MessagesEncoder {
 
   constructor(
     private readonly turns: readonly Turn[],
-    private readonly family: ClaudeFamily,
+    private readonly family: ClaudeRules,
     private readonly names: ToolNames,
   ) {}
 

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { WeirError } from '../../kernel/errors.js';
+import { type ClaudeRules, rulesOf } from '../../model-rules/index.js';
 import type { Conversation, Settings } from '../canonical.js';
 import { type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
-import { type ClaudeFamily, type ClaudeThinking, claudeFamily, claudeThinking, samplingAllowed } from '../families/claude.js';
+import { type ClaudeThinking, claudeThinking, samplingAllowed } from '../families/claude.js';
 import { isObject, type JsonObject, listOf } from '../kit/json.js';
 import { leftOut, settingsLeftOut } from '../kit/left-out.js';
 import { table } from '../kit/table.js';
@@ -80,8 +81,8 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
 }
 
 /** Foundry takes no system message further down, whatever the model. */
-function familyOf(rewrite: Rewrite): ClaudeFamily {
-  const family = claudeFamily(rulesId(rewrite));
+function familyOf(rewrite: Rewrite): ClaudeRules {
+  const family = rulesOf(rulesId(rewrite)).claude;
   return rewrite.quirks.cloud === 'foundry' ? { ...family, inlineSystem: false } : family;
 }
 
@@ -89,7 +90,7 @@ function familyOf(rewrite: Rewrite): ClaudeFamily {
 const withInner = (block: JsonObject): JsonObject[] => [...listOf(block['content']).filter(isObject), block];
 
 /** Thinking by a budget is refused beside a forced call, and amid a run of calls that began without it. */
-function fitThinking(conversation: Conversation, rewrite: Rewrite, family: ClaudeFamily, messages: readonly Message[]): ClaudeThinking {
+function fitThinking(conversation: Conversation, rewrite: Rewrite, family: ClaudeRules, messages: readonly Message[]): ClaudeThinking {
   const wanted = claudeThinking(family, conversation.thinking, rewrite.thinkingLevel, rewrite.maxOutputTokens);
   if (wanted.thinking?.['type'] !== 'enabled') return wanted;
   const { toolChoice } = conversation;
@@ -111,7 +112,7 @@ export function beganWithoutThinking(messages: readonly { role: unknown; content
 }
 
 /** The scale ends at 1 here. */
-function encodeSampling(settings: Settings, family: ClaudeFamily, thinking: ClaudeThinking): { fields: JsonObject; warnings: string[] } {
+function encodeSampling(settings: Settings, family: ClaudeRules, thinking: ClaudeThinking): { fields: JsonObject; warnings: string[] } {
   const allowed = samplingAllowed(family, thinking);
   const { temperature, topP, topK } = settings;
   if (allowed === 'none') {

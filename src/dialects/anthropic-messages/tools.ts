@@ -1,6 +1,7 @@
 import { WeirError } from '../../kernel/errors.js';
+import type { ClaudeRules } from '../../model-rules/index.js';
 import type { Conversation, OutputFormat, Tool } from '../canonical.js';
-import { type ClaudeFamily, type ClaudeThinking, forcedToolAllowed } from '../families/claude.js';
+import { type ClaudeThinking, forcedToolAllowed } from '../families/claude.js';
 import { claudeInputSchema, claudeSchema } from '../families/claude-schema.js';
 import { type JsonObject, writeJson } from '../kit/json.js';
 import type { ToolNames } from '../kit/tool-names.js';
@@ -22,7 +23,7 @@ export interface ToolFields {
 const JSON_ONLY = 'Answer with one JSON value and nothing else: no words around it, no code fence.';
 
 /** Tools, which of them to call, and structured output, in the way the model's family has it. */
-export function encodeTools(conversation: Conversation, family: ClaudeFamily, thinking: ClaudeThinking, names: ToolNames): ToolFields {
+export function encodeTools(conversation: Conversation, family: ClaudeRules, thinking: ClaudeThinking, names: ToolNames): ToolFields {
   const warnings: string[] = [];
   const tools = offered(conversation).map((tool) => encodeTool(tool, family, names, warnings));
   const toolChoice = encodeChoice(conversation, names);
@@ -48,7 +49,7 @@ function offered({ tools, toolChoice }: Conversation): Tool[] {
   return toolChoice?.type === 'allowed' ? tools.filter(({ name }) => wanted.includes(name)) : tools;
 }
 
-function encodeTool(tool: Tool, family: ClaudeFamily, names: ToolNames, warnings: string[]): JsonObject {
+function encodeTool(tool: Tool, family: ClaudeRules, names: ToolNames, warnings: string[]): JsonObject {
   const { schema, told } = claudeInputSchema(tool.parameters);
   const strict = tool.strict === true && family.nativeSchema ? claudeSchema(schema) : null;
   if (tool.strict === true && strict === null) warnings.push(`"strict" of the tool "${tool.name}" is not supported here and was left out.`);
@@ -85,7 +86,7 @@ function encodeChoice({ tools, toolChoice, parallelToolCalls }: Conversation, na
  * Structured output: by the model's own grammar, else by a tool it must call, else in words. A schema its grammar cannot say goes by the
  * tool as well: the input of a tool may be any schema.
  */
-function addFormat(fields: ToolFields, format: OutputFormat, family: ClaudeFamily, thinking: ClaudeThinking): void {
+function addFormat(fields: ToolFields, format: OutputFormat, family: ClaudeRules, thinking: ClaudeThinking): void {
   if (format.type === 'json') {
     fields.instruction = JSON_ONLY;
     return;

@@ -1,13 +1,7 @@
+import { type ClaudeRules, rulesOf } from '../../model-rules/index.js';
 import { THINKING_LEVELS, type ThinkingLevel } from '../canonical.js';
 import { type Frame, PLAIN_REPLY, type Prompt, type Rewrite, rulesId, type UpstreamRequest, type Verbatim } from '../dialect.js';
-import {
-  type ClaudeFamily,
-  type ClaudeThinking,
-  claudeFamily,
-  claudeThinking,
-  forcedToolAllowed,
-  samplingAllowed,
-} from '../families/claude.js';
+import { type ClaudeThinking, claudeThinking, forcedToolAllowed, samplingAllowed } from '../families/claude.js';
 import { isObject, type JsonObject, listOf, objectOf } from '../kit/json.js';
 import { isSealed } from '../kit/sealed-state.js';
 import { messageEnvelope } from './envelope.js';
@@ -38,7 +32,7 @@ function onlyOneStart(): (frame: Frame) => boolean {
 function encodeRequest(prompt: Prompt, rewrite: Rewrite): UpstreamRequest {
   // Known of Anthropic's own API alone.
   if (rewrite.quirks.cloud) refuseThread(prompt.body);
-  const family = claudeFamily(rulesId(rewrite));
+  const family = rulesOf(rulesId(rewrite)).claude;
   const own = ownThinking(prompt.body);
   const thinking = own.said ? null : settingFor(prompt.body, family, rewrite);
   const body = {
@@ -66,7 +60,7 @@ function ownThinking(body: JsonObject): { said: boolean; level: ThinkingLevel | 
 }
 
 /** What the caller's setting adds to a request that says nothing of thinking; nothing where the rest of it would be refused beside. */
-function settingFor(body: JsonObject, family: ClaudeFamily, rewrite: Rewrite): ClaudeThinking {
+function settingFor(body: JsonObject, family: ClaudeRules, rewrite: Rewrite): ClaudeThinking {
   const thinking = claudeThinking(family, null, rewrite.thinkingLevel, rewrite.maxOutputTokens);
   if (thinking.thinking === null) return thinking;
   const forced = ['any', 'tool'].includes(String(objectOf(body['tool_choice'])['type'])) && !forcedToolAllowed(family, thinking);
@@ -79,7 +73,7 @@ function settingFor(body: JsonObject, family: ClaudeFamily, rewrite: Rewrite): C
 }
 
 /** Claude refuses thinking that is not signed by it: other vendors' models wrote it earlier in the conversation. */
-export function ownStateOnly(body: JsonObject, family: ClaudeFamily): JsonObject {
+export function ownStateOnly(body: JsonObject, family: ClaudeRules): JsonObject {
   const isForeign = (block: unknown): boolean => {
     if (!isObject(block) || block['type'] !== 'thinking') return false;
     const { signature } = block;

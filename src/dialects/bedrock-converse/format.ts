@@ -1,6 +1,5 @@
+import { type BedrockModel, rulesOf } from '../../model-rules/index.js';
 import type { Conversation, OutputFormat, Tool } from '../canonical.js';
-import type { BedrockModel } from '../families/bedrock.js';
-import { claudeFamily } from '../families/claude.js';
 import { claudeSchema } from '../families/claude-schema.js';
 import { writeJson } from '../kit/json.js';
 import type { Block } from './blocks.js';
@@ -38,11 +37,6 @@ export function renderFormat({ format, tools, toolChoice }: Conversation, model:
   }
 }
 
-/** Claudes that AWS lists for `outputConfig`; those after them take Claude's own field. */
-const WITH_TEXT_FORMAT = /^(?:opus|sonnet|haiku)-4-[56]$/;
-/** Has a native schema at Anthropic's own API only. */
-const WITHOUT_ON_BEDROCK = 'opus-4-1';
-
 type Way = 'text-format' | 'claude' | 'tool' | 'words';
 
 /** @param expressible the schema can be said in the subset that is enforced, which is the same for all vendors. */
@@ -50,9 +44,7 @@ function wayOf({ vendor, name, rules }: BedrockModel, expressible: boolean): Way
   const otherwise = rules.toolChoice === 'named' || rules.toolChoice === 'any' ? 'tool' : 'words';
   if (rules.schema !== 'native' || !expressible) return rules.schema === 'words' ? 'words' : otherwise;
   if (vendor !== 'anthropic') return 'text-format';
-  const family = claudeFamily(name);
-  if (!family.nativeSchema || family.name === WITHOUT_ON_BEDROCK) return 'tool';
-  return WITH_TEXT_FORMAT.test(family.name ?? '') ? 'text-format' : 'claude';
+  return rulesOf(name).claude.schemaOnBedrock;
 }
 
 function textFormat({ name, description }: SchemaFormat, schema: Block): Block {

@@ -1,6 +1,6 @@
 import { WeirError } from '../../kernel/errors.js';
+import type { BedrockRules } from '../../model-rules/index.js';
 import type { AssistantTurn, CacheMark, FilePart, ImagePart, SystemTurn, ToolTurn, Turn, UserTurn } from '../canonical.js';
-import type { BedrockRules } from '../families/bedrock.js';
 import { argumentsObject } from '../kit/call-arguments.js';
 import { nineCharacterCallId, plainCallId } from '../kit/call-ids.js';
 import { InnerValues } from '../kit/inner-json.js';

@@ -1,8 +1,7 @@
 import { WeirError } from '../../kernel/errors.js';
+import { type BedrockModel, bedrockModel, rulesOf } from '../../model-rules/index.js';
 import type { Conversation } from '../canonical.js';
 import { type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
-import { type BedrockModel, bedrockModel } from '../families/bedrock.js';
-import { openaiRules } from '../families/openai.js';
 import { betasLeftOut } from '../kit/anthropic-headers.js';
 import { writeJson } from '../kit/json.js';
 import { settingsLeftOut } from '../kit/left-out.js';
@@ -98,7 +97,7 @@ function renderSampling(
   if (stop.length > 0) {
     if (vendor === 'anthropic' && stop.some((text) => text.trim() === ''))
       throw invalid('stop', 'This model refuses stop sequences that are blank. Leave them out, or name a word.');
-    if (vendor === 'openai' && !openaiRules(name).stop)
+    if (vendor === 'openai' && !rulesOf(name).openai.stop)
       throw new Unsupported('stop', `"${name}" takes no stop sequences. Leave "stop" out, or use another model.`, stops);
     inferenceConfig['stopSequences'] = stop;
   }

@@ -1,6 +1,6 @@
+import { type BedrockModel, rulesOf } from '../../model-rules/index.js';
 import type { Thinking, ThinkingLevel } from '../canonical.js';
-import type { BedrockModel } from '../families/bedrock.js';
-import { claudeFamily, samplingAllowed as claudeSampling, claudeThinking, forcedToolAllowed, levelOfBudget } from '../families/claude.js';
+import { samplingAllowed as claudeSampling, claudeThinking, forcedToolAllowed, levelOfBudget } from '../families/claude.js';
 import { samplingAllowed } from '../families/openai.js';
 import { textOf } from '../kit/json.js';
 import { thinkingLeftOut } from '../kit/left-out.js';
@@ -64,7 +64,7 @@ function ofOthers(way: 'effort' | 'nova' | 'qwen' | null, asked: Thinking | null
 }
 
 function ofClaude(name: string, asked: Thinking | null, setting: ThinkingLevel | null, maxOutputTokens: number): RenderedThinking {
-  const family = claudeFamily(name);
+  const family = rulesOf(name).claude;
   const applied = claudeThinking(family, asked, setting, maxOutputTokens);
   const fields: Block = {};
   if (applied.thinking) fields['thinking'] = applied.thinking;

@@ -1,5 +1,5 @@
+import type { BedrockModel, BedrockRules } from '../../model-rules/index.js';
 import type { Conversation, Tool, ToolChoice, Turn } from '../canonical.js';
-import type { BedrockModel, BedrockRules } from '../families/bedrock.js';
 import { claudeInputSchema, claudeSchema } from '../families/claude-schema.js';
 import type { ToolNames } from '../kit/tool-names.js';
 import { type Block, cachePoint } from './blocks.js';

@@ -1,7 +1,7 @@
 import { WeirError } from '../../kernel/errors.js';
+import { rulesOf } from '../../model-rules/index.js';
 import type { Conversation, OutputFormat, Settings, Thinking, ThinkingLevel, Tool, ToolChoice } from '../canonical.js';
 import { PLAIN_REPLY, type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
-import { cohereThinks } from '../families/cohere.js';
 import { type JsonObject, writeJson } from '../kit/json.js';
 import { leftOut, settingsLeftOut, showLeftOut, thinkingLeftOut } from '../kit/left-out.js';
 import { ToolNames } from '../kit/tool-names.js';
@@ -15,7 +15,7 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
   const { settings, stream, turns } = conversation;
   if (conversation.choices > 1)
     throw new Unsupported('n', 'This provider gives one answer at a time. Leave "n" out, or send 1.', answersSeverally);
-  const thinks = cohereThinks(rulesId(rewrite));
+  const thinks = rulesOf(rulesId(rewrite)).cohere.thinks;
   const names = new ToolNames(/^[a-zA-Z0-9_-]+$/, /[^a-zA-Z0-9_-]/g, 64);
   const asked = conversation.thinking ?? (rewrite.thinkingLevel && { level: rewrite.thinkingLevel, budgetTokens: null, show: null });
   const thinking = thinks ? thinkingOf(asked) : null;

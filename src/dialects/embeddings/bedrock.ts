@@ -1,7 +1,7 @@
 import { WeirError } from '../../kernel/errors.js';
+import { bedrockModel, rulesOf } from '../../model-rules/index.js';
 import { decodeRefusal } from '../bedrock-converse/errors.js';
 import type { ReplyHeaders } from '../dialect.js';
-import { bedrockModel } from '../families/bedrock.js';
 import { type JsonObject, listOf, objectOf, readJson } from '../kit/json.js';
 import { leftOut } from '../kit/left-out.js';
 import { pathSegment } from '../kit/path-segment.js';
@@ -17,8 +17,9 @@ const COHERE_TEXTS = 96;
 export const bedrockEmbeddings: EmbeddingUpstream = { name: 'bedrock', encodeRequest, decodeAnswer, decodeRefusal };
 
 function encodeRequest(request: EmbeddingRequest, id: string): ReturnType<EmbeddingUpstream['encodeRequest']> {
-  const { vendor, name } = bedrockModel(id);
-  const { body, warnings } = vendor === 'cohere' ? cohereBody(request, name) : titanBody(request, name);
+  const { vendor } = bedrockModel(id);
+  const { oneLength } = rulesOf(id).embeddings;
+  const { body, warnings } = vendor === 'cohere' ? cohereBody(request, oneLength) : titanBody(request, oneLength);
   return { path: `/model/${pathSegment(id)}/invoke`, headers: [], body: JSON.stringify(body), warnings };
 }
 
@@ -27,21 +28,20 @@ interface Body {
   warnings: string[];
 }
 
-function titanBody(request: EmbeddingRequest, name: string): Body {
+function titanBody(request: EmbeddingRequest, oneLength: boolean): Body {
   const [inputText] = textsOf(request, 1);
   const warnings = request.inputType ? [leftOut('input_type')] : [];
-  if (/-v1\b/.test(name)) return { body: { inputText, ...ownLength(request) }, warnings };
+  if (oneLength) return { body: { inputText, ...ownLength(request) }, warnings };
   return { body: { inputText, ...(request.dimensions !== null && { dimensions: request.dimensions }), normalize: true }, warnings };
 }
 
-function cohereBody(request: EmbeddingRequest, name: string): Body {
+function cohereBody(request: EmbeddingRequest, oneLength: boolean): Body {
   const asked = request.inputType ?? null;
   const purpose = asked === null ? null : purposeOf(asked);
-  const fixed = /-v3\b/.test(name);
   const body = {
     texts: textsOf(request, COHERE_TEXTS),
     input_type: COHERE_INPUT_TYPES[purpose ?? 'document'],
-    ...(fixed ? ownLength(request) : request.dimensions !== null && { output_dimension: request.dimensions }),
+    ...(oneLength ? ownLength(request) : request.dimensions !== null && { output_dimension: request.dimensions }),
     // A text that is too long is refused, not cut.
     truncate: 'NONE',
   };

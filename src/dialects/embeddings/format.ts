@@ -1,5 +1,6 @@
 import type { Work } from '../../kernel/slices.js';
 import type { Usage } from '../../kernel/usage.js';
+import { rulesOf } from '../../model-rules/index.js';
 import {
   type CallFormat,
   type DialectName,
@@ -37,7 +38,7 @@ const UPSTREAMS: Readonly<Partial<Record<DialectName, EmbeddingUpstream>>> = {
   'workers-ai': workersAiEmbeddings,
 };
 
-const embeds: IsAble = ({ dialects, model }) => /embed/.test(model) && dialects.some((name) => UPSTREAMS[name]);
+const embeds: IsAble = ({ dialects, model }) => rulesOf(model).work.embeds && dialects.some((name) => UPSTREAMS[name]);
 
 /** `POST /v1/embeddings`, for every provider that has embeddings. */
 export const embeddings: CallFormat = {

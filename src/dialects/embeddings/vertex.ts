@@ -1,3 +1,4 @@
+import { rulesOf } from '../../model-rules/index.js';
 import { decodeRefusal } from '../gemini/errors.js';
 import { objectOf, readJson } from '../kit/json.js';
 import { leftOut } from '../kit/left-out.js';
@@ -7,8 +8,6 @@ import { type EmbeddingAnswer, type EmbeddingRequest, type EmbeddingUpstream, in
 import { taskOf } from './gemini.js';
 import { numbersOf } from './vectors.js';
 
-const MAX_TEXTS = 250;
-
 /** Google's own models on Vertex AI, which has `predict` for those up to `gemini-embedding-001`, and `embedContent` for newer ones. */
 export const vertexEmbeddings: EmbeddingUpstream = { name: 'vertex', encodeRequest, decodeAnswer, decodeRefusal };
 
@@ -16,11 +15,11 @@ export const vertexEmbeddings: EmbeddingUpstream = { name: 'vertex', encodeReque
 const WHOLE = { autoTruncate: false };
 
 function encodeRequest(request: EmbeddingRequest, model: string): ReturnType<EmbeddingUpstream['encodeRequest']> {
-  const gemini = /^gemini-embedding-/.test(model);
-  const texts = textsOf(request, gemini ? 1 : MAX_TEXTS);
+  const { onVertex } = rulesOf(model).embeddings;
+  const texts = textsOf(request, onVertex.texts);
   const parameters = { ...WHOLE, ...(request.dimensions !== null && { outputDimensionality: request.dimensions }) };
   const method = (name: string) => ({ path: `/models/${pathSegment(model)}:${name}`, headers: [] });
-  if (gemini && model !== 'gemini-embedding-001') {
+  if (onVertex.method === 'embedContent') {
     const body = { content: { parts: texts.map((text) => ({ text })) }, embedContentConfig: parameters };
     // These are told in the text itself.
     return { ...method('embedContent'), body: JSON.stringify(body), warnings: request.inputType ? [leftOut('input_type')] : [] };

@@ -1,52 +1,20 @@
 import fc from 'fast-check';
+import { rulesOf } from '../../model-rules/index.js';
 import { THINKING_LEVELS, type Thinking } from '../canonical.js';
-import { claudeFamily, claudeThinking, forcedToolAllowed, levelOfBudget, samplingAllowed } from './claude.js';
-
-describe('a model id is read whatever form a provider gives it', () => {
-  test.each([
-    ['claude-opus-5-5', 'opus-5-5'],
-    ['claude-opus-5.5', 'opus-5-5'],
-    ['anthropic/claude-opus-5.5', 'opus-5-5'],
-    ['us.anthropic.claude-opus-5-5', 'opus-5-5'],
-    ['global.anthropic.claude-sonnet-5-5-20260928-v1:0', 'sonnet-5-5'],
-    ['claude-opus-5-20260901', 'opus-5'],
-    ['claude-opus-5', 'opus-5'],
-    ['claude-haiku-4-5@20251001', 'haiku-4-5'],
-    ['us.anthropic.claude-sonnet-4-5-20250929-v1:0', 'sonnet-4-5'],
-    ['anthropic.claude-opus-4-6-v1', 'opus-4-6'],
-    ['claude-sonnet-4-0', 'sonnet-4'],
-    ['claude-sonnet-4-20250514', 'sonnet-4'],
-    ['claude-3-7-sonnet-latest', 'sonnet-3-7'],
-    ['anthropic.claude-3-5-sonnet-20240620-v1:0', 'sonnet-3-5'],
-    ['claude-3-haiku-20240307', 'haiku-3'],
-    ['claude-fable-5-1', 'fable-5-1'],
-  ])('%s is %s', (id, name) => expect(claudeFamily(id).name).toBe(name));
-
-  test('a Claude that is not known has the newest rules', () => {
-    for (const id of ['claude-opus-7', 'claude-opus-5-6', 'eu.anthropic.claude-saga-9-20300101', 'claude-next'])
-      expect(claudeFamily(id)).toMatchObject({ name: null, thinking: 'adaptive', sampling: 'none', forcedTool: false });
-  });
-
-  test("other vendors' models keep sampling and forced calls, and think by a budget", () => {
-    for (const id of ['kimi-k2', 'glm-4.6', 'MiniMax-M2'])
-      expect(claudeFamily(id)).toMatchObject({ name: null, thinking: 'budget', sampling: 'all', forcedTool: true, nativeSchema: false });
-  });
-
-  test('the oldest have no thinking at all', () => expect(claudeFamily('claude-2.1').thinking).toBe('none'));
-});
+import { claudeThinking, forcedToolAllowed, levelOfBudget, samplingAllowed } from './claude.js';
 
 const thinking = (fields: Partial<Thinking>): Thinking => ({ level: null, budgetTokens: null, show: null, ...fields });
 const send = (model: string, level: (typeof THINKING_LEVELS)[number], limit = 64_000) =>
-  claudeThinking(claudeFamily(model), thinking({ level }), null, limit);
+  claudeThinking(rulesOf(model).claude, thinking({ level }), null, limit);
 
 describe('thinking', () => {
   test('nothing asked, nothing sent; and that is not the same as off', () => {
-    expect(claudeThinking(claudeFamily('claude-opus-5'), null, null, 100)).toMatchObject({ thinking: null, effort: null, level: null });
+    expect(claudeThinking(rulesOf('claude-opus-5').claude, null, null, 100)).toMatchObject({ thinking: null, effort: null, level: null });
     expect(send('claude-opus-5', 'off')).toMatchObject({ thinking: { type: 'disabled' }, level: 'off' });
   });
 
   test("the client's own field beats the caller's setting", () => {
-    const family = claudeFamily('claude-opus-5');
+    const family = rulesOf('claude-opus-5').claude;
     expect(claudeThinking(family, thinking({ level: 'low' }), 'high', 100).effort).toBe('low');
     expect(claudeThinking(family, null, 'high', 100).effort).toBe('high');
   });
@@ -76,15 +44,18 @@ describe('thinking', () => {
 
   test('a budget asked for is kept where budgets are known, and becomes an effort where they are not', () => {
     const asked = thinking({ budgetTokens: 3000 });
-    expect(claudeThinking(claudeFamily('claude-sonnet-4-6'), asked, null, 9000).thinking).toEqual({ type: 'enabled', budget_tokens: 3000 });
-    expect(claudeThinking(claudeFamily('claude-opus-5'), asked, null, 9000)).toMatchObject({
+    expect(claudeThinking(rulesOf('claude-sonnet-4-6').claude, asked, null, 9000).thinking).toEqual({
+      type: 'enabled',
+      budget_tokens: 3000,
+    });
+    expect(claudeThinking(rulesOf('claude-opus-5').claude, asked, null, 9000)).toMatchObject({
       effort: 'low',
       thinking: { type: 'adaptive' },
     });
   });
 
   test('a budget is at least 1024 and always below the output limit', () => {
-    const family = claudeFamily('claude-sonnet-4-5');
+    const family = rulesOf('claude-sonnet-4-5').claude;
     fc.assert(
       fc.property(
         fc.option(fc.integer({ min: 1, max: 100_000 })),
@@ -101,7 +72,7 @@ describe('thinking', () => {
   });
 
   test('reading a budget as a level and asking for that level gives a budget no larger', () => {
-    const family = claudeFamily('claude-sonnet-4-5');
+    const family = rulesOf('claude-sonnet-4-5').claude;
     fc.assert(
       fc.property(fc.integer({ min: 1024, max: 60_000 }), (tokens) => {
         const again = claudeThinking(family, thinking({ level: levelOfBudget(tokens) }), null, 1_000_000).thinking!['budget_tokens'];
@@ -112,12 +83,12 @@ describe('thinking', () => {
 });
 
 test('what goes beside thinking', () => {
-  const budgeted = claudeFamily('claude-sonnet-4-5');
+  const budgeted = rulesOf('claude-sonnet-4-5').claude;
   const thinks = claudeThinking(budgeted, thinking({ level: 'low' }), null, 9000);
   const off = claudeThinking(budgeted, thinking({ level: 'off' }), null, 9000);
   expect([forcedToolAllowed(budgeted, thinks), samplingAllowed(budgeted, thinks)]).toEqual([false, 'none']);
   expect([forcedToolAllowed(budgeted, off), samplingAllowed(budgeted, off)]).toEqual([true, 'one']);
-  const adaptive = claudeFamily('claude-opus-4-7');
+  const adaptive = rulesOf('claude-opus-4-7').claude;
   expect(forcedToolAllowed(adaptive, claudeThinking(adaptive, thinking({ level: 'low' }), null, 9000))).toBe(true);
-  expect(forcedToolAllowed(claudeFamily('claude-opus-5-5'), off)).toBe(false);
+  expect(forcedToolAllowed(rulesOf('claude-opus-5-5').claude, off)).toBe(false);
 });

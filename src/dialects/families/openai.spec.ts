@@ -1,6 +1,7 @@
-import { chatOnly, effortFor, openaiRules, samplingAllowed, toolsNeedResponses } from './openai.js';
+import { rulesOf } from '../../model-rules/index.js';
+import { effortFor, samplingAllowed, toolsNeedResponses } from './openai.js';
 
-const reasons = (model: string) => openaiRules(model).reasons;
+const reasons = (model: string) => rulesOf(model).openai.reasons;
 
 describe('ids are read by version', () => {
   test.each([
@@ -12,7 +13,7 @@ describe('ids are read by version', () => {
     'ft:gpt-5.6-sol:org::id',
     'openai/gpt-5.6-sol:nitro',
   ])('%s is a gpt-5.6', (model) => {
-    expect(openaiRules(model)).toEqual(openaiRules('gpt-5.6'));
+    expect(rulesOf(model).openai).toEqual(rulesOf('gpt-5.6').openai);
   });
 
   test('gpt-5 does not stand for gpt-5.4, nor gpt-5.1 for gpt-5.1-codex', () => {
@@ -21,30 +22,30 @@ describe('ids are read by version', () => {
     expect(reasons('gpt-5.4-mini')).toBe(false);
     expect(reasons('gpt-5.1')).toBe(false);
     expect(reasons('gpt-5.1-codex')).toBe(true);
-    expect(openaiRules('gpt-5.1-codex-max').efforts).toContain('xhigh');
-    expect(openaiRules('gpt-5.1-codex-mini').efforts).not.toContain('xhigh');
+    expect(rulesOf('gpt-5.1-codex-max').openai.efforts).toContain('xhigh');
+    expect(rulesOf('gpt-5.1-codex-mini').openai.efforts).not.toContain('xhigh');
   });
 
   test.each(['gpt-4o', 'gpt-4o-mini-2024-07-18', 'chatgpt-4o-latest', 'gpt-4.1-nano', 'gpt-35-turbo', 'gpt-3.5-turbo', 'gpt-4-turbo'])(
     '%s does not reason and takes everything',
     (model) => {
-      expect(openaiRules(model)).toMatchObject({ reasons: false, efforts: [], sampling: 'allowed', stop: true, maxTokens: true });
+      expect(rulesOf(model).openai).toMatchObject({ reasons: false, efforts: [], sampling: 'allowed', stop: true, maxTokens: true });
     },
   );
 
   test.each(['gpt-7', 'gpt-6.2-sol', 'gpt-6-nova', 'gpt-5.7', 'openai/gpt-10.1-pro'])(
     '%s, not yet known, counts as the newest',
     (model) => {
-      const { responsesOnly: _, ...newest } = openaiRules('gpt-6.1-sol');
-      expect(openaiRules(model)).toMatchObject(newest);
+      const { responsesOnly: _, ...newest } = rulesOf('gpt-6.1-sol').openai;
+      expect(rulesOf(model).openai).toMatchObject(newest);
     },
   );
 
   test('a name that tells nothing is sent what was asked for', () => {
-    expect(openaiRules('my-deployment')).toMatchObject({ sampling: 'allowed', stop: true, toolsOnChat: 'allowed' });
+    expect(rulesOf('my-deployment').openai).toMatchObject({ sampling: 'allowed', stop: true, toolsOnChat: 'allowed' });
     expect(effortFor('high', 'my-deployment', 'chat')).toBe('high');
-    expect(openaiRules('opus-large').sampling).toBe('allowed');
-    expect(openaiRules('meta-llama/llama-3.3-70b').sampling).toBe('allowed');
+    expect(rulesOf('opus-large').openai.sampling).toBe('allowed');
+    expect(rulesOf('meta-llama/llama-3.3-70b').openai.sampling).toBe('allowed');
   });
 });
 
@@ -90,17 +91,17 @@ test('sampling is allowed only where the model does not reason', () => {
 });
 
 test('o3, o4-mini and gpt-6 refuse stop sequences', () => {
-  for (const model of ['o3', 'o3-2025-04-16', 'o4-mini', 'gpt-6-sol', 'gpt-6-astra']) expect(openaiRules(model).stop).toBe(false);
-  for (const model of ['o1', 'o3-mini', 'gpt-5.6', 'gpt-4o']) expect(openaiRules(model).stop).toBe(true);
+  for (const model of ['o3', 'o3-2025-04-16', 'o4-mini', 'gpt-6-sol', 'gpt-6-astra']) expect(rulesOf(model).openai.stop).toBe(false);
+  for (const model of ['o1', 'o3-mini', 'gpt-5.6', 'gpt-4o']) expect(rulesOf(model).openai.stop).toBe(true);
 });
 
 test('the o series and everything from gpt-5 on refuse max_tokens', () => {
-  for (const model of ['o1', 'o4-mini', 'gpt-5', 'gpt-5-chat-latest', 'gpt-6-sol']) expect(openaiRules(model).maxTokens).toBe(false);
+  for (const model of ['o1', 'o4-mini', 'gpt-5', 'gpt-5-chat-latest', 'gpt-6-sol']) expect(rulesOf(model).openai.maxTokens).toBe(false);
 });
 
 test('o1-mini knows neither system nor developer', () => {
-  expect(openaiRules('o1-mini').systemRole).toBe('user');
-  expect(openaiRules('o1').systemRole).toBe('system');
+  expect(rulesOf('o1-mini').openai.systemRole).toBe('user');
+  expect(rulesOf('o1').openai.systemRole).toBe('system');
 });
 
 describe('function tools on chat completions', () => {
@@ -134,12 +135,12 @@ describe('function tools on chat completions', () => {
 
 test('pro, codex and deep research models are served on /responses only', () => {
   for (const model of ['gpt-5.5-pro', 'o3-pro', 'o1-pro', 'gpt-5-codex', 'gpt-5.3-codex', 'o3-deep-research', 'codex-mini-latest'])
-    expect(openaiRules(model).responsesOnly).toBe(true);
-  for (const model of ['gpt-5.5', 'o3', 'gpt-4o', 'gemini-3-pro']) expect(openaiRules(model).responsesOnly).toBe(false);
+    expect(rulesOf(model).openai.responsesOnly).toBe(true);
+  for (const model of ['gpt-5.5', 'o3', 'gpt-4o', 'gemini-3-pro']) expect(rulesOf(model).openai.responsesOnly).toBe(false);
 });
 
 test('/completions serves only what is made for it', () => {
-  expect(chatOnly('gpt-3.5-turbo-instruct')).toBe(false);
-  expect(chatOnly('davinci-002')).toBe(false);
-  expect(chatOnly('gpt-4o')).toBe(true);
+  expect(rulesOf('gpt-3.5-turbo-instruct').openai.chatOnly).toBe(false);
+  expect(rulesOf('davinci-002').openai.chatOnly).toBe(false);
+  expect(rulesOf('gpt-4o').openai.chatOnly).toBe(true);
 });

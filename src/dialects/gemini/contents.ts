@@ -1,6 +1,6 @@
 import { WeirError } from '../../kernel/errors.js';
+import type { GeminiRules } from '../../model-rules/index.js';
 import type { AssistantTurn, Conversation, SystemTurn, ToolTurn, Turn, UserTurn } from '../canonical.js';
-import type { GeminiFamily } from '../families/gemini.js';
 import { argumentsObject } from '../kit/call-arguments.js';
 import { InnerValues } from '../kit/inner-json.js';
 import type { JsonObject } from '../kit/json.js';
@@ -23,7 +23,7 @@ export interface Contents {
 const FOREIGN_CALL = 'skip_thought_signature_validator';
 
 /** Writes the turns. @throws WeirError invalid_request when one cannot be said. */
-export function encodeTurns({ turns }: Conversation, family: GeminiFamily, names: ToolNames, warn: (warning: string) => void): Contents {
+export function encodeTurns({ turns }: Conversation, family: GeminiRules, names: ToolNames, warn: (warning: string) => void): Contents {
   const firstOther = turns.findIndex(({ role }) => role !== 'system');
   const leading = (firstOther === -1 ? turns : turns.slice(0, firstOther)) as SystemTurn[];
   const instruction = leading.flatMap(({ parts }) => textParts(parts));
@@ -41,7 +41,7 @@ class TurnWriter {
   private readonly results = new InnerValues();
 
   constructor(
-    private readonly family: GeminiFamily,
+    private readonly family: GeminiRules,
     private readonly names: ToolNames,
     private readonly warn: (warning: string) => void,
   ) {}

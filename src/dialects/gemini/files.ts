@@ -1,6 +1,6 @@
 import { WeirError } from '../../kernel/errors.js';
+import type { GeminiRules } from '../../model-rules/index.js';
 import type { AudioPart, FilePart, ImagePart } from '../canonical.js';
-import type { GeminiFamily } from '../families/gemini.js';
 import { mediaTypeOf } from '../kit/media-type.js';
 import { table } from '../kit/table.js';
 
@@ -13,7 +13,7 @@ const FILES_API = 'https://generativelanguage.googleapis.com/v1beta/';
 const ANSWERABLE = ['image/png', 'image/jpeg', 'image/webp', 'application/pdf', 'text/plain'];
 
 /** An image, a document or a sound. @throws WeirError invalid_request when the model cannot be given it. */
-export function filePart(part: ImagePart | FilePart | AudioPart, family: GeminiFamily): GeminiPart {
+export function filePart(part: ImagePart | FilePart | AudioPart, family: GeminiRules): GeminiPart {
   if (part.type === 'audio') return inline(`audio/${part.format}`, part.data);
   const { source } = part;
   switch (source.kind) {
@@ -38,7 +38,7 @@ const stored = (fileUri: string, mimeType: string | null): GeminiPart => ({
 });
 
 /** Files that Google holds itself every model reads; those of the web only newer ones do. */
-function webAddress(url: string, { webFiles }: GeminiFamily): string {
+function webAddress(url: string, { webFiles }: GeminiRules): string {
   if (webFiles || isGoogles(url)) return url;
   throw invalid('This model does not fetch files from the web. Send the content itself, as a data URL.');
 }

@@ -1,14 +1,14 @@
 import fc from 'fast-check';
+import { type GeminiThinking, rulesOf } from '../../model-rules/index.js';
 import { THINKING_LEVELS, type Thinking } from '../canonical.js';
-import { type GeminiThinking, geminiFamily } from '../families/gemini.js';
 import { thinkingConfig } from './thinking.js';
 
 const asked = (thinking: Partial<Thinking>): Thinking => ({ level: null, budgetTokens: null, show: false, ...thinking });
-const applied = (model: string, thinking: Partial<Thinking>) => thinkingConfig(asked(thinking), geminiFamily(model).thinking);
+const applied = (model: string, thinking: Partial<Thinking>) => thinkingConfig(asked(thinking), rulesOf(model).gemini.thinking);
 
 describe('thinking', () => {
   test('nothing is sent when nothing is asked for', () => {
-    expect(thinkingConfig(null, geminiFamily('gemini-3-pro-preview').thinking)).toEqual({ config: null, level: null });
+    expect(thinkingConfig(null, rulesOf('gemini-3-pro-preview').gemini.thinking)).toEqual({ config: null, level: null });
   });
 
   test('nothing is sent to a model that cannot think', () => {
@@ -56,7 +56,7 @@ describe('thinking', () => {
 
   test('a level and a budget never go out together, and a level is always one the model has', () => {
     const models: GeminiThinking[] = ['gemini-2.5-pro', 'gemini-3-pro-preview', 'gemini-4-hydrogen', 'x'].map(
-      (model) => geminiFamily(model).thinking,
+      (model) => rulesOf(model).gemini.thinking,
     );
     fc.assert(
       fc.property(

@@ -1,5 +1,5 @@
+import type { GeminiThinking } from '../../model-rules/index.js';
 import { THINKING_LEVELS, type Thinking, type ThinkingLevel } from '../canonical.js';
-import type { GeminiThinking } from '../families/gemini.js';
 
 /** Gemini's `thinkingConfig`, and the level it stands for. */
 export interface ThinkingConfig {

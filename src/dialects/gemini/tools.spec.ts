@@ -1,6 +1,6 @@
 import fc from 'fast-check';
+import { rulesOf } from '../../model-rules/index.js';
 import type { Tool, ToolChoice } from '../canonical.js';
-import { geminiFamily } from '../families/gemini.js';
 import { schemaSubset } from './schema.js';
 import { encodeFormat, encodeTools, geminiToolNames } from './tools.js';
 
@@ -8,7 +8,7 @@ const tool = (name: string, more: Partial<Tool> = {}): Tool => ({ name, descript
 const encode = (tools: Tool[], toolChoice: ToolChoice | null = null, model = 'gemini-3.7-flash') => {
   const names = geminiToolNames();
   // biome-ignore lint/suspicious/noExplicitAny: a JSON document
-  const { tools: declared, toolConfig }: any = encodeTools({ tools, toolChoice }, geminiFamily(model), names);
+  const { tools: declared, toolConfig }: any = encodeTools({ tools, toolChoice }, rulesOf(model).gemini, names);
   return { declared: declared?.[0].functionDeclarations, config: toolConfig?.functionCallingConfig, changed: names.changed };
 };
 
@@ -79,13 +79,13 @@ describe('structured output', () => {
 
   test('is asked for by its schema, or as any JSON', () => {
     const json = { responseMimeType: 'application/json' };
-    expect(encodeFormat(format, true, geminiFamily('gemini-3.7-flash'))).toEqual({ ...json, responseJsonSchema: SCHEMA });
-    expect(encodeFormat(format, false, geminiFamily('gemini-2.0-flash'))).toEqual({ ...json, responseSchema: SCHEMA });
-    expect(encodeFormat({ type: 'json' }, false, geminiFamily('gemini-2.5-flash'))).toEqual(json);
+    expect(encodeFormat(format, true, rulesOf('gemini-3.7-flash').gemini)).toEqual({ ...json, responseJsonSchema: SCHEMA });
+    expect(encodeFormat(format, false, rulesOf('gemini-2.0-flash').gemini)).toEqual({ ...json, responseSchema: SCHEMA });
+    expect(encodeFormat({ type: 'json' }, false, rulesOf('gemini-2.5-flash').gemini)).toEqual(json);
   });
 
   test('beside tools is refused for models before Gemini 3, which would refuse it', () => {
-    expect(() => encodeFormat(format, true, geminiFamily('gemini-2.5-flash'))).toThrow('Before Gemini 3');
+    expect(() => encodeFormat(format, true, rulesOf('gemini-2.5-flash').gemini)).toThrow('Before Gemini 3');
   });
 });
 

@@ -1,6 +1,6 @@
 import { WeirError } from '../../kernel/errors.js';
+import type { GeminiRules } from '../../model-rules/index.js';
 import type { Conversation, OutputFormat, Tool, ToolChoice } from '../canonical.js';
-import type { GeminiFamily } from '../families/gemini.js';
 import { isObject, type JsonObject } from '../kit/json.js';
 import { ToolNames } from '../kit/tool-names.js';
 import { callsTools, Unsupported } from '../kit/unsupported.js';
@@ -13,7 +13,7 @@ export const geminiToolNames = (): ToolNames => new ToolNames(/^[a-zA-Z_][a-zA-Z
 type Chosen = Pick<Conversation, 'tools' | 'toolChoice'>;
 
 /** `tools` and `toolConfig` of a request; neither when there are no tools. @throws WeirError invalid_request when the model takes none. */
-export function encodeTools({ tools, toolChoice }: Chosen, family: GeminiFamily, names: ToolNames): JsonObject {
+export function encodeTools({ tools, toolChoice }: Chosen, family: GeminiRules, names: ToolNames): JsonObject {
   if (tools.length === 0) return {};
   if (!family.tools)
     throw new Unsupported('tools', 'This model cannot call tools. Leave "tools" out, or choose another model.', callsTools);
@@ -26,12 +26,12 @@ export function encodeTools({ tools, toolChoice }: Chosen, family: GeminiFamily,
 }
 
 /** Older models cannot be told in words which tools they may use. */
-function onlyAllowed(tools: Tool[], choice: ToolChoice | null, { validated }: GeminiFamily): Tool[] {
+function onlyAllowed(tools: Tool[], choice: ToolChoice | null, { validated }: GeminiRules): Tool[] {
   if (choice?.type !== 'allowed' || choice.required || validated) return tools;
   return tools.filter(({ name }) => choice.names.includes(name));
 }
 
-function declaration({ name, description, parameters }: Tool, param: string, family: GeminiFamily, names: ToolNames): JsonObject {
+function declaration({ name, description, parameters }: Tool, param: string, family: GeminiRules, names: ToolNames): JsonObject {
   return {
     name: names.sent(name),
     ...(description !== null && { description }),
@@ -39,7 +39,7 @@ function declaration({ name, description, parameters }: Tool, param: string, fam
   };
 }
 
-function parametersOf(parameters: JsonObject, param: string, { jsonSchema }: GeminiFamily): JsonObject {
+function parametersOf(parameters: JsonObject, param: string, { jsonSchema }: GeminiRules): JsonObject {
   if (jsonSchema) return { parametersJsonSchema: bareReferences(parameters) };
   // An object without properties is refused.
   const { properties } = parameters;
@@ -48,7 +48,7 @@ function parametersOf(parameters: JsonObject, param: string, { jsonSchema }: Gem
 }
 
 /** Null: nothing was asked for. */
-function callingConfig({ tools, toolChoice }: Chosen, { validated }: GeminiFamily, names: ToolNames): JsonObject | null {
+function callingConfig({ tools, toolChoice }: Chosen, { validated }: GeminiRules, names: ToolNames): JsonObject | null {
   const strict = validated && tools.some((tool) => tool.strict === true);
   switch (toolChoice?.type) {
     case undefined:
@@ -71,7 +71,7 @@ function callingConfig({ tools, toolChoice }: Chosen, { validated }: GeminiFamil
 }
 
 /** Structured output in `generationConfig`. @throws WeirError invalid_request when the model cannot do it beside tools. */
-export function encodeFormat(format: OutputFormat | null, hasTools: boolean, family: GeminiFamily): JsonObject {
+export function encodeFormat(format: OutputFormat | null, hasTools: boolean, family: GeminiRules): JsonObject {
   if (format === null) return {};
   if (hasTools && !family.toolsWithFormat)
     throw invalid(

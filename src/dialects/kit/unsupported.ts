@@ -1,6 +1,6 @@
 import { type ErrorCode, WeirError } from '../../kernel/errors.js';
+import { rulesOf } from '../../model-rules/index.js';
 import type { DialectName } from '../dialect.js';
-import { chatOnly, ofOpenAi, openaiRules } from '../families/openai.js';
 
 /** A model that might do what another one cannot. */
 export interface Candidate {
@@ -31,32 +31,29 @@ export class Unsupported extends WeirError {
   }
 }
 
-/** Ids of models that hold no conversation. */
-const OTHER_WORK = /embed|rerank|whisper|\btts\b|transcribe|moderation|dall-e|gpt-image|imagen|realtime/;
-
 /** Served in one of these formats. A name of the client's own format means that the request passes as it is. */
 export const speaks =
   (...formats: DialectName[]): IsAble =>
   ({ dialects, model }) =>
-    !OTHER_WORK.test(model) && dialects.some((dialect) => formats.includes(dialect));
+    rulesOf(model).work.converses && dialects.some((dialect) => formats.includes(dialect));
 
 /** Facts as of November 2026. */
 const inChat = speaks('openai-chat');
 const inGemini = speaks('gemini');
 
 /** OpenAI's search models. */
-export const searches: IsAble = (model) => inChat(model) && /\bsearch-/.test(model.model);
+export const searches: IsAble = (model) => inChat(model) && rulesOf(model.model).work.searches;
 /** OpenAI's audio models. */
-export const speaksAloud: IsAble = (model) => inChat(model) && /audio/.test(model.model);
+export const speaksAloud: IsAble = (model) => inChat(model) && rulesOf(model.model).work.speaks;
 export const hearsAudio: IsAble = (model) => inGemini(model) || speaksAloud(model);
 /** `n` above 1. */
-export const answersSeverally: IsAble = (model) => inGemini(model) || (inChat(model) && !openaiRules(model.model).responsesOnly);
+export const answersSeverally: IsAble = (model) => inGemini(model) || (inChat(model) && !rulesOf(model.model).openai.responsesOnly);
 export const readsFiles: IsAble = speaks('gemini', 'anthropic-messages', 'openai-responses', 'bedrock-converse');
 export const seesImages: IsAble = ({ facts }) => facts.vision === true;
 export const callsTools: IsAble = ({ facts }) => facts.tools === true;
-export const stops: IsAble = ({ model }) => !OTHER_WORK.test(model) && (!ofOpenAi(model) || openaiRules(model).stop);
+export const stops: IsAble = ({ model }) => rulesOf(model).work.converses && rulesOf(model).openai.stop;
 /** Continues a text as the older completions do. */
-export const completes: IsAble = ({ dialects, model }) => dialects.includes('openai-completions') && !chatOnly(model);
+export const completes: IsAble = ({ dialects, model }) => dialects.includes('openai-completions') && !rulesOf(model).openai.chatOnly;
 /** Any format of conversations that says what the answer is to look like. */
 export const structures: IsAble = ({ dialects, model }) =>
-  !OTHER_WORK.test(model) && dialects.some((dialect) => dialect !== 'openai-completions');
+  rulesOf(model).work.converses && dialects.some((dialect) => dialect !== 'openai-completions');

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { avif, gif, jpeg, pdf, png, webp } from '../../../test/support/media.js';
+import { rulesOf } from '../../model-rules/index.js';
 import { imageSize } from './image-size.js';
 import { pdfPages } from './pdf-pages.js';
-import { mediaRule } from './rules.js';
 import { mediaSize } from './size.js';
 
 const base64 = (bytes: Buffer) => bytes.toString('base64');
@@ -87,7 +87,7 @@ test('no image costs more than the most its family counts', () => {
           { messages: [{ role: 'user', content: [image(png(1, 1)), image(jpeg(w % 65_535 || 1, h % 65_535 || 1, 0))] }] },
           model,
         );
-        expect(size.tokens).toBeLessThanOrEqual(2 * mediaRule(model).mostImage);
+        expect(size.tokens).toBeLessThanOrEqual(2 * rulesOf(model).media.mostImage);
         expect(size.tokens).toBeGreaterThan(0);
       },
     ),
@@ -122,7 +122,7 @@ test.each([
   ['gemini-2.5-flash', 960, 540, 1548],
   ['pixtral-12b', 1024, 1024, 4096],
 ])('%s counts an image of %ix%i as %i tokens', (model, width, height, tokens) => {
-  expect(mediaRule(model).image(width, height)).toBe(tokens);
+  expect(rulesOf(model).media.image(width, height)).toBe(tokens);
 });
 
 test.each([
@@ -135,12 +135,12 @@ test.each([
   { file_url: { url: 'https://example.com/a' } },
 ])('%j may be as long as the window: nobody knows what is there', (part) => {
   const { tokens } = measured({ messages: [{ role: 'user', content: [part] }] }, 'something-else');
-  expect(tokens).toBe(mediaRule('something-else').window);
+  expect(tokens).toBe(rulesOf('something-else').media.window);
 });
 
 test('a part of an unknown kind that points nowhere is an image at most', () => {
   const { tokens } = measured({ messages: [{ role: 'user', content: [{ type: 'kind_to_come', value: 'see https://example.com' }] }] }, 'm');
-  expect(tokens).toBe(mediaRule('m').mostImage);
+  expect(tokens).toBe(rulesOf('m').media.mostImage);
 });
 
 test('what lies in the input of a tool is text, whatever it looks like', () => {

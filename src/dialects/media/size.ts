@@ -1,8 +1,8 @@
+import { type MediaRule, rulesOf } from '../../model-rules/index.js';
 import type { JsonObject } from '../kit/json.js';
 import { imageSize } from './image-size.js';
 import { type Media, mediaIn } from './parts.js';
 import { pdfPages } from './pdf-pages.js';
-import { type MediaRule, mediaRule } from './rules.js';
 import { soundSeconds } from './sound.js';
 
 /** Media that are looked at in a row, well below a millisecond of work. */
@@ -25,7 +25,7 @@ export interface MediaSize {
  * @param window of the model's context; null: not known.
  */
 export function* mediaSize(body: JsonObject, model: string, window: number | null): Generator<void, MediaSize> {
-  const rule = mediaRule(model);
+  const rule = rulesOf(model).media;
   const most = Math.max(window ?? 0, rule.window);
   const size: MediaSize = { bytes: 0, tokens: 0, heard: false };
   let count = 0;

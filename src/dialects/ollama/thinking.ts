@@ -1,5 +1,5 @@
+import { rulesOf } from '../../model-rules/index.js';
 import type { Thinking, ThinkingLevel } from '../canonical.js';
-import { reasons, thinksByEffort } from '../families/open-models.js';
 import { showLeftOut, thinkingLeftOut } from '../kit/left-out.js';
 
 export interface RenderedThinking {
@@ -16,10 +16,11 @@ const NOTHING: RenderedThinking = { think: null, level: null, warnings: [] };
 export function renderThinking(model: string, asked: Thinking | null, setting: ThinkingLevel | null): RenderedThinking {
   const level = asked ? (asked.level ?? 'medium') : setting;
   // Ollama refuses to be asked for thinking by a model that has none.
-  if (!reasons(model)) return { ...NOTHING, warnings: thinkingLeftOut(asked) };
+  const { thinking } = rulesOf(model).open;
+  if (thinking === 'none') return { ...NOTHING, warnings: thinkingLeftOut(asked) };
   if (level === null) return NOTHING;
   const warnings = showLeftOut(asked, true);
-  if (!thinksByEffort(model)) return { think: level !== 'off', level, warnings };
+  if (thinking === 'switch') return { think: level !== 'off', level, warnings };
   if (level === 'off')
     return { think: 'low', level: 'low', warnings: [...warnings, 'This model always thinks; its thinking was set as low as it goes.'] };
   const effort = level === 'minimal' || level === 'low' ? 'low' : level === 'medium' ? 'medium' : 'high';

@@ -1,5 +1,6 @@
+import { type Effort, rulesOf } from '../../model-rules/index.js';
 import type { Thinking, ThinkingLevel } from '../canonical.js';
-import { type Effort, effortFor, openaiRules } from '../families/openai.js';
+import { effortFor } from '../families/openai.js';
 import { levelOf as wishedLevel } from '../kit/thinking-budget.js';
 
 /** The effort to send; null: none. @param asked the client's own wish, which beats the caller's settings. */
@@ -9,4 +10,4 @@ export function effortToSend(asked: Thinking | null, setting: ThinkingLevel | nu
 }
 
 /** On, without a word on how much: nothing needs to be said where the model reasons by itself. */
-const levelOfOn = (model: string): ThinkingLevel | null => (openaiRules(model).reasons ? null : 'medium');
+const levelOfOn = (model: string): ThinkingLevel | null => (rulesOf(model).openai.reasons ? null : 'medium');

@@ -1,3 +1,4 @@
+import type { OpenAiRules } from '../../model-rules/index.js';
 import type {
   AssistantTurn,
   AudioPart,
@@ -10,7 +11,6 @@ import type {
   ToolTurn,
   Turn,
 } from '../canonical.js';
-import type { OpenAiRules } from '../families/openai.js';
 import { plainCallId } from '../kit/call-ids.js';
 import { invalid } from '../kit/fields.js';
 import type { JsonObject } from '../kit/json.js';

@@ -1,6 +1,7 @@
+import { type OpenAiRules, rulesOf } from '../../model-rules/index.js';
 import type { Conversation, OutputFormat, Settings, Tool, ToolChoice, Turn } from '../canonical.js';
 import { type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
-import { levelOf, type OpenAiRules, ofOpenAi, openaiRules, samplingAllowed } from '../families/openai.js';
+import { levelOf, samplingAllowed } from '../families/openai.js';
 import { strictFor } from '../families/openai-schema.js';
 import { invalid } from '../kit/fields.js';
 import { type JsonObject, writeJson } from '../kit/json.js';
@@ -19,7 +20,7 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
   refuseUnspeakable(conversation);
   const { quirks } = rewrite;
   const ruled = rulesId(rewrite);
-  const rules = openaiRules(ruled);
+  const rules = rulesOf(ruled).openai;
   const { settings, tools } = conversation;
   const names = new ToolNames(/^[\w-]+$/, /[^\w-]/g, 64);
   const warnings: string[] = [];
@@ -123,7 +124,7 @@ const mayReason = ({ reasons, efforts }: OpenAiRules): boolean => reasons || eff
 
 /** Models that do not reason refuse to be asked for the state of it; of a model we do not know, it is asked for once it is known to reason. */
 function keepsState(model: string, rules: OpenAiRules, effort: string | null, turns: Turn[]): boolean {
-  if (ofOpenAi(model)) return mayReason(rules);
+  if (rulesOf(model).vendor === 'openai') return mayReason(rules);
   return (effort !== null && effort !== 'none') || turns.some((turn) => turn.role === 'assistant' && turn.parts.some(isOpenAiState));
 }
 

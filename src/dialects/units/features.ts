@@ -1,3 +1,4 @@
+import { rulesOf } from '../../model-rules/index.js';
 import { isObject, type JsonObject, listOf, textOf } from '../kit/json.js';
 
 /** Something a request asks for that is billed by more than its text tokens, and has no unit here yet. */
@@ -70,22 +71,6 @@ const FIELDS: readonly Row[] = [
 const CLIENTS_OWN =
   /^(?:function|custom|namespace|computer_\d{8}|local_shell|apply_patch|tool_search(?:_tool_\w+)?|bash_\d{8}|text_editor_\d{8}|memory_\d{8})$/;
 
-/** Models that bill more than text whatever is asked of them. */
-const MODELS: readonly (Pick<Feature, 'what' | 'kind'> & { of: RegExp })[] = [
-  {
-    of: /(?:^|[-/])(?:gpt-(?:\d+o-)?(?:mini-)?(?:audio|realtime|live)|gpt-4o(?:-mini)?-(?:audio|realtime|tts))/,
-    what: 'sound',
-    kind: 'media',
-  },
-  { of: /gemini.*-(?:tts|live|native-audio|audio|omni)|qwen.*-omni|realtime|grok-voice|lyria/, what: 'sound', kind: 'media' },
-  { of: /gpt-(?:[\d.]+-)?image|chatgpt-image|gemini.*-image|nano-banana|imagen|dall-e|grok.*-image|veo-\d/, what: 'images', kind: 'media' },
-  {
-    of: /-search-(?:preview|api)|sonar|deep-research|:online$|(?:^|\/)compound|[:&]enable_(?:web_search|web_scraping|x_search)=(?!off|false)/,
-    what: 'a web search',
-    kind: 'search',
-  },
-];
-
 /**
  * The first thing in a request that is billed by more than its text tokens. Null: there is none.
  * @param verbatim its fields reach the provider as they are.
@@ -133,7 +118,6 @@ function isClients(tool: JsonObject): boolean {
 }
 
 function modelFeature(model: string): Feature | null {
-  const id = model.toLowerCase();
-  const row = MODELS.find(({ of }) => of.test(id));
-  return row ? { field: 'model', what: row.what, kind: row.kind, value: model } : null;
+  const { beyondText } = rulesOf(model);
+  return beyondText && { field: 'model', ...beyondText, value: model };
 }

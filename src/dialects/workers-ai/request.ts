@@ -1,6 +1,6 @@
+import { rulesOf } from '../../model-rules/index.js';
 import type { Conversation } from '../canonical.js';
 import { type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
-import { reasons } from '../families/open-models.js';
 import { type JsonObject, objectOf, readJson, writeJson } from '../kit/json.js';
 import { leftOut, settingsLeftOut } from '../kit/left-out.js';
 import { pathSegment } from '../kit/path-segment.js';
@@ -34,7 +34,7 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
     parallelToolCalls: null,
     settings: { ...settings, topK: null, logprobs: null, topLogprobs: null, logitBias: null },
   };
-  const thinking: Quirks = reasons(rulesId(rewrite)) ? {} : { thinking: 'none' };
+  const thinking: Quirks = rulesOf(rulesId(rewrite)).open.thinking !== 'none' ? {} : { thinking: 'none' };
   const chat = encodeChatRequest(asked, { ...rewrite, quirks: { ...CHAT, ...thinking, ...rewrite.quirks } });
   const { model: _inPath, response_format: format, ...body } = readJson(chat.body) as JsonObject;
   if (format !== undefined) body['response_format'] = schemaItself(objectOf(format));

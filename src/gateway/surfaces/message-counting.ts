@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CallerDirectory } from '../../api-keys/index.js';
 import { messageCounting } from '../../dialects/index.js';
 import { publicId } from '../../kernel/ids.js';
+import { rulesOf } from '../../model-rules/index.js';
 import { Router } from '../../routing/index.js';
 import { Call } from '../call.js';
 import { guessOf, inputSize } from '../input-size.js';
@@ -10,7 +11,6 @@ import { permitted } from '../policy/index.js';
 import { countedTokens } from '../refine-input.js';
 import { Relay } from '../relay.js';
 import { bodyOf } from '../request-body.js';
-import { encodingOf } from '../tokenizers.js';
 import { Inference } from './inference.js';
 import { type Handler, verifyCall } from './surface.js';
 
@@ -44,7 +44,12 @@ export class MessageCounting {
     reply.headers({ 'x-request-id': id, [messageCounting.errors!.idHeader]: id });
     return this.relay.answer(call, plan, async () => {
       const size = await inputSize(prompt, target);
-      const counted = await countedTokens(caller.tenantId, prompt, encodingOf(target.treatedAs ?? target.model) ?? 'o200k_base', AROUND);
+      const counted = await countedTokens(
+        caller.tenantId,
+        prompt,
+        rulesOf(target.treatedAs ?? target.model).encoding ?? 'o200k_base',
+        AROUND,
+      );
       return { input_tokens: counted === null ? guessOf(size) : counted + size.mediaTokens };
     });
   };

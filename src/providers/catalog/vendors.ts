@@ -1,4 +1,5 @@
 import type { DialectName, Quirks } from '../../dialects/index.js';
+import { rulesOf } from '../../model-rules/index.js';
 import type { CredentialType } from '../auth/credential.js';
 import type { ProviderType } from '../provider.js';
 import { MOCK_STOPS, STREAMS_STOP } from './client-gone.js';
@@ -12,7 +13,7 @@ const BY_API_KEY = { kind: 'header', name: 'x-api-key' } as const;
 
 /** Claude as Anthropic serves it; what other publishers' models are named with, `meta/llama-4`, says that they are served in OpenAI's format. */
 const vertexFormat = (model: string): DialectName =>
-  model.includes('/') ? 'openai-chat' : /^claude\b/.test(model) ? 'anthropic-messages' : 'gemini';
+  model.includes('/') ? 'openai-chat' : rulesOf(model).vendor === 'anthropic' ? 'anthropic-messages' : 'gemini';
 
 /** Vendors with a format of their own, and servers that speak one of theirs. */
 export const VENDORS: readonly ProviderType[] = [

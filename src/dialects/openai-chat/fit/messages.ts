@@ -1,5 +1,5 @@
+import { rulesOf } from '../../../model-rules/index.js';
 import { type Rewrite, rulesId } from '../../dialect.js';
-import { openaiRules } from '../../families/openai.js';
 import { nineCharacterCallId } from '../../kit/call-ids.js';
 import { isObject, type JsonObject, listOf, textOf } from '../../kit/json.js';
 import type { Quirks } from '../../quirks.js';
@@ -17,7 +17,7 @@ export function fitMessages(messages: JsonObject[], rewrite: Rewrite): JsonObjec
 function changesFor(quirks: Quirks, model: string): Change[] {
   const changes: Change[] = [];
   // The only ones of OpenAI's that know neither `system` nor `developer`.
-  if (model.includes('o1-') && openaiRules(model).systemRole === 'user') changes.push(asUser);
+  if (rulesOf(model).openai.systemRole === 'user') changes.push(asUser);
   else if (quirks.developerRole === false) changes.push(asSystem);
   if (quirks.textContent) changes.push(withText);
   if (quirks.nullContent) changes.push(withContent);

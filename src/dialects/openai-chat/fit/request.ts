@@ -1,6 +1,7 @@
+import { rulesOf } from '../../../model-rules/index.js';
 import type { Thinking, ThinkingLevel } from '../../canonical.js';
 import { type Rewrite, rulesId } from '../../dialect.js';
-import { ofOpenAi, openaiRules, samplingAllowed } from '../../families/openai.js';
+import { samplingAllowed } from '../../families/openai.js';
 import { invalid } from '../../kit/fields.js';
 import { isObject, type JsonObject, textOf } from '../../kit/json.js';
 import { leftOut } from '../../kit/left-out.js';
@@ -52,7 +53,7 @@ const LIMITS = ['max_completion_tokens', 'max_tokens'];
 /** Writes the output limit where the client wrote its own, under the one name that the model takes; strict servers refuse the other. */
 function fitLimit(body: JsonObject, rewrite: Rewrite): JsonObject {
   const { maxOutputTokens, quirks } = rewrite;
-  const { maxTokens } = openaiRules(rulesId(rewrite));
+  const { maxTokens } = rulesOf(rulesId(rewrite)).openai;
   const given = LIMITS.find((field) => body[field] !== undefined);
   // OpenAI's newer models refuse the old name wherever they are served. Other servers know it, until they say so.
   const taken = maxTokens ? (quirks.maxTokensField ?? given ?? 'max_tokens') : 'max_completion_tokens';
@@ -83,8 +84,8 @@ function fitModel(body: JsonObject, rewrite: Rewrite, warnings: string[]): void 
     }
   }
   const { stop } = body;
-  if (stop === undefined || stop === null || !ofOpenAi(ruled)) return;
-  if (!openaiRules(ruled).stop)
+  if (stop === undefined || stop === null || rulesOf(ruled).vendor !== 'openai') return;
+  if (!rulesOf(ruled).openai.stop)
     throw new Unsupported('stop', `"${rewrite.model}" takes no stop sequences. Leave "stop" out, or use another model.`, stops);
   if (Array.isArray(stop) && stop.length > MAX_STOPS) throw invalid('stop', `"stop" must not have more than ${MAX_STOPS} entries.`);
 }

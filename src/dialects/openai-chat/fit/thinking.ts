@@ -1,6 +1,7 @@
+import { rulesOf } from '../../../model-rules/index.js';
 import type { Thinking, ThinkingLevel } from '../../canonical.js';
 import { type Rewrite, rulesId } from '../../dialect.js';
-import { effortFor, levelOf as levelOfEffort, ofOpenAi, openaiRules } from '../../families/openai.js';
+import { effortFor, levelOf as levelOfEffort } from '../../families/openai.js';
 import type { JsonObject } from '../../kit/json.js';
 import { showLeftOut, THINKING_LEFT_OUT, thinkingLeftOut } from '../../kit/left-out.js';
 import { levelOf } from '../../kit/thinking-budget.js';
@@ -28,7 +29,7 @@ export function thinkingFields(thinking: Thinking, rewrite: Rewrite): Asked {
     case 'openrouter':
       return openrouter(thinking, level);
     case 'groq':
-      return groq(level, model.toLowerCase());
+      return groq(level, model);
   }
 }
 
@@ -40,9 +41,9 @@ export function thinkingUnsaid(thinking: Thinking | null, rewrite: Rewrite): str
   const model = rulesId(rewrite);
   const { fields } = thinkingFields(thinking, rewrite);
   // On is what it is anyway.
-  const said = Object.keys(fields).length > 0 || (levelOf(thinking) === null && openaiRules(model).reasons);
+  const said = Object.keys(fields).length > 0 || (levelOf(thinking) === null && rulesOf(model).openai.reasons);
   if (!said) return thinkingLeftOut(thinking);
-  return rewrite.quirks.thinking === 'openrouter' ? [] : showLeftOut(thinking, !ofOpenAi(model));
+  return rewrite.quirks.thinking === 'openrouter' ? [] : showLeftOut(thinking, rulesOf(model).vendor !== 'openai');
 }
 
 /** Two efforts, and a switch. */
@@ -67,7 +68,8 @@ function openrouter({ budgetTokens, show }: Thinking, level: ThinkingLevel | nul
 /** gpt-oss knows three efforts and cannot be off; Qwen can be on or off. What else it serves takes no such field. */
 function groq(level: ThinkingLevel | null, model: string): Asked {
   if (level === null) return NOTHING;
-  if (model.includes('qwen')) {
+  const { onGroq } = rulesOf(model).open;
+  if (onGroq === 'format') {
     const off = level === 'off';
     // Without this it writes its thinking into the text.
     return {
@@ -75,7 +77,7 @@ function groq(level: ThinkingLevel | null, model: string): Asked {
       level: off ? 'off' : null,
     };
   }
-  if (!model.includes('gpt-oss')) return NOTHING;
+  if (onGroq === null) return NOTHING;
   const effort = level === 'medium' ? 'medium' : level === 'off' || level === 'minimal' || level === 'low' ? 'low' : 'high';
   return { fields: { reasoning_effort: effort }, level: effort };
 }

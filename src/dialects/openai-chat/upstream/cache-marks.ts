@@ -1,6 +1,6 @@
+import { rulesOf } from '../../../model-rules/index.js';
 import type { CacheMark } from '../../canonical.js';
 import { type Rewrite, rulesId } from '../../dialect.js';
-import { openaiRules } from '../../families/openai.js';
 import type { JsonObject } from '../../kit/json.js';
 
 /** The fields that mark where what may be cached ends; none when it is not marked. */
@@ -13,7 +13,7 @@ const nothing: Marker = () => ({});
 /** For parts of messages. Most providers find the end themselves, and refuse marks. */
 export function partMarker(rewrite: Rewrite): Marker {
   if (rewrite.quirks.thinking === 'openrouter') return cacheControl;
-  return openaiRules(rulesId(rewrite)).cacheBreakpoints ? breakpoint : nothing;
+  return rulesOf(rulesId(rewrite)).openai.cacheBreakpoints ? breakpoint : nothing;
 }
 
 /** For tools. */

@@ -1,6 +1,6 @@
+import { rulesOf } from '../../../model-rules/index.js';
 import type { AssistantTurn, ReasoningOrigin, ReasoningPart } from '../../canonical.js';
 import { type Rewrite, rulesId } from '../../dialect.js';
-import { ofOpenAi } from '../../families/openai.js';
 import type { JsonObject } from '../../kit/json.js';
 import { encodeDetails } from '../reasoning-details.js';
 
@@ -32,9 +32,5 @@ const textOf = (parts: readonly ReasoningPart[]): string => parts.map(({ text })
 
 /** Whose state the model can read, by its name; null: nobody's that we know. */
 export function stateOrigin(rewrite: Rewrite): ReasoningOrigin | null {
-  const model = rulesId(rewrite);
-  const name = model.toLowerCase().replace(/^.*\//, '');
-  if (/^claude\b/.test(name)) return 'anthropic';
-  if (/^gemini\b/.test(name)) return 'gemini';
-  return ofOpenAi(model) ? 'openai' : null;
+  return rulesOf(rulesId(rewrite)).vendor;
 }

@@ -1,6 +1,6 @@
+import { rulesOf } from '../../../model-rules/index.js';
 import { type Conversation, type Settings, type Tool, type ToolChoice } from '../../canonical.js';
 import { type Rewrite, rulesId, type UpstreamRequest } from '../../dialect.js';
-import { ofOpenAi } from '../../families/openai.js';
 import { strictFor } from '../../families/openai-schema.js';
 import { type JsonObject, writeJson } from '../../kit/json.js';
 import { END_USER_LEFT_OUT, leftOut } from '../../kit/left-out.js';
@@ -51,7 +51,7 @@ function encodeFields(
     n: choices === 1 ? null : choices,
     stream: stream || null,
   };
-  const openai = ofOpenAi(rulesId(rewrite));
+  const openai = rulesOf(rulesId(rewrite)).vendor === 'openai';
   const openrouter = rewrite.quirks.thinking === 'openrouter';
   const known = (field: string, value: unknown, takenBy: boolean): void => {
     if (value === null) return;
@@ -100,7 +100,7 @@ function encodeTools(
 ): JsonObject {
   if (tools.length === 0) return {};
   // Those who know no `allowed_tools` get only the tools that are allowed.
-  const all = toolChoice?.type !== 'allowed' || ofOpenAi(rulesId(rewrite));
+  const all = toolChoice?.type !== 'allowed' || rulesOf(rulesId(rewrite)).vendor === 'openai';
   const mark = toolMarker(rewrite);
   const offered = all ? tools : tools.filter(({ name }) => toolChoice.names.includes(name));
   return {

@@ -1,4 +1,4 @@
-import { treatedAs } from './model-rules.js';
+import { treatedAs } from './treated-as.js';
 
 const RULES = [
   { match: 'claude-opus-6-mini', treatAs: 'claude-haiku-5-5' },

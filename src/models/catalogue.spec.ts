@@ -1,5 +1,5 @@
+import { rulesOf } from '../model-rules/index.js';
 import { cataloguedFacts } from './catalogue.js';
-import { familyFacts } from './families.js';
 
 test.each([
   ['gpt-4o', { contextWindow: 128_000, maxOutputTokens: 16_384, tools: true, vision: true, reasoning: false }],
@@ -15,7 +15,7 @@ test.each([
   ['meta-llama/llama-3.1-8b-instruct', { vision: false, reasoning: false, tools: null }],
   ['llama-3.2-90b-vision-instruct', { vision: true }],
   ['text-embedding-3-small', { tools: false, vision: false }],
-])('%s is known by its name, in any form', (model, facts) => expect(familyFacts(model)).toMatchObject(facts));
+])('%s is known by its name, in any form', (model, facts) => expect(rulesOf(model).facts).toMatchObject(facts));
 
 test.each([
   'my-model',
@@ -27,7 +27,7 @@ test.each([
   'gpt-4-0125-preview',
   'gpt-5-pro',
 ])('%s is not known, and nothing is made up', (model) =>
-  expect(familyFacts(model)).toEqual({ contextWindow: null, maxOutputTokens: null, tools: null, vision: null, reasoning: null }),
+  expect(rulesOf(model).facts).toEqual({ contextWindow: null, maxOutputTokens: null, tools: null, vision: null, reasoning: null }),
 );
 
 test('a context window that no family has is the one of the price catalogue', () => {

@@ -1,4 +1,4 @@
-import { cohereThinks } from './cohere.js';
+import { rulesOf } from './index.js';
 
 test.each([
   'command',
@@ -8,8 +8,8 @@ test.each([
   'command-r7b-12-2024',
   'command-a-03-2025',
   'c4ai-aya-expanse-8b',
-])('%s plans, and does not think', (model) => expect(cohereThinks(model)).toBe(false));
+])('%s plans, and does not think', (model) => expect(rulesOf(model).cohere.thinks).toBe(false));
 
 test.each(['command-a-reasoning-08-2025', 'command-b-2027', 'command-a-plus-05-2026'])('%s thinks', (model) =>
-  expect(cohereThinks(model)).toBe(true),
+  expect(rulesOf(model).cohere.thinks).toBe(true),
 );

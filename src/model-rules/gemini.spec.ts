@@ -1,6 +1,6 @@
-import { geminiFamily } from './gemini.js';
+import { rulesOf } from './index.js';
 
-const thinkingOf = (model: string) => geminiFamily(model).thinking;
+const thinkingOf = (model: string) => rulesOf(model).gemini.thinking;
 const levels = (...names: string[]) => ({ by: 'level', levels: names });
 
 describe('the family of a Gemini model', () => {
@@ -28,20 +28,20 @@ describe('the family of a Gemini model', () => {
   test.each(['gemini-5-pro', 'gemini-10.1-flash', 'gemini-flash-latest', 'something-else', 'gemini-exp-1206'])(
     '%s, which is not known, is taken for the newest, with the levels that all have',
     (model) => {
-      expect(geminiFamily(model)).toMatchObject({ thinking: levels('low', 'medium', 'high'), signedCalls: true, toolsWithFormat: true });
+      expect(rulesOf(model).gemini).toMatchObject({ thinking: levels('low', 'medium', 'high'), signedCalls: true, toolsWithFormat: true });
     },
   );
 
   test('only from Gemini 3 on do calls need signatures, and tools go with structured output', () => {
-    expect(geminiFamily('gemini-2.5-pro')).toMatchObject({ signedCalls: false, toolsWithFormat: false, jsonSchema: true });
-    expect(geminiFamily('gemini-3-pro-preview')).toMatchObject({ signedCalls: true, toolsWithFormat: true });
+    expect(rulesOf('gemini-2.5-pro').gemini).toMatchObject({ signedCalls: false, toolsWithFormat: false, jsonSchema: true });
+    expect(rulesOf('gemini-3-pro-preview').gemini).toMatchObject({ signedCalls: true, toolsWithFormat: true });
   });
 
   test('models that make images call no tools', () => {
-    expect(geminiFamily('gemini-3-pro-image-preview').tools).toBe(false);
+    expect(rulesOf('gemini-3-pro-image-preview').gemini.tools).toBe(false);
   });
 
   test('Gemma has no system instruction', () => {
-    expect(geminiFamily('gemma-3-27b-it').systemInstruction).toBe(false);
+    expect(rulesOf('gemma-3-27b-it').gemini.systemInstruction).toBe(false);
   });
 });

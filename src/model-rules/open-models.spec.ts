@@ -1,4 +1,4 @@
-import { reasons, thinksByEffort } from './open-models.js';
+import { rulesOf } from './index.js';
 
 test.each([
   'llama3',
@@ -21,7 +21,7 @@ test.each([
   'deepseek-coder:6.7b',
   'tinyllama',
   'nomic-embed-text',
-])('%s is not asked to think', (model) => expect(reasons(model)).toBe(false));
+])('%s is not asked to think', (model) => expect(rulesOf(model).open.thinking !== 'none').toBe(false));
 
 test.each([
   'qwen3:8b',
@@ -38,9 +38,9 @@ test.each([
   '@cf/zai-org/glm-4.7-flash',
   '@cf/moonshotai/kimi-k2.5',
   'something-new',
-])('%s may be', (model) => expect(reasons(model)).toBe(true));
+])('%s may be', (model) => expect(rulesOf(model).open.thinking !== 'none').toBe(true));
 
 test('gpt-oss is asked by effort', () => {
-  expect(thinksByEffort('gpt-oss:120b')).toBe(true);
-  expect(thinksByEffort('qwen3:8b')).toBe(false);
+  expect(rulesOf('gpt-oss:120b').open.thinking === 'effort').toBe(true);
+  expect(rulesOf('qwen3:8b').open.thinking === 'effort').toBe(false);
 });

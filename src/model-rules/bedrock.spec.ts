@@ -1,4 +1,4 @@
-import { bedrockModel } from './bedrock.js';
+import { bedrockModel } from './index.js';
 
 test.each([
   ['anthropic.claude-3-haiku-20240307-v1:0', 'anthropic', 'claude-3-haiku-20240307-v1:0'],
@@ -16,7 +16,7 @@ test('an application’s own profile tells nothing, so what is asked for is sent
   }));
 
 test('a model that is not known has the rules of its vendor’s newest', () => {
-  expect(bedrockModel('amazon.nova-9-ultra-v1:0').rules).toBe(bedrockModel('amazon.nova-2-lite-v1:0').rules);
-  expect(bedrockModel('deepseek.v9').rules).toBe(bedrockModel('deepseek.v3-v1:0').rules);
-  expect(bedrockModel('mistral.next-1').rules).toBe(bedrockModel('mistral.magistral-small-2509').rules);
+  expect(bedrockModel('amazon.nova-9-ultra-v1:0').rules).toEqual(bedrockModel('amazon.nova-2-lite-v1:0').rules);
+  expect(bedrockModel('deepseek.v9').rules).toEqual(bedrockModel('deepseek.v3-v1:0').rules);
+  expect(bedrockModel('mistral.next-1').rules).toEqual(bedrockModel('mistral.magistral-small-2509').rules);
 });
