@@ -21,7 +21,7 @@ const MISTRAL: BedrockRules = {
 /** Whatever is not of Cohere's is asked as a Titan is. */
 const titanV1: Matcher = ({ bedrock: { vendor, name } }) => (vendor !== 'cohere' && /-v1\b/.test(name) ? 'named' : null);
 
-const row = readAt('2026-11-12', 'docs.aws.amazon.com/bedrock');
+const row = readAt('2026-11', "Bedrock's own documentation");
 
 /** What Converse takes for a vendor's models. One that is not known has the rules of its vendor's newest. */
 export const ON_BEDROCK: readonly Row[] = [

@@ -49,11 +49,11 @@ const EARLY_MEDIA: MediaRule = {
 const MEDIA: MediaRule = { ...EARLY_MEDIA, ...squares(4_784), page: 5_650 };
 
 /**
- * Sources: the vendor's documentation, platform.claude.com/docs, and refusals seen on the wire. Images and pages: build-with-claude/vision and
+ * Sources: the vendor's documentation, platform.claude.com/docs, and refusals seen on the wire. Read 2026-11-28: images and pages: build-with-claude/vision and
  * /pdf-support. Hidden prompts: 159 to 804 tokens with tools (agents-and-tools/tool-use/overview, "pricing", as of 2026-07-13).
  * A tenth more in regions: about-claude/pricing. Fast mode: build-with-claude/fast-mode, openrouter.ai/anthropic/claude-opus-4.8-fast.
  */
-const row = readAt('2026-11-28', 'platform.claude.com/docs');
+const row = readAt('2026-11-12', 'platform.claude.com/docs');
 
 export const CLAUDE_MODELS: readonly Row[] = [
   row('claude opus 5.5', claude('opus-5-5'), ['claude-opus-5-5', 'anthropic/claude-opus-5.5'], {
@@ -131,9 +131,14 @@ export const CLAUDE_MODELS: readonly Row[] = [
   row('claude opus with a fast mode at twice the rate', like(/opus-(?:5|4[-.]8)/), ['claude-opus-5', 'claude-opus-4.8'], {
     prices: { fastFactor: 2n },
   }),
-  row('claude from 4.5 on', like(/claude-(?:[a-z]+-)?(?:4[-.][5-9]|[5-9])(?!\d)/), ['claude-opus-4.5', 'claude-sonnet-5'], {
-    prices: { dearerInRegion: true },
-  }),
+  row(
+    'claude from 4.5 on',
+    like(/claude-(?:[a-z]+-)?(?:4-[5-9]|[5-9])(?!\d)|^claude-(?:[a-z]+-)?4\.[5-9](?!\d)/),
+    ['claude-opus-4.5', 'claude-sonnet-5'],
+    {
+      prices: { dearerInRegion: true },
+    },
+  ),
   row('claude by its own name', bare(/^claude\b/), ['claude-opus-5', 'anthropic/claude-opus-5.5'], { vendor: 'anthropic' }),
   // One that is not known counts as the newest.
   row('claude', claudeName, ['claude-next', 'claude-opus-9'], {

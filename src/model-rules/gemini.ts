@@ -25,8 +25,11 @@ const FIRST_FLASH: ModelFacts = { ...SEES, contextWindow: 1_048_576, maxOutputTo
 const MEDIA: MediaRule = { ...UNKNOWN_MEDIA, ...geminiTiles(2_240), page: 1_120, second: 32 };
 const EARLY_MEDIA: MediaRule = { ...MEDIA, ...geminiTiles(258) };
 
-/** Sources: ai.google.dev/gemini-api/docs: models, thinking, function-calling, tokens, media-resolution. A tenth more in regions: cloud.google.com/vertex-ai/generative-ai/pricing. */
-const row = readAt('2026-11-28', 'ai.google.dev/gemini-api/docs');
+/**
+ * Sources: ai.google.dev/gemini-api/docs: models, thinking, function-calling. Read 2026-11-28: tokens, media-resolution; a tenth more in regions:
+ * cloud.google.com/vertex-ai/generative-ai/pricing.
+ */
+const row = readAt('2026-11-12', 'ai.google.dev/gemini-api/docs');
 
 export const GEMINI_MODELS: readonly Row[] = [
   row('models that make images', bare(/(?:^|[-@:])image(?:$|[-@:])/), ['gemini-3-pro-image-preview'], { gemini: { tools: false } }),

@@ -21,7 +21,7 @@ const BY_ADDRESS: MediaRule = { ...UNKNOWN_MEDIA, anyKindByAddress: false };
  * Open models, as they are named where anyone may host them; what differs between hosts stands in no row. Servers refuse to be asked for thinking
  * by a model that has none. Images: the processors published with the models; docs.mistral.ai/capabilities/vision; docs.x.ai, image understanding.
  */
-const row = readAt('2026-11-28', 'the model cards and chat templates on huggingface.co');
+const row = readAt('2026-11', 'the model cards and chat templates on huggingface.co');
 
 export const OPEN_MODELS: readonly Row[] = [
   // "Our system will add additional formatting tokens" (docs.x.ai/developers/rate-limits). No source for how many; the dearest of another family.

@@ -48,10 +48,10 @@ const MINI_OR_ITSELF = /^(?:mini)?(?:(?:^|-)20\d\d-\d\d-\d\d)?$/;
 
 /**
  * Sources: the vendor's documentation, developers.openai.com/api/docs: models, guides/reasoning; what is refused, as seen on the wire.
- * Images: guides/images-vision, "calculating costs", and huggingface.co/datasets/JOHNISKING/image-token-cost.
+ * Images, read 2026-11-28: guides/images-vision, "calculating costs", and huggingface.co/datasets/JOHNISKING/image-token-cost.
  * Tokenizers: github.com/openai/tiktoken, model.py. Of newer models it is not known.
  */
-const row = readAt('2026-11-28', 'developers.openai.com/api/docs');
+const row = readAt('2026-11', 'developers.openai.com/api/docs');
 
 export const OPENAI_MODELS: readonly Row[] = [
   row('OpenAI, on Responses only', openai(/./, ['pro', 'codex', 'research']), ['gpt-5-pro', 'gpt-5.3-codex', 'o3-deep-research'], {

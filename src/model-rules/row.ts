@@ -7,7 +7,7 @@ export interface Row {
   family: string;
   /** Names that it was made for. */
   examples: readonly string[];
-  /** When and where its facts were read. */
+  /** When and where its facts were read, as a date or a month. */
   read: string;
   source: string;
   fits: Matcher;
