@@ -24,7 +24,15 @@ export class ChatCompleteStreamEncoder implements StreamEncoder {
         return delta({ image: { media_type: event.mediaType, data: event.data } });
       case 'annotation':
         return delta({ citation: { url: event.annotation.url, title: event.annotation.title } });
-      default:
+      // Calls are told whole, at the end.
+      case 'tool_call':
+      case 'arguments':
+      case 'start':
+      case 'reasoning_state':
+      case 'logprobs':
+      case 'other':
+      case 'usage':
+      case 'finish':
         return '';
     }
   }

@@ -15,9 +15,19 @@ export class Fold {
       case 'usage':
       case 'other':
         return;
-      default:
-        this.choice(event.choice).add(event);
+      case 'text':
+      case 'refusal':
+      case 'reasoning':
+      case 'reasoning_state':
+      case 'tool_call':
+      case 'arguments':
+      case 'annotation':
+      case 'image':
+      case 'logprobs':
+      case 'finish':
+        return this.choice(event.choice).add(event);
     }
+    event satisfies never;
   }
 
   /** What was seen so far. An answer that has not ended counts as stopped. */
@@ -97,7 +107,9 @@ class FoldedChoice {
         answer.finish = event.reason;
         answer.native = event.native;
         answer.stopSequence = event.stopSequence ?? null;
+        return;
     }
+    event satisfies never;
   }
 
   private addText(text: string, phase: string | undefined): void {

@@ -23,7 +23,15 @@ export class PromptedToolParser {
         return [{ ...event, call: this.choice(event.choice).nativeCall(event.call) }];
       case 'finish':
         return [...this.choice(event.choice).end(), event];
-      default:
+      case 'start':
+      case 'refusal':
+      case 'reasoning':
+      case 'reasoning_state':
+      case 'annotation':
+      case 'image':
+      case 'logprobs':
+      case 'other':
+      case 'usage':
         return [event];
     }
   }

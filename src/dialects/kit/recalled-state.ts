@@ -50,7 +50,19 @@ export class RecalledState {
         return;
       case 'finish':
         if (event.reason !== 'error') this.keep(this.answer(event.choice));
+        return;
+      case 'start':
+      case 'text':
+      case 'refusal':
+      case 'arguments':
+      case 'annotation':
+      case 'image':
+      case 'logprobs':
+      case 'other':
+      case 'usage':
+        return;
     }
+    event satisfies never;
   };
 
   private complete(turn: AssistantTurn): AssistantTurn {

@@ -61,7 +61,16 @@ export class ReplyFilter {
         return this.goOn(event);
       case 'finish':
         return [...this.complete(event.choice), this.finish(event)];
-      default:
+      case 'start':
+      case 'text':
+      case 'refusal':
+      case 'reasoning':
+      case 'reasoning_state':
+      case 'annotation':
+      case 'image':
+      case 'logprobs':
+      case 'other':
+      case 'usage':
         return [event];
     }
   }

@@ -62,6 +62,7 @@ export class Output {
       case 'finish':
         return;
     }
+    event satisfies never;
   }
 
   /** Ends what is still open. @param cut the answer was cut off. */

@@ -94,8 +94,18 @@ export class MessageStream implements StreamEncoder {
         if (!call || call.closed) return;
         call.json += event.text;
         call.deltas.push({ type: 'input_json_delta', partial_json: event.text });
+        return;
       }
+      // The format has none of them in a stream, or tells them at its end.
+      case 'annotation':
+      case 'image':
+      case 'logprobs':
+      case 'other':
+      case 'usage':
+      case 'finish':
+        return;
     }
+    event satisfies never;
   }
 
   private text(text: string): void {

@@ -40,7 +40,15 @@ export class ChatStreamEncoder implements StreamEncoder {
       case 'other':
       case 'finish':
         return '';
-      default:
+      case 'text':
+      case 'refusal':
+      case 'reasoning':
+      case 'reasoning_state':
+      case 'tool_call':
+      case 'arguments':
+      case 'annotation':
+      case 'image':
+      case 'logprobs':
         return this.encode(event);
     }
   }
