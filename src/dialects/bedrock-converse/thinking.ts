@@ -40,13 +40,16 @@ export function renderThinking(
 const levelAsked = ({ level, budgetTokens }: Thinking): ThinkingLevel | null =>
   level ?? (budgetTokens === null ? null : levelOfBudget(budgetTokens));
 
-function ofOthers(way: 'effort' | 'nova' | 'qwen' | null, asked: Thinking | null, level: ThinkingLevel | null): Fields {
+type Way = 'effort' | 'nova' | 'qwen';
+
+function ofOthers(way: Way | null, asked: Thinking | null, level: ThinkingLevel | null): Fields {
   if (level === null || way === null) return { ...NOTHING, warnings: thinkingLeftOut(asked) };
-  if (level === 'off') {
-    if (way === 'nova') return { ...NOTHING, fields: { reasoningConfig: { type: 'disabled' } }, level };
-    return { ...NOTHING, warnings: ['Thinking cannot be turned off for this model; it was left as it is.'] };
-  }
-  const effort = effortOf(level);
+  if (level !== 'off') return byEffort(way, effortOf(level));
+  if (way === 'nova') return { ...NOTHING, fields: { reasoningConfig: { type: 'disabled' } }, level };
+  return { ...NOTHING, warnings: ['Thinking cannot be turned off for this model; it was left as it is.'] };
+}
+
+function byEffort(way: Way, effort: 'low' | 'medium' | 'high'): Fields {
   switch (way) {
     case 'effort':
       return { ...NOTHING, fields: { reasoning_effort: effort }, level: effort };
