@@ -40,7 +40,8 @@ test('no retired word is in the tree', () => {
 });
 
 /** Odd English in what a person reads: errors, OpenAPI, log lines, start-up messages. */
-const ODD = /\b(of its own|by itself|all the same|whoever|is to be|are to be|must be a text|stands? twice|is in trouble|trying on|Somebody|nobody came|lest|hence|thereof)\b/;
+const ODD =
+  /\b(of its own|by itself|all the same|whoever|is to be|are to be|must be a text|stands? twice|is in trouble|trying on|Somebody|nobody came|lest|hence|thereof)\b/;
 const NOT_SHOWN = /\.spec\.ts$|generated\/|src\/dialects\/|src\/providers\/mock\//;
 
 test('no text that a person reads has odd English', () => {

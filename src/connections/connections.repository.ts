@@ -69,7 +69,8 @@ export class ConnectionsRepository implements OnModuleDestroy {
         return (await db.connection.create({ data, select: PUBLIC })) as Connection;
       });
     } catch (error) {
-      if (isUniqueViolation(error)) throw new WeirError('conflict', { message: 'Another login of this provider began at the same moment. Try again.' });
+      if (isUniqueViolation(error))
+        throw new WeirError('conflict', { message: 'Another login of this provider began at the same moment. Try again.' });
       throw error;
     }
   }

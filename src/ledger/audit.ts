@@ -88,7 +88,8 @@ const SENTENCES: Record<Invariant, (facts: Facts) => Sentence> = {
   I3: (facts) => ({
     what: `period:${facts['period_id']}`,
     message: `${period(facts)} has spent ${usd(facts['spent'])} and holds ${usd(facts['held'])}, which is ${usd(facts['beyond'])} beyond what its limit of ${usd(facts['limit'])}, its grants of ${usd(facts['granted'])} and what was booked above its holds (${usd(facts['above'])}) allow.`,
-    remedy: 'A call was admitted that should have been refused: keep the database as it is, and report this with the entries of the period.',
+    remedy:
+      'A call was admitted that should have been refused: keep the database as it is, and report this with the entries of the period.',
   }),
   I4: (facts) => ({
     what: `call:${facts['hold_id']}`,

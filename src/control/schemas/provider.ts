@@ -29,9 +29,7 @@ const onClientGone = z
   .describe(
     'What happens to a call at the provider when its client leaves. `drain`: it is read on for up to 30 seconds, so that what the provider counted is booked. `cancel`: it is broken off, and what is booked is an estimate. Null: as is known of its type.',
   );
-const quirks = Quirks.describe(
-  'How the provider differs from its type. Names that are left out keep the value of the type.',
-);
+const quirks = Quirks.describe('How the provider differs from its type. Names that are left out keep the value of the type.');
 const gatewayOptions = AiGatewayOptions.describe(
   "What Cloudflare's AI Gateway is asked for with each call. For providers of its types only.",
 );
