@@ -15,9 +15,9 @@ interface Verified {
 }
 
 const NO_DIGEST = Buffer.alloc(32);
-const MOST_VERIFIED = 10_000;
+const MAX_VERIFIED = 10_000;
 /** A key may have been revoked since; longer than this nobody relies on that it was not. */
-const MOST_UNCONFIRMED_MS = 60_000;
+const MAX_UNCONFIRMED_MS = 60_000;
 
 /** Verifies API keys against memory. A key that is unknown, wrong, revoked or expired gets one and the same answer. */
 @Injectable()
@@ -49,12 +49,12 @@ export class CallerDirectory {
 
   /** @throws WeirError invalid_api_key, keys_unconfirmed, tenant_suspended */
   verify(presented: string): Caller {
-    if (this.changes.ageMs > MOST_UNCONFIRMED_MS) throw new WeirError('keys_unconfirmed');
+    if (this.changes.ageMs > MAX_UNCONFIRMED_MS) throw new WeirError('keys_unconfirmed');
     const digest = hash('sha256', this.secret + presented, 'binary');
     let found = this.verified.get(digest);
     if (!found || this.keys.get(found.key.lookupId) !== found.key) {
       found = this.verifyInFull(presented);
-      if (this.verified.size >= MOST_VERIFIED) this.verified.clear();
+      if (this.verified.size >= MAX_VERIFIED) this.verified.clear();
       this.verified.set(digest, found);
     }
     const { lookupId, projectId, tenantId, expiresAt, isSuspended } = found.key;

@@ -54,13 +54,13 @@ export interface Hold extends HeldFacts {
 }
 
 /** A call is not shrunk below this: an answer that breaks off at once helps nobody. */
-const LEAST_OUTPUT_TOKENS = 16;
+const MIN_OUTPUT_TOKENS = 16;
 /** Output that nobody asked for takes at most one part in so many of what a budget has left: calls beside it find room. */
 const SHARES = 8n;
 /** Headroom moves while a call is fitted to it. */
 const MAX_TRIES = 4;
 /** A million dollars, far below what Postgres can add up: one absurd call must not make a statement fail that carries others. */
-const MOST_COST: Nano = 1_000_000_000_000_000n;
+const MAX_COST: Nano = 1_000_000_000_000_000n;
 
 @Injectable()
 export class Admission {
@@ -108,7 +108,7 @@ export class Admission {
       }
       const { price } = exposure;
       const affordable = price && refusal.headroom !== null ? affordableIn(price, input, refusal.headroom, choices) : null;
-      const leastOfUse = Math.min(LEAST_OUTPUT_TOKENS, output);
+      const leastOfUse = Math.min(MIN_OUTPUT_TOKENS, output);
       if (!shrinkToFit || affordable === null || affordable < leastOfUse || affordable >= output || tries >= MAX_TRIES)
         throw refusal.error(affordable);
       output = affordable;
@@ -120,7 +120,7 @@ export class Admission {
     const { callId: id, tenantId, price, choices, scopes } = exposure;
     const context: HoldContext = { ...exposure.context, output_tokens: output * choices };
     const amount = exposure.unbounded ? null : price ? worstCaseCost(price, input, output * choices) : unpricedCost;
-    const maxCost = exposure.maxCost ?? MOST_COST;
+    const maxCost = exposure.maxCost ?? MAX_COST;
     if (amount === null ? exposure.maxCost !== null : amount > maxCost) {
       return refusedBy({
         bySize: amount !== null && price !== null,

@@ -15,7 +15,7 @@ export class ModelsController {
   constructor(private readonly models: ModelsRepository) {}
 
   @Post()
-  @Answers(ModelObject, 'Say what a model of a provider can do. It goes before the catalogue, and replaces what was said of it before.')
+  @Answers(ModelObject, 'Say what a model of a provider can do. It goes before the catalog, and replaces what was said of it before.')
   async put(@TenantId() tenantId: string, @Body({ schema: PutModel }) body: PutModel) {
     const { provider, model, context_window, max_output_tokens, tools = null, vision = null, reasoning = null } = body;
     const contextWindow = context_window ?? null;
@@ -41,7 +41,7 @@ export class ModelsController {
   }
 
   @Delete(':model_id')
-  @Answers(deleted('organization.model'), 'Take back what was said of a model: the catalogue counts again.')
+  @Answers(deleted('organization.model'), 'Take back what was said of a model: the catalog counts again.')
   async delete(@TenantId() tenantId: string, @Param('model_id') id: string) {
     const { id: known } = found('model', await this.models.find(tenantId, idOf('model', id)));
     await this.models.delete(tenantId, known);

@@ -11,18 +11,18 @@ import { found, idOf } from './found.js';
 import { listOf, pageOf, renderList } from './list.js';
 import { Answers } from './route.js';
 import {
-  CatalogueObject,
+  CatalogObject,
   CreatePrice,
   PriceObject,
   PriceQuery,
   Rerate,
   RerateObject,
   ratesOf,
-  renderCatalogue,
+  renderCatalog,
   renderPrice,
   renderRerate,
   tiersOf,
-  UploadCatalogue,
+  UploadCatalog,
 } from './schemas/price.js';
 
 /** What an owner's prices, a tenant's or the platform's (null), have in common. */
@@ -144,10 +144,10 @@ export class PlatformPricesController extends Prices {
 
   @Post('catalogue')
   @Answers(
-    CatalogueObject,
-    'Upload a price catalogue. Only says what would change, unless dry_run is false and confirm is the digest of exactly these changes.',
+    CatalogObject,
+    'Upload a price catalog. Only says what would change, unless dry_run is false and confirm is the digest of exactly these changes.',
   )
-  async upload(@Actor() actor: string, @Body({ schema: UploadCatalogue }) body: UploadCatalogue) {
+  async upload(@Actor() actor: string, @Body({ schema: UploadCatalog }) body: UploadCatalog) {
     const uploaded = body.prices.map((price) => {
       checkName(price);
       const { provider, model, effective_at: effectiveAt = null } = price;
@@ -155,7 +155,7 @@ export class PlatformPricesController extends Prices {
     });
     const confirm = body.dry_run ? null : (body.confirm ?? '');
     const { source, as_of: asOf = null } = body;
-    return renderCatalogue(await this.prices.upload({ uploaded, source, asOf, confirm }, actor), body.dry_run);
+    return renderCatalog(await this.prices.upload({ uploaded, source, asOf, confirm }, actor), body.dry_run);
   }
 
   @Get()

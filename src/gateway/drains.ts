@@ -5,7 +5,7 @@ import type { Untold } from './outcome.js';
 
 /** How long a provider is read on for what it counts. */
 export const DRAIN_MS = 30_000;
-const MOST_PER_TENANT = 4;
+const MAX_PER_TENANT = 4;
 const MOST = 32;
 
 /** How a drain ended. Labels of a metric. */
@@ -43,7 +43,7 @@ export class Drains {
    */
   begin(tenantId: Id, giveWay: () => void): Drain | null {
     const own = this.byTenant.get(tenantId) ?? 0;
-    if (own >= MOST_PER_TENANT || (this.running.size >= MOST && !this.makeRoom(own))) {
+    if (own >= MAX_PER_TENANT || (this.running.size >= MOST && !this.makeRoom(own))) {
       this.metrics.drains.inc({ result: 'refused' });
       return null;
     }

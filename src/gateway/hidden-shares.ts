@@ -3,7 +3,7 @@ const KEPT = 1_000;
 /** Fewer say nothing. */
 const ENOUGH = 50;
 /** Models and efforts that are remembered; the one that was not called for longest is forgotten. */
-const MOST_MODELS = 1_000;
+const MAX_MODELS = 1_000;
 const PERCENTILE = 0.95;
 
 /** How much more than what was seen of an answer its model usually made: reasoning that is counted and not shown. */
@@ -17,7 +17,7 @@ export class HiddenShares {
     this.byModel.delete(model);
     this.byModel.set(model, shares);
     shares.add(Math.max(0, counted - seen) / seen);
-    if (this.byModel.size > MOST_MODELS) for (const oldest of this.byModel.keys()) return void this.byModel.delete(oldest);
+    if (this.byModel.size > MAX_MODELS) for (const oldest of this.byModel.keys()) return void this.byModel.delete(oldest);
   }
 
   /** Hidden tokens to each that is seen, at the 95th percentile; null: too few calls are known. */

@@ -10,10 +10,10 @@ import type { Plan } from '../routing/index.js';
 import type { Call } from './call.js';
 
 /** Rounding, and cents of a credit: below this two costs are the same. */
-const LEAST_DIFFERENCE: Nano = 1_000n;
-const LEAST_SHARE = 100n;
+const MIN_DIFFERENCE: Nano = 1_000n;
+const MIN_SHARE = 100n;
 const QUIET_MS = 60_000;
-const MOST_REMEMBERED = 1_000;
+const MAX_REMEMBERED = 1_000;
 
 /** Looks at what was booked for signs that a price is missing or wrong. What it sees is in `/metrics` and the log; it changes nothing. */
 @Injectable()
@@ -70,7 +70,7 @@ export class PriceWatch {
     if (reported === null || settlement.amount === null) return;
     this.compared++;
     const difference = reported - settlement.amount;
-    if (abs(difference) < LEAST_DIFFERENCE || abs(difference) * LEAST_SHARE < reported) return;
+    if (abs(difference) < MIN_DIFFERENCE || abs(difference) * MIN_SHARE < reported) return;
     if (difference > 0n) this.tooLow++;
     else this.tooHigh++;
     const amounts = { cost: formatUsd(settlement.amount), reported: formatUsd(reported), difference: formatUsd(difference) };
@@ -82,7 +82,7 @@ export class PriceWatch {
     const now = performance.now();
     const key = `${kind} ${facts.tenant} ${facts.model}`;
     if (now - (this.warnedAt.get(key) ?? Number.NEGATIVE_INFINITY) < QUIET_MS) return;
-    if (this.warnedAt.size >= MOST_REMEMBERED) this.warnedAt.clear();
+    if (this.warnedAt.size >= MAX_REMEMBERED) this.warnedAt.clear();
     this.warnedAt.set(key, now);
     this.log.warn(facts, message);
   }

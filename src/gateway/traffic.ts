@@ -6,11 +6,11 @@ import { Metrics } from '../platform/telemetry/index.js';
 import type { Target } from '../routing/index.js';
 
 /** Series of one metric that a process makes at most; what comes later is counted as `other`. */
-const MOST_MODELS = 300;
+const MAX_MODELS = 300;
 const OTHER = 'other';
 
 /**
- * What went to providers, by their types and models, in `/metrics`. A label is never a tenant's word: a type is one of the catalogue's, and a model
+ * What went to providers, by their types and models, in `/metrics`. A label is never a tenant's word: a type is one of the catalog's, and a model
  * has a name only where the platform's own price list has it.
  */
 @Injectable()
@@ -34,7 +34,7 @@ export class Traffic {
   private bounded(provider: string, model: string): string {
     const key = `${provider}/${model}`;
     if (this.models.has(key)) return model;
-    if (this.models.size >= MOST_MODELS) return OTHER;
+    if (this.models.size >= MAX_MODELS) return OTHER;
     this.models.add(key);
     return model;
   }

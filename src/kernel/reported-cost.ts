@@ -3,7 +3,7 @@ import type { Nano } from './money.js';
 const NANO_PER_USD = 1e9;
 /** xAI counts in these. */
 const TICKS_PER_NANO = 10;
-const MOST_USD = 1e6;
+const MAX_USD = 1e6;
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -27,7 +27,7 @@ const fieldsOf = (value: unknown): Fields => (typeof value === 'object' && value
 
 function numberOf(value: unknown): number | null {
   const number = typeof value === 'string' && value !== '' ? Number(value) : value;
-  return typeof number === 'number' && number >= 0 && number <= MOST_USD * NANO_PER_USD * TICKS_PER_NANO ? number : null;
+  return typeof number === 'number' && number >= 0 && number <= MAX_USD * NANO_PER_USD * TICKS_PER_NANO ? number : null;
 }
 
-const nano = (usd: number): Nano | null => (usd <= MOST_USD ? BigInt(Math.round(usd * NANO_PER_USD)) : null);
+const nano = (usd: number): Nano | null => (usd <= MAX_USD ? BigInt(Math.round(usd * NANO_PER_USD)) : null);

@@ -3,7 +3,7 @@ import { SHARDS, shardOf } from './shards.js';
 import type { Weights } from './weights.js';
 
 /** Periods and counters that the calls of one batch may touch. */
-export const MOST_ROWS = 2_048;
+export const MAX_ROWS = 2_048;
 const DEAR = { maxItems: 64, maxWeight: 512, maxWaiting: 256, isOneTurn: true };
 
 interface OfTenant {
@@ -35,7 +35,7 @@ export class Lanes<In extends OfTenant, Out> {
       });
       return lane;
     };
-    this.shards = Array.from({ length: SHARDS }, () => open({ maxWeight: MOST_ROWS }));
+    this.shards = Array.from({ length: SHARDS }, () => open({ maxWeight: MAX_ROWS }));
     this.dear = open({ ...DEAR, maxWaiting: Math.min(DEAR.maxWaiting, maxWaiting) });
   }
 

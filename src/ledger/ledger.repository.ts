@@ -4,7 +4,7 @@ import { newId } from '../kernel/ids.js';
 import type { Nano } from '../kernel/money.js';
 import { crashOnceSent } from '../platform/faults/index.js';
 import { LEASE_SECONDS } from './deadline.js';
-import { MOST_ROWS } from './lanes.js';
+import { MAX_ROWS } from './lanes.js';
 import type {
   Adjustment,
   BookedCall,
@@ -112,7 +112,7 @@ export class LedgerRepository {
    * Admits calls, in order.
    * @param lockMs how long a row that is locked is waited for. @param mostRows a batch of several calls that touches more is not admitted: `split`.
    */
-  async hold(gatewayId: string, requests: HoldRequest[], lockMs = HOLD_TIMEOUT_MS, mostRows = MOST_ROWS): Promise<HoldAnswer[]> {
+  async hold(gatewayId: string, requests: HoldRequest[], lockMs = HOLD_TIMEOUT_MS, mostRows = MAX_ROWS): Promise<HoldAnswer[]> {
     const scopes = new ScopeTable();
     const linkCalls: number[] = [];
     const linkScopes: number[] = [];

@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { type ModelFacts, UNKNOWN_FACTS as UNKNOWN } from '../model-rules/index.js';
 import { ConfigChanges, replaceOwned } from '../platform/postgres/index.js';
-import { cataloguedFacts } from './catalogue.js';
+import { catalogdFacts } from './catalog.js';
 import type { ModelEntry } from './model-entry.js';
 import { ModelsRepository } from './models.repository.js';
 
-/** What is known of models, in memory. What a tenant says goes before the catalogue. */
+/** What is known of models, in memory. What a tenant says goes before the catalog. */
 @Injectable()
 export class ModelBook {
   /** By tenant, then by `provider model`. */
@@ -21,10 +21,10 @@ export class ModelBook {
   /**
    * The same object for the same model, until its tenant says something else of it.
    * @param provider the name of the provider record.
-   * @param listed where the vendor itself is meant: its id in the price catalogue, and the model whose facts apply.
+   * @param listed where the vendor itself is meant: its id in the price catalog, and the model whose facts apply.
    */
-  find(tenantId: string, provider: string, model: string, listed: { catalogueId: string | null } | null, treatedAs = model): ModelFacts {
-    const known = listed ? cataloguedFacts(listed.catalogueId, treatedAs) : UNKNOWN;
+  find(tenantId: string, provider: string, model: string, listed: { catalogId: string | null } | null, treatedAs = model): ModelFacts {
+    const known = listed ? catalogdFacts(listed.catalogId, treatedAs) : UNKNOWN;
     return this.shelves.get(tenantId)?.get(`${provider} ${model}`)?.over(known) ?? known;
   }
 

@@ -1,10 +1,10 @@
-/** USD per million tokens, in the words of the price catalogue. */
+/** USD per million tokens, in the words of the price catalog. */
 export type UsdRates = Readonly<Partial<Record<string, number>>>;
 
-/** What we know that the catalogue does not, or has wrong. It goes before the catalogue. */
+/** What we know that the catalog does not, or has wrong. It goes before the catalog. */
 export interface Addition {
-  /** The vendor's id in the catalogue. */
-  catalogueId: string;
+  /** The vendor's id in the catalog. */
+  catalogId: string;
   model: string;
   /** From when on it is charged; a day. */
   since: string;
@@ -33,10 +33,10 @@ const claude = (input: number, output: number, cacheRead: number): UsdRates => (
 });
 
 export const ADDITIONS: readonly Addition[] = [
-  { catalogueId: 'anthropic', model: 'claude-sonnet-5-5', since: '1970-01-01', rates: claude(2, 10, 0.2), source: CLAUDE },
-  { catalogueId: 'anthropic', model: 'claude-sonnet-5-5', since: '2026-10-07', rates: claude(2, 10, 0.1), source: CLAUDE },
+  { catalogId: 'anthropic', model: 'claude-sonnet-5-5', since: '1970-01-01', rates: claude(2, 10, 0.2), source: CLAUDE },
+  { catalogId: 'anthropic', model: 'claude-sonnet-5-5', since: '2026-10-07', rates: claude(2, 10, 0.1), source: CLAUDE },
   {
-    catalogueId: 'anthropic',
+    catalogId: 'anthropic',
     model: 'claude-haiku-5-5',
     since: '1970-01-01',
     rates: claude(0.1, 0.5, 0.01),
@@ -44,7 +44,7 @@ export const ADDITIONS: readonly Addition[] = [
     source: CLAUDE,
   },
   {
-    catalogueId: 'openai',
+    catalogId: 'openai',
     model: 'gpt-6.1-sol',
     since: '1970-01-01',
     rates: { input_mtok: 2, output_mtok: 10, cache_read_mtok: 0.1, cache_write_mtok: 2.5 },
@@ -52,7 +52,7 @@ export const ADDITIONS: readonly Addition[] = [
     source: OPENAI,
   },
   {
-    catalogueId: 'openai',
+    catalogId: 'openai',
     model: 'gpt-6.1-terra',
     since: '1970-01-01',
     // For twelve hours it is written at twice the rate of input: apidog.com/blog/gpt-6-1-terra-pricing, read 2026-11-28.
@@ -64,7 +64,7 @@ export const ADDITIONS: readonly Addition[] = [
     source: OPENAI,
   },
   {
-    catalogueId: 'mistral',
+    catalogId: 'mistral',
     model: 'mistral-large-latest',
     since: '2025-12-02',
     // The cache as genai-prices 0.1.8 has it for mistral-large-2512, which is the same model.
@@ -72,19 +72,19 @@ export const ADDITIONS: readonly Addition[] = [
     source: 'mistral.ai/pricing, as quoted by github.com/anomalyco/models.dev (f3fc692 of 2026-07-02), read 2026-11-28: Mistral Large 3',
   },
   {
-    catalogueId: 'deepseek',
+    catalogId: 'deepseek',
     model: 'deepseek-flash',
     since: '1970-01-01',
     rates: DEEPSEEK_FLASH,
     source: DEEPSEEK,
   },
   // The old name is served by the same model since, at its price.
-  { catalogueId: 'deepseek', model: 'deepseek-v4-flash', since: '2026-09-10', rates: DEEPSEEK_FLASH, source: DEEPSEEK },
+  { catalogId: 'deepseek', model: 'deepseek-v4-flash', since: '2026-09-10', rates: DEEPSEEK_FLASH, source: DEEPSEEK },
 ];
 
-/** Vendors whose models another one serves at the vendor's own price, under the vendor's own names, as far as the catalogue does not list them there. */
+/** Vendors whose models another one serves at the vendor's own price, under the vendor's own names, as far as the catalog does not list them there. */
 export interface Borrowed {
-  /** Who serves them, and whose they are, by their ids in the catalogue. */
+  /** Who serves them, and whose they are, by their ids in the catalog. */
   by: string;
   from: string;
   /** What stands before the vendor's name there. */

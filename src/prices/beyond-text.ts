@@ -31,7 +31,7 @@ export const NOTHING_BEYOND: Readonly<BeyondText> = {
 };
 
 /**
- * For a million searches where the catalogue has no fee: the dearest that is known. Web grounding for enterprise on Vertex AI is $45 for a thousand
+ * For a million searches where the catalog has no fee: the dearest that is known. Web grounding for enterprise on Vertex AI is $45 for a thousand
  * prompts with Gemini 2 (cloud.google.com/vertex-ai/generative-ai/pricing, as quoted in public notes, read 2026-11-28). Others: Google's grounding
  * $35 with Gemini 2.5 and $14 a query with Gemini 3 (ai.google.dev/gemini-api/docs/pricing, as quoted by github.com/iyulab/TokenMeter v0.13.0),
  * OpenAI's search preview $25, Claude $10.

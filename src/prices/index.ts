@@ -3,7 +3,7 @@ export {
   affordableOutput,
   costOf,
   formatRates,
-  isCatalogue,
+  isCatalog,
   loadRates,
   outputBoughtBy,
   outputCost,

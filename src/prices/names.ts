@@ -7,7 +7,7 @@ const HARMLESS = /^(?:[-@:.](?:\d{8}|\d{4}-\d{2}-\d{2}|\d{2}-\d{4}|\d{2}-\d{2}|\
 export const isRevision = (name: string, model: string): boolean => name.startsWith(model) && HARMLESS.test(name.slice(model.length));
 
 /**
- * Whether the catalogue's rule for a model's names means this name. A rule by a beginning or a part of a name means what begins so; a newer model
+ * Whether the catalog's rule for a model's names means this name. A rule by a beginning or a part of a name means what begins so; a newer model
  * may, too, so what follows has to be harmless.
  */
 export function means(rule: MatchLogic, name: string): boolean {

@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ConfigChanges, PLATFORM, replaceOwned, ServerClock } from '../platform/postgres/index.js';
 import { LOGGER, type Logger } from '../platform/telemetry/index.js';
-import { canonicalModel } from './catalogue.js';
-import { isCatalogue, type Price } from './price.js';
+import { canonicalModel } from './catalog.js';
+import { isCatalog, type Price } from './price.js';
 import { PricesRepository, type ReadPrice } from './prices.repository.js';
 import { inRegion } from './regions.js';
 
@@ -14,7 +14,7 @@ const ANY_MODEL = '*';
 /** Under which names the platform prices a provider. */
 export interface Listing {
   slug: string;
-  catalogueId: string | null;
+  catalogId: string | null;
 }
 
 /** How a provider is listed on the platform. */
@@ -47,7 +47,7 @@ export class PriceBook {
   /**
    * The price in force at a time, now unless given. Null: unknown, which is not the same as free.
    * @param provider the name of the provider record, which a tenant's own prices go by.
-   * @param listed how the provider is listed on the platform, where that applies: its slug, and its id in the price catalogue.
+   * @param listed how the provider is listed on the platform, where that applies: its slug, and its id in the price catalog.
    */
   find(tenantId: string, provider: string, model: string, listed: Listed | null, at = this.clock.now()): Price | null {
     const own = this.shelves.get(tenantId);
@@ -70,28 +70,26 @@ export class PriceBook {
   }
 
   /**
-   * What the vendor lists is that of its address. A price that people set has no rates for what is no text: those of the catalogue hold beside it, or sound and images would cost what text does.
+   * What the vendor lists is that of its address. A price that people set has no rates for what is no text: those of the catalog hold beside it, or sound and images would cost what text does.
    * What is free stays free.
    */
-  private complete(price: Price, { slug, catalogueId, regional }: Listed, model: string, at: number): Price {
-    if (isCatalogue(price)) return regional ? inRegion(price, model) : price;
+  private complete(price: Price, { slug, catalogId, regional }: Listed, model: string, at: number): Price {
+    if (isCatalog(price)) return regional ? inRegion(price, model) : price;
     if (price.rates.special || (price.rates.input === 0n && price.rates.output === 0n)) return price;
     const platform = this.shelves.get(PLATFORM);
-    const byVendor = ({ source }: ReadPrice) => isCatalogue({ source });
+    const byVendor = ({ source }: ReadPrice) => isCatalog({ source });
     const found =
       inForce(platform, slug, model, at, byVendor) ??
-      (catalogueId ? inForce(platform, slug, this.canonicalModel(catalogueId, model), at, byVendor) : null);
+      (catalogId ? inForce(platform, slug, this.canonicalModel(catalogId, model), at, byVendor) : null);
     const special = found?.price?.rates.special;
     if (!special) return price;
     const tiers = price.tiers.map((tier) => ({ ...tier, rates: { ...tier.rates, special } }));
     return { ...price, rates: { ...price.rates, special }, tiers };
   }
 
-  private listed({ slug, catalogueId }: Listed, model: string, at: number): ReadPrice | null {
+  private listed({ slug, catalogId }: Listed, model: string, at: number): ReadPrice | null {
     const platform = this.shelves.get(PLATFORM);
-    return (
-      inForce(platform, slug, model, at) ?? (catalogueId ? inForce(platform, slug, this.canonicalModel(catalogueId, model), at) : null)
-    );
+    return inForce(platform, slug, model, at) ?? (catalogId ? inForce(platform, slug, this.canonicalModel(catalogId, model), at) : null);
   }
 
   /** Resolves when every price that was set before is known here, where waiting to be told of it is not good enough. */
@@ -121,11 +119,11 @@ export class PriceBook {
     });
   }
 
-  private canonicalModel(catalogueId: string, model: string): string {
-    const key = `${catalogueId} ${model}`;
+  private canonicalModel(catalogId: string, model: string): string {
+    const key = `${catalogId} ${model}`;
     let canonical = this.canonical.get(key);
     if (canonical === undefined) {
-      canonical = canonicalModel(catalogueId, model);
+      canonical = canonicalModel(catalogId, model);
       if (this.canonical.size > 10_000) this.canonical.clear();
       this.canonical.set(key, canonical);
     }

@@ -8,7 +8,7 @@ export interface Rates {
   cacheWrite5m: bigint;
   cacheWrite1h: bigint;
   output: bigint;
-  /** What is no text, where the catalogue has rates for it. Absent: it costs what text does, as far as is known. */
+  /** What is no text, where the catalog has rates for it. Absent: it costs what text does, as far as is known. */
   special?: SpecialRates;
 }
 
@@ -45,9 +45,9 @@ export interface Price {
 }
 
 /** Nobody who pays said so: it is what vendors list. */
-export const isCatalogue = ({ source }: Pick<Price, 'source'>): boolean => source !== 'operator' && source !== 'admin';
+export const isCatalog = ({ source }: Pick<Price, 'source'>): boolean => source !== 'operator' && source !== 'admin';
 
-const MOST_TOKENS = BigInt(Number.MAX_SAFE_INTEGER);
+const MAX_TOKENS = BigInt(Number.MAX_SAFE_INTEGER);
 const TOKENS_PER_RATE = 1_000_000n;
 
 /** The rates that apply to a request with this much input. */
@@ -91,8 +91,8 @@ export const outputCost = (price: Price, inputTokensBound: number, tokens: numbe
 
 function outputFor(scaled: bigint, rates: Rates): number {
   if (scaled <= 0n) return 0;
-  const tokens = rates.output === 0n ? MOST_TOKENS : scaled / rates.output;
-  return Number(tokens < MOST_TOKENS ? tokens : MOST_TOKENS);
+  const tokens = rates.output === 0n ? MAX_TOKENS : scaled / rates.output;
+  return Number(tokens < MAX_TOKENS ? tokens : MAX_TOKENS);
 }
 
 /** A price at which all input costs what sound does: for prompts in which it is. */

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { newId } from '../kernel/ids.js';
 import { CONFIG_POOL, type OwnedTable, type Pool, Prisma, type PrismaExecutor, rowsByOwner } from '../platform/postgres/index.js';
-import { CATALOGUE_SOURCE, type CataloguePrice } from './catalogue.js';
+import { CATALOG_SOURCE, type CatalogPrice } from './catalog.js';
 import { loadRates, type Price, type StoredRates, storeRates } from './price.js';
 
 /** Longer than it takes to read and add as many prices as there may be, on a busy machine. */
@@ -31,16 +31,16 @@ export class PricesRepository {
     return toPrice(await this.prisma.price.create({ data: toRow(price) }));
   }
 
-  /** Adds catalogue rows that are not there yet. */
-  async seed(prices: readonly (CataloguePrice & { provider: string })[]): Promise<void> {
+  /** Adds catalog rows that are not there yet. */
+  async seed(prices: readonly (CatalogPrice & { provider: string })[]): Promise<void> {
     const known = await this.prisma.price.findMany({
-      where: { tenantId: null, source: CATALOGUE_SOURCE },
+      where: { tenantId: null, source: CATALOG_SOURCE },
       select: { provider: true, model: true, effectiveAt: true },
     });
     const keyOf = (row: (typeof known)[number]) => `${row.provider} ${row.model} ${row.effectiveAt.toISOString()}`;
     const keys = new Set(known.map(keyOf));
     const missing = prices.filter((price) => !keys.has(keyOf(price)));
-    await this.prisma.price.createMany({ data: missing.map((price) => ({ id: newId(), source: CATALOGUE_SOURCE, ...price })) });
+    await this.prisma.price.createMany({ data: missing.map((price) => ({ id: newId(), source: CATALOG_SOURCE, ...price })) });
   }
 
   /** Adds prices, all or none. */
@@ -52,9 +52,7 @@ export class PricesRepository {
   alone<T>(work: (db: PrismaExecutor) => Promise<T>): Promise<T | null> {
     return this.prisma.$transaction(
       async (db) => {
-        const [lock] = await db.$queryRaw<
-          { taken: boolean }[]
-        >`SELECT pg_try_advisory_xact_lock(hashtext('weir price catalogue')) AS taken`;
+        const [lock] = await db.$queryRaw<{ taken: boolean }[]>`SELECT pg_try_advisory_xact_lock(hashtext('weir price catalog')) AS taken`;
         return lock?.taken ? work(db) : null;
       },
       { timeout: ALONE_MS },

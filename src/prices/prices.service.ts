@@ -2,13 +2,13 @@ import { Inject, Injectable } from '@nestjs/common';
 import { WeirError } from '../kernel/errors.js';
 import { type PrismaExecutor, ServerClock } from '../platform/postgres/index.js';
 import { LOGGER, type Logger } from '../platform/telemetry/index.js';
-import { listedPrices } from './catalogue.js';
+import { listedPrices } from './catalog.js';
 import type { Price } from './price.js';
 import type { Listing } from './price-book.js';
 import { type NewPrice, PricesRepository } from './prices.repository.js';
 import { planUpload, type UploadedPrice, type UploadPlan } from './upload.js';
 
-/** A catalogue that an operator sent. */
+/** A catalog that an operator sent. */
 export interface Upload {
   uploaded: readonly UploadedPrice[];
   /** Where it is from. */
@@ -33,16 +33,16 @@ export class PricesService {
   }
 
   /**
-   * Compares an uploaded catalogue with the platform's prices, and adds what differs where it is confirmed.
+   * Compares an uploaded catalog with the platform's prices, and adds what differs where it is confirmed.
    * @throws WeirError conflict when other changes were confirmed.
    */
-  async upload(catalogue: Upload, actor: string): Promise<UploadPlan> {
+  async upload(catalog: Upload, actor: string): Promise<UploadPlan> {
     const now = await this.clock.ask();
-    const { uploaded, asOf, confirm } = catalogue;
+    const { uploaded, asOf, confirm } = catalog;
     if (confirm === null) return planUpload(uploaded, await this.repository.list(null), now, asOf);
     // Two that confirm the same would both add it.
-    const applied = await this.repository.alone((db) => this.apply(catalogue, now, actor, db));
-    if (!applied) throw new WeirError('conflict', { message: 'Another catalogue is being applied. Try again in a moment.' });
+    const applied = await this.repository.alone((db) => this.apply(catalog, now, actor, db));
+    if (!applied) throw new WeirError('conflict', { message: 'Another catalog is being applied. Try again in a moment.' });
     return applied;
   }
 
@@ -76,10 +76,10 @@ export class PricesService {
     return this.repository.list(owner);
   }
 
-  /** Loads the price catalogue as platform rows; what is there stays. */
+  /** Loads the price catalog as platform rows; what is there stays. */
   async seed(listings: readonly Listing[]): Promise<void> {
     await this.repository.seed(
-      listings.flatMap(({ slug, catalogueId }) => listedPrices(slug, catalogueId).map((price) => ({ provider: slug, ...price }))),
+      listings.flatMap(({ slug, catalogId }) => listedPrices(slug, catalogId).map((price) => ({ provider: slug, ...price }))),
     );
   }
 }

@@ -1,5 +1,5 @@
 import { CURRENT } from '../../test/support/current-rates.js';
-import { canonicalModel, listedPrices } from './catalogue.js';
+import { canonicalModel, listedPrices } from './catalog.js';
 import { loadRates } from './price.js';
 
 const usd = (nano: bigint) => Number(nano) / 1e9;
@@ -11,10 +11,10 @@ test('the table holds 60 models, each with its source and date', () => {
   for (const { source } of CURRENT) expect(source).toMatch(/\S+\.\S+.*2026-\d\d/);
 });
 
-test.each(CURRENT.map((row) => [`${row.catalogueId} ${row.model}`, row] as const))('%s', (_, row) => {
-  const { catalogueId, model, input, output, cacheRead } = row;
-  const name = canonicalModel(catalogueId, model);
-  const price = listedPrices('any', catalogueId)
+test.each(CURRENT.map((row) => [`${row.catalogId} ${row.model}`, row] as const))('%s', (_, row) => {
+  const { catalogId, model, input, output, cacheRead } = row;
+  const name = canonicalModel(catalogId, model);
+  const price = listedPrices('any', catalogId)
     .filter((one) => one.model === name && one.effectiveAt.getTime() <= TODAY)
     .sort((a, b) => b.effectiveAt.getTime() - a.effectiveAt.getTime())[0]!;
   const rates = loadRates(price.rates);
@@ -43,13 +43,13 @@ describe('a name', () => {
     ['openrouter', 'openai/gpt-6.1-sol', 'openai/gpt-6.1-sol'],
     ['openai', 'gpt-5.6-sol-2026-07-09', 'gpt-5.6-sol'],
     ['mistral', 'mistral-large-latest', 'mistral-large-latest'],
-  ])('%s %s is priced as %s', (catalogueId, model, canonical) => expect(canonicalModel(catalogueId, model)).toBe(canonical));
+  ])('%s %s is priced as %s', (catalogId, model, canonical) => expect(canonicalModel(catalogId, model)).toBe(canonical));
 
-  test('of a newer model is never an older one, in any catalogue', () => {
+  test('of a newer model is never an older one, in any catalog', () => {
     const wrong: string[] = [];
-    for (const { catalogueId, model } of CURRENT)
+    for (const { catalogId, model } of CURRENT)
       for (const next of ['-9', '.9', '-9-20270101', '-9@20270101', '-mini', '-nano', '-pro', '-ultra', '-9-v1:0'])
-        if (canonicalModel(catalogueId, model + next) === canonicalModel(catalogueId, model)) wrong.push(`${catalogueId} ${model}${next}`);
+        if (canonicalModel(catalogId, model + next) === canonicalModel(catalogId, model)) wrong.push(`${catalogId} ${model}${next}`);
     expect(wrong).toEqual([]);
     for (const name of ['anthropic.claude-sonnet-5-5', 'us.anthropic.claude-sonnet-5-5-v1:0', 'global.anthropic.claude-sonnet-5-5'])
       expect(canonicalModel('aws', name)).toBeNull();
@@ -67,11 +67,11 @@ test('what holds for some hours of the day counts for all, where it is dearer', 
 });
 
 test('what Claude writes to the cache for an hour costs twice its input, wherever it is served', () => {
-  for (const [slug, catalogueId] of [
+  for (const [slug, catalogId] of [
     ['anthropic', 'anthropic'],
     ['google-vertex-ai', 'google'],
     ['bedrock', 'aws'],
   ] as const)
-    for (const { model, rates } of listedPrices(slug, catalogueId).filter((price) => /claude-(?:[a-z]+-)?[45]/.test(price.model)))
+    for (const { model, rates } of listedPrices(slug, catalogId).filter((price) => /claude-(?:[a-z]+-)?[45]/.test(price.model)))
       expect([model, rates.cache_write_1h]).toEqual([model, 2 * rates.input]);
 });

@@ -1,9 +1,9 @@
-import { listedPrices } from './catalogue.js';
+import { listedPrices } from './catalog.js';
 import { loadRates, type Price } from './price.js';
 import { inRegion } from './regions.js';
 
-const priceOf = (catalogueId: string, model: string): Price => {
-  const listed = listedPrices('any', catalogueId).find((one) => one.model === model)!;
+const priceOf = (catalogId: string, model: string): Price => {
+  const listed = listedPrices('any', catalogId).find((one) => one.model === model)!;
   const tiers = listed.tiers.map((tier) => ({ aboveInputTokens: tier.above_input_tokens, rates: loadRates(tier.rates) }));
   return { model, rates: loadRates(listed.rates), tiers } as unknown as Price;
 };
@@ -15,8 +15,8 @@ test.each([
   ['openai', 'gpt-6.1-terra', 'gpt-6.1-terra', 1.1, 5.5],
   ['openai', 'gpt-4o', 'gpt-4o', 2.5, 10],
   ['google', 'gemini-2.5-pro', 'gemini-2.5-pro', 1.25, 10],
-])('%s %s, asked for as %s, is %f and %f in a region', (catalogueId, model, name, input, output) => {
-  const { rates, tiers } = inRegion(priceOf(catalogueId, model), name);
+])('%s %s, asked for as %s, is %f and %f in a region', (catalogId, model, name, input, output) => {
+  const { rates, tiers } = inRegion(priceOf(catalogId, model), name);
   expect([Number(rates.input) / 1e9, Number(rates.output) / 1e9]).toEqual([input, output]);
-  expect(tiers.length).toBe(priceOf(catalogueId, model).tiers.length);
+  expect(tiers.length).toBe(priceOf(catalogId, model).tiers.length);
 });

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type Price, type StoredRates, storeRates } from './price.js';
 import type { NewPrice } from './prices.repository.js';
 
-/** A price of an uploaded catalogue. `effectiveAt` null: from when it is applied. */
+/** A price of an uploaded catalog. `effectiveAt` null: from when it is applied. */
 export type UploadedPrice = Pick<NewPrice, 'provider' | 'model' | 'rates' | 'tiers'> & { effectiveAt: Date | null };
 
 /** One price that an upload would add. */
@@ -22,8 +22,8 @@ export interface UploadPlan {
 }
 
 /** A rate that moves by more than this is likelier a slip of the point than a vendor's price. */
-const MOST_FACTOR = 3;
-const MOST_AHEAD_MS = 366 * 86_400_000;
+const MAX_FACTOR = 3;
+const MAX_AHEAD_MS = 366 * 86_400_000;
 
 /**
  * Compares uploaded prices with what the platform has in force when they begin. Uploading the same again changes nothing.
@@ -52,7 +52,7 @@ export function planUpload(uploaded: readonly UploadedPrice[], known: readonly P
 const textOf = ({ rates, tiers }: Pick<Price, 'rates' | 'tiers'>): string =>
   JSON.stringify([ratesText(storeRates(rates)), tiers.map((tier) => [tier.aboveInputTokens, ratesText(storeRates(tier.rates))])]);
 
-/** What people set; what the catalogue knows beside it is not theirs to compare. */
+/** What people set; what the catalog knows beside it is not theirs to compare. */
 const ratesText = ({ input, output, cache_read, cache_write_5m, cache_write_1h }: StoredRates) =>
   [input, output, cache_read, cache_write_5m, cache_write_1h].join(' ');
 
@@ -67,14 +67,14 @@ function ageFlag(shelf: readonly Price[], since: number, now: number, asOf: Date
 }
 
 function flagOf({ rates }: UploadedPrice, before: Price | null, aheadMs: number): string | null {
-  if (aheadMs > MOST_AHEAD_MS) return 'It begins more than a year from now.';
+  if (aheadMs > MAX_AHEAD_MS) return 'It begins more than a year from now.';
   if (rates.output > 0n && rates.output < rates.input) return 'Output costs less than input.';
   if (!before) return rates.input === 0n && rates.output === 0n ? 'It is free.' : null;
   for (const name of ['input', 'output', 'cacheRead', 'cacheWrite5m', 'cacheWrite1h'] as const) {
     const [was, is] = [Number(before.rates[name]), Number(rates[name])];
     if (was === is) continue;
     if (is === 0) return `${name} becomes free.`;
-    if (was === 0 || is > was * MOST_FACTOR || was > is * MOST_FACTOR) return `${name} changes by more than a factor of ${MOST_FACTOR}.`;
+    if (was === 0 || is > was * MAX_FACTOR || was > is * MAX_FACTOR) return `${name} changes by more than a factor of ${MAX_FACTOR}.`;
   }
   return null;
 }

@@ -36,7 +36,7 @@ export interface ClientGone {
   asOf: string;
 }
 
-/** A vendor, as data. Adding one that speaks OpenAI's chat format is a line in the catalogue. */
+/** A vendor, as data. Adding one that speaks OpenAI's chat format is a line in the catalog. */
 export interface ProviderType {
   /** What `type` is in a provider record, and the record's name unless another is given. */
   slug: string;
@@ -60,8 +60,8 @@ export interface ProviderType {
   environment: EnvironmentForm | null;
   /** The one format that a model is served in. Null: any of them serves any. */
   formatOf: ((model: string) => DialectName) | null;
-  /** The provider's id in the price catalogue; null when it is not listed there. */
-  catalogueId: string | null;
+  /** The provider's id in the price catalog; null when it is not listed there. */
+  catalogId: string | null;
   /** How it differs from the vendor of the format it speaks. */
   quirks: Quirks;
   /** At the vendor's own address. A server elsewhere is drained. */

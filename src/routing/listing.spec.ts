@@ -11,5 +11,5 @@ test.each([
   ['http://127.0.0.1:8080/v1', false],
 ])('%s keeps calls to a region: %s', (baseUrl, regional) => {
   const record = { tenantId: null, name: 'any', baseUrl } as unknown as ProviderRecord;
-  expect(listingOf(record, { slug: 'any', catalogueId: null } as unknown as ProviderType)).toMatchObject({ regional });
+  expect(listingOf(record, { slug: 'any', catalogId: null } as unknown as ProviderType)).toMatchObject({ regional });
 });

@@ -5,7 +5,7 @@ import { isOwnAddress, type ProviderRecord, type ProviderType } from '../provide
 export function listingOf(record: ProviderRecord, type: ProviderType): Listed | null {
   const isVendor = record.tenantId === null || isOwnAddress(type, record.baseUrl) || record.name === type.slug;
   if (!isVendor) return null;
-  return { slug: type.slug, catalogueId: type.catalogueId, lent: record.tenantId === null, regional: isRegional(record.baseUrl) };
+  return { slug: type.slug, catalogId: type.catalogId, lent: record.tenantId === null, regional: isRegional(record.baseUrl) };
 }
 
 /** OpenAI's hosts of data residency, and Vertex AI's locations. */

@@ -6,7 +6,7 @@ import { nearest } from '../kernel/nearest.js';
 import { type ModelFacts, rulesOf } from '../model-rules/index.js';
 import { ModelBook } from '../models/index.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
-import { isCatalogue, type Listed, type Price, PriceBook } from '../prices/index.js';
+import { isCatalog, type Listed, type Price, PriceBook } from '../prices/index.js';
 import {
   AI_GATEWAY_TYPES,
   type AiGatewayOptions,
@@ -43,7 +43,7 @@ interface Lasting {
 }
 
 const ANY_MODEL = '*';
-const MOST_ABLE = 3;
+const MAX_ABLE = 3;
 
 /** Turns a reference into a target. There is no default and no guess: what is not configured is refused, naming the nearest name that is. */
 @Injectable()
@@ -100,7 +100,7 @@ export class Router {
     const able: string[] = [];
     for (const { reference } of this.models(caller)) {
       if (this.isAble(caller.tenantId, reference, isAble)) able.push(reference);
-      if (able.length === MOST_ABLE) break;
+      if (able.length === MAX_ABLE) break;
     }
     return able;
   }
@@ -127,13 +127,13 @@ export class Router {
   /**
    * What a model costs that a provider says it served in place of the one that was asked for. Null: it is the same under another name, or has
    * no price by itself. A price that the payer set for the model asked for is its word on that model, whatever it is served by: what the
-   * catalogue says of the other does not go before it.
+   * catalog says of the other does not go before it.
    */
   servedPrice(tenantId: string, { provider: name, model, price }: Target, served: string | null): Price | null {
     if (served === null || countedName(served) === countedName(model)) return null;
     const record = this.providers.find(tenantId, name);
     const found = record && this.prices.findOwn(tenantId, name, served, this.lastingOf(record).listing);
-    return found && isCatalogue(found) && price && price.model !== ANY_MODEL && !isCatalogue(price) ? null : found;
+    return found && isCatalog(found) && price && price.model !== ANY_MODEL && !isCatalog(price) ? null : found;
   }
 
   /** Splits at the first slash only: model ids may carry more. */

@@ -23,7 +23,7 @@ export interface FirstStart {
 
 const DEMO_BUDGET = { limit: parseUsd('10.00')!, periodKind: 'month', timezone: 'UTC', mode: 'deny' };
 
-/** Brings a database to where it can serve: catalogue prices, platform credentials from the environment, an operator, the demo tenant. */
+/** Brings a database to where it can serve: catalog prices, platform credentials from the environment, an operator, the demo tenant. */
 @Injectable()
 export class Setup {
   constructor(
@@ -47,7 +47,7 @@ export class Setup {
   private async runAlone(): Promise<FirstStart> {
     // When the master key is replaced, so is the use of the one key that installations once had. Before, older builds may run beside this one.
     if (this.config.previousMasterKey !== null) await this.credentials.moveOver();
-    await this.prices.seed(CATALOG.map(({ slug, catalogueId }) => ({ slug, catalogueId })));
+    await this.prices.seed(CATALOG.map(({ slug, catalogId }) => ({ slug, catalogId })));
     const platform = await this.savePlatformCredentials();
     const platformProviders = platform.map((provider) => provider.name);
     if (!this.config.demo) {

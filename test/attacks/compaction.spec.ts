@@ -3,7 +3,7 @@ import { CONVERSATIONS, send } from './support/surfaces.js';
 
 /** A provider that summarizes a conversation before it answers reads it twice, and bills what it writes both times. */
 
-const MOST_OUTPUT = 1_000;
+const MAX_OUTPUT = 1_000;
 const LONG = 'word '.repeat(20_000);
 
 let rig: Rig;
@@ -28,10 +28,10 @@ test.each([
 ])('a call of %s to %s with %j is held for %i times its conversation', async (path, dialect, asked, times) => {
   const surface = CONVERSATIONS.find((one) => one.path === path)!;
   const format = PROVIDER_FORMATS.find((one) => one.dialect === dialect)!;
-  const limit = path === '/v1/responses' ? { max_output_tokens: MOST_OUTPUT } : { max_tokens: MOST_OUTPUT };
+  const limit = path === '/v1/responses' ? { max_output_tokens: MAX_OUTPUT } : { max_tokens: MAX_OUTPUT };
   const body = { ...surface.body(`${dialect}/some-model`, LONG), ...limit, ...asked };
   const input = Math.floor(0.9 * LONG.length);
-  rig.upstream.script = format.says({ text: 'x', usage: { input: times * input, cacheRead: 0, output: times * MOST_OUTPUT } });
+  rig.upstream.script = format.says({ text: 'x', usage: { input: times * input, cacheRead: 0, output: times * MAX_OUTPUT } });
   const reply = await send(rig.to, surface, body);
   expect(reply.status).toBe(200);
   await reply.text();

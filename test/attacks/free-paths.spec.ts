@@ -254,7 +254,7 @@ describe('a provider that serves another model than was asked for', () => {
     },
   );
 
-  test('of the catalogue’s, on a provider that is lent, is booked at the dearer of both', async () => {
+  test('of the catalog’s, on a provider that is lent, is booked at the dearer of both', async () => {
     await lend(rig.weir, [tenant], {
       name: 'vendor',
       type: 'openai',

@@ -15,12 +15,12 @@ import type { Target } from './support/hostile.js';
 const SECONDS = Number(process.env['ATTACK_SECONDS'] ?? 6);
 const ROUND_SECONDS = 2;
 const ROUNDS = Math.ceil(SECONDS / ROUND_SECONDS);
-const MOST_SLOWDOWN = 3;
+const MAX_SLOWDOWN = 3;
 /** One turn of the event loop. Many requests share one, so it may take longer than that of a single request. */
-const MOST_TURN_MS = 100;
+const MAX_TURN_MS = 100;
 const CALLS_PER_SECOND = 20;
 /** A quicker baseline says nothing: three times five milliseconds is one run of a garbage collector. */
-const LEAST_MS = 50;
+const MIN_MS = 50;
 
 jest.setTimeout((6 * SECONDS + 120) * 1_000);
 
@@ -92,7 +92,7 @@ function slowdown(rounds: readonly Round[]): number {
   return (
     p99(({ beside }) => beside) /
     Math.max(
-      LEAST_MS,
+      MIN_MS,
       p99(({ alone }) => alone),
     )
   );
@@ -200,7 +200,7 @@ test('a hostile tenant and strangers, all at once, do not harm a quiet tenant of
     const begun = Date.now();
     const rounds: Round[] = [];
     // In turns, so that whatever else the machine does falls on both. What harms the tenant harms it in each stretch of rounds.
-    while (rounds.length < ROUNDS || (rounds.length < 3 * ROUNDS && slowdown(rounds.slice(-ROUNDS)) > MOST_SLOWDOWN)) {
+    while (rounds.length < ROUNDS || (rounds.length < 3 * ROUNDS && slowdown(rounds.slice(-ROUNDS)) > MAX_SLOWDOWN)) {
       const round: Round = { alone: { took: [], failed: [] }, beside: { took: [], failed: [] } };
       attackers.halt();
       await pause(500); // what is under way ends
@@ -215,9 +215,9 @@ test('a hostile tenant and strangers, all at once, do not harm a quiet tenant of
 
     expect(rounds.flatMap(({ alone, beside }) => [...alone.failed, ...beside.failed])).toEqual([]);
     expect(Object.entries(done).filter(([, times]) => times === 0)).toEqual([]);
-    expect(slowdown(rounds.slice(-ROUNDS))).toBeLessThanOrEqual(MOST_SLOWDOWN);
+    expect(slowdown(rounds.slice(-ROUNDS))).toBeLessThanOrEqual(MAX_SLOWDOWN);
     // In CPU time, which no other program adds to.
-    expect(longTurns(log).filter(({ cpuMs, at }) => cpuMs > MOST_TURN_MS && at > begun)).toEqual([]);
+    expect(longTurns(log).filter(({ cpuMs, at }) => cpuMs > MAX_TURN_MS && at > begun)).toEqual([]);
     expect(child.child.exitCode).toBeNull();
     await eventually(async () => (await brokenInvariants(db)).length === 0, 20_000);
   } finally {

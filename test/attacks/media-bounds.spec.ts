@@ -13,7 +13,7 @@ const FORMATS = PROVIDER_FORMATS.filter(({ dialect }) => MODELS[dialect]);
 
 /** What the vendors' pages say an image of 3000x3000 costs, and the most that any image and page does. */
 const SQUARE: Record<string, number> = { 'gpt-4o-mini': 25_501, 'gpt-5.5': 10_604, 'claude-opus-5-5': 4_784, 'gemini-2.5-flash': 4_128 };
-const MOST_IMAGE: Record<string, number> = {
+const MAX_IMAGE: Record<string, number> = {
   'gpt-4o-mini': 48_169,
   'gpt-5.5': 12_000,
   'claude-opus-5-5': 4_784,
@@ -128,7 +128,7 @@ test.each([
   ['a header that lies', inline('image', Buffer.concat([png(1, 1), Buffer.alloc(150_000, 1)]), 'image/png')],
   ['an address', { kind: 'image', url: 'https://example.com/a.png' } as Medium],
 ])('%s is held as the most that the family counts', async (_, medium) => {
-  expect(await underheld(medium, (model) => MOST_IMAGE[model]!)).toEqual([]);
+  expect(await underheld(medium, (model) => MAX_IMAGE[model]!)).toEqual([]);
 });
 
 test.each([false, true])('a document is held by its pages, packed: %s', async (packed) => {

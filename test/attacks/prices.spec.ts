@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CATALOGUE_SOURCE } from '../../src/prices/catalogue.js';
+import { CATALOG_SOURCE } from '../../src/prices/catalog.js';
 import { admin, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../support/weir.js';
 
 interface Shown {
@@ -72,7 +72,7 @@ const FILE = {
   ],
 };
 
-test('a newer catalogue is taken by diff and by the confirmation of exactly that diff, once', async () => {
+test('a newer catalog is taken by diff and by the confirmation of exactly that diff, once', async () => {
   const count = async () => Number((await weir.db.query('SELECT count(*) FROM prices')).rows[0].count);
   const before = await count();
   const plan = await upload(FILE);
@@ -110,16 +110,16 @@ test('only an operator uploads', async () => {
   await eventually(async () => (await shown('openai', 'gpt-9')).length === 1);
 });
 
-describe('whoever updates the catalogue', () => {
+describe('whoever updates the catalog', () => {
   const installed = 'node_modules/@pydantic/genai-prices';
   const compare = (old: string) => {
-    const { status, stdout } = spawnSync(process.execPath, ['scripts/compare-catalogue.mjs', old], { encoding: 'utf8' });
+    const { status, stdout } = spawnSync(process.execPath, ['scripts/compare-catalog.mjs', old], { encoding: 'utf8' });
     return { status, lines: stdout.split('\n') };
   };
 
   test('is told of each price and each rule for names that changed', () => {
     expect(compare(installed)).toMatchObject({ status: 0, lines: [expect.stringMatching(/^0 changes/), ''] });
-    const old = mkdtempSync(join(tmpdir(), 'weir-catalogue-'));
+    const old = mkdtempSync(join(tmpdir(), 'weir-catalog-'));
     // The installed one as it might have been before: a price lower, a rule wider, a model missing, and one more.
     writeFileSync(
       join(old, 'index.js'),
@@ -148,6 +148,6 @@ describe('whoever updates the catalogue', () => {
 
   test('stores its prices under the name of the version that is installed', () => {
     const { version } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as { version: string };
-    expect(CATALOGUE_SOURCE).toContain(`genai-prices ${version},`);
+    expect(CATALOG_SOURCE).toContain(`genai-prices ${version},`);
   });
 });

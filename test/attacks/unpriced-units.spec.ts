@@ -159,7 +159,7 @@ describe('without a hard cap', () => {
   beforeAll(async () => {
     tenant = await createTenant(rig.weir);
     to = { publicUrl: rig.weir.publicUrl, apiKey: tenant.apiKey };
-    // A provider by the vendor's name has the catalogue's prices.
+    // A provider by the vendor's name has the catalog's prices.
     const base = `http://${rig.upstream.hostPort}`;
     for (const [name, path] of [
       ['openai', '/v1'],

@@ -1,10 +1,10 @@
 /** No turn of the event loop may take longer, in CPU time. */
-const MOST_MS = 50;
+const MAX_MS = 50;
 /**
  * How often a turn that took too long is tried before it counts. Code that runs for the first time is slow, garbage of earlier work is collected
  * at any time, and on a busy host even CPU time is too long now and then. A turn that is truly too long is too long each time.
  */
-const MOST_ROUNDS = 10;
+const MAX_ROUNDS = 10;
 
 /**
  * Finds the turns of a piece of work that are too long, and only those: what a check does between them does not count. The work is the same in each
@@ -27,7 +27,7 @@ export class Turns {
     try {
       return work();
     } finally {
-      if (clock() - begun > MOST_MS) this.#tooLong.add(at);
+      if (clock() - begun > MAX_MS) this.#tooLong.add(at);
     }
   }
 
@@ -36,12 +36,12 @@ export class Turns {
     this.#suspects = this.#tooLong;
     this.#tooLong = new Set();
     this.#next = 0;
-    return this.#suspects.size > 0 && ++this.#rounds < MOST_ROUNDS;
+    return this.#suspects.size > 0 && ++this.#rounds < MAX_ROUNDS;
   }
 
   /** What is wrong, once all rounds are done. */
   get fault(): string | null {
-    return this.#suspects?.size ? `it holds the event loop for more than ${MOST_MS} ms` : null;
+    return this.#suspects?.size ? `it holds the event loop for more than ${MAX_MS} ms` : null;
   }
 }
 

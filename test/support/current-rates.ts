@@ -1,7 +1,7 @@
 /** Rates of current models in USD per million tokens: input, output, read from the cache. */
 export interface CurrentRates {
-  /** The vendor's id in the price catalogue. */
-  catalogueId: string;
+  /** The vendor's id in the price catalog. */
+  catalogId: string;
   model: string;
   input: number;
   output: number;
@@ -10,8 +10,8 @@ export interface CurrentRates {
   source: string;
 }
 
-const row = (catalogueId: string, model: string, input: number, output: number, cacheRead: number, source: string): CurrentRates => ({
-  catalogueId,
+const row = (catalogId: string, model: string, input: number, output: number, cacheRead: number, source: string): CurrentRates => ({
+  catalogId,
   model,
   input,
   output,
@@ -19,7 +19,7 @@ const row = (catalogueId: string, model: string, input: number, output: number, 
   source,
 });
 
-/** What calls are booked at on 2026-11-28. Whoever updates the catalogue compares this with the pages, and changes it where they did. */
+/** What calls are booked at on 2026-11-28. Whoever updates the catalog compares this with the pages, and changes it where they did. */
 export const CURRENT: readonly CurrentRates[] = [
   row(
     'anthropic',

@@ -7,14 +7,14 @@ import { scope } from './budget.js';
 import { externalId, Metadata, metadata, notEmpty, SetBy, setBy, Timestamp, Uncounted, unixSeconds } from './common.js';
 
 const MOST = 2 ** 31 - 1;
-const MOST_TOKENS = 1e12;
+const MAX_TOKENS = 1e12;
 
 const requests = z.number().int().min(0).max(MOST).nullable().optional().describe('Requests in any 60 seconds. null: not limited.');
 const tokens = z
   .number()
   .int()
   .min(0)
-  .max(MOST_TOKENS)
+  .max(MAX_TOKENS)
   .nullable()
   .optional()
   .describe(

@@ -5,7 +5,7 @@ import { ListQuery } from '../list.js';
 import { Timestamp, text, unixSeconds } from './common.js';
 import { providerName } from './provider.js';
 
-const MOST_TOKENS = 2 ** 31 - 1;
+const MAX_TOKENS = 2 ** 31 - 1;
 
 const FACTS = {
   context_window: 'Tokens of prompt and answer together. Prompts that are surely longer are refused.',
@@ -14,10 +14,10 @@ const FACTS = {
   vision: 'false: requests with images are refused.',
   reasoning: 'The model thinks before it answers. A call without an output limit then gets a larger one.',
 };
-const AS_CATALOGUE = 'Absent or null: as the catalogue has it.';
+const AS_CATALOG = 'Absent or null: as the catalog has it.';
 
-const tokens = (about: string) => z.number().int().min(1).max(MOST_TOKENS).nullable().optional().describe(`${about} ${AS_CATALOGUE}`);
-const ability = (about: string) => z.boolean().nullable().optional().describe(`${about} ${AS_CATALOGUE}`);
+const tokens = (about: string) => z.number().int().min(1).max(MAX_TOKENS).nullable().optional().describe(`${about} ${AS_CATALOG}`);
+const ability = (about: string) => z.boolean().nullable().optional().describe(`${about} ${AS_CATALOG}`);
 
 export const PutModel = z
   .strictObject({

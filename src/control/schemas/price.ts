@@ -46,15 +46,15 @@ export const CreatePrice = z.strictObject({
 });
 export type CreatePrice = z.output<typeof CreatePrice>;
 
-const MOST_UPLOADED = 2_000;
+const MAX_UPLOADED = 2_000;
 
-export const UploadCatalogue = z.strictObject({
+export const UploadCatalog = z.strictObject({
   source: text(200).min(1).describe('Source and date of the prices. Kept with each price as its notes.'),
   as_of: time.optional().describe('When the file was made. Changes to prices that were set after it are flagged.'),
   prices: z
     .array(CreatePrice.omit({ notes: true }))
     .min(1)
-    .max(MOST_UPLOADED)
+    .max(MAX_UPLOADED)
     .refine(
       (all) =>
         new Set(all.map(({ provider, model, effective_at }) => `${provider} ${model} ${effective_at?.getTime()}`)).size === all.length,
@@ -65,7 +65,7 @@ export const UploadCatalogue = z.strictObject({
   dry_run: z.boolean().default(true).describe('true: show what would change, and change nothing.'),
   confirm: text(64).optional().describe('The digest that the dry run returned.'),
 });
-export type UploadCatalogue = z.output<typeof UploadCatalogue>;
+export type UploadCatalog = z.output<typeof UploadCatalog>;
 
 export const PriceQuery = ListQuery.extend({ provider: text(64).optional(), model: text(256).optional() });
 export type PriceQuery = z.output<typeof PriceQuery>;
@@ -125,7 +125,7 @@ export const renderPrice = (price: Price, unused: string | null): z.input<typeof
 export const tiersOf = (body: CreatePrice): Tier[] =>
   body.tiers.map(({ above_input_tokens: aboveInputTokens, ...tier }) => ({ aboveInputTokens, rates: ratesOf(tier) }));
 
-export const CatalogueObject = z
+export const CatalogObject = z
   .strictObject({
     object: z.literal('price_catalogue'),
     dry_run: z.boolean(),
@@ -144,9 +144,9 @@ export const CatalogueObject = z
       }),
     ),
   })
-  .meta({ id: 'PriceCatalogue' });
+  .meta({ id: 'PriceCatalog' });
 
-export const renderCatalogue = ({ changes, unchanged, digest }: UploadPlan, dryRun: boolean): z.input<typeof CatalogueObject> => ({
+export const renderCatalog = ({ changes, unchanged, digest }: UploadPlan, dryRun: boolean): z.input<typeof CatalogObject> => ({
   object: 'price_catalogue',
   dry_run: dryRun,
   digest,

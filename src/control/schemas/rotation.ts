@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 const DAY_SECONDS = 86_400;
-const MOST_DAYS = 30;
+const MAX_DAYS = 30;
 
 export const RotateKey = z
   .strictObject({
@@ -9,7 +9,7 @@ export const RotateKey = z
       .number()
       .int()
       .min(0)
-      .max(MOST_DAYS * DAY_SECONDS)
+      .max(MAX_DAYS * DAY_SECONDS)
       .default(DAY_SECONDS)
       .describe(
         'How long the old value keeps working. 0: it stops working now. A value from an earlier rotation stops working in any case.',

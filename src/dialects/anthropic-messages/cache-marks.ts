@@ -1,7 +1,7 @@
 import type { JsonObject } from '../kit/json.js';
 
 /** More than these are refused. */
-const MOST_MARKS = 4;
+const MAX_MARKS = 4;
 
 /**
  * Makes the cache marks of a request ones the vendor takes: the last four, and none for an hour after one for five minutes.
@@ -10,9 +10,9 @@ const MOST_MARKS = 4;
 export function limitMarks(blocks: readonly JsonObject[]): string[] {
   const marked = blocks.filter((block) => 'cache_control' in block);
   const warnings: string[] = [];
-  for (const block of marked.splice(0, marked.length - MOST_MARKS)) {
+  for (const block of marked.splice(0, marked.length - MAX_MARKS)) {
     delete block['cache_control'];
-    warnings.push(`Only ${MOST_MARKS} cache marks are supported, so the first was left out.`);
+    warnings.push(`Only ${MAX_MARKS} cache marks are supported, so the first was left out.`);
   }
   const shorter = marked.findIndex(({ cache_control: mark }) => !isLong(mark));
   for (const block of shorter === -1 ? [] : marked.slice(shorter)) {

@@ -2,8 +2,8 @@ import { JsonCost } from '../../kernel/json-cost.js';
 import type { Work } from '../../kernel/slices.js';
 
 /** More numbers than any vector has, in characters. */
-const MOST_CHARACTERS = 2 * 1024 * 1024;
-const MOST_OTHER_VALUES = 300_000;
+const MAX_CHARACTERS = 2 * 1024 * 1024;
+const MAX_OTHER_VALUES = 300_000;
 const PIECE_BYTES = 64 * 1024;
 const OPEN = 0x5b;
 const CLOSE = 0x5d;
@@ -31,7 +31,7 @@ export function* cutNumberLists(json: Buffer): Work<CutJson> {
     for (; kept < end; kept += PIECE_BYTES) {
       const piece = json.subarray(kept, Math.min(end, kept + PIECE_BYTES));
       cost.add(piece);
-      if (cost.total > MOST_OTHER_VALUES) throw new Error('the reply has too many JSON values');
+      if (cost.total > MAX_OTHER_VALUES) throw new Error('the reply has too many JSON values');
       rest.push(piece);
       yield;
     }
@@ -56,6 +56,6 @@ function endOfNumbers(json: Buffer, open: number): number {
   let at = open + 1;
   while (OF_NUMBERS.has(json[at]!)) at++;
   if (at === open + 1) return -1;
-  if (at - open > MOST_CHARACTERS) throw new Error('an embedding is too long');
+  if (at - open > MAX_CHARACTERS) throw new Error('an embedding is too long');
   return json[at] === CLOSE ? at + 1 : -1;
 }

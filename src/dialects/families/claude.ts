@@ -14,7 +14,7 @@ export interface ClaudeThinking {
 
 const NOTHING: ClaudeThinking = { thinking: null, effort: null, level: null, warnings: [] };
 
-const LEAST_BUDGET = 1024;
+const MIN_BUDGET = 1024;
 const BUDGETS = { minimal: 1024, low: 2048, medium: 10_000, high: 16_384, xhigh: 32_768, max: 32_768 } as const;
 
 /** @param asked the client's own words, which beat the caller's settings. */
@@ -46,14 +46,14 @@ function leastThinking({ thinkingOff }: ClaudeRules): ClaudeThinking {
 
 /** Part of the output limit, which has to hold the answer too. */
 function budgetedThinking({ level, budgetTokens, show }: Thinking, maxOutputTokens: number): ClaudeThinking {
-  if (maxOutputTokens <= LEAST_BUDGET) {
-    const warning = `Thinking was left out: it takes ${LEAST_BUDGET} tokens at least, and the output limit is ${maxOutputTokens}.`;
+  if (maxOutputTokens <= MIN_BUDGET) {
+    const warning = `Thinking was left out: it takes ${MIN_BUDGET} tokens at least, and the output limit is ${maxOutputTokens}.`;
     return { ...NOTHING, level: 'off', warnings: [warning] };
   }
   const meant = budgetTokens ?? BUDGETS[level === null || level === 'off' ? 'medium' : level];
   // A budget the client chose is its own affair; ours leaves a fifth of the limit for the answer.
   const most = budgetTokens === null ? Math.floor(maxOutputTokens * 0.8) : maxOutputTokens - 1;
-  const budget = Math.max(LEAST_BUDGET, Math.min(meant, most));
+  const budget = Math.max(MIN_BUDGET, Math.min(meant, most));
   const warnings = budget === meant ? [] : [`The thinking budget was set to ${budget} tokens to fit the output limit.`];
   const thinking = { type: 'enabled', budget_tokens: budget, ...(show === false && { display: 'omitted' }) };
   return { ...NOTHING, thinking, level: level ?? levelOfBudget(budget), warnings };

@@ -5,8 +5,8 @@ import { LongEvent } from './long-event.js';
 /** Total length, headers' length and the CRC32 of both. */
 const PRELUDE_BYTES = 12;
 const CRC_BYTES = 4;
-const LEAST_FRAME_BYTES = PRELUDE_BYTES + CRC_BYTES;
-const MOST_FRAME_BYTES = 16 * 1024 * 1024;
+const MIN_FRAME_BYTES = PRELUDE_BYTES + CRC_BYTES;
+const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 
 /**
  * Finds whole frames in a stream of `application/vnd.amazon.eventstream`, cut anywhere. An event gives `:event-type` and its payload; an
@@ -39,7 +39,7 @@ function frameBytes(bytes: Buffer): number {
   if (bytes.length < PRELUDE_BYTES) return PRELUDE_BYTES;
   const total = bytes.readUInt32BE(0);
   if (crc32(bytes.subarray(0, 8)) !== bytes.readUInt32BE(8)) throw new Error('the prelude of an event stream frame is damaged');
-  if (total < LEAST_FRAME_BYTES || total > MOST_FRAME_BYTES) throw new Error(`an event stream frame of ${total} bytes is not allowed`);
+  if (total < MIN_FRAME_BYTES || total > MAX_FRAME_BYTES) throw new Error(`an event stream frame of ${total} bytes is not allowed`);
   return total;
 }
 

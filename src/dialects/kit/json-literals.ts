@@ -48,10 +48,10 @@ export function withLiteralsOf<Copy extends Record<string, unknown>>(original: R
 }
 
 /** Keeping more would hold other calls up. No request has nearly as many, but for lists of numbers, which are written as JavaScript does. */
-const MOST_KEPT = 20_000;
+const MAX_KEPT = 20_000;
 
 /** Whether there is something to keep. */
-export const hasToKeep = ({ odd }: Survey): boolean => odd > 0 && odd <= MOST_KEPT;
+export const hasToKeep = ({ odd }: Survey): boolean => odd > 0 && odd <= MAX_KEPT;
 
 /** Keeps what was lost when a text was read. @param json valid, not deep, and without a key twice in an object. @param value what was read of it. */
 export function keepLiterals(json: string, value: unknown): void {

@@ -1,9 +1,9 @@
 import { JsonCost } from '../../kernel/json-cost.js';
 
 /** Longest event accepted, in bytes: a base64 image fits. */
-const MOST_BYTES = 16 * 1024 * 1024;
+const MAX_BYTES = 16 * 1024 * 1024;
 /** Parsing an event takes less than 50 ms up to here. */
-const MOST_VALUES = 300_000;
+const MAX_VALUES = 300_000;
 
 /** Reading this would hold up other calls. */
 export class TooMuchWork extends Error {}
@@ -23,9 +23,9 @@ export class LongEvent {
     if (piece.length === 0) return;
     this.pieces.push(piece);
     this.bytes += piece.length;
-    if (this.bytes > MOST_BYTES) throw new TooMuchWork('an event is longer than 16 MiB');
+    if (this.bytes > MAX_BYTES) throw new TooMuchWork('an event is longer than 16 MiB');
     this.cost.add(piece);
-    if (this.cost.total > MOST_VALUES) throw new TooMuchWork('an event has too many JSON values');
+    if (this.cost.total > MAX_VALUES) throw new TooMuchWork('an event has too many JSON values');
   }
 
   /** All of it, and empties this. */

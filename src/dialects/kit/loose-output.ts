@@ -19,13 +19,13 @@ const LABELS = new Set([
 const AUDIO_CHARACTERS_PER_TOKEN = 200;
 const BYTES_PER_TOKEN = 3;
 /** Deeper, or with more values, it is no output of a model. */
-const MOST_VALUES = 10_000;
+const MAX_VALUES = 10_000;
 
 /** What output of a kind that Weir does not know carries: the bytes of its texts, and how many images. */
 export function looseOutput(value: unknown): { bytes: number; images: number } {
   const found = { bytes: 0, images: 0 };
   const open: [string, unknown][] = [['', value]];
-  for (let seen = 0; open.length > 0 && seen < MOST_VALUES; seen++) {
+  for (let seen = 0; open.length > 0 && seen < MAX_VALUES; seen++) {
     const [name, next] = open.pop()!;
     if (typeof next === 'string') {
       if (isImage(name, next)) found.images++;

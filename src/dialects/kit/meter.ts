@@ -3,13 +3,13 @@ import type { ReplyEvent } from '../canonical.js';
 import { noFacts, type Refusal, type RefusalClass, type ReplyFacts, type TokensOf } from '../dialect.js';
 
 /** Text and code average three to five; no long answer comes near this. */
-const MOST_BYTES_PER_TOKEN = 8;
+const MAX_BYTES_PER_TOKEN = 8;
 /** Pieces that are shorter on average may be parts of tokens: some send letter by letter. */
-const LEAST_BYTES_PER_PIECE = 4;
+const MIN_BYTES_PER_PIECE = 4;
 
 /** The fewest tokens that so much output can be: no honest answer has more. */
 export const leastTokens = (pieces: number, bytes: number): number =>
-  Math.max(bytes >= LEAST_BYTES_PER_PIECE * pieces ? pieces : 0, Math.floor(bytes / MOST_BYTES_PER_TOKEN));
+  Math.max(bytes >= MIN_BYTES_PER_PIECE * pieces ? pieces : 0, Math.floor(bytes / MAX_BYTES_PER_TOKEN));
 
 /** Text and code average three to five bytes to a token: fewer, so that the count is hardly too low. */
 export const METERED_BYTES_PER_TOKEN = 3;
@@ -51,11 +51,11 @@ export function isBilled(refusal: Refusal, facts: ReplyFacts): boolean {
 }
 
 /** Longer pieces keep the count by their bytes: a tokenizer must not hold up other calls. */
-const MOST_CHARACTERS = 4_000;
+const MAX_CHARACTERS = 4_000;
 
 /** Tokens of a text beyond what its bytes make. Plain text has none, and is not counted: scripts beyond ASCII may. */
 export function denseTokens(text: string, bytes: number, tokensOf: TokensOf | undefined): number {
-  if (!tokensOf || bytes === text.length || text.length > MOST_CHARACTERS) return 0;
+  if (!tokensOf || bytes === text.length || text.length > MAX_CHARACTERS) return 0;
   return Math.max(0, tokensOf(text) - bytes / METERED_BYTES_PER_TOKEN);
 }
 

@@ -6,8 +6,8 @@ const TRANSPORT_FIELDS = ['api_base', 'base_url', 'api_key', 'extra_headers', 'p
 const MODEL = /^[^\s\p{Cc}\p{Cs}]{1,256}$/u;
 /** `*` stands for all in a budget. */
 const END_USER = /^(?!\*$)[^\p{Cc}\p{Cs}]{1,256}$/u;
-const MOST_TOKENS = 2 ** 31 - 1;
-const MOST_MESSAGES = 10_000;
+const MAX_TOKENS = 2 ** 31 - 1;
+const MAX_MESSAGES = 10_000;
 
 /** What every surface reads before a call is planned. All throw WeirError invalid_request naming the field. */
 
@@ -31,7 +31,7 @@ export function endUserOf(fields: Fields, name: string): string | null {
 
 export function outputLimitOf(fields: Fields, name: string): number | null {
   const limit = fields.wholeOrNull(name);
-  if (limit !== null && (limit < 1 || limit > MOST_TOKENS)) throw fields.refuse(name, `must be a whole number from 1 to ${MOST_TOKENS}`);
+  if (limit !== null && (limit < 1 || limit > MAX_TOKENS)) throw fields.refuse(name, `must be a whole number from 1 to ${MAX_TOKENS}`);
   return limit;
 }
 
@@ -39,6 +39,6 @@ export function outputLimitOf(fields: Fields, name: string): number | null {
 export function messagesOf(fields: Fields): Fields[] {
   const messages = fields.entries('messages');
   if (messages.length === 0) throw fields.refuse('messages', 'must be a non-empty list');
-  if (messages.length > MOST_MESSAGES) throw fields.refuse('messages', `must not have more than ${MOST_MESSAGES} entries`);
+  if (messages.length > MAX_MESSAGES) throw fields.refuse('messages', `must not have more than ${MAX_MESSAGES} entries`);
   return messages;
 }

@@ -47,7 +47,7 @@ export class PromptedToolParser {
 }
 
 /** An answer has far fewer. What follows stays text: trying to read it as calls would hold up others. */
-const MOST_TAGS = 256;
+const MAX_TAGS = 256;
 
 /** The text of one answer. */
 class ChoiceText {
@@ -99,7 +99,7 @@ class ChoiceText {
   }
 
   private open(): ReplyEvent[] | null {
-    const at = this.tags < MOST_TAGS ? this.pending.indexOf(CALL_OPEN) : -1;
+    const at = this.tags < MAX_TAGS ? this.pending.indexOf(CALL_OPEN) : -1;
     const end = at === -1 ? this.pending.length - partialTag(this.pending, CALL_OPEN) : at;
     const textEnd = this.pending.slice(0, end).trimEnd().length;
     const text = textEnd === 0 ? '' : this.blanks + this.pending.slice(0, textEnd);

@@ -127,6 +127,6 @@ export class ReplyFilter {
 const keyOf = ({ choice, call }: { choice: number; call: number }): string => `${choice}:${call}`;
 
 /** More blanks than these are written by nobody, and looking at them again with each piece takes long. */
-const MOST_BLANKS = 100;
+const MAX_BLANKS = 100;
 /** `nul` may still become `null`. */
-const mayBeNothing = (json: string): boolean => json.length <= MOST_BLANKS && 'null'.startsWith(json.trim());
+const mayBeNothing = (json: string): boolean => json.length <= MAX_BLANKS && 'null'.startsWith(json.trim());

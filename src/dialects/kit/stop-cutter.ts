@@ -6,7 +6,7 @@ import { StopSequences } from './stop-sequences.js';
 const ENDS_TEXT: ReadonlySet<ReplyEvent['type']> = new Set(['tool_call', 'reasoning', 'refusal', 'image']);
 
 /** More text in one piece than any model writes in an answer. */
-const MOST_CHARACTERS = 2 * 1024 * 1024;
+const MAX_CHARACTERS = 2 * 1024 * 1024;
 
 /** Ends an answer at the first of its stop sequences, for formats that take none. What comes after is thrown away, though it was made and is billed. */
 export class StopCutter {
@@ -35,7 +35,7 @@ export class StopCutter {
   /** @throws TooMuchWork */
   private text(event: Extract<ReplyEvent, { type: 'text' }>): ReplyEvent[] {
     const { choice } = event;
-    if (event.text.length > MOST_CHARACTERS) throw new TooMuchWork('a text is too long to be searched for stop sequences');
+    if (event.text.length > MAX_CHARACTERS) throw new TooMuchWork('a text is too long to be searched for stop sequences');
     const held = this.held.get(choice);
     const text = (held?.text ?? '') + event.text;
     const { state, end } = this.sequences.read(event.text, held?.state ?? 0);

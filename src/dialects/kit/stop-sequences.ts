@@ -1,5 +1,5 @@
 /** Of all sequences together. The tables grow with the square of it. */
-export const MOST_STOP_CHARACTERS = 1_000;
+export const MAX_STOP_CHARACTERS = 1_000;
 
 /** Finds where the first of several sequences ends, in time that grows with the text alone: the automaton of Aho and Corasick. */
 export class StopSequences {

@@ -8,7 +8,7 @@ const ADDRESSES = /^(?:(?:(?:image|video|audio|document|pdf|file|server)_)?url|f
 const OWN_TOOLS = /^(?:web_search|web_fetch|file_search|code_|mcp|google_search|url_context|image_generation|computer|item_reference)/;
 const ELSEWHERE = /^[a-z][a-z0-9+.-]*:/i;
 /** A request with more values is taken to have some. */
-const MOST_VALUES = 100_000;
+const MAX_VALUES = 100_000;
 
 /** Whether a request refers to input that it does not carry: stored context, files and images by address, results of the provider's own tools. */
 export function hasUnseenInput(body: Readonly<Record<string, unknown>>): boolean {
@@ -17,14 +17,14 @@ export function hasUnseenInput(body: Readonly<Record<string, unknown>>): boolean
   const open: [string, unknown][] = [['', isObject(prompt) ? { ...rest, prompt } : rest]];
   for (let seen = 0; open.length > 0; seen++) {
     const [name, value] = open.pop()!;
-    if (seen + open.length > MOST_VALUES || refers(name, value)) return true;
+    if (seen + open.length > MAX_VALUES || refers(name, value)) return true;
     if (Array.isArray(value)) {
-      if (value.length > MOST_VALUES) return true;
+      if (value.length > MAX_VALUES) return true;
       for (const one of value) open.push([name, one]);
     } else if (isObject(value)) {
       for (const key in value) {
         open.push([key, value[key]]);
-        if (open.length > MOST_VALUES) return true;
+        if (open.length > MAX_VALUES) return true;
       }
     }
   }

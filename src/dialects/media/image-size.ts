@@ -8,12 +8,12 @@ export interface ImageSize {
 
 /** Headers further in than this are not looked for. */
 const REACH = 1024 * 1024;
-const MOST_SEGMENTS = 4_000;
+const MAX_SEGMENTS = 4_000;
 /** Where the boxes of HEIC and AVIF that tell sizes are. */
 const BOXES = 64 * 1024;
 
 /** No picture takes more than this, beside what may be said about it: a header that tells of fewer pixels is not true. */
-const MOST_BYTES_PER_PIXEL = 8;
+const MAX_BYTES_PER_PIXEL = 8;
 const ROOM_FOR_METADATA = 100_000;
 
 /**
@@ -25,7 +25,7 @@ export function imageSize(data: string): ImageSize | null {
   const head = bytes.at(0, 12);
   const size = head && readerOf(head)?.(bytes);
   if (!size || size.width < 1 || size.height < 1) return null;
-  const credible = bytes.length <= size.width * size.height * MOST_BYTES_PER_PIXEL + ROOM_FOR_METADATA;
+  const credible = bytes.length <= size.width * size.height * MAX_BYTES_PER_PIXEL + ROOM_FOR_METADATA;
   return credible ? size : null;
 }
 
@@ -54,7 +54,7 @@ const isBare = (marker: number): boolean => marker === 0x01 || (marker >= 0xd0 &
 
 function jpeg(bytes: Base64Bytes): ImageSize | null {
   let at = 2;
-  for (let segments = 0; segments < MOST_SEGMENTS; segments++) {
+  for (let segments = 0; segments < MAX_SEGMENTS; segments++) {
     const head = bytes.at(at, 4);
     if (head?.[0] !== 0xff) return null;
     const marker = head[1]!;
@@ -74,7 +74,7 @@ function gif(bytes: Base64Bytes): ImageSize | null {
   const screen = bytes.at(6, 7);
   if (!screen) return null;
   let at = 13 + tableBytes(screen[4]!);
-  for (let blocks = 0; blocks < MOST_SEGMENTS; blocks++) {
+  for (let blocks = 0; blocks < MAX_SEGMENTS; blocks++) {
     const kind = bytes.at(at, 1)?.[0];
     if (kind === 0x2c) {
       const picture = bytes.at(at + 1, 8);
@@ -87,7 +87,7 @@ function gif(bytes: Base64Bytes): ImageSize | null {
     if (kind !== 0x21) return null;
     at += 2;
     for (let length = bytes.at(at, 1)?.[0]; length !== 0; length = bytes.at(at, 1)?.[0]) {
-      if (length === undefined || ++blocks >= MOST_SEGMENTS) return null;
+      if (length === undefined || ++blocks >= MAX_SEGMENTS) return null;
       at += length + 1;
     }
     at += 1;

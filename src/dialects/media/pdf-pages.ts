@@ -4,11 +4,11 @@ import { inflateSync } from 'node:zlib';
 const SLICE = 256 * 1024;
 /** What reaches over the seam of two slices is read with the first. */
 const SEAM = 16 * 1024;
-const MOST_INFLATED = 8 * 1024 * 1024;
-const MOST_STREAM_BYTES = 1024 * 1024;
-const MOST_STREAMS = 2_000;
+const MAX_INFLATED = 8 * 1024 * 1024;
+const MAX_STREAM_BYTES = 1024 * 1024;
+const MAX_STREAMS = 2_000;
 /** In noise there is one in 256 bytes. */
-const MOST_ESCAPES = 8_000;
+const MAX_ESCAPES = 8_000;
 /** What the names that tell of pages are. One of them written with escapes is a name all the same. */
 const NAMES = new Set(['Type', 'Page', 'Pages', 'Kids', 'Count', 'ObjStm']);
 
@@ -38,8 +38,8 @@ export function* pdfPages(bytes: Buffer): Generator<void, number | null> {
     if (hidesNames(text)) return null;
     read(text, SLICE, told);
     for (let at = text.indexOf('/ObjStm'); at !== -1 && at < SLICE; at = text.indexOf('/ObjStm', at + 7)) {
-      if (++streams > MOST_STREAMS) return null;
-      const objects = inflate(bytes, from + at, MOST_INFLATED - inflated);
+      if (++streams > MAX_STREAMS) return null;
+      const objects = inflate(bytes, from + at, MAX_INFLATED - inflated);
       if (objects === null) return null;
       inflated += objects.length;
       const inner = objects.toString('latin1');
@@ -71,7 +71,7 @@ function read(text: string, upTo: number, told: Told): void {
 function hidesNames(text: string): boolean {
   let escapes = 0;
   for (let at = text.indexOf('#'); at !== -1; at = text.indexOf('#', at + 1)) {
-    if (++escapes > MOST_ESCAPES) return true;
+    if (++escapes > MAX_ESCAPES) return true;
     const near = text.slice(Math.max(0, at - LONGEST_NAME), at + LONGEST_NAME);
     const name = /\/((?:[A-Za-z]|#[0-9A-Fa-f]{2}){1,8})/.exec(near.slice(near.lastIndexOf('/', Math.min(at, LONGEST_NAME))))?.[1];
     if (name?.includes('#') && NAMES.has(name.replace(/#(..)/g, (_, code) => String.fromCharCode(Number.parseInt(code, 16))))) return true;
@@ -84,10 +84,10 @@ function inflate(bytes: Buffer, at: number, most: number): Buffer | null {
   const begin = bytes.subarray(at, at + 4_096).indexOf('stream');
   if (begin === -1 || most <= 0) return null;
   const from = at + begin + (bytes[at + begin + 6] === 0x0d ? 8 : 7);
-  const packed = bytes.subarray(from, from + MOST_STREAM_BYTES);
+  const packed = bytes.subarray(from, from + MAX_STREAM_BYTES);
   const end = packed.indexOf('endstream');
   try {
-    return inflateSync(end === -1 ? packed : packed.subarray(0, end), { maxOutputLength: Math.min(most, MOST_STREAM_BYTES) });
+    return inflateSync(end === -1 ? packed : packed.subarray(0, end), { maxOutputLength: Math.min(most, MAX_STREAM_BYTES) });
   } catch {
     return null;
   }

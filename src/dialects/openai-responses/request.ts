@@ -6,7 +6,7 @@ import { strictFor } from '../families/openai-schema.js';
 import { invalid } from '../kit/fields.js';
 import { type JsonObject, writeJson } from '../kit/json.js';
 import { settingsLeftOut, thinkingLeftOut } from '../kit/left-out.js';
-import { MOST_STOP_CHARACTERS } from '../kit/stop-sequences.js';
+import { MAX_STOP_CHARACTERS } from '../kit/stop-sequences.js';
 import { ToolNames } from '../kit/tool-names.js';
 import { answersSeverally, Unsupported } from '../kit/unsupported.js';
 import { effortToSend } from './effort.js';
@@ -58,8 +58,8 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
 
 function refuseUnspeakable({ choices, settings }: Conversation): void {
   if (choices > 1) throw new Unsupported('n', 'This provider gives one answer per request. Set "n" to 1.', answersSeverally);
-  if (settings.stop.join('').length > MOST_STOP_CHARACTERS)
-    throw invalid('stop', `"stop" must not have more than ${MOST_STOP_CHARACTERS} characters in all for this provider.`);
+  if (settings.stop.join('').length > MAX_STOP_CHARACTERS)
+    throw invalid('stop', `"stop" must not have more than ${MAX_STOP_CHARACTERS} characters in all for this provider.`);
 }
 
 /** The leading system messages are the instructions; a developer's keep their name and so their place. */

@@ -55,7 +55,7 @@ export function pathOf({ parent, key }: Place): string {
   return pathOf(parent) + (typeof key === 'number' ? own : `.${own}`);
 }
 
-const MOST_NAMES = 2_000;
+const MAX_NAMES = 2_000;
 const names = new Map<string, string>();
 
 /** Requests have the same few names again and again. */
@@ -64,7 +64,7 @@ function nameOf(key: string): string {
   let name = names.get(key);
   if (name === undefined) {
     name = key.toLowerCase().replace(/[-_]/g, '');
-    if (names.size >= MOST_NAMES) names.clear();
+    if (names.size >= MAX_NAMES) names.clear();
     names.set(key, name);
   }
   return name;

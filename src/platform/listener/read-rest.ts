@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 
 /** After an answer, the rest of its request is awaited for as long as this. */
-const MOST_MS = 30_000;
+const MAX_MS = 30_000;
 
 /**
  * Reads the rest of a request that is answered before all of it came, and throws it away. A connection that is closed with bytes unread is reset:
@@ -30,6 +30,6 @@ export function endWith(socket: Socket, answer: string): void {
 }
 
 function closeInTime(socket: Socket): void {
-  const timer = setTimeout(() => socket.destroy(), MOST_MS).unref();
+  const timer = setTimeout(() => socket.destroy(), MAX_MS).unref();
   socket.on('close', () => clearTimeout(timer));
 }

@@ -7,12 +7,12 @@ import { HELICONE_ENVIRONMENT } from './environment.js';
 export const COMPATIBLE: readonly ProviderType[] = [
   entry('openrouter', 'OpenRouter', 'https://openrouter.ai/api/v1', ['OPENROUTER_API_KEY'], {
     dialects: ['openai-chat', 'openai-responses'],
-    catalogueId: 'openrouter',
+    catalogId: 'openrouter',
     quirks: { thinking: 'openrouter' },
   }),
-  compatible('groq', 'Groq', 'https://api.groq.com/openai/v1', ['GROQ_API_KEY'], { catalogueId: 'groq', quirks: { thinking: 'groq' } }),
+  compatible('groq', 'Groq', 'https://api.groq.com/openai/v1', ['GROQ_API_KEY'], { catalogId: 'groq', quirks: { thinking: 'groq' } }),
   compatible('mistral', 'Mistral', 'https://api.mistral.ai/v1', ['MISTRAL_API_KEY'], {
-    catalogueId: 'mistral',
+    catalogId: 'mistral',
     quirks: {
       maxTokensField: 'max_tokens',
       requiredToolChoice: 'any',
@@ -35,23 +35,23 @@ export const COMPATIBLE: readonly ProviderType[] = [
     },
   }),
   compatible('deepseek', 'DeepSeek', 'https://api.deepseek.com', ['DEEPSEEK_API_KEY'], {
-    catalogueId: 'deepseek',
+    catalogId: 'deepseek',
     clientGone: STREAMS_STOP,
     quirks: { textContent: true, reasoningBack: 'always', thinking: 'deepseek', jsonSchema: false },
   }),
-  compatible('xai', 'xAI', 'https://api.x.ai/v1', ['XAI_API_KEY'], { catalogueId: 'x-ai', clientGone: STREAMS_STOP, aliases: ['grok'] }),
+  compatible('xai', 'xAI', 'https://api.x.ai/v1', ['XAI_API_KEY'], { catalogId: 'x-ai', clientGone: STREAMS_STOP, aliases: ['grok'] }),
   compatible('together', 'Together AI', 'https://api.together.xyz/v1', ['TOGETHER_API_KEY'], {
-    catalogueId: 'together',
+    catalogId: 'together',
     clientGone: STREAMS_STOP,
     aliases: ['together-ai'],
   }),
   compatible('fireworks', 'Fireworks AI', 'https://api.fireworks.ai/inference/v1', ['FIREWORKS_API_KEY'], {
-    catalogueId: 'fireworks',
+    catalogId: 'fireworks',
     clientGone: STREAMS_STOP,
     aliases: ['fireworks-ai'],
   }),
-  compatible('cerebras', 'Cerebras', 'https://api.cerebras.ai/v1', ['CEREBRAS_API_KEY'], { catalogueId: 'cerebras' }),
-  compatible('perplexity', 'Perplexity', 'https://api.perplexity.ai', ['PERPLEXITY_API_KEY'], { catalogueId: 'perplexity' }),
+  compatible('cerebras', 'Cerebras', 'https://api.cerebras.ai/v1', ['CEREBRAS_API_KEY'], { catalogId: 'cerebras' }),
+  compatible('perplexity', 'Perplexity', 'https://api.perplexity.ai', ['PERPLEXITY_API_KEY'], { catalogId: 'perplexity' }),
   compatible('nvidia', 'NVIDIA', 'https://integrate.api.nvidia.com/v1', ['NVIDIA_API_KEY'], {
     aliases: ['nvidia-nim', 'build.nvidia.com'],
   }),
@@ -71,13 +71,13 @@ export const COMPATIBLE: readonly ProviderType[] = [
   compatible('opencode-go', 'OpenCode Go', 'https://opencode.ai/zen/go/v1', ['OPENCODE_GO_API_KEY']),
   compatible('astrai', 'Astrai', 'https://as-trai.com/v1', ['ASTRAI_API_KEY']),
   compatible('ovhcloud', 'OVHcloud AI Endpoints', 'https://oai.endpoints.kepler.ai.cloud.ovh.net/v1', ['OVH_AI_ENDPOINTS_ACCESS_TOKEN'], {
-    catalogueId: 'ovhcloud',
+    catalogId: 'ovhcloud',
     aliases: ['ovh'],
   }),
 
   // In China, and their addresses elsewhere. Keys are bound to the region.
   compatible('moonshot', 'Moonshot AI', 'https://api.moonshot.cn/v1', ['MOONSHOT_API_KEY'], {
-    catalogueId: 'moonshotai',
+    catalogId: 'moonshotai',
     quirks: { requiredToolChoice: null, reasoningBack: 'always' },
     aliases: ['kimi', 'moonshot-cn', 'kimi-cn'],
     regions: { 'https://api.moonshot.ai/v1': ['moonshot-intl', 'moonshot-global', 'kimi-intl', 'kimi-global'] },
@@ -87,21 +87,21 @@ export const COMPATIBLE: readonly ProviderType[] = [
     quirks: { reasoningBack: 'always' },
   }),
   compatible('zai', 'Z.AI, coding plan', 'https://api.z.ai/api/coding/paas/v4', ['ZAI_API_KEY'], {
-    catalogueId: 'zai',
+    catalogId: 'zai',
     auth: { kind: 'zhipu' },
     quirks: { reasoningBack: 'always' },
     aliases: ['z.ai', 'zai-global', 'z.ai-global'],
     regions: { 'https://open.bigmodel.cn/api/coding/paas/v4': ['zai-cn', 'z.ai-cn'] },
   }),
   compatible('glm', 'Zhipu GLM, pay as you go', 'https://api.z.ai/api/paas/v4', ['GLM_API_KEY', 'ZHIPU_API_KEY'], {
-    catalogueId: 'zhipuai',
+    catalogId: 'zhipuai',
     auth: { kind: 'zhipu' },
     quirks: { reasoningBack: 'always' },
     aliases: ['zhipu', 'glm-global', 'zhipu-global'],
     regions: { 'https://open.bigmodel.cn/api/paas/v4': ['glm-cn', 'zhipu-cn', 'bigmodel'] },
   }),
   compatible('minimax', 'MiniMax', 'https://api.minimax.io/v1', ['MINIMAX_API_KEY'], {
-    catalogueId: 'minimax',
+    catalogId: 'minimax',
     quirks: { singleSystem: true },
     aliases: ['minimax-intl', 'minimax-io', 'minimax-global'],
     regions: { 'https://api.minimaxi.com/v1': ['minimax-cn', 'minimaxi'] },
@@ -142,7 +142,7 @@ export const COMPATIBLE: readonly ProviderType[] = [
 
   compatible('telnyx', 'Telnyx', 'https://api.telnyx.com/v2/ai', ['TELNYX_API_KEY']),
   compatible('novita', 'Novita', 'https://api.novita.ai/openai/v1', ['NOVITA_API_KEY'], {
-    catalogueId: 'novita',
+    catalogId: 'novita',
     clientGone: STREAMS_STOP,
   }),
   compatible('aihubmix', 'AiHubMix', 'https://aihubmix.com/v1', ['AIHUBMIX_API_KEY']),
@@ -155,14 +155,14 @@ export const COMPATIBLE: readonly ProviderType[] = [
   compatible('huggingface', 'Hugging Face', 'https://router.huggingface.co/v1', [], { aliases: ['hf'] }),
   compatible('ai21', 'AI21', 'https://api.ai21.com/studio/v1', ['AI21_API_KEY'], { aliases: ['ai21-labs'] }),
   compatible('reka', 'Reka', 'https://api.reka.ai/v1', ['REKA_API_KEY']),
-  compatible('baseten', 'Baseten', 'https://inference.baseten.co/v1', ['BASETEN_API_KEY'], { catalogueId: 'baseten' }),
+  compatible('baseten', 'Baseten', 'https://inference.baseten.co/v1', ['BASETEN_API_KEY'], { catalogId: 'baseten' }),
   compatible('nscale', 'Nscale', 'https://inference.api.nscale.com/v1', ['NSCALE_API_KEY']),
   compatible('nebius', 'Nebius', 'https://api.tokenfactory.nebius.com/v1', ['NEBIUS_API_KEY']),
   compatible('friendli', 'Friendli', 'https://api.friendli.ai/serverless/v1', ['FRIENDLI_TOKEN'], {
     aliases: ['friendliai'],
     clientGone: STREAMS_STOP,
   }),
-  compatible('avian', 'Avian', 'https://api.avian.io/v1', ['AVIAN_API_KEY'], { catalogueId: 'avian' }),
+  compatible('avian', 'Avian', 'https://api.avian.io/v1', ['AVIAN_API_KEY'], { catalogId: 'avian' }),
   compatible('deepmyst', 'DeepMyst', 'https://api.deepmyst.com/v1', ['DEEPMYST_API_KEY'], { aliases: ['deep-myst'] }),
   compatible('nearai', 'NEAR AI', 'https://cloud-api.near.ai/v1', ['NEARAI_API_KEY']),
   compatible('atlascloud', 'Atlas Cloud', 'https://api.atlascloud.ai/v1', ['ATLASCLOUD_API_KEY']),
@@ -171,7 +171,7 @@ export const COMPATIBLE: readonly ProviderType[] = [
   compatible('github-models', 'GitHub Models', 'https://models.github.ai/inference', []),
   compatible('upstage', 'Upstage', 'https://api.upstage.ai/v1', ['UPSTAGE_API_KEY']),
   compatible('featherless', 'Featherless', 'https://api.featherless.ai/v1', ['FEATHERLESS_API_KEY']),
-  compatible('arcee', 'Arcee', 'https://api.arcee.ai/api/v1', ['ARCEE_API_KEY'], { catalogueId: 'arcee' }),
+  compatible('arcee', 'Arcee', 'https://api.arcee.ai/api/v1', ['ARCEE_API_KEY'], { catalogId: 'arcee' }),
   compatible('lambda-ai', 'Lambda', 'https://api.lambda.ai/v1', ['LAMBDA_API_KEY']),
   compatible('inception', 'Inception', 'https://api.inceptionlabs.ai/v1', ['INCEPTION_API_KEY']),
   compatible('kilo', 'Kilo', 'https://api.kilo.ai/api/gateway', ['KILO_API_KEY']),

@@ -13,7 +13,7 @@ interface Difference {
   environment?: EnvironmentForm;
   seat?: Seat;
   dated?: boolean;
-  catalogueId?: string;
+  catalogId?: string;
   quirks?: Quirks;
   clientGone?: ClientGone;
   /** Other names for the same. */
@@ -39,7 +39,7 @@ export function entry(
     formatOf = null,
     dated = false,
   } = difference;
-  const { catalogueId = null, quirks = {}, clientGone = UNKNOWN_CLIENT_GONE, aliases = [], regions = {} } = difference;
+  const { catalogId = null, quirks = {}, clientGone = UNKNOWN_CLIENT_GONE, aliases = [], regions = {} } = difference;
   const regional = Object.entries(regions).flatMap(([url, names]) => names.map((name) => [name, url] as const));
   const names = Object.fromEntries([...aliases.map((name) => [name, baseUrl] as const), ...regional]);
   return {
@@ -54,7 +54,7 @@ export function entry(
     credentialTypes,
     seat,
     dated,
-    catalogueId,
+    catalogId,
     quirks,
     clientGone,
     aliases: names,

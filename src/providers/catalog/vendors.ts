@@ -19,7 +19,7 @@ const vertexFormat = (model: string): DialectName =>
 export const VENDORS: readonly ProviderType[] = [
   entry('openai', 'OpenAI, or any server that speaks its formats', 'https://api.openai.com/v1', ['OPENAI_API_KEY'], {
     dialects: OPENAI,
-    catalogueId: 'openai',
+    catalogId: 'openai',
     clientGone: STREAMS_STOP,
     quirks: OPENAI_QUIRKS,
   }),
@@ -27,14 +27,14 @@ export const VENDORS: readonly ProviderType[] = [
   entry('anthropic', 'Anthropic', 'https://api.anthropic.com', ['ANTHROPIC_API_KEY'], {
     dialects: ['anthropic-messages'],
     auth: BY_API_KEY,
-    catalogueId: 'anthropic',
+    catalogId: 'anthropic',
     clientGone: STREAMS_STOP,
   }),
   entry('anthropic-custom', 'Any server that speaks the Messages format', null, [], { dialects: ['anthropic-messages'], auth: BY_API_KEY }),
   entry('gemini', 'Google Gemini', 'https://generativelanguage.googleapis.com/v1beta', ['GEMINI_API_KEY', 'GOOGLE_API_KEY'], {
     dialects: ['gemini'],
     auth: { kind: 'header', name: 'x-goog-api-key' },
-    catalogueId: 'google',
+    catalogId: 'google',
     aliases: ['google', 'google-gemini'],
   }),
   entry('google-vertex-ai', 'Google Vertex AI', null, [], {
@@ -42,7 +42,7 @@ export const VENDORS: readonly ProviderType[] = [
     formatOf: vertexFormat,
     credentialTypes: ['service_account', 'authorized_user'],
     environment: VERTEX_ENVIRONMENT,
-    catalogueId: 'google',
+    catalogId: 'google',
     quirks: { cloud: 'vertex', developerRole: false },
     aliases: ['vertex', 'vertex-ai'],
   }),
@@ -50,7 +50,7 @@ export const VENDORS: readonly ProviderType[] = [
     dialects: ['bedrock-converse'],
     credentialTypes: ['aws'],
     environment: BEDROCK_ENVIRONMENT,
-    catalogueId: 'aws',
+    catalogId: 'aws',
     aliases: ['aws-bedrock'],
   }),
   entry('azure-openai', 'Azure OpenAI', null, ['AZURE_OPENAI_API_KEY'], {
@@ -59,7 +59,7 @@ export const VENDORS: readonly ProviderType[] = [
     credentialTypes: ['entra', 'token', 'headers'],
     environment: AZURE_ENVIRONMENT,
     dated: true,
-    catalogueId: 'azure',
+    catalogId: 'azure',
     quirks: OPENAI_QUIRKS,
     aliases: ['azure', 'azure_openai'],
   }),
@@ -69,20 +69,20 @@ export const VENDORS: readonly ProviderType[] = [
     credentialTypes: ['entra', 'token', 'headers'],
     environment: FOUNDRY_ENVIRONMENT,
     // Foundry charges what Anthropic does.
-    catalogueId: 'anthropic',
+    catalogId: 'anthropic',
     quirks: { cloud: 'foundry' },
     aliases: ['foundry', 'azure-anthropic'],
   }),
   entry('cohere', 'Cohere', 'https://api.cohere.com/v2', ['COHERE_API_KEY', 'CO_API_KEY'], {
     dialects: ['cohere'],
-    catalogueId: 'cohere',
+    catalogId: 'cohere',
     clientGone: STREAMS_STOP,
   }),
   compatible('cloudflare', 'Cloudflare AI Gateway', null, [], { credentialTypes: BY_GATEWAY, aliases: ['cloudflare-ai'] }),
   entry('cloudflare-workers-ai', 'Cloudflare Workers AI', null, [], {
     dialects: ['workers-ai'],
     credentialTypes: BY_GATEWAY,
-    catalogueId: 'cloudflare',
+    catalogId: 'cloudflare',
     aliases: ['workers-ai'],
   }),
   entry('mock', 'Mock: answers in this process, for trying things out', 'mock://local', [], { clientGone: MOCK_STOPS }),

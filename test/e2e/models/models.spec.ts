@@ -5,7 +5,7 @@ let upstream: ScriptedUpstream;
 let weir: TestWeir;
 let tenant: TestTenant;
 
-/** One provider by the vendor's own name, for which the catalogue counts, and one whose models nobody knows. */
+/** One provider by the vendor's own name, for which the catalog counts, and one whose models nobody knows. */
 beforeAll(async () => {
   upstream = await ScriptedUpstream.start();
   weir = await startTestWeir({ WEIR_EGRESS_ALLOW: upstream.hostPort });
@@ -128,7 +128,7 @@ test('a prompt that is certainly longer than the context window is refused; one 
   expect(upstream.calls).toHaveLength(2);
 });
 
-test('what a tenant says of a model goes before the catalogue, field by field, until it is taken back', async () => {
+test('what a tenant says of a model goes before the catalog, field by field, until it is taken back', async () => {
   const first = await say({ provider: 'openai', model: 'gpt-4o', max_output_tokens: 1_000, vision: false });
   const second = await say({ provider: 'openai', model: 'gpt-4o', max_output_tokens: 2_000 });
   expect(second).toBe(first);

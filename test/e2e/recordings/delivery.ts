@@ -15,7 +15,7 @@ const FRAMINGS = {
 const [ASKED_SIZE, ASKED_FRAMING] = (process.env['RECORDINGS'] ?? '').split(',');
 /** So many pieces of a stream are as small as that when nobody waits for all of them. */
 const SMALL_PIECES = 200;
-const MOST_CUTS = 40;
+const MAX_CUTS = 40;
 
 /** A stream in the pieces it arrives in. Another size and another framing each time, unless the run is about one. */
 export function deliver(stream: Buffer, isText: boolean, random: Random): Buffer[] {
@@ -24,7 +24,7 @@ export function deliver(stream: Buffer, isText: boolean, random: Random): Buffer
   const size = ASKED_SIZE ? Number(ASKED_SIZE) || null : random.pick(SIZES);
   const cuts =
     size === null
-      ? Array.from({ length: random.int(1, MOST_CUTS) }, () => random.int(0, bytes.length)).sort((a, b) => a - b)
+      ? Array.from({ length: random.int(1, MAX_CUTS) }, () => random.int(0, bytes.length)).sort((a, b) => a - b)
       : Array.from({ length: Math.min(Math.floor(bytes.length / size), ASKED_SIZE ? Infinity : SMALL_PIECES) }, (_, i) => (i + 1) * size);
   return [...cuts, bytes.length].map((end, i) => bytes.subarray(cuts[i - 1] ?? 0, end)).filter((piece) => piece.length > 0);
 }

@@ -9,7 +9,7 @@ interface Uploaded {
   changes: { model: string; flag: string | null }[];
 }
 
-const CATALOGUE = '/v1/platform/prices/catalogue';
+const CATALOG = '/v1/platform/prices/catalogue';
 const ROW = { provider: 'openai', model: 'gpt-uploaded', input: '2', output: '10' };
 
 let upstream: ScriptedUpstream;
@@ -24,11 +24,11 @@ afterAll(async () => {
   await upstream.stop();
 });
 
-const upload = (body: object) => admin<Uploaded>(weir, weir.operatorKey, 'POST', CATALOGUE, body);
+const upload = (body: object) => admin<Uploaded>(weir, weir.operatorKey, 'POST', CATALOG, body);
 const count = async () => Number((await weir.db.query('SELECT count(*) FROM prices')).rows[0].count);
 const send = async (body: string) => {
   const headers = { authorization: `Bearer ${weir.operatorKey}`, 'content-type': 'application/json' };
-  const response = await fetch(weir.adminUrl + CATALOGUE, { method: 'POST', headers, body });
+  const response = await fetch(weir.adminUrl + CATALOG, { method: 'POST', headers, body });
   return { status: response.status, text: await response.text() };
 };
 const file = (rows: object[], more: object = {}) => JSON.stringify({ source: 'a test', prices: rows, ...more });
@@ -116,14 +116,14 @@ test('what another process applies is waited for', async () => {
   const body = { source: 'beside', prices: [{ ...ROW, model: 'gpt-beside' }] };
   const { digest } = await upload(body);
   const other = await weir.db.connect();
-  await other.query("BEGIN; SELECT pg_advisory_xact_lock(hashtext('weir price catalogue'))");
-  await expect(upload({ ...body, dry_run: false, confirm: digest })).rejects.toThrow(/answered 409.*Another catalogue/);
+  await other.query("BEGIN; SELECT pg_advisory_xact_lock(hashtext('weir price catalog'))");
+  await expect(upload({ ...body, dry_run: false, confirm: digest })).rejects.toThrow(/answered 409.*Another catalog/);
   await other.query('COMMIT');
   other.release();
   expect(await upload({ ...body, dry_run: false, confirm: digest })).toMatchObject({ added: 1 });
 });
 
-test('a catalogue that is older than what is in force is flagged', async () => {
+test('a catalog that is older than what is in force is flagged', async () => {
   const now = await upload({ source: 'new', prices: [{ ...ROW, model: 'gpt-aged', input: '3' }] });
   await upload({ source: 'new', prices: [{ ...ROW, model: 'gpt-aged', input: '3' }], dry_run: false, confirm: now.digest });
   const flags = async (row: object, more: object = {}) =>

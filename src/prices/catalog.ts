@@ -4,12 +4,12 @@ import { ADDITIONS, type Addition, BORROWED, type UsdRates } from './additions.j
 import { isRevision, means } from './names.js';
 import { type Rates, type StoredRates, storeRates } from './price.js';
 
-/** The version of the catalogue that is seeded, and of what is added to it; stored with each row. */
-export const CATALOGUE_SOURCE = 'genai-prices 0.1.8, additions 2026-11-28';
+/** The version of the catalog that is seeded, and of what is added to it; stored with each row. */
+export const CATALOG_SOURCE = 'genai-prices 0.1.8, additions 2026-11-28';
 
 const NANO_PER_USD = 1_000_000_000;
 
-export interface CataloguePrice {
+export interface CatalogPrice {
   model: string;
   effectiveAt: Date;
   rates: StoredRates;
@@ -18,7 +18,7 @@ export interface CataloguePrice {
 }
 
 /** What the mock provider pretends to cost, so that budgets can be tried without a bill: $1 and $2 per million tokens. */
-const MOCK_PRICES: CataloguePrice[] = ['*', 'echo'].map((model) => ({
+const MOCK_PRICES: CatalogPrice[] = ['*', 'echo'].map((model) => ({
   model,
   effectiveAt: new Date(0),
   rates: { input: 1e9, cache_read: 1e9, cache_write_5m: 1e9, cache_write_1h: 1e9, output: 2e9 },
@@ -26,17 +26,17 @@ const MOCK_PRICES: CataloguePrice[] = ['*', 'echo'].map((model) => ({
 }));
 
 /** What the platform lists for a provider from the start. */
-export function listedPrices(slug: string, catalogueId: string | null): CataloguePrice[] {
+export function listedPrices(slug: string, catalogId: string | null): CatalogPrice[] {
   if (slug === 'mock') return MOCK_PRICES;
-  return catalogueId ? [...ownPrices(catalogueId), ...borrowedPrices(catalogueId)] : [];
+  return catalogId ? [...ownPrices(catalogId), ...borrowedPrices(catalogId)] : [];
 }
 
 /** The id for a model under which its price is stored: dated and aliased names are known. Null: none is known that certainly means this model. */
-export function canonicalModel(catalogueId: string, model: string): string | null {
-  const own = ownModel(catalogueId, model);
+export function canonicalModel(catalogId: string, model: string): string | null {
+  const own = ownModel(catalogId, model);
   if (own !== null) return own;
   for (const { by, from, prefix, of } of BORROWED) {
-    if (by !== catalogueId || !model.startsWith(prefix)) continue;
+    if (by !== catalogId || !model.startsWith(prefix)) continue;
     const name = vendorsName(model.slice(prefix.length).replace(/^anthropic\//, ''));
     const lent = of.test(name) ? ownModel(from, name) : null;
     if (lent !== null) return prefix + lent;
@@ -44,32 +44,32 @@ export function canonicalModel(catalogueId: string, model: string): string | nul
   return null;
 }
 
-const modelsOf = (catalogueId: string): readonly ModelInfo[] => findProvider({ providerId: catalogueId })?.models ?? [];
+const modelsOf = (catalogId: string): readonly ModelInfo[] => findProvider({ providerId: catalogId })?.models ?? [];
 
-function ownModel(catalogueId: string, model: string): string | null {
+function ownModel(catalogId: string, model: string): string | null {
   const name = model.toLowerCase();
-  const added = ADDITIONS.find((one) => one.catalogueId === catalogueId && isRevision(vendorsName(name), one.model));
+  const added = ADDITIONS.find((one) => one.catalogId === catalogId && isRevision(vendorsName(name), one.model));
   if (added) return added.model;
-  const models = modelsOf(catalogueId);
+  const models = modelsOf(catalogId);
   return (models.find(({ id }) => id === model) ?? models.find(({ match }) => means(match, name)))?.id ?? null;
 }
 
-/** What a vendor's models cost: the catalogue's prices, and ours. */
-function ownPrices(catalogueId: string): CataloguePrice[] {
-  const added = ADDITIONS.filter((addition) => addition.catalogueId === catalogueId).map(toPrice);
-  return [...modelsOf(catalogueId).flatMap(pricesOf), ...added];
+/** What a vendor's models cost: the catalog's prices, and ours. */
+function ownPrices(catalogId: string): CatalogPrice[] {
+  const added = ADDITIONS.filter((addition) => addition.catalogId === catalogId).map(toPrice);
+  return [...modelsOf(catalogId).flatMap(pricesOf), ...added];
 }
 
-function borrowedPrices(catalogueId: string): CataloguePrice[] {
-  return BORROWED.filter(({ by }) => by === catalogueId).flatMap(({ from, prefix, of, source }) =>
+function borrowedPrices(catalogId: string): CatalogPrice[] {
+  return BORROWED.filter(({ by }) => by === catalogId).flatMap(({ from, prefix, of, source }) =>
     ownPrices(from)
-      .filter(({ model }) => of.test(model) && ownModel(catalogueId, prefix + model) === null)
+      .filter(({ model }) => of.test(model) && ownModel(catalogId, prefix + model) === null)
       .map((price) => ({ ...price, model: prefix + price.model, notes: source })),
   );
 }
 
 /** A model's prices by the day they begin. Hours of the day are not known to prices: what holds for some hours counts for all, where it is dearer. */
-function pricesOf({ id, prices }: ModelInfo): CataloguePrice[] {
+function pricesOf({ id, prices }: ModelInfo): CatalogPrice[] {
   const entries = Array.isArray(prices) ? prices : [{ prices, constraint: undefined }];
   const always = entries.flatMap(({ prices: price, constraint }) =>
     constraint?.type === 'time_of_date' ? [] : [{ price, since: constraint?.start_date ?? '1970-01-01' }],
@@ -83,13 +83,13 @@ function pricesOf({ id, prices }: ModelInfo): CataloguePrice[] {
 
 const dayOf = (day: string): Date => new Date(`${day}T00:00:00Z`);
 
-function toPrice({ model, since, rates, above, source }: Addition): CataloguePrice {
+function toPrice({ model, since, rates, above, source }: Addition): CatalogPrice {
   const stored = (usd: UsdRates) => storeRates(readRates(model, (key) => usd[key]));
   const tiers = above ? [{ above_input_tokens: above.inputTokens, rates: stored(above.rates) }] : [];
   return { model, effectiveAt: dayOf(since), rates: stored(rates), tiers, notes: source };
 }
 
-type Priced = Pick<CataloguePrice, 'rates' | 'tiers'>;
+type Priced = Pick<CatalogPrice, 'rates' | 'tiers'>;
 
 /** Class by class, and tier by tier. */
 function dearer(a: Priced, b: Priced): Priced {

@@ -1,5 +1,5 @@
 import { rulesOf } from '../model-rules/index.js';
-import { cataloguedFacts } from './catalogue.js';
+import { catalogdFacts } from './catalog.js';
 
 test.each([
   ['gpt-4o', { contextWindow: 128_000, maxOutputTokens: 16_384, tools: true, vision: true, reasoning: false }],
@@ -30,13 +30,13 @@ test.each([
   expect(rulesOf(model).facts).toEqual({ contextWindow: null, maxOutputTokens: null, tools: null, vision: null, reasoning: null }),
 );
 
-test('a context window that no family has is the one of the price catalogue', () => {
-  expect(cataloguedFacts('anthropic', 'claude-opus-4-1').contextWindow).toBe(200_000);
-  expect(cataloguedFacts('mistral', 'ministral-8b-2512').contextWindow).toBe(262_144);
-  expect(cataloguedFacts('anthropic', 'claude-opus-4-1-20250805').contextWindow).toBe(200_000);
-  expect(cataloguedFacts(null, 'claude-opus-4-1').contextWindow).toBeNull();
+test('a context window that no family has is the one of the price catalog', () => {
+  expect(catalogdFacts('anthropic', 'claude-opus-4-1').contextWindow).toBe(200_000);
+  expect(catalogdFacts('mistral', 'ministral-8b-2512').contextWindow).toBe(262_144);
+  expect(catalogdFacts('anthropic', 'claude-opus-4-1-20250805').contextWindow).toBe(200_000);
+  expect(catalogdFacts(null, 'claude-opus-4-1').contextWindow).toBeNull();
 });
 
 test('the facts of a model are one object, looked up once', () => {
-  expect(cataloguedFacts('openai', 'gpt-4o')).toBe(cataloguedFacts('openai', 'gpt-4o'));
+  expect(catalogdFacts('openai', 'gpt-4o')).toBe(catalogdFacts('openai', 'gpt-4o'));
 });

@@ -6,7 +6,7 @@ let upstream: ScriptedUpstream;
 let weir: TestWeir;
 let tenant: TestTenant;
 
-/** Names of the types of the catalogue that go out to the network with a key, aliases too, each with its type. */
+/** Names of the types of the catalog that go out to the network with a key, aliases too, each with its type. */
 const NAMES = CATALOG.filter(({ slug, seat }) => slug !== 'mock' && !seat).flatMap((type) =>
   [type.slug, ...Object.keys(type.aliases)].map((name) => [name, type] as const),
 );

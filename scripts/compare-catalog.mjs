@@ -1,6 +1,6 @@
-// Lists what changed between two versions of the price catalogue, for whoever updates it:
+// Lists what changed between two versions of the price catalog, for whoever updates it:
 //
-//   node scripts/compare-catalogue.mjs <directory of the old @pydantic/genai-prices> [<of the new one; else the installed one>]
+//   node scripts/compare-catalog.mjs <directory of the old @pydantic/genai-prices> [<of the new one; else the installed one>]
 //
 // The old one: `npm pack @pydantic/genai-prices@0.1.8` and unpack it. Ends with status 1 where something changed.
 import { createRequire } from 'node:module';
@@ -9,7 +9,7 @@ import { resolve } from 'node:path';
 const require = createRequire(import.meta.url);
 const [old, fresh = 'node_modules/@pydantic/genai-prices'] = process.argv.slice(2);
 if (!old) {
-  console.error('usage: node scripts/compare-catalogue.mjs <old package directory> [<new package directory>]');
+  console.error('usage: node scripts/compare-catalog.mjs <old package directory> [<new package directory>]');
   process.exit(2);
 }
 
