@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Pool } from 'pg';
-import { migrate, startEmbeddedPostgres } from '../../src/platform/postgres/index.js';
+import { migrate, sqlFunction, startEmbeddedPostgres } from '../../src/platform/postgres/index.js';
 import { openPool } from '../../test/support/database.js';
 import { leash } from '../../test/support/leash.js';
 import { insertTenant } from '../../test/support/ledger.js';
@@ -37,7 +37,7 @@ export async function setUp(cores: Cores | null, cleanUp: (() => unknown)[]): Pr
   await migrate(postgres.url);
   const db = openPool(postgres.url);
   cleanUp.push(() => db.end());
-  await db.query('SELECT ensure_partitions()');
+  await db.query(`SELECT ${sqlFunction('ensure_partitions')}()`);
   await fillWal(db);
   const [project, key] = [randomUUID(), randomUUID()];
   const tenantId = await insertTenant(db, [

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { WeirError } from '../kernel/errors.js';
 import { newId, publicId } from '../kernel/ids.js';
-import { PLATFORM, Prisma, type PrismaExecutor } from '../platform/postgres/index.js';
+import { functionSql, PLATFORM, Prisma, type PrismaExecutor } from '../platform/postgres/index.js';
 import type { AdminKey } from './admin-key.js';
 import type { StoredDigest } from './key-format.js';
 
@@ -64,7 +64,7 @@ export class AdminKeysRepository {
   }
 
   private async note(what: string, tenantId: string | null, id: string, actor: string, db: PrismaExecutor = this.prisma): Promise<void> {
-    await db.$executeRaw`SELECT emit_event(${tenantId ?? PLATFORM}::uuid, ${`admin_key.${what}`}, ${`admin_key.${what}:${newId()}`},
+    await db.$executeRaw`SELECT ${functionSql('emit_event')}(${tenantId ?? PLATFORM}::uuid, ${`admin_key.${what}`}, ${`admin_key.${what}:${newId()}`},
       jsonb_build_object('key', ${publicId('adminKey', id)}::text, 'actor', ${actor}::text))`;
   }
 }

@@ -5,7 +5,7 @@ import type { Nano } from '../kernel/money.js';
 import type { Full, Most } from '../kernel/most.js';
 import type { Scope } from '../ledger/index.js';
 import { crashOnceSent, crashPoint } from '../platform/faults/index.js';
-import { inTransaction } from '../platform/postgres/index.js';
+import { inTransaction, sqlFunction } from '../platform/postgres/index.js';
 import { type Budget, type BudgetPeriod, EACH, type Grant } from './budget.js';
 
 export type NewBudget = Pick<
@@ -67,7 +67,7 @@ export class BudgetsRepository {
   insert(budget: NewBudget, most: Most | null): Promise<Budget | Full> {
     return inTransaction(this.pool, async (client) => {
       if (most) {
-        const full = await client.query<{ of: Full | null }>(`SELECT full_for('budgets', $1, $2, $3, $4, $5) AS of`, [
+        const full = await client.query<{ of: Full | null }>(`SELECT ${sqlFunction('full_for')}('budgets', $1, $2, $3, $4, $5) AS of`, [
           budget.tenantId,
           budget.scopeKind,
           budget.scopeValue,
@@ -135,7 +135,7 @@ export class BudgetsRepository {
          WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL AND ($10::integer IS NULL OR version = $10) RETURNING ${BUDGET}`,
         [tenantId, id, limit, timezone, metadata, thresholds, mode, changes.anchor !== undefined, changes.anchor ?? null, version, setBy],
       );
-      if (rows[0]) await client.query('SELECT follow_budget($1, $2)', [tenantId, id]);
+      if (rows[0]) await client.query(`SELECT ${sqlFunction('follow_budget')}($1, $2)`, [tenantId, id]);
       return rows[0] ?? null;
     });
   }
@@ -156,7 +156,7 @@ export class BudgetsRepository {
 
   /** The periods that budgets are in now, each for its value, in this order. */
   async current(tenantId: string, counted: readonly { budgetId: string; scopeValue: string }[]): Promise<BudgetPeriod[]> {
-    const { rows } = await this.pool.query<PeriodRow>(`SELECT ${PERIOD} FROM periods_now($1, $2, $3) AS budget_periods`, [
+    const { rows } = await this.pool.query<PeriodRow>(`SELECT ${PERIOD} FROM ${sqlFunction('periods_now')}($1, $2, $3) AS budget_periods`, [
       tenantId,
       counted.map(({ budgetId }) => budgetId),
       counted.map(({ scopeValue }) => scopeValue),
@@ -176,14 +176,10 @@ export class BudgetsRepository {
 
   /** Brings what the current period has spent to zero by a ledger entry of its own. */
   async reset(budget: Budget, scopeValue: string, actor: string, reason: string | null): Promise<BudgetPeriod> {
-    const { rows } = await this.pool.query<PeriodRow>(`SELECT ${PERIOD} FROM reset_period($1, $2, $3, $4, $5, $6) AS budget_periods`, [
-      budget.tenantId,
-      budget.id,
-      scopeValue,
-      actor,
-      reason,
-      newId(),
-    ]);
+    const { rows } = await this.pool.query<PeriodRow>(
+      `SELECT ${PERIOD} FROM ${sqlFunction('reset_period')}($1, $2, $3, $4, $5, $6) AS budget_periods`,
+      [budget.tenantId, budget.id, scopeValue, actor, reason, newId()],
+    );
     return toPeriod(rows[0]!);
   }
 
@@ -191,7 +187,7 @@ export class BudgetsRepository {
   async grant(budget: Budget, scopeValue: string, amount: Nano, actor: string, reason: string | null): Promise<Grant> {
     const id = newId();
     const values = [budget.tenantId, budget.id, scopeValue, id, amount, actor, reason];
-    await this.pool.query('SELECT grant_period($1, $2, $3, $4, $5, $6, $7)', values);
+    await this.pool.query(`SELECT ${sqlFunction('grant_period')}($1, $2, $3, $4, $5, $6, $7)`, values);
     return (await this.grants(budget.tenantId, budget.id, 1, id))[0]!;
   }
 
@@ -208,20 +204,23 @@ export class BudgetsRepository {
 
   /** Tenants with periods that are over, or whose statements are due; who waits longest first. */
   async tenantsTo(what: 'roll' | 'state', limit: number): Promise<string[]> {
-    const { rows } = await this.pool.query<{ id: string }>(`SELECT id FROM tenants_to_${what}($1) AS t (id)`, [limit]);
+    const { rows } = await this.pool.query<{ id: string }>(`SELECT id FROM ${sqlFunction(`tenants_to_${what}`)}($1) AS t (id)`, [limit]);
     return rows.map((row) => row.id);
   }
 
   /** Writes a tenant's statements that are due. Answers how many there were. */
   async writeStatements(tenantId: string, limit: number): Promise<number> {
-    const { rows } = await this.pool.query<{ written: number }>('SELECT write_statements($1, $2) AS written', [tenantId, limit]);
+    const { rows } = await this.pool.query<{ written: number }>(`SELECT ${sqlFunction('write_statements')}($1, $2) AS written`, [
+      tenantId,
+      limit,
+    ]);
     return rows[0]!.written;
   }
 
   /** Closes one period of a tenant that is over. Answers what happened, in order; empty when nothing is left, or another worker does it. */
   async roll(tenantId: string): Promise<PeriodEvent[]> {
     crashOnceSent('roll_sent');
-    const { rows } = await this.pool.query<PeriodEvent>('SELECT event, period_id FROM roll_period($1)', [tenantId]);
+    const { rows } = await this.pool.query<PeriodEvent>(`SELECT event, period_id FROM ${sqlFunction('roll_period')}($1)`, [tenantId]);
     crashPoint('rolled');
     return rows;
   }

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Pool, type PoolClient } from 'pg';
 import { formatUsd, type Nano } from '../kernel/money.js';
+import { sqlFunction } from '../platform/postgres/index.js';
 import { type Audit, type Breach, breachOf, type Check, type Depth, type Facts, type Invariant, type LostCalls } from './audit.js';
 
 /** What a statement answers: one row per invariant it proves. */
@@ -87,7 +88,7 @@ export class AuditRepository {
 
   /** Writes an event about a breach; there is one, however often it is found. */
   async report({ tenantId, key, invariant, message, remedy }: Breach): Promise<void> {
-    await this.pool.query(`SELECT emit_event($1, 'ledger.audit_failed', $2, $3)`, [
+    await this.pool.query(`SELECT ${sqlFunction('emit_event')}($1, 'ledger.audit_failed', $2, $3)`, [
       tenantId,
       `ledger.audit_failed:${key}`,
       { invariant, message, remedy },

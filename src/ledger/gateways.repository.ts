@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { Injectable } from '@nestjs/common';
 import { Pool } from 'pg';
 import type { Nano } from '../kernel/money.js';
+import { sqlFunction } from '../platform/postgres/index.js';
 
 /** Calls of a gateway that hold money, and how much. */
 export interface Holding {
@@ -45,7 +46,11 @@ export class GatewaysRepository {
    * @param by an admin key, or `itself`.
    */
   async forget(id: string, by: string, reason: string | null): Promise<number> {
-    const { rows } = await this.pool.query<{ open: bigint }>('SELECT forget_gateway($1, $2, $3) AS open', [id, by, reason]);
+    const { rows } = await this.pool.query<{ open: bigint }>(`SELECT ${sqlFunction('forget_gateway')}($1, $2, $3) AS open`, [
+      id,
+      by,
+      reason,
+    ]);
     return Number(rows[0]!.open);
   }
 

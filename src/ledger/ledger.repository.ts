@@ -3,6 +3,7 @@ import { Pool } from 'pg';
 import { newId } from '../kernel/ids.js';
 import type { Nano } from '../kernel/money.js';
 import { crashOnceSent } from '../platform/faults/index.js';
+import { sqlFunction } from '../platform/postgres/index.js';
 import { LEASE_SECONDS } from './deadline.js';
 import { MAX_ROWS } from './lanes.js';
 import type {
@@ -125,7 +126,7 @@ export class LedgerRepository {
     if (requests.length > 0) crashOnceSent('hold_sent');
     const { rows } = await this.pool.query<AdmissionRow>({
       name: 'hold_batch',
-      text: 'SELECT * FROM hold_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)',
+      text: `SELECT * FROM ${sqlFunction('hold_batch')}($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
       values: [
         mostRows,
         Math.ceil(lockMs),
@@ -156,7 +157,7 @@ export class LedgerRepository {
     if (settlements.size > 0) crashOnceSent('settle_sent');
     const { rows } = await this.pool.query<{ resolved_id: string; remaining: Nano | null }>({
       name: 'settle_calls',
-      text: 'SELECT resolved_id, remaining FROM settle_calls($1, $2)',
+      text: `SELECT resolved_id, remaining FROM ${sqlFunction('settle_calls')}($1, $2)`,
       values: [arrayOf([...settlements.keys()]), `[${[...settlements.values()].join(',')}]`],
       query_timeout: SETTLE_TIMEOUT_MS,
     } as QueryConfig);
@@ -166,7 +167,7 @@ export class LedgerRepository {
   /** Books calls of which settling found no hold, as `encodeWithHold` wrote them, by call id. What was resolved before is in no list of the answer. */
   async bookUnheld(gatewayId: string, settlements: ReadonlyMap<string, string>): Promise<Unheld> {
     const { rows } = await this.pool.query<{ unheld_id: string; became: keyof Unheld }>({
-      text: 'SELECT unheld_id, became FROM book_unheld($1, $2)',
+      text: `SELECT unheld_id, became FROM ${sqlFunction('book_unheld')}($1, $2)`,
       values: [gatewayId, `[${[...settlements.values()].join(',')}]`],
       query_timeout: SETTLE_TIMEOUT_MS,
     } as QueryConfig);
@@ -177,7 +178,7 @@ export class LedgerRepository {
   /** Makes sure that holds which were given up can never land: what has not landed by now never will. */
   async abandon(gatewayId: string, holds: { id: string; tenantId: string }[]): Promise<void> {
     await this.pool.query({
-      text: 'SELECT abandon_holds($1, $2, $3)',
+      text: `SELECT ${sqlFunction('abandon_holds')}($1, $2, $3)`,
       values: [gatewayId, arrayOf(holds.map((hold) => hold.id)), arrayOf(holds.map((hold) => hold.tenantId))],
       query_timeout: SETTLE_TIMEOUT_MS,
     } as QueryConfig);
@@ -239,7 +240,7 @@ export class LedgerRepository {
   /** Books corrections, each once. Answers how many this statement booked. */
   async adjust(tenantId: string, adjustments: Adjustment[], actor: string, reason: string | null): Promise<number> {
     const column = <T>(of: (adjustment: Adjustment) => T) => adjustments.map(of);
-    const { rowCount } = await this.pool.query('SELECT * FROM adjust_calls($1, $2, $3, $4, $5, $6, $7, $8, $9)', [
+    const { rowCount } = await this.pool.query(`SELECT * FROM ${sqlFunction('adjust_calls')}($1, $2, $3, $4, $5, $6, $7, $8, $9)`, [
       tenantId,
       column((one) => one.callId),
       column((one) => one.admittedAt),
@@ -259,7 +260,7 @@ export class LedgerRepository {
       arrayOf(calls.map(({ checkpoint }) => (checkpoint && of(checkpoint)) ?? 'NULL'));
     await this.pool.query({
       name: 'heartbeat_calls',
-      text: 'SELECT heartbeat_calls($1, $2, $3, $4, $5)',
+      text: `SELECT ${sqlFunction('heartbeat_calls')}($1, $2, $3, $4, $5)`,
       values: [
         arrayOf(calls.map((call) => call.id)),
         noted(({ inputTokens }) => inputTokens),
@@ -279,7 +280,10 @@ export class LedgerRepository {
 
   /** A gateway is dead: its leases end, and what it had sent is noted. Answers how many calls it left open. */
   async expireGateway(gatewayId: string, sent: string[]): Promise<number> {
-    const { rows } = await this.pool.query<{ expired: bigint }>('SELECT expire_gateway($1, $2) AS expired', [gatewayId, arrayOf(sent)]);
+    const { rows } = await this.pool.query<{ expired: bigint }>(`SELECT ${sqlFunction('expire_gateway')}($1, $2) AS expired`, [
+      gatewayId,
+      arrayOf(sent),
+    ]);
     return Number(rows[0]!.expired);
   }
 
@@ -290,11 +294,11 @@ export class LedgerRepository {
   async reap(limit: number): Promise<ReapedCall[]> {
     crashOnceSent('reap_sent');
     const { rows } = await this.pool.query<ReapedCall>(
-      'SELECT reaped_id AS id, is_booked AS "isBooked", booked AS amount, held FROM reap_calls($1)',
+      `SELECT reaped_id AS id, is_booked AS "isBooked", booked AS amount, held FROM ${sqlFunction('reap_calls')}($1)`,
       [limit],
     );
     for (let freed = limit; freed === limit; ) {
-      freed = (await this.pool.query<{ freed: number }>('SELECT free_held_apart($1) AS freed', [limit])).rows[0]!.freed;
+      freed = (await this.pool.query<{ freed: number }>(`SELECT ${sqlFunction('free_held_apart')}($1) AS freed`, [limit])).rows[0]!.freed;
     }
     return rows;
   }

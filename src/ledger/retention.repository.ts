@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Pool } from 'pg';
-import { inTransaction } from '../platform/postgres/index.js';
+import { inTransaction, sqlFunction } from '../platform/postgres/index.js';
 
 /** Somebody reads or writes what is to be dropped. */
 const LOCK_TIMEOUT = '55P03';
@@ -26,7 +26,7 @@ export class RetentionRepository {
 
   /** Monthly partitions, from last month to three ahead, but for months whose rows are in the default one. */
   async ensurePartitions(): Promise<void> {
-    await this.pool.query('SELECT ensure_partitions()');
+    await this.pool.query(`SELECT ${sqlFunction('ensure_partitions')}()`);
   }
 
   /**
@@ -34,7 +34,7 @@ export class RetentionRepository {
    * Answers which, e.g. `2026_11`; null: none is that old, or somebody is using it.
    */
   dropOldestMonth(months: number): Promise<string | null> {
-    return this.exclusively(null, 'SELECT drop_oldest_month($1) AS done', [months]);
+    return this.exclusively(null, `SELECT ${sqlFunction('drop_oldest_month')}($1) AS done`, [months]);
   }
 
   /**
@@ -81,12 +81,12 @@ export class RetentionRepository {
   }
 
   private async hasDefaultRows(table: Table): Promise<boolean> {
-    const { rows } = await this.pool.query<{ has: boolean }>('SELECT has_default_rows($1) AS has', [table]);
+    const { rows } = await this.pool.query<{ has: boolean }>(`SELECT ${sqlFunction('has_default_rows')}($1) AS has`, [table]);
     return rows[0]!.has;
   }
 
   private async copyDefaultRows(table: Table, from: bigint): Promise<bigint | null> {
-    const { rows } = await this.pool.query<{ next: bigint | null }>('SELECT copy_default_rows($1, $2, $3) AS next', [
+    const { rows } = await this.pool.query<{ next: bigint | null }>(`SELECT ${sqlFunction('copy_default_rows')}($1, $2, $3) AS next`, [
       table,
       from,
       BLOCKS_AT_ONCE,
@@ -96,13 +96,13 @@ export class RetentionRepository {
 
   /** Answers the months it made; none where somebody uses the table. */
   private async replaceDefault(table: Table, from: bigint): Promise<string[]> {
-    const months = await this.exclusively<string[]>([], 'SELECT replace_default($1, $2) AS done', [table, from]);
+    const months = await this.exclusively<string[]>([], `SELECT ${sqlFunction('replace_default')}($1, $2) AS done`, [table, from]);
     if (months.length > 0) this.copied.delete(table);
     return months;
   }
 
   private async count(purge: string): Promise<number> {
-    const { rows } = await this.pool.query<{ count: number }>(`SELECT ${purge}($1) AS count`, [PURGE_BATCH]);
+    const { rows } = await this.pool.query<{ count: number }>(`SELECT ${sqlFunction(purge)}($1) AS count`, [PURGE_BATCH]);
     return rows[0]!.count;
   }
 
@@ -117,10 +117,10 @@ export class RetentionRepository {
   private async lookThrough(until: number, what: keyof typeof this.lookedAt): Promise<number> {
     let total = 0;
     do {
-      const { rows } = await this.pool.query<{ last: bigint; removed: number }>(`SELECT last, removed FROM purge_${what}($1, $2)`, [
-        this.lookedAt[what],
-        PURGE_BATCH,
-      ]);
+      const { rows } = await this.pool.query<{ last: bigint; removed: number }>(
+        `SELECT last, removed FROM ${sqlFunction(`purge_${what}`)}($1, $2)`,
+        [this.lookedAt[what], PURGE_BATCH],
+      );
       this.lookedAt[what] = rows[0]!.last;
       total += rows[0]!.removed;
     } while (this.lookedAt[what] > 0n && performance.now() < until);

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Pool } from 'pg';
 import { newId } from '../kernel/ids.js';
 import type { Full, Most } from '../kernel/most.js';
-import { inTransaction } from '../platform/postgres/index.js';
+import { inTransaction, sqlFunction } from '../platform/postgres/index.js';
 import type { Limit } from './limit.js';
 
 export type NewLimit = Omit<Limit, 'id' | 'version' | 'createdAt' | 'metadata'> & { metadata: Record<string, string> };
@@ -21,7 +21,7 @@ export class LimitsRepository {
     const { tenantId, scopeKind, scopeValue, requestsPerMinute, tokensPerMinute, concurrency, setBy, externalId, metadata } = limit;
     return inTransaction(this.pool, async (client) => {
       if (most) {
-        const full = await client.query<{ of: Full | null }>(`SELECT full_for('limits', $1, $2, $3, $4, $5) AS of`, [
+        const full = await client.query<{ of: Full | null }>(`SELECT ${sqlFunction('full_for')}('limits', $1, $2, $3, $4, $5) AS of`, [
           tenantId,
           scopeKind,
           scopeValue,

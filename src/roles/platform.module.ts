@@ -12,6 +12,7 @@ import {
   createWalledPool,
   DATABASE_URL,
   DIRECT_URL,
+  keepFunctions,
   Locks,
   Prisma,
   renewEndpoint,
@@ -42,6 +43,7 @@ export async function openPlatform(config: Config, databaseUrl: string, masterKe
     await pool.end();
     throw error;
   });
+  const stopKeeping = await keepFunctions(pool, log);
   const prismaPool = createScopedPool(databaseUrl, { ...PRISMA_POOL, max: configuration }, walled);
   const prisma = new Prisma(prismaPool, await schemaOf(pool));
   const clock = new ServerClock(pool);
@@ -90,6 +92,7 @@ export async function openPlatform(config: Config, databaseUrl: string, masterKe
     changes,
     reloads,
     async close() {
+      stopKeeping();
       await changes.stop();
       await egress.close();
       await prisma.$disconnect();

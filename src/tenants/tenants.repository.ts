@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { WeirError } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
-import { isUniqueViolation, Prisma, type PrismaExecutor } from '../platform/postgres/index.js';
+import { functionSql, isUniqueViolation, Prisma, type PrismaExecutor } from '../platform/postgres/index.js';
 import { DEFAULT_PROJECT, type Project, type Tenant } from './tenant.js';
 
 export interface Labels {
@@ -59,33 +59,35 @@ export class TenantsRepository {
   async suspend(id: string, actor: string): Promise<void> {
     await this.prisma.$queryRaw`
       WITH changed AS (UPDATE tenants SET suspended_at = weir_now() WHERE id = ${id}::uuid AND suspended_at IS NULL AND deleted_at IS NULL RETURNING *)
-      SELECT 1 FROM changed, emit_event(id, 'tenant.suspended', 'tenant.suspended:' || id || ':' || suspended_at, jsonb_build_object('actor', ${actor}::text))`;
+      SELECT 1 FROM changed, ${functionSql('emit_event')}(id, 'tenant.suspended', 'tenant.suspended:' || id || ':' || suspended_at, jsonb_build_object('actor', ${actor}::text))`;
   }
 
   /** Lets a suspended tenant make calls again. @param actor who says so, for the event. */
   async resume(id: string, actor: string): Promise<void> {
     await this.prisma.$queryRaw`
       WITH changed AS (UPDATE tenants SET suspended_at = NULL WHERE id = ${id}::uuid AND suspended_at IS NOT NULL AND deleted_at IS NULL RETURNING *)
-      SELECT 1 FROM changed, emit_event(id, 'tenant.resumed', 'tenant.resumed:' || id || ':' || weir_now(), jsonb_build_object('actor', ${actor}::text))`;
+      SELECT 1 FROM changed, ${functionSql('emit_event')}(id, 'tenant.resumed', 'tenant.resumed:' || id || ':' || weir_now(), jsonb_build_object('actor', ${actor}::text))`;
   }
 
   /** Deletes a tenant and blanks it but for its calls, if it is suspended and none of its calls is in flight. Answers what came of it. */
   async delete(id: string, actor: string): Promise<'deleted' | 'active' | 'suspending' | 'in_flight'> {
     type Became = Awaited<ReturnType<TenantsRepository['delete']>>;
-    const [row] = await this.prisma.$queryRaw<{ became: Became }[]>`SELECT delete_tenant(${id}::uuid, ${actor}) AS became`;
+    const [row] = await this.prisma.$queryRaw<
+      { became: Became }[]
+    >`SELECT ${functionSql('delete_tenant')}(${id}::uuid, ${actor}) AS became`;
     return row!.became;
   }
 
   /** Blanks a deleted tenant, but for its calls. */
   async erase(id: string): Promise<void> {
-    await this.prisma.$executeRaw`SELECT erase_tenant(${id}::uuid)`;
+    await this.prisma.$executeRaw`SELECT ${functionSql('erase_tenant')}(${id}::uuid)`;
   }
 
   /** Blanks some calls of a deleted tenant, after one of them. Answers the last; null: there are no more. */
   async eraseCalls(id: string, after: CallKey | null, limit: number): Promise<CallKey | null> {
     const [row] = await this.prisma.$queryRaw<{ at: string | null; id: string }[]>`
       SELECT last_at::text AS at, last_id::text AS id
-      FROM erase_calls(${id}::uuid, ${after?.at ?? null}::text::timestamptz, ${after?.id ?? null}::uuid, ${limit}::int)`;
+      FROM ${functionSql('erase_calls')}(${id}::uuid, ${after?.at ?? null}::text::timestamptz, ${after?.id ?? null}::uuid, ${limit}::int)`;
     return row!.at === null ? null : { at: row!.at, id: row!.id };
   }
 

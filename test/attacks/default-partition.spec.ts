@@ -2,7 +2,7 @@ import type { Pool } from 'pg';
 import { newId } from '../../src/kernel/ids.js';
 import { RetentionRepository } from '../../src/ledger/index.js';
 import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
-import { createPool } from '../../src/platform/postgres/index.js';
+import { createPool, sqlFunction } from '../../src/platform/postgres/index.js';
 import { moveClock } from '../support/clock.js';
 import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
 import { brokenInvariants, encoded, holdRequest, insertTenant, settlement } from '../support/ledger.js';
@@ -145,7 +145,7 @@ test('a process starts on such a database, and its worker moves the rows', async
     `INSERT INTO calls (tenant_id, id, admitted_at, finished_at, project_id, api_key_id, surface, stream, requested_model, provider, status, http_status, estimated, attempts)
      VALUES (gen_random_uuid(), gen_random_uuid(), now(), now(), gen_random_uuid(), gen_random_uuid(), 's', false, 'm', 'p', 'failed', 500, false, '[]')`,
   );
-  await weir.db.query('SELECT ensure_partitions()');
+  await weir.db.query(`SELECT ${sqlFunction('ensure_partitions')}()`);
   const where = async () =>
     (await weir.db.query<{ name: string }>('SELECT tableoid::regclass::text AS name FROM calls')).rows.map(({ name }) => name);
   expect(await where()).toEqual(['calls_default']);

@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import { AuditRepository } from '../../src/ledger/index.js';
 import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
-import { createPool } from '../../src/platform/postgres/index.js';
+import { createPool, sqlFunction } from '../../src/platform/postgres/index.js';
 import { call, type Seen } from '../faults/support/client.js';
 import { type Gateway, PRICE, Rig } from '../faults/support/rig.js';
 import { clockThatJumps } from '../faults/support/wrong-clock.js';
@@ -67,7 +67,11 @@ beforeEach(async () => {
   await proxy.set({ kind: 'pass' });
   const { rows } = await db.query('SELECT tenant_id, budget_id, scope_value FROM budget_periods');
   for (const { tenant_id, budget_id, scope_value } of rows)
-    await pool.query(`SELECT FROM reset_period($1, $2, $3, 'test', NULL, gen_random_uuid())`, [tenant_id, budget_id, scope_value]);
+    await pool.query(`SELECT FROM ${sqlFunction('reset_period')}($1, $2, $3, 'test', NULL, gen_random_uuid())`, [
+      tenant_id,
+      budget_id,
+      scope_value,
+    ]);
 });
 
 afterAll(async () => {

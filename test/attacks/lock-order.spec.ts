@@ -4,7 +4,7 @@ import { newId } from '../../src/kernel/ids.js';
 import { encodeSettlement, encodeWithHold } from '../../src/ledger/encode-settlement.js';
 import type { HoldRequest } from '../../src/ledger/index.js';
 import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
-import { createPool } from '../../src/platform/postgres/index.js';
+import { createPool, sqlFunction } from '../../src/platform/postgres/index.js';
 import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
 import { brokenInvariants, encoded, holdRequest, insertTenant, settlement } from '../support/ledger.js';
 
@@ -24,7 +24,7 @@ let gateway: string;
 beforeAll(async () => {
   database = await createDatabase();
   db = openPool(database.url);
-  await db.query('SELECT ensure_partitions()');
+  await db.query(`SELECT ${sqlFunction('ensure_partitions')}()`);
   pool = createPool(database.url, { max: 8, statementTimeoutMs: 10_000, connectTimeoutMs: 20_000, name: 'test' });
   ledger = new LedgerRepository(pool);
   tenant = await insertTenant(db, [{ limit: 1_000_000n }, { kind: 'project', value: 'p', limit: 1_000_000n }]);
@@ -80,16 +80,24 @@ const STATEMENTS: Record<string, Statement> = {
       gateway,
       calls.slice(1).map(({ id }) => id),
     ),
-  forget: () => pool.query(`SELECT forget_gateway($1, 'test', NULL)`, [gateway]),
+  forget: () => pool.query(`SELECT ${sqlFunction('forget_gateway')}($1, 'test', NULL)`, [gateway]),
   reap: () => ledger.reap(CALLS),
   reset: async () =>
-    pool.query(`SELECT FROM reset_period($1, $2, $3, 'test', NULL, gen_random_uuid())`, [tenant, budget, await scopeValue()]),
+    pool.query(`SELECT FROM ${sqlFunction('reset_period')}($1, $2, $3, 'test', NULL, gen_random_uuid())`, [
+      tenant,
+      budget,
+      await scopeValue(),
+    ]),
   grant: async () =>
-    pool.query(`SELECT FROM grant_period($1, $2, $3, gen_random_uuid(), 1, 'test', NULL)`, [tenant, budget, await scopeValue()]),
-  roll: () => pool.query('SELECT FROM roll_period()'),
-  'drop a month': () => pool.query('SELECT drop_oldest_month(3)'),
-  purge: () => pool.query('SELECT purge_holds(100)'),
-  'change of a budget': () => pool.query('SELECT follow_budget($1, $2)', [tenant, budget]),
+    pool.query(`SELECT FROM ${sqlFunction('grant_period')}($1, $2, $3, gen_random_uuid(), 1, 'test', NULL)`, [
+      tenant,
+      budget,
+      await scopeValue(),
+    ]),
+  roll: () => pool.query(`SELECT FROM ${sqlFunction('roll_period')}($1)`, [tenant]),
+  'drop a month': () => pool.query(`SELECT ${sqlFunction('drop_oldest_month')}(3)`),
+  purge: () => pool.query(`SELECT ${sqlFunction('purge_holds')}(100)`),
+  'change of a budget': () => pool.query(`SELECT ${sqlFunction('follow_budget')}($1, $2)`, [tenant, budget]),
 };
 const names = Object.keys(STATEMENTS);
 const pairs = names.flatMap((a, i) => names.slice(i).map((b) => [a, b] as const));

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createScopedPool, createWalledPool, inTenantScope } from '../../src/platform/postgres/index.js';
+import { createScopedPool, createWalledPool, inTenantScope, sqlFunction } from '../../src/platform/postgres/index.js';
 import { clientOf, type Send } from '../e2e/admin/client.js';
 import { ROUTES, type Route } from '../e2e/admin/routes.js';
 import { brokenInvariants } from '../support/ledger.js';
@@ -269,11 +269,11 @@ describe('Postgres itself', () => {
       ['UPDATE projects SET archived_at = coalesce(archived_at, now()) WHERE id = $1', [hex(rules['project_id']!)]],
       ['UPDATE tenants SET unpriced_call_nano = unpriced_call_nano WHERE id = $1', [id]],
       [
-        `SELECT grant_period($1::uuid, $2, 'ten_' || replace($1::uuid::text, '-', ''), $3, 1, 'a', NULL)`,
+        `SELECT ${sqlFunction('grant_period')}($1::uuid, $2, 'ten_' || replace($1::uuid::text, '-', ''), $3, 1, 'a', NULL)`,
         [id, hex(rules['budget_id']!), randomUUID()],
       ],
       [
-        `SELECT reset_period($1::uuid, $2, 'ten_' || replace($1::uuid::text, '-', ''), 'a', NULL, $3)`,
+        `SELECT ${sqlFunction('reset_period')}($1::uuid, $2, 'ten_' || replace($1::uuid::text, '-', ''), 'a', NULL, $3)`,
         [id, hex(rules['budget_id']!), randomUUID()],
       ],
     ];

@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 import { AuditRepository } from '../../src/ledger/audit.repository.js';
 import { Auditor } from '../../src/ledger/auditor.js';
 import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
-import { createPool } from '../../src/platform/postgres/index.js';
+import { createPool, sqlFunction } from '../../src/platform/postgres/index.js';
 import { createLogger, type Logger, Metrics } from '../../src/platform/telemetry/index.js';
 import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
 import { encoded, holdRequest, insertTenant, settlement } from '../support/ledger.js';
@@ -20,7 +20,7 @@ let auditor: AuditRepository;
 beforeEach(async () => {
   database = await createDatabase();
   db = openPool(database.url);
-  await db.query('SELECT ensure_partitions()');
+  await db.query(`SELECT ${sqlFunction('ensure_partitions')}()`);
   pool = createPool(database.url, { max: 1, statementTimeoutMs: 30_000, name: 'test' });
   auditor = new AuditRepository(pool);
 });

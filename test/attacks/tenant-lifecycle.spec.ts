@@ -1,5 +1,5 @@
 import { Keyring } from '../../src/platform/crypto/index.js';
-import { createPool, Prisma } from '../../src/platform/postgres/index.js';
+import { createPool, Prisma, sqlFunction } from '../../src/platform/postgres/index.js';
 import { createLogger } from '../../src/platform/telemetry/index.js';
 import { TenantDeletion, TenantsRepository } from '../../src/tenants/index.js';
 import { clientOf, type Send } from '../e2e/admin/client.js';
@@ -342,7 +342,9 @@ describe('a deleted tenant', () => {
     // The first thing a process does; then it ended.
     const owner = await weir.db.connect();
     await owner.query(`SELECT set_config('weir.tenant', '*', false)`);
-    expect((await owner.query(`SELECT delete_tenant($1, 'akey_1') AS became`, [uuid])).rows).toEqual([{ became: 'deleted' }]);
+    expect((await owner.query(`SELECT ${sqlFunction('delete_tenant')}($1, 'akey_1') AS became`, [uuid])).rows).toEqual([
+      { became: 'deleted' },
+    ]);
     owner.release(true);
     expect(await tablesWith(PERSONAL)).toEqual(['calls', 'holds']);
     await finishers[finisher]!(tenant);

@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import { sqlFunction } from '../../src/platform/postgres/index.js';
 import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
 import { isJust, isRightlyNamed, type Refusal, type State } from './holds/history.js';
 import { stress } from './holds/stress.js';
@@ -22,7 +23,7 @@ describe('on a real Postgres', () => {
   beforeAll(async () => {
     database = await createDatabase();
     db = openPool(database.url);
-    await db.query('SELECT ensure_partitions()');
+    await db.query(`SELECT ${sqlFunction('ensure_partitions')}()`);
   });
 
   afterAll(async () => {

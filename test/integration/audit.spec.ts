@@ -4,7 +4,7 @@ import { AuditRepository } from '../../src/ledger/audit.repository.js';
 import { Auditor } from '../../src/ledger/auditor.js';
 import type { Depth } from '../../src/ledger/index.js';
 import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
-import { createPool } from '../../src/platform/postgres/index.js';
+import { createPool, sqlFunction } from '../../src/platform/postgres/index.js';
 import { createLogger, Metrics } from '../../src/platform/telemetry/index.js';
 import { moveClock } from '../support/clock.js';
 import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
@@ -25,7 +25,7 @@ let voided: string;
 beforeEach(async () => {
   database = await createDatabase();
   db = openPool(database.url);
-  await db.query('SELECT ensure_partitions()');
+  await db.query(`SELECT ${sqlFunction('ensure_partitions')}()`);
   pool = createPool(database.url, { max: 4, statementTimeoutMs: 10_000, connectTimeoutMs: 20_000, name: 'test' });
   ledger = new LedgerRepository(pool);
   auditor = new AuditRepository(pool);

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import type { Pool } from 'pg';
+import { sqlFunction } from '../../src/platform/postgres/index.js';
 import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
 
 const ZONES = [
@@ -32,7 +33,7 @@ afterAll(async () => {
 
 const bounds = async (kind: string, timezone: string, at: string, anchor: string | null = null) =>
   (
-    await db.query<{ starts_at: Date; ends_at: Date }>(`SELECT * FROM period_bounds($1, $2, $3, '2020-01-01Z', $4)`, [
+    await db.query<{ starts_at: Date; ends_at: Date }>(`SELECT * FROM ${sqlFunction('period_bounds')}($1, $2, $3, '2020-01-01Z', $4)`, [
       kind,
       timezone,
       anchor,
@@ -88,13 +89,13 @@ test.each(ZONES)(
       `WITH RECURSIVE kinds (kind, until) AS (
        VALUES ('hour', timestamptz '2027-01-01Z'), ('day', '2036-01-01Z'), ('week', '2036-01-01Z'), ('month', '2036-01-01Z'), ('year', '2036-01-01Z')
      ), walk AS (
-       SELECT k.kind, k.until, b.starts_at, b.ends_at FROM kinds k, period_bounds(k.kind, $1, NULL, now(), '2026-01-01Z') b
+       SELECT k.kind, k.until, b.starts_at, b.ends_at FROM kinds k, ${sqlFunction('period_bounds')}(k.kind, $1, NULL, now(), '2026-01-01Z') b
        UNION ALL
-       SELECT w.kind, w.until, b.starts_at, b.ends_at FROM walk w, period_bounds(w.kind, $1, NULL, now(), w.ends_at) b WHERE w.ends_at < w.until
+       SELECT w.kind, w.until, b.starts_at, b.ends_at FROM walk w, ${sqlFunction('period_bounds')}(w.kind, $1, NULL, now(), w.ends_at) b WHERE w.ends_at < w.until
      ), pairs AS (SELECT *, lead(starts_at) OVER (PARTITION BY kind ORDER BY starts_at) AS next FROM walk)
      SELECT count(*) AS periods, count(*) FILTER (WHERE next <> ends_at OR ends_at <= starts_at OR ends_at - starts_at > interval '367 days'
-       OR (period_bounds(kind, $1, NULL, now(), starts_at + (ends_at - starts_at) / 2)).starts_at <> starts_at
-       OR (period_bounds(kind, $1, NULL, now(), ends_at - interval '1 microsecond')).starts_at <> starts_at) AS faults FROM pairs`,
+       OR (${sqlFunction('period_bounds')}(kind, $1, NULL, now(), starts_at + (ends_at - starts_at) / 2)).starts_at <> starts_at
+       OR (${sqlFunction('period_bounds')}(kind, $1, NULL, now(), ends_at - interval '1 microsecond')).starts_at <> starts_at) AS faults FROM pairs`,
       [timezone],
     );
     expect(rows[0]!.faults).toBe(0n);
@@ -119,7 +120,7 @@ test('whatever the anchor, every instant has one period, which begins where its 
     fc.asyncProperty(cases, async (all) => {
       const { rows } = await db.query(
         `SELECT c.* FROM json_to_recordset($1) AS c (kind text, zone text, anchor timestamptz, at timestamptz),
-           period_bounds(c.kind, c.zone, c.anchor, now(), c.at) AS b, period_bounds(c.kind, c.zone, c.anchor, now(), b.ends_at) AS n,
+           ${sqlFunction('period_bounds')}(c.kind, c.zone, c.anchor, now(), c.at) AS b, ${sqlFunction('period_bounds')}(c.kind, c.zone, c.anchor, now(), b.ends_at) AS n,
            LATERAL (SELECT c.anchor AT TIME ZONE c.zone AS anchor, b.starts_at AT TIME ZONE c.zone AS start) AS local
          WHERE NOT (b.starts_at <= c.at AND c.at < b.ends_at) OR n.starts_at <> b.ends_at OR n.ends_at <= n.starts_at
            -- The anchor's time of day, where the zone has that time on that day.

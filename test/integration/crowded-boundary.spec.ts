@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 import { BudgetsRepository } from '../../src/budgets/budgets.repository.js';
 import { BudgetsService } from '../../src/budgets/budgets.service.js';
 import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
-import { createPool } from '../../src/platform/postgres/index.js';
+import { createPool, sqlFunction } from '../../src/platform/postgres/index.js';
 import { SetClock } from '../support/clock.js';
 import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
 import { brokenInvariants, encoded, holdRequest, settlement } from '../support/ledger.js';
@@ -41,7 +41,7 @@ beforeAll(async () => {
   database = await createDatabase();
   db = openPool(database.url);
   clock = await SetClock.install(db, new Date('2026-11-20T23:59:59Z'));
-  await db.query('SELECT ensure_partitions()');
+  await db.query(`SELECT ${sqlFunction('ensure_partitions')}()`);
   tenantId = randomUUID();
   await db.query(`INSERT INTO tenants (id, name) VALUES ($1, 'test')`, [tenantId]);
   await db.query(

@@ -1,19 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import type { Pool } from 'pg';
 import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
+import { PLAIN_NAME } from '../../src/platform/postgres/functions.js';
 import { GRANTS } from '../../src/platform/postgres/grants.js';
-import { assertBoundRole, createPool, migrate } from '../../src/platform/postgres/index.js';
+import { assertBoundRole, createPool, migrate, sqlFunction } from '../../src/platform/postgres/index.js';
 import { Queues } from '../../src/platform/queue/index.js';
 import type { Logger } from '../../src/platform/telemetry/index.js';
 import { createEmptyDatabase, openPool, runOnce, type TestDatabase } from '../support/database.js';
 import { holdRequest, insertTenant } from '../support/ledger.js';
 
-const MIGRATIONS = path.resolve(__dirname, '../../prisma/migrations');
-/** The first migration of the version that has run-time roles of their own. */
-const OWN_ROLES = '20261129010000';
 const POOL = { max: 2, statementTimeoutMs: 10_000, connectTimeoutMs: 20_000, name: 'test' };
 
 let database: TestDatabase;
@@ -46,7 +41,7 @@ const roleOf = async () => {
 async function holds(url = database.url): Promise<void> {
   const pool = createPool(url, POOL);
   await assertBoundRole(pool);
-  await pool.query('SELECT ensure_partitions()');
+  await pool.query(`SELECT ${sqlFunction('ensure_partitions')}()`);
   const tenant = await insertTenant(db, [{ limit: 1_000n }]);
   expect(await new LedgerRepository(pool).hold(tenant, [holdRequest(tenant, 10n)])).toMatchObject([{ verdict: 'held' }]);
   await pool.end();
@@ -60,8 +55,8 @@ async function granted(role: string) {
     [role],
   );
   const { rows: functions } = await db.query<{ name: string; who: string }>(
-    `SELECT proname AS name, CASE WHEN bool_or(a.grantee = $1::regrole) THEN 'runtime' ELSE 'owner' END AS who
-     FROM pg_proc, aclexplode(proacl) a WHERE pronamespace = current_schema()::regnamespace GROUP BY oid, 1 HAVING NOT bool_or(a.grantee = 0)`,
+    `SELECT ${PLAIN_NAME} AS name, CASE WHEN bool_or(a.grantee = $1::regrole) THEN 'runtime' ELSE 'owner' END AS who
+     FROM pg_proc p, aclexplode(proacl) a WHERE pronamespace = current_schema()::regnamespace GROUP BY oid, 1 HAVING NOT bool_or(a.grantee = 0)`,
     [role],
   );
   const of = (isSequence: boolean) =>
@@ -69,14 +64,14 @@ async function granted(role: string) {
   return { tables: of(false), sequences: of(true), functions: Object.fromEntries(functions.map(({ name, who }) => [name, who])) };
 }
 
-test('what migrations grant is what a start grants again after a restore that lost it', async () => {
+test('what a start grants it grants again after a restore that lost it', async () => {
   await migrate(database.url);
   const role = await roleOf();
   expect(await granted(role)).toEqual(GRANTS);
   await db.query(`DROP OWNED BY ${role}`);
   for (const name of Object.keys(GRANTS.functions)) {
     const { rows } = await db.query<{ sql: string }>(
-      `SELECT format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', oid::regprocedure) AS sql FROM pg_proc WHERE proname = $1`,
+      `SELECT format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', oid::regprocedure) AS sql FROM pg_proc p WHERE ${PLAIN_NAME} = $1`,
       [name],
     );
     for (const { sql } of rows) await db.query(sql);
@@ -95,20 +90,16 @@ test('a start changes nothing where nothing is missing', async () => {
   expect((await state()).rows).toEqual(before.rows);
 });
 
-test('a database of the version before keeps its role, and its owner is let out of the wall', async () => {
-  const old = mkdtempSync(path.join(tmpdir(), 'weir-migrations-'));
-  for (const name of readdirSync(MIGRATIONS).filter((name) => name < OWN_ROLES))
-    cpSync(path.join(MIGRATIONS, name), path.join(old, name), { recursive: true });
-  await migrate(database.url, { directory: old, role: 'weir_app' });
-  rmSync(old, { recursive: true });
-  // It did not write down which role it has.
-  await db.query('DROP FUNCTION weir_runtime_role()');
-  expect((await db.query('SELECT FROM pg_class WHERE relforcerowsecurity')).rowCount).toBeGreaterThan(13);
-
-  await migrate(database.url);
-  expect(await roleOf()).toBe('weir_app');
-  expect((await db.query('SELECT FROM pg_class WHERE relforcerowsecurity')).rowCount).toBe(0);
-  await holds();
+test('a database from before the first release is refused before anything is changed, saying what to do', async () => {
+  await db.query(`CREATE TABLE _prisma_migrations (id varchar(36), checksum varchar(64), migration_name varchar(255), finished_at timestamptz, rolled_back_at timestamptz);
+    INSERT INTO _prisma_migrations (migration_name, finished_at) VALUES ('20261120090000_create_core_tables', now())`);
+  const state = () =>
+    db.query('SELECT oid, xmin FROM pg_class UNION ALL SELECT oid, xmin FROM pg_proc UNION ALL SELECT oid, xmin FROM pg_authid ORDER BY 1');
+  const before = await state();
+  await expect(migrate(database.url)).rejects.toThrow(
+    /"public" were made by a version of Weir from before its first release.* Make a new database/,
+  );
+  expect((await state()).rows).toEqual(before.rows);
 });
 
 test('two installations in one cluster have a role each', async () => {

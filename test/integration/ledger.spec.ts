@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import type { Pool } from 'pg';
 import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
-import { createPool } from '../../src/platform/postgres/index.js';
+import { createPool, sqlFunction } from '../../src/platform/postgres/index.js';
 import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
 import { brokenInvariants, encoded, holdRequest, insertTenant, settlement } from '../support/ledger.js';
 import { eventually } from '../support/weir.js';
@@ -18,7 +18,7 @@ let ledger: LedgerRepository;
 beforeAll(async () => {
   database = await createDatabase();
   db = openPool(database.url);
-  await db.query('SELECT ensure_partitions()');
+  await db.query(`SELECT ${sqlFunction('ensure_partitions')}()`);
   pool = createPool(database.url, { max: 8, statementTimeoutMs: 10_000, connectTimeoutMs: 20_000, name: 'test' });
   ledger = new LedgerRepository(pool);
 });
@@ -59,7 +59,7 @@ test('the truth that waits behind the reaper is booked as well', async () => {
   await db.query(`UPDATE holds SET lease_until = '-infinity', sent = true WHERE id = $1`, [request.id]);
   const reaper = await pool.connect();
   await reaper.query('BEGIN');
-  await reaper.query('SELECT reap_holds(10)');
+  await reaper.query(`SELECT ${sqlFunction('reap_calls')}(10)`);
   const truth = ledger.settle(encoded([settlement(request.id, 50n)]));
   await eventually(async () => (await db.query(`SELECT 1 FROM pg_locks WHERE NOT granted`)).rows.length > 0);
   await reaper.query('COMMIT');
@@ -241,11 +241,10 @@ test('the run-time role can neither change nor delete what is booked', async () 
 });
 
 test('a hold and a settlement run as their owner, by plans that are made once and go by indexes', async () => {
-  const { rows } = await db.query(
-    `SELECT DISTINCT proname, prosecdef, proconfig FROM pg_proc WHERE proname IN ('admit_batch', 'hold_batch', 'settle_calls') ORDER BY proname`,
-  );
+  const names = ['hold_batch', 'settle_calls'].map(sqlFunction);
+  const { rows } = await db.query('SELECT proname, prosecdef, proconfig FROM pg_proc WHERE proname = ANY ($1) ORDER BY proname', [names]);
   const proconfig = ['search_path=public, pg_temp', 'plan_cache_mode=force_generic_plan', 'enable_seqscan=off'];
-  expect(rows).toEqual(['admit_batch', 'hold_batch', 'settle_calls'].map((proname) => ({ proname, prosecdef: true, proconfig })));
+  expect(rows).toEqual(names.map((proname) => ({ proname, prosecdef: true, proconfig })));
 });
 
 test('random holds, settlements, voids and crashes over shared budgets leave every invariant true and deadlock nowhere', async () => {

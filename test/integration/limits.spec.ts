@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { Pool } from 'pg';
 import type { HoldRequest } from '../../src/ledger/index.js';
 import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
-import { createPool } from '../../src/platform/postgres/index.js';
+import { createPool, sqlFunction } from '../../src/platform/postgres/index.js';
 import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
 import { brokenInvariants, encoded, holdRequest, insertTenant, settlement } from '../support/ledger.js';
 
@@ -16,7 +16,7 @@ let ledger: LedgerRepository;
 beforeAll(async () => {
   database = await createDatabase();
   db = openPool(database.url);
-  await db.query('SELECT ensure_partitions()');
+  await db.query(`SELECT ${sqlFunction('ensure_partitions')}()`);
   pool = createPool(database.url, { max: 8, statementTimeoutMs: 10_000, connectTimeoutMs: 20_000, name: 'test' });
   ledger = new LedgerRepository(pool);
 });

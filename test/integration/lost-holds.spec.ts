@@ -8,7 +8,7 @@ import { encodeSettlement, encodeWithHold } from '../../src/ledger/encode-settle
 import type { HoldRequest, LedgerService, Settlement } from '../../src/ledger/index.js';
 import { readJournal } from '../../src/ledger/journal.js';
 import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
-import { createPool } from '../../src/platform/postgres/index.js';
+import { createPool, sqlFunction } from '../../src/platform/postgres/index.js';
 import { moveClock } from '../support/clock.js';
 import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
 import { freePort } from '../support/free-port.js';
@@ -30,7 +30,7 @@ let close: () => Promise<void>;
 beforeAll(async () => {
   database = await createDatabase();
   db = openPool(database.url);
-  await db.query('SELECT ensure_partitions()');
+  await db.query(`SELECT ${sqlFunction('ensure_partitions')}()`);
   pool = createPool(database.url, { max: 8, statementTimeoutMs: 10_000, connectTimeoutMs: 20_000, name: 'test' });
   repository = new LedgerRepository(pool);
   ({ ledger, close } = openLedger(database.url, 'test'));

@@ -6,7 +6,7 @@ import { BudgetsService } from '../../src/budgets/budgets.service.js';
 import { encodeWithHold } from '../../src/ledger/encode-settlement.js';
 import type { Checkpoint, HoldAnswer, HoldRequest, Settlement } from '../../src/ledger/index.js';
 import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
-import { createPool } from '../../src/platform/postgres/index.js';
+import { createPool, sqlFunction } from '../../src/platform/postgres/index.js';
 import { SetClock } from '../support/clock.js';
 import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
 import { brokenInvariants, encoded, holdRequest, insertTenant, settlement } from '../support/ledger.js';
@@ -52,7 +52,7 @@ beforeAll(async () => {
   database = await createDatabase();
   db = openPool(database.url);
   clock = await SetClock.install(db, new Date(NOON));
-  await db.query('SELECT ensure_partitions()');
+  await db.query(`SELECT ${sqlFunction('ensure_partitions')}()`);
   pool = createPool(database.url, { max: 4, statementTimeoutMs: 10_000, connectTimeoutMs: 20_000, name: 'test' });
   ledger = new LedgerRepository(pool);
   budgets = new BudgetsService(new BudgetsRepository(pool));
@@ -160,8 +160,8 @@ const STATE = `
     format('limit %s granted %s spent %s held %s', limit_nano, granted, spent, held) AS figures
   FROM budget_periods WHERE tenant_id = $1
   UNION ALL
-  SELECT limit_id, scope_value, NULL, format('requests %s tokens %s open %s', (SELECT sum(v) FROM unnest(ring_at(requests, second, now)) AS r (v)),
-    (SELECT sum(v) FROM unnest(ring_at(tokens, second, now)) AS r (v)), open)
+  SELECT limit_id, scope_value, NULL, format('requests %s tokens %s open %s', (SELECT sum(v) FROM unnest(${sqlFunction('ring_at')}(requests, second, now)) AS r (v)),
+    (SELECT sum(v) FROM unnest(${sqlFunction('ring_at')}(tokens, second, now)) AS r (v)), open)
   FROM limit_counters, floor(extract(epoch FROM weir_now())) AS f (second_now), LATERAL (SELECT second_now::bigint AS now) AS n WHERE tenant_id = $1`;
 /** What the worker opens ahead of time; the model knows nothing of it yet. */
 const UNTOUCHED = /^limit \d+ granted 0 spent 0 held 0$/;

@@ -2,7 +2,7 @@ import type { Pool } from 'pg';
 import { newId } from '../../src/kernel/ids.js';
 import { AuditRepository, RetentionRepository } from '../../src/ledger/index.js';
 import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
-import { createPool } from '../../src/platform/postgres/index.js';
+import { createPool, sqlFunction } from '../../src/platform/postgres/index.js';
 import { moveClock } from '../support/clock.js';
 import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
 import { brokenInvariants, encoded, holdRequest, insertTenant, settlement } from '../support/ledger.js';
@@ -97,7 +97,7 @@ test('what was booked late does not count as allowed above a cap, once its month
 
 test('less than three months are never kept', async () => {
   await expect(retention.dropOldestMonth(2)).rejects.toThrow('at least 3 months are kept, not 2');
-  await expect(pool.query('SELECT drop_oldest_month(NULL)')).rejects.toThrow('at least 3 months');
+  await expect(pool.query(`SELECT ${sqlFunction('drop_oldest_month')}(NULL)`)).rejects.toThrow('at least 3 months');
 });
 
 test('who reads or writes goes first: a month that is in use is dropped later, and calls do not wait behind it', async () => {

@@ -11,6 +11,7 @@ import {
   inTenantScope,
   migrate,
   Prisma,
+  sqlFunction,
 } from '../../src/platform/postgres/index.js';
 import { TenantsRepository } from '../../src/tenants/index.js';
 import { createDatabase, createEmptyDatabase, openPool, runOnce, type TestDatabase } from '../support/database.js';
@@ -27,7 +28,7 @@ let bob: string;
 beforeAll(async () => {
   database = await createDatabase();
   db = openPool(database.url);
-  await db.query('SELECT ensure_partitions()');
+  await db.query(`SELECT ${sqlFunction('ensure_partitions')}()`);
   walled = createWalledPool(database.url, { max: 1, statementTimeoutMs: 10_000, name: 'walled' });
   pool = createScopedPool(database.url, { max: 4, statementTimeoutMs: 10_000, name: 'test' }, walled);
   [alice, bob] = [await furnish(), await furnish()];
@@ -66,7 +67,7 @@ async function furnish(): Promise<string> {
     [tenant],
   );
   await db.query(`INSERT INTO models (tenant_id, id, provider, model, vision) VALUES (${owned}, 'p', 'm', true)`, [tenant]);
-  await db.query(`SELECT emit_event($1, 'test', $2, '{}')`, [tenant, randomUUID()]);
+  await db.query(`SELECT ${sqlFunction('emit_event')}($1, 'test', $2, '{}')`, [tenant, randomUUID()]);
   return tenant;
 }
 
@@ -215,7 +216,7 @@ test('an owner who is no superuser applies the migrations, and the product works
   const own = openPool(url.href);
   const app = createPool(url.href, { max: 2, statementTimeoutMs: 10_000, name: 'test' });
   await assertBoundRole(app);
-  await app.query('SELECT ensure_partitions()');
+  await app.query(`SELECT ${sqlFunction('ensure_partitions')}()`);
   const tenant = await insertTenant(own, [{ limit: 1_000n }]);
   const ledger = new LedgerRepository(app);
   const request = holdRequest(tenant, 10n);

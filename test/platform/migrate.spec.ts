@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client } from 'pg';
+import { readFunctions } from '../../src/platform/postgres/functions.js';
 import { migrate } from '../../src/platform/postgres/migrate.js';
 import { createEmptyDatabase, runOnce, type TestDatabase } from '../support/database.js';
 
@@ -24,7 +25,7 @@ describe('migrate', () => {
     writeFileSync(path.join(directory, name, 'migration.sql'), sql);
   }
 
-  const run = () => migrate(database.url, { directory, role: 'weir_app' });
+  const run = () => migrate(database.url, { directory, functions: readFunctions(directory), role: 'weir_app' });
 
   it('applies each migration once, in the order of their names', async () => {
     write('2_fill', 'insert into things values (1); insert into things values (2);');

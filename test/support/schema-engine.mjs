@@ -6,7 +6,7 @@
 //
 // It serves the commands that look (diff, status); it does not create databases.
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { PrismaPg } from '@prisma/adapter-pg';
@@ -150,6 +150,7 @@ async function connectToShadowDatabase(url) {
   const shadowUrl = new URL(url);
   shadowUrl.pathname = `/${name}`;
   const adapter = await connect(shadowUrl.href);
+  await adapter.executeScript(attachedFunctions());
   const dispose = adapter.dispose.bind(adapter);
   adapter.dispose = async () => {
     await dispose();
@@ -157,4 +158,11 @@ async function connectToShadowDatabase(url) {
     await admin.end();
   };
   return adapter;
+}
+
+/** What migrations name, as a start makes it before them. */
+function attachedFunctions() {
+  const files = globSync(fileURLToPath(new URL('../../src/{*,platform/postgres}/sql/*.sql', import.meta.url)));
+  const statements = files.flatMap((file) => readFileSync(file, 'utf8').split(/^(?=CREATE )/m));
+  return `set check_function_bodies to off; ${statements.filter((text) => text.startsWith('CREATE OR REPLACE FUNCTION')).join('')}`;
 }

@@ -3,8 +3,8 @@ const BOOK = 'SELECT, INSERT';
 const KEEP = 'SELECT, INSERT, UPDATE, DELETE';
 
 /**
- * What the run-time role may do. Migrations grant it; a start does so again where it is missing, because a restore into a cluster without the role
- * loses it. A test compares the two.
+ * What the run-time role may do. A start grants what is missing of it: in a new database, of what a migration has added, and after a restore into a
+ * cluster without the role, which loses it all.
  */
 export const GRANTS = {
   tables: {
@@ -38,9 +38,8 @@ export const GRANTS = {
     tenants: SERVE,
   },
   sequences: { config_version: 'USAGE' },
-  /** Functions that not everybody may call: who may. */
+  /** Functions that not everybody may call, in all their versions: who may. */
   functions: {
-    admit_batch: 'runtime',
     book_unheld: 'runtime',
     copy_default_rows: 'runtime',
     delete_tenant: 'runtime',
@@ -52,6 +51,7 @@ export const GRANTS = {
     free_held_apart: 'runtime',
     has_default_rows: 'runtime',
     hold_batch: 'runtime',
+    keep_functions: 'runtime',
     mark_gone: 'owner',
     purge_counters: 'runtime',
     purge_deleted: 'runtime',
@@ -61,7 +61,6 @@ export const GRANTS = {
     purge_periods: 'runtime',
     remove_periods: 'owner',
     replace_default: 'runtime',
-    settle_batch: 'runtime',
     settle_calls: 'runtime',
     wall_off: 'owner',
   },

@@ -1,6 +1,7 @@
 export { type Asked, Batcher } from './batcher.js';
 export { ConfigChanges } from './changes.js';
 export { type EmbeddedPostgres, hasEmbeddedPostgres, startEmbeddedPostgres } from './embedded.js';
+export { keepFunctions, sqlFunction } from './functions.js';
 export { claimHome } from './home-claim.js';
 export { Locks } from './locks.js';
 export { migrate } from './migrate.js';
@@ -9,7 +10,7 @@ export { type OwnedTable, PLATFORM, rowsByOwner } from './owned-rows.js';
 export { isPostgresAway, patiently } from './patience.js';
 export { CONFIG_POOL, createPool, createScopedPool, createWalledPool, DATABASE_URL, DIRECT_URL, EXACT_TYPES, type Pool } from './pool.js';
 export { NoSessions } from './pooler.js';
-export { isUniqueViolation, Prisma, type PrismaExecutor } from './prisma.js';
+export { functionSql, isUniqueViolation, Prisma, type PrismaExecutor } from './prisma.js';
 export { raised } from './raised.js';
 export { MissingRights, queueSchemaOf } from './rights.js';
 export { RoutedClient, RoutedPool, renewEndpoint, schemaOf } from './routed-client.js';

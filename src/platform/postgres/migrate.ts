@@ -2,8 +2,9 @@ import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Client, escapeIdentifier, escapeLiteral } from 'pg';
+import { CREATE_VERSIONS, makeAttached, makeFunctions, ownFunctions, type SqlFunctions } from './functions.js';
 import { assertSessions } from './pooler.js';
-import { grantRights, type Place, prepareRole } from './rights.js';
+import { grantRights, prepareRole } from './rights.js';
 import { endpointOf, RoutedClient, userOf } from './routed-client.js';
 import { assertSameDatabase, assertSameSchema } from './same-database.js';
 
@@ -26,6 +27,7 @@ export interface MigrateOptions {
   /** Queues are kept in this database too. */
   hasQueues?: boolean;
   directory?: string;
+  functions?: SqlFunctions;
 }
 
 interface Migration {
@@ -34,23 +36,21 @@ interface Migration {
   checksum: string;
 }
 
-/** Migrations call the run-time role `weir_app`, and the first one makes it. Here it may have another name, and is there already. */
-const MAKES_ROLE = /DO \$\$ BEGIN\s+CREATE ROLE weir_app[\s\S]*?GRANT weir_app TO[\s\S]*?END \$\$;/;
-
 /**
  * Applies the migrations that a database does not have yet, oldest first, as `prisma migrate deploy` would, and records
  * them where Prisma looks for them. Prisma's own command needs an engine binary that closed networks cannot download.
  *
  * Each migration is one transaction: it is applied and recorded, or neither. Processes that start together take turns.
  *
- * Before that the run-time role is made, where it is missing, and after that it gets what it may do.
+ * Before that the run-time role is made, where it is missing. After that come the SQL functions of this version, where they are missing, and the role
+ * gets what it may do.
  *
  * @returns the names of the migrations applied now.
- * @throws Error when the server is too old or the database not in UTF8, NoSessions, OtherDatabase, MissingRights; Error when a migration fails, was edited after it was applied, or was left half-applied by another tool.
+ * @throws Error when the server is too old or the database not in UTF8, NoSessions, OtherDatabase, MissingRights; Error when the database was made before the first release; Error when a migration fails, was edited after it was applied, or was left half-applied by another tool.
  */
 export async function migrate(
   connectionString: string,
-  { role = null, callsUrl = null, hasQueues = false, directory = MIGRATIONS_DIR }: MigrateOptions = {},
+  { role = null, callsUrl = null, hasQueues = false, directory = MIGRATIONS_DIR, functions = ownFunctions() }: MigrateOptions = {},
 ): Promise<string[]> {
   const migrations = readMigrations(directory);
   const client = new RoutedClient({ url: connectionString, application_name: 'weir-migrate', connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
@@ -63,12 +63,18 @@ export async function migrate(
     const { schema } = endpointOf(connectionString).address;
     if (schema !== null) await client.query(`set search_path to ${escapeIdentifier(schema)}`);
     await client.query('select pg_advisory_lock($1)', [PRISMA_MIGRATE_LOCK]);
-    const place = await prepareRole(client, { role, login: callsUrl && userOf(callsUrl), hasQueues });
-    await client.query(CREATE_HISTORY);
+    await assertReleased(client, migrations);
+    const names = functions.all.map(({ name }) => name);
+    const place = await prepareRole(client, { role, login: callsUrl && userOf(callsUrl), hasQueues, functions: names });
+    await client.query(`${CREATE_HISTORY};${CREATE_VERSIONS}`);
     const applied = await readHistory(client);
     const pending = migrations.filter((migration) => !isApplied(migration, applied));
-    for (const migration of pending) await apply(client, migration, place);
-    await grantRights(client, place);
+    await makeAttached(client, place.schema, functions);
+    for (const migration of pending) await apply(client, migration, place.schema);
+    await atOnce(client, async () => {
+      await makeFunctions(client, place.schema, functions);
+      await grantRights(client, place);
+    });
     if (callsUrl !== null) await assertSameSchema(place.schema, callsUrl);
     return pending.map((migration) => migration.name);
   } finally {
@@ -93,6 +99,20 @@ async function assertEncoding(client: Client): Promise<void> {
   if (encoding === 'UTF8') return;
   throw new Error(
     `Weir needs a database in UTF8, and "${name}" is in ${encoding}; make another one: CREATE DATABASE name ENCODING 'UTF8' LOCALE 'C' TEMPLATE template0`,
+  );
+}
+
+/** The migrations from before the first release were replaced by others. */
+async function assertReleased(client: Client, [first]: Migration[]): Promise<void> {
+  const { rows } = await client.query<{ schema: string; found: boolean }>(
+    `select current_schema() as schema, to_regclass('_prisma_migrations') is not null as found`,
+  );
+  const { schema, found } = rows[0]!;
+  if (!first || !found) return;
+  const history = await readHistory(client);
+  if (history.size === 0 || history.has(first.name)) return;
+  throw new Error(
+    `the tables in the schema "${schema}" were made by a version of Weir from before its first release, and cannot be carried over. Nothing was changed. Make a new database, or drop this schema and make it anew; where Weir runs a Postgres of its own, move the directory WEIR_HOME away. Then start Weir again`,
   );
 }
 
@@ -136,19 +156,27 @@ function isApplied(migration: Migration, history: History): boolean {
   return true;
 }
 
-async function apply(client: Client, { name, sql, checksum }: Migration, { schema, role }: Place): Promise<void> {
+async function apply(client: Client, { name, sql, checksum }: Migration, schema: string): Promise<void> {
+  const record = [randomUUID(), checksum, name].map((text) => escapeLiteral(text)).join(', ');
   try {
-    const own = sql
-      .replace(MAKES_ROLE, '')
-      .replaceAll('weir_app', escapeIdentifier(role))
-      .replaceAll('ON SCHEMA public', `ON SCHEMA ${escapeIdentifier(schema)}`);
-    const record = [randomUUID(), checksum, name].map((text) => escapeLiteral(text)).join(', ');
     // In one message: Postgres may be far away.
     await client.query(`begin; set local search_path to ${escapeIdentifier(schema)};
-${own}
+${sql}
 ;insert into _prisma_migrations (id, checksum, migration_name, finished_at, applied_steps_count) values (${record}, clock_timestamp(), 1); commit`);
   } catch (error) {
     await client.query('rollback').catch(() => {});
     throw new Error(`migration ${name} failed: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** All of it is done, or nothing. */
+async function atOnce(client: Client, work: () => Promise<void>): Promise<void> {
+  await client.query('begin');
+  try {
+    await work();
+    await client.query('commit');
+  } catch (error) {
+    await client.query('rollback').catch(() => {});
+    throw error;
   }
 }

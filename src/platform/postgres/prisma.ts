@@ -1,5 +1,6 @@
 import { PrismaPg } from '@prisma/adapter-pg';
-import { type Prisma as Generated, PrismaClient } from './generated/client.js';
+import { sqlFunction } from './functions.js';
+import { Prisma as Generated, PrismaClient } from './generated/client.js';
 import type { Pool } from './pool.js';
 
 /** The control plane's client. Never on the road of a call. */
@@ -15,3 +16,6 @@ export type PrismaExecutor = Generated.TransactionClient;
 
 /** The row that was to be unique exists already. */
 export const isUniqueViolation = (error: unknown): boolean => (error as { code?: unknown } | null)?.code === 'P2002';
+
+/** What an SQL function is called in Postgres, for `$queryRaw` and the like. */
+export const functionSql = (name: string): Generated.Sql => Generated.raw(sqlFunction(name));

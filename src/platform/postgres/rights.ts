@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
 import pg from 'pg';
+import { PLAIN_NAME } from './functions.js';
 import { GRANTS } from './grants.js';
 
 const INSUFFICIENT_PRIVILEGE = '42501';
 const EXISTS_ALREADY = /^(42710|23505)$/;
-/** The run-time role of installations that were made before each had its own. */
-const FORMER_ROLE = 'weir_app';
 const LONGEST_NAME = 63;
 
 /** The role of `DATABASE_URL` may not do all that a start has to: an administrator has to. */
@@ -29,6 +28,8 @@ interface Wanted {
   /** The role of `DATABASE_URL`, where it is another than the one connected here. */
   login: string | null;
   hasQueues: boolean;
+  /** Names of the SQL functions, without their versions. */
+  functions: readonly string[];
 }
 
 interface Found {
@@ -43,11 +44,11 @@ interface Found {
  * Finds the schema of an installation and sees to it that its run-time role is there and may be worked as. Only what is missing is made.
  * @throws MissingRights with all that is missing, also of the tables and of the queues' schema.
  */
-export async function prepareRole(client: pg.Client, { role, login, hasQueues }: Wanted): Promise<Place> {
+export async function prepareRole(client: pg.Client, { role, login, hasQueues, functions }: Wanted): Promise<Place> {
   const rights = await Rights.of(client);
   const schema = rights.found.schema ?? (await rights.createSchema());
   await rights.useSchema(schema);
-  await rights.ownTables(schema);
+  await rights.ownAll(schema, functions);
   if (hasQueues) await rights.useQueues(queueSchemaOf(schema));
   const chosen = role ?? (await rights.knownRole()) ?? roleOf(rights.found.database, schema);
   await rights.beWorkedAs(chosen, login);
@@ -134,7 +135,7 @@ class Rights {
   }
 
   async knownRole(): Promise<string | null> {
-    const known = (await this.storedRole()) ?? ((await this.is(`SELECT to_regclass('tenants') IS NOT NULL`)) ? FORMER_ROLE : null);
+    const known = await this.storedRole();
     return known !== null && (await this.exists(known)) && (await this.mayAct(this.found.login, known)) ? known : null;
   }
 
@@ -153,20 +154,25 @@ class Rights {
   }
 
   /** Every table and function of the schema that Weir made is the connected role's, or that of a role which it is a member of. */
-  async ownTables(schema: string): Promise<void> {
+  async ownAll(schema: string, functions: readonly string[]): Promise<void> {
     await this.own(
       `SELECT 'TABLE' AS kind, c.oid::regclass::text AS name, c.relowner AS owner FROM pg_class c
            WHERE c.relnamespace = $1::regnamespace AND (c.relname = ANY ($2) OR c.relispartition) AND c.relkind IN ('r', 'p', 'S')
          UNION ALL
-         SELECT 'FUNCTION', p.oid::regprocedure::text, p.proowner FROM pg_proc p WHERE p.pronamespace = $1::regnamespace AND p.proname = ANY ($2)`,
-      [quoted(schema), Object.keys({ ...GRANTS.tables, ...GRANTS.sequences, ...GRANTS.functions, _prisma_migrations: '' })],
+         SELECT 'FUNCTION', p.oid::regprocedure::text, p.proowner FROM pg_proc p WHERE p.pronamespace = $1::regnamespace AND ${PLAIN_NAME} = ANY ($2)`,
+      [
+        quoted(schema),
+        [...Object.keys({ ...GRANTS.tables, ...GRANTS.sequences }), ...functions, '_prisma_migrations', 'function_versions'],
+      ],
     );
   }
 
   async missingGrants({ schema, role }: Place): Promise<string[]> {
     const { tables, sequences, functions } = GRANTS;
     const { rows } = await this.client.query<{ statement: string }>(
-      `SELECT format('GRANT USAGE ON SCHEMA %I TO %I', $1::text, $2::text) AS statement WHERE NOT has_schema_privilege($2, $1, 'USAGE')
+      `SELECT format('GRANT USAGE ON SCHEMA %I TO %I', $1::text, $2::text) AS statement
+         WHERE NOT has_schema_privilege($2, $1, 'USAGE') OR has_schema_privilege($1, 'USAGE WITH GRANT OPTION') AND NOT EXISTS (
+           SELECT FROM pg_namespace n, aclexplode(n.nspacl) a WHERE n.nspname = $1 AND a.grantee = $2::regrole AND a.privilege_type = 'USAGE')
        UNION ALL
        SELECT format('GRANT %s ON TABLE %s TO %I', privilege, c.oid::regclass, $2) FROM json_each_text($3) AS t (name, privileges)
          JOIN pg_class c ON c.relname = t.name AND c.relnamespace = quote_ident($1)::regnamespace, regexp_split_to_table(privileges, ', ') AS privilege
@@ -177,10 +183,10 @@ class Rights {
          WHERE CASE WHEN c.relkind = 'S' THEN NOT has_sequence_privilege($2, c.oid, 'USAGE') END
        UNION ALL
        SELECT format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', p.oid::regprocedure) FROM pg_proc p, json_each_text($5) AS t (name)
-         WHERE p.proname = t.name AND p.pronamespace = quote_ident($1)::regnamespace AND has_function_privilege('public', p.oid, 'EXECUTE')
+         WHERE ${PLAIN_NAME} = t.name AND p.pronamespace = quote_ident($1)::regnamespace AND has_function_privilege('public', p.oid, 'EXECUTE')
        UNION ALL
        SELECT format('GRANT EXECUTE ON FUNCTION %s TO %I', p.oid::regprocedure, $2) FROM pg_proc p, json_each_text($5) AS t (name, who)
-         WHERE p.proname = t.name AND p.pronamespace = quote_ident($1)::regnamespace AND who = 'runtime'
+         WHERE ${PLAIN_NAME} = t.name AND p.pronamespace = quote_ident($1)::regnamespace AND who = 'runtime'
            AND NOT EXISTS (SELECT FROM aclexplode(p.proacl) a WHERE a.grantee = $2::regrole AND a.privilege_type = 'EXECUTE')`,
       [schema, role, JSON.stringify(tables), JSON.stringify(sequences), JSON.stringify(functions)],
     );

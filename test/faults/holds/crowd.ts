@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
 import type { HoldRequest } from '../../../src/ledger/index.js';
+import { sqlFunction } from '../../../src/platform/postgres/index.js';
 import { insertTenant } from '../../support/ledger.js';
 import type { Random } from './random.js';
 
@@ -56,7 +57,11 @@ export async function resetSpent(db: Pool, random: Random): Promise<number> {
     [0.3 + random.next() * 0.7],
   );
   for (const { tenant_id, budget_id, scope_value } of rows) {
-    await db.query(`SELECT reset_period($1, $2, $3, 'test', 'spent', gen_random_uuid())`, [tenant_id, budget_id, scope_value]);
+    await db.query(`SELECT ${sqlFunction('reset_period')}($1, $2, $3, 'test', 'spent', gen_random_uuid())`, [
+      tenant_id,
+      budget_id,
+      scope_value,
+    ]);
   }
   return rows.length;
 }

@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { migrate, startEmbeddedPostgres } from '../../../src/platform/postgres/index.js';
+import { migrate, sqlFunction, startEmbeddedPostgres } from '../../../src/platform/postgres/index.js';
 import { openPool } from '../../support/database.js';
 import { leash } from '../../support/leash.js';
 import { stress } from './stress.js';
@@ -47,7 +47,7 @@ async function main(): Promise<boolean> {
   const db = openPool(postgres.url);
   try {
     await migrate(postgres.url, { role: 'weir_app' });
-    await db.query('SELECT ensure_partitions()');
+    await db.query(`SELECT ${sqlFunction('ensure_partitions')}()`);
     const findings = await stress(db, { url: postgres.url, ...plan });
     process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
     return Object.values(findings.faults).every((fault) => (Array.isArray(fault) ? fault.length === 0 : Number(fault) === 0));

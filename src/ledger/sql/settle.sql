@@ -1,0 +1,139 @@
+-- Resolves holds, each exactly once: money held goes back, money spent goes on, counters follow, the call and its ledger entries go in. An estimate of
+-- a call whose gateway may still live keeps held what the call may cost above it.
+-- Each outcome: id, state (settled, voided), amount (nano-USD, NULL when unpriced) and what became of the call. if_expired: only if the hold is overdue.
+-- Answers the ids this statement resolved, each with the least headroom that is left of its hard budgets (NULL: it has none, or was booked late); an
+-- id that is missing was resolved before.
+-- p_ids: the ids of p_outcomes. State is compared so that the index on open holds does not serve: finding a few ids by it would read every open hold.
+-- How it runs: see hold_batch.
+CREATE FUNCTION settle_calls(p_ids uuid[], p_outcomes json) RETURNS TABLE (resolved_id uuid, remaining bigint) LANGUAGE plpgsql
+SECURITY DEFINER SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+DECLARE v_now timestamptz := weir_now(); v_periods bigint[]; v_counters bigint[];
+BEGIN
+  PERFORM assert_every_tenant();
+  SELECT array_agg(DISTINCT p.id), array_agg(DISTINCT c.id) FILTER (WHERE c.id IS NOT NULL) INTO v_periods, v_counters
+    FROM holds h LEFT JOIN LATERAL unnest(h.period_ids) AS p (id) ON true LEFT JOIN LATERAL unnest(h.counter_ids) AS c (id) ON true
+    WHERE h.id = ANY (p_ids) AND h.state NOT IN ('settled', 'voided', 'refused');
+  PERFORM 1 FROM budget_periods WHERE id = ANY (v_periods) ORDER BY id FOR UPDATE;
+  IF v_counters IS NOT NULL THEN PERFORM 1 FROM limit_counters WHERE id = ANY (v_counters) ORDER BY id FOR UPDATE; END IF;
+  PERFORM 1 FROM holds WHERE id = ANY (p_ids) ORDER BY id FOR UPDATE;
+
+  RETURN QUERY
+  WITH o AS (
+    SELECT * FROM json_populate_recordset(NULL::outcome, p_outcomes)
+  ), resolved AS (
+    UPDATE holds h SET state = CASE WHEN o.if_expired AND o.state = 'settled' THEN 'expired' ELSE o.state END, resolved_at = v_now
+    FROM o WHERE h.id = ANY (p_ids) AND h.id = o.id AND h.state NOT IN ('settled', 'voided', 'expired', 'refused') AND (o.if_expired IS NOT TRUE OR is_overdue(h.lease_until, h.created_at, h.context, v_now))
+    RETURNING h.id, h.tenant_id, h.amount AS held, h.tokens, h.period_ids, h.counter_ids, h.context, h.created_at, o.state AS outcome, o.amount, o.status,
+      o.http_status, o.error_code, o.finish_reason, o.estimated, o.served_model, o.attempts, o.first_byte_ms, o.duration_ms, o.usage_raw, o.rates, o.input,
+      o.cache_read, o.cache_write_5m, o.cache_write_1h, o.output, o.reasoning, h.gateway_id,
+      -- An estimate of a call whose gateway may still live: what the call may cost above it is not free yet.
+      CASE WHEN o.if_expired AND o.state = 'settled' AND NOT is_gone(h.gateway_id, h.lease_until, h.created_at)
+        THEN greatest(h.amount - coalesce(o.amount, 0), 0) ELSE 0 END AS apart
+  ), told AS MATERIALIZED (
+    SELECT r.*, x.* FROM resolved r CROSS JOIN LATERAL jsonb_to_record(r.context) AS x (project uuid, key uuid, surface text, stream boolean,
+      requested_model text, provider text, model text, credential uuid, price uuid, end_user text, session text, tags text[], scopes text[],
+      provider_id uuid, lent boolean)
+  ), sums AS (
+    SELECT p.period_id, sum(coalesce(r.held, 0) - coalesce(r.apart, 0))::bigint AS held,
+      sum(CASE WHEN r.outcome = 'settled' THEN coalesce(r.amount, 0) ELSE 0 END)::bigint AS spent
+    FROM resolved r CROSS JOIN unnest(r.period_ids) AS p (period_id) GROUP BY p.period_id
+  ), moved AS (
+    UPDATE budget_periods b SET held = b.held - s.held, spent = b.spent + s.spent FROM sums s WHERE b.id = s.period_id
+    RETURNING b.id, CASE WHEN b.hard THEN b.limit_nano + b.granted + b.aged - b.spent - b.held END AS headroom
+  ), kept AS (
+    INSERT INTO held_apart (hold_id, tenant_id, gateway_id, amount, period_ids, since)
+    SELECT r.id, r.tenant_id, r.gateway_id, r.apart, r.period_ids, v_now FROM resolved r WHERE r.apart > 0
+  ), remembered AS (
+    INSERT INTO budget_slices (tenant_id, period_id, starts_at, amount)
+    SELECT p.tenant_id, p.id, date_bin(p.slice, v_now, timestamptz '2001-01-01 00:00Z'), s.spent
+    FROM sums s JOIN budget_periods p ON p.id = s.period_id WHERE p.slice IS NOT NULL AND s.spent <> 0
+    ON CONFLICT (tenant_id, period_id, starts_at) DO UPDATE SET amount = budget_slices.amount + excluded.amount
+  ), counted AS (
+    UPDATE limit_counters n SET open = n.open - x.closed, tokens = ring_add(n.tokens, n.second, x.seconds, x.unused)
+    FROM (
+      SELECT c.id, count(*)::integer AS closed, array_agg(floor(extract(epoch FROM r.created_at))::bigint) AS seconds,
+        array_agg(r.input + r.cache_read + r.cache_write_5m + r.cache_write_1h + r.output - r.tokens) AS unused
+      FROM resolved r CROSS JOIN unnest(r.counter_ids) AS c (id) GROUP BY c.id
+    ) x WHERE n.id = x.id
+  ), booked_calls AS (
+    INSERT INTO calls (tenant_id, id, admitted_at, finished_at, project_id, api_key_id, surface, stream, requested_model, served_model, provider,
+      credential_id, status, http_status, error_code, finish_reason, estimated, attempts, first_byte_ms, duration_ms, usage_raw, held, end_user, session, tags, scopes,
+      provider_id, lent)
+    SELECT r.tenant_id, r.id, r.created_at, v_now, r.project, r.key, r.surface, r.stream, r.requested_model, r.served_model, r.provider, r.credential,
+      r.status, r.http_status, r.error_code, r.finish_reason, r.estimated, r.attempts, r.first_byte_ms, r.duration_ms, r.usage_raw, r.held,
+      r.end_user, r.session, r.tags, r.scopes, r.provider_id, r.lent
+    FROM told r
+  ), booked_entries AS (
+    -- What exceeds the hold is booked apart, so that spent + held <= limit + grants + booked overruns can be proved.
+    INSERT INTO ledger_entries (tenant_id, call_id, attempt, kind, admitted_at, booked_at, project_id, api_key_id, provider, model, input_tokens,
+      cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens, price_id, rates, amount, estimated, period_ids)
+    SELECT r.tenant_id, r.id, 1, e.kind, r.created_at, v_now, r.project, r.key, r.provider, r.model, e.factor * r.input, e.factor * r.cache_read,
+      e.factor * r.cache_write_5m, e.factor * r.cache_write_1h, e.factor * r.output, e.factor * r.reasoning, r.price, r.rates, e.amount, r.estimated,
+      r.period_ids
+    FROM told r CROSS JOIN LATERAL (
+      VALUES ('usage', 1, least(r.amount, r.held)), ('overrun', 0, r.amount - r.held)
+    ) AS e (kind, factor, amount)
+    WHERE r.outcome = 'settled' AND (e.kind = 'usage' OR e.amount > 0)
+  )
+  SELECT r.id, n.remaining FROM resolved r LEFT JOIN (
+    SELECT q.id, min(m.headroom) AS remaining FROM resolved q CROSS JOIN LATERAL unnest(q.period_ids) AS u (period_id) JOIN moved m ON m.id = u.period_id
+    GROUP BY q.id
+  ) n ON n.id = r.id;
+
+  -- Looked for under the locks: the reaper may have been there while they were waited for.
+  IF EXISTS (SELECT 1 FROM holds WHERE id = ANY (p_ids) AND state = 'expired' AND late_at IS NULL) THEN
+    RETURN QUERY SELECT s.id, NULL::bigint FROM settle_late(p_ids, p_outcomes, v_now) AS s (id);
+  END IF;
+  IF EXISTS (SELECT 1 FROM budget_periods WHERE id = ANY (v_periods) AND spent - aged >= next_threshold) THEN PERFORM raise_alerts(v_periods, v_now); END IF;
+END $$;
+
+-- The truth about calls that were booked as an estimate, once: the difference goes in as an entry `late`. It comes out of what is held apart of the
+-- call; what the call cost above its hold is an entry `overrun`, as for any call. The periods are locked. Answers the ids it booked.
+CREATE FUNCTION settle_late(p_ids uuid[], p_outcomes json, p_now timestamptz) RETURNS SETOF uuid LANGUAGE plpgsql AS $$
+DECLARE v_ids uuid[]; v_periods bigint[]; v_amounts bigint[]; v_released bigint[];
+BEGIN
+  WITH o AS (
+    SELECT * FROM json_populate_recordset(NULL::outcome, p_outcomes)
+  ), late AS (
+    UPDATE holds h SET late_at = p_now FROM o
+    WHERE h.id = ANY (p_ids) AND h.id = o.id AND h.state = 'expired' AND h.late_at IS NULL AND o.if_expired IS NOT TRUE
+    RETURNING h.id, h.tenant_id, h.created_at, h.amount AS held, h.period_ids, h.context, o.rates, o.estimated,
+      CASE WHEN o.state = 'settled' THEN o.amount ELSE 0 END AS amount, o.input, o.cache_read, o.cache_write_5m, o.cache_write_1h, o.output, o.reasoning
+  ), apart AS (
+    DELETE FROM held_apart a USING late l WHERE a.hold_id = l.id RETURNING a.hold_id, a.amount, a.period_ids
+  ), told AS MATERIALIZED (
+    SELECT l.*, l.amount - b.amount AS difference, b.has_overrun, coalesce(a.amount, greatest(l.held - b.amount, 0)) AS room,
+      l.input - b.input AS more_input, l.cache_read - b.cache_read AS more_cache_read, l.cache_write_5m - b.cache_write_5m AS more_cache_write_5m,
+      l.cache_write_1h - b.cache_write_1h AS more_cache_write_1h, l.output - b.output AS more_output, l.reasoning - b.reasoning AS more_reasoning
+    FROM late l LEFT JOIN apart a ON a.hold_id = l.id CROSS JOIN LATERAL (
+      SELECT sum(e.amount)::bigint AS amount, sum(e.input_tokens)::bigint AS input, sum(e.cache_read_tokens)::bigint AS cache_read,
+        sum(e.cache_write_5m_tokens)::bigint AS cache_write_5m, sum(e.cache_write_1h_tokens)::bigint AS cache_write_1h, sum(e.output_tokens)::bigint AS output,
+        sum(coalesce(e.reasoning_tokens, 0))::bigint AS reasoning, bool_or(e.kind = 'overrun') AS has_overrun
+      FROM ledger_entries e WHERE e.tenant_id = l.tenant_id AND e.admitted_at = l.created_at AND e.call_id = l.id
+    ) b
+  ), entries AS (
+    INSERT INTO ledger_entries (tenant_id, call_id, attempt, kind, admitted_at, booked_at, project_id, api_key_id, provider, model, input_tokens,
+      cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens, price_id, rates, amount, estimated, period_ids)
+    SELECT t.tenant_id, t.id, 1, e.kind, t.created_at, p_now, (t.context ->> 'project')::uuid, (t.context ->> 'key')::uuid, t.context ->> 'provider',
+      t.context ->> 'model', e.factor * t.more_input, e.factor * t.more_cache_read, e.factor * t.more_cache_write_5m, e.factor * t.more_cache_write_1h,
+      e.factor * t.more_output, e.factor * t.more_reasoning, (t.context ->> 'price')::uuid, t.rates, e.amount, t.estimated, t.period_ids
+    FROM told t CROSS JOIN LATERAL (
+      VALUES ('late', 1, CASE WHEN t.has_overrun THEN t.difference ELSE t.difference - greatest(t.difference - t.room, 0) END),
+        ('overrun', 0, CASE WHEN t.has_overrun THEN 0 ELSE t.difference - t.room END)
+    ) AS e (kind, factor, amount)
+    WHERE e.kind = 'late' OR e.amount > 0
+    RETURNING call_id, amount, period_ids
+  ), sums AS (
+    SELECT m.period_id, sum(m.amount)::bigint AS amount, sum(m.released)::bigint AS released FROM (
+      SELECT p.period_id, coalesce(e.amount, 0) AS amount, 0 AS released FROM entries e CROSS JOIN unnest(e.period_ids) AS p (period_id)
+      UNION ALL
+      SELECT p.period_id, 0, a.amount FROM apart a CROSS JOIN unnest(a.period_ids) AS p (period_id)
+    ) m GROUP BY m.period_id
+  )
+  SELECT (SELECT array_agg(id) FROM late), array_agg(s.period_id), array_agg(s.amount), array_agg(s.released)
+    INTO v_ids, v_periods, v_amounts, v_released FROM sums s;
+  UPDATE budget_periods p SET spent = p.spent + s.amount, held = p.held - s.released
+    FROM unnest(v_periods, v_amounts, v_released) AS s (id, amount, released) WHERE p.id = s.id;
+  PERFORM remember_spending(v_periods, v_amounts, p_now);
+  RETURN QUERY SELECT unnest(v_ids);
+END $$;
