@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -16,24 +16,18 @@ const CALLS = sizeOf('FAULT_CALLS', 150);
 
 const NAME = '99991231235959_expand_for_the_next_release';
 /**
- * As a release adds first and removes later: columns that may be empty, and functions that do the same and more. Tables in the order of the
- * money path, or calls would wait for the migration that waits for them.
+ * As a release adds first and removes later: columns that may be empty. Tables in the order of the money path, or calls would wait for the migration
+ * that waits for them.
  */
 const EXPANSION = `
   ALTER TABLE budget_periods ADD COLUMN next_note text;
   ALTER TABLE holds ADD COLUMN next_note text;
   ALTER TABLE calls ADD COLUMN next_note text;
   ALTER TABLE ledger_entries ADD COLUMN next_note text;
-  DO $do$
-    DECLARE f regprocedure; d text;
-    BEGIN
-      FOR f IN SELECT oid::regprocedure FROM pg_proc WHERE proname IN ('admit_batch', 'settle_calls') LOOP
-        d := regexp_replace(pg_get_functiondef(f), '\\mBEGIN\\M', 'BEGIN PERFORM set_config(''weir.next'', ''yes'', true);');
-        IF d = pg_get_functiondef(f) THEN RAISE 'the function % was not changed', f; END IF;
-        EXECUTE d;
-      END LOOP;
-    END $do$;
 `;
+/** And functions that do the same and more. */
+const CHANGED = ['hold', 'settle'].map((name) => join('dist', 'ledger', 'sql', `${name}.sql`));
+const MORE = `BEGIN\n  PERFORM set_config('weir.next', 'yes', true);`;
 
 /** How long a call waits for Postgres: starting processes take the cores of a small machine, and that alone must refuse none. */
 const LEDGER_TIMEOUT_MS = sizeOf('FAULT_LEDGER_MS', 3_000);
@@ -42,7 +36,7 @@ jest.setTimeout(120_000);
 
 let database: TestDatabase;
 let rig: Rig;
-/** The same build with a migration more. */
+/** The same build with a migration more, and other functions. */
 let next: string;
 
 beforeAll(async () => {
@@ -51,6 +45,11 @@ beforeAll(async () => {
   symlinkSync(join(ROOT, 'node_modules'), join(next, 'node_modules'));
   mkdirSync(join(next, 'prisma', 'migrations', NAME));
   writeFileSync(join(next, 'prisma', 'migrations', NAME, 'migration.sql'), EXPANSION);
+  for (const file of CHANGED) {
+    const text = readFileSync(join(next, file), 'utf8');
+    expect(text).toMatch(/^BEGIN$/m);
+    writeFileSync(join(next, file), text.replace(/^BEGIN$/m, MORE));
+  }
   database = await createDatabase();
   rig = await Rig.start(
     { url: database.url, db: openPool(database.url) },
@@ -67,6 +66,15 @@ afterAll(async () => {
 
 const isExpanded = async () =>
   (await rig.db.query('SELECT 1 FROM _prisma_migrations WHERE migration_name = $1 AND finished_at IS NOT NULL', [NAME])).rowCount === 1;
+
+/** How many texts of a function there are, and of these how many are the next release's. */
+const textsOf = async (name: string) => {
+  const { rows } = await rig.db.query<{ texts: number; next: number }>(
+    `SELECT count(*)::int AS texts, count(*) FILTER (WHERE prosrc LIKE '%weir.next%')::int AS next FROM pg_proc WHERE proname LIKE $1 || '\\_%'`,
+    [name],
+  );
+  return rows[0]!;
+};
 
 /** As whatever stands before the gateways does: first nothing new goes there, then it ends. */
 async function retire(gateway: Gateway): Promise<void> {
@@ -89,6 +97,7 @@ test('a release that expands the schema is rolled out and back under load: no ca
 
   const fresh = await some(next);
   expect(await isExpanded()).toBe(true);
+  for (const name of ['hold_batch', 'settle_calls']) expect(await textsOf(name)).toEqual({ texts: 2, next: 1 });
   await more();
   for (const gateway of old) await retire(gateway);
   await more();
