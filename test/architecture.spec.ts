@@ -105,6 +105,7 @@ const sources = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
 /** What is shipped. */
 const production = sources.filter(({ file }) => !file.endsWith('.spec.ts'));
 const files = new Set(sources.map(({ file }) => file));
+const sqlFiles = below('src').filter((file) => file.endsWith('.sql'));
 
 test('every directory of src is on the map, and the map has no other', () => {
   const present = new Set(readdirSync(SRC));
@@ -222,6 +223,28 @@ test('no class is called a Provider, which is the word of the framework', () => 
   expect(named).toEqual([]);
 });
 
+test('SQL functions stand in the modules that own them: no migration and no code makes one', () => {
+  const makes = /CREATE\s+(OR\s+REPLACE\s+)?FUNCTION/i;
+  const migrations = below('prisma').filter((file) => makes.test(readFileSync(path.join(ROOT, file), 'utf8')));
+  expect(migrations).toEqual([]);
+  // What it says is the name of a role, which each installation has its own of.
+  const code = production.filter(({ tree }) =>
+    has(tree, (node) => (ts.isTemplateLiteral(node) || ts.isStringLiteral(node)) && makes.test(node.getText(tree))),
+  );
+  expect(strangers(code, ['platform/postgres/rights.ts'])).toEqual([]);
+  const strays = sqlFiles.filter((file) => !/^src\/([a-z-]+|platform\/postgres)\/sql\/[a-z-]+\.sql$/.test(file));
+  expect(strays).toEqual([]);
+});
+
+test('code calls an SQL function by the name of its own version', () => {
+  const versioned = sqlFiles.flatMap((file) =>
+    [...readFileSync(path.join(ROOT, file), 'utf8').matchAll(/^CREATE FUNCTION (\w+)/gm)].map(([, name]) => name!),
+  );
+  expect(versioned).toContain('hold_batch');
+  const plain = new RegExp(`\\b(${versioned.join('|')})\\(`);
+  expect(production.filter(({ tree }) => plain.test(tree.text)).map(({ file }) => file)).toEqual([]);
+});
+
 test('files and directories are named in kebab-case, with a role after a dot', () => {
   const name = /^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z]+)*$/;
   expect([...files].filter((file) => !file.split('/').every((part) => name.test(part)))).toEqual([]);
@@ -252,10 +275,14 @@ test('a newcomer reads the README in ten minutes', () => {
 // --- the documents
 
 function documents(): string[] {
-  const below = readdirSync(path.join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' }).map(
-    (file) => `docs/${file.split(path.sep).join('/')}`,
-  );
-  return [...readdirSync(ROOT), ...below].filter((file) => file.endsWith('.md'));
+  return [...readdirSync(ROOT), ...below('docs'), ...below('src')].filter((file) => file.endsWith('.md'));
+}
+
+/** The files below a directory, as paths from the root. */
+function below(directory: string): string[] {
+  return readdirSync(path.join(ROOT, directory), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.relative(ROOT, path.join(entry.parentPath, entry.name)).split(path.sep).join('/'));
 }
 
 /** The headings of a document, as links name them. */

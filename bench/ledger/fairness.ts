@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { newId } from '../../src/kernel/ids.js';
 import type { LedgerService } from '../../src/ledger/index.js';
 import { SHARDS, shardOf } from '../../src/ledger/shards.js';
+import { sqlFunction } from '../../src/platform/postgres/index.js';
 import { holdRequest, settlement } from '../../test/support/ledger.js';
 import { openLedger } from '../../test/support/open-ledger.js';
 import { quantile } from '../load.js';
@@ -60,7 +61,9 @@ async function insertQuietTenants({ db }: Stage): Promise<string[]> {
      SELECT id, gen_random_uuid(), 'tenant', id, $2, 'month', 'UTC', 'deny' FROM unnest($1::uuid[]) AS t (id)`,
     [ids, LIMIT],
   );
-  await db.query('SELECT ensure_period(tenant_id, id, scope_value, weir_now()) FROM budgets WHERE tenant_id = ANY ($1)', [ids]);
+  await db.query(`SELECT ${sqlFunction('ensure_period')}(tenant_id, id, scope_value, weir_now()) FROM budgets WHERE tenant_id = ANY ($1)`, [
+    ids,
+  ]);
   await db.query('ANALYZE');
   return ids;
 }

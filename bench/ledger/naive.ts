@@ -1,5 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 import { newId } from '../../src/kernel/ids.js';
+import { sqlFunction } from '../../src/platform/postgres/index.js';
 import { holdRequest, settlement } from '../../test/support/ledger.js';
 
 interface Scope {
@@ -75,7 +76,7 @@ export class NaiveLedger {
 }
 
 const FIND_PERIODS = `
-  SELECT ensure_period(tenant_id, id, scope_value, weir_now()) AS id FROM budgets WHERE tenant_id = $1 AND deleted_at IS NULL ORDER BY 1`;
+  SELECT ${sqlFunction('ensure_period')}(tenant_id, id, scope_value, weir_now()) AS id FROM budgets WHERE tenant_id = $1 AND deleted_at IS NULL ORDER BY 1`;
 const HOLD_PERIOD = 'UPDATE budget_periods SET held = held + $2 WHERE id = $1 AND spent + held + $2 <= limit_nano + granted';
 const INSERT_HOLD = `
   INSERT INTO holds (id, tenant_id, gateway_id, amount, period_ids, context, created_at, lease_until)

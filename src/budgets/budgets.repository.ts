@@ -125,7 +125,7 @@ export class BudgetsRepository {
       const { limit = null, timezone = null, thresholds = null, mode = null, setBy = null, metadata = null } = changes;
       if (timezone !== null || changes.anchor !== undefined)
         await client.query(
-          `SELECT ensure_period(tenant_id, id, scope_value, weir_now()) FROM budgets WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL AND scope_value <> '${EACH}'`,
+          `SELECT ${sqlFunction('ensure_period')}(tenant_id, id, scope_value, weir_now()) FROM budgets WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL AND scope_value <> '${EACH}'`,
           [tenantId, id],
         );
       const { rows } = await client.query<Budget>(

@@ -95,8 +95,8 @@ const SENTENCES: Record<Invariant, (facts: Facts) => Sentence> = {
     what: `call:${facts['hold_id']}`,
     message: `The hold of ${call(facts)} is ${facts['state']}, but there are ${facts['calls']} rows of it in calls instead of ${isBooked(facts) ? 'one' : 'none'}.`,
     remedy: isBooked(facts)
-      ? 'The hold was resolved past settle_batch, or the call was removed: find out by whom.'
-      : 'The call was booked past settle_batch: find out by whom, and void the hold.',
+      ? 'The hold was resolved past settle_calls, or the call was removed: find out by whom.'
+      : 'The call was booked past settle_calls: find out by whom, and void the hold.',
   }),
   I5: (facts) => ({
     what: `call:${facts['hold_id']}:${facts['attempt']}:${facts['kind']}`,

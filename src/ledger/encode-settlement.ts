@@ -1,7 +1,7 @@
 import type { HeldFacts, Settlement } from './ledger.js';
 
 /**
- * As `settle_batch` reads it. The amount is a bigint, which JSON carries as a bare number and Postgres reads exactly. Postgres stores neither
+ * As `settle_calls` reads it. The amount is a bigint, which JSON carries as a bare number and Postgres reads exactly. Postgres stores neither
  * NUL nor half a surrogate pair: a provider's words that carry one are left out, its numbers stay. So are words that are nested too deep to be
  * written, or far too long.
  */
@@ -24,7 +24,7 @@ function storableFacts(s: Settlement): string | null {
 const MAX_FACTS = 64 * 1024;
 
 /**
- * As `book_unheld` reads it: a settlement that `encodeSettlement` wrote, with what its call was held for. `settle_batch` reads it as well.
+ * As `book_unheld` reads it: a settlement that `encodeSettlement` wrote, with what its call was held for. `settle_calls` reads it as well.
  * @param at when it was admitted, as Unix time in ms by Postgres.
  */
 export function encodeWithHold(settlement: string, { tenantId, amount, scopes, context }: HeldFacts, at: number): string {

@@ -43,7 +43,7 @@ export async function openPlatform(config: Config, databaseUrl: string, masterKe
     await pool.end();
     throw error;
   });
-  const stopKeeping = await keepFunctions(pool, log);
+  const stopKeeping = keepFunctions(pool, log);
   const prismaPool = createScopedPool(databaseUrl, { ...PRISMA_POOL, max: configuration }, walled);
   const prisma = new Prisma(prismaPool, await schemaOf(pool));
   const clock = new ServerClock(pool);

@@ -258,7 +258,7 @@ describe('Postgres itself', () => {
     const pool = walled();
     const scoped = createScopedPool(weir.databaseUrl, { max: 1, statementTimeoutMs: 10_000, name: 'test' }, pool);
     const id = hex(tenant.id);
-    await weir.db.query('SELECT ensure_period(tenant_id, id, scope_value, weir_now()) FROM budgets WHERE id = $1', [
+    await weir.db.query(`SELECT ${sqlFunction('ensure_period')}(tenant_id, id, scope_value, weir_now()) FROM budgets WHERE id = $1`, [
       hex(rules['budget_id']!),
     ]);
     const statements: [string, unknown[]][] = [

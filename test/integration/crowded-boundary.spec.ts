@@ -49,7 +49,7 @@ beforeAll(async () => {
      SELECT $1, gen_random_uuid(), 'end_user', n, 1000000, 'day', 'UTC', 'deny', weir_now() FROM generate_series(1, $2::integer) AS s (n)`,
     [tenantId, BUDGETS],
   );
-  await db.query('SELECT ensure_period(tenant_id, id, scope_value, weir_now()) FROM budgets');
+  await db.query(`SELECT ${sqlFunction('ensure_period')}(tenant_id, id, scope_value, weir_now()) FROM budgets`);
   await useAll();
   await db.query('ANALYZE');
   const calling = pool('calls');

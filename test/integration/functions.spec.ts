@@ -3,8 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Pool } from 'pg';
 import { ownFunctions, readFunctions, type SqlFunctions } from '../../src/platform/postgres/functions.js';
-import { createPool, keepFunctions, migrate, sqlFunction } from '../../src/platform/postgres/index.js';
-import type { Logger } from '../../src/platform/telemetry/index.js';
+import { createPool, migrate, sqlFunction } from '../../src/platform/postgres/index.js';
 import { createDatabase, createEmptyDatabase, openPool, type TestDatabase } from '../support/database.js';
 
 const SRC = path.resolve(__dirname, '../../src');
@@ -121,8 +120,7 @@ test('what no process has used for a week is dropped by one that runs, and made 
   for (let i = 0; i < ages.length; i += 2)
     await db.query('UPDATE function_versions SET used_at = now() - $2::interval WHERE version = $1', ages.slice(i, i + 2));
   const pool = createPool(database.url, { max: 1, statementTimeoutMs: 10_000, name: 'test' });
-  const stop = await keepFunctions(pool, {} as Logger);
-  stop();
+  await pool.query(`SELECT ${sqlFunction('keep_functions')}($1)`, [own.version]);
   await pool.end();
   expect((await versions()).sort()).toEqual([own.version, used.version].sort());
   expect(await functionsOf(unused)).toBe(0);

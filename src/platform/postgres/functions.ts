@@ -13,16 +13,12 @@ const HEAD = /^CREATE (OR REPLACE )?FUNCTION (\w+)\(/;
 const HASH_LENGTH = 8;
 const DAY_MS = 86_400_000;
 
-/**
- * A name in the catalogs without its version. SQL, of the column `proname`.
- */
+/** SQL: the name of a function `p` of `pg_proc`, without its version. */
 export const PLAIN_NAME = `regexp_replace(p.proname, '_[0-9a-f]{${HASH_LENGTH}}$', '')`;
 
 export interface SqlFunction {
   /** As the files have it. */
   name: string;
-  /** Of the file, below the directory of modules. */
-  file: string;
   /** The statement that makes it, with the names that functions have in Postgres. */
   statement: string;
   /**
@@ -42,22 +38,21 @@ export interface SqlFunctions {
 
 /** Reads the SQL functions of all modules. @param modules the directory that has theirs. */
 export function readFunctions(modules = MODULES): SqlFunctions {
-  const files = [...readdirSync(modules), OWN]
-    .map((place) => path.join(place, 'sql'))
-    .filter((directory) => existsSync(path.join(modules, directory)))
+  const texts = [...readdirSync(modules).sort(), OWN]
+    .map((place) => path.join(modules, place, 'sql'))
+    .filter((directory) => existsSync(directory))
     .flatMap((directory) =>
-      readdirSync(path.join(modules, directory))
+      readdirSync(directory)
         .sort()
-        .map((name) => path.join(directory, name)),
+        .map((file) => readFileSync(path.join(directory, file), 'utf8')),
     );
-  const texts = files.map((file) => readFileSync(path.join(modules, file), 'utf8'));
   const version = createHash('sha256').update(texts.join('\0')).digest('hex').slice(0, HASH_LENGTH);
-  const found = texts.flatMap((text, index) =>
-    text.split(/^(?=CREATE )/m).flatMap((statement) => {
+  const found = texts
+    .flatMap((text) => text.split(/^(?=CREATE )/m))
+    .flatMap((statement) => {
       const [, replaces, name] = HEAD.exec(statement) ?? [];
-      return name ? [{ name, file: files[index]!, statement, attached: replaces !== undefined }] : [];
-    }),
-  );
+      return name ? [{ name, statement, attached: replaces !== undefined }] : [];
+    });
   const names = new Map(found.map(({ name, attached }) => [name, attached ? name : `${name}_${version}`]));
   const nameOf = (name: string) => {
     const full = names.get(name);
@@ -116,13 +111,12 @@ const making = (schema: string, functions: readonly SqlFunction[]): string =>
   ].join(';\n');
 
 /** Notes now and once a day that this process uses its version, and drops versions that no process has used for a week. Answers how to stop. */
-export async function keepFunctions(pool: Pool, log: Logger): Promise<() => void> {
-  const keep = () => pool.query(`SELECT ${sqlFunction('keep_functions')}($1)`, [ownFunctions().version]);
-  await keep();
-  const daily = setInterval(
-    () => keep().catch((error) => log.warn({ err: error }, 'the use of the SQL functions could not be noted')),
-    DAY_MS,
-  );
-  daily.unref();
+export function keepFunctions(pool: Pool, log: Logger): () => void {
+  const keep = () =>
+    pool
+      .query(`SELECT ${sqlFunction('keep_functions')}($1)`, [ownFunctions().version])
+      .catch((error) => log.warn({ err: error }, 'it could not be noted that the SQL functions are used'));
+  void keep();
+  const daily = setInterval(keep, DAY_MS).unref();
   return () => clearInterval(daily);
 }
