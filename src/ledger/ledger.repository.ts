@@ -86,6 +86,11 @@ export interface Span {
   model: string | null;
 }
 
+// The statements of every call.
+const HOLD = `SELECT * FROM ${sqlFunction('hold_batch')}($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`;
+const SETTLE = `SELECT resolved_id, remaining FROM ${sqlFunction('settle_calls')}($1, $2)`;
+const HEARTBEAT = `SELECT ${sqlFunction('heartbeat_calls')}($1, $2, $3, $4, $5)`;
+
 /** After this long a connection is given up and another is tried: the server may be gone without a word. The statement may still land. */
 const HOLD_TIMEOUT_MS = 2_000;
 const SETTLE_TIMEOUT_MS = 5_000;
@@ -126,7 +131,7 @@ export class LedgerRepository {
     if (requests.length > 0) crashOnceSent('hold_sent');
     const { rows } = await this.pool.query<AdmissionRow>({
       name: 'hold_batch',
-      text: `SELECT * FROM ${sqlFunction('hold_batch')}($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+      text: HOLD,
       values: [
         mostRows,
         Math.ceil(lockMs),
@@ -157,7 +162,7 @@ export class LedgerRepository {
     if (settlements.size > 0) crashOnceSent('settle_sent');
     const { rows } = await this.pool.query<{ resolved_id: string; remaining: Nano | null }>({
       name: 'settle_calls',
-      text: `SELECT resolved_id, remaining FROM ${sqlFunction('settle_calls')}($1, $2)`,
+      text: SETTLE,
       values: [arrayOf([...settlements.keys()]), `[${[...settlements.values()].join(',')}]`],
       query_timeout: SETTLE_TIMEOUT_MS,
     } as QueryConfig);
@@ -260,7 +265,7 @@ export class LedgerRepository {
       arrayOf(calls.map(({ checkpoint }) => (checkpoint && of(checkpoint)) ?? 'NULL'));
     await this.pool.query({
       name: 'heartbeat_calls',
-      text: `SELECT ${sqlFunction('heartbeat_calls')}($1, $2, $3, $4, $5)`,
+      text: HEARTBEAT,
       values: [
         arrayOf(calls.map((call) => call.id)),
         noted(({ inputTokens }) => inputTokens),
