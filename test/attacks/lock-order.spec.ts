@@ -7,6 +7,7 @@ import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
 import { createPool, sqlFunction } from '../../src/platform/postgres/index.js';
 import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
 import { brokenInvariants, encoded, holdRequest, insertTenant, settlement } from '../support/ledger.js';
+import { eventually } from '../support/weir.js';
 
 /** Two money statements on the same rows, given in opposite orders, never wait for each other in a circle. */
 
@@ -110,6 +111,28 @@ test.each(pairs)('%s and %s on the same rows in opposite orders do not deadlock'
     await Promise.all([STATEMENTS[a]!(calls), STATEMENTS[b]!([...calls].reverse()), STATEMENTS[a]!([...calls].reverse())]);
     await ledger.settle(encoded(calls.map(({ id }) => settlement(id, null, { state: 'voided' }))));
   }
+});
+
+test('a tenant that is blanked has its periods locked before its counters, as a late settlement does', async () => {
+  const deleted = await insertTenant(db, [{ limit: 1_000n }]);
+  await db.query(`INSERT INTO limits (tenant_id, id, scope_kind, scope_value, concurrency) VALUES ($1, $2, 'tenant', $1::uuid::text, 5)`, [
+    deleted,
+    randomUUID(),
+  ]);
+  const call = holdRequest(deleted, 10n);
+  await ledger.hold(randomUUID(), [call]);
+  await ledger.settle(encoded([settlement(call.id, 1n)]));
+  await db.query('UPDATE tenants SET deleted_at = now() WHERE id = $1', [deleted]);
+  const late = await db.connect();
+  await late.query('BEGIN');
+  await late.query('SELECT FROM budget_periods WHERE tenant_id = $1 ORDER BY id FOR UPDATE', [deleted]);
+  const blanked = pool.query(`SELECT ${sqlFunction('erase_tenant')}($1)`, [deleted]);
+  await eventually(async () => (await db.query('SELECT FROM pg_locks WHERE NOT granted')).rowCount! > 0);
+  expect((await late.query('SELECT FROM limit_counters WHERE tenant_id = $1 ORDER BY id FOR UPDATE NOWAIT', [deleted])).rowCount).toBe(1);
+  await late.query('COMMIT');
+  late.release();
+  await blanked;
+  expect((await db.query('SELECT FROM limit_counters WHERE tenant_id = $1', [deleted])).rowCount).toBe(0);
 });
 
 test('and the ledger is whole after all of them', async () => {

@@ -46,10 +46,10 @@ BEGIN
   UPDATE projects SET name = 'deleted', external_id = NULL, metadata = '{}', archived_at = coalesce(archived_at, v_now)
     WHERE tenant_id = p_tenant AND (name <> 'deleted' OR archived_at IS NULL);
 
-  UPDATE limits SET deleted_at = coalesce(deleted_at, v_now), external_id = NULL, metadata = '{}',
-    scope_value = CASE WHEN scope_kind = ANY (v_labels) AND scope_value <> '*' THEN 'deleted' ELSE scope_value END WHERE tenant_id = p_tenant;
-  DELETE FROM limit_counters WHERE tenant_id = p_tenant AND open = 0;
+  -- A truth that comes late may be booked meanwhile: rows are locked in the order of the ledger.
   UPDATE budgets SET deleted_at = coalesce(deleted_at, v_now), external_id = NULL, metadata = '{}',
+    scope_value = CASE WHEN scope_kind = ANY (v_labels) AND scope_value <> '*' THEN 'deleted' ELSE scope_value END WHERE tenant_id = p_tenant;
+  UPDATE limits SET deleted_at = coalesce(deleted_at, v_now), external_id = NULL, metadata = '{}',
     scope_value = CASE WHEN scope_kind = ANY (v_labels) AND scope_value <> '*' THEN 'deleted' ELSE scope_value END WHERE tenant_id = p_tenant;
   -- Closed without an event or a statement: there is nobody to tell. One whose end is not here yet would otherwise be closed by a worker then.
   PERFORM 1 FROM budget_periods WHERE tenant_id = p_tenant ORDER BY id FOR UPDATE;
@@ -57,6 +57,7 @@ BEGIN
     scope_value = CASE WHEN b.scope_kind = ANY (v_labels) THEN 'deleted:' || p.id ELSE p.scope_value END
     FROM budgets b WHERE p.tenant_id = p_tenant AND b.tenant_id = p.tenant_id AND b.id = p.budget_id
       AND (p.closed_at IS NULL OR NOT p.stated OR (b.scope_kind = ANY (v_labels) AND p.scope_value NOT LIKE 'deleted:%'));
+  DELETE FROM limit_counters WHERE id = ANY (ARRAY(SELECT n.id FROM limit_counters n WHERE n.tenant_id = p_tenant AND n.open = 0 ORDER BY n.id FOR UPDATE));
   UPDATE grants SET reason = NULL WHERE tenant_id = p_tenant AND reason IS NOT NULL;
   UPDATE ledger_entries SET reason = NULL WHERE tenant_id = p_tenant AND reason IS NOT NULL;
   DELETE FROM outbox WHERE tenant_id = p_tenant AND kind NOT LIKE 'tenant.%';
