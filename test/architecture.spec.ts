@@ -225,7 +225,7 @@ test('no class is called a Provider, which is the word of the framework', () => 
 
 test('SQL functions stand in the modules that own them: no migration and no code makes one', () => {
   const makes = /CREATE\s+(OR\s+REPLACE\s+)?FUNCTION/i;
-  const migrations = below('prisma').filter((file) => makes.test(readFileSync(path.join(ROOT, file), 'utf8')));
+  const migrations = below('prisma').filter((file) => /CREATE.*FUNCTION/i.test(readFileSync(path.join(ROOT, file), 'utf8')));
   expect(migrations).toEqual([]);
   // What it says is the name of a role, which each installation has its own of.
   const code = production.filter(({ tree }) =>

@@ -2,18 +2,27 @@
 
 -- ── processes read anew what changed ─────────────────────────────────────────────────────────────────────────────────
 
-CREATE TRIGGER tenants_changed AFTER INSERT OR UPDATE OR DELETE ON tenants FOR EACH ROW EXECUTE FUNCTION note_config_change();
-CREATE TRIGGER projects_changed AFTER INSERT OR UPDATE OR DELETE ON projects FOR EACH ROW EXECUTE FUNCTION note_config_change();
-CREATE TRIGGER api_keys_changed AFTER INSERT OR UPDATE OR DELETE ON api_keys FOR EACH ROW EXECUTE FUNCTION note_config_change();
-CREATE TRIGGER providers_changed AFTER INSERT OR UPDATE OR DELETE ON providers FOR EACH ROW EXECUTE FUNCTION note_config_change();
-CREATE TRIGGER provider_grants_changed AFTER INSERT OR UPDATE OR DELETE ON provider_grants FOR EACH ROW EXECUTE FUNCTION note_config_change();
-CREATE TRIGGER provider_headers_changed AFTER INSERT OR UPDATE OR DELETE ON provider_headers FOR EACH ROW EXECUTE FUNCTION note_config_change();
-CREATE TRIGGER credentials_changed AFTER INSERT OR UPDATE OR DELETE ON credentials FOR EACH ROW EXECUTE FUNCTION note_config_change();
+CREATE TRIGGER tenants_changed AFTER INSERT OR UPDATE OR DELETE ON tenants FOR EACH ROW
+  EXECUTE FUNCTION note_config_change();
+CREATE TRIGGER projects_changed AFTER INSERT OR UPDATE OR DELETE ON projects FOR EACH ROW
+  EXECUTE FUNCTION note_config_change();
+CREATE TRIGGER api_keys_changed AFTER INSERT OR UPDATE OR DELETE ON api_keys FOR EACH ROW
+  EXECUTE FUNCTION note_config_change();
+CREATE TRIGGER providers_changed AFTER INSERT OR UPDATE OR DELETE ON providers FOR EACH ROW
+  EXECUTE FUNCTION note_config_change();
+CREATE TRIGGER provider_grants_changed AFTER INSERT OR UPDATE OR DELETE ON provider_grants FOR EACH ROW
+  EXECUTE FUNCTION note_config_change();
+CREATE TRIGGER provider_headers_changed AFTER INSERT OR UPDATE OR DELETE ON provider_headers FOR EACH ROW
+  EXECUTE FUNCTION note_config_change();
+CREATE TRIGGER credentials_changed AFTER INSERT OR UPDATE OR DELETE ON credentials FOR EACH ROW
+  EXECUTE FUNCTION note_config_change();
 -- A poll that found nothing new concerns nobody.
 CREATE TRIGGER connections_changed AFTER INSERT OR DELETE OR UPDATE OF state, access_token ON connections
   FOR EACH ROW EXECUTE FUNCTION note_config_change();
-CREATE TRIGGER models_changed AFTER INSERT OR UPDATE OR DELETE ON models FOR EACH ROW EXECUTE FUNCTION note_config_change();
-CREATE TRIGGER prices_changed AFTER INSERT OR UPDATE OR DELETE ON prices FOR EACH ROW EXECUTE FUNCTION note_config_change();
+CREATE TRIGGER models_changed AFTER INSERT OR UPDATE OR DELETE ON models FOR EACH ROW
+  EXECUTE FUNCTION note_config_change();
+CREATE TRIGGER prices_changed AFTER INSERT OR UPDATE OR DELETE ON prices FOR EACH ROW
+  EXECUTE FUNCTION note_config_change();
 
 -- ── what may no longer be used is told at once ───────────────────────────────────────────────────────────────────────
 
@@ -39,9 +48,12 @@ CREATE TRIGGER api_keys_made_guarded BEFORE INSERT ON api_keys FOR EACH ROW
   WHEN (NEW.set_by = 'operator' AND weir_is_tenant_admin()) EXECUTE FUNCTION guard_new_api_key();
 CREATE TRIGGER provider_grants_guarded BEFORE INSERT OR UPDATE OR DELETE ON provider_grants FOR EACH ROW
   WHEN (weir_is_tenant_admin()) EXECUTE FUNCTION guard_for_operators();
-CREATE TRIGGER prices_guarded BEFORE INSERT ON prices FOR EACH ROW WHEN (weir_is_tenant_admin()) EXECUTE FUNCTION guard_price();
-CREATE TRIGGER budgets_guarded BEFORE INSERT OR UPDATE ON budgets FOR EACH ROW WHEN (weir_is_tenant_admin()) EXECUTE FUNCTION guard_platform_rule();
-CREATE TRIGGER limits_guarded BEFORE INSERT OR UPDATE ON limits FOR EACH ROW WHEN (weir_is_tenant_admin()) EXECUTE FUNCTION guard_platform_rule();
+CREATE TRIGGER prices_guarded BEFORE INSERT ON prices FOR EACH ROW WHEN (weir_is_tenant_admin())
+  EXECUTE FUNCTION guard_price();
+CREATE TRIGGER budgets_guarded BEFORE INSERT OR UPDATE ON budgets FOR EACH ROW WHEN (weir_is_tenant_admin())
+  EXECUTE FUNCTION guard_platform_rule();
+CREATE TRIGGER limits_guarded BEFORE INSERT OR UPDATE ON limits FOR EACH ROW WHEN (weir_is_tenant_admin())
+  EXECUTE FUNCTION guard_platform_rule();
 -- Names its columns, so the statements of the money path do not run it.
 CREATE TRIGGER budget_periods_guarded BEFORE UPDATE OF limit_nano, granted, hard ON budget_periods FOR EACH ROW
   WHEN (weir_is_tenant_admin()) EXECUTE FUNCTION guard_allowance();
