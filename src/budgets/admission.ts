@@ -3,12 +3,12 @@ import type { Elapsed } from '../kernel/elapsed.js';
 import type { WeirError } from '../kernel/errors.js';
 import type { Id } from '../kernel/ids.js';
 import type { Nano } from '../kernel/money.js';
-import { type HeldFacts, type HoldContext, LedgerService, type Rates, type Scope } from '../ledger/index.js';
+import { type HeldFacts, type HoldContext, LedgerService, type RateLimitState, type Scope } from '../ledger/index.js';
 import { affordableOutput, outputBoughtBy, outputCost, type Price, worstCaseCost } from '../prices/index.js';
 import { callTooDear, deniedByBudget, deniedByLimit, featureNotPriced, notPricedByPlatform, type Unbounded } from './denials.js';
 
 /** What a call is held for. */
-export interface Exposure {
+export interface AdmissionRequest {
   callId: Id;
   tenantId: Id;
   scopes: readonly Scope[];
@@ -50,7 +50,7 @@ export interface Hold extends HeldFacts {
   /** The highest alert threshold any of its budgets has reached, in percent; null: none. */
   warnedPercent: number | null;
   /** Null: no limit applies. */
-  rates: Rates | null;
+  rates: RateLimitState | null;
 }
 
 /** A call is not shrunk below this: an answer that breaks off at once helps nobody. */
@@ -74,7 +74,7 @@ export class Admission {
    * feature_not_priced, rate_limit_exceeded,
    * ledger_unavailable, overloaded
    */
-  async admit(exposure: Exposure): Promise<Hold> {
+  async admit(exposure: AdmissionRequest): Promise<Hold> {
     const { callId, tenantId, scopes, choices, shrinkToFit } = exposure;
     let input = exposure.inputTokensBound;
     let output = exposure.outputTokensBound;
@@ -116,7 +116,13 @@ export class Admission {
   }
 
   /** @param isDefault nobody asked for this much output: it is held only where it is a small part of what every budget has left. */
-  private async try(exposure: Exposure, input: number, output: number, unpricedCost: Nano | null, isDefault: boolean): Promise<Attempt> {
+  private async try(
+    exposure: AdmissionRequest,
+    input: number,
+    output: number,
+    unpricedCost: Nano | null,
+    isDefault: boolean,
+  ): Promise<Attempt> {
     const { callId: id, tenantId, price, choices, scopes } = exposure;
     const context: HoldContext = { ...exposure.context, output_tokens: output * choices };
     const amount = exposure.unbounded ? null : price ? worstCaseCost(price, input, output * choices) : unpricedCost;
@@ -157,16 +163,16 @@ export class Admission {
 }
 
 /** What the platform is willing to pay without knowing. @throws WeirError model_not_priced when that is nothing. */
-function paidUnpriced({ unpricedCost, context }: Exposure): Nano {
+function paidUnpriced({ unpricedCost, context }: AdmissionRequest): Nano {
   if (unpricedCost !== null) return unpricedCost;
   throw notPricedByPlatform(context.provider, context.model);
 }
 
 type Attempt =
   | { held: Pick<Hold, 'amount' | 'context' | 'remaining' | 'warnedPercent' | 'rates' | 'since'>; refusal: null }
-  | { held: null; refusal: Refusal };
+  | { held: null; refusal: Denied };
 
-interface Refusal {
+interface Denied {
   /** A smaller call might be admitted. */
   bySize: boolean;
   /** It has no amount, and one is needed. */
@@ -179,7 +185,7 @@ interface Refusal {
   error(affordable: number | null): WeirError;
 }
 
-const refusedBy = (refusal: Refusal): Attempt => ({ held: null, refusal });
+const refusedBy = (refusal: Denied): Attempt => ({ held: null, refusal });
 
 const affordableIn = (price: Price, input: number, headroom: Nano, choices: number): number =>
   Math.floor(affordableOutput(price, input, headroom) / choices);

@@ -1,7 +1,7 @@
 import { type ErrorCode, WeirError } from '../kernel/errors.js';
 import { publicId } from '../kernel/ids.js';
 import { formatUsd, type Nano } from '../kernel/money.js';
-import type { Denial, LimitDenial, Rates, Verdict } from '../ledger/index.js';
+import type { Denial, LimitDenial, RateLimitState, Verdict } from '../ledger/index.js';
 
 const CODES: Partial<Record<Verdict, ErrorCode>> = {
   exceeded: 'budget_exceeded',
@@ -75,7 +75,7 @@ export const notPricedByPlatform = (provider: string, model: string): WeirError 
   });
 
 /** What a client reads when a limit is in the way. */
-export function deniedByLimit(verdict: Verdict, denial: LimitDenial, rates: Rates | null): WeirError {
+export function deniedByLimit(verdict: Verdict, denial: LimitDenial, rates: RateLimitState | null): WeirError {
   const scope = `${denial.scopeKind.replace('_', ' ')} ${denial.scopeValue}`;
   const never = verdict === 'tokens' && denial.tokens > denial.limit;
   const messages: Partial<Record<Verdict, string>> = {
@@ -100,7 +100,7 @@ export function deniedByLimit(verdict: Verdict, denial: LimitDenial, rates: Rate
 }
 
 /** In OpenAI's names. Resets are durations. */
-export function rateHeaders(rates: Rates): Record<string, string> {
+export function rateHeaders(rates: RateLimitState): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const unit of ['requests', 'tokens'] as const) {
     const limit = rates[`limit_${unit}`];

@@ -1,4 +1,4 @@
-export { Admission, type Exposure, type Hold } from './admission.js';
+export { Admission, type AdmissionRequest, type Hold } from './admission.js';
 export {
   type Budget,
   type BudgetPeriod,

@@ -16,7 +16,7 @@ export interface BookedAttempt {
 }
 
 /** A call that is over, with the sums of its ledger entries. */
-export interface Call {
+export interface CallRecord {
   tenantId: string;
   id: string;
   admittedAt: Date;
@@ -56,7 +56,7 @@ function providerCost(usageRaw: unknown): string | null {
 }
 
 /** A call as the public and the admin API show it. */
-export const renderCall = (call: Call) => ({
+export const renderCall = (call: CallRecord) => ({
   id: publicId('call', call.id),
   object: 'call' as const,
   created_at: Math.floor(call.admittedAt.getTime() / 1000),

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Pool } from 'pg';
 import { WeirError } from '../kernel/errors.js';
-import type { Call, CallStatus } from './call.js';
+import type { CallRecord, CallStatus } from './call.js';
 import { BUCKET_WIDTHS, type BucketPage, bucketSpans, type CostSum, type Group, type SumQuery, type UsageSum } from './usage.js';
 
 export interface CallFilters {
@@ -21,7 +21,7 @@ export interface CallPage {
   filters: CallFilters;
 }
 
-type CallRow = Omit<Call, 'usage'> &
+type CallRow = Omit<CallRecord, 'usage'> &
   Record<'input' | 'cacheRead' | 'cacheWrite5m' | 'cacheWrite1h' | 'output', bigint> & { reasoning: bigint | null };
 
 type UsageRow = Group & Record<'requests' | 'input' | 'cacheRead' | 'cacheWrite' | 'output', bigint>;
@@ -55,7 +55,7 @@ export class CallsRepository {
     tenantId: string,
     callId: string,
     { projectId, apiKeyId }: Pick<CallFilters, 'projectId' | 'apiKeyId'> = {},
-  ): Promise<Call | null> {
+  ): Promise<CallRecord | null> {
     const { rows } = await this.pool.query<CallRow>(
       `SELECT ${CALL} FROM calls c ${ENTRIES}
        WHERE c.tenant_id = $1 AND c.id = $2 AND ($3::uuid IS NULL OR c.project_id = $3) AND ($4::uuid IS NULL OR c.api_key_id = $4)`,
@@ -65,7 +65,7 @@ export class CallsRepository {
   }
 
   /** A page and whether there is more. @throws WeirError invalid_request when `after` or `before` names no call of the tenant. */
-  async list(tenantId: string, { after, before, limit, order, filters }: CallPage): Promise<{ calls: Call[]; hasMore: boolean }> {
+  async list(tenantId: string, { after, before, limit, order, filters }: CallPage): Promise<{ calls: CallRecord[]; hasMore: boolean }> {
     const values: unknown[] = [];
     const value = (given: unknown) => `$${values.push(given)}`;
     const conditions = [`c.tenant_id = ${value(tenantId)}`];
@@ -157,7 +157,7 @@ export class CallsRepository {
 
 const groupOf = ({ projectId, apiKeyId, model }: Group): Group => ({ projectId, apiKeyId, model });
 
-function toCall({ input, cacheRead, cacheWrite5m, cacheWrite1h, output, reasoning, ...call }: CallRow): Call {
+function toCall({ input, cacheRead, cacheWrite5m, cacheWrite1h, output, reasoning, ...call }: CallRow): CallRecord {
   return {
     ...call,
     usage: {

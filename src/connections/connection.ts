@@ -2,7 +2,7 @@ import type { Id } from '../kernel/ids.js';
 import type { Access } from './flows/flow.js';
 
 /**
- * A seat of a person at a provider, logged in to for one tenant. `pending`: it waits for its person. `failed`: the login came to nothing.
+ * A subscription of a person at a provider, logged in to for one tenant. `pending`: it waits for its person. `failed`: the login came to nothing.
  * `expired`: it did, and has ended; or nobody came in time.
  */
 export interface Connection {

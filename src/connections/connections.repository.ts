@@ -15,7 +15,7 @@ import {
 } from '../platform/postgres/index.js';
 import type { ProviderRecord } from '../providers/index.js';
 import type { Connection, OpenConnection } from './connection.js';
-import type { Access, DeviceLogin, Grant } from './flows/flow.js';
+import type { Access, DeviceLogin, TokenGrant } from './flows/flow.js';
 import { LoginRefused } from './login-errors.js';
 
 /** A renewal keeps a connection while it asks the vendor: no other work may wait behind it. Opened when first needed. */
@@ -100,7 +100,7 @@ export class ConnectionsRepository implements OnModuleDestroy {
     await this.prisma.connection.updateMany({ where: { id, tenantId, state: 'pending' }, data: { intervalSeconds, pollAfter } });
   }
 
-  async connect(connection: Connection, { refreshToken, access }: Grant, now: Date): Promise<void> {
+  async connect(connection: Connection, { refreshToken, access }: TokenGrant, now: Date): Promise<void> {
     const { id, tenantId } = connection;
     const data = {
       state: 'connected',
@@ -136,7 +136,7 @@ export class ConnectionsRepository implements OnModuleDestroy {
    * @param ask answers the new tokens. LoginRefused ends the connection.
    * @throws WeirError credential_unavailable, and what `ask` throws
    */
-  async renew(known: Connection, ask: (refreshToken: Secret) => Promise<Grant>): Promise<OpenConnection | null> {
+  async renew(known: Connection, ask: (refreshToken: Secret) => Promise<TokenGrant>): Promise<OpenConnection | null> {
     this.pool ??= createPool(this.databaseUrl, RENEWAL_POOL);
     const client = await this.pool.connect();
     // Between two statements nobody else hears that the server has cut it off; the next statement says so.
@@ -166,7 +166,7 @@ export class ConnectionsRepository implements OnModuleDestroy {
   }
 
   /** A refusal is an answer. */
-  private async ask(row: Row, ask: (refreshToken: Secret) => Promise<Grant>): Promise<Grant | LoginRefused> {
+  private async ask(row: Row, ask: (refreshToken: Secret) => Promise<TokenGrant>): Promise<TokenGrant | LoginRefused> {
     try {
       return await ask(await this.refreshTokenOf(row));
     } catch (error) {

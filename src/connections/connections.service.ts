@@ -3,7 +3,7 @@ import { ServerClock } from '../platform/postgres/index.js';
 import type { ProviderRecord } from '../providers/index.js';
 import { type Connection, SLOW_DOWN_SECONDS, stateAfter } from './connection.js';
 import { ConnectionsRepository } from './connections.repository.js';
-import type { DeviceLogin, Grant } from './flows/flow.js';
+import type { DeviceLogin, TokenGrant } from './flows/flow.js';
 import { LoginRefused } from './login-errors.js';
 import { errorOfLogin, Logins } from './logins.js';
 
@@ -50,7 +50,7 @@ export class ConnectionsService {
     return this.repository.find(tenantId!, id);
   }
 
-  private async note(connection: Connection, answer: Grant | LoginRefused | 'pending' | 'slow_down'): Promise<void> {
+  private async note(connection: Connection, answer: TokenGrant | LoginRefused | 'pending' | 'slow_down'): Promise<void> {
     if (answer === 'pending') return;
     if (answer === 'slow_down') return this.repository.slowDown(connection, connection.intervalSeconds + SLOW_DOWN_SECONDS, this.now());
     if (answer instanceof LoginRefused) await this.repository.end(connection, stateAfter(answer.reason), answer.reason);

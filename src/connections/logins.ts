@@ -4,7 +4,7 @@ import { CONFIG, type Config } from '../platform/config/index.js';
 import { Egress } from '../platform/egress/index.js';
 import { ServerClock } from '../platform/postgres/index.js';
 import { type ProviderType, providerType } from '../providers/index.js';
-import { AuthorisationServer } from './authorisation-server.js';
+import { AuthorizationServer } from './authorization-server.js';
 import type { Flow, LoginContext } from './flows/flow.js';
 import { FLOWS } from './flows/index.js';
 import { LoginFailed, LoginRefused } from './login-errors.js';
@@ -20,21 +20,25 @@ export class Logins {
 
   /** @throws WeirError invalid_request when it takes a key, connection_not_enabled */
   of({ type, baseUrl }: { type: string; baseUrl: string }): { flow: Flow; login: LoginContext; termsUrl: string } {
-    const { seat, slug } = this.enabled(type);
+    const { subscription, slug } = this.enabled(type);
     const { clientId, loginOrigin } = this.config.connections[slug]!;
-    const server = new AuthorisationServer(this.egress, loginOrigin);
-    return { flow: FLOWS[seat!.flow], login: { server, clientId, baseUrl, now: this.clock.now() }, termsUrl: seat!.termsUrl };
+    const server = new AuthorizationServer(this.egress, loginOrigin);
+    return {
+      flow: FLOWS[subscription!.flow],
+      login: { server, clientId, baseUrl, now: this.clock.now() },
+      termsUrl: subscription!.termsUrl,
+    };
   }
 
   /** @throws WeirError invalid_request, connection_not_enabled */
   enabled(slug: string): ProviderType {
     const type = providerType(slug)!;
-    if (!type.seat)
+    if (!type.subscription)
       throw new WeirError('invalid_request', { message: `A provider of type "${slug}" takes a key and cannot be connected by login.` });
     if (this.config.connections[slug]) return type;
     throw new WeirError('connection_not_enabled', {
-      message: `Connections of type "${slug}" are off. An operator enables them with a client id in WEIR_CONNECTIONS. A subscription of a person is subject to the vendor's terms: ${type.seat.termsUrl}`,
-      fields: { terms_url: type.seat.termsUrl },
+      message: `Connections of type "${slug}" are off. An operator enables them with a client id in WEIR_CONNECTIONS. A subscription of a person is subject to the vendor's terms: ${type.subscription.termsUrl}`,
+      fields: { terms_url: type.subscription.termsUrl },
     });
   }
 }

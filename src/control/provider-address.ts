@@ -120,8 +120,8 @@ export function checkEndpoint(
 }
 
 /** @throws WeirError invalid_request for a type that the platform cannot lend: its login is one person's */
-export function refuseSeat({ slug, seat }: ProviderType): void {
-  if (seat === null) return;
+export function refuseSubscription({ slug, subscription }: ProviderType): void {
+  if (subscription === null) return;
   throw new WeirError('invalid_request', {
     param: 'type',
     message: `A provider of type "${slug}" is used by a person's login, so a tenant adds it itself, by POST /v1/organization/providers.`,
@@ -129,8 +129,8 @@ export function refuseSeat({ slug, seat }: ProviderType): void {
 }
 
 /** @throws WeirError invalid_request for a type that is connected by login */
-export function refuseKey({ slug, seat }: ProviderType): void {
-  if (seat === null) return;
+export function refuseKey({ slug, subscription }: ProviderType): void {
+  if (subscription === null) return;
   throw new WeirError('invalid_request', {
     param: 'key',
     message: `A provider of type "${slug}" takes no key. Leave "key" out, and connect it by POST /v1/organization/providers/{id}/connection.`,

@@ -19,7 +19,7 @@ import {
   knownType,
   refuseKey,
   refuseMock,
-  refuseSeat,
+  refuseSubscription,
 } from './provider-address.js';
 import { secretsOf } from './provider-credential.js';
 import { ProviderProbe } from './provider-probe.js';
@@ -52,7 +52,7 @@ export class ProviderRecords {
   async create(owner: Owner, body: CreateProvider, discovered: Discovered | null = null): Promise<ProviderView> {
     const told = discovered ? discovered.baseUrl : body.credential ? addressIn(body.credential) : null;
     const { name, type, baseUrl, isOwn } = endpointOf(body.type, body.base_url, told, this.guard);
-    if (owner === null) refuseSeat(type);
+    if (owner === null) refuseSubscription(type);
     refuseMock(type, this.config.mock);
     checkGatewayOptions(type, body.gateway_options);
     const draft = {
@@ -76,7 +76,7 @@ export class ProviderRecords {
     const headers = body.headers ?? {};
     checkEndpoint(draft, type, key !== null, Object.keys(headers));
     const capabilities =
-      isOwn && !type.seat && !body.no_verify ? await this.probe.pass({ ...unsaved(), ...draft }, { key, headers }) : null;
+      isOwn && !type.subscription && !body.no_verify ? await this.probe.pass({ ...unsaved(), ...draft }, { key, headers }) : null;
     return this.transactions.run(async (db) => {
       const provider = await this.providers.insert(draft, db);
       if (secrets.length > 0) await this.credentials.put(provider, secrets, db);
@@ -122,7 +122,7 @@ export class ProviderRecords {
     const secrets = secretsOf(body, type, baseUrl ?? saved.baseUrl, this.guard);
     if (secrets.length > 0) refuseKey(type);
     const shown = { key: secrets[0] ?? (body.key === null ? null : undefined), headers: body.headers };
-    const capabilities = baseUrl && !type.seat && !body.no_verify ? await this.probe.pass(changed(saved, changes), shown) : null;
+    const capabilities = baseUrl && !type.subscription && !body.no_verify ? await this.probe.pass(changed(saved, changes), shown) : null;
     return this.transactions.run(async (db) => {
       const before = await this.lock(owner, saved.id, db);
       const after = await this.providers.update(before.id, changes, db);

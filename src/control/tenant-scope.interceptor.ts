@@ -12,7 +12,7 @@ const READ_MS = 2_000;
 const WRITE_MS = 10_000;
 
 /**
- * Runs a request behind the wall of the tenant it acts inside: Postgres then shows it no row of another tenant, also where a query forgets to
+ * Runs a request in the scope of the tenant it acts inside: Postgres then shows it no row of another tenant, also where a query forgets to
  * ask for its own only. What an operator does on the platform sees every tenant.
  */
 @Injectable()

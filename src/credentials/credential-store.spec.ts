@@ -45,12 +45,12 @@ test('a key is not shown to another origin, though the provider has moved there 
 test('a key that was not wanted rests as long as the provider says, or by what was wrong, and what is left is told', async () => {
   const [a, b, c] = [key('a'), key('b'), key('c')];
   const { store, noted } = await loaded([a, b, c]);
-  expect(store.rest(a, 'rate_limited', 7)).toEqual({ credentials: 3, readyInSeconds: 0 });
-  expect(store.rest(b, 'rate_limited', null)).toEqual({ credentials: 3, readyInSeconds: 0 });
+  expect(store.coolDown(a, 'rate_limited', 7)).toEqual({ credentials: 3, readyInSeconds: 0 });
+  expect(store.coolDown(b, 'rate_limited', null)).toEqual({ credentials: 3, readyInSeconds: 0 });
   expect(store.find('p', 'https://old.example')).toMatchObject({ id: 'c' });
-  expect(store.rest(c, 'refused', null)).toEqual({ credentials: 3, readyInSeconds: 7 });
+  expect(store.coolDown(c, 'refused', null)).toEqual({ credentials: 3, readyInSeconds: 7 });
   expect(store.find('p', 'https://old.example')).toMatchObject({ id: 'a' });
-  expect(store.rest(a, 'rate_limited', 7)).toEqual({ credentials: 3, readyInSeconds: 7 });
+  expect(store.coolDown(a, 'rate_limited', 7)).toEqual({ credentials: 3, readyInSeconds: 7 });
   expect(noted).toEqual(['a rate_limited 7', 'b rate_limited 30', 'c refused 600']);
 });
 

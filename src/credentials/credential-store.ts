@@ -2,9 +2,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import { WeirError } from '../kernel/errors.js';
 import { ConfigChanges, OwnedMap } from '../platform/postgres/index.js';
 import { LOGGER, type Logger } from '../platform/telemetry/index.js';
-import { type Credential, isOpen, type Opened, type RestReason } from './credential.js';
+import { type CooldownReason, type Credential, isOpen, type Opened } from './credential.js';
 import { CredentialsRepository } from './credentials.repository.js';
-import { Rests, Rotation } from './rotation.js';
+import { Cooldowns, Rotation } from './rotation.js';
 
 /** A refused credential is tried again after this; entering it again is quicker. */
 const REFUSED_REST_SECONDS = 600;
@@ -28,7 +28,7 @@ interface Held {
 @Injectable()
 export class CredentialStore {
   private readonly byProvider = new OwnedMap<Held>(({ providerId }) => providerId);
-  private readonly rests = new Rests();
+  private readonly cooldowns = new Cooldowns();
 
   constructor(
     private readonly repository: CredentialsRepository,
@@ -59,12 +59,12 @@ export class CredentialStore {
    * The provider did not want a credential: the next calls get another, where there is one. Noted in Postgres for whoever asks, without waiting.
    * @param forSeconds as the provider said; null: it did not.
    */
-  rest({ id, providerId }: Credential, reason: RestReason, forSeconds: number | null): Remaining {
+  coolDown({ id, providerId }: Credential, reason: CooldownReason, forSeconds: number | null): Remaining {
     const seconds = reason === 'rate_limited' ? (forSeconds ?? RATE_LIMITED_REST_SECONDS) : REFUSED_REST_SECONDS;
     const now = performance.now();
-    this.rests.prune(now);
-    const rested = this.rests.endOf(id) > now;
-    this.rests.add(id, now + seconds * 1000);
+    this.cooldowns.prune(now);
+    const rested = this.cooldowns.endOf(id) > now;
+    this.cooldowns.add(id, now + seconds * 1000);
     if (!rested)
       this.repository.noteRest(id, reason, seconds).catch((error: Error) => {
         this.log.warn({ credential: id, err: error.message }, 'could not store the health of a credential');
@@ -88,6 +88,6 @@ export class CredentialStore {
     for (const { id, secret } of credentials)
       if (secret === null) this.log.error({ credential: id }, 'a credential cannot be opened; enter it again');
     const usable = credentials.filter(isOpen).map((one) => this.same(one));
-    return { providerId, rotation: usable.length > 0 ? new Rotation(usable, this.rests) : null };
+    return { providerId, rotation: usable.length > 0 ? new Rotation(usable, this.cooldowns) : null };
   }
 }

@@ -17,7 +17,7 @@ export type Opened = Omit<Credential, 'secret'> & { secret: Secret | null };
 export const isOpen = (credential: Opened): credential is Credential => credential.secret !== null;
 
 /** Why a provider did not want a credential: too many calls, not valid or not allowed, or nothing left to pay with. */
-export type RestReason = 'rate_limited' | 'refused' | 'out_of_money';
+export type CooldownReason = 'rate_limited' | 'refused' | 'out_of_money';
 
 /** What may be shown of a credential. */
 export interface CredentialSummary {
@@ -27,7 +27,7 @@ export interface CredentialSummary {
   last4: string | null;
   createdAt: Date;
   /** Until when it is passed over, and why; null: it is in use. */
-  resting: { reason: RestReason; until: Date } | null;
+  resting: { reason: CooldownReason; until: Date } | null;
 }
 
 /** Four characters of a short secret are much of it. */

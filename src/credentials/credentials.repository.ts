@@ -4,7 +4,7 @@ import { newId } from '../kernel/ids.js';
 import { isSealedByInstallation, Keyring, MasterKeyMismatch, type Secret } from '../platform/crypto/index.js';
 import { CONFIG_POOL, type OwnedTable, PLATFORM, type Pool, Prisma, type PrismaExecutor, rowsByOwner } from '../platform/postgres/index.js';
 import type { ProviderRecord } from '../providers/index.js';
-import { type Credential, type CredentialSummary, isOpen, last4Of, type Opened, type RestReason } from './credential.js';
+import { type CooldownReason, type Credential, type CredentialSummary, isOpen, last4Of, type Opened } from './credential.js';
 
 /** What a credential is bound to. */
 type Binding = Pick<Credential, 'id' | 'tenantId' | 'providerId' | 'origin'>;
@@ -71,13 +71,14 @@ export class CredentialsRepository {
     const now = Date.now();
     const summaries = rows.map(({ health, ...row }) => ({
       ...row,
-      resting: health && health.restingUntil.getTime() > now ? { reason: health.reason as RestReason, until: health.restingUntil } : null,
+      resting:
+        health && health.restingUntil.getTime() > now ? { reason: health.reason as CooldownReason, until: health.restingUntil } : null,
     }));
     return Map.groupBy(summaries, ({ providerId }) => providerId);
   }
 
   /** Notes that a credential rests, unless it is gone. */
-  async noteRest(id: string, reason: RestReason, seconds: number): Promise<void> {
+  async noteRest(id: string, reason: CooldownReason, seconds: number): Promise<void> {
     await this.pool.query(
       `INSERT INTO credential_health (credential_id, tenant_id, reason, resting_until)
        SELECT id, tenant_id, $2, now() + make_interval(secs => $3) FROM credentials WHERE id = $1

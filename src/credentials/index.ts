@@ -1,4 +1,4 @@
-export type { Credential, CredentialSummary, RestReason } from './credential.js';
+export type { CooldownReason, Credential, CredentialSummary } from './credential.js';
 export { CredentialStore, type Remaining } from './credential-store.js';
 export { CredentialsModule } from './credentials.module.js';
 export { CredentialsRepository } from './credentials.repository.js';

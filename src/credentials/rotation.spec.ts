@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { Secret } from '../platform/crypto/index.js';
 import type { Credential } from './credential.js';
-import { Rests, Rotation } from './rotation.js';
+import { Cooldowns, Rotation } from './rotation.js';
 
 const credential = (id: string): Credential => ({
   id,
@@ -13,7 +13,7 @@ const credential = (id: string): Credential => ({
 const IDS = ['a', 'b', 'c'];
 
 function rotation(ids = IDS) {
-  const rests = new Rests();
+  const rests = new Cooldowns();
   const keys = new Rotation(ids.map(credential), rests);
   return { rests, keys, pick: (session: string | null = null) => keys.pick(session).id };
 }
@@ -66,7 +66,7 @@ test('the calls of one session keep to one key while it does not rest', () => {
 });
 
 test('a rest gets longer and never shorter, and is forgotten when it is over', () => {
-  const rests = new Rests();
+  const rests = new Cooldowns();
   rests.add('a', 100);
   rests.add('a', 50);
   expect(rests.endOf('a')).toBe(100);

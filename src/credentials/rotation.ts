@@ -1,7 +1,7 @@
 import type { Credential } from './credential.js';
 
 /** Credentials a provider did not want, and until when they are passed over. Times are of the monotonic clock, in ms. */
-export class Rests {
+export class Cooldowns {
   private readonly ends = new Map<string, number>();
 
   get none(): boolean {
@@ -31,7 +31,7 @@ export class Rotation {
   /** @param credentials at least one. */
   constructor(
     readonly credentials: readonly Credential[],
-    private readonly rests: Rests,
+    private readonly cooldowns: Cooldowns,
   ) {}
 
   /**
@@ -43,20 +43,20 @@ export class Rotation {
     if (credentials.length === 1) return credentials[0]!;
     const first = session === null ? this.turn++ : hash(session);
     const inTurn = (step: number) => credentials[(first + step) % credentials.length]!;
-    if (this.rests.none) return inTurn(0);
+    if (this.cooldowns.none) return inTurn(0);
     const now = performance.now();
     let readyFirst = inTurn(0);
     for (let step = 0; step < credentials.length; step++) {
       const credential = inTurn(step);
-      if (this.rests.endOf(credential.id) <= now) return credential;
-      if (this.rests.endOf(credential.id) < this.rests.endOf(readyFirst.id)) readyFirst = credential;
+      if (this.cooldowns.endOf(credential.id) <= now) return credential;
+      if (this.cooldowns.endOf(credential.id) < this.cooldowns.endOf(readyFirst.id)) readyFirst = credential;
     }
     return readyFirst;
   }
 
   /** How long until one does not rest, in ms; 0: now. */
   readyInMs(): number {
-    return Math.max(0, Math.min(...this.credentials.map(({ id }) => this.rests.endOf(id))) - performance.now());
+    return Math.max(0, Math.min(...this.credentials.map(({ id }) => this.cooldowns.endOf(id))) - performance.now());
   }
 }
 

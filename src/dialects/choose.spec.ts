@@ -1,9 +1,9 @@
 import { chooseDialect } from './choose.js';
-import type { Prompt } from './dialect.js';
+import type { CallRequest } from './dialect.js';
 
 const OPENAI = ['openai-chat', 'openai-responses', 'openai-completions'] as const;
 
-const prompt = (body: Record<string, unknown> = {}): Prompt => ({
+const prompt = (body: Record<string, unknown> = {}): CallRequest => ({
   model: 'p/m',
   stream: false,
   includeUsage: false,

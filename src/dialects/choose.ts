@@ -1,6 +1,6 @@
 import { rulesOf } from '../model-rules/index.js';
 import type { ThinkingLevel } from './canonical.js';
-import type { DialectName, Prompt, SurfaceName } from './dialect.js';
+import type { CallRequest, DialectName, SurfaceName } from './dialect.js';
 import { toolsNeedResponses } from './families/openai.js';
 import { isObject, objectOf, textOf } from './kit/json.js';
 
@@ -15,7 +15,7 @@ export function chooseDialect(
   spoken: readonly DialectName[],
   surface: SurfaceName,
   model: string,
-  prompt: Prompt,
+  prompt: CallRequest,
   level: ThinkingLevel | null = null,
 ): DialectName {
   const serving = spoken.filter((dialect) => serves(dialect, model, spoken, prompt, level));
@@ -24,7 +24,13 @@ export function chooseDialect(
   return own ?? serving[0] ?? spoken.find((dialect) => dialect === surface) ?? spoken[0]!;
 }
 
-function serves(dialect: DialectName, model: string, spoken: readonly DialectName[], prompt: Prompt, level: ThinkingLevel | null): boolean {
+function serves(
+  dialect: DialectName,
+  model: string,
+  spoken: readonly DialectName[],
+  prompt: CallRequest,
+  level: ThinkingLevel | null,
+): boolean {
   switch (dialect) {
     case 'openai-chat':
       return !spoken.includes('openai-responses') || !needsResponses(model, prompt, level);
@@ -35,7 +41,7 @@ function serves(dialect: DialectName, model: string, spoken: readonly DialectNam
   }
 }
 
-function needsResponses(model: string, { body }: Prompt, level: ThinkingLevel | null): boolean {
+function needsResponses(model: string, { body }: CallRequest, level: ThinkingLevel | null): boolean {
   const hasTools = [body['tools'], body['functions']].some((tools) => Array.isArray(tools) && tools.length > 0);
   return (
     rulesOf(model).openai.responsesOnly ||

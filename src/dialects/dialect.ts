@@ -25,7 +25,7 @@ export type DialectName = (typeof DIALECTS)[number];
 export type SurfaceName = 'openai-chat' | 'openai-completions' | 'openai-responses' | 'anthropic-messages' | 'chat-complete';
 
 /** A request as the road of a call needs it. `body` is what the client sent, parsed and otherwise untouched. */
-export interface Prompt {
+export interface CallRequest {
   /** The reference the client gave, `provider/model-id`; null when it gave none. */
   model: string | null;
   stream: boolean;
@@ -53,11 +53,11 @@ export interface Prompt {
 }
 
 /** What policy writes into a request on its way to the provider, and what is known of the provider. */
-export interface Rewrite {
+export interface UpstreamParams {
   /** The model id without the provider's name. */
   model: string;
   /** The model whose rules apply, where the operator says that it is another one. */
-  treatedAs?: string | undefined;
+  modelRulesOf?: string | undefined;
   /** The output limit the hold was made for, per choice. */
   maxOutputTokens: number;
   /** What the caller's settings ask for; the client's own field in the body beats it. Null: nothing. */
@@ -68,7 +68,7 @@ export interface Rewrite {
 }
 
 /** The id by which the rules of a model are looked up. */
-export const rulesId = ({ model, treatedAs }: Pick<Rewrite, 'model' | 'treatedAs'>): string => treatedAs ?? model;
+export const rulesId = ({ model, modelRulesOf }: Pick<UpstreamParams, 'model' | 'modelRulesOf'>): string => modelRulesOf ?? model;
 
 /** A request as it goes out. */
 export interface UpstreamRequest {
@@ -223,7 +223,7 @@ export type ReplyHeaders = Readonly<Record<string, string | string[] | undefined
 /** How one request goes from the client's format to the provider's, and its reply back. Made for one call. */
 export interface Translation {
   /** @throws WeirError invalid_request when the provider's format cannot say what is asked. */
-  encodeRequest(rewrite: Rewrite): UpstreamRequest;
+  encodeRequest(rewrite: UpstreamParams): UpstreamRequest;
   /** For a client that wants the whole, of a provider that answered with it. @throws when it is no reply of this format. */
   readWhole(body: Buffer, headers: ReplyHeaders): Work<WholeReply>;
   decodeRefusal(status: number, body: Buffer, headers: ReplyHeaders): Refusal;
@@ -259,9 +259,9 @@ export interface ErrorForm {
 /** What an endpoint speaks with its clients, and the ways from there to providers. */
 export interface CallFormat {
   /** @param bytes length of the body as it came. @throws WeirError invalid_request naming the field. */
-  decodeRequest(body: unknown, bytes: number): Prompt;
+  decodeRequest(body: unknown, bytes: number): CallRequest;
   /** Puts back what the request only refers to. Absent: nothing can be referred to in this format. */
-  recallItems?(prompt: Prompt, memory: ItemMemory): Prompt;
+  recallItems?(prompt: CallRequest, memory: ItemMemory): CallRequest;
   encodeError(error: WeirError): object;
   /** How its vendor tells errors apart from others. Absent: as OpenAI does. */
   errors?: ErrorForm;
@@ -269,11 +269,11 @@ export interface CallFormat {
    * Chooses the format a provider is spoken to in, and opens the way to it.
    * @throws WeirError invalid_request when there is none.
    */
-  open(prompt: Prompt, provider: Spoken, identity: ReplyIdentity): Way;
+  open(prompt: CallRequest, provider: ProviderFormats, identity: ReplyIdentity): Conversion;
 }
 
 /** From the client's format to the provider's and back. */
-export interface Way {
+export interface Conversion {
   dialect: DialectName;
   /** What the request asks for beyond text tokens, as far as it reaches the provider. Null: nothing. */
   feature: Feature | null;
@@ -289,14 +289,14 @@ export interface Way {
 }
 
 /** What is known of a provider before a request is written for it. */
-export interface Spoken {
+export interface ProviderFormats {
   /** The formats it speaks, the preferred one first. */
   dialects: readonly DialectName[];
   /** What the caller's settings ask for. */
   thinkingLevel: ThinkingLevel | null;
   quirks: Quirks;
   /** As in `Rewrite`. */
-  treatedAs?: string | undefined;
+  modelRulesOf?: string | undefined;
   /** For clients that drop the state of reasoning. Absent: what they drop is lost. */
   memory?: StateMemory;
 }
@@ -340,14 +340,14 @@ export interface Surface {
   /** Its vendor has no field for the state of reasoning, so many clients drop it. */
   readonly forgetful?: boolean;
   /** Reads what policy and money need; the rest is judged where it is translated. @throws WeirError invalid_request naming the field. */
-  decodeRequest(body: unknown, bytes: number): Prompt;
+  decodeRequest(body: unknown, bytes: number): CallRequest;
   /** As of `CallFormat`. */
-  recallItems?(prompt: Prompt, memory: ItemMemory): Prompt;
+  recallItems?(prompt: CallRequest, memory: ItemMemory): CallRequest;
   /** The whole request in the canonical form. @throws WeirError invalid_request naming the field. */
-  decodeConversation(prompt: Prompt): Conversation;
+  decodeConversation(prompt: CallRequest): Conversation;
   /** @param usage what was booked; @param raw the provider's own usage object; @param prompt what was asked, for formats that repeat it. */
-  encodeAnswer(answer: Answer, usage: Usage, identity: ReplyIdentity, raw: unknown, prompt: Prompt): string;
-  streamEncoder(prompt: Prompt, identity: ReplyIdentity): StreamEncoder;
+  encodeAnswer(answer: Answer, usage: Usage, identity: ReplyIdentity, raw: unknown, prompt: CallRequest): string;
+  streamEncoder(prompt: CallRequest, identity: ReplyIdentity): StreamEncoder;
   encodeError(error: WeirError): object;
   /** As of `CallFormat`. */
   errors?: ErrorForm;
@@ -389,7 +389,7 @@ export interface Upstream {
   /** What it has no word for. Clients are told where they said it. */
   readonly unsaid?: readonly Unsaid[];
   /** @throws WeirError invalid_request when the format cannot say what is asked. */
-  encodeRequest(conversation: Conversation, rewrite: Rewrite): UpstreamRequest;
+  encodeRequest(conversation: Conversation, rewrite: UpstreamParams): UpstreamRequest;
   /** A whole reply as the events a stream of it would have. @throws ProviderRefusal; anything else when it is no reply of this format. */
   decodeAnswer(body: Buffer, headers: ReplyHeaders): ReplyEvent[];
   streamDecoder(): StreamDecoder;
@@ -408,9 +408,9 @@ export interface StreamDecoder {
 
 /** What a wire format needs for clients and providers that both speak it: nothing is translated, nothing is lost. */
 export interface Verbatim {
-  encodeRequest(prompt: Prompt, rewrite: Rewrite): UpstreamRequest;
+  encodeRequest(prompt: CallRequest, rewrite: UpstreamParams): UpstreamRequest;
   /** A reader of its own. Absent: events pass as they are, the decoder meters them, and those from `isTail` on are kept back. */
-  readonly streamReader?: (prompt: Prompt, maxOutputTokens: number, tokensOf?: TokensOf) => StreamReader;
+  readonly streamReader?: (prompt: CallRequest, maxOutputTokens: number, tokensOf?: TokensOf) => StreamReader;
   /** This event and those after it are the tail: they leave once the call is booked. Not asked where there is a reader. */
   isTail(frame: Frame): boolean;
   /**

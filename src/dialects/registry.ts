@@ -77,8 +77,8 @@ export function conversationIn(name: SurfaceName): CallFormat {
     ...(surface.recallItems && { recallItems: surface.recallItems }),
     encodeError: surface.encodeError,
     ...(surface.errors && { errors: surface.errors }),
-    open(prompt, { dialects, thinkingLevel, quirks, treatedAs, memory }, identity) {
-      const ruled = rulesId({ model: identity.model, treatedAs });
+    open(prompt, { dialects, thinkingLevel, quirks, modelRulesOf, memory }, identity) {
+      const ruled = rulesId({ model: identity.model, modelRulesOf });
       const dialect = chooseDialect(dialects, name, ruled, prompt, thinkingLevel);
       const { upstream, verbatim, leastOutputTokens = 1, toolPromptTokens = 0, betas } = UPSTREAMS[dialect];
       const noVersion = versionLeftOut(prompt.anthropicVersion);

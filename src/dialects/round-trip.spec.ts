@@ -6,7 +6,7 @@ import { anthropicMessages, messagesSurface } from './anthropic-messages/index.j
 import type { Answer, AnswerPart, Conversation, FinishReason, ReasoningOrigin, ReplyEvent, Settings, Tool, Turn } from './canonical.js';
 import { NO_SETTINGS } from './canonical.js';
 import { chatCompleteSurface } from './chat-complete/index.js';
-import type { Prompt, ReplyIdentity, Surface, Upstream } from './dialect.js';
+import type { CallRequest, ReplyIdentity, Surface, Upstream } from './dialect.js';
 import { fold } from './kit/fold.js';
 import { framesOf } from './kit/frames.js';
 import { chatSurface, openaiChat } from './openai-chat/index.js';
@@ -79,7 +79,7 @@ const COMPLETIONS: Format = { ...CHAT, surface: completionsSurface, upstream: op
 
 const IDENTITY: ReplyIdentity = { id: 'x1', createdAt: 5, model: 'p/m' };
 const ASKED = { model: 'p/m', messages: [{ role: 'user', content: 'Hi' }], input: 'Hi', prompt: 'Hi', max_tokens: 9 };
-const promptOf = (surface: Surface): Prompt =>
+const promptOf = (surface: Surface): CallRequest =>
   surface.decodeRequest({ ...ASKED, stream: true, stream_options: { include_usage: true } }, 64);
 
 const word = fc.string({ minLength: 1, maxLength: 8, unit: 'binary' });

@@ -2,14 +2,13 @@ import type { Work } from '../kernel/slices.js';
 import type { Usage } from '../kernel/usage.js';
 import type { ReplyEvent, Turn } from './canonical.js';
 import {
+  type CallRequest,
   PLAIN_REPLY,
-  type Prompt,
   ProviderRefusal,
   type Refusal,
   type ReplyContext,
   type ReplyHeaders,
   type ReplyIdentity,
-  type Rewrite,
   type StreamDecoder,
   type StreamReader,
   type Streams,
@@ -17,6 +16,7 @@ import {
   type TokensOf,
   type Translation,
   type Upstream,
+  type UpstreamParams,
   type UpstreamRequest,
   type Verbatim,
   type WholeReply,
@@ -50,12 +50,12 @@ export class CanonicalTranslation implements Translation, Streams {
   constructor(
     protected readonly surface: Surface,
     protected readonly upstream: Upstream,
-    protected readonly prompt: Prompt,
+    protected readonly prompt: CallRequest,
     protected readonly identity: ReplyIdentity,
     private readonly recalled: RecalledState | null = null,
   ) {}
 
-  encodeRequest(rewrite: Rewrite): UpstreamRequest {
+  encodeRequest(rewrite: UpstreamParams): UpstreamRequest {
     const decoded = this.recalled?.conversation ?? this.surface.decodeConversation(this.prompt);
     const conversation = { ...decoded, turns: withUniqueCalls(decoded.turns), betas: this.prompt.betas };
     boundArguments(conversation.turns);
@@ -156,13 +156,13 @@ export class VerbatimTranslation extends CanonicalTranslation {
     surface: Surface,
     upstream: Upstream,
     private readonly verbatim: Verbatim,
-    prompt: Prompt,
+    prompt: CallRequest,
     identity: ReplyIdentity,
   ) {
     super(surface, upstream, prompt, identity);
   }
 
-  override encodeRequest(rewrite: Rewrite): UpstreamRequest {
+  override encodeRequest(rewrite: UpstreamParams): UpstreamRequest {
     return this.verbatim.encodeRequest(this.prompt, rewrite);
   }
 

@@ -33,8 +33,8 @@ const asked = conversation({
 describe.each(CASES.map(([upstream, own, other]) => [upstream.name, upstream, own, other] as const))(
   '%s',
   (_name, upstream, own, other) => {
-    const written = (model: string, treatedAs?: string): string => {
-      const { path, body } = upstream.encodeRequest(asked, rewrite(model, { maxOutputTokens: 20_000, treatedAs }));
+    const written = (model: string, modelRulesOf?: string): string => {
+      const { path, body } = upstream.encodeRequest(asked, rewrite(model, { maxOutputTokens: 20_000, modelRulesOf }));
       return `${decodeURIComponent(path)} ${body}`;
     };
 

@@ -1,5 +1,5 @@
 import type { Caller } from '../api-keys/index.js';
-import type { CallFormat, Prompt } from '../dialects/index.js';
+import type { CallFormat, CallRequest } from '../dialects/index.js';
 import { type Id, newId } from '../kernel/ids.js';
 import type { ThinkingLevel } from '../kernel/thinking.js';
 import type { CallOptions } from './call-options.js';
@@ -14,7 +14,7 @@ export class Call {
     readonly endpoint: string,
     readonly format: CallFormat,
     readonly caller: Caller,
-    readonly prompt: Prompt,
+    readonly prompt: CallRequest,
     readonly options: CallOptions,
   ) {}
 

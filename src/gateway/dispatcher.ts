@@ -1,17 +1,17 @@
 import { Injectable } from '@nestjs/common';
 import type { Hold } from '../budgets/index.js';
 import { CredentialStore } from '../credentials/index.js';
-import { pathAt, type Rewrite, type UpstreamRequest, type Way } from '../dialects/index.js';
+import { type Conversion, pathAt, type UpstreamParams, type UpstreamRequest } from '../dialects/index.js';
 import { encodedText } from '../kernel/header-text.js';
 import { Egress, type Transport } from '../platform/egress/index.js';
 import { CredentialAuths, Identities, MockTransport } from '../providers/index.js';
 import { headersFor, type Plan, type Target } from '../routing/index.js';
 import type { Call } from './call.js';
-import { Delivery, type Encoder } from './delivery.js';
 import { Drains } from './drains.js';
-import type { Flight } from './in-flight.js';
+import type { InFlightCall } from './in-flight.js';
 import type { Outcome } from './outcome.js';
 import type { Reply } from './reply.js';
+import { type Encoder, UpstreamAttempt } from './upstream-attempt.js';
 
 /** Sends a call to its target and relays what comes back. */
 @Injectable()
@@ -29,7 +29,7 @@ export class Dispatcher {
   }
 
   /** Resolves once everything but the end of the answer is with the client. Never rejects: a failed call is an outcome too. */
-  send(plan: Plan, { dialect, translation, warnings }: Way, hold: Hold, call: Call, flight: Flight): Promise<Outcome> {
+  send(plan: Plan, { dialect, translation, warnings }: Conversion, hold: Hold, call: Call, flight: InFlightCall): Promise<Outcome> {
     return new Promise((resolve) => {
       const { target } = plan;
       const transport: Transport = target.type === 'mock' ? this.mock : this.egress;
@@ -49,15 +49,19 @@ export class Dispatcher {
           auth: target.credential && this.auths.of(target.credential, target.auth, target.origin),
         };
       };
-      new Delivery(plan, hold, call, flight, translation, transport, this.credentials, this.drains, encode, resolve).start();
+      new UpstreamAttempt(plan, hold, call, flight, translation, transport, this.credentials, this.drains, encode, resolve).start();
     });
   }
 }
 
 /** What is written into a request on its way to a target. */
-export const rewriteFor = ({ thinkingLevel }: Call, { model, treatedAs, quirks, lent }: Target, maxOutputTokens: number): Rewrite => ({
+export const rewriteFor = (
+  { thinkingLevel }: Call,
+  { model, modelRulesOf, quirks, lent }: Target,
+  maxOutputTokens: number,
+): UpstreamParams => ({
   model,
-  treatedAs,
+  modelRulesOf,
   maxOutputTokens,
   thinkingLevel,
   quirks,

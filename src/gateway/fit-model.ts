@@ -1,4 +1,4 @@
-import { type IsAble, type Prompt, seesImages, Unsupported } from '../dialects/index.js';
+import { type CallRequest, type IsAble, seesImages, Unsupported } from '../dialects/index.js';
 import { type Encoding, rulesOf } from '../model-rules/index.js';
 import type { Target } from '../routing/index.js';
 import { countTokens } from './tokenizers.js';
@@ -8,13 +8,13 @@ import { countTokens } from './tokenizers.js';
  * @returns a promise where tokens have to be counted first; null, as nearly always, where all is said.
  * @throws WeirError invalid_request, context_length_exceeded
  */
-export function checkFit(tenantId: string, prompt: Prompt, target: Target): Promise<void> | null {
+export function checkFit(tenantId: string, prompt: CallRequest, target: Target): Promise<void> | null {
   if (target.facts.vision === false) refuseImages(prompt, target);
-  const encoding = mayBeTooLong(prompt, target) ? rulesOf(target.treatedAs ?? target.model).encoding : null;
+  const encoding = mayBeTooLong(prompt, target) ? rulesOf(target.modelRulesOf ?? target.model).encoding : null;
   return encoding && SEAMED.has(encoding) ? refuseTooLong(tenantId, prompt, target, encoding) : null;
 }
 
-function refuseImages(prompt: Prompt, { model }: Target): void {
+function refuseImages(prompt: CallRequest, { model }: Target): void {
   for (const part of partsOf(prompt)) {
     if (!IMAGES.has(part['type'])) continue;
     const message = `"${model}" takes no images. Leave them out, or use a model with vision: see "capabilities" in GET /v1/models.`;
@@ -31,7 +31,7 @@ const SEAMED: ReadonlySet<Encoding> = new Set<Encoding>(['o200k_base', 'o200k_ha
 /** Text of plain words has more bytes than this to a token, so that a prompt with fewer is hardly too long. */
 const LIKELY_BYTES_PER_TOKEN = 3;
 
-function mayBeTooLong({ inputTokensBound, body }: Prompt, { facts }: Target): boolean {
+function mayBeTooLong({ inputTokensBound, body }: CallRequest, { facts }: Target): boolean {
   if (facts.contextWindow === null || inputTokensBound <= facts.contextWindow * LIKELY_BYTES_PER_TOKEN) return false;
   // The provider is asked to cut it itself.
   return body['truncation'] !== 'auto';
@@ -42,7 +42,7 @@ const PIECE = 2_000;
 const MAX_PIECES = 500;
 
 /** Counts what is certainly in the prompt, and stops as soon as it is too long. @throws WeirError context_length_exceeded */
-async function refuseTooLong(tenantId: string, prompt: Prompt, { model, facts }: Target, encoding: Encoding): Promise<void> {
+async function refuseTooLong(tenantId: string, prompt: CallRequest, { model, facts }: Target, encoding: Encoding): Promise<void> {
   const window = facts.contextWindow!;
   if ((await countTokens(tenantId, piecesOf(prompt), encoding, window)) <= window) return;
   const message = `This request has more than the ${window} tokens that fit into the context window of "${model}". Shorten it, or use a model with a larger one.`;
@@ -50,7 +50,7 @@ async function refuseTooLong(tenantId: string, prompt: Prompt, { model, facts }:
   throw new Unsupported('messages', message, isLarger, 'context_length_exceeded');
 }
 
-function* piecesOf(prompt: Prompt): Generator<string> {
+function* piecesOf(prompt: CallRequest): Generator<string> {
   let pieces = 0;
   for (const { text } of partsOf(prompt)) {
     if (typeof text !== 'string') continue;
@@ -84,7 +84,7 @@ const isLetter = (code: number): boolean => code >= 97 && code <= 122;
 type Part = Record<string, unknown>;
 
 /** Texts, images and all else that a request's messages hold, in whichever format of a client's. */
-function* partsOf({ body }: Prompt): Iterable<Part> {
+function* partsOf({ body }: CallRequest): Iterable<Part> {
   yield* partsIn(body['system'] ?? body['instructions']);
   const messages = body['messages'] ?? body['input'] ?? body['prompt'];
   if (typeof messages === 'string') yield { type: 'text', text: messages };

@@ -17,7 +17,7 @@ import { PublicServer } from './public-server.js';
 import { ReasoningMemory } from './reasoning-memory.js';
 import { Relay } from './relay.js';
 import { RequestGate } from './request-gate.js';
-import { Seats } from './seats.js';
+import { Subscriptions } from './subscriptions.js';
 import { Inference } from './surfaces/inference.js';
 import { MessageCounting } from './surfaces/message-counting.js';
 import { OwnAccount } from './surfaces/own-account.js';
@@ -43,7 +43,7 @@ import { Traffic } from './traffic.js';
     PriceWatch,
     Traffic,
     Dispatcher,
-    Seats,
+    Subscriptions,
     Relay,
     RequestGate,
     Inference,

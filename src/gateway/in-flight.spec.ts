@@ -2,7 +2,7 @@ import { noFacts } from '../dialects/index.js';
 import type { Elapsed } from '../kernel/elapsed.js';
 import type { Id } from '../kernel/ids.js';
 import type { SentMarks } from '../ledger/index.js';
-import { Flight } from './in-flight.js';
+import { InFlightCall } from './in-flight.js';
 import type { Reply } from './reply.js';
 
 const LIMIT = 1_000;
@@ -11,7 +11,7 @@ const LIMIT = 1_000;
 function flightThat({ isMetered = true } = {}) {
   const facts = noFacts();
   const outrun: number[] = [];
-  const flight = new Flight(
+  const flight = new InFlightCall(
     'call' as Id,
     {} as Reply,
     { mark: () => 0, clear: () => {} } as unknown as SentMarks,

@@ -17,7 +17,7 @@ const HEARTBEAT_MS = 5_000;
 type Estimate = (soFar: SoFar, seen: number) => Checkpoint | null;
 
 /** A call that holds money and has not ended. */
-export class Flight implements Slotted {
+export class InFlightCall implements Slotted {
   slot = -1;
   /** Where it is marked as sent; null: it was not sent. */
   private mark: number | null = null;
@@ -39,7 +39,7 @@ export class Flight implements Slotted {
     private readonly held: Elapsed,
     private readonly sendWithinMs: number,
     private readonly estimate: Estimate,
-    private readonly outrun: (flight: Flight) => void,
+    private readonly outrun: (flight: InFlightCall) => void,
   ) {}
 
   /** The provider may have it, and bill it. */
@@ -87,12 +87,12 @@ export class Flight implements Slotted {
 /** The calls being served: keeps their leases alive, remembers across a crash which were sent, and waits for them at the end. */
 @Injectable()
 export class InFlight {
-  private readonly flights = new Slots<Flight>();
+  private readonly flights = new Slots<InFlightCall>();
   private marks: SentMarks | null = null;
   private timer: NodeJS.Timeout | null = null;
   private idle: (() => void) | null = null;
   /** Calls whose lease is to be extended, and of which is to be noted how far they are. */
-  private readonly due = new Set<Flight>();
+  private readonly due = new Set<InFlightCall>();
   private isNoting = false;
 
   constructor(
@@ -129,14 +129,14 @@ export class InFlight {
   }
 
   /** A call holds money. */
-  begin(id: Id, reply: Reply, held: Elapsed, estimate: Estimate): Flight {
-    const flight = new Flight(id, reply, this.marks!, held, this.ledger.sendWithinMs, estimate, (outrun) => this.note([outrun]));
+  begin(id: Id, reply: Reply, held: Elapsed, estimate: Estimate): InFlightCall {
+    const flight = new InFlightCall(id, reply, this.marks!, held, this.ledger.sendWithinMs, estimate, (outrun) => this.note([outrun]));
     this.flights.add(flight);
     return flight;
   }
 
   /** Its client has the end. */
-  finish(flight: Flight): void {
+  finish(flight: InFlightCall): void {
     this.flights.delete(flight);
     if (this.flights.size === 0) this.idle?.();
   }
@@ -171,7 +171,7 @@ export class InFlight {
     this.note([...this.flights].filter(({ sent }) => sent));
   }
 
-  private note(flights: Flight[]): void {
+  private note(flights: InFlightCall[]): void {
     for (const flight of flights) this.due.add(flight);
     if (!this.isNoting) void this.noteDue();
   }

@@ -1,4 +1,4 @@
-import { continuesThread, METERED_BYTES_PER_TOKEN, type MediaSize, mediaSize, type Prompt } from '../dialects/index.js';
+import { type CallRequest, continuesThread, METERED_BYTES_PER_TOKEN, type MediaSize, mediaSize } from '../dialects/index.js';
 import { inSlices } from '../kernel/slices.js';
 import type { Target } from '../routing/index.js';
 
@@ -21,14 +21,14 @@ export const guessOf = ({ textBytes, mediaTokens }: InputSize, added = 0): numbe
 
 /** Measures a request by the rules of the model that it is for. A promise where it takes longer, as large documents do. */
 export function inputSize(
-  prompt: Prompt,
-  { model, treatedAs, facts }: Pick<Target, 'model' | 'treatedAs' | 'facts'>,
+  prompt: CallRequest,
+  { model, modelRulesOf, facts }: Pick<Target, 'model' | 'modelRulesOf' | 'facts'>,
 ): InputSize | Promise<InputSize> {
-  const measured = inSlices(mediaSize(prompt.body, treatedAs ?? model, facts.contextWindow));
+  const measured = inSlices(mediaSize(prompt.body, modelRulesOf ?? model, facts.contextWindow));
   return 'then' in measured ? measured.then((size) => sizeOf(prompt, size)) : sizeOf(prompt, measured);
 }
 
-const sizeOf = ({ inputTokensBound }: Prompt, { bytes, tokens, heard }: MediaSize): InputSize => ({
+const sizeOf = ({ inputTokensBound }: CallRequest, { bytes, tokens, heard }: MediaSize): InputSize => ({
   textBytes: Math.max(0, inputTokensBound - bytes),
   mediaTokens: tokens,
   heard,
@@ -38,5 +38,5 @@ const sizeOf = ({ inputTokensBound }: Prompt, { bytes, tokens, heard }: MediaSiz
 const LARGEST_WINDOW = 1_000_000;
 
 /** The most input tokens of a request whose conversation lies with the provider: as many as the model reads. 0: all of it is in the request. */
-export const storedBound = ({ body }: Prompt, { facts }: Pick<Target, 'facts'>): number =>
+export const storedBound = ({ body }: CallRequest, { facts }: Pick<Target, 'facts'>): number =>
   continuesThread(body) ? (facts.contextWindow ?? LARGEST_WINDOW) : 0;

@@ -1,4 +1,4 @@
-import { mediaIn, type Prompt } from '../dialects/index.js';
+import { type CallRequest, mediaIn } from '../dialects/index.js';
 import { type Encoding, rulesOf } from '../model-rules/index.js';
 import type { Target } from '../routing/index.js';
 import { boundOf, type InputSize } from './input-size.js';
@@ -21,11 +21,11 @@ const BEFORE: Readonly<Record<Encoding, number>> = { o200k_harmony: 128, o200k_b
  */
 export async function refinedInput(
   tenantId: string,
-  prompt: Prompt,
+  prompt: CallRequest,
   size: InputSize,
-  { model, treatedAs }: Pick<Target, 'model' | 'treatedAs'>,
+  { model, modelRulesOf }: Pick<Target, 'model' | 'modelRulesOf'>,
 ): Promise<number> {
-  const encoding = rulesOf(treatedAs ?? model).encoding;
+  const encoding = rulesOf(modelRulesOf ?? model).encoding;
   const counted = encoding && (await countedTokens(tenantId, prompt, encoding, AROUND));
   return encoding === null || counted === null ? boundOf(size) : Math.min(size.textBytes, counted + BEFORE[encoding]) + size.mediaTokens;
 }
@@ -34,7 +34,7 @@ export async function refinedInput(
  * Tokens of all names and values of a request, but for pictures and the like.
  * @param around added for each. @returns null: they are too many to count.
  */
-export async function countedTokens(tenantId: string, { body }: Prompt, encoding: Encoding, around: number): Promise<number | null> {
+export async function countedTokens(tenantId: string, { body }: CallRequest, encoding: Encoding, around: number): Promise<number | null> {
   const media = new Map<string, number>();
   for (const { data } of mediaIn(body)) if (data !== null) media.set(data, (media.get(data) ?? 0) + 1);
   let added = 0;

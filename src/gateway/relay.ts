@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { Admission, type Exposure, type Hold, rateHeaders } from '../budgets/index.js';
-import { noFacts, type Prompt, Unsupported, type Way } from '../dialects/index.js';
+import { Admission, type AdmissionRequest, type Hold, rateHeaders } from '../budgets/index.js';
+import { type CallRequest, type Conversion, noFacts, Unsupported } from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { encodedText } from '../kernel/header-text.js';
 import { hexOf, publicId } from '../kernel/ids.js';
@@ -9,7 +9,7 @@ import { ownTurn } from '../kernel/slices.js';
 import { NO_USAGE } from '../kernel/usage.js';
 import { LedgerService, type Settlement } from '../ledger/index.js';
 import { crashPoint } from '../platform/faults/index.js';
-import { LOGGER, type Logger, logOften, Metrics } from '../platform/telemetry/index.js';
+import { LOGGER, type Logger, logHotPath, Metrics } from '../platform/telemetry/index.js';
 import { type Price, priceWithSound, ratesFor, storeRates } from '../prices/index.js';
 import { type Plan, Router } from '../routing/index.js';
 import type { Beyond } from './beyond-text.js';
@@ -18,7 +18,7 @@ import { scopesOf } from './call-options.js';
 import { Dispatcher, rewriteFor } from './dispatcher.js';
 import { Estimates } from './estimates.js';
 import { checkFit } from './fit-model.js';
-import { type Flight, InFlight } from './in-flight.js';
+import { InFlight, type InFlightCall } from './in-flight.js';
 import { boundOf, guessOf, type InputSize, inputSize, storedBound } from './input-size.js';
 import { type Outcome, type SoFar, type Untold, unforeseen } from './outcome.js';
 import { permitted } from './policy/index.js';
@@ -27,8 +27,8 @@ import { ReasoningMemory } from './reasoning-memory.js';
 import { refinedInput } from './refine-input.js';
 import type { Reply } from './reply.js';
 import { isLong } from './request-body.js';
-import { Seats } from './seats.js';
 import { settlementOf } from './settlement.js';
+import { Subscriptions } from './subscriptions.js';
 import { Traffic } from './traffic.js';
 
 /** What the call's budgets have left: once it is held, and once it is booked where the head of its answer is still to come. */
@@ -45,7 +45,7 @@ export class Relay {
     private readonly router: Router,
     private readonly admission: Admission,
     private readonly dispatcher: Dispatcher,
-    private readonly seats: Seats,
+    private readonly subscriptions: Subscriptions,
     private readonly ledger: LedgerService,
     private readonly inFlight: InFlight,
     private readonly memory: ReasoningMemory,
@@ -76,8 +76,8 @@ export class Relay {
     const measured = inputSize(call.prompt, planned.target);
     const size = 'then' in measured ? await measured : measured;
     if (size.textBytes > MAX_TEXT_BYTES) throw new WeirError('request_too_large', { message: TOO_MUCH_TEXT }); // 413
-    const seat = planned.target.seat && (await this.seats.take(call.caller.tenantId, planned)); // 403 502 503 504
-    const plan = seat?.plan ?? planned;
+    const subscription = planned.target.subscription && (await this.subscriptions.take(call.caller.tenantId, planned)); // 403 502 503 504
+    const plan = subscription?.plan ?? planned;
     if (isLong(prompt.inputTokensBound)) await ownTurn();
     const way = this.way(call, prompt, plan); //                     400
     const hold = await this.admit(call, plan, way, size); //         402 422 429 503
@@ -88,7 +88,7 @@ export class Relay {
       const answered = await this.attempt(flight, () => {
         crashPoint('hold_committed');
         this.announce(call, hold, reply);
-        return seat ? seat.send(send) : send(plan); //                4xx 502 503 504: an outcome, never thrown after the hold
+        return subscription ? subscription.send(send) : send(plan); //                4xx 502 503 504: an outcome, never thrown after the hold
       });
       const asked = { feature: way.feature, heard: size.heard };
       const { outcome, settlement, served } = this.conclude(call, plan, hold, answered, asked);
@@ -123,7 +123,7 @@ export class Relay {
   }
 
   /** Never rejects: money is held, so the call has to be settled. */
-  private async attempt(flight: Flight, send: () => Promise<Outcome>): Promise<Outcome> {
+  private async attempt(flight: InFlightCall, send: () => Promise<Outcome>): Promise<Outcome> {
     try {
       return await send();
     } catch (cause) {
@@ -151,19 +151,19 @@ export class Relay {
   }
 
   /** Into the provider's format and back. */
-  private way({ id, caller, format, thinkingLevel }: Call, prompt: Prompt, { target }: Plan): Way {
+  private way({ id, caller, format, thinkingLevel }: Call, prompt: CallRequest, { target }: Plan): Conversion {
     const seconds = () => Math.floor(Date.now() / 1000);
-    const { providerId, credential, dialects, quirks, model, treatedAs } = target;
+    const { providerId, credential, dialects, quirks, model, modelRulesOf } = target;
     const memory = this.memory.of(caller.tenantId, providerId, credential?.id, model);
     return format.open(
       prompt,
-      { dialects, quirks, thinkingLevel, treatedAs, memory },
+      { dialects, quirks, thinkingLevel, modelRulesOf, memory },
       { id: hexOf(id), createdAt: seconds(), endedAt: seconds, model, items: this.memory.itemsOf(caller.tenantId) },
     );
   }
 
   /** What no money would make good is told before that there is not enough of it. A long request is not translated only to be refused. */
-  private async admit(call: Call, plan: Plan, way: Way, size: InputSize): Promise<Hold> {
+  private async admit(call: Call, plan: Plan, way: Conversion, size: InputSize): Promise<Hold> {
     try {
       return await this.admission.admit(this.exposure(call, plan, way, size));
     } catch (denied) {
@@ -176,9 +176,9 @@ export class Relay {
   private exposure(
     call: Call,
     plan: Plan,
-    way: Pick<Way, 'addedInputTokens' | 'leastOutputTokens' | 'compactsFrom' | 'feature'>,
+    way: Pick<Conversion, 'addedInputTokens' | 'leastOutputTokens' | 'compactsFrom' | 'feature'>,
     size: InputSize,
-  ): Exposure {
+  ): AdmissionRequest {
     const { caller, prompt } = call;
     const { target } = plan;
     const { options } = call;
@@ -275,7 +275,7 @@ export class Relay {
       ms: Math.round(ms * 10) / 10,
     };
     if (error?.code === 'internal_error') this.log.error({ ...facts, err: error.cause }, 'call');
-    else logOften(this.log, facts, 'call');
+    else logHotPath(this.log, facts, 'call');
   }
 }
 

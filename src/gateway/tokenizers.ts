@@ -111,8 +111,8 @@ function* batchesOf(texts: Iterable<string>): Generator<string[]> {
 }
 
 /** The tokenizer of a model's family; undefined: it is not at hand. */
-export function tokenizerOf({ model, treatedAs }: { model: string; treatedAs: string | undefined }): TokensOf | undefined {
-  const encoding = rulesOf(treatedAs ?? model).encoding;
+export function tokenizerOf({ model, modelRulesOf }: { model: string; modelRulesOf: string | undefined }): TokensOf | undefined {
+  const encoding = rulesOf(modelRulesOf ?? model).encoding;
   return encoding === null ? undefined : (text) => TOKENIZERS[encoding]().countTokens(text, ALLOW_ALL);
 }
 

@@ -1,4 +1,4 @@
-import type { Remaining, RestReason } from '../credentials/index.js';
+import type { CooldownReason, Remaining } from '../credentials/index.js';
 import type { Refusal, RefusalClass } from '../dialects/index.js';
 import { type ErrorCode, WeirError } from '../kernel/errors.js';
 import type { Secret } from '../platform/crypto/index.js';
@@ -15,10 +15,14 @@ const EGRESS_CODES: Record<EgressFailure, ErrorCode> = {
 };
 
 /** Refusals that speak of the credential rather than of the request. */
-const REST_REASONS: Partial<Record<RefusalClass, RestReason>> = { auth: 'refused', billing: 'out_of_money', rate_limit: 'rate_limited' };
+const REST_REASONS: Partial<Record<RefusalClass, CooldownReason>> = {
+  auth: 'refused',
+  billing: 'out_of_money',
+  rate_limit: 'rate_limited',
+};
 
 /** Why, and for how many seconds as the provider says, its credential is to rest after this; null: it need not. */
-export function restOf(refusal: Refusal, retryAfter: string | undefined): { reason: RestReason; seconds: number | null } | null {
+export function cooldownOf(refusal: Refusal, retryAfter: string | undefined): { reason: CooldownReason; seconds: number | null } | null {
   const reason = REST_REASONS[refusal.class];
   return reason ? { reason, seconds: retryAfter === undefined ? null : normaliseRetryAfter(retryAfter) } : null;
 }

@@ -4,9 +4,9 @@
  */
 export class Elapsed {
   private readonly monotonic = performance.now();
-  private readonly wall = Date.now();
+  private readonly wallClock = Date.now();
 
   ms(): number {
-    return Math.max(performance.now() - this.monotonic, Date.now() - this.wall);
+    return Math.max(performance.now() - this.monotonic, Date.now() - this.wallClock);
   }
 }

@@ -23,7 +23,7 @@ const RETRY_MS = { first: 50, most: 1_000 };
 type Awaitable<T> = T | Promise<T>;
 
 /** A settlement on its way into Postgres. */
-interface Encoded {
+interface EncodedBooking {
   id: string;
   tenantId: string;
   settlement: string;
@@ -31,7 +31,7 @@ interface Encoded {
   whole(): string | null;
 }
 
-interface Pending extends Slotted, Encoded {
+interface Pending extends Slotted, EncodedBooking {
   since: number;
   /** When it is due for the journal next; never again once it is there. */
   journalAt: number;
@@ -47,7 +47,7 @@ interface Booked {
 
 /** Books how calls ended: in Postgres, again and again until it confirms; meanwhile in the journal. */
 export class Bookings {
-  private readonly lanes: Lanes<Encoded, Booked | null>;
+  private readonly lanes: Lanes<EncodedBooking, Booked | null>;
   private readonly pending = new Slots<Pending>();
   private timer: NodeJS.Timeout | null = null;
   private settled: (() => void) | null = null;
@@ -183,7 +183,7 @@ export class Bookings {
   }
 
   /** Answers null for each when the process ends before that, and a promise for those that are booked apart. */
-  private async bookUntilConfirmed(batch: Encoded[]): Promise<Awaitable<Booked | null>[]> {
+  private async bookUntilConfirmed(batch: EncodedBooking[]): Promise<Awaitable<Booked | null>[]> {
     for (let waitMs = RETRY_MS.first; !this.stopped; waitMs = Math.min(waitMs * 2, RETRY_MS.most)) {
       try {
         const remaining = await this.book(batch);
@@ -200,7 +200,7 @@ export class Bookings {
   }
 
   /** Settling finds each call's hold, but where it was settled by an earlier try, or where Postgres has lost it, as after a failover. */
-  private async book(batch: Encoded[]): Promise<Map<string, Nano | null>> {
+  private async book(batch: EncodedBooking[]): Promise<Map<string, Nano | null>> {
     const resolved = await this.settle(batch);
     if (resolved.size === batch.length) return resolved;
     const missing = new Map<string, string>();
@@ -217,12 +217,12 @@ export class Bookings {
     return resolved;
   }
 
-  private settle(batch: Encoded[]): Promise<Map<string, Nano | null>> {
+  private settle(batch: EncodedBooking[]): Promise<Map<string, Nano | null>> {
     return this.repository.settle(new Map(batch.map(({ id, settlement }) => [id, settlement])));
   }
 
   /** Postgres refuses what one settlement says: neither the others nor the next batch wait for it. */
-  private bookApart(batch: Encoded[]): Promise<Booked | null>[] {
+  private bookApart(batch: EncodedBooking[]): Promise<Booked | null>[] {
     return batch.map(async (one) => (await this.bookUntilConfirmed([one]))[0]!);
   }
 

@@ -16,7 +16,7 @@ export type {
   HoldRequest,
   LimitDenial,
   LimitVerdict,
-  Rates,
+  RateLimitState,
   Scope,
   Settlement,
   Verdict,

@@ -14,7 +14,7 @@ import type {
   HoldAnswer,
   HoldRequest,
   LimitDenial,
-  Rates,
+  RateLimitState,
   ReapedCall,
   Scope,
   Verdict,
@@ -24,7 +24,7 @@ interface AdmissionRow {
   verdict: Verdict;
   remaining: bigint | null;
   warned: number | null;
-  rates: Rates | null;
+  rates: RateLimitState | null;
   denial: BudgetDenialRow | LimitDenialRow | null;
   touched: number;
 }

@@ -107,7 +107,7 @@ export interface LimitDenial {
 }
 
 /** The tightest limits on a call's scopes, after it was counted. */
-export interface Rates {
+export interface RateLimitState {
   limit_requests?: number;
   remaining_requests?: number;
   /** Seconds until the first of the counted requests is forgotten. */
@@ -128,7 +128,7 @@ export interface HoldAnswer {
   /** The highest alert threshold any of its budgets has reached, in percent; null: none. */
   warnedPercent: number | null;
   /** Null: no limit applies. */
-  rates: Rates | null;
+  rates: RateLimitState | null;
   /** How many periods and counters the call touches. */
   rows: number;
 }

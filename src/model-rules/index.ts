@@ -1,4 +1,4 @@
-import { remembered } from '../kernel/remembered.js';
+import { memoize } from '../kernel/memoize.js';
 import { type BedrockName, readBedrock, readName } from './name.js';
 import { rulesIn } from './row.js';
 import { type BedrockRules, type ModelRules, UNKNOWN } from './rules.js';
@@ -21,11 +21,11 @@ export {
 } from './rules.js';
 
 /** What is known of a model, by its id in any of the forms that providers give it. The same object for the same id. */
-export const rulesOf: (model: string) => ModelRules = remembered((model) => rulesIn(TABLE, readName(model), UNKNOWN));
+export const rulesOf: (model: string) => ModelRules = memoize((model) => rulesIn(TABLE, readName(model), UNKNOWN));
 
 export interface BedrockModel extends BedrockName {
   rules: BedrockRules;
 }
 
 /** A model by its id on Bedrock. */
-export const bedrockModel: (id: string) => BedrockModel = remembered((id) => ({ ...readBedrock(id), rules: rulesOf(id).bedrock }));
+export const bedrockModel: (id: string) => BedrockModel = memoize((id) => ({ ...readBedrock(id), rules: rulesOf(id).bedrock }));

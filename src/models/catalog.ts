@@ -1,5 +1,5 @@
 import { calcPrice, findProvider } from '@pydantic/genai-prices';
-import { remembered } from '../kernel/remembered.js';
+import { memoize } from '../kernel/memoize.js';
 import { type ModelFacts, rulesOf } from '../model-rules/index.js';
 
 /**
@@ -10,7 +10,7 @@ export function catalogdFacts(catalogId: string | null, model: string): ModelFac
   let vendor = vendors.get(catalogId);
   if (!vendor) {
     const windows = listedWindows(catalogId);
-    vendor = remembered((id) => lookUp(catalogId, windows, id));
+    vendor = memoize((id) => lookUp(catalogId, windows, id));
     vendors.set(catalogId, vendor);
   }
   return vendor(model);

@@ -23,8 +23,8 @@ export class ModelBook {
    * @param provider the name of the provider record.
    * @param listed where the vendor itself is meant: its id in the price catalog, and the model whose facts apply.
    */
-  find(tenantId: string, provider: string, model: string, listed: { catalogId: string | null } | null, treatedAs = model): ModelFacts {
-    const known = listed ? catalogdFacts(listed.catalogId, treatedAs) : UNKNOWN;
+  find(tenantId: string, provider: string, model: string, listed: { catalogId: string | null } | null, modelRulesOf = model): ModelFacts {
+    const known = listed ? catalogdFacts(listed.catalogId, modelRulesOf) : UNKNOWN;
     return this.shelves.get(tenantId)?.get(`${provider} ${model}`)?.over(known) ?? known;
   }
 

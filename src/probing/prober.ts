@@ -5,7 +5,7 @@ import { hexOf, newId } from '../kernel/ids.js';
 import type { Nano } from '../kernel/money.js';
 import { inSlices, type Work } from '../kernel/slices.js';
 import { inputTotal, NO_USAGE, type Usage } from '../kernel/usage.js';
-import { Egress, EgressError, fetchWhole, isAnswer, type WholeAnswer } from '../platform/egress/index.js';
+import { Egress, EgressError, fetchBuffered, isAnswer, type WholeAnswer } from '../platform/egress/index.js';
 import { costOf, ratesFor } from '../prices/index.js';
 import { CredentialAuths, Identities, MockTransport } from '../providers/index.js';
 import { headersFor, type Target } from '../routing/index.js';
@@ -71,7 +71,7 @@ export class Prober {
       usage,
       calledTool,
     });
-    const { dialects, quirks, model, treatedAs } = target;
+    const { dialects, quirks, model, modelRulesOf } = target;
     const format = question === 'embeddings' ? embeddings : conversationIn('openai-chat');
     const body = { ...QUESTIONS[question], model };
     let heard: WholeAnswer;
@@ -79,10 +79,10 @@ export class Prober {
     try {
       const prompt = format.decodeRequest(body, JSON.stringify(body).length);
       const identity = { id: hexOf(newId()), createdAt: Math.floor(Date.now() / 1000), model };
-      const way = format.open(prompt, { dialects, quirks, thinkingLevel: null, treatedAs }, identity);
+      const way = format.open(prompt, { dialects, quirks, thinkingLevel: null, modelRulesOf }, identity);
       translation = way.translation;
       const maxOutputTokens = Math.max(prompt.maxOutputTokens ?? 0, way.leastOutputTokens);
-      const request = translation.encodeRequest({ model, treatedAs, maxOutputTokens, thinkingLevel: null, quirks });
+      const request = translation.encodeRequest({ model, modelRulesOf, maxOutputTokens, thinkingLevel: null, quirks });
       const accept = prompt.stream && translation.streams ? translation.streams.type : 'application/json';
       const unsigned = {
         origin: target.origin,
@@ -93,7 +93,7 @@ export class Prober {
       const auth = target.credential && this.auths.of(target.credential, target.auth, target.origin);
       const shown = auth ? await auth.headersFor(unsigned) : [];
       const transport = target.type === 'mock' ? this.mock : this.egress;
-      heard = await fetchWhole(transport, { ...unsigned, headers: [...unsigned.headers, ...shown] }, BOUNDS);
+      heard = await fetchBuffered(transport, { ...unsigned, headers: [...unsigned.headers, ...shown] }, BOUNDS);
     } catch (error) {
       return finding(failureOf(error));
     }

@@ -9,12 +9,12 @@ export {
 } from './auth/credential.js';
 export { CredentialAuths } from './auth/credential-auths.js';
 export { Identities } from './auth/identities/identities.js';
+export { datedAddress, withDate } from './azure-api-version.js';
 export { CATALOG, findProviderType, isVendorAddress, nearestProviderType, providerType } from './catalog/catalog.js';
 export { whenClientLeaves } from './catalog/client-gone.js';
 export { platformCredential, variablesOf } from './catalog/environment.js';
 export type { Found } from './catalog/environment-form.js';
 export { isOwnAddress } from './catalog/own-address.js';
-export { datedAddress, withDate } from './dated-address.js';
 export { MockTransport } from './mock/mock-transport.js';
 export {
   type AuthStyle,
@@ -27,7 +27,7 @@ export {
   type ProviderType,
   QUIRKS,
   type Quirks,
-  type Seat,
+  type SubscriptionLogin,
 } from './provider.js';
 export { ProviderDirectory } from './provider-directory.js';
 export { ProvidersModule } from './providers.module.js';

@@ -12,7 +12,7 @@ export const authStyle = (text: string): AuthStyle =>
   text.startsWith('header:') ? { kind: 'header', name: text.slice('header:'.length) } : { kind: text as 'bearer' | 'none' };
 
 /** A provider that is used by a person's login instead of a key. Its terms are for that person. */
-export interface Seat {
+export interface SubscriptionLogin {
   /** Which login it is. */
   flow: 'github' | 'chatgpt' | 'minimax' | 'qwen';
   /** The vendor's terms, which whoever connects accepts. */
@@ -47,7 +47,7 @@ export interface ProviderType {
   /** The forms of several fields that its credential may have in the place of a plain key. */
   credentialTypes: readonly CredentialType[];
   /** Null: it takes a key. */
-  seat: Seat | null;
+  subscription: SubscriptionLogin | null;
   /** Null: every record brings its own. */
   baseUrl: string | null;
   /** Its address may end in `?api-version=` and a date: see `DatedAddress`. */

@@ -9,7 +9,7 @@ import {
   CONFIG_POOL,
   ConfigChanges,
   createScopedPool,
-  createWalledPool,
+  createTenantPool,
   DATABASE_URL,
   DIRECT_URL,
   keepFunctions,
@@ -37,14 +37,14 @@ export interface Platform {
 /** @throws UnboundRole, MasterKeyMismatch, or the connection's error */
 export async function openPlatform(config: Config, databaseUrl: string, masterKeys: MasterKeys, log: Logger): Promise<Platform> {
   const { call, config: configuration, admin } = config.databaseConnections;
-  const walled = createWalledPool(databaseUrl, { ...CONTROL_POOL, max: admin });
-  const pool = createScopedPool(databaseUrl, { ...POOL, max: call }, walled);
+  const tenantPool = createTenantPool(databaseUrl, { ...CONTROL_POOL, max: admin });
+  const pool = createScopedPool(databaseUrl, { ...POOL, max: call }, tenantPool);
   const keyring = await openKeyring(pool, masterKeys, log).catch(async (error) => {
     await pool.end();
     throw error;
   });
   const stopKeeping = keepFunctions(pool, log);
-  const prismaPool = createScopedPool(databaseUrl, { ...PRISMA_POOL, max: configuration }, walled);
+  const prismaPool = createScopedPool(databaseUrl, { ...PRISMA_POOL, max: configuration }, tenantPool);
   const prisma = new Prisma(prismaPool, await schemaOf(pool));
   const clock = new ServerClock(pool);
   const directUrl = config.databaseDirectUrl ?? databaseUrl;
@@ -96,7 +96,7 @@ export async function openPlatform(config: Config, databaseUrl: string, masterKe
       await changes.stop();
       await egress.close();
       await prisma.$disconnect();
-      await Promise.all([pool.end(), prismaPool.end(), walled.end()]);
+      await Promise.all([pool.end(), prismaPool.end(), tenantPool.end()]);
     },
   };
 }

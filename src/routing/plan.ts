@@ -2,7 +2,7 @@ import type { Credential, ProviderHeaders } from '../credentials/index.js';
 import type { DialectName, Quirks } from '../dialects/index.js';
 import type { ModelFacts } from '../model-rules/index.js';
 import type { Price } from '../prices/index.js';
-import type { AuthStyle, OnClientGone, Seat } from '../providers/index.js';
+import type { AuthStyle, OnClientGone, SubscriptionLogin } from '../providers/index.js';
 
 /** Where one call may go, and on what terms. */
 export interface Target {
@@ -15,7 +15,7 @@ export interface Target {
   /** The model id as the provider knows it: the right part of a reference. */
   model: string;
   /** The model whose rules apply, where the operator says that it is another one. */
-  treatedAs: string | undefined;
+  modelRulesOf: string | undefined;
   origin: string;
   /** It is called at its vendor's own address. */
   isVendor: boolean;
@@ -31,9 +31,9 @@ export interface Target {
   /** The customer's own, beside those of its format. */
   headers: NonNullable<ProviderHeaders['headers']>;
   /** Null: it takes a key. Else its credential is the token of a connection, which the call takes. */
-  seat: Seat | null;
-  /** What the vendor of a seat wants beside the token, names and values in turn. */
-  seatHeaders: readonly string[];
+  subscription: SubscriptionLogin | null;
+  /** What the vendor of a subscription wants beside the token, names and values in turn. */
+  subscriptionHeaders: readonly string[];
   /** The wire formats it may be spoken to in, the preferred one first. */
   dialects: readonly DialectName[];
   quirks: Quirks;
@@ -62,9 +62,9 @@ export interface Plan {
  * The headers of a request but for those that show its credential, names and values in turn. Built from nothing: no header of a client goes
  * upstream but those its format names. A provider's own were checked when they were saved.
  */
-export function headersFor({ headers: own, seatHeaders }: Target, accept: string, further: readonly string[]): string[] {
+export function headersFor({ headers: own, subscriptionHeaders }: Target, accept: string, further: readonly string[]): string[] {
   const headers = ['content-type', 'application/json', 'accept', accept, 'accept-encoding', 'identity', 'user-agent', 'weir', ...further];
-  headers.push(...seatHeaders);
+  headers.push(...subscriptionHeaders);
   for (const [name, value] of own) headers.push(name, value.reveal());
   return headers;
 }

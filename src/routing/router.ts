@@ -25,7 +25,7 @@ import { listingOf } from './listing.js';
 import { countedName, faultOf } from './model-name.js';
 import { outputLimit, SMALL_LIMIT } from './output-limit.js';
 import type { Plan, Target } from './plan.js';
-import { treatedAs } from './treated-as.js';
+import { modelRulesOf } from './treated-as.js';
 
 /** What routing needs to know of a caller. */
 interface Requester {
@@ -35,8 +35,8 @@ interface Requester {
 }
 
 /** What does not change until the record of a provider does. */
-interface Lasting {
-  target: Omit<Target, 'model' | 'treatedAs' | 'dialects' | 'credential' | 'headers' | 'price' | 'facts'>;
+interface ProviderDefaults {
+  target: Omit<Target, 'model' | 'modelRulesOf' | 'dialects' | 'credential' | 'headers' | 'price' | 'facts'>;
   listing: Listed | null;
   /** Its quirks for a model that has no tools of its own. */
   prompted: Quirks;
@@ -48,7 +48,7 @@ const MAX_ABLE = 3;
 /** Turns a reference into a target. There is no default and no guess: what is not configured is refused, naming the nearest name that is. */
 @Injectable()
 export class Router {
-  private readonly lasting = new WeakMap<ProviderRecord, Lasting>();
+  private readonly lasting = new WeakMap<ProviderRecord, ProviderDefaults>();
 
   constructor(
     private readonly providers: ProviderDirectory,
@@ -109,7 +109,7 @@ export class Router {
     const { provider, model } = this.resolve(tenantId, reference);
     // The mock makes its answers up.
     if (provider.type === 'mock' || provider.awaitsKey) return false;
-    const ruled = treatedAs(this.config.modelRules, model) ?? model;
+    const ruled = modelRulesOf(this.config.modelRules, model) ?? model;
     const dialects = dialectsOf(provider, this.lastingOf(provider).target, model, ruled);
     return isAble({ dialects, model: ruled, facts: this.about(tenantId, reference).facts });
   }
@@ -119,7 +119,7 @@ export class Router {
     const { provider, model } = this.resolve(tenantId, reference);
     const { listing } = this.lastingOf(provider);
     return {
-      facts: this.known.find(tenantId, provider.name, model, listing, treatedAs(this.config.modelRules, model)),
+      facts: this.known.find(tenantId, provider.name, model, listing, modelRulesOf(this.config.modelRules, model)),
       price: this.prices.find(tenantId, provider.name, model, listing),
     };
   }
@@ -175,14 +175,14 @@ export class Router {
     shown?: Pick<Target, 'credential' | 'headers'>,
   ): Target {
     const { target, listing, prompted } = this.lastingOf(record);
-    const other = treatedAs(this.config.modelRules, model);
+    const other = modelRulesOf(this.config.modelRules, model);
     const facts = this.known.find(tenantId, record.name, model, listing, other);
     return {
       ...target,
       quirks: facts.tools === false ? prompted : target.quirks,
       facts,
       model,
-      treatedAs: other,
+      modelRulesOf: other,
       dialects: dialectsOf(record, target, model, other),
       credential: shown ? shown.credential : this.credentials.find(record.id, target.origin, session),
       headers: shown ? shown.headers : this.headers.find(record.id, target.origin),
@@ -190,7 +190,7 @@ export class Router {
     };
   }
 
-  private lastingOf(record: ProviderRecord): Lasting {
+  private lastingOf(record: ProviderRecord): ProviderDefaults {
     const known = this.lasting.get(record);
     if (known) return known;
     const type = providerType(record.type)!;
@@ -207,8 +207,8 @@ export class Router {
       basePath: pathname.replace(/\/$/, ''),
       apiVersion,
       auth: record.auth === null ? type.auth : authStyle(record.auth),
-      seat: type.seat,
-      seatHeaders: type.seat?.headers ?? [],
+      subscription: type.subscription,
+      subscriptionHeaders: type.subscription?.headers ?? [],
       quirks,
       clientGone: whenClientLeaves(record, type),
       gateway: AI_GATEWAY_TYPES.has(type.slug)
@@ -258,7 +258,7 @@ function dialectsOf(
   record: ProviderRecord,
   { apiVersion }: Pick<Target, 'apiVersion'>,
   model: string,
-  treatedAs = model,
+  modelRulesOf = model,
 ): readonly DialectName[] {
   const type = providerType(record.type)!;
   if (record.dialect !== null) return [record.dialect as DialectName];
@@ -267,7 +267,7 @@ function dialectsOf(
   const others = type.dialects.filter((dialect) => dialect !== 'openai-responses');
   // Responses came to Azure's API by date late, and not by deployment.
   if (apiVersion !== null) return others;
-  return isVendor || rulesOf(treatedAs).vendor === 'openai' || others.length === 0 ? type.dialects : others;
+  return isVendor || rulesOf(modelRulesOf).vendor === 'openai' || others.length === 0 ? type.dialects : others;
 }
 
 /** References that rules count a call by: the model's own, and the one that stands for all its names. */

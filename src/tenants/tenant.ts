@@ -1,4 +1,4 @@
-/** A customer: the wall between one's data and another's. */
+/** A customer. Tenants cannot see each other's data. */
 export interface Tenant {
   id: string;
   name: string;

@@ -110,7 +110,7 @@ test('very many rows are copied in bounded steps, and readers see each once at e
   await db.query(`DELETE FROM calls WHERE status = 'failed'`);
 });
 
-test('what was booked stays append-only, behind the wall, and can be dropped with its month', async () => {
+test('what was booked stays append-only, under row-level security, and can be dropped with its month', async () => {
   await moveClock(db, '7 months');
   const id = await call();
   await retention.moveDefaultRows(10_000);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createScopedPool, createWalledPool, inTenantScope, sqlFunction } from '../../src/platform/postgres/index.js';
+import { createScopedPool, createTenantPool, inTenantScope, sqlFunction } from '../../src/platform/postgres/index.js';
 import { clientOf, type Send } from '../e2e/admin/client.js';
 import { ROUTES, type Route } from '../e2e/admin/routes.js';
 import { brokenInvariants } from '../support/ledger.js';
@@ -251,11 +251,11 @@ test("an operator's price in a tenant goes before those that the tenant set earl
 });
 
 describe('Postgres itself', () => {
-  const walled = () => createWalledPool(weir.databaseUrl, { max: 1, statementTimeoutMs: 10_000, name: 'walled' });
+  const tenantPool = () => createTenantPool(weir.databaseUrl, { max: 1, statementTimeoutMs: 10_000, name: 'tenantPool' });
   const hex = (id: string) => id.replace(/^\w+_/, '').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 
   test('refuses a session of a tenant’s admin what the routes refuse, and lets an operator inside the tenant', async () => {
-    const pool = walled();
+    const pool = tenantPool();
     const scoped = createScopedPool(weir.databaseUrl, { max: 1, statementTimeoutMs: 10_000, name: 'test' }, pool);
     const id = hex(tenant.id);
     await weir.db.query(`SELECT ${sqlFunction('ensure_period')}(tenant_id, id, scope_value, weir_now()) FROM budgets WHERE id = $1`, [

@@ -1,4 +1,4 @@
-import { createScopedPool, createWalledPool, inTenantScope, sqlFunction } from '../../src/platform/postgres/index.js';
+import { createScopedPool, createTenantPool, inTenantScope, sqlFunction } from '../../src/platform/postgres/index.js';
 import { clientOf, type Send } from '../e2e/admin/client.js';
 import { brokenInvariants } from '../support/ledger.js';
 import { answer, ScriptedUpstream } from '../support/upstream.js';
@@ -236,8 +236,8 @@ test('Postgres itself refuses a session of a tenant’s admin an adjustment of a
   await it.call();
   const tenantId = tenantIdOf(it.tenant);
   const [call] = (await weir.db.query('SELECT id, admitted_at::text AS at FROM calls WHERE tenant_id = $1', [tenantId])).rows;
-  const walled = createWalledPool(weir.databaseUrl, { max: 1, statementTimeoutMs: 10_000, name: 'walled' });
-  const scoped = createScopedPool(weir.databaseUrl, { max: 1, statementTimeoutMs: 10_000, name: 'test' }, walled);
+  const tenantPool = createTenantPool(weir.databaseUrl, { max: 1, statementTimeoutMs: 10_000, name: 'tenantPool' });
+  const scoped = createScopedPool(weir.databaseUrl, { max: 1, statementTimeoutMs: 10_000, name: 'test' }, tenantPool);
   const adjust = (actsAs: 'operator' | 'tenant') =>
     inTenantScope({ tenantId, actsAs, statementTimeoutMs: 10_000 }, () =>
       scoped.query(
@@ -247,7 +247,7 @@ test('Postgres itself refuses a session of a tenant’s admin an adjustment of a
     );
   await expect(adjust('tenant')).rejects.toMatchObject({ code: 'WR001' });
   expect((await adjust('operator')).rowCount).toBe(1);
-  await Promise.all([scoped.end(), walled.end()]);
+  await Promise.all([scoped.end(), tenantPool.end()]);
 });
 
 test('an estimate of what nobody saw stays booked when a call is re-rated', async () => {

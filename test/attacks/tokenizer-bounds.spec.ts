@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { countTokens as cl100k } from 'gpt-tokenizer/encoding/cl100k_base';
 import { countTokens as o200k } from 'gpt-tokenizer/encoding/o200k_base';
 import { countTokens as harmony } from 'gpt-tokenizer/encoding/o200k_harmony';
-import type { Prompt } from '../../src/dialects/index.js';
+import type { CallRequest } from '../../src/dialects/index.js';
 import { refinedInput } from '../../src/gateway/refine-input.js';
 import { rulesOf } from '../../src/model-rules/index.js';
 import { modelOf, PROVIDER_FORMATS, type Rig, startRig } from './support/formats.js';
@@ -73,7 +73,7 @@ test.each(['gpt-4o', 'gpt-4', 'gpt-oss-120b'])('what %s counts is never above th
       const body = { model, messages, tools: functions };
       const bytes = Buffer.byteLength(JSON.stringify(body));
       const size = { textBytes: 100 * bytes, mediaTokens: 0, heard: false };
-      const refined = await refinedInput('tenant', { body } as unknown as Prompt, size, { model, treatedAs: undefined });
+      const refined = await refinedInput('tenant', { body } as unknown as CallRequest, size, { model, modelRulesOf: undefined });
       const unique = tools.map((one) => ({ ...one, fields: [...new Map(one.fields)] as [string, string][] }));
       const real = shown(messages, unique).reduce((sum, said) => sum + count(said), 3 + 4 * messages.length);
       expect(refined).toBeGreaterThanOrEqual(real);
@@ -91,7 +91,7 @@ test.each([
   const content = word.repeat(200);
   const body = { model, messages: [{ role: 'user', content }] };
   const size = { textBytes: 100 * Buffer.byteLength(content), mediaTokens: 0, heard: false };
-  const refined = await refinedInput('tenant', { body } as unknown as Prompt, size, { model, treatedAs: undefined });
+  const refined = await refinedInput('tenant', { body } as unknown as CallRequest, size, { model, modelRulesOf: undefined });
   expect(refined).toBeGreaterThanOrEqual(TOKENIZERS[rulesOf(model).encoding!](content, asText));
 });
 

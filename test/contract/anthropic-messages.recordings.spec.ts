@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { anthropicMessages, messagesSurface, messagesVerbatim } from '../../src/dialects/anthropic-messages/index.js';
 import type { Answer, ReplyEvent } from '../../src/dialects/canonical.js';
-import type { Rewrite } from '../../src/dialects/dialect.js';
+import type { UpstreamParams } from '../../src/dialects/dialect.js';
 import { PLAIN_REPLY } from '../../src/dialects/dialect.js';
 import { fold } from '../../src/dialects/kit/fold.js';
 import { frameReader } from '../../src/dialects/kit/frames.js';
@@ -159,7 +159,7 @@ if (present) {
   });
 }
 
-const rewriteFor = (body: { model: string; max_tokens: number }): Rewrite => ({
+const rewriteFor = (body: { model: string; max_tokens: number }): UpstreamParams => ({
   model: body.model,
   maxOutputTokens: body.max_tokens,
   thinkingLevel: null,

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Answer, ReplyEvent } from '../../src/dialects/canonical.js';
-import { noFacts, type Prompt, ProviderRefusal, type ReplyFacts, type Rewrite } from '../../src/dialects/dialect.js';
+import { type CallRequest, noFacts, ProviderRefusal, type ReplyFacts, type UpstreamParams } from '../../src/dialects/dialect.js';
 import { fold } from '../../src/dialects/kit/fold.js';
 import { framesOf } from '../../src/dialects/kit/frames.js';
 import { chatSurface, chatVerbatim, openaiChat } from '../../src/dialects/openai-chat/index.js';
@@ -40,7 +40,7 @@ const cases: Case[] = present
   : [];
 const read = (file: string): Buffer => readFileSync(join(RECORDINGS, file));
 
-const PROMPT: Prompt = {
+const PROMPT: CallRequest = {
   model: 'p/m',
   stream: true,
   includeUsage: true,
@@ -192,7 +192,7 @@ else
 
     test.each(named(requests))('the request of %s comes out of the canonical form as it went in', (_id, one) => {
       const sent = JSON.parse(read(one.files.request!).toString());
-      const rewrite: Rewrite = { model: sent.model, maxOutputTokens: 100, thinkingLevel: null, quirks: quirksFor(one.id) };
+      const rewrite: UpstreamParams = { model: sent.model, maxOutputTokens: 100, thinkingLevel: null, quirks: quirksFor(one.id) };
       const prompt = chatSurface.decodeRequest(sent, 1);
       const made = JSON.parse(openaiChat.encodeRequest(chatSurface.decodeConversation(prompt), rewrite).body);
       for (const field of [
@@ -209,7 +209,7 @@ else
     });
   });
 
-function quirksFor(id: string): Rewrite['quirks'] {
+function quirksFor(id: string): UpstreamParams['quirks'] {
   const [provider] = id.split('/');
   switch (provider) {
     case 'openrouter':

@@ -1,6 +1,6 @@
 import { ResponseStream } from 'openai/lib/responses/ResponseStream';
 import type { AnswerPart, ReplyEvent } from '../../src/dialects/canonical.js';
-import { type Prompt, ProviderRefusal, type Rewrite } from '../../src/dialects/dialect.js';
+import { type CallRequest, ProviderRefusal, type UpstreamParams } from '../../src/dialects/dialect.js';
 import { fold } from '../../src/dialects/kit/fold.js';
 import { frameReader } from '../../src/dialects/kit/frames.js';
 import { openaiResponses, responsesSurface, responsesVerbatim } from '../../src/dialects/openai-responses/index.js';
@@ -131,7 +131,7 @@ describe('a recorded error is a refusal with its sentence', () => {
 
 // ---- what clients get ------------------------------------------------------------------------------------------------------------------
 
-const PROMPT: Prompt = responsesSurface.decodeRequest({ model: 'p/m', input: 'hello', stream: true }, 10);
+const PROMPT: CallRequest = responsesSurface.decodeRequest({ model: 'p/m', input: 'hello', stream: true }, 10);
 const IDENTITY = { id: 'abc', createdAt: 1_700_000_000, model: 'm' };
 const USAGE = { input: 1, cacheRead: 2, cacheWrite5m: 3, cacheWrite1h: 0, output: 5, reasoning: 4 };
 
@@ -203,7 +203,7 @@ describe('a recorded request read by us goes out with the same items, in their o
     all.filter(({ files, http_status }) => files.request && http_status === 200),
     (one) => {
       const request = JSON.parse(bytesOf(one.files.request!).toString());
-      const rewrite: Rewrite = { model: request.model, maxOutputTokens: 1000, thinkingLevel: null, quirks: {} };
+      const rewrite: UpstreamParams = { model: request.model, maxOutputTokens: 1000, thinkingLevel: null, quirks: {} };
       const { previous_response_id: _state, ...stateless } = request;
       const conversation = responsesSurface.decodeConversation(responsesSurface.decodeRequest(stateless, 1000));
       const { body, reply } = openaiResponses.encodeRequest(conversation, rewrite);

@@ -1,5 +1,12 @@
 import { DIALECTS, type DialectName, type ReplyHeaders, type StreamReader, type SurfaceName } from '../../src/dialects/dialect.js';
-import { type CallFormat, embeddings, messageCounting, type Prompt, type ReplyFacts, type Translation } from '../../src/dialects/index.js';
+import {
+  type CallFormat,
+  type CallRequest,
+  embeddings,
+  messageCounting,
+  type ReplyFacts,
+  type Translation,
+} from '../../src/dialects/index.js';
 import type { Quirks } from '../../src/dialects/quirks.js';
 import { conversationIn } from '../../src/dialects/registry.js';
 import { parseBody } from '../../src/gateway/request-body.js';
@@ -58,7 +65,7 @@ export function runCase(one: Case, random: Random, turns: Turns): Ending {
   return asked === null ? 'refused' : hear(one, asked.prompt, asked.translation, random, turns);
 }
 
-function ask(one: Case, format: CallFormat, turns: Turns): { prompt: Prompt; translation: Translation } | null {
+function ask(one: Case, format: CallFormat, turns: Turns): { prompt: CallRequest; translation: Translation } | null {
   try {
     const { json, bytes } = turns.turn(() => parseBody(one.request));
     const prompt = turns.turn(() => format.decodeRequest(json, bytes));
@@ -96,7 +103,7 @@ function ask(one: Case, format: CallFormat, turns: Turns): { prompt: Prompt; tra
 
 const STORABLE = /^[^\p{Cc}\p{Cs}]{1,256}$/u;
 
-function checkPrompt({ model, endUser, maxOutputTokens, choices, stream, includeUsage, inputTokensBound }: Prompt): void {
+function checkPrompt({ model, endUser, maxOutputTokens, choices, stream, includeUsage, inputTokensBound }: CallRequest): void {
   must(model === null || STORABLE.test(model), () => `the model is ${JSON.stringify(model)}`);
   must(endUser === null || STORABLE.test(endUser), () => `the user is ${JSON.stringify(endUser)}`);
   must(
@@ -108,7 +115,7 @@ function checkPrompt({ model, endUser, maxOutputTokens, choices, stream, include
   must(Number.isSafeInteger(inputTokensBound) && inputTokensBound >= 0, () => `the bound is ${inputTokensBound}`);
 }
 
-function hear(one: Case, prompt: Prompt, translation: Translation, random: Random, turns: Turns): Ending {
+function hear(one: Case, prompt: CallRequest, translation: Translation, random: Random, turns: Turns): Ending {
   const { streams } = translation;
   const { reply, headers } = one;
   if (one.reading === 'refusal' || (one.reading !== 'whole' && !streams)) {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createPool, createWalledPool, inTenantScope, type Pool } from '../../src/platform/postgres/index.js';
+import { createPool, createTenantPool, inTenantScope, type Pool } from '../../src/platform/postgres/index.js';
 import { createDatabase, openPool, POSTGRES_URL_VARIABLE, type TestDatabase } from '../support/database.js';
 import { type PgBouncer, type PgBouncerOptions, startPgBouncer, testsWithPgBouncer } from '../support/pgbouncer.js';
 import { createTenant, startTestWeir, type TestWeir } from '../support/weir.js';
@@ -61,7 +61,7 @@ test('two tenants that take turns on one connection of a pooler never see each o
   for (const id of tenants) await db.query(`INSERT INTO tenants (id, name) VALUES ($1, 'test')`, [id]);
   const patient = { statementTimeoutMs: 10_000, connectTimeoutMs: 20_000 };
   const url = bouncer!.through(database.url);
-  const walled = createWalledPool(url, { ...patient, max: 4, name: 'walled' });
+  const tenantPool = createTenantPool(url, { ...patient, max: 4, name: 'tenantPool' });
   const everybody = createPool(url, { ...patient, max: 4, name: 'all' });
   const seen = async (pool: Pool) => {
     const { rows } = await pool.query<{ id: string; pid: number; role: string }>(
@@ -79,10 +79,11 @@ test('two tenants that take turns on one connection of a pooler never see each o
     Array.from({ length: 60 }, async (_, i) => {
       const tenantId = tenants[i % 2]!;
       if (i % 5 === 0) expect(await seen(everybody)).toEqual([...tenants].sort());
-      else if (i % 3 === 0) expect(await seen(walled)).toEqual([]);
-      else expect(await inTenantScope({ tenantId, actsAs: 'tenant', statementTimeoutMs: 10_000 }, () => seen(walled))).toEqual([tenantId]);
+      else if (i % 3 === 0) expect(await seen(tenantPool)).toEqual([]);
+      else
+        expect(await inTenantScope({ tenantId, actsAs: 'tenant', statementTimeoutMs: 10_000 }, () => seen(tenantPool))).toEqual([tenantId]);
     }),
   );
   expect([pids.size, [...roles]]).toEqual([1, ['weir_app']]);
-  await Promise.all([walled.end(), everybody.end(), db.end()]);
+  await Promise.all([tenantPool.end(), everybody.end(), db.end()]);
 });

@@ -175,7 +175,7 @@ test('holds that were resolved a week ago are removed; one that is open, or was 
 });
 
 test('the run-time role can neither drop nor delete by itself', async () => {
-  for (const statement of ['DELETE FROM holds', 'DROP TABLE calls_default', 'SELECT wall_off($$calls$$)']) {
+  for (const statement of ['DELETE FROM holds', 'DROP TABLE calls_default', 'SELECT isolate_tenants($$calls$$)']) {
     await expect(pool.query(statement)).rejects.toThrow(/permission denied|must be owner/);
   }
 });

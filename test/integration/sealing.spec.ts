@@ -2,7 +2,7 @@ import { createCipheriv, createHmac, hkdfSync, randomBytes, randomUUID } from 'n
 import type { Pool } from 'pg';
 import { CredentialsRepository } from '../../src/credentials/index.js';
 import { Keyring, MasterKeyMismatch, type MasterKeys, Secret } from '../../src/platform/crypto/index.js';
-import { createPool, createWalledPool, inTenantScope, Prisma } from '../../src/platform/postgres/index.js';
+import { createPool, createTenantPool, inTenantScope, Prisma } from '../../src/platform/postgres/index.js';
 import { createLogger } from '../../src/platform/telemetry/index.js';
 import type { ProviderRecord } from '../../src/providers/index.js';
 import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
@@ -305,10 +305,10 @@ test('a session of one tenant sees no data key, not even its own', async () => {
   const keyring = await start(only(V1));
   const tenant = await addTenant();
   await repositoryOf(keyring).put(await addProvider(tenant), [new Secret('sk-1')]);
-  const walled = createWalledPool(database.url, { max: 1, statementTimeoutMs: 10_000, name: 'walled' });
+  const tenantPool = createTenantPool(database.url, { max: 1, statementTimeoutMs: 10_000, name: 'tenantPool' });
   await inTenantScope({ tenantId: tenant, actsAs: 'tenant', statementTimeoutMs: 10_000 }, async () => {
-    expect((await walled.query('SELECT 1 FROM data_keys')).rowCount).toBe(0);
-    expect((await walled.query('SELECT 1 FROM credentials')).rowCount).toBe(1);
+    expect((await tenantPool.query('SELECT 1 FROM data_keys')).rowCount).toBe(0);
+    expect((await tenantPool.query('SELECT 1 FROM credentials')).rowCount).toBe(1);
   });
-  await walled.end();
+  await tenantPool.end();
 });

@@ -8,7 +8,7 @@ import {
   type ToolTurn,
   type UserTurn,
 } from '../../src/dialects/canonical.js';
-import type { Rewrite } from '../../src/dialects/dialect.js';
+import type { UpstreamParams } from '../../src/dialects/dialect.js';
 
 export const settings = (fields: Partial<Settings>): Settings => ({ ...NO_SETTINGS, ...fields });
 
@@ -28,7 +28,7 @@ export const conversation = (fields: Partial<Conversation>): Conversation => ({
   ...fields,
 });
 
-export const rewrite = (model: string, fields: Partial<Rewrite> = {}): Rewrite => ({
+export const rewrite = (model: string, fields: Partial<UpstreamParams> = {}): UpstreamParams => ({
   model,
   maxOutputTokens: 4096,
   thinkingLevel: null,

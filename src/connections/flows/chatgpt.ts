@@ -1,6 +1,6 @@
-import type { LoginReply } from '../authorisation-server.js';
+import type { LoginReply } from '../authorization-server.js';
 import { LoginFailed } from '../login-errors.js';
-import type { Flow, Grant } from './flow.js';
+import type { Flow, TokenGrant } from './flow.js';
 import { endsIn, numberIn, optionalTokenIn, reasonIn, refuse, textIn, tokenIn } from './reply.js';
 
 const USER_CODE_URL = 'https://auth.openai.com/api/accounts/deviceauth/usercode';
@@ -51,7 +51,7 @@ export const chatgpt: Flow = {
   },
 };
 
-function grantIn(reply: LoginReply, now: number): Grant {
+function grantIn(reply: LoginReply, now: number): TokenGrant {
   const token = tokenIn(reply, 'access_token');
   const claims = claimsOf(token);
   const account = (claims['https://api.openai.com/auth'] as { chatgpt_account_id?: unknown } | undefined)?.chatgpt_account_id;

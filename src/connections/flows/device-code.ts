@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { LoginReply } from '../authorisation-server.js';
+import type { LoginReply } from '../authorization-server.js';
 import { LoginFailed, LoginRefused } from '../login-errors.js';
 import type { DeviceLogin } from './flow.js';
 import { numberIn, reasonIn, refuse, textIn } from './reply.js';
@@ -15,7 +15,7 @@ export function newProof(): { verifier: string; challenge: string } {
   return { verifier, challenge: createHash('sha256').update(verifier).digest('base64url') };
 }
 
-/** The reply to a device authorisation request (RFC 8628, 3.2). @throws LoginFailed */
+/** The reply to a device authorization request (RFC 8628, 3.2). @throws LoginFailed */
 export function readDeviceCode(reply: LoginReply, now: number, further: Record<string, string> = {}): DeviceLogin {
   if (reply.status !== 200) throw new LoginFailed(reasonIn(reply) ?? `http_${reply.status}`);
   return {

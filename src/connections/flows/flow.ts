@@ -1,9 +1,9 @@
 import type { Secret } from '../../platform/crypto/index.js';
-import type { AuthorisationServer } from '../authorisation-server.js';
+import type { AuthorizationServer } from '../authorization-server.js';
 
 /** What a login is made with. */
 export interface LoginContext {
-  server: AuthorisationServer;
+  server: AuthorizationServer;
   clientId: string;
   /** Of the provider: an address may stand for a region. */
   baseUrl: string;
@@ -32,20 +32,20 @@ export interface Access {
   expiresAt: number | null;
 }
 
-export interface Grant {
+export interface TokenGrant {
   /** Null: the one there was is still good. */
   refreshToken: string | null;
   /** Null: it could not be had yet, and the first call asks again. */
   access: Access | null;
 }
 
-/** How one vendor's seats are logged in to. Every method may throw LoginRefused or LoginFailed. */
+/** How one vendor's subscriptions are logged in to. Every method may throw LoginRefused or LoginFailed. */
 export interface Flow {
   /** How long before its end an access token is replaced. */
   renewAheadMs: number;
   /** Whose hosts may be named as the address of calls, with those below them. */
   domains: readonly string[];
   start(login: LoginContext): Promise<DeviceLogin>;
-  poll(login: LoginContext, device: Readonly<Record<string, string>>): Promise<Grant | 'pending' | 'slow_down'>;
-  renew(login: LoginContext, refreshToken: Secret): Promise<Grant>;
+  poll(login: LoginContext, device: Readonly<Record<string, string>>): Promise<TokenGrant | 'pending' | 'slow_down'>;
+  renew(login: LoginContext, refreshToken: Secret): Promise<TokenGrant>;
 }

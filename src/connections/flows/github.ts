@@ -1,4 +1,4 @@
-import type { LoginReply } from '../authorisation-server.js';
+import type { LoginReply } from '../authorization-server.js';
 import { LoginFailed } from '../login-errors.js';
 import { readDeviceCode, readPending, tokenRequest } from './device-code.js';
 import type { Access, Flow, LoginContext } from './flow.js';

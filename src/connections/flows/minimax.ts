@@ -1,7 +1,7 @@
-import type { LoginReply } from '../authorisation-server.js';
+import type { LoginReply } from '../authorization-server.js';
 import { LoginFailed, LoginRefused } from '../login-errors.js';
 import { linkIn, newProof } from './device-code.js';
-import type { Flow, Grant } from './flow.js';
+import type { Flow, TokenGrant } from './flow.js';
 import { numberIn, optionalTokenIn, reasonIn, refuse, textIn, tokenIn } from './reply.js';
 
 const GRANT_TYPE = 'urn:ietf:params:oauth:grant-type:user_code';
@@ -59,7 +59,7 @@ export const minimax: Flow = {
 
 const regionOf = (baseUrl: string): string => (/(^|\.)minimaxi\.com$/.test(new URL(baseUrl).hostname) ? CHINA : ELSEWHERE);
 
-const grantIn = (reply: LoginReply): Grant => ({
+const grantIn = (reply: LoginReply): TokenGrant => ({
   refreshToken: optionalTokenIn(reply, 'refresh_token'),
   access: { token: tokenIn(reply, 'access_token'), headers: [], baseUrl: null, expiresAt: numberIn(reply, 'expired_in') },
 });

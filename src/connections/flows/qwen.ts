@@ -1,6 +1,6 @@
-import type { LoginReply } from '../authorisation-server.js';
+import type { LoginReply } from '../authorization-server.js';
 import { newProof, readDeviceCode, readPending, tokenRequest } from './device-code.js';
-import type { Flow, Grant } from './flow.js';
+import type { Flow, TokenGrant } from './flow.js';
 import { endsIn, numberIn, optionalTokenIn, refuse, tokenIn } from './reply.js';
 
 const DEVICE_URL = 'https://chat.qwen.ai/api/v1/oauth2/device/code';
@@ -31,7 +31,7 @@ export const qwen: Flow = {
   },
 };
 
-const grantIn = (reply: LoginReply, now: number): Grant => ({
+const grantIn = (reply: LoginReply, now: number): TokenGrant => ({
   refreshToken: optionalTokenIn(reply, 'refresh_token'),
   access: {
     token: tokenIn(reply, 'access_token'),

@@ -1,4 +1,4 @@
-import type { LoginReply } from '../authorisation-server.js';
+import type { LoginReply } from '../authorization-server.js';
 import { LoginFailed, LoginRefused } from '../login-errors.js';
 
 /** What goes into a header as it is. */
@@ -34,7 +34,7 @@ export function reasonIn({ body }: LoginReply): string | null {
   return typeof word === 'string' && WORD.test(word) ? word : null;
 }
 
-/** Not the person's seat is at fault, but the operator's registration. */
+/** Not the person's subscription is at fault, but the operator's registration. */
 const OPERATORS = /^(invalid_client|unauthorized_client)$/;
 
 /** Throws for a reply to a token request that is no token: a refusal, or an answer that cannot be read. */

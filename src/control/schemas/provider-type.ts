@@ -34,6 +34,6 @@ export const renderProviderType = (type: ProviderType): z.input<typeof ProviderT
   dialects: [...type.dialects],
   auth_header: type.auth.kind === 'header' ? type.auth.name : 'authorization',
   credential_types: [...type.credentialTypes],
-  login_terms_url: type.seat?.termsUrl ?? null,
+  login_terms_url: type.subscription?.termsUrl ?? null,
   environment: [...variablesOf(type)],
 });

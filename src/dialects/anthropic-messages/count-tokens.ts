@@ -1,5 +1,5 @@
 import { rulesOf } from '../../model-rules/index.js';
-import { PLAIN_REPLY, type Prompt, type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
+import { type CallRequest, PLAIN_REPLY, rulesId, type UpstreamParams, type UpstreamRequest } from '../dialect.js';
 import { isObject, parsed } from '../kit/json.js';
 import { tokenCount } from '../kit/token-count.js';
 import { countEnvelope } from './envelope.js';
@@ -9,12 +9,15 @@ import { ownStateOnly } from './verbatim.js';
 /** Anthropic's `POST /v1/messages/count_tokens`: how many input tokens a message would have. */
 
 /** The same body as for a message, but that nothing limits the answer. @throws WeirError invalid_request naming the field. */
-export const decodeCountRequest: (body: unknown, bytes: number) => Prompt = decodeUnlimited;
+export const decodeCountRequest: (body: unknown, bytes: number) => CallRequest = decodeUnlimited;
 
 const OF_THE_ANSWER = new Set('max_tokens stream metadata temperature top_p top_k stop_sequences service_tier'.split(' '));
 
 /** For a provider that counts itself, and refuses fields about the answer. */
-export function encodeCountRequest(prompt: Prompt, rewrite: Pick<Rewrite, 'model' | 'treatedAs' | 'quirks'>): UpstreamRequest {
+export function encodeCountRequest(
+  prompt: CallRequest,
+  rewrite: Pick<UpstreamParams, 'model' | 'modelRulesOf' | 'quirks'>,
+): UpstreamRequest {
   const asked = Object.entries(ownStateOnly(prompt.body, rulesOf(rulesId(rewrite)).claude)).filter(([name]) => !OF_THE_ANSWER.has(name));
   return {
     ...countEnvelope({ ...Object.fromEntries(asked), model: rewrite.model }, rewrite, prompt, prompt.source),

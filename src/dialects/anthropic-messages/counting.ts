@@ -3,11 +3,11 @@ import type { Work } from '../../kernel/slices.js';
 import { NO_USAGE } from '../../kernel/usage.js';
 import {
   type CallFormat,
+  type CallRequest,
   noFacts,
-  type Prompt,
   type Refusal,
-  type Rewrite,
   type Translation,
+  type UpstreamParams,
   type UpstreamRequest,
   type WholeReply,
 } from '../dialect.js';
@@ -37,9 +37,9 @@ export const messageCounting: CallFormat = {
 class Counting implements Translation {
   readonly streams = null;
 
-  constructor(private readonly prompt: Prompt) {}
+  constructor(private readonly prompt: CallRequest) {}
 
-  encodeRequest(rewrite: Rewrite): UpstreamRequest {
+  encodeRequest(rewrite: UpstreamParams): UpstreamRequest {
     return encodeCountRequest(this.prompt, rewrite);
   }
 

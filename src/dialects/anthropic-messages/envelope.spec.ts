@@ -1,10 +1,10 @@
 import { conversation } from '../../../test/support/conversations.js';
-import type { Rewrite } from '../dialect.js';
+import type { UpstreamParams } from '../dialect.js';
 import { encodeCountRequest } from './count-tokens.js';
 import { anthropicMessages, messagesSurface, messagesVerbatim } from './index.js';
 
 const MODEL = 'claude-sonnet-4-5@20250929';
-const on = (cloud: 'vertex' | 'foundry', model = MODEL): Rewrite => ({
+const on = (cloud: 'vertex' | 'foundry', model = MODEL): UpstreamParams => ({
   model,
   maxOutputTokens: 50,
   thinkingLevel: null,

@@ -1,4 +1,4 @@
-import type { Rewrite, UpstreamRequest } from '../dialect.js';
+import type { UpstreamParams, UpstreamRequest } from '../dialect.js';
 import { ANTHROPIC_VERSION, type AnthropicHeaders, betasLeftOut, versionLeftOut } from '../kit/anthropic-headers.js';
 import type { JsonObject } from '../kit/json.js';
 import { type Source, writeBody } from '../kit/json-splice.js';
@@ -8,7 +8,7 @@ import { table } from '../kit/table.js';
 /** Where the same body goes, and how it is wrapped: Vertex AI has the model in the path, and the version of the format in the body. */
 
 type Envelope = Pick<UpstreamRequest, 'path' | 'headers' | 'body' | 'warnings'>;
-type Destination = Pick<Rewrite, 'model' | 'quirks'>;
+type Destination = Pick<UpstreamParams, 'model' | 'quirks'>;
 
 const PATH = '/messages';
 const VERTEX_VERSION = 'vertex-2023-10-16';

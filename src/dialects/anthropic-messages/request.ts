@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { WeirError } from '../../kernel/errors.js';
 import { type ClaudeRules, rulesOf } from '../../model-rules/index.js';
 import type { Conversation, Settings } from '../canonical.js';
-import { type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
+import { rulesId, type UpstreamParams, type UpstreamRequest } from '../dialect.js';
 import { type ClaudeThinking, claudeThinking, samplingAllowed } from '../families/claude.js';
 import { isObject, type JsonObject, listOf } from '../kit/json.js';
 import { leftOut, settingsLeftOut } from '../kit/left-out.js';
@@ -20,7 +20,7 @@ const LONGEST_NAME = 128;
 const invalid = (param: string, message: string) => new WeirError('invalid_request', { param, message });
 
 /** A conversation as a request for the Messages API. */
-export function encodeRequest(conversation: Conversation, rewrite: Rewrite): UpstreamRequest {
+export function encodeRequest(conversation: Conversation, rewrite: UpstreamParams): UpstreamRequest {
   const { settings, format } = conversation;
   if (conversation.choices > 1)
     throw new Unsupported('n', 'This provider gives one answer per request. Leave out "n", or send the request again.', answersSeverally);
@@ -81,7 +81,7 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
 }
 
 /** Foundry takes no system message further down, whatever the model. */
-function familyOf(rewrite: Rewrite): ClaudeRules {
+function familyOf(rewrite: UpstreamParams): ClaudeRules {
   const family = rulesOf(rulesId(rewrite)).claude;
   return rewrite.quirks.cloud === 'foundry' ? { ...family, inlineSystem: false } : family;
 }
@@ -90,7 +90,12 @@ function familyOf(rewrite: Rewrite): ClaudeRules {
 const withInner = (block: JsonObject): JsonObject[] => [...listOf(block['content']).filter(isObject), block];
 
 /** Thinking by a budget is refused beside a forced call, and amid a run of calls that began without it. */
-function fitThinking(conversation: Conversation, rewrite: Rewrite, family: ClaudeRules, messages: readonly Message[]): ClaudeThinking {
+function fitThinking(
+  conversation: Conversation,
+  rewrite: UpstreamParams,
+  family: ClaudeRules,
+  messages: readonly Message[],
+): ClaudeThinking {
   const wanted = claudeThinking(family, conversation.thinking, rewrite.thinkingLevel, rewrite.maxOutputTokens);
   if (wanted.thinking?.['type'] !== 'enabled') return wanted;
   const { toolChoice } = conversation;

@@ -1,4 +1,4 @@
-import type { Rewrite } from '../dialect.js';
+import type { UpstreamParams } from '../dialect.js';
 import { sealState } from '../kit/sealed-state.js';
 import { messagesSurface, messagesVerbatim } from './index.js';
 
@@ -9,7 +9,7 @@ const BODY = {
   messages: [{ role: 'user', content: [{ type: 'new_block', x: 1 }] }],
 };
 
-function encode(fields: object, rewrite: Partial<Rewrite> = {}, betas: string[] = []) {
+function encode(fields: object, rewrite: Partial<UpstreamParams> = {}, betas: string[] = []) {
   const prompt = { ...messagesSurface.decodeRequest({ ...BODY, ...fields }, 64), betas };
   const request = messagesVerbatim.encodeRequest(prompt, {
     model: 'claude-sonnet-4-5',

@@ -1,6 +1,14 @@
 import { type ClaudeRules, rulesOf } from '../../model-rules/index.js';
 import { THINKING_LEVELS, type ThinkingLevel } from '../canonical.js';
-import { type Frame, PLAIN_REPLY, type Prompt, type Rewrite, rulesId, type UpstreamRequest, type Verbatim } from '../dialect.js';
+import {
+  type CallRequest,
+  type Frame,
+  PLAIN_REPLY,
+  rulesId,
+  type UpstreamParams,
+  type UpstreamRequest,
+  type Verbatim,
+} from '../dialect.js';
 import { type ClaudeThinking, claudeThinking, forcedToolAllowed, samplingAllowed } from '../families/claude.js';
 import { isObject, type JsonObject, listOf, objectOf } from '../kit/json.js';
 import { isSealed } from '../kit/sealed-state.js';
@@ -29,7 +37,7 @@ function onlyOneStart(): (frame: Frame) => boolean {
   };
 }
 
-function encodeRequest(prompt: Prompt, rewrite: Rewrite): UpstreamRequest {
+function encodeRequest(prompt: CallRequest, rewrite: UpstreamParams): UpstreamRequest {
   // Known of Anthropic's own API alone.
   if (rewrite.quirks.cloud) refuseThread(prompt.body);
   const family = rulesOf(rulesId(rewrite)).claude;
@@ -60,7 +68,7 @@ function ownThinking(body: JsonObject): { said: boolean; level: ThinkingLevel | 
 }
 
 /** What the caller's setting adds to a request that says nothing of thinking; nothing where the rest of it would be refused beside. */
-function settingFor(body: JsonObject, family: ClaudeRules, rewrite: Rewrite): ClaudeThinking {
+function settingFor(body: JsonObject, family: ClaudeRules, rewrite: UpstreamParams): ClaudeThinking {
   const thinking = claudeThinking(family, null, rewrite.thinkingLevel, rewrite.maxOutputTokens);
   if (thinking.thinking === null) return thinking;
   const forced = ['any', 'tool'].includes(String(objectOf(body['tool_choice'])['type'])) && !forcedToolAllowed(family, thinking);

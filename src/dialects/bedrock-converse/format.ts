@@ -37,10 +37,10 @@ export function renderFormat({ format, tools, toolChoice }: Conversation, model:
   }
 }
 
-type Way = 'text-format' | 'claude' | 'tool' | 'words';
+type FormatMethod = 'text-format' | 'claude' | 'tool' | 'words';
 
 /** @param expressible the schema can be said in the subset that is enforced, which is the same for all vendors. */
-function wayOf({ vendor, name, rules }: BedrockModel, expressible: boolean): Way {
+function wayOf({ vendor, name, rules }: BedrockModel, expressible: boolean): FormatMethod {
   const otherwise = rules.toolChoice === 'named' || rules.toolChoice === 'any' ? 'tool' : 'words';
   if (rules.schema !== 'native' || !expressible) return rules.schema === 'words' ? 'words' : otherwise;
   if (vendor !== 'anthropic') return 'text-format';

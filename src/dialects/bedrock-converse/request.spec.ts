@@ -1,6 +1,6 @@
 import * as given from '../../../test/support/conversations.js';
 import type { Conversation } from '../canonical.js';
-import type { Rewrite } from '../dialect.js';
+import type { UpstreamParams } from '../dialect.js';
 import { bedrockConverse } from './index.js';
 
 const { assistant, call, image, pdf, result, system, tool, user } = given;
@@ -11,7 +11,7 @@ const NOVA = 'us.amazon.nova-2-lite-v1:0';
 const LLAMA = 'us.meta.llama4-maverick-17b-instruct-v1:0';
 const MISTRAL = 'mistral.mistral-large-2407-v1:0';
 
-const encode = (model: string, fields: Partial<Conversation>, rewrite: Partial<Rewrite> = {}) => {
+const encode = (model: string, fields: Partial<Conversation>, rewrite: Partial<UpstreamParams> = {}) => {
   const request = bedrockConverse.encodeRequest(given.conversation(fields), given.rewrite(model, rewrite));
   return { ...request, sent: JSON.parse(request.body) };
 };
@@ -253,7 +253,7 @@ describe('sampling', () => {
 });
 
 describe('thinking', () => {
-  const fields = (model: string, level: Rewrite['thinkingLevel']) => {
+  const fields = (model: string, level: UpstreamParams['thinkingLevel']) => {
     const { sent, thinkingLevel } = encode(model, {}, { thinkingLevel: level });
     return [sent.additionalModelRequestFields, thinkingLevel];
   };

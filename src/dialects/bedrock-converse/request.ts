@@ -1,7 +1,7 @@
 import { WeirError } from '../../kernel/errors.js';
 import { type BedrockModel, bedrockModel, rulesOf } from '../../model-rules/index.js';
 import type { Conversation } from '../canonical.js';
-import { type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
+import { rulesId, type UpstreamParams, type UpstreamRequest } from '../dialect.js';
 import { betasLeftOut } from '../kit/anthropic-headers.js';
 import { writeJson } from '../kit/json.js';
 import { settingsLeftOut } from '../kit/left-out.js';
@@ -17,7 +17,7 @@ import { renderTools } from './tools.js';
 const newNames = (): ToolNames => new ToolNames(/^[\w-]+$/, /[^\w-]/g, 64);
 
 /** Writes a request for `Converse`, or `ConverseStream` when a stream is wanted. */
-export function encodeRequest(conversation: Conversation, rewrite: Rewrite): UpstreamRequest {
+export function encodeRequest(conversation: Conversation, rewrite: UpstreamParams): UpstreamRequest {
   if (conversation.choices > 1)
     throw new Unsupported('n', 'Bedrock gives one answer per request. Leave "n" out, or send the request several times.', answersSeverally);
   const model = bedrockModel(rulesId(rewrite));

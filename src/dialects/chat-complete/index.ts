@@ -1,6 +1,6 @@
 import type { Usage } from '../../kernel/usage.js';
 import type { Answer, Conversation } from '../canonical.js';
-import type { Prompt, ReplyIdentity, Surface } from '../dialect.js';
+import type { CallRequest, ReplyIdentity, Surface } from '../dialect.js';
 import { Fields } from '../kit/fields.js';
 import { isObject, writeJson } from '../kit/json.js';
 import { encodeError } from '../openai-chat/errors.js';
@@ -35,18 +35,18 @@ import { ChatCompleteStreamEncoder } from './stream-encoder.js';
  */
 export const chatCompleteSurface: Surface = {
   name: 'chat-complete',
-  decodeRequest(body: unknown, bytes: number): Prompt {
+  decodeRequest(body: unknown, bytes: number): CallRequest {
     const prompt = decodeRequest(body, bytes);
     if (prompt.choices !== 1) throw Fields.of(body, '').refuse('n', 'must be 1 here: use /v1/chat/completions for several answers');
     return prompt;
   },
-  decodeConversation: (prompt: Prompt): Conversation => decodeConversation({ ...prompt, body: withWrappedTools(prompt.body) }),
+  decodeConversation: (prompt: CallRequest): Conversation => decodeConversation({ ...prompt, body: withWrappedTools(prompt.body) }),
   encodeAnswer,
   streamEncoder: (_prompt, identity) => new ChatCompleteStreamEncoder(identity),
   encodeError,
 };
 
-function withWrappedTools(body: Prompt['body']): Prompt['body'] {
+function withWrappedTools(body: CallRequest['body']): CallRequest['body'] {
   const { tools } = body;
   if (!Array.isArray(tools)) return body;
   return { ...body, tools: tools.map((tool) => (isObject(tool) && 'name' in tool ? { type: 'function', function: tool } : tool)) };

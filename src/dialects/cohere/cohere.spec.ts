@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { conversation as conversationOf } from '../../../test/support/conversations.js';
 import { type Conversation, NO_SETTINGS, type ReplyEvent, type ToolTurn, type Turn } from '../canonical.js';
-import { ProviderRefusal, type Rewrite } from '../dialect.js';
+import { ProviderRefusal, type UpstreamParams } from '../dialect.js';
 import { fold } from '../kit/fold.js';
 import { cohere } from './index.js';
 
 const conversation = (turns: Turn[], more: Partial<Conversation> = {}): Conversation => conversationOf({ turns, ...more });
 
-const encoded = (one: Conversation, more: Partial<Rewrite> = {}) => {
+const encoded = (one: Conversation, more: Partial<UpstreamParams> = {}) => {
   const request = cohere.encodeRequest(one, { model: 'command-a-03-2025', maxOutputTokens: 100, thinkingLevel: null, quirks: {}, ...more });
   return { ...request, body: JSON.parse(request.body) };
 };
@@ -126,7 +126,7 @@ describe('a request to Cohere', () => {
 
   test('asks models that think for as much as is wanted, and the others for nothing', () => {
     const turns = [user('hello')];
-    const thinkingOf = (more: Partial<Rewrite>) => {
+    const thinkingOf = (more: Partial<UpstreamParams>) => {
       const { body, thinkingLevel } = encoded(conversation(turns), more);
       return [body.thinking, thinkingLevel];
     };

@@ -1,7 +1,7 @@
 import { WeirError } from '../../kernel/errors.js';
 import { rulesOf } from '../../model-rules/index.js';
 import type { Conversation, OutputFormat, Settings, Thinking, ThinkingLevel, Tool, ToolChoice } from '../canonical.js';
-import { PLAIN_REPLY, type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
+import { PLAIN_REPLY, rulesId, type UpstreamParams, type UpstreamRequest } from '../dialect.js';
 import { type JsonObject, writeJson } from '../kit/json.js';
 import { leftOut, settingsLeftOut, showLeftOut, thinkingLeftOut } from '../kit/left-out.js';
 import { ToolNames } from '../kit/tool-names.js';
@@ -11,7 +11,7 @@ import { encodeMessages } from './messages.js';
 const MAX_STOP_SEQUENCES = 5;
 
 /** Writes a request to Cohere's v2 chat. @throws WeirError invalid_request when the model cannot be asked this. */
-export function encodeRequest(conversation: Conversation, rewrite: Rewrite): UpstreamRequest {
+export function encodeRequest(conversation: Conversation, rewrite: UpstreamParams): UpstreamRequest {
   const { settings, stream, turns } = conversation;
   if (conversation.choices > 1)
     throw new Unsupported('n', 'This provider gives one answer at a time. Leave "n" out, or send 1.', answersSeverally);

@@ -9,8 +9,8 @@ import {
   type Refusal,
   type ReplyHeaders,
   type ReplyIdentity,
-  type Rewrite,
   type Translation,
+  type UpstreamParams,
   type UpstreamRequest,
   type WholeReply,
 } from '../dialect.js';
@@ -71,7 +71,7 @@ class EmbeddingTranslation implements Translation {
     private readonly identity: ReplyIdentity,
   ) {}
 
-  encodeRequest({ model }: Rewrite): UpstreamRequest {
+  encodeRequest({ model }: UpstreamParams): UpstreamRequest {
     return { ...this.upstream.encodeRequest(this.request, model), thinkingLevel: null, reply: PLAIN_REPLY };
   }
 

@@ -1,7 +1,7 @@
 import { WeirError } from '../../kernel/errors.js';
 import type { Work } from '../../kernel/slices.js';
 import { inputTotal, type Usage } from '../../kernel/usage.js';
-import type { Prompt, ReplyIdentity } from '../dialect.js';
+import type { CallRequest, ReplyIdentity } from '../dialect.js';
 import { Fields, invalid } from '../kit/fields.js';
 import { type JsonObject } from '../kit/json.js';
 import { endUserOf, modelOf, refuseTransport } from '../kit/prompt.js';
@@ -10,7 +10,7 @@ import { packed, vectorOf } from './vectors.js';
 
 /** An embeddings request, as the road of a call needs it and as a provider's format does. */
 export interface EmbeddingPrompt {
-  prompt: Prompt;
+  prompt: CallRequest;
   request: EmbeddingRequest;
 }
 

@@ -9,12 +9,12 @@ import {
   type ToolTurn,
   type Turn,
 } from '../canonical.js';
-import type { Rewrite } from '../dialect.js';
+import type { UpstreamParams } from '../dialect.js';
 import { gemini } from './index.js';
 
 const conversation = (turns: Turn[], more: Partial<Conversation> = {}): Conversation => conversationOf({ turns, ...more });
 
-const encoded = (one: Conversation, model = 'gemini-3.7-flash', more: Partial<Rewrite> = {}) => {
+const encoded = (one: Conversation, model = 'gemini-3.7-flash', more: Partial<UpstreamParams> = {}) => {
   const request = gemini.encodeRequest(one, { model, maxOutputTokens: 100, thinkingLevel: null, quirks: {}, ...more });
   return { ...request, body: JSON.parse(request.body) };
 };
@@ -61,7 +61,7 @@ describe('a request to Gemini', () => {
 
   test('is the same, byte for byte, for the same conversation', () => {
     const one = conversation([system('s'), user('hello'), assistant(call('1')), result('1', 'x')]);
-    const rewrite: Rewrite = { model: 'm', maxOutputTokens: 1, thinkingLevel: 'low', quirks: {} };
+    const rewrite: UpstreamParams = { model: 'm', maxOutputTokens: 1, thinkingLevel: 'low', quirks: {} };
     expect(gemini.encodeRequest(one, rewrite).body).toBe(gemini.encodeRequest(structuredClone(one), rewrite).body);
   });
 

@@ -1,7 +1,7 @@
 import { WeirError } from '../../kernel/errors.js';
 import { rulesOf } from '../../model-rules/index.js';
 import type { Conversation, Settings } from '../canonical.js';
-import { PLAIN_REPLY, type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
+import { PLAIN_REPLY, rulesId, type UpstreamParams, type UpstreamRequest } from '../dialect.js';
 import { type JsonObject, writeJson } from '../kit/json.js';
 import { leftOut, settingsLeftOut, thinkingLeftOut, unsaidLeftOut } from '../kit/left-out.js';
 import { pathSegment } from '../kit/path-segment.js';
@@ -12,7 +12,7 @@ import { encodeFormat, encodeTools, geminiToolNames } from './tools.js';
 const MAX_STOP_SEQUENCES = 5;
 
 /** Writes a request to Gemini, on Google AI Studio or Vertex. @throws WeirError invalid_request when the model cannot be asked this. */
-export function encodeRequest(conversation: Conversation, rewrite: Rewrite): UpstreamRequest {
+export function encodeRequest(conversation: Conversation, rewrite: UpstreamParams): UpstreamRequest {
   const family = rulesOf(rulesId(rewrite)).gemini;
   const warnings: string[] = [];
   const warn = (warning: string) => {

@@ -1,10 +1,10 @@
-import type { Prompt } from '../dialect.js';
+import type { CallRequest } from '../dialect.js';
 import { leftOut } from './left-out.js';
 
 /** The version that the Messages API of Weir is, and asks for. */
 export const ANTHROPIC_VERSION = '2023-06-01';
 
-export type AnthropicHeaders = Pick<Prompt, 'betas' | 'anthropicVersion'>;
+export type AnthropicHeaders = Pick<CallRequest, 'betas' | 'anthropicVersion'>;
 
 export const betasLeftOut = (betas: readonly string[]): string[] => betas.map((beta) => leftOut(`anthropic-beta: ${beta}`));
 

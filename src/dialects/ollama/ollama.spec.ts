@@ -1,13 +1,13 @@
 import * as given from '../../../test/support/conversations.js';
 import type { Conversation, ReplyEvent } from '../canonical.js';
-import { ProviderRefusal, type Rewrite } from '../dialect.js';
+import { ProviderRefusal, type UpstreamParams } from '../dialect.js';
 import { fold } from '../kit/fold.js';
 import { frameReader } from '../kit/frames.js';
 import { ollama } from './index.js';
 
 const { assistant, call, image, pdf, result, system, tool, user } = given;
 
-const encode = (fields: Partial<Conversation>, model = 'qwen3:8b', rewrite: Partial<Rewrite> = {}) => {
+const encode = (fields: Partial<Conversation>, model = 'qwen3:8b', rewrite: Partial<UpstreamParams> = {}) => {
   const request = ollama.encodeRequest(given.conversation(fields), given.rewrite(model, rewrite));
   return { ...request, sent: JSON.parse(request.body) };
 };

@@ -1,5 +1,5 @@
 import type { Conversation, OutputFormat, Tool } from '../canonical.js';
-import { PLAIN_REPLY, type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
+import { PLAIN_REPLY, rulesId, type UpstreamParams, type UpstreamRequest } from '../dialect.js';
 import { type JsonObject, writeJson } from '../kit/json.js';
 import { leftOut, settingsLeftOut } from '../kit/left-out.js';
 import { answersSeverally, Unsupported } from '../kit/unsupported.js';
@@ -7,7 +7,7 @@ import { renderTurns } from './messages.js';
 import { renderThinking } from './thinking.js';
 
 /** Writes a request for `/chat`. The context size is the server's affair: no field of a client's means it. */
-export function encodeRequest(conversation: Conversation, rewrite: Rewrite): UpstreamRequest {
+export function encodeRequest(conversation: Conversation, rewrite: UpstreamParams): UpstreamRequest {
   if (conversation.choices > 1)
     throw new Unsupported('n', 'Ollama gives one answer per request. Leave "n" out, or send the request several times.', answersSeverally);
   const { settings } = conversation;

@@ -3,11 +3,11 @@ import { isObject, type JsonObject, listOf, objectOf, readJson, textOf } from '.
 import { spliceJson } from '../kit/json-splice.js';
 import { looseOutput } from '../kit/loose-output.js';
 import { errorIn, failureIn, inBandRefusal } from './errors.js';
-import type { NewId } from './straighten.js';
+import type { NewId } from './normalize.js';
 import { findUsage, readUsage } from './usage.js';
 
 /** A reply as clients of the format can read it; the same object when it is so already. */
-type Straighten = (reply: JsonObject, newId: NewId) => JsonObject;
+type Normalize = (reply: JsonObject, newId: NewId) => JsonObject;
 
 export type WholeFacts = ReplyFacts & { refusal: Refusal | null; body: Buffer };
 
@@ -16,7 +16,7 @@ export type WholeFacts = ReplyFacts & { refusal: Refusal | null; body: Buffer };
  * them.
  * @throws when it is no completion.
  */
-export function readWhole(body: Buffer, straighten: Straighten): WholeFacts {
+export function readWhole(body: Buffer, normalize: Normalize): WholeFacts {
   const text = body.toString();
   const reply: unknown = readJson(text);
   const error = failureIn(reply);
@@ -26,7 +26,7 @@ export function readWhole(body: Buffer, straighten: Straighten): WholeFacts {
   if (!Array.isArray(given)) throw new NoAnswer('the reply has no choices', readUsage(raw), raw);
   const id = textOf(objectOf(reply)['id']) ?? '';
   const newId = (choice: number, call: number) => `call_${id.replace(/\W/g, '')}${choice === 0 ? '' : `c${choice}`}n${call}`;
-  const straight = straighten(objectOf(reply), newId);
+  const straight = normalize(objectOf(reply), newId);
   const choices = listOf(straight['choices']).map(objectOf);
   const failed = choices.map(errorIn).find((failure) => failure !== null);
   const said = looseOutput(choices.map(({ message, text }) => message ?? text));

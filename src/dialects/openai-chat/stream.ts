@@ -1,6 +1,6 @@
 import type { WeirError } from '../../kernel/errors.js';
 import type { Usage } from '../../kernel/usage.js';
-import { noFacts, type Prompt, type Refusal, type ReplyFacts, type StreamReader, type TokensOf } from '../dialect.js';
+import { type CallRequest, noFacts, type Refusal, type ReplyFacts, type StreamReader, type TokensOf } from '../dialect.js';
 import { isKeepAlive, joinedEvents } from '../kit/frames.js';
 import { isObject, type JsonObject, listOf, objectOf, parsed, readJson, writeJson } from '../kit/json.js';
 import { eachString } from '../kit/json-scan.js';
@@ -9,7 +9,7 @@ import { denseTokens, leastTokens } from '../kit/meter.js';
 import { isComment } from '../kit/readers.js';
 import { eventData, SseSplitter } from '../kit/sse.js';
 import { encodeError, errorIn, failureIn, inBandRefusal } from './errors.js';
-import { StreamStraightener } from './straighten.js';
+import { StreamNormalizer } from './normalize.js';
 import { encodeUsage, findUsage, isEmptyUsage, readUsage } from './usage.js';
 
 const DONE = Buffer.from('data: [DONE]\n\n');
@@ -72,15 +72,15 @@ export class ChatStreamReader implements StreamReader {
   private runBuffer: Buffer | null = null;
   private runStart = 0;
   private runEnd = 0;
-  private readonly straightener: StreamStraightener | null;
+  private readonly normalizer: StreamNormalizer | null;
 
   constructor(
-    private readonly prompt: Prompt,
+    private readonly prompt: CallRequest,
     private readonly maxOutputTokens: number,
     private readonly shape: StreamShape = CHAT,
     private readonly tokensOf?: TokensOf,
   ) {
-    this.straightener = shape === CHAT ? new StreamStraightener(prompt.choices, this.idForCall) : null;
+    this.normalizer = shape === CHAT ? new StreamNormalizer(prompt.choices, this.idForCall) : null;
   }
 
   get complete(): boolean {
@@ -141,12 +141,12 @@ export class ChatStreamReader implements StreamReader {
     }
     // Half a chunk is nothing to a client: its SDK would fail on it.
     if (!data.trimEnd().endsWith('}')) throw new Error('a chunk that is no object');
-    const straightener = straight || data.length > LONG_CHUNK ? null : this.straightener;
-    if (straightener?.mayDiffer(data)) {
+    const normalizer = straight || data.length > LONG_CHUNK ? null : this.normalizer;
+    if (normalizer?.mayDiffer(data)) {
       const given = parse(data) as { id?: string; created?: number } & JsonObject;
       // Ids that are made here are made of the reply's own.
       if (this.head.id === undefined) this.head = { id: given.id, created: given.created };
-      const chunk = straightener.straighten(given);
+      const chunk = normalizer.normalize(given);
       if (chunk) {
         const event = Buffer.from(`data: ${writeJson(chunk)}\n\n`);
         return this.visit(event, 0, event.length, true);
@@ -257,7 +257,7 @@ export class ChatStreamReader implements StreamReader {
 
   /** The provider said that the stream is over, and not how the answers ended. */
   private finishUnfinished(): string {
-    const ends = this.straightener?.ends() ?? [];
+    const ends = this.normalizer?.ends() ?? [];
     return ends.length === 0 ? '' : this.chunk(ends);
   }
 

@@ -1,13 +1,14 @@
 import { WeirError } from '../../kernel/errors.js';
-import type { Prompt, Rewrite } from '../dialect.js';
+import type { CallRequest, UpstreamParams } from '../dialect.js';
 import type { Quirks } from '../quirks.js';
 import { decodeRefusal } from './errors.js';
 import { chatSurface, chatVerbatim } from './index.js';
 
 const BODY = { model: 'p/m', messages: [{ role: 'user', content: 'Hi' }] };
-const REWRITE: Rewrite = { model: 'm', maxOutputTokens: 100, thinkingLevel: null, quirks: { maxTokensField: 'max_tokens' } };
-const decode = (fields: object): Prompt => chatSurface.decodeRequest({ ...BODY, ...fields }, 64);
-const send = (fields: object, rewrite: Partial<Rewrite> = {}) => chatVerbatim.encodeRequest(decode(fields), { ...REWRITE, ...rewrite });
+const REWRITE: UpstreamParams = { model: 'm', maxOutputTokens: 100, thinkingLevel: null, quirks: { maxTokensField: 'max_tokens' } };
+const decode = (fields: object): CallRequest => chatSurface.decodeRequest({ ...BODY, ...fields }, 64);
+const send = (fields: object, rewrite: Partial<UpstreamParams> = {}) =>
+  chatVerbatim.encodeRequest(decode(fields), { ...REWRITE, ...rewrite });
 const encode = (fields: object, quirks: Quirks = REWRITE.quirks) => JSON.parse(send(fields, { quirks }).body);
 const forModel = (model: string, fields: object) => JSON.parse(send(fields, { model, quirks: {} }).body);
 
@@ -159,7 +160,7 @@ describe('what a provider or a model does not take', () => {
 });
 
 describe('thinking', () => {
-  const think = (level: Rewrite['thinkingLevel'], quirks: Quirks, model = 'm', fields: object = {}) => {
+  const think = (level: UpstreamParams['thinkingLevel'], quirks: Quirks, model = 'm', fields: object = {}) => {
     const { body, thinkingLevel } = send(fields, { model, quirks, thinkingLevel: level });
     const { model: _model, messages: _messages, max_completion_tokens: _limit, max_tokens: _same, ...rest } = JSON.parse(body);
     return [rest, thinkingLevel];

@@ -1,9 +1,9 @@
-import type { Prompt, Rewrite, UpstreamRequest, Verbatim } from '../dialect.js';
+import type { CallRequest, UpstreamParams, UpstreamRequest, Verbatim } from '../dialect.js';
 import { PLAIN_REPLY } from '../dialect.js';
 import { writeBody } from '../kit/json-splice.js';
 import { readWhole } from './facts.js';
 import { fit, levelAsked } from './fit/request.js';
-import { straightReply } from './straighten.js';
+import { straightReply } from './normalize.js';
 import { ChatStreamReader } from './stream.js';
 import { PATH } from './upstream/request.js';
 
@@ -19,7 +19,7 @@ export const chatVerbatim: Verbatim = {
  * The request as it goes to the provider: what the client sent, with the model's own id, the output limit the hold was made for and, for a
  * stream, usage asked for. Fields Weir does not know stay as they are, in their order.
  */
-function encodeRequest({ body, source }: Prompt, rewrite: Rewrite): UpstreamRequest {
+function encodeRequest({ body, source }: CallRequest, rewrite: UpstreamParams): UpstreamRequest {
   const own = levelAsked(body);
   const level = own.asked ? null : rewrite.thinkingLevel;
   const fitted = fit(body, rewrite, level && { level, budgetTokens: null, show: null });

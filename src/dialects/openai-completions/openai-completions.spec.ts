@@ -1,12 +1,12 @@
 import { WeirError } from '../../kernel/errors.js';
 import type { Usage } from '../../kernel/usage.js';
-import type { Rewrite } from '../dialect.js';
+import type { UpstreamParams } from '../dialect.js';
 import { fold } from '../kit/fold.js';
 import { framesOf } from '../kit/frames.js';
 import { chatSurface } from '../openai-chat/index.js';
 import { completionsSurface, completionsVerbatim, openaiCompletions } from './index.js';
 
-const REWRITE: Rewrite = { model: 'm', maxOutputTokens: 100, thinkingLevel: null, quirks: {} };
+const REWRITE: UpstreamParams = { model: 'm', maxOutputTokens: 100, thinkingLevel: null, quirks: {} };
 const USAGE: Usage = { input: 5, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: 2, reasoning: null };
 const IDENTITY = { id: 'x1', createdAt: 5, model: 'p/m' };
 const prompt = (fields: object) => completionsSurface.decodeRequest({ model: 'p/m', prompt: 'Once', ...fields }, 32);

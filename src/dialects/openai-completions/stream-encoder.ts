@@ -1,6 +1,6 @@
 import type { WeirError } from '../../kernel/errors.js';
 import type { ReplyEvent } from '../canonical.js';
-import type { Prompt, ReplyIdentity, StreamEncoder, StreamEnd } from '../dialect.js';
+import type { CallRequest, ReplyIdentity, StreamEncoder, StreamEnd } from '../dialect.js';
 import { encodeError } from '../openai-chat/errors.js';
 import { encodeUsage } from '../openai-chat/usage.js';
 
@@ -11,7 +11,7 @@ export class CompletionsStreamEncoder implements StreamEncoder {
   private model: string;
 
   constructor(
-    private readonly prompt: Prompt,
+    private readonly prompt: CallRequest,
     private readonly identity: ReplyIdentity,
   ) {
     this.model = identity.model;

@@ -1,6 +1,6 @@
 import type { Usage } from '../../kernel/usage.js';
 import { type Answer, type Conversation, NO_SETTINGS, type Settings } from '../canonical.js';
-import type { Prompt, ReplyIdentity, Surface } from '../dialect.js';
+import type { CallRequest, ReplyIdentity, Surface } from '../dialect.js';
 import { Fields } from '../kit/fields.js';
 import { endUserOf, modelOf, outputLimitOf, refuseTransport } from '../kit/prompt.js';
 import { table } from '../kit/table.js';
@@ -22,7 +22,7 @@ export const completionsSurface: Surface = {
   fieldNames: table<string>({ messages: 'prompt' }),
 };
 
-function decodeRequest(body: unknown, bytes: number): Prompt {
+function decodeRequest(body: unknown, bytes: number): CallRequest {
   const fields = Fields.of(body, '');
   refuseTransport(fields);
   return {
@@ -60,7 +60,7 @@ const KNOWN = new Set(
   stream_options user`.split(/\s+/),
 );
 
-function decodeConversation(prompt: Prompt): Conversation {
+function decodeConversation(prompt: CallRequest): Conversation {
   const fields = Fields.of(prompt.body, '');
   refuseUntranslatable(fields);
   return {

@@ -1,5 +1,5 @@
 import type { Conversation } from '../canonical.js';
-import type { Rewrite, Upstream, UpstreamRequest } from '../dialect.js';
+import type { Upstream, UpstreamParams, UpstreamRequest } from '../dialect.js';
 import { type JsonObject, writeJson } from '../kit/json.js';
 import { settingsLeftOut, thinkingLeftOut } from '../kit/left-out.js';
 import { promptTools } from '../kit/prompted-tools.js';
@@ -21,7 +21,7 @@ export const openaiCompletions: Upstream = {
   decodeRefusal,
 };
 
-function encodeRequest(conversation: Conversation, { model, maxOutputTokens, quirks }: Rewrite): UpstreamRequest {
+function encodeRequest(conversation: Conversation, { model, maxOutputTokens, quirks }: UpstreamParams): UpstreamRequest {
   const { settings, format, stream, choices, thinking } = conversation;
   if (format !== null)
     throw new Unsupported(

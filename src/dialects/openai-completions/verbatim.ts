@@ -1,4 +1,4 @@
-import type { Prompt, Rewrite, UpstreamRequest, Verbatim } from '../dialect.js';
+import type { CallRequest, UpstreamParams, UpstreamRequest, Verbatim } from '../dialect.js';
 import { PLAIN_REPLY } from '../dialect.js';
 import { isObject, type JsonObject, listOf } from '../kit/json.js';
 import { writeBody } from '../kit/json-splice.js';
@@ -22,7 +22,7 @@ function withoutNothing(reply: JsonObject): JsonObject {
 }
 
 /** What the client sent, with the model's own id, the output limit the hold was made for and, for a stream, usage asked for. */
-function encodeRequest({ body, stream, source }: Prompt, { model, maxOutputTokens, quirks }: Rewrite): UpstreamRequest {
+function encodeRequest({ body, stream, source }: CallRequest, { model, maxOutputTokens, quirks }: UpstreamParams): UpstreamRequest {
   const sent: JsonObject = { ...body, model, max_tokens: maxOutputTokens };
   if (quirks.streamOptions === false) delete sent['stream_options'];
   else if (stream) sent['stream_options'] = { ...(body['stream_options'] as object | null), include_usage: true };

@@ -1,5 +1,5 @@
 import type { Tool } from '../canonical.js';
-import type { Prompt } from '../dialect.js';
+import type { CallRequest } from '../dialect.js';
 import { Fields } from '../kit/fields.js';
 import { sameName } from '../kit/tool-names.js';
 import { CALL_FORMS, type CallKind, callKindOf } from './client-calls.js';
@@ -94,10 +94,10 @@ const keyOf = (name: string, namespace: string | null): string => JSON.stringify
 const joined = (name: string, namespace: string | null): string =>
   namespace === null ? name : `${namespace}${namespace.endsWith('__') ? '' : '__'}${name}`;
 
-const read = new WeakMap<Prompt, ClientTools>();
+const read = new WeakMap<CallRequest, ClientTools>();
 
 /** The tools of a request, read once. @throws WeirError invalid_request naming the field. */
-export function clientToolsOf(prompt: Prompt): ClientTools {
+export function clientToolsOf(prompt: CallRequest): ClientTools {
   let tools = read.get(prompt);
   if (!tools) {
     tools = new ClientTools(Fields.of(prompt.body, ''));

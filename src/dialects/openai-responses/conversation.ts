@@ -8,7 +8,7 @@ import {
   type ThinkingLevel,
   type ToolChoice,
 } from '../canonical.js';
-import type { Prompt } from '../dialect.js';
+import type { CallRequest } from '../dialect.js';
 import { Fields, invalid } from '../kit/fields.js';
 import { isObject } from '../kit/json.js';
 import { DROP } from '../kit/left-out.js';
@@ -46,7 +46,7 @@ const KNOWN = new Set([
 ]);
 
 /** The request in the canonical form. @throws WeirError invalid_request naming the field. */
-export function decodeConversation(prompt: Prompt): Conversation {
+export function decodeConversation(prompt: CallRequest): Conversation {
   const request = Fields.of(prompt.body, '');
   refuseState(request);
   const tools = clientToolsOf(prompt);

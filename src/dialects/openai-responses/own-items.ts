@@ -1,4 +1,4 @@
-import type { ItemMemory, Prompt } from '../dialect.js';
+import type { CallRequest, ItemMemory } from '../dialect.js';
 import { isObject, type JsonObject, textOf } from '../kit/json.js';
 
 /** What the ids of items begin with, and the reply's own id: as `Output` makes them. */
@@ -17,7 +17,7 @@ function ownReference(item: unknown): string | null {
  * Clients of OpenAI's SDKs refer to an item by its id, in the belief that it is kept. Items that Weir gave out are put back from memory; what it
  * has forgotten is left out, and told.
  */
-export function recallItems(prompt: Prompt, memory: ItemMemory): Prompt {
+export function recallItems(prompt: CallRequest, memory: ItemMemory): CallRequest {
   const { input } = prompt.body;
   if (!Array.isArray(input) || !input.some((item) => ownReference(item) !== null)) return prompt;
   let added = 0;
@@ -49,7 +49,7 @@ function withoutLoneResults(items: readonly unknown[]): unknown[] {
 }
 
 /** Remembers what a reply gave out, for a client that did not say that it keeps it itself. */
-export function keepItems({ body }: Prompt, items: readonly JsonObject[], memory: ItemMemory | undefined): void {
+export function keepItems({ body }: CallRequest, items: readonly JsonObject[], memory: ItemMemory | undefined): void {
   if (!memory || body['store'] === false) return;
   for (const item of items) memory.keep(item['id'] as string, item, Buffer.byteLength(JSON.stringify(item)));
 }

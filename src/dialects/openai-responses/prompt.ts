@@ -1,11 +1,11 @@
-import type { Prompt } from '../dialect.js';
+import type { CallRequest } from '../dialect.js';
 import { Fields, invalid } from '../kit/fields.js';
 import { endUserOf, modelOf, outputLimitOf, refuseTransport } from '../kit/prompt.js';
 
 const MAX_ITEMS = 10_000;
 
 /** Reads what policy and money need of a request; everything else is judged where it is translated, or by the provider. */
-export function decodeRequest(body: unknown, bytes: number): Prompt {
+export function decodeRequest(body: unknown, bytes: number): CallRequest {
   const fields = Fields.of(body, '');
   refuseTransport(fields);
   checkInput(fields);

@@ -1,13 +1,13 @@
 import { conversation as conversationOf } from '../../../test/support/conversations.js';
 import { type Conversation, NO_SETTINGS, type Turn } from '../canonical.js';
-import type { Rewrite } from '../dialect.js';
+import type { UpstreamParams } from '../dialect.js';
 import { openaiResponses } from './index.js';
 
 const USER: Turn = { role: 'user', parts: [{ type: 'text', text: 'hi' }] };
 const CONVERSATION = conversationOf({ turns: [USER] });
 
-function encode(conversation: Partial<Conversation>, rewrite: Partial<Rewrite> = {}) {
-  const full: Rewrite = { model: 'gpt-5.6-sol', maxOutputTokens: 1000, thinkingLevel: null, quirks: {}, ...rewrite };
+function encode(conversation: Partial<Conversation>, rewrite: Partial<UpstreamParams> = {}) {
+  const full: UpstreamParams = { model: 'gpt-5.6-sol', maxOutputTokens: 1000, thinkingLevel: null, quirks: {}, ...rewrite };
   const request = openaiResponses.encodeRequest({ ...CONVERSATION, ...conversation }, full);
   return { ...request, sent: JSON.parse(request.body) };
 }

@@ -1,6 +1,6 @@
 import { type OpenAiRules, rulesOf } from '../../model-rules/index.js';
 import type { Conversation, OutputFormat, Settings, Tool, ToolChoice, Turn } from '../canonical.js';
-import { type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
+import { rulesId, type UpstreamParams, type UpstreamRequest } from '../dialect.js';
 import { levelOf, samplingAllowed } from '../families/openai.js';
 import { strictFor } from '../families/openai-schema.js';
 import { invalid } from '../kit/fields.js';
@@ -16,7 +16,7 @@ import { encodeItems } from './items.js';
 export const MIN_OUTPUT_TOKENS = 16;
 
 /** A conversation as a request that leaves nothing behind at the provider. */
-export function encodeRequest(conversation: Conversation, rewrite: Rewrite): UpstreamRequest {
+export function encodeRequest(conversation: Conversation, rewrite: UpstreamParams): UpstreamRequest {
   refuseUnspeakable(conversation);
   const { quirks } = rewrite;
   const ruled = rulesId(rewrite);

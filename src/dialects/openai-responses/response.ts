@@ -1,7 +1,7 @@
 import type { WeirError } from '../../kernel/errors.js';
 import type { Usage } from '../../kernel/usage.js';
 import type { Answer, AnswerChoice, FinishReason, ReplyEvent } from '../canonical.js';
-import type { Prompt, ReplyIdentity } from '../dialect.js';
+import type { CallRequest, ReplyIdentity } from '../dialect.js';
 import { type JsonObject, listOf, objectOf, writeJson } from '../kit/json.js';
 import { table } from '../kit/table.js';
 import { clientToolsOf } from './client-tools.js';
@@ -10,7 +10,7 @@ import { keepItems } from './own-items.js';
 import { encodeUsage } from './usage.js';
 
 /** A whole response. */
-export function encodeAnswer(answer: Answer, usage: Usage, identity: ReplyIdentity, _raw: unknown, prompt: Prompt): string {
+export function encodeAnswer(answer: Answer, usage: Usage, identity: ReplyIdentity, _raw: unknown, prompt: CallRequest): string {
   const output = new Output(identity.id, clientToolsOf(prompt), () => {});
   const choice = answer.choices[0];
   for (const event of choice ? eventsOf(choice) : []) output.add(event);
@@ -31,7 +31,7 @@ export const completedAt = ({ status }: { status: string }, { createdAt, endedAt
   status === 'completed' ? (endedAt?.() ?? createdAt) : null;
 
 /** What every state of a response repeats: who made it, and what was asked for. Weir keeps none, so `store` is false. */
-export function responseHead({ body }: Prompt, { id, createdAt, model }: ReplyIdentity, servedModel: string | null): JsonObject {
+export function responseHead({ body }: CallRequest, { id, createdAt, model }: ReplyIdentity, servedModel: string | null): JsonObject {
   return {
     id: `resp_${id}`,
     object: 'response',

@@ -1,6 +1,6 @@
 import type { WeirError } from '../../kernel/errors.js';
 import type { ReplyEvent } from '../canonical.js';
-import type { Prompt, ReplyIdentity, StreamEncoder, StreamEnd } from '../dialect.js';
+import type { CallRequest, ReplyIdentity, StreamEncoder, StreamEnd } from '../dialect.js';
 import { type JsonObject, writeJson } from '../kit/json.js';
 import { clientToolsOf } from './client-tools.js';
 import { Output } from './output.js';
@@ -21,7 +21,7 @@ export class ResponsesStreamEncoder implements StreamEncoder {
   private readonly output: Output;
 
   constructor(
-    private readonly prompt: Prompt,
+    private readonly prompt: CallRequest,
     private readonly identity: ReplyIdentity,
   ) {
     this.output = new Output(identity.id, clientToolsOf(prompt), (type, fields) => this.emit(type, fields));

@@ -1,16 +1,16 @@
 import { ResponseStream } from 'openai/lib/responses/ResponseStream';
 import { WeirError } from '../../kernel/errors.js';
-import type { Rewrite } from '../dialect.js';
+import type { UpstreamParams } from '../dialect.js';
 import { framesOf } from '../kit/frames.js';
 import { responsesSurface, responsesVerbatim } from './index.js';
 import { encryptedContent } from './state.js';
 
 type Wire = Record<string, unknown>;
 
-const REWRITE: Rewrite = { model: 'gpt-5', maxOutputTokens: 100, thinkingLevel: null, quirks: {} };
+const REWRITE: UpstreamParams = { model: 'gpt-5', maxOutputTokens: 100, thinkingLevel: null, quirks: {} };
 const USAGE = { input: 1, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: 5, reasoning: null };
 
-function encode(body: Wire, rewrite: Partial<Rewrite> = {}) {
+function encode(body: Wire, rewrite: Partial<UpstreamParams> = {}) {
   const prompt = responsesSurface.decodeRequest({ model: 'openai/gpt-5', ...body }, 1);
   const request = responsesVerbatim.encodeRequest(prompt, { ...REWRITE, ...rewrite });
   return { ...request, sent: JSON.parse(request.body) };

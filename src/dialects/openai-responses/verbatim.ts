@@ -1,5 +1,13 @@
 import { THINKING_LEVELS, type ThinkingLevel } from '../canonical.js';
-import { type Frame, PLAIN_REPLY, type Prompt, type Rewrite, rulesId, type UpstreamRequest, type Verbatim } from '../dialect.js';
+import {
+  type CallRequest,
+  type Frame,
+  PLAIN_REPLY,
+  rulesId,
+  type UpstreamParams,
+  type UpstreamRequest,
+  type Verbatim,
+} from '../dialect.js';
 import { effortFor, levelOf } from '../families/openai.js';
 import { type JsonObject, objectOf, textOf, writeJson } from '../kit/json.js';
 import { writeBody } from '../kit/json-splice.js';
@@ -21,7 +29,7 @@ export const responsesVerbatim: Verbatim = {
   isTail,
 };
 
-function encodeRequest({ body: sent, source }: Prompt, rewrite: Rewrite): UpstreamRequest {
+function encodeRequest({ body: sent, source }: CallRequest, rewrite: UpstreamParams): UpstreamRequest {
   const body: JsonObject = { ...sent, model: rewrite.model };
   if (rewrite.quirks.statelessStreams) {
     delete body['max_output_tokens'];

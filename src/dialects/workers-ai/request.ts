@@ -1,6 +1,6 @@
 import { rulesOf } from '../../model-rules/index.js';
 import type { Conversation } from '../canonical.js';
-import { type Rewrite, rulesId, type UpstreamRequest } from '../dialect.js';
+import { rulesId, type UpstreamParams, type UpstreamRequest } from '../dialect.js';
 import { type JsonObject, objectOf, readJson, writeJson } from '../kit/json.js';
 import { leftOut, settingsLeftOut } from '../kit/left-out.js';
 import { pathSegment } from '../kit/path-segment.js';
@@ -19,7 +19,7 @@ const CHAT: Quirks = {
 };
 
 /** Writes a request for `/run/{model}`: a chat request, but for the model, which is in the path, and the form of a schema. */
-export function encodeRequest(conversation: Conversation, rewrite: Rewrite): UpstreamRequest {
+export function encodeRequest(conversation: Conversation, rewrite: UpstreamParams): UpstreamRequest {
   if (conversation.choices > 1)
     throw new Unsupported(
       'n',

@@ -1,6 +1,6 @@
 import * as given from '../../../test/support/conversations.js';
 import type { Conversation, ReplyEvent } from '../canonical.js';
-import { PLAIN_REPLY, ProviderRefusal, type Rewrite } from '../dialect.js';
+import { PLAIN_REPLY, ProviderRefusal, type UpstreamParams } from '../dialect.js';
 import { fold } from '../kit/fold.js';
 import { frameReader } from '../kit/frames.js';
 import { ReplyFilter } from '../kit/reply-filter.js';
@@ -8,7 +8,7 @@ import { workersAi } from './index.js';
 
 const { assistant, call, result, tool, user } = given;
 
-const encode = (fields: Partial<Conversation>, model = '@cf/zai-org/glm-4.7-flash', rewrite: Partial<Rewrite> = {}) => {
+const encode = (fields: Partial<Conversation>, model = '@cf/zai-org/glm-4.7-flash', rewrite: Partial<UpstreamParams> = {}) => {
   const request = workersAi.encodeRequest(given.conversation(fields), given.rewrite(model, rewrite));
   return { ...request, sent: JSON.parse(request.body) };
 };

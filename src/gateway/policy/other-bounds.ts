@@ -1,4 +1,4 @@
-import type { Prompt } from '../../dialects/index.js';
+import type { CallRequest } from '../../dialects/index.js';
 import { WeirError } from '../../kernel/errors.js';
 import { type Place, pathOf, type Visit, walk } from './walk.js';
 
@@ -25,7 +25,7 @@ const OF_RESPONSES = ['max_output_tokens'];
  * @param endpoint the call's.
  * @throws WeirError invalid_request naming the field.
  */
-export function refuseOtherBounds({ body, choices }: Prompt, endpoint: string): void {
+export function refuseOtherBounds({ body, choices }: CallRequest, endpoint: string): void {
   const own = endpoint === 'responses' ? OF_RESPONSES : OF_MESSAGES;
   const visit: Visit = (name, value, place) => {
     const isLimit = LIMITS.has(name);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Prompt, threadUnsupported } from '../../dialects/index.js';
+import { type CallRequest, threadUnsupported } from '../../dialects/index.js';
 import { WeirError } from '../../kernel/errors.js';
 import type { Target } from '../../routing/index.js';
 import { type Place, pathOf, walk } from './walk.js';
@@ -36,7 +36,7 @@ const STORED_PROMPT = /^arn:[^:]*:bedrock:[^:]*:[^:]*:prompt\//i;
  * An account that several tenants share keeps nothing for any of them: whoever knew an id could read what another left there.
  * @throws WeirError invalid_request naming the field.
  */
-export function refuseProviderState({ body }: Prompt, { model }: Pick<Target, 'model'>): void {
+export function refuseProviderState({ body }: CallRequest, { model }: Pick<Target, 'model'>): void {
   if (STORED_PROMPT.test(model)) throw keeps('model');
   walk(body, (name, value, place) => {
     if (value === null || value === undefined || value === false) return;
@@ -95,7 +95,7 @@ function keeps(param: string): WeirError {
 const IDENTITIES = ['user', 'safety_identifier', 'prompt_cache_key', 'session_id'] as const;
 
 /** The request as a shared account may see it: what names a caller is the tenant's own, and what an id of the account would be looked up by is left out. */
-export function sharedPrompt(prompt: Prompt, tenantId: string): Prompt {
+export function sharedPrompt(prompt: CallRequest, tenantId: string): CallRequest {
   const { body } = prompt;
   const named = IDENTITIES.filter((name) => typeof body[name] === 'string');
   const changes: Record<string, unknown> = Object.fromEntries(named.map((name) => [name, opaque(tenantId, body[name] as string)]));

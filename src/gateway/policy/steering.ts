@@ -1,4 +1,4 @@
-import type { Prompt } from '../../dialects/index.js';
+import type { CallRequest } from '../../dialects/index.js';
 import { WeirError } from '../../kernel/errors.js';
 import type { Target } from '../../routing/index.js';
 import { type Place, pathOf, type Visit, walk } from './walk.js';
@@ -104,7 +104,7 @@ const CHOOSING_BY_TYPE = new Map(Object.entries(BY_TYPE).map(([type, names]) => 
  * the models of a key.
  * @throws WeirError invalid_request naming the field.
  */
-export function refuseSteering({ body }: Prompt, { type }: Pick<Target, 'type'>): void {
+export function refuseSteering({ body }: CallRequest, { type }: Pick<Target, 'type'>): void {
   const ofType = CHOOSING_BY_TYPE.get(type);
   const visit: Visit = (name, value, place) => {
     if (value === null || value === undefined) return;

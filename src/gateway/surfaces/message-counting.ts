@@ -47,7 +47,7 @@ export class MessageCounting {
       const counted = await countedTokens(
         caller.tenantId,
         prompt,
-        rulesOf(target.treatedAs ?? target.model).encoding ?? 'o200k_base',
+        rulesOf(target.modelRulesOf ?? target.model).encoding ?? 'o200k_base',
         AROUND,
       );
       return { input_tokens: counted === null ? guessOf(size) : counted + size.mediaTokens };

@@ -128,7 +128,7 @@ export class OwnAccount {
   };
 }
 
-/** Behind the wall of the caller's tenant. */
+/** In the scope of the caller's tenant. */
 const asTenant = <T>(caller: Caller, work: () => Promise<T>): Promise<T> =>
   inTenantScope({ tenantId: caller.tenantId, actsAs: 'tenant', statementTimeoutMs: READ_MS }, work);
 

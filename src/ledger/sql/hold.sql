@@ -11,8 +11,8 @@
 -- rates: the tightest limits on requests and tokens after the call, NULL without any. touched: its periods and counters.
 -- A period or counter without a row is negative in the arrays below: the number of its pair. It is made once a call is held on it.
 --
--- The statements of every call see all tenants by their nature: the wall between tenants has nothing to decide in them, and would cost each a tenth of
--- its time. They run as the owner, whom the wall lets pass, for sessions that work for every tenant; for others they do nothing. They take their batch
+-- The statements of every call see all tenants by their nature: tenant isolation has nothing to decide in them, and would cost each a tenth of
+-- its time. They run as the owner, whom row-level security lets pass, for sessions that work for every tenant; for others they do nothing. They take their batch
 -- as arrays. Postgres guesses that a plan for the arrays at hand is better than one for any, and would plan them anew each time: half of what a single
 -- call costs. What is planned once must serve tables that have grown since: they are found by their indexes, also while they are small.
 CREATE FUNCTION hold_batch(

@@ -45,7 +45,7 @@ export class ProxyConnector {
    */
   to(origin: URL): buildConnector.connector {
     return (options, done) => {
-      const attempt = new Attempt();
+      const attempt = new TunnelAttempt();
       const deadline = setTimeout(() => attempt.giveUp(attempt.tooLate()), this.timeoutMs);
       attempt
         .outcome(this.open(origin, options, attempt))
@@ -61,7 +61,7 @@ export class ProxyConnector {
     };
   }
 
-  private async open(origin: URL, options: buildConnector.Options, attempt: Attempt): Promise<Socket> {
+  private async open(origin: URL, options: buildConnector.Options, attempt: TunnelAttempt): Promise<Socket> {
     const socket = await this.reach(await this.guard.addressesOf(origin), Number(options.port || DEFAULT_PORTS[options.protocol]), attempt);
     if (options.protocol !== 'https:') return socket;
     return new Promise((resolve, reject) => {
@@ -70,7 +70,7 @@ export class ProxyConnector {
   }
 
   /** Tries the addresses in turn: which of them the proxy reaches, only trying tells. */
-  private async reach(addresses: readonly string[], port: number, attempt: Attempt): Promise<Socket> {
+  private async reach(addresses: readonly string[], port: number, attempt: TunnelAttempt): Promise<Socket> {
     let failure: unknown;
     for (const address of addresses) {
       try {
@@ -83,7 +83,7 @@ export class ProxyConnector {
     throw failure;
   }
 
-  private async tunnel(address: string, port: number, attempt: Attempt): Promise<Socket> {
+  private async tunnel(address: string, port: number, attempt: TunnelAttempt): Promise<Socket> {
     const { host, port: proxyPort, authorization } = this.proxy;
     attempt.isAtProxy = true;
     const socket = await opened(attempt, host, proxyPort).catch((error) => {
@@ -106,7 +106,7 @@ export class ProxyConnector {
 const DEFAULT_PORTS: Readonly<Record<string, number>> = { 'https:': 443, 'http:': 80 };
 
 /** One connection that is being made, and may be given up. */
-class Attempt {
+class TunnelAttempt {
   isOver = false;
   /** What is waited for is the proxy, and not a name or the destination. */
   isAtProxy = false;
@@ -136,7 +136,7 @@ class Attempt {
   }
 }
 
-async function opened(attempt: Attempt, host: string, port: number): Promise<Socket> {
+async function opened(attempt: TunnelAttempt, host: string, port: number): Promise<Socket> {
   const socket = attempt.use(() => connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }));
   await new Promise<void>((resolve, reject) => {
     socket.once('connect', resolve).once('error', reject);

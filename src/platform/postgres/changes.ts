@@ -94,7 +94,7 @@ export class ConfigChanges {
       .catch(() => {})
       .then(() => {
         this.next = null;
-        // Whoever asks may work behind the wall of one tenant; what is read is for all.
+        // Whoever asks may work in the scope of one tenant; what is read is for all.
         return outsideTenantScope(() => this.read());
       });
     this.next = next;

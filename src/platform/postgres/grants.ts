@@ -62,6 +62,6 @@ export const GRANTS = {
     remove_periods: 'owner',
     replace_default: 'runtime',
     settle_calls: 'runtime',
-    wall_off: 'owner',
+    isolate_tenants: 'owner',
   },
 } as const;

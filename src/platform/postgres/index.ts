@@ -8,7 +8,7 @@ export { migrate } from './migrate.js';
 export { OwnedMap, replaceOwned } from './owned-map.js';
 export { type OwnedTable, PLATFORM, rowsByOwner } from './owned-rows.js';
 export { isPostgresAway, patiently } from './patience.js';
-export { CONFIG_POOL, createPool, createScopedPool, createWalledPool, DATABASE_URL, DIRECT_URL, EXACT_TYPES, type Pool } from './pool.js';
+export { CONFIG_POOL, createPool, createScopedPool, createTenantPool, DATABASE_URL, DIRECT_URL, EXACT_TYPES, type Pool } from './pool.js';
 export { NoSessions } from './pooler.js';
 export { functionSql, isUniqueViolation, Prisma, type PrismaExecutor } from './prisma.js';
 export { raised } from './raised.js';

@@ -38,21 +38,23 @@ export interface PoolOptions {
 }
 
 /** A bounded pool that works as the run-time role and sees every tenant. */
-export const createPool = (url: string, options: PoolOptions): Pool => quiet(new RuntimePool(url, options, everyTenant(options)));
+export const createPool = (url: string, options: PoolOptions): Pool =>
+  withoutErrorEvents(new RuntimePool(url, options, everyTenant(options)));
 
 /** The same, for connections that see one tenant at a time: that of the work they are taken for, and none without one. */
-export const createWalledPool = (url: string, options: PoolOptions): Pool => quiet(new RuntimePool(url, options, walled));
+export const createTenantPool = (url: string, options: PoolOptions): Pool =>
+  withoutErrorEvents(new RuntimePool(url, options, scopeOrNobody));
 
-/** A pool that sees every tenant, except for work in the scope of one: that uses `walled`. */
-export const createScopedPool = (url: string, options: PoolOptions, walled: Pool): Pool =>
-  quiet(new ScopedPool(url, options, everyTenant(options), walled));
+/** A pool that sees every tenant, except for work in the scope of one: that uses `tenantPool`. */
+export const createScopedPool = (url: string, options: PoolOptions, tenantPool: Pool): Pool =>
+  withoutErrorEvents(new ScopedPool(url, options, everyTenant(options), tenantPool));
 
 const everyTenant = ({ statementTimeoutMs }: PoolOptions) => {
   const scope: TenantScope = { tenantId: EVERY_TENANT, actsAs: 'operator', statementTimeoutMs };
   return () => scope;
 };
 
-const walled = () => currentScope() ?? NOBODY;
+const scopeOrNobody = () => currentScope() ?? NOBODY;
 
 /** pg's words for a pool that has no connection to give. */
 const BUSY = /^timeout exceeded when trying to connect$/;
@@ -115,13 +117,13 @@ class RuntimePool extends pg.Pool {
   }
 }
 
-/** Connections that see every row, but for work in the scope of a tenant, which gets a walled one. */
+/** Connections that see every row, but for work in the scope of a tenant, which gets one of `tenantPool`. */
 class ScopedPool extends RuntimePool {
   constructor(
     url: string,
     options: PoolOptions,
     scopeOf: () => TenantScope,
-    private readonly walled: Pool,
+    private readonly tenantPool: Pool,
   ) {
     super(url, options, scopeOf);
   }
@@ -129,13 +131,13 @@ class ScopedPool extends RuntimePool {
   override connect(): Promise<pg.PoolClient>;
   override connect(callback: Connected): void;
   override connect(callback?: Connected): unknown {
-    if (currentScope()) return callback ? this.walled.connect(callback) : this.walled.connect();
+    if (currentScope()) return callback ? this.tenantPool.connect(callback) : this.tenantPool.connect();
     return callback ? super.connect(callback) : super.connect();
   }
 }
 
 /** A broken connection is replaced at its next use; without a listener it would end the process. */
-function quiet<P extends Pool>(pool: P): P {
+function withoutErrorEvents<P extends Pool>(pool: P): P {
   pool.on('error', () => {});
   return pool;
 }

@@ -19,7 +19,7 @@ const scopes = new AsyncLocalStorage<TenantScope>();
 /** The scope of the work that is running; undefined: it is the platform's. */
 export const currentScope = (): TenantScope | undefined => scopes.getStore();
 
-/** Runs a piece of work behind the wall of one tenant: all it starts asks Postgres as that tenant. */
+/** Runs a piece of work in the scope of one tenant: all it starts asks Postgres as that tenant. */
 export function inTenantScope<T>(scope: TenantScope, work: () => T): T {
   return scopes.run(scope, () => {
     const result = work();

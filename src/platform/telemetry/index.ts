@@ -1,4 +1,4 @@
 export { Alarm, oneLine } from './alarm.js';
 export { type Fault, Health } from './health.js';
-export { createLogger, droppedLines, LOGGER, type Logger, logOften } from './logger.js';
+export { createLogger, droppedLines, LOGGER, type Logger, logHotPath } from './logger.js';
 export { Metrics } from './metrics.js';

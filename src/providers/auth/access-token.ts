@@ -22,11 +22,11 @@ export function accessToken(askFor: () => Promise<Fresh<string>>, further: reado
   };
 }
 
-/** Asks an authorisation server for a token by a form. @throws as {@link requestToken} */
+/** Asks an authorization server for a token by a form. @throws as {@link requestToken} */
 export const tokenByForm = async (transport: Transport, url: string, form: Record<string, string>): Promise<Fresh<string>> =>
   tokenIn(await requestToken(transport, url, ['accept', 'application/json'], new URLSearchParams(form).toString()));
 
-/** What an authorisation server answers. `expires_on`, in unix seconds, is Azure's. @throws WeirError provider_token_unavailable */
+/** What an authorization server answers. `expires_on`, in unix seconds, is Azure's. @throws WeirError provider_token_unavailable */
 export function tokenIn(text: string): Fresh<string> {
   const { access_token, expires_in, expires_on } = fieldsIn(text);
   const life = expires_in === undefined ? freshMsUntil(Number(expires_on) * 1_000) : freshMs(Number(expires_in));

@@ -1,5 +1,5 @@
 import { WeirError } from '../../kernel/errors.js';
-import { EgressError, fetchWhole, type Transport, type WholeAnswer } from '../../platform/egress/index.js';
+import { EgressError, fetchBuffered, type Transport, type WholeAnswer } from '../../platform/egress/index.js';
 
 export const FORM = 'application/x-www-form-urlencoded';
 const BOUNDS = { maxBytes: 64 * 1024, totalMs: 10_000 };
@@ -22,7 +22,7 @@ export interface TokenRequest {
 export async function ask(transport: Transport, { url, headers, body = '', ...rest }: TokenRequest, refusal: string): Promise<string> {
   const { origin, pathname, search, host } = new URL(url);
   const request = { ...rest, origin, path: pathname + search, headers: ['user-agent', 'weir', ...headers], body };
-  const answer = await fetchWhole(transport, request, BOUNDS).catch((error: unknown): never => {
+  const answer = await fetchBuffered(transport, request, BOUNDS).catch((error: unknown): never => {
     throw errorOf(error);
   });
   if (answer.status === 200) return answer.body.toString();
@@ -30,7 +30,7 @@ export async function ask(transport: Transport, { url, headers, body = '', ...re
 }
 
 /**
- * Posts a form to an authorisation server.
+ * Posts a form to an authorization server.
  * @param headers further ones, names and values in turn.
  * @throws as {@link ask}
  */
@@ -38,7 +38,7 @@ export const requestToken = (transport: Transport, url: string, headers: readonl
   ask(
     transport,
     { url, headers: ['content-type', FORM, ...headers], body: form },
-    `The authorisation server ${new URL(url).host} refused the credential configured for this provider.`,
+    `The authorization server ${new URL(url).host} refused the credential configured for this provider.`,
   );
 
 /** The server answered, but with something else than a token. */

@@ -2,11 +2,11 @@ import { nearest } from '../../kernel/nearest.js';
 import type { ProviderType } from '../provider.js';
 import { COMPATIBLE } from './compatible.js';
 import { LOCAL } from './local.js';
-import { SEATS } from './seats.js';
+import { SUBSCRIPTIONS } from './subscriptions.js';
 import { VENDORS } from './vendors.js';
 
 /** Every provider type Weir knows. Facts as of 2026-11. */
-export const CATALOG: readonly ProviderType[] = [...VENDORS, ...COMPATIBLE, ...SEATS, ...LOCAL];
+export const CATALOG: readonly ProviderType[] = [...VENDORS, ...COMPATIBLE, ...SUBSCRIPTIONS, ...LOCAL];
 
 const bySlug = new Map(CATALOG.map((type) => [type.slug, type]));
 const byName = new Map(CATALOG.flatMap((type) => [type.slug, ...Object.keys(type.aliases)].map((name) => [name, type] as const)));

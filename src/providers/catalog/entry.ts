@@ -1,6 +1,6 @@
 import type { DialectName, Quirks } from '../../dialects/index.js';
 import type { CredentialType } from '../auth/credential.js';
-import type { AuthStyle, ClientGone, ProviderType, Seat } from '../provider.js';
+import type { AuthStyle, ClientGone, ProviderType, SubscriptionLogin } from '../provider.js';
 import { UNKNOWN_CLIENT_GONE } from './client-gone.js';
 import type { EnvironmentForm } from './environment-form.js';
 
@@ -11,7 +11,7 @@ interface Difference {
   auth?: AuthStyle;
   credentialTypes?: readonly CredentialType[];
   environment?: EnvironmentForm;
-  seat?: Seat;
+  subscription?: SubscriptionLogin;
   dated?: boolean;
   catalogId?: string;
   quirks?: Quirks;
@@ -35,7 +35,7 @@ export function entry(
     auth = { kind: 'bearer' },
     credentialTypes = ['headers'],
     environment = null,
-    seat = null,
+    subscription = null,
     formatOf = null,
     dated = false,
   } = difference;
@@ -52,7 +52,7 @@ export function entry(
     formatOf,
     auth,
     credentialTypes,
-    seat,
+    subscription,
     dated,
     catalogId,
     quirks,

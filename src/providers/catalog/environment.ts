@@ -8,7 +8,7 @@ import { authorityFrom, azureIdentity } from '../auth/identities/azure.js';
 import { ExternalAccount } from '../auth/identities/external-account.js';
 import { googleIdentity } from '../auth/identities/google.js';
 import { addressFrom, type IdentityCredential, type IdentityKind, isInstanceOf } from '../auth/identities/identity.js';
-import { datedAddress, withDate } from '../dated-address.js';
+import { datedAddress, withDate } from '../azure-api-version.js';
 import type { ProviderType } from '../provider.js';
 import type { EnvironmentForm, Found } from './environment-form.js';
 

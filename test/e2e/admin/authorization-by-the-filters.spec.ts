@@ -1,11 +1,11 @@
-import { openWall } from '../../support/walls.js';
+import { withoutRowSecurity } from '../../support/isolation.js';
 
-const walls = openWall();
+const isolation = withoutRowSecurity();
 
-afterAll(() => walls.restore());
+afterAll(() => isolation.restore());
 
-describe('by the filters of the queries alone, with the wall gone', () => {
+describe('by the filters of the queries alone, without row-level security', () => {
   require('./authorization.spec.js');
 
-  test('many statements were changed for this', () => expect(walls.changed).toBeGreaterThan(100));
+  test('many statements were changed for this', () => expect(isolation.changed).toBeGreaterThan(100));
 });

@@ -3,7 +3,7 @@ import { Access, undeclaredRoutes } from '../../../src/control/access.js';
 import { newId, parsePublicId, publicId } from '../../../src/kernel/ids.js';
 import { LoginServer } from '../../support/login-server.js';
 import { createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
-import { COPILOT } from '../providers/seats.js';
+import { COPILOT } from '../providers/subscriptions.js';
 import { addMock, clientOf, makeCall, type Send } from './client.js';
 import { ROUTES, type Route } from './routes.js';
 
@@ -99,11 +99,11 @@ async function newResources(): Promise<Ids> {
     base_url: NOWHERE,
     key: 'sk-alice',
   });
-  const seat = await made('/v1/organization/providers', { type: 'copilot', name: unique() });
-  await alice.admin('POST', `/v1/organization/providers/${seat}/connection`);
+  const subscription = await made('/v1/organization/providers', { type: 'copilot', name: unique() });
+  await alice.admin('POST', `/v1/organization/providers/${subscription}/connection`);
   return {
     project_id: project,
-    seat_id: seat,
+    subscription_id: subscription,
     admin_key_id: await made('/v1/organization/admin_api_keys', { name: unique() }),
     key_id: await made(`/v1/organization/projects/${project}/api_keys`, { name: 'k' }),
     provider_id: provider.id,
@@ -146,7 +146,7 @@ async function newPlatformCredential(): Promise<Ids> {
 function requestOf({ method, path }: Route, ids = standing): { path: string; body: object | undefined } {
   const named = path
     .replace(/^(\/v1\/platform\/prices\/){price_id}/, '$1{platform_price_id}')
-    .replace(/{provider_id}(?=\/connection)/, '{seat_id}');
+    .replace(/{provider_id}(?=\/connection)/, '{subscription_id}');
   const body = BODIES[`${method} ${path}`];
   if (!body && ['POST', 'PATCH'].includes(method) && !WITHOUT_BODY.test(path)) throw new Error(`no body for ${method} ${path}`);
   return { path: named.replace(/\{(\w+)\}/g, (_, name: string) => ids[name]!) + (QUERIES[path] ?? ''), body: body?.() };

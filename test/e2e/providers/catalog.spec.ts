@@ -7,7 +7,7 @@ let weir: TestWeir;
 let tenant: TestTenant;
 
 /** Names of the types of the catalog that go out to the network with a key, aliases too, each with its type. */
-const NAMES = CATALOG.filter(({ slug, seat }) => slug !== 'mock' && !seat).flatMap((type) =>
+const NAMES = CATALOG.filter(({ slug, subscription }) => slug !== 'mock' && !subscription).flatMap((type) =>
   [type.slug, ...Object.keys(type.aliases)].map((name) => [name, type] as const),
 );
 

@@ -8,7 +8,7 @@ import { LoginServer } from '../../support/login-server.js';
 import { answer, json, type Script, ScriptedUpstream } from '../../support/upstream.js';
 import { booked, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
 import { clientOf } from '../admin/client.js';
-import { CHATGPT, COPILOT, QWEN, SEAT_VENDORS, type SeatVendor } from './seats.js';
+import { CHATGPT, COPILOT, QWEN, SEAT_VENDORS, type SeatVendor } from './subscriptions.js';
 
 let login: LoginServer;
 let upstream: ScriptedUpstream;
@@ -58,12 +58,12 @@ interface ConnectionBody {
 async function addSeat({ type, reply }: SeatVendor, of = tenant, baseUrl: string | undefined = upstream.baseUrl): Promise<string> {
   const { id } = await of.admin<{ id: string }>('POST', '/v1/organization/providers', {
     type,
-    name: 'seat',
+    name: 'subscription',
     models: ['some-model'],
     ...(baseUrl && { base_url: baseUrl }),
   });
   upstream.script = reply;
-  await eventually(async () => (await of.openai.models.list()).data.some((model) => model.id === 'seat/some-model'));
+  await eventually(async () => (await of.openai.models.list()).data.some((model) => model.id === 'subscription/some-model'));
   return `/v1/organization/providers/${id}/connection`;
 }
 
@@ -89,7 +89,7 @@ async function call(publicUrl = weir.publicUrl, stream = false): Promise<{ statu
   const response = await fetch(`${publicUrl}/v1/chat/completions`, {
     method: 'POST',
     headers: { authorization: `Bearer ${tenant.apiKey}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ model: 'seat/some-model', messages: [{ role: 'user', content: 'Hi' }], max_tokens: 50, stream }),
+    body: JSON.stringify({ model: 'subscription/some-model', messages: [{ role: 'user', content: 'Hi' }], max_tokens: 50, stream }),
   });
   const text = await response.text();
   return { status: response.status, code: response.ok ? null : JSON.parse(text).error.code, text };
@@ -169,7 +169,7 @@ test('without a client id of the operator nothing is connected: 403, naming the 
   }
 });
 
-test('only providers of a seat are connected, and they take no key', async () => {
+test('only providers of a subscription are connected, and they take no key', async () => {
   const { id } = await tenant.admin<{ id: string }>('POST', '/v1/organization/providers', { type: 'groq' });
   await expect(start(`/v1/organization/providers/${id}/connection`)).rejects.toThrow(/400.*takes a key/);
   await expect(tenant.admin('POST', '/v1/organization/providers', { type: 'copilot', key: 'sk-some' })).rejects.toThrow(
@@ -241,7 +241,7 @@ test('a code that nobody entered in time expires without asking', async () => {
   expect(login.of(COPILOT.poll)).toEqual([]);
 });
 
-test('a person without a seat: the login is over, with the reason', async () => {
+test('a person without a subscription: the login is over, with the reason', async () => {
   const path = await addSeat(COPILOT);
   COPILOT.wait(login);
   await start(path);
@@ -280,7 +280,7 @@ test('another tenant neither sees, polls, begins nor removes a connection, and i
   expect(login.asked).toHaveLength(asked);
   await addSeat(COPILOT, other);
   await expect(
-    other.openai.chat.completions.create({ model: 'seat/some-model', messages: [{ role: 'user', content: 'Hi' }] }),
+    other.openai.chat.completions.create({ model: 'subscription/some-model', messages: [{ role: 'user', content: 'Hi' }] }),
   ).rejects.toMatchObject({ status: 503, code: 'connection_required' });
   expect(await read(path)).toMatchObject({ state: 'connected' });
 });
@@ -300,7 +300,7 @@ test('a connection that is removed, or whose provider moves to another origin, i
   expect(
     (
       await weir.db.query(
-        `SELECT FROM connections c JOIN providers p ON p.id = c.provider_id WHERE p.name = 'seat' AND 'ten_' || replace(c.tenant_id::text, '-', '') = $1`,
+        `SELECT FROM connections c JOIN providers p ON p.id = c.provider_id WHERE p.name = 'subscription' AND 'ten_' || replace(c.tenant_id::text, '-', '') = $1`,
         [tenant.id],
       )
     ).rowCount,
@@ -315,17 +315,17 @@ test('the vendor says where calls go, if the provider is the vendor itself', asy
   const exchange = login.script[COPILOT.renew]!;
   login.script[COPILOT.renew] = async (request) => {
     const [status, body] = await exchange(request);
-    return [status, { ...(body as object), endpoints: { api: `http://${upstream.hostPort}/seats` } }];
+    return [status, { ...(body as object), endpoints: { api: `http://${upstream.hostPort}/subscriptions` } }];
   };
   await poll(path);
   await served();
-  expect(upstream.calls.at(-1)!.path).toBe('/seats/chat/completions');
+  expect(upstream.calls.at(-1)!.path).toBe('/subscriptions/chat/completions');
 });
 
 test('ChatGPT’s backend is asked for streams and to keep nothing, whatever the client asks', async () => {
   await connect(CHATGPT);
   await served();
-  const request = { model: 'seat/some-model', input: 'Hi', max_output_tokens: 100, store: true };
+  const request = { model: 'subscription/some-model', input: 'Hi', max_output_tokens: 100, store: true };
   const whole = await tenant.openai.responses.create(request);
   expect([whole.output_text, whole.usage?.output_tokens]).toEqual(['Hello', 12]);
   const types: string[] = [];

@@ -1,5 +1,5 @@
 import { type Conversation, NO_SETTINGS, type OutputFormat, type Settings, type Thinking } from '../../canonical.js';
-import type { Prompt } from '../../dialect.js';
+import type { CallRequest } from '../../dialect.js';
 import { Fields } from '../../kit/fields.js';
 import { markLast } from '../../kit/mark-last.js';
 import { refuseThread } from '../threads.js';
@@ -13,7 +13,7 @@ const KNOWN = new Set(
 );
 
 /** The whole of a Messages request. @throws WeirError invalid_request naming the field. */
-export function decodeConversation(prompt: Prompt): Conversation {
+export function decodeConversation(prompt: CallRequest): Conversation {
   refuseThread(prompt.body);
   const fields = Fields.of(prompt.body, '');
   const leftOut = Object.keys(fields.values).filter((name) => !KNOWN.has(name) && fields.has(name));

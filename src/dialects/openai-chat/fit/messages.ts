@@ -1,5 +1,5 @@
 import { rulesOf } from '../../../model-rules/index.js';
-import { type Rewrite, rulesId } from '../../dialect.js';
+import { rulesId, type UpstreamParams } from '../../dialect.js';
 import { nineCharacterCallId } from '../../kit/call-ids.js';
 import { isObject, type JsonObject, listOf, textOf } from '../../kit/json.js';
 import type { Quirks } from '../../quirks.js';
@@ -7,7 +7,7 @@ import type { Quirks } from '../../quirks.js';
 type Change = (message: JsonObject) => JsonObject;
 
 /** The messages as the provider takes them; the very same list when it takes them as they are. */
-export function fitMessages(messages: JsonObject[], rewrite: Rewrite): JsonObject[] {
+export function fitMessages(messages: JsonObject[], rewrite: UpstreamParams): JsonObject[] {
   const { quirks } = rewrite;
   const changes = changesFor(quirks, rulesId(rewrite));
   const fitted = changes.length === 0 ? messages : messages.map((message) => changes.reduce((changed, change) => change(changed), message));

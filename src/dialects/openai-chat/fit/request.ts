@@ -1,6 +1,6 @@
 import { rulesOf } from '../../../model-rules/index.js';
 import type { Thinking, ThinkingLevel } from '../../canonical.js';
-import { type Rewrite, rulesId } from '../../dialect.js';
+import { rulesId, type UpstreamParams } from '../../dialect.js';
 import { samplingAllowed } from '../../families/openai.js';
 import { invalid } from '../../kit/fields.js';
 import { isObject, type JsonObject, textOf } from '../../kit/json.js';
@@ -23,7 +23,7 @@ export interface Fitted {
  * given is changed in place.
  * @param thinking what is to be asked for; null: the request says it itself, or nothing does.
  */
-export function fit(request: JsonObject, rewrite: Rewrite, thinking: Thinking | null): Fitted {
+export function fit(request: JsonObject, rewrite: UpstreamParams, thinking: Thinking | null): Fitted {
   const { model, quirks } = rewrite;
   const warnings: string[] = [];
   let body: JsonObject = { ...request, model };
@@ -51,7 +51,7 @@ export function fit(request: JsonObject, rewrite: Rewrite, thinking: Thinking | 
 const LIMITS = ['max_completion_tokens', 'max_tokens'];
 
 /** Writes the output limit where the client wrote its own, under the one name that the model takes; strict servers refuse the other. */
-function fitLimit(body: JsonObject, rewrite: Rewrite): JsonObject {
+function fitLimit(body: JsonObject, rewrite: UpstreamParams): JsonObject {
   const { maxOutputTokens, quirks } = rewrite;
   const { maxTokens } = rulesOf(rulesId(rewrite)).openai;
   const given = LIMITS.find((field) => body[field] !== undefined);
@@ -63,7 +63,7 @@ function fitLimit(body: JsonObject, rewrite: Rewrite): JsonObject {
 }
 
 /** Usage is always asked for; whether the client sees it is another matter. */
-function fitStream(body: JsonObject, { quirks }: Rewrite): void {
+function fitStream(body: JsonObject, { quirks }: UpstreamParams): void {
   if (quirks.streamOptions === false) delete body['stream_options'];
   else if (body['stream'] === true) body['stream_options'] = { ...(body['stream_options'] as object | null), include_usage: true };
 }
@@ -73,7 +73,7 @@ const SAMPLING = ['temperature', 'top_p', 'presence_penalty', 'frequency_penalty
 const MAX_STOPS = 4;
 
 /** Leaves out what the model refuses, where it only tunes; refuses what would change the answer's end. */
-function fitModel(body: JsonObject, rewrite: Rewrite, warnings: string[]): void {
+function fitModel(body: JsonObject, rewrite: UpstreamParams, warnings: string[]): void {
   const ruled = rulesId(rewrite);
   const sampling = SAMPLING.filter((name) => body[name] !== undefined && body[name] !== null);
   if (sampling.length > 0 && !samplingAllowed(ruled, textOf(body['reasoning_effort']))) {

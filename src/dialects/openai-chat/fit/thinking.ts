@@ -1,6 +1,6 @@
 import { rulesOf } from '../../../model-rules/index.js';
 import type { Thinking, ThinkingLevel } from '../../canonical.js';
-import { type Rewrite, rulesId } from '../../dialect.js';
+import { rulesId, type UpstreamParams } from '../../dialect.js';
 import { effortFor, levelOf as levelOfEffort } from '../../families/openai.js';
 import type { JsonObject } from '../../kit/json.js';
 import { showLeftOut, THINKING_LEFT_OUT, thinkingLeftOut } from '../../kit/left-out.js';
@@ -14,7 +14,7 @@ interface Asked {
 const NOTHING: Asked = { fields: {}, level: null };
 
 /** The fields by which a provider is asked for thinking. Facts as of November 2026. */
-export function thinkingFields(thinking: Thinking, rewrite: Rewrite): Asked {
+export function thinkingFields(thinking: Thinking, rewrite: UpstreamParams): Asked {
   const model = rulesId(rewrite);
   const level = levelOf(thinking);
   switch (rewrite.quirks.thinking ?? 'effort') {
@@ -34,7 +34,7 @@ export function thinkingFields(thinking: Thinking, rewrite: Rewrite): Asked {
 }
 
 /** What of the client's own wish cannot be asked for, a sentence each. */
-export function thinkingUnsaid(thinking: Thinking | null, rewrite: Rewrite): string[] {
+export function thinkingUnsaid(thinking: Thinking | null, rewrite: UpstreamParams): string[] {
   if (thinking === null) return [];
   // Whether its models think, and how much, nobody can tell.
   if (rewrite.quirks.thinking === 'none') return [THINKING_LEFT_OUT];

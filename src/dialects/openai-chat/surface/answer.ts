@@ -1,6 +1,6 @@
 import type { Usage } from '../../../kernel/usage.js';
 import type { Answer, AnswerChoice, AnswerPart, ReasoningPart, UrlCitation } from '../../canonical.js';
-import type { Prompt, ReplyIdentity } from '../../dialect.js';
+import type { CallRequest, ReplyIdentity } from '../../dialect.js';
 import { encodeDetails } from '../reasoning-details.js';
 import { encodeUsage } from '../usage.js';
 import { type CallStyle, callStyleOf, encodeCalls, finishReasonOf } from './call-style.js';
@@ -8,7 +8,7 @@ import { type CallStyle, callStyleOf, encodeCalls, finishReasonOf } from './call
 export const replyId = ({ id }: ReplyIdentity): string => `chatcmpl-${id}`;
 
 /** A whole chat completion. */
-export function encodeAnswer(answer: Answer, usage: Usage, identity: ReplyIdentity, _raw: unknown, prompt: Prompt): string {
+export function encodeAnswer(answer: Answer, usage: Usage, identity: ReplyIdentity, _raw: unknown, prompt: CallRequest): string {
   const style = callStyleOf(prompt);
   return JSON.stringify({
     id: replyId(identity),

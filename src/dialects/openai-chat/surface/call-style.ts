@@ -1,5 +1,5 @@
 import type { FinishReason, ToolCallPart } from '../../canonical.js';
-import type { Prompt } from '../../dialect.js';
+import type { CallRequest } from '../../dialect.js';
 import { customInput } from '../../kit/custom-tools.js';
 import { listOf, objectOf } from '../../kit/json.js';
 
@@ -11,7 +11,7 @@ export interface CallStyle {
   legacy: boolean;
 }
 
-export function callStyleOf({ body }: Prompt): CallStyle {
+export function callStyleOf({ body }: CallRequest): CallStyle {
   const tools = listOf(body['tools']).map(objectOf);
   const custom = tools.filter((tool) => tool['type'] === 'custom').map((tool) => objectOf(tool['custom'])['name']);
   return { custom: new Set(custom), legacy: tools.length === 0 && listOf(body['functions']).length > 0 };

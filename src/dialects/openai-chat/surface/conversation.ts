@@ -1,5 +1,5 @@
 import { type Conversation, type Settings, THINKING_LEVELS, type Thinking } from '../../canonical.js';
-import type { Prompt } from '../../dialect.js';
+import type { CallRequest } from '../../dialect.js';
 import { Fields } from '../../kit/fields.js';
 import { DROP } from '../../kit/left-out.js';
 import { markLast } from '../../kit/mark-last.js';
@@ -15,7 +15,7 @@ const KNOWN = new Set(
 );
 
 /** The whole of a chat request. @throws WeirError invalid_request naming the field. */
-export function decodeConversation(prompt: Prompt): Conversation {
+export function decodeConversation(prompt: CallRequest): Conversation {
   const fields = Fields.of(prompt.body, '');
   if (!prompt.dropUnsupported) refuseOwnOutput(fields);
   const unread = new Set(Object.keys(fields.values).filter((name) => !KNOWN.has(name) && fields.has(name)));

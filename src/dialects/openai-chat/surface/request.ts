@@ -1,4 +1,4 @@
-import type { Prompt } from '../../dialect.js';
+import type { CallRequest } from '../../dialect.js';
 import { Fields } from '../../kit/fields.js';
 import { endUserOf, modelOf, outputLimitOf, refuseTransport } from '../../kit/prompt.js';
 
@@ -7,7 +7,7 @@ const MAX_TOP_LOGPROBS = 20;
 const MAX_MESSAGES = 10_000;
 
 /** Reads what policy and money need of a chat request; everything else is the provider's to judge. */
-export function decodeRequest(body: unknown, bytes: number): Prompt {
+export function decodeRequest(body: unknown, bytes: number): CallRequest {
   const fields = Fields.of(body, '');
   refuseTransport(fields);
   refuseMessages(fields);

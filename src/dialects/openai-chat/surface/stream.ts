@@ -1,6 +1,6 @@
 import type { WeirError } from '../../../kernel/errors.js';
 import type { ReasoningPart, ReplyEvent } from '../../canonical.js';
-import type { Prompt, ReplyIdentity, StreamEncoder, StreamEnd } from '../../dialect.js';
+import type { CallRequest, ReplyIdentity, StreamEncoder, StreamEnd } from '../../dialect.js';
 import { customInput } from '../../kit/custom-tools.js';
 import { encodeError } from '../errors.js';
 import { encodeDetails } from '../reasoning-details.js';
@@ -23,7 +23,7 @@ export class ChatStreamEncoder implements StreamEncoder {
   private readonly style: CallStyle;
 
   constructor(
-    private readonly prompt: Prompt,
+    private readonly prompt: CallRequest,
     private readonly identity: ReplyIdentity,
   ) {
     this.model = identity.model;

@@ -1,6 +1,6 @@
 import { rulesOf } from '../../../model-rules/index.js';
 import type { CacheMark } from '../../canonical.js';
-import { type Rewrite, rulesId } from '../../dialect.js';
+import { rulesId, type UpstreamParams } from '../../dialect.js';
 import type { JsonObject } from '../../kit/json.js';
 
 /** The fields that mark where what may be cached ends; none when it is not marked. */
@@ -11,10 +11,10 @@ const breakpoint: Marker = (cache) => (cache ? { prompt_cache_breakpoint: { mode
 const nothing: Marker = () => ({});
 
 /** For parts of messages. Most providers find the end themselves, and refuse marks. */
-export function partMarker(rewrite: Rewrite): Marker {
+export function partMarker(rewrite: UpstreamParams): Marker {
   if (rewrite.quirks.thinking === 'openrouter') return cacheControl;
   return rulesOf(rulesId(rewrite)).openai.cacheBreakpoints ? breakpoint : nothing;
 }
 
 /** For tools. */
-export const toolMarker = ({ quirks }: Rewrite): Marker => (quirks.thinking === 'openrouter' ? cacheControl : nothing);
+export const toolMarker = ({ quirks }: UpstreamParams): Marker => (quirks.thinking === 'openrouter' ? cacheControl : nothing);

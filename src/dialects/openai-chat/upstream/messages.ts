@@ -1,5 +1,5 @@
 import type { AssistantTurn, TextPart, ToolTurn, Turn, UserTurn } from '../../canonical.js';
-import type { Rewrite } from '../../dialect.js';
+import type { UpstreamParams } from '../../dialect.js';
 import { argumentsObject } from '../../kit/call-arguments.js';
 import type { JsonObject } from '../../kit/json.js';
 import type { ToolNames } from '../../kit/tool-names.js';
@@ -9,7 +9,7 @@ import { encodePart } from './parts.js';
 import { reasoningFields, stateOrigin } from './reasoning.js';
 
 /** The turns as messages. */
-export function encodeMessages(turns: readonly Turn[], rewrite: Rewrite, names: ToolNames): JsonObject[] {
+export function encodeMessages(turns: readonly Turn[], rewrite: UpstreamParams, names: ToolNames): JsonObject[] {
   const encoder = new MessageEncoder(rewrite, names);
   for (const turn of turns) encoder.add(turn);
   return encoder.end();
@@ -22,7 +22,7 @@ class MessageEncoder {
   private readonly mark: Marker;
 
   constructor(
-    private readonly rewrite: Rewrite,
+    private readonly rewrite: UpstreamParams,
     private readonly names: ToolNames,
   ) {
     this.mark = partMarker(rewrite);

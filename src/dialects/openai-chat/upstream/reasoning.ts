@@ -1,11 +1,11 @@
 import { rulesOf } from '../../../model-rules/index.js';
 import type { AssistantTurn, ReasoningOrigin, ReasoningPart } from '../../canonical.js';
-import { type Rewrite, rulesId } from '../../dialect.js';
+import { rulesId, type UpstreamParams } from '../../dialect.js';
 import type { JsonObject } from '../../kit/json.js';
 import { encodeDetails } from '../reasoning-details.js';
 
 /** The fields by which an assistant's reasoning goes back to its provider; none where it must not. */
-export function reasoningFields(parts: AssistantTurn['parts'], rewrite: Rewrite): JsonObject {
+export function reasoningFields(parts: AssistantTurn['parts'], rewrite: UpstreamParams): JsonObject {
   const { quirks } = rewrite;
   const origin = stateOrigin(rewrite);
   const own = parts.filter((part): part is ReasoningPart => part.type === 'reasoning' && (part.origin === null || part.origin === origin));
@@ -31,6 +31,6 @@ function openrouter(parts: AssistantTurn['parts'], own: ReasoningPart[], origin:
 const textOf = (parts: readonly ReasoningPart[]): string => parts.map(({ text }) => text).join('');
 
 /** Whose state the model can read, by its name; null: nobody's that we know. */
-export function stateOrigin(rewrite: Rewrite): ReasoningOrigin | null {
+export function stateOrigin(rewrite: UpstreamParams): ReasoningOrigin | null {
   return rulesOf(rulesId(rewrite)).vendor;
 }

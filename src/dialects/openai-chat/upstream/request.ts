@@ -1,6 +1,6 @@
 import { rulesOf } from '../../../model-rules/index.js';
 import { type Conversation, type Settings, type Tool, type ToolChoice } from '../../canonical.js';
-import { type Rewrite, rulesId, type UpstreamRequest } from '../../dialect.js';
+import { rulesId, type UpstreamParams, type UpstreamRequest } from '../../dialect.js';
 import { strictFor } from '../../families/openai-schema.js';
 import { type JsonObject, writeJson } from '../../kit/json.js';
 import { END_USER_LEFT_OUT, leftOut } from '../../kit/left-out.js';
@@ -16,7 +16,7 @@ export const PATH = '/chat/completions';
 const MAX_NAME_LENGTH = 64;
 
 /** A conversation as a chat request. What is common to all who speak the format is said here; what their differences demand, in `fit`. */
-export function encodeRequest(conversation: Conversation, rewrite: Rewrite): UpstreamRequest {
+export function encodeRequest(conversation: Conversation, rewrite: UpstreamParams): UpstreamRequest {
   const names = new ToolNames(/^[a-zA-Z0-9_-]+$/, /[^a-zA-Z0-9_-]/g, MAX_NAME_LENGTH);
   const { fields, warnings } = encodeFields(conversation, rewrite);
   const warn = (warning: string) => void warnings.push(warning);
@@ -42,7 +42,7 @@ export function encodeRequest(conversation: Conversation, rewrite: Rewrite): Ups
 
 function encodeFields(
   { settings, format, endUser, stream, choices }: Conversation,
-  rewrite: Rewrite,
+  rewrite: UpstreamParams,
 ): { fields: JsonObject; warnings: string[] } {
   const warnings: string[] = [];
   const fields: JsonObject = {
@@ -94,7 +94,7 @@ function encodeFormat(format: Conversation['format'], warn: (warning: string) =>
 
 function encodeTools(
   { tools, toolChoice, parallelToolCalls }: Conversation,
-  rewrite: Rewrite,
+  rewrite: UpstreamParams,
   names: ToolNames,
   warn: (warning: string) => void,
 ): JsonObject {

@@ -1,4 +1,4 @@
--- The second wall around the platform's rules: Postgres refuses a session that works for a tenant's admin to change them, whatever the code asks.
+-- The second protection of the platform's rules: Postgres refuses a session that works for a tenant's admin to change them, whatever the code asks.
 -- The setting weir.admin says who the session works for: 'tenant' for a tenant's admin. Unset for gateways and workers.
 CREATE OR REPLACE FUNCTION weir_is_tenant_admin() RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$
   SELECT coalesce(current_setting('weir.admin', true) = 'tenant', false)

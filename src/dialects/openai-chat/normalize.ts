@@ -15,7 +15,7 @@ export type NewId = (choice: number, call: number) => string;
 const SUSPECT = /"content"\s*:\s*\[|"tool_calls"|"role"|"message"|"finish_reason"\s*:\s*"/;
 
 /** The chunks of one stream. */
-export class StreamStraightener {
+export class StreamNormalizer {
   private readonly choices = new Map<number, ChoiceState>();
 
   /** @param expected how many answers were asked for. */
@@ -30,7 +30,7 @@ export class StreamStraightener {
   }
 
   /** The chunk as OpenAI would have written it; null: it is so already. Every chunk that may differ has to come by, in order. */
-  straighten(chunk: JsonObject): JsonObject | null {
+  normalize(chunk: JsonObject): JsonObject | null {
     const given = listOf(chunk['choices']);
     const choices = given.map((choice) => (isObject(choice) ? this.choice(choice) : choice));
     return choices.some((choice, at) => choice !== given[at]) ? { ...chunk, choices } : null;

@@ -6,7 +6,7 @@ import {
   assertBoundRole,
   createPool,
   createScopedPool,
-  createWalledPool,
+  createTenantPool,
   EVERY_TENANT,
   inTenantScope,
   migrate,
@@ -19,9 +19,9 @@ import { encoded, holdRequest, insertTenant, settlement } from '../support/ledge
 
 let database: TestDatabase;
 let db: Pool;
-/** As rooms get it: every tenant, but for work in the scope of one. One walled connection, so that each test meets what the last one left. */
+/** As rooms get it: every tenant, but for work in the scope of one. One connection in the scope of a tenant, so that each test meets what the last one left. */
 let pool: Pool;
-let walled: ReturnType<typeof createWalledPool>;
+let tenantPool: ReturnType<typeof createTenantPool>;
 let alice: string;
 let bob: string;
 
@@ -29,13 +29,13 @@ beforeAll(async () => {
   database = await createDatabase();
   db = openPool(database.url);
   await db.query(`SELECT ${sqlFunction('ensure_partitions')}()`);
-  walled = createWalledPool(database.url, { max: 1, statementTimeoutMs: 10_000, name: 'walled' });
-  pool = createScopedPool(database.url, { max: 4, statementTimeoutMs: 10_000, name: 'test' }, walled);
+  tenantPool = createTenantPool(database.url, { max: 1, statementTimeoutMs: 10_000, name: 'tenantPool' });
+  pool = createScopedPool(database.url, { max: 4, statementTimeoutMs: 10_000, name: 'test' }, tenantPool);
   [alice, bob] = [await furnish(), await furnish()];
 });
 
 afterAll(async () => {
-  await Promise.all([db.end(), pool.end(), walled.end()]);
+  await Promise.all([db.end(), pool.end(), tenantPool.end()]);
   await database.drop();
 });
 
@@ -84,15 +84,15 @@ const owned = async () =>
     )
   ).rows;
 
-test('every table with a tenant is behind the wall, which its owner alone passes', async () => {
-  const { rows } = await db.query<{ name: string; walled: boolean; policies: string[] }>(
-    `SELECT c.relname AS name, c.relrowsecurity AND NOT c.relforcerowsecurity AS walled,
+test('every table with a tenant is under row-level security, which its owner alone passes', async () => {
+  const { rows } = await db.query<{ name: string; isolated: boolean; policies: string[] }>(
+    `SELECT c.relname AS name, c.relrowsecurity AND NOT c.relforcerowsecurity AS isolated,
        ARRAY(SELECT p.polname::text FROM pg_policy p WHERE p.polrelid = c.oid ORDER BY 1) AS policies
      FROM pg_class c WHERE c.relname = ANY ($1) ORDER BY 1`,
     [(await owned()).map(({ name }) => name)],
   );
   expect(rows.length).toBeGreaterThan(13);
-  expect(rows.filter((row) => !row.walled || row.policies.join() !== 'tenant_wall').map(({ name }) => name)).toEqual([]);
+  expect(rows.filter((row) => !row.isolated || row.policies.join() !== 'tenant_isolation').map(({ name }) => name)).toEqual([]);
 });
 
 test('with the filters of the queries gone, a tenant sees its own rows only', async () => {
@@ -147,15 +147,15 @@ test('partitions cannot be read past their table', async () => {
 });
 
 test('without a tenant nothing is seen, and a connection shows nothing of the tenant it served before', async () => {
-  const count = async () => (await walled.query('SELECT count(*) AS count FROM tenants')).rows[0].count;
+  const count = async () => (await tenantPool.query('SELECT count(*) AS count FROM tenants')).rows[0].count;
   expect(await as(alice, count)).toBe(1n);
   expect(await count()).toBe(0n);
-  expect(await as(bob, async () => (await walled.query('SELECT id FROM tenants')).rows)).toEqual([{ id: bob }]);
-  const client = await as(alice, () => walled.connect());
+  expect(await as(bob, async () => (await tenantPool.query('SELECT id FROM tenants')).rows)).toEqual([{ id: bob }]);
+  const client = await as(alice, () => tenantPool.connect());
   await client.query('BEGIN');
   client.release();
   expect(await count()).toBe(0n);
-  expect(walled.totalCount).toBe(1);
+  expect(tenantPool.totalCount).toBe(1);
 });
 
 test('the platform sees every tenant, also right after a tenant was served', async () => {
@@ -164,10 +164,10 @@ test('the platform sees every tenant, also right after a tenant was served', asy
   expect(await as(EVERY_TENANT, tenants)).toEqual([alice, bob].sort());
 });
 
-test('work that runs at once stays each behind its own wall, through Prisma and its transactions too', async () => {
+test('work that runs at once stays each in its own scope, through Prisma and its transactions too', async () => {
   // Sixty queue for four connections, which a slow machine may take its time for.
   const patient = { statementTimeoutMs: 10_000, connectTimeoutMs: 60_000 };
-  const many = createWalledPool(database.url, { ...patient, max: 4, name: 'many' });
+  const many = createTenantPool(database.url, { ...patient, max: 4, name: 'many' });
   const scoped = createScopedPool(database.url, { ...patient, max: 2, name: 'prisma' }, many);
   const prisma = new Prisma(scoped);
   const [tenants, keys] = [new TenantsRepository(prisma), new ApiKeysRepository(prisma, scoped)];
@@ -228,7 +228,7 @@ test('an owner who is no superuser applies the migrations, and the product works
   await db.query(`DROP ROLE ${owner}`);
 });
 
-test('a start is refused as a superuser, as who ignores the wall, and as an owner, saying which and what to do', async () => {
+test('a start is refused as a superuser, as who bypasses row-level security, and as an owner, saying which and what to do', async () => {
   await expect(assertBoundRole(db)).rejects.toThrow(
     /^the Postgres role "postgres", which every process works as, is a superuser, .*NOSUPERUSER$/,
   );

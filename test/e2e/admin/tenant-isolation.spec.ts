@@ -17,12 +17,12 @@ afterAll(() => weir.stop());
 
 const idsOf = ({ body }: { body: unknown }) => (body as { data: { id: string }[] }).data.map(({ id }) => id);
 
-test('the road of a call does not stand behind the wall of the tenant who asked the admin door last', async () => {
+test('the road of a call does not stand in the scope of the tenant who asked the admin door last', async () => {
   await clientOf(weir, bob.adminKey)('GET', '/v1/organization/projects');
   expect(await makeCall(alice)).toMatch(/^call_/);
 });
 
-test("what the gateway knows of the platform's prices outlasts a request that reads prices again behind a tenant's wall", async () => {
+test("what the gateway knows of the platform's prices outlasts a request that reads prices again in the scope of a tenant", async () => {
   const { body } = await operator('GET', '/v1/platform/credentials');
   await operator('POST', `/v1/platform/credentials/${body.data[0]!.id}/grants`, { tenant: alice.id });
   const models = async () => (await alice.openai.models.list()).data.length;
@@ -32,7 +32,7 @@ test("what the gateway knows of the platform's prices outlasts a request that re
   expect(await models()).toBe(before);
 });
 
-test('a request of a tenant, or of an operator inside one, is answered behind its wall; one of the platform sees every tenant', async () => {
+test('a request of a tenant, or of an operator inside one, is answered in its scope; one of the platform sees every tenant', async () => {
   // From here on Postgres shows projects only to a session that works for one tenant.
   await weir.db.query(
     `CREATE POLICY one_tenant_only ON projects AS RESTRICTIVE FOR SELECT TO weir_app USING (current_setting('weir.tenant') <> '*')`,
@@ -51,7 +51,7 @@ test('a request of a tenant, or of an operator inside one, is answered behind it
   await weir.db.query('DROP POLICY platform_only ON tenants');
 });
 
-test('requests of two tenants at once are each answered from behind their own wall', async () => {
+test('requests of two tenants at once are each answered from in their own scope', async () => {
   const [a, b] = [clientOf(weir, alice.adminKey), clientOf(weir, bob.adminKey)];
   const projects = (tenant: TestTenant, send: Send) => send('GET', `/v1/organization/projects/${tenant.projectId}`);
   const replies = await Promise.all(Array.from({ length: 40 }, (_, i) => (i % 2 ? projects(alice, a) : projects(bob, b))));

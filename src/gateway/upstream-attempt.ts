@@ -28,23 +28,23 @@ import type { ShownHeaders } from '../providers/index.js';
 import type { Plan } from '../routing/index.js';
 import type { Call } from './call.js';
 import { DRAIN_MS, type Drain, type Drains, drainEnd } from './drains.js';
-import { type Encoded, joinBody } from './encoded-request.js';
-import type { Flight } from './in-flight.js';
+import { type EncodedRequest, joinBody } from './encoded-request.js';
+import type { InFlightCall } from './in-flight.js';
 import { Incoming } from './incoming.js';
 import type { Outcome, SoFar, Untold } from './outcome.js';
 import type { Reply } from './reply.js';
 import { isLong } from './request-body.js';
 import { ShownSecrets } from './shown-secrets.js';
 import { tokenizerOf } from './tokenizers.js';
-import { errorOfEgress, errorOfRefusal, repeated, restOf, unreadable, withoutSecrets, wroteNothing } from './upstream-errors.js';
+import { cooldownOf, errorOfEgress, errorOfRefusal, repeated, unreadable, withoutSecrets, wroteNothing } from './upstream-errors.js';
 
 /** One call under way: takes what the provider sends, gives the client what it may have, and ends in an outcome exactly once. */
-export class Delivery implements EgressSink {
+export class UpstreamAttempt implements EgressSink {
   private readonly reply: Reply;
   /** Output tokens of all answers together. */
   private limit: number;
   private exchange: Exchange | null = null;
-  private encoded: Encoded | null = null;
+  private encoded: EncodedRequest | null = null;
   /** Attempts before this one: a token was refused, or a limit that Weir chose. */
   private readonly refusedAttempts: Attempt[] = [];
   private startedAt = performance.now();
@@ -61,7 +61,7 @@ export class Delivery implements EgressSink {
     private readonly plan: Plan,
     private readonly hold: Hold,
     private readonly call: Call,
-    private readonly flight: Flight,
+    private readonly flight: InFlightCall,
     private readonly translation: Translation,
     private readonly transport: Transport,
     private readonly credentials: CredentialStore,
@@ -85,7 +85,7 @@ export class Delivery implements EgressSink {
   }
 
   private attemptWith(maxOutputTokens: number): void {
-    let encoded: Encoded;
+    let encoded: EncodedRequest;
     try {
       encoded = this.encode(maxOutputTokens);
     } catch (cause) {
@@ -97,7 +97,7 @@ export class Delivery implements EgressSink {
   }
 
   /** Sends at once, unless a token has to be fetched first: then nothing is sent before it is there. */
-  private attempt({ unsigned, auth }: Encoded): void {
+  private attempt({ unsigned, auth }: EncodedRequest): void {
     try {
       const shown = auth ? auth.headersFor(unsigned) : [];
       if (!(shown instanceof Promise)) return this.transmit(unsigned, shown);
@@ -350,9 +350,9 @@ export class Delivery implements EgressSink {
   private refused(refusal: Refusal): void {
     const { target } = this.plan;
     const retryAfter = refusal.retryAfterSeconds?.toString() ?? this.incoming.headers['retry-after']?.toString();
-    const rest = restOf(refusal, retryAfter);
+    const rest = cooldownOf(refusal, retryAfter);
     const remaining =
-      target.credential && rest && !target.seat ? this.credentials.rest(target.credential, rest.reason, rest.seconds) : null;
+      target.credential && rest && !target.subscription ? this.credentials.coolDown(target.credential, rest.reason, rest.seconds) : null;
     const used = this.incoming.mayBeBilled && isBilled(refusal, this.incoming.facts);
     this.fail(errorOfRefusal(withoutSecrets(refusal, this.secrets.all), target, retryAfter, remaining), used, 'provider_failed');
   }
@@ -416,7 +416,7 @@ export class Delivery implements EgressSink {
 }
 
 /** Writes the request of a call for a limit on its output. @throws WeirError invalid_request where the provider's format cannot say it. */
-export type Encoder = (maxOutputTokens: number) => Encoded;
+export type Encoder = (maxOutputTokens: number) => EncodedRequest;
 
 /** Whether a reply says nothing of what was made or counted. */
 const isBare = (facts: ReplyFacts): boolean => facts.usage === null && meteredTokens(facts) === 0;

@@ -1,4 +1,4 @@
-import { EgressError, type EgressRequest, fetchWhole, type Transport } from '../platform/egress/index.js';
+import { EgressError, type EgressRequest, fetchBuffered, type Transport } from '../platform/egress/index.js';
 import { LoginFailed } from './login-errors.js';
 
 const BOUNDS = { totalMs: 10_000, maxBytes: 64 * 1024 };
@@ -10,7 +10,7 @@ export interface LoginReply {
 }
 
 /** Asks a vendor's login for things, by the one way out: a small JSON reply within ten seconds, no redirect followed. */
-export class AuthorisationServer {
+export class AuthorizationServer {
   /** @param standIn takes the requests in the vendor's place; null: the vendor does. */
   constructor(
     private readonly transport: Transport,
@@ -41,7 +41,7 @@ export class AuthorisationServer {
 
 async function collect(transport: Transport, request: EgressRequest): Promise<LoginReply> {
   try {
-    const { status, body } = await fetchWhole(transport, request, BOUNDS);
+    const { status, body } = await fetchBuffered(transport, request, BOUNDS);
     return { status, body: objectIn(body.toString()) };
   } catch (error) {
     throw error instanceof EgressError ? new LoginFailed(error.failure, error.cause) : error;

@@ -1,4 +1,4 @@
--- The second wall between tenants: Postgres itself shows a session the rows of one tenant, whatever its queries forget to ask.
+-- The second layer of tenant isolation: Postgres itself shows a session the rows of one tenant, whatever its queries forget to ask.
 --
 -- The setting weir.tenant says whose: a tenant's id, or '*' for what works for the platform as a whole (gateways, workers, operators).
 -- Unset or empty: nothing is seen. A row without a tenant is the platform's, and seen by '*' only.
@@ -10,13 +10,13 @@ CREATE OR REPLACE FUNCTION weir_tenant() RETURNS uuid LANGUAGE sql STABLE PARALL
   SELECT CASE WHEN current_setting('weir.tenant', true) NOT IN ('', '*') THEN current_setting('weir.tenant', true)::uuid END
 $$;
 
--- Puts a table behind the wall. A migration that makes a table with a tenant calls this, and a test fails when it does not.
+-- Isolates the tenants of a table. A migration that makes a table with a tenant calls this, and a test fails when it does not.
 -- The functions are asked once per statement, not per row.
-CREATE OR REPLACE FUNCTION wall_off(p_table regclass, p_column text DEFAULT 'tenant_id') RETURNS void LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION isolate_tenants(p_table regclass, p_column text DEFAULT 'tenant_id') RETURNS void LANGUAGE plpgsql AS $$
 DECLARE v_condition text := format('(SELECT weir_every_tenant()) OR %I = (SELECT weir_tenant())', p_column);
 BEGIN
   EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', p_table);
-  EXECUTE format('CREATE POLICY tenant_wall ON %s USING (%s) WITH CHECK (%2$s)', p_table, v_condition);
+  EXECUTE format('CREATE POLICY tenant_isolation ON %s USING (%s) WITH CHECK (%2$s)', p_table, v_condition);
 END $$;
 
 -- What gateways and workers do for all tenants is not for a session that is bound to one.

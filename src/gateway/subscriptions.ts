@@ -1,55 +1,55 @@
 import { Injectable } from '@nestjs/common';
-import { type SeatProvider, type SeatToken, SeatTokens } from '../connections/index.js';
+import { type SubscriptionProvider, type SubscriptionToken, SubscriptionTokens } from '../connections/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { Secret } from '../platform/crypto/index.js';
 import type { Plan } from '../routing/index.js';
 import type { Outcome } from './outcome.js';
 
-/** Gives calls to a person's seat the token of its connection. Before anything is held: what is not connected costs nothing. */
+/** Gives calls to a person's subscription the token of its connection. Before anything is held: what is not connected costs nothing. */
 @Injectable()
-export class Seats {
-  constructor(private readonly tokens: SeatTokens) {}
+export class Subscriptions {
+  constructor(private readonly tokens: SubscriptionTokens) {}
 
   /** @throws WeirError connection_not_enabled, connection_required, credential_unavailable, upstream_… when the token cannot be renewed */
-  async take(tenantId: string, plan: Plan): Promise<SeatedPlan> {
+  async take(tenantId: string, plan: Plan): Promise<ConnectedPlan> {
     const provider = { tenantId, ...plan.target };
-    return new SeatedPlan(this.tokens, provider, plan, await this.tokens.take(provider));
+    return new ConnectedPlan(this.tokens, provider, plan, await this.tokens.take(provider));
   }
 }
 
 /** The plan of one call with the token it is made with. */
-class SeatedPlan {
+class ConnectedPlan {
   readonly plan: Plan;
 
   constructor(
-    private readonly tokens: SeatTokens,
-    private readonly provider: SeatProvider,
+    private readonly tokens: SubscriptionTokens,
+    private readonly provider: SubscriptionProvider,
     private readonly planned: Plan,
-    private readonly token: SeatToken,
+    private readonly token: SubscriptionToken,
   ) {
-    this.plan = seated(planned, token);
+    this.plan = withToken(planned, token);
   }
 
   /** A token that is refused is replaced, once; the second refusal ends the connection. Never rejects. */
   async send(send: (plan: Plan) => Promise<Outcome>): Promise<Outcome> {
     const first = await send(this.plan);
-    if (!isUnauthorised(first)) return first;
-    let renewed: SeatToken;
+    if (!isUnauthorized(first)) return first;
+    let renewed: SubscriptionToken;
     try {
       renewed = await this.tokens.renew(this.provider, this.token);
     } catch (error) {
       return { ...first, error: error instanceof WeirError ? error : new WeirError('internal_error', { cause: error }) };
     }
-    const second = await send(seated(this.planned, renewed));
+    const second = await send(withToken(this.planned, renewed));
     const attempts = [...first.attempts, ...second.attempts];
-    return { ...second, attempts, error: isUnauthorised(second) ? await this.tokens.expire(this.provider, renewed) : second.error };
+    return { ...second, attempts, error: isUnauthorized(second) ? await this.tokens.expire(this.provider, renewed) : second.error };
   }
 }
 
 /** Refused before anything was made of it. */
-const isUnauthorised = ({ used, attempts }: Outcome): boolean => !used && attempts.at(-1)?.status === 401;
+const isUnauthorized = ({ used, attempts }: Outcome): boolean => !used && attempts.at(-1)?.status === 401;
 
-function seated(plan: Plan, { connection, access, origin, basePath }: SeatToken): Plan {
+function withToken(plan: Plan, { connection, access, origin, basePath }: SubscriptionToken): Plan {
   const { target } = plan;
   const credential = {
     id: connection.id,
@@ -58,5 +58,8 @@ function seated(plan: Plan, { connection, access, origin, basePath }: SeatToken)
     origin,
     secret: new Secret(access.token),
   };
-  return { ...plan, target: { ...target, origin, basePath, credential, seatHeaders: [...target.seatHeaders, ...access.headers] } };
+  return {
+    ...plan,
+    target: { ...target, origin, basePath, credential, subscriptionHeaders: [...target.subscriptionHeaders, ...access.headers] },
+  };
 }

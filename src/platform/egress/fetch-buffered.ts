@@ -12,7 +12,7 @@ export interface WholeAnswer {
  * @param bounds of the answer's body, and of the time until all of it is there.
  * @throws EgressError
  */
-export function fetchWhole(
+export function fetchBuffered(
   transport: Transport,
   request: EgressRequest,
   { maxBytes, totalMs }: { maxBytes: number; totalMs: number },

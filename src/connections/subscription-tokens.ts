@@ -11,8 +11,8 @@ import type { Access } from './flows/flow.js';
 import { LoginFailed, LoginRefused } from './login-errors.js';
 import { errorOfLogin, Logins } from './logins.js';
 
-/** The provider whose seat a call is made with. */
-export interface SeatProvider {
+/** The provider whose subscription a call is made with. */
+export interface SubscriptionProvider {
   tenantId: string;
   providerId: string;
   /** The record's name. */
@@ -23,8 +23,8 @@ export interface SeatProvider {
   basePath: string;
 }
 
-/** What a call to a seat is made with. */
-export interface SeatToken {
+/** What a call to a subscription is made with. */
+export interface SubscriptionToken {
   connection: OpenConnection;
   access: Access;
   /** Where the call goes. */
@@ -34,7 +34,7 @@ export interface SeatToken {
 
 /** The tokens that calls are made with: from memory as long as they are good, else renewed by one process for all. */
 @Injectable()
-export class SeatTokens {
+export class SubscriptionTokens {
   private readonly renewals = new Map<string, Promise<OpenConnection | null>>();
 
   constructor(
@@ -47,7 +47,7 @@ export class SeatTokens {
   ) {}
 
   /** @throws WeirError connection_not_enabled, connection_required, credential_unavailable, or as `errorOfLogin` */
-  async take(provider: SeatProvider): Promise<SeatToken> {
+  async take(provider: SubscriptionProvider): Promise<SubscriptionToken> {
     const { flow } = this.logins.of({ type: provider.type, baseUrl: baseUrlOf(provider) });
     const connection = this.store.find(provider.providerId);
     if (connection?.tenantId !== provider.tenantId || connection.origin !== provider.origin) throw required(provider, 'is not connected');
@@ -57,12 +57,12 @@ export class SeatTokens {
   }
 
   /** The provider refused it: another one. @throws as `take` */
-  async renew(provider: SeatProvider, { connection }: SeatToken): Promise<SeatToken> {
+  async renew(provider: SubscriptionProvider, { connection }: SubscriptionToken): Promise<SubscriptionToken> {
     return this.renewed(provider, { ...connection, access: null });
   }
 
   /** The provider refused it, and the one before: only its person can mend that. Answers what the client is told. */
-  async expire(provider: SeatProvider, { connection }: SeatToken): Promise<WeirError> {
+  async expire(provider: SubscriptionProvider, { connection }: SubscriptionToken): Promise<WeirError> {
     try {
       if (await this.repository.end(connection, 'expired', 'refused_by_provider')) this.store.put(expired(connection));
     } catch (error) {
@@ -71,7 +71,7 @@ export class SeatTokens {
     return required(provider, WHY.expired);
   }
 
-  private async renewed(provider: SeatProvider, known: OpenConnection): Promise<SeatToken> {
+  private async renewed(provider: SubscriptionProvider, known: OpenConnection): Promise<SubscriptionToken> {
     const renewed = await this.renewOnce(provider, known).catch((error: unknown) => {
       if (error instanceof LoginRefused) return expired(known);
       // The vendor cannot be asked: the token there is serves to its end.
@@ -85,7 +85,7 @@ export class SeatTokens {
   }
 
   /** Calls of this process that want the same share one renewal. */
-  private renewOnce(provider: SeatProvider, known: OpenConnection): Promise<OpenConnection | null> {
+  private renewOnce(provider: SubscriptionProvider, known: OpenConnection): Promise<OpenConnection | null> {
     const key = `${known.id}:${known.renewal}`;
     const underWay = this.renewals.get(key);
     if (underWay) return underWay;
@@ -102,7 +102,7 @@ export class SeatTokens {
   }
 
   /** Where the vendor wants this person's calls, if the provider is the vendor itself and the address is the vendor's. */
-  private tokenOf(provider: SeatProvider, connection: OpenConnection, access: Access): SeatToken {
+  private tokenOf(provider: SubscriptionProvider, connection: OpenConnection, access: Access): SubscriptionToken {
     const type = providerType(provider.type)!;
     const told = access.baseUrl !== null && isOwnAddress(type, baseUrlOf(provider)) ? this.addressIn(access.baseUrl, provider) : null;
     if (!told) return { connection, access, origin: provider.origin, basePath: provider.basePath };
@@ -110,7 +110,7 @@ export class SeatTokens {
   }
 
   /** Null: it is nobody's the vendor would name. */
-  private addressIn(text: string, provider: SeatProvider): URL | null {
+  private addressIn(text: string, provider: SubscriptionProvider): URL | null {
     if (!URL.canParse(text)) return null;
     const url = new URL(text);
     const { domains } = this.logins.of({ type: provider.type, baseUrl: baseUrlOf(provider) }).flow;
@@ -126,7 +126,7 @@ export class SeatTokens {
   }
 }
 
-const baseUrlOf = ({ origin, basePath }: SeatProvider): string => origin + basePath;
+const baseUrlOf = ({ origin, basePath }: SubscriptionProvider): string => origin + basePath;
 
 const expired = (connection: OpenConnection): OpenConnection => ({ ...connection, state: 'expired', access: null });
 
@@ -137,7 +137,7 @@ const WHY = {
   connected: 'is not connected',
 } as const;
 
-const required = ({ provider }: SeatProvider, why: string): WeirError =>
+const required = ({ provider }: SubscriptionProvider, why: string): WeirError =>
   new WeirError('connection_required', {
     message: `The provider "${provider}" ${why}. An admin connects it by POST /v1/organization/providers/{id}/connection.`,
   });

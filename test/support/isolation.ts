@@ -6,7 +6,7 @@ const FILTER = /(?:(?:"?\w+"?\.)*"?tenant_id"?) = (\$\d+)(?!\d)(?:::\w+)?/g;
 /** As the admin door's connections name themselves. */
 const APPLICATION = 'weir-control';
 
-interface Walls {
+interface Changed {
   /** How many statements were changed. */
   readonly changed: number;
   restore(): void;
@@ -19,10 +19,10 @@ interface Named {
 type Query = (config: { text: string; values?: unknown[] } | string, ...rest: unknown[]) => unknown;
 
 /** As if every query of the admin door had forgotten to ask for the rows of its tenant only. */
-export const forgetFilters = (): Walls => rewrite((text, values) => [text.replace(FILTER, '$1::text IS NOT NULL'), values]);
+export const forgetFilters = (): Changed => rewrite((text, values) => [text.replace(FILTER, '$1::text IS NOT NULL'), values]);
 
 /** As if Postgres showed the admin door every tenant. */
-export function openWall(): Walls {
+export function withoutRowSecurity(): Changed {
   const prototype = RuntimeClient.prototype;
   const original = prototype.enterValues;
   let changed = 0;
@@ -42,7 +42,7 @@ export function openWall(): Walls {
   };
 }
 
-function rewrite(change: (text: string, values: unknown[] | undefined) => [string, unknown[] | undefined]): Walls {
+function rewrite(change: (text: string, values: unknown[] | undefined) => [string, unknown[] | undefined]): Changed {
   const prototype = Client.prototype as unknown as { query: Query };
   const original = prototype.query;
   let changed = 0;

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import type { EgressSink, Transport } from './egress.js';
-import { fetchWhole } from './whole.js';
+import { fetchBuffered } from './fetch-buffered.js';
 
 const REQUEST = { origin: 'https://login.example.com', path: '/token', headers: [], body: '' };
 
@@ -23,19 +23,19 @@ test('an answer in pieces is put together', async () => {
     sink.onData(Buffer.from('ken'));
     sink.onEnd();
   });
-  const { status, body } = await fetchWhole(transport, REQUEST, { maxBytes: 5, totalMs: 1_000 });
+  const { status, body } = await fetchBuffered(transport, REQUEST, { maxBytes: 5, totalMs: 1_000 });
   expect([status, body.toString()]).toEqual([200, 'token']);
 });
 
 test('an answer that is too long is broken off', async () => {
   const transport = transportThat((sink) => sink.onData(Buffer.alloc(6)));
-  await expect(fetchWhole(transport, REQUEST, { maxBytes: 5, totalMs: 1_000 })).rejects.toMatchObject({ failure: 'interrupted' });
+  await expect(fetchBuffered(transport, REQUEST, { maxBytes: 5, totalMs: 1_000 })).rejects.toMatchObject({ failure: 'interrupted' });
   expect(transport.cancelled).toBe(true);
 });
 
 test('a server that is silent is given up in time', async () => {
   const transport = transportThat(() => {});
-  await expect(fetchWhole(transport, REQUEST, { maxBytes: 5, totalMs: 1 })).rejects.toMatchObject({ failure: 'timeout' });
+  await expect(fetchBuffered(transport, REQUEST, { maxBytes: 5, totalMs: 1 })).rejects.toMatchObject({ failure: 'timeout' });
   expect(transport.cancelled).toBe(true);
 });
 
@@ -46,7 +46,7 @@ test('an answer that comes compressed is decoded; what is too long decoded, or i
       sink.onData(body);
       sink.onEnd();
     });
-  const ask = (body: Buffer) => fetchWhole(zipped(body), REQUEST, { maxBytes: 5, totalMs: 1_000 });
+  const ask = (body: Buffer) => fetchBuffered(zipped(body), REQUEST, { maxBytes: 5, totalMs: 1_000 });
   expect((await ask(gzipSync('token'))).body.toString()).toBe('token');
   await expect(ask(gzipSync('token6'))).rejects.toMatchObject({ failure: 'interrupted' });
   await expect(ask(Buffer.from('no gzip'))).rejects.toMatchObject({ failure: 'interrupted' });
