@@ -83,7 +83,7 @@ function topOf(sums: Map<string, number>, count: number, calls: number, total: n
   );
 }
 
-/** A package, a room of ours, Node's own library, or the engine. */
+/** A package, a module of ours, Node's own library, or the engine. */
 function placeOf(url: string, functionName: string): string {
   if (url === '') return functionName.startsWith('(') && functionName !== '(anonymous)' ? functionName : '(native)';
   if (url.startsWith('node:')) return url.replace(/^(node:(internal\/)?[^/]+).*/, '$1');

@@ -7,7 +7,7 @@ const ROOT = path.resolve(__dirname, '..');
 const SRC = path.join(ROOT, 'src');
 
 /** Who may import whom, besides itself and the ground (`platform`, `model-rules`, `kernel`). A new arrow is a new word here, for a reviewer to see. */
-const ROOMS: Readonly<Record<string, readonly string[]>> = {
+const MODULES: Readonly<Record<string, readonly string[]>> = {
   tenants: [],
   'api-keys': [],
   prices: [],
@@ -23,20 +23,20 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   budgets: ['prices', 'ledger'],
   probing: ['providers', 'dialects', 'prices', 'routing'],
 };
-const EVERY_ROOM = Object.keys(ROOMS);
+const EVERY_MODULE = Object.keys(MODULES);
 
-/** Ways in. A door never imports another. */
-const DOORS: Readonly<Record<string, readonly string[]>> = {
+/** Ways in. An entry point never imports another. */
+const ENTRY_POINTS: Readonly<Record<string, readonly string[]>> = {
   gateway: ['api-keys', 'limits', 'routing', 'budgets', 'credentials', 'connections', 'dialects', 'providers', 'ledger', 'calls', 'prices'],
-  control: EVERY_ROOM.filter((room) => room !== 'dialects'),
+  control: EVERY_MODULE.filter((name) => name !== 'dialects'),
   workers: ['budgets', 'ledger', 'calls', 'prices', 'credentials', 'routing', 'tenants'],
-  setup: EVERY_ROOM,
+  setup: EVERY_MODULE,
   ops: [],
 };
 
-const COMPOSITION = { roles: [...Object.keys(DOORS), ...EVERY_ROOM], 'main.ts': ['roles'], 'audit.ts': ['roles'] };
+const COMPOSITION = { roles: [...Object.keys(ENTRY_POINTS), ...EVERY_MODULE], 'main.ts': ['roles'], 'audit.ts': ['roles'] };
 const GROUND = { platform: [], 'model-rules': [], kernel: [] };
-const MAP: Readonly<Record<string, readonly string[]>> = { ...COMPOSITION, ...DOORS, ...ROOMS, ...GROUND };
+const MAP: Readonly<Record<string, readonly string[]>> = { ...COMPOSITION, ...ENTRY_POINTS, ...MODULES, ...GROUND };
 
 /** What stands on less than the whole ground. */
 const GROUND_OF: Readonly<Record<string, readonly string[]>> = {
@@ -119,7 +119,7 @@ test('imports follow the arrows', () => {
   expect(strays.map(({ file, target }) => `${file} → ${target}`)).toEqual([]);
 });
 
-test('a room and a door are entered by their index only', () => {
+test('a module and an entry point are entered by their index only', () => {
   const back = everyLocalImport().filter(
     ({ from, to, target }) => from !== to && to !== 'kernel' && to !== 'platform' && to in MAP && target !== `${to}/index.ts`,
   );
@@ -211,7 +211,7 @@ test('the kernel knows no framework and does no I/O', () => {
   expect(strays.map(({ file }) => file)).toEqual([]);
 });
 
-test('only the admin door declares controllers', () => {
+test('only the admin API declares controllers', () => {
   const declaring = production.filter(({ tree }) => has(tree, (node) => ts.isDecorator(node) && /^@Controller\b/.test(node.getText(tree))));
   expect(strangers(declaring, ['control/*'])).toEqual([]);
 });

@@ -15,16 +15,16 @@ const read = (file: string) => readFileSync(path.join(ROOT, file), 'utf8');
 
 /** The retired word, what to write instead, and where it is somebody else's word. */
 const RETIRED: readonly [RegExp, string, RegExp?][] = [
-  [/\brooms?\b/gi, 'module', /ROOM\b|no room|room for|headroom|make room/i],
+  [/\brooms\b|\b(an?|each|every|another) room\b/gi, 'module'],
   [/\bdoors?\b/gi, 'entry point'],
   [/\bmend(s|ed|ing)?\b/gi, 'fix'],
   [/road of a call/gi, 'request lifecycle'],
   [/\bwall(s|ed)?\b|wall_off/gi, 'tenant isolation', /wall.?clock/i],
-  [/\bseats?\b/gi, 'subscription login', /seat_|"seat|'seat/],
+  [/\bseats?\b/gi, 'subscription login', /\bseats?: |'seats?'|seats"|#\/\$defs\/seat/],
   [/\bstraighten/gi, 'normalize'],
   [/\bin the place of\b/gi, 'instead of'],
   [/\bMOST_|\bLEAST_/g, 'MAX_ or MIN_'],
-  [/catalogue/gi, 'catalog', /prices\/catalogue/],
+  [/catalogue/gi, 'catalog', /prices\/catalogue|price_catalogue|'catalogue'|`catalogue`/],
   [/authoris|normalis|initialis|recognis|serialis|summaris|organis(?!m)|optimis(?!tic)|customis|synchronis/gi, 'the American spelling'],
   [/\b(behaviour|colour|favour|honour|labelled|judgement|artefact|neighbour|licence)/gi, 'the American spelling'],
 ];

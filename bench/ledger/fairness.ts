@@ -26,13 +26,13 @@ interface Quiet {
   p99: number;
 }
 
-/** Quiet tenants, alone or beside a hot one. The neighbours share its batches; the others only its Postgres and its process. */
+/** Quiet tenants, alone or beside a hot one. The neighbors share its batches; the others only its Postgres and its process. */
 export interface Fairness {
   /** Of the hot tenant; 0: it is not there. */
   callers: number;
   /** Calls of the hot tenant a second. */
   hotPerSecond: number;
-  neighbours: Quiet;
+  neighbors: Quiet;
   others: Quiet;
 }
 
@@ -77,7 +77,7 @@ async function besides(
   rate: number,
 ): Promise<Fairness> {
   const until = performance.now() + seconds * 1000;
-  const neighbours: (number | null)[] = [];
+  const neighbors: (number | null)[] = [];
   const others: (number | null)[] = [];
   let hotCalls = 0;
   const hot = async () => {
@@ -93,13 +93,13 @@ async function besides(
       const due = startedAt + (sent * 1000) / rate - performance.now();
       if (due > 0) await delay(due);
       const tenant = tenants[(sent * 7) % tenants.length]!;
-      const group = shardOf(tenant) === shardOf(stage.tenantId) ? neighbours : others;
+      const group = shardOf(tenant) === shardOf(stage.tenantId) ? neighbors : others;
       under.push(call(ledger, tenant, [{ kind: 'tenant', value: tenant }]).then((took) => group.push(took)));
     }
     await Promise.all(under);
   };
   await Promise.all([quiet(), ...Array.from({ length: callers }, hot)]);
-  return { callers, hotPerSecond: hotCalls / seconds, neighbours: summary(neighbours), others: summary(others) };
+  return { callers, hotPerSecond: hotCalls / seconds, neighbors: summary(neighbors), others: summary(others) };
 }
 
 /** Answers how long the hold took; null: it was refused. */
@@ -123,10 +123,10 @@ function summary(times: (number | null)[]): Quiet {
 export function fairnessTable([alone, ...besides]: Fairness[]): string {
   const line = (name: string, { p50, p99, holds, refused }: Quiet, base: Quiet) =>
     `  ${name.padEnd(34)}${p50.toFixed(2).padStart(10)}${p99.toFixed(2).padStart(10)}${`${(p99 / base.p99).toFixed(1)}x`.padStart(8)}${String(holds).padStart(8)}${refused ? `  ${refused} refused` : ''}`;
-  const block = (title: string, { neighbours, others }: Fairness) =>
+  const block = (title: string, { neighbors, others }: Fairness) =>
     [
       `${title.padEnd(36)}  hold p50    p99 ms   ratio   holds`,
-      line(`on the hot tenant's shard, 1 of ${SHARDS}`, neighbours, alone!.neighbours),
+      line(`on the hot tenant's shard, 1 of ${SHARDS}`, neighbors, alone!.neighbors),
       line('on the others', others, alone!.others),
     ].join('\n');
   return [

@@ -11,7 +11,7 @@ interface Scope {
 /**
  * The ledger as it is usually written: a transaction per hold and one per settlement, a statement per budget and row. It books the same rows
  * into the same tables and takes its locks in the order of the periods, so it deadlocks neither. Its statements are prepared and its periods
- * known beforehand, which favours it.
+ * known beforehand, which favors it.
  */
 export class NaiveLedger {
   private periods: Promise<string[]> | null = null;

@@ -1,7 +1,7 @@
 import { createSecretKey } from 'node:crypto';
 import { digestOf, generateKey, parseKey, sameDigest } from './key-format.js';
 
-test.each(['sk', 'adm', 'op'] as const)('a %s key is recognised, and no longer with one character changed', (kind) => {
+test.each(['sk', 'adm', 'op'] as const)('a %s key is recognized, and no longer with one character changed', (kind) => {
   const { key, lookupId, last4 } = generateKey(kind);
   expect(parseKey(key)).toEqual({ kind, lookupId });
   expect(key.endsWith(last4)).toBe(true);

@@ -49,7 +49,7 @@ export class ConnectionsRepository implements OnModuleDestroy {
   }
 
   /**
-   * Keeps a login that waits, in the place of what was there.
+   * Keeps a login that waits, instead of what was there.
    * @throws WeirError credential_unavailable when nobody could open it later, conflict
    */
   async begin(provider: ProviderRecord, login: DeviceLogin, now: Date): Promise<Connection> {

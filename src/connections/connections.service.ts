@@ -22,7 +22,7 @@ export class ConnectionsService {
     private readonly clock: ServerClock,
   ) {}
 
-  /** In the place of a connection that was there. @throws WeirError invalid_request, connection_not_enabled, or as `errorOfLogin` */
+  /** Instead of a connection that was there. @throws WeirError invalid_request, connection_not_enabled, or as `errorOfLogin` */
   async start(provider: ProviderRecord): Promise<StartedLogin> {
     const { flow, login, termsUrl } = this.logins.of(provider);
     const begun = await flow.start(login).catch((error) => {

@@ -61,7 +61,7 @@ export class SubscriptionTokens {
     return this.renewed(provider, { ...connection, access: null });
   }
 
-  /** The provider refused it, and the one before: only its person can mend that. Answers what the client is told. */
+  /** The provider refused it, and the one before: only its person can fix that. Answers what the client is told. */
   async expire(provider: SubscriptionProvider, { connection }: SubscriptionToken): Promise<WeirError> {
     try {
       if (await this.repository.end(connection, 'expired', 'refused_by_provider')) this.store.put(expired(connection));

@@ -73,7 +73,7 @@ export function baseUrlOf(type: ProviderType, own: string | null, given: string 
     if (own) return own;
     throw new WeirError('invalid_request', {
       param: 'base_url',
-      message: `"base_url" is missing: a provider of type "${type.slug}" has no address of its own.`,
+      message: `"base_url" is missing: a provider of type "${type.slug}" has no default address.`,
     });
   }
   return given === own ? given : allowedUrl(type, 'base_url', given, guard);

@@ -46,7 +46,7 @@ export class ProviderRecords {
   ) {}
 
   /**
-   * @param discovered in the place of a key or credential in the body.
+   * @param discovered instead of a key or credential in the body.
    * @throws WeirError invalid_request, conflict, probe_failed, credential_unavailable
    */
   async create(owner: Owner, body: CreateProvider, discovered: Discovered | null = null): Promise<ProviderView> {

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Prisma, type PrismaExecutor } from '../platform/postgres/index.js';
 
-/** Changes in several rooms, all or none. */
+/** Changes in several modules, all or none. */
 @Injectable()
 export class Transactions {
   constructor(private readonly prisma: Prisma) {}

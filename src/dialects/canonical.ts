@@ -267,7 +267,7 @@ export interface Answer {
 }
 
 export interface AnswerChoice {
-  /** In the order they came; neighbouring pieces of a kind joined. */
+  /** In the order they came; neighboring pieces of a kind joined. */
   parts: AnswerPart[];
   annotations: UrlCitation[];
   logprobs: unknown[] | null;

@@ -24,7 +24,7 @@ export type DialectName = (typeof DIALECTS)[number];
 /** Names of what clients may speak: every wire format that has a surface, and Weir's own small one. */
 export type SurfaceName = 'openai-chat' | 'openai-completions' | 'openai-responses' | 'anthropic-messages' | 'chat-complete';
 
-/** A request as the road of a call needs it. `body` is what the client sent, parsed and otherwise untouched. */
+/** A request as the request lifecycle needs it. `body` is what the client sent, parsed and otherwise untouched. */
 export interface CallRequest {
   /** The reference the client gave, `provider/model-id`; null when it gave none. */
   model: string | null;

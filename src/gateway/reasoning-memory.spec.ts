@@ -26,17 +26,17 @@ test('what is kept is recalled by its tenant in its scope only', () => {
 
 test('it is forgotten an hour after it was made, however often it is recalled', () => {
   const memory = new ReasoningMemory();
-  const room = memory.of(newId());
+  const share = memory.of(newId());
   let now = 0;
   memory.now = () => now;
-  room.keep('key', stateOf('S'), BYTES);
+  share.keep('key', stateOf('S'), BYTES);
   now = 3_600_000;
-  expect(room.recall('key')).not.toBeNull();
+  expect(share.recall('key')).not.toBeNull();
   now++;
-  expect(room.recall('key')).toBeNull();
+  expect(share.recall('key')).toBeNull();
 });
 
-test('a tenant that keeps much loses its own that was used longest ago, and takes no room from others', () => {
+test('a tenant that keeps much loses its own that was used longest ago, and takes no share from others', () => {
   const memory = memoryOf({ tenantBytes: 2 * ENTRY, allBytes: 10 * ENTRY });
   const [busy, quiet] = [memory.of(newId()), memory.of(newId())];
   quiet.keep('q', stateOf('Q'), BYTES);
@@ -59,12 +59,12 @@ test('whatever is kept and recalled, neither bound is passed, and what was kept 
       const tenants = Array.from({ length: 4 }, () => newId());
       const sizes = new Map<string, number>();
       for (const { tenant, key, bytes, recall } of steps) {
-        const room = memory.of(tenants[tenant]!);
-        if (recall) room.recall(key);
+        const share = memory.of(tenants[tenant]!);
+        if (recall) share.recall(key);
         else {
-          room.keep(key, stateOf(key), bytes);
+          share.keep(key, stateOf(key), bytes);
           sizes.set(`${tenant} ${key}`, bytes + 500);
-          expect(room.recall(key)).toEqual(stateOf(key));
+          expect(share.recall(key)).toEqual(stateOf(key));
         }
         const kept = tenants.map((id, index) =>
           ['a', 'b', 'c', 'd', 'e'].reduce((sum, name) => sum + (memory.of(id).recall(name) ? sizes.get(`${index} ${name}`)! : 0), 0),

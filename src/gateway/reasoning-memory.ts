@@ -14,7 +14,7 @@ interface Kept {
 }
 
 /** Of one tenant, the least recently used first. */
-interface Room {
+interface Share {
   kept: Map<string, Kept>;
   bytes: number;
 }
@@ -23,7 +23,7 @@ interface Room {
 @Injectable()
 export class ReasoningMemory {
   /** The least recently used first. */
-  private readonly rooms = new Map<Id, Room>();
+  private readonly shares = new Map<Id, Share>();
   private bytes = 0;
   readonly limits = { tenantBytes: 4 * 1024 * 1024, allBytes: 64 * 1024 * 1024 };
   now = (): number => performance.now();
@@ -49,10 +49,10 @@ export class ReasoningMemory {
   }
 
   private recall(tenant: Id, key: string): Kept | null {
-    const room = this.rooms.get(tenant);
-    const known = room?.kept.get(key);
-    if (!room || !known) return null;
-    this.forget(tenant, room, key);
+    const share = this.shares.get(tenant);
+    const known = share?.kept.get(key);
+    if (!share || !known) return null;
+    this.forget(tenant, share, key);
     if (this.now() - known.at > LIFETIME_MS) return null;
     this.keep(tenant, key, known);
     return known;
@@ -60,27 +60,27 @@ export class ReasoningMemory {
 
   private keep(tenant: Id, key: string, kept: Kept): void {
     if (kept.bytes > this.limits.tenantBytes) return;
-    const room = this.rooms.get(tenant) ?? { kept: new Map(), bytes: 0 };
-    this.forget(tenant, room, key);
-    this.rooms.delete(tenant);
-    this.rooms.set(tenant, room);
-    room.kept.set(key, kept);
-    room.bytes += kept.bytes;
+    const share = this.shares.get(tenant) ?? { kept: new Map(), bytes: 0 };
+    this.forget(tenant, share, key);
+    this.shares.delete(tenant);
+    this.shares.set(tenant, share);
+    share.kept.set(key, kept);
+    share.bytes += kept.bytes;
     this.bytes += kept.bytes;
-    while (room.bytes > this.limits.tenantBytes) this.forgetOldest(tenant, room);
-    while (this.bytes > this.limits.allBytes) this.forgetOldest(...this.rooms.entries().next().value!);
+    while (share.bytes > this.limits.tenantBytes) this.forgetOldest(tenant, share);
+    while (this.bytes > this.limits.allBytes) this.forgetOldest(...this.shares.entries().next().value!);
   }
 
-  private forgetOldest(tenant: Id, room: Room): void {
-    this.forget(tenant, room, room.kept.keys().next().value!);
+  private forgetOldest(tenant: Id, share: Share): void {
+    this.forget(tenant, share, share.kept.keys().next().value!);
   }
 
-  private forget(tenant: Id, room: Room, key: string): void {
-    const known = room.kept.get(key);
+  private forget(tenant: Id, share: Share, key: string): void {
+    const known = share.kept.get(key);
     if (!known) return;
-    room.kept.delete(key);
-    room.bytes -= known.bytes;
+    share.kept.delete(key);
+    share.bytes -= known.bytes;
     this.bytes -= known.bytes;
-    if (room.kept.size === 0) this.rooms.delete(tenant);
+    if (share.kept.size === 0) this.shares.delete(tenant);
   }
 }

@@ -38,7 +38,7 @@ const REMAINING = 'x-weir-budget-remaining';
 const MAX_TEXT_BYTES = 8 * 1024 * 1024;
 const TOO_MUCH_TEXT = 'The request has more than 8 MiB of text, which is more than any model reads. Send less in one request.';
 
-/** The road of a call, read top to bottom. */
+/** The request lifecycle, read top to bottom. */
 @Injectable()
 export class Relay {
   constructor(

@@ -24,7 +24,7 @@ const REST_REASONS: Partial<Record<RefusalClass, CooldownReason>> = {
 /** Why, and for how many seconds as the provider says, its credential is to rest after this; null: it need not. */
 export function cooldownOf(refusal: Refusal, retryAfter: string | undefined): { reason: CooldownReason; seconds: number | null } | null {
   const reason = REST_REASONS[refusal.class];
-  return reason ? { reason, seconds: retryAfter === undefined ? null : normaliseRetryAfter(retryAfter) } : null;
+  return reason ? { reason, seconds: retryAfter === undefined ? null : normalizeRetryAfter(retryAfter) } : null;
 }
 
 /** A shorter one is a word of the sentence. */
@@ -100,7 +100,7 @@ export function errorOfRefusal(
     case 'rate_limit':
       return new WeirError('upstream_rate_limited', {
         message: others ? `The provider "${provider}" is rate limiting.${hint(others)}` : undefined,
-        retryAfterSeconds: others ? Math.max(1, others.readyInSeconds) : normaliseRetryAfter(retryAfter),
+        retryAfterSeconds: others ? Math.max(1, others.readyInSeconds) : normalizeRetryAfter(retryAfter),
         cause: refusal.message,
       });
     case 'model_not_found':
@@ -119,7 +119,7 @@ export function errorOfRefusal(
     case 'unprocessable':
       return refused('unprocessable_request');
     case 'overloaded':
-      return new WeirError('upstream_overloaded', { retryAfterSeconds: normaliseRetryAfter(retryAfter), cause: refusal.message });
+      return new WeirError('upstream_overloaded', { retryAfterSeconds: normalizeRetryAfter(retryAfter), cause: refusal.message });
     case 'failed_answer':
       return new WeirError('upstream_failed_answer', { message: sentence ?? undefined, cause: refusal.message });
     case 'timeout':
@@ -139,7 +139,7 @@ function hint(others: Remaining | null): string {
 }
 
 /** Seconds or a date, from 1 to 120; anything else is 1. */
-export function normaliseRetryAfter(value: string | undefined, now = Date.now()): number {
+export function normalizeRetryAfter(value: string | undefined, now = Date.now()): number {
   if (value === undefined) return RETRY_AFTER.fallback;
   const seconds = /^\d{1,9}(\.\d+)?$/.test(value) ? Number(value) : (Date.parse(value) - now) / 1000;
   if (Number.isNaN(seconds)) return RETRY_AFTER.fallback;

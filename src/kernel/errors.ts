@@ -1,4 +1,4 @@
-/** One row per refusal or failure a client can see. Doors render it in their own shape; nothing else decides a status. */
+/** One row per refusal or failure a client can see. Entry points render it in their own shape; nothing else decides a status. */
 interface ErrorRow {
   status: number;
   type: 'invalid_request_error' | 'insufficient_quota' | 'rate_limit_exceeded' | 'requests' | 'tokens' | 'api_error';

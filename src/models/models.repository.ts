@@ -19,7 +19,7 @@ export class ModelsRepository {
     @Inject(CONFIG_POOL) private readonly pool: Pool,
   ) {}
 
-  /** Makes the entry for a model, or puts this in the place of the one that is there. */
+  /** Makes the entry for a model, or puts this instead of the one that is there. */
   put(entry: Omit<ModelEntry, 'id' | 'createdAt'>): Promise<ModelEntry> {
     const { tenantId, provider, model, ...facts } = entry;
     return this.prisma.model.upsert({

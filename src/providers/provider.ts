@@ -44,7 +44,7 @@ export interface ProviderType {
   /** The wire formats it speaks; the first where nothing else decides. */
   dialects: readonly DialectName[];
   auth: AuthStyle;
-  /** The forms of several fields that its credential may have in the place of a plain key. */
+  /** The forms of several fields that its credential may have instead of a plain key. */
   credentialTypes: readonly CredentialType[];
   /** Null: it takes a key. */
   subscription: SubscriptionLogin | null;

@@ -17,14 +17,14 @@ const REQUEST_TIMEOUT_MS = 60_000;
 @Module({})
 class AppModule {}
 
-/** One process: the rooms its roles need, behind the admin listener. The gateway brings its public listener along. */
+/** One process: the modules its roles need, behind the admin listener. The gateway brings its public listener along. */
 export async function createApp(config: Config, platform: DynamicModule, log: Logger): Promise<NestFastifyApplication> {
-  const doors = [
+  const entryPoints = [
     config.roles.has('gateway') && GatewayModule,
     config.roles.has('control') && ControlModule,
     config.roles.has('worker') && WorkerModule,
   ];
-  const module: DynamicModule = { module: AppModule, imports: [platform, SetupModule, ...doors.filter((door) => door !== false)] };
+  const module: DynamicModule = { module: AppModule, imports: [platform, SetupModule, ...entryPoints.filter((one) => one !== false)] };
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT_BYTES,
     forceCloseConnections: 'idle',

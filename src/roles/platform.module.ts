@@ -23,10 +23,10 @@ import { droppedLines, Health, LOGGER, type Logger, Metrics } from '../platform/
 
 const POOL = { setting: 'WEIR_DATABASE_CALL_CONNECTIONS', statementTimeoutMs: 10_000, name: 'gateway' };
 const PRISMA_POOL = { setting: 'WEIR_DATABASE_CONFIG_CONNECTIONS', statementTimeoutMs: 10_000, connectTimeoutMs: 5_000, name: 'config' };
-/** Connections of the admin door: opened when the first request comes. */
+/** Connections of the admin API: opened when the first request comes. */
 const CONTROL_POOL = { setting: 'WEIR_DATABASE_ADMIN_CONNECTIONS', statementTimeoutMs: 10_000, connectTimeoutMs: 5_000, name: 'control' };
 
-/** What every room stands on, opened before Nest starts. */
+/** What every module stands on, opened before Nest starts. */
 export interface Platform {
   module: DynamicModule;
   changes: ConfigChanges;

@@ -164,7 +164,7 @@ export class Router {
   /**
    * The target that a model of a record is, whether it is saved and exposed or not.
    * @param session of the call, see {@link plan}.
-   * @param shown in the place of what is stored for it.
+   * @param shown instead of what is stored for it.
    * @throws WeirError credential_unavailable
    */
   target(

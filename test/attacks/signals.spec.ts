@@ -79,7 +79,7 @@ describe('with a Postgres elsewhere', () => {
     expect((await call({ ...ready, api_key: ready.api_key })).status).toBe(200);
   });
 
-  test('between "not ready" and the closed door calls are still served; a second signal ends the waiting', async () => {
+  test('between "not ready" and the closed entry point calls are still served; a second signal ends the waiting', async () => {
     const weir = WeirProcess.spawn({ ...environment(), WEIR_DRAIN_DELAY_MS: '600000' });
     const ready = await weir.ready();
     const health = async (url: string) => {

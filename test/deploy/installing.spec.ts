@@ -52,7 +52,7 @@ withRedis.describe('docs/operations/installing.md', () => {
     const ports = new Map<string, string>([['6379', String(redis.port)]]);
     for (const port of ['8080', '8081', '8082', '8083', '9080', '9081', '9082', '9083', '443']) ports.set(port, String(await freePort()));
     for (const name of ['etc', 'systemd', 'var', 'log']) mkdirSync(path.join(directory, name));
-    /** Directories and ports of this machine's own in the place of those that need root. */
+    /** Directories and ports of this machine's own instead of those that need root. */
     const here = (text: string) =>
       text
         .replaceAll('sudo ', '')

@@ -273,8 +273,8 @@ test('nothing that leaves the product or is stored by it has a secret in it, in 
     await ask('a key in the path', `${publicUrl}/v1/models/${wrong}`, null);
     await ask('a wrong admin key', `${adminUrl}/v1/organization/providers`, wrong);
   }
-  await ask('an API key at the admin door', `${adminUrl}/v1/organization/providers`, apiKey);
-  await ask('an admin key at the public door', `${publicUrl}/v1/models`, admin);
+  await ask('an API key at the admin API', `${adminUrl}/v1/organization/providers`, apiKey);
+  await ask('an admin key at the public API', `${publicUrl}/v1/models`, admin);
 
   // --- bad input with a secret in it
   const invalid = secrets['a key that is no valid one']!;

@@ -70,8 +70,8 @@ async function streamInFlight(url?: string): Promise<{ goOn: () => void; ended: 
 
 /**
  * How long the machine kept the gateway or this test from running while `work` went on, at worst and as a rule: of requests that are refused at
- * the door, one after the other, and the pauses between them. A call that waits for Postgres meets the same delays twice on top of its wait: at the
- * door, and when its wait is over.
+ * the entry point, one after the other, and the pauses between them. A call that waits for Postgres meets the same delays twice on top of its wait: at the
+ * entry point, and when its wait is over.
  */
 async function atTheDoor(work: Promise<unknown>): Promise<{ most: number; usual: number }> {
   let going = true;
@@ -102,7 +102,7 @@ async function newCallsAreRefused(): Promise<void> {
   const added = await atTheDoor(makeCalls());
   const times = results.map(({ ms }) => Math.round(ms)).sort((a, b) => a - b);
   process.stderr.write(
-    `refused within: median ${times[times.length >> 1]} ms, slowest ${times.at(-1)} ms of ${times.length}; at the door at most ${added.most} ms, usually ${added.usual} ms\n`,
+    `refused within: median ${times[times.length >> 1]} ms, slowest ${times.at(-1)} ms of ${times.length}; at the entry point at most ${added.most} ms, usually ${added.usual} ms\n`,
   );
   expect(new Set(results.map(({ status, code }) => `${status} ${code}`))).toEqual(new Set(['503 ledger_unavailable']));
   expect(times[times.length >> 1]).toBeLessThanOrEqual(REFUSED_WITHIN_MS + 2 * added.usual);

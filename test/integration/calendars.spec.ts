@@ -108,7 +108,7 @@ const instant = fc
   .integer({ min: Date.UTC(2025, 0) / 1000, max: Date.UTC(2035, 0) / 1000 })
   .map((seconds) => new Date(seconds * 1000).toISOString());
 
-test('whatever the anchor, every instant has one period, which begins where its neighbour ends, on the wall clock of the anchor', async () => {
+test('whatever the anchor, every instant has one period, which begins where its neighbor ends, on the wall clock of the anchor', async () => {
   const cases = fc.array(
     fc.record({ kind: fc.constantFrom('day', 'week', 'month', 'year'), zone: fc.constantFrom(...ZONES), anchor: instant, at: instant }),
     {

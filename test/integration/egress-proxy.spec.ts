@@ -240,7 +240,7 @@ describe('a proxy that stands in the way: the provider is unreachable, nothing w
     ['speaks no HTTP', reply('SSH-2.0-OpenSSH\r\n\r\n'), 'the egress proxy sent an invalid response'],
     ['talks without end', reply(`HTTP/1.1 200 OK\r\nx: ${'a'.repeat(17 * 1024)}`), 'the egress proxy sent an invalid response'],
     [
-      'answers in the place of the provider',
+      'answers instead of the provider',
       reply('HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n'),
       'the egress proxy sent data before the destination did',
     ],

@@ -97,7 +97,7 @@ test('a database from before the first release is refused before anything is cha
     db.query('SELECT oid, xmin FROM pg_class UNION ALL SELECT oid, xmin FROM pg_proc UNION ALL SELECT oid, xmin FROM pg_authid ORDER BY 1');
   const before = await state();
   await expect(migrate(database.url)).rejects.toThrow(
-    /"public" were made by a version of Weir from before its first release.* Make a new database/,
+    /"public" were created by a version of Weir from before the first release.* Create a new database/,
   );
   expect((await state()).rows).toEqual(before.rows);
 });

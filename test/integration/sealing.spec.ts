@@ -250,7 +250,7 @@ describe('a sealed secret that somebody tampered with', () => {
     }
   });
 
-  test('does not open in the place of another: tenant, provider, credential or origin', async () => {
+  test('does not open instead of another: tenant, provider, credential or origin', async () => {
     const keyring = await start(only(V1));
     const [alice, bob] = [await addTenant(), await addTenant()];
     const places = [await addProvider(alice), await addProvider(alice), await addProvider(bob), await addProvider(null)];
@@ -282,7 +282,7 @@ describe('a sealed secret that somebody tampered with', () => {
     expect((await look(keyring)).closed).toEqual([]);
   });
 
-  test('does not open by the data key of another owner, put in the place of its own', async () => {
+  test('does not open by the data key of another owner, put instead of its own', async () => {
     const keyring = await start(only(V1));
     const [alice, bob] = [await addTenant(), await addTenant()];
     for (const tenant of [alice, bob]) await repositoryOf(keyring).put(await addProvider(tenant), [new Secret('sk-1')]);

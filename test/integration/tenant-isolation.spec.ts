@@ -19,7 +19,7 @@ import { encoded, holdRequest, insertTenant, settlement } from '../support/ledge
 
 let database: TestDatabase;
 let db: Pool;
-/** As rooms get it: every tenant, but for work in the scope of one. One connection in the scope of a tenant, so that each test meets what the last one left. */
+/** As modules get it: every tenant, but for work in the scope of one. One connection in the scope of a tenant, so that each test meets what the last one left. */
 let pool: Pool;
 let tenantPool: ReturnType<typeof createTenantPool>;
 let alice: string;

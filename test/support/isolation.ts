@@ -3,7 +3,7 @@ import { EVERY_TENANT } from '../../src/platform/postgres/index.js';
 import { RuntimeClient } from '../../src/platform/postgres/runtime-client.js';
 
 const FILTER = /(?:(?:"?\w+"?\.)*"?tenant_id"?) = (\$\d+)(?!\d)(?:::\w+)?/g;
-/** As the admin door's connections name themselves. */
+/** As the admin API's connections name themselves. */
 const APPLICATION = 'weir-control';
 
 interface Changed {
@@ -18,10 +18,10 @@ interface Named {
 
 type Query = (config: { text: string; values?: unknown[] } | string, ...rest: unknown[]) => unknown;
 
-/** As if every query of the admin door had forgotten to ask for the rows of its tenant only. */
+/** As if every query of the admin API had forgotten to ask for the rows of its tenant only. */
 export const forgetFilters = (): Changed => rewrite((text, values) => [text.replace(FILTER, '$1::text IS NOT NULL'), values]);
 
-/** As if Postgres showed the admin door every tenant. */
+/** As if Postgres showed the admin API every tenant. */
 export function withoutRowSecurity(): Changed {
   const prototype = RuntimeClient.prototype;
   const original = prototype.enterValues;

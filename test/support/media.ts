@@ -20,7 +20,7 @@ export function png(width: number, height: number): Buffer {
   return Buffer.concat([signature, chunk('IHDR', header), chunk('IDAT', deflateSync(rows)), chunk('IEND', Buffer.alloc(0))]);
 }
 
-/** The header of a photo, and bytes of noise in the place of its pixels. */
+/** The header of a photo, and bytes of noise instead of its pixels. */
 export function jpeg(width: number, height: number, bytes: number): Buffer {
   const exif = Buffer.concat([Buffer.from([0xff, 0xe1, 0x40, 0x02]), Buffer.alloc(0x4000, 7)]);
   const frame = Buffer.from([

@@ -46,7 +46,7 @@ export class PostgresServer {
     private release: () => void,
   ) {}
 
-  /** @param settings more of them, as `-c` takes them. @param base a base backup to follow as a standby, in the place of an empty cluster */
+  /** @param settings more of them, as `-c` takes them. @param base a base backup to follow as a standby, instead of an empty cluster */
   static async start(binaries: Binaries, settings: readonly string[] = [], base: string | null = null): Promise<PostgresServer> {
     const directory = mkdtempSync(path.join(tmpdir(), 'weir-server-'));
     chmodSync(directory, 0o755);

@@ -165,7 +165,7 @@ CREATE TABLE credential_health (
   resting_until timestamptz NOT NULL
 );
 
--- Seats of persons at providers that are used by login instead of a key: one per provider record.
+-- Subscriptions of persons at providers that are used by login instead of a key: one per provider record.
 -- What is sealed is bound to the tenant, the connection and the provider's origin. renewal counts the access tokens it has had: whoever was refused
 -- with one asks for the next of it, and finds that another process has it already. Its row is locked while a token is renewed, so a refresh token is
 -- used once. device_code to poll_after: while it is pending. refresh_token to connected_at: once it is connected.
@@ -189,7 +189,7 @@ CREATE TABLE connections (
 );
 CREATE INDEX connections_owner_idx ON connections (tenant_id, id);
 
--- What a tenant says of a model, in the place of what the catalog knows of it. NULL: as the catalog says.
+-- What a tenant says of a model, instead of what the catalog knows of it. NULL: as the catalog says.
 CREATE TABLE models (
   tenant_id         uuid NOT NULL REFERENCES tenants (id),
   id                uuid NOT NULL,

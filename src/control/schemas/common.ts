@@ -16,7 +16,7 @@ export const text = (max: number) =>
     .max(max)
     .refine((value) => !value.includes('\0'), { error: 'must not contain the character NUL' });
 
-/** A name as calls are labelled with; `*` stands for each. */
+/** A name as calls are labeled with; `*` stands for each. */
 export const label = z
   .string()
   .regex(/^[^\s\p{Cc}\p{Cs}](?:[^\p{Cc}\p{Cs}]{0,254}[^\s\p{Cc}\p{Cs}])?$/u, { error: 'must be 1 to 256 printable characters' });

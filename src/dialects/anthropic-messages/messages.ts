@@ -110,7 +110,7 @@ class MessagesEncoder {
     return { type: 'tool_use', id: plainCallId(id), name: this.names.sent(name), input: value, ...encodeMark(cache) };
   }
 
-  /** Neighbours of a role are one message, and a message must not be empty. */
+  /** Neighbors of a role are one message, and a message must not be empty. */
   private add(role: Message['role'], content: Block[]): void {
     if (content.length === 0) return;
     const last = this.messages.at(-1);

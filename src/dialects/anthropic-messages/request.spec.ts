@@ -91,7 +91,7 @@ describe('instructions', () => {
 });
 
 describe('turns', () => {
-  test('neighbours of a role are one message, and blank text is left out', () =>
+  test('neighbors of a role are one message, and blank text is left out', () =>
     expect(encode({ turns: [user('A'), user(' '), user('B'), assistant(''), user('C')] }).sent.messages).toEqual([
       { role: 'user', content: ['A', 'B', 'C'].map((text) => ({ type: 'text', text })) },
     ]));

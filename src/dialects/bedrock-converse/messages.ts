@@ -76,7 +76,7 @@ export class TurnWriter {
     }
   }
 
-  /** Bedrock wants the roles in turn: neighbours of one role become one message. */
+  /** Bedrock wants the roles in turn: neighbors of one role become one message. */
   private draft(role: Message['role']): Draft {
     const last = this.drafts.findLast(({ results, blocks }) => results.length + blocks.length > 0);
     if (last?.role === role) return last;

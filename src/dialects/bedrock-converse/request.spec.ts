@@ -57,7 +57,7 @@ describe('messages', () => {
     expect(sent.system).toBeUndefined();
   });
 
-  test('neighbours of one role become one message, and blank texts none', () =>
+  test('neighbors of one role become one message, and blank texts none', () =>
     expect(messages(NOVA, user('1'), assistant(' '), user('2'))).toEqual([{ role: 'user', content: [text('1'), text('2')] }]));
 
   test('nothing but blanks is refused', () => expect(() => messages(NOVA, user(' '))).toThrow('no text to answer'));

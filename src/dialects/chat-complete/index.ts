@@ -31,7 +31,7 @@ import { ChatCompleteStreamEncoder } from './stream-encoder.js';
  * - `{type: "tool_call", id, name, arguments}`, once per call and whole, when the answer is over;
  * - `{type: "usage", …}`: the fields above, and `cost_usd`, null when the model has no price;
  * - `{type: "finish", id, model, reason, native_reason, message}`, the last event of an answer;
- * - `{type: "error", error: {message, type, param, code}}` in the place of all that would have followed.
+ * - `{type: "error", error: {message, type, param, code}}` instead of all that would have followed.
  */
 export const chatCompleteSurface: Surface = {
   name: 'chat-complete',

@@ -8,7 +8,7 @@ import { endUserOf, modelOf, refuseTransport } from '../kit/prompt.js';
 import type { EmbeddingAnswer, EmbeddingRequest } from './embedding.js';
 import { packed, vectorOf } from './vectors.js';
 
-/** An embeddings request, as the road of a call needs it and as a provider's format does. */
+/** An embeddings request, as the request lifecycle needs it and as a provider's format does. */
 export interface EmbeddingPrompt {
   prompt: CallRequest;
   request: EmbeddingRequest;

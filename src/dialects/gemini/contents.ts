@@ -63,7 +63,7 @@ class TurnWriter {
     }
   }
 
-  /** Neighbouring turns of one side are one. */
+  /** Neighboring turns of one side are one. */
   add(role: Content['role'], parts: GeminiPart[]): void {
     if (parts.length === 0) return;
     const last = this.contents.at(-1);

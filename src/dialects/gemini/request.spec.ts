@@ -135,7 +135,7 @@ describe('turns', () => {
     expect(body.contents).toEqual([{ role: 'user', parts: [{ text: 'be brief' }, { text: 'hello' }] }]);
   });
 
-  test('neighbours of one role are one', () => {
+  test('neighbors of one role are one', () => {
     expect(contentsOf([user('a'), user('b')])).toEqual([{ role: 'user', parts: [{ text: 'a' }, { text: 'b' }] }]);
   });
 

@@ -286,7 +286,7 @@ export class ChatStreamReader implements StreamReader {
     this.head = { id, created };
   }
 
-  /** Neighbouring events that pass verbatim leave as one slice. */
+  /** Neighboring events that pass verbatim leave as one slice. */
   private pass(buffer: Buffer, start: number, end: number): void {
     if (this.runBuffer === buffer && this.runEnd === start) {
       this.runEnd = end;

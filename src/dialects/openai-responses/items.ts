@@ -95,7 +95,7 @@ function assistantItems({ parts }: AssistantTurn, callIds: CallIds, { names, qui
   return items;
 }
 
-/** Neighbouring texts of one phase are one message. */
+/** Neighboring texts of one phase are one message. */
 function addToMessage(items: JsonObject[], content: JsonObject, phase: string | undefined): void {
   const last = items.at(-1);
   if (last?.['type'] === 'message' && last['phase'] === phase) (last['content'] as JsonObject[]).push(content);

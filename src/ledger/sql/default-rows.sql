@@ -20,7 +20,7 @@ BEGIN
   RETURN p_from + p_blocks;
 END $$;
 
--- Puts the copies in the place of the default partition, and an empty one beside them, in one short transaction that nobody sees the middle of.
+-- Puts the copies instead of the default partition, and an empty one beside them, in one short transaction that nobody sees the middle of.
 -- p_from: where copying has got to; what has come since is copied here. Who uses the table for longer than the lock timeout goes first: this fails then,
 -- and is tried again later. Answers the months it made.
 CREATE FUNCTION replace_default(p_table text, p_from bigint) RETURNS text[] LANGUAGE plpgsql

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 
-/** A plaintext secret that cannot be printed or serialised by accident. `reveal` it only where it leaves for its destination. */
+/** A plaintext secret that cannot be printed or serialized by accident. `reveal` it only where it leaves for its destination. */
 export class Secret {
   readonly #value: string;
 

@@ -6,7 +6,7 @@ import { checkedLookup, type Lookup, resolveAll } from './lookup.js';
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 
 /** Where clouds tell a machine its own secrets, beside the link-local addresses: Azure, Alibaba, Oracle, AWS and Google by IPv6. */
-const METADATA = new Set(['168.63.129.16', '100.100.100.200', '192.0.0.192', 'fd00:ec2::254', 'fd20:ce::254'].map(normalised));
+const METADATA = new Set(['168.63.129.16', '100.100.100.200', '192.0.0.192', 'fd00:ec2::254', 'fd20:ce::254'].map(normalized));
 
 /** Never an endpoint, whatever the deployment allows. The last four hide an IPv4 address in an IPv6 one. */
 const NEVER_RANGES = new Set(['unspecified', 'broadcast', 'multicast', 'linkLocal', 'rfc6052', 'rfc6145', '6to4', 'teredo']);
@@ -144,6 +144,6 @@ function networkOf(entry: string): { range: [Address, number]; port: number } {
   return { range: ipaddr.parseCIDR(entry.slice(0, at).replace(/[[\]]/g, '')), port: Number(entry.slice(at + 1)) };
 }
 
-export function normalised(address: string): string {
+export function normalized(address: string): string {
   return ipaddr.process(address).toNormalizedString();
 }

@@ -1,6 +1,6 @@
 import { isIP, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import { DestinationRefused, type Guard, isPublic, normalised, unbracketed } from './destination.js';
+import { DestinationRefused, type Guard, isPublic, normalized, unbracketed } from './destination.js';
 import { checkedLookup, type Lookup, resolveAll } from './lookup.js';
 
 /**
@@ -35,6 +35,6 @@ export class NamedDestinations implements Guard {
 /** Without TLS nothing proves who answers, so what goes by plain HTTP stays inside. */
 function mayBe(address: string, { hostname, protocol }: URL): boolean {
   const host = unbracketed(hostname);
-  if (isIP(host) && normalised(address) !== normalised(host)) return false;
+  if (isIP(host) && normalized(address) !== normalized(host)) return false;
   return protocol === 'https:' || !isPublic(ipaddr.process(address));
 }

@@ -5,7 +5,7 @@ const MAX_BYTES = 64 * 1024 * 1024;
 const MAX_RATIO = 100;
 const GZIP = /^(?:x-)?gzip$/i;
 
-/** Whether a status is that of an answer. What stands between may say 201 or 203 in the place of a provider's 200. */
+/** Whether a status is that of an answer. What stands between may say 201 or 203 instead of a provider's 200. */
 export const isAnswer = (status: number | null): boolean => status !== null && status >= 200 && status < 300;
 
 interface ReplySink extends EgressSink {

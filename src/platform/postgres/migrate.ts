@@ -112,7 +112,7 @@ async function assertReleased(client: Client, [first]: Migration[]): Promise<voi
   const history = await readHistory(client);
   if (history.size === 0 || history.has(first.name)) return;
   throw new Error(
-    `the tables in the schema "${schema}" were made by a version of Weir from before its first release, and cannot be carried over. Nothing was changed. Make a new database, or drop this schema and make it anew; where Weir runs a Postgres of its own, move the directory WEIR_HOME away. Then start Weir again`,
+    `the tables in the schema "${schema}" were created by a version of Weir from before the first release, and cannot be upgraded. Nothing was changed. Create a new database, or drop this schema and create it again; if Weir runs the embedded Postgres, move the directory WEIR_HOME away. Then start Weir again`,
   );
 }
 

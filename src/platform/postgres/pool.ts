@@ -16,7 +16,7 @@ export const EXACT_TYPES = {
 
 export type Pool = pg.Pool;
 
-/** Injection token of the connection string, for rooms that open a pool of their own. */
+/** Injection token of the connection string, for modules that open a pool of their own. */
 export const DATABASE_URL = Symbol('database-url');
 
 /** Injection token of the connection string for what needs a session. */

@@ -3,7 +3,7 @@ import { sqlFunction } from './functions.js';
 import { Prisma as Generated, PrismaClient } from './generated/client.js';
 import type { Pool } from './pool.js';
 
-/** The control plane's client. Never on the road of a call. */
+/** The control plane's client. Never on the request lifecycle. */
 export class Prisma extends PrismaClient {
   /** @param pool stays its owner's to end. */
   constructor(pool: Pool, schema = 'public') {

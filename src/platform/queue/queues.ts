@@ -55,7 +55,7 @@ const KEEP = { removeOnComplete: { count: 100 }, removeOnFail: { count: 1_000 } 
 const wholly = (redis: RedisAddress) => JSON.stringify([redis, redis.password?.reveal(), redis.sentinelPassword?.reveal()]);
 
 /**
- * BullMQ on Redis, or on its own Postgres backend where there is no Redis. Never on the road of a call. Workers run only while the store works:
+ * BullMQ on Redis, or on its own Postgres backend where there is no Redis. Never on the request lifecycle. Workers run only while the store works:
  * one that refuses is asked again every second, by one connection, and an alarm is raised until it works.
  */
 export class Queues {
@@ -81,7 +81,7 @@ export class Queues {
     private readonly log: Logger,
   ) {
     this.alarm = new Alarm(log, 'the queues cannot work, so scheduled work waits', 'the queues work again');
-    this.trouble = new Alarm(log, 'a queue is in trouble', 'no queue is in trouble any more');
+    this.trouble = new Alarm(log, 'queue error', 'the queues have no errors any more');
     this.prefix = `${store.redis?.prefix ?? ''}{weir-${store.installation}}`;
   }
 

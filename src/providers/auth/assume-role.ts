@@ -36,7 +36,7 @@ export interface WebIdentityRole {
   url: string;
 }
 
-/** The keys of a session as this role, for a token in the place of a signature. @throws as {@link requestToken} */
+/** The keys of a session as this role, for a token instead of a signature. @throws as {@link requestToken} */
 export async function assumeRoleWithWebIdentity(role: WebIdentityRole, token: string, transport: Transport): Promise<Fresh<AwsKeys>> {
   const body = new URLSearchParams({
     Action: 'AssumeRoleWithWebIdentity',

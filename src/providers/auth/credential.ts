@@ -14,7 +14,7 @@ const TokenCredential = z.strictObject({ type: z.literal('token'), token: visibl
 export const CREDENTIAL_TYPES = ['headers', 'token', 'aws', 'service_account', 'authorized_user', 'entra', 'ai_gateway'] as const;
 export type CredentialType = (typeof CREDENTIAL_TYPES)[number];
 
-/** A credential of several fields. It is sealed as JSON text, in the place of a key. */
+/** A credential of several fields. It is sealed as JSON text, instead of a key. */
 export const StructuredCredential = z.discriminatedUnion(
   'type',
   [

@@ -159,7 +159,7 @@ test('a role is taken on by keys as well, where one is named', () => {
   });
 });
 
-test('an address in the place of the vendor’s is kept without its last slash', () => {
+test('an address instead of the vendor’s is kept without its last slash', () => {
   const told = 'https://vpce-1.example.com/';
   expect(found('bedrock', { ...AWS, AWS_ENDPOINT_URL_BEDROCK_RUNTIME: told })!.baseUrl).toBe('https://vpce-1.example.com');
   expect(found('google-vertex-ai', { GOOGLE_VERTEX_PROJECT: 'ours', GCE_METADATA_HOST: 'h', GOOGLE_VERTEX_BASE_URL: told })!.baseUrl).toBe(

@@ -119,7 +119,7 @@ function machineOfGoogle({ variable }: Environment, address: string | null): Fou
 
 const MICROSOFT = ['FOUNDRY_AGENT_TOKEN', 'AZURE_TENANT_ID', 'AZURE_CLIENT_ID', 'AZURE_CLIENT_SECRET'] as const;
 
-/** What signs in at Microsoft in the place of a key. */
+/** What signs in at Microsoft instead of a key. */
 const SIGN_IN = [
   ...MICROSOFT,
   'AZURE_AUTHORITY_HOST',

@@ -15,7 +15,7 @@ function pathOf(...parts: string[]): string {
   return `/${segments.join('/')}`.replace(/:(\w+)/g, '{$1}');
 }
 
-/** Every route the admin door registers, read from its controllers. */
+/** Every route the admin API registers, read from its controllers. */
 export const ROUTES: Route[] = (Reflect.getMetadata('controllers', ControlModule) as Type[]).flatMap((controller) => {
   const { prototype } = controller as { prototype: Record<string, object> };
   const handlers = Object.getOwnPropertyNames(prototype).filter((name) => Reflect.hasMetadata('method', prototype[name]!));

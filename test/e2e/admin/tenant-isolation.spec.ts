@@ -17,7 +17,7 @@ afterAll(() => weir.stop());
 
 const idsOf = ({ body }: { body: unknown }) => (body as { data: { id: string }[] }).data.map(({ id }) => id);
 
-test('the road of a call does not stand in the scope of the tenant who asked the admin door last', async () => {
+test('the request lifecycle does not stand in the scope of the tenant who asked the admin API last', async () => {
   await clientOf(weir, bob.adminKey)('GET', '/v1/organization/projects');
   expect(await makeCall(alice)).toMatch(/^call_/);
 });

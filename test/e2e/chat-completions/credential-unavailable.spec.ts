@@ -28,7 +28,7 @@ const statusOf = () =>
 const provider = async () => (await tenant.admin<{ data: { id: string }[] }>('GET', '/v1/organization/providers')).data[0]!;
 const enterKey = async (key: string) => tenant.admin('POST', `/v1/organization/providers/${(await provider()).id}`, { key });
 
-test('a credential that cannot be opened: calls get 503, nothing is sent or booked, and entering it again mends it', async () => {
+test('a credential that cannot be opened: calls get 503, nothing is sent or booked, and entering it again fixes it', async () => {
   expect(await statusOf()).toBe('200');
   await weir.db.query('UPDATE credentials SET sealed = set_byte(sealed, 40, get_byte(sealed, 40) # 1)');
   await eventually(async () => (await statusOf()) === '503 credential_unavailable', 10_000);

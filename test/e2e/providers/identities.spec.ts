@@ -528,7 +528,7 @@ describe('a tenant', () => {
     }
     expect(inside.requests).toEqual([]);
     expect(spy.attempts.filter((address) => address === inside.hostPort || address.startsWith('169.254.'))).toEqual([]);
-    // The spy is not blind, and the door is there: the platform's provider is called through it.
+    // The spy is not blind, and the entry point is there: the platform's provider is called through it.
     await call('bedrock');
     expect(spy.attempts).toContain(inside.hostPort);
   });

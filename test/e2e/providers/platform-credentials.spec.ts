@@ -20,7 +20,7 @@ let running: Weir;
 let weir: TestWeir;
 let operator: Send;
 let tenant: TestTenant;
-/** All that the admin door answered here. */
+/** All that the admin API answered here. */
 let answered = '';
 
 beforeAll(async () => {

@@ -155,8 +155,8 @@ test('what is written is read as it was, streamed and whole', () => {
   fc.assert(
     fc.property(fc.array(part, { maxLength: 5 }), fc.constantFrom('stop', 'length', 'tool_calls', 'content_filter'), (parts, reason) => {
       const native = { stop: 'end_turn', length: 'max_tokens', tool_calls: 'tool_use', content_filter: 'refusal' }[reason];
-      const neighbours = parts.filter((one, at) => one.type !== 'text' || parts[at - 1]?.type !== 'text');
-      const choice = { parts: neighbours, annotations: [], logprobs: null, finish: reason, native, stopSequence: null };
+      const neighbors = parts.filter((one, at) => one.type !== 'text' || parts[at - 1]?.type !== 'text');
+      const choice = { parts: neighbors, annotations: [], logprobs: null, finish: reason, native, stopSequence: null };
       const answer: Answer = { id: 'msg_abc', model: 'served', choices: [choice] };
       const whole = messagesSurface.encodeAnswer(answer, USAGE, IDENTITY, null, PROMPT);
       expect(fold(anthropicMessages.decodeAnswer(Buffer.from(whole), {}))).toEqual(answer);

@@ -16,7 +16,7 @@ export function decodeReasoning(message: Fields, calls: readonly ToolCallPart[])
 
 const PLAIN: ReasoningPart = { type: 'reasoning', text: '', origin: null, signature: null, redacted: null, id: null };
 
-/** Clients may have kept the pieces of a stream: neighbours of one block are joined. */
+/** Clients may have kept the pieces of a stream: neighbors of one block are joined. */
 function decodeDetails(message: Fields, calls: readonly ToolCallPart[]): ReasoningPart[] {
   const parts: ReasoningPart[] = [];
   let lastKey: string | null = null;

@@ -89,7 +89,7 @@ export class ToolCallDecoder {
   }
 }
 
-/** Whether a piece with a name begins another call in the place of this one. */
+/** Whether a piece with a name begins another call instead of this one. */
 function isNext(call: Call, id: string | null, name: string | null): boolean {
   if (name === null || call.name === '') return false;
   if (id !== null && call.id !== null) return id !== call.id;

@@ -6,7 +6,7 @@ import { addressFrom, askInside, checked, type Identity, isInstanceOf, METADATA,
 /** The first there is, the most particular first. Null: none. @throws ConfigError */
 export const azureIdentity = (variable: Variable): Identity | null => federated(variable) ?? appService(variable) ?? instance(variable);
 
-/** A login host in the place of the public cloud's. @throws ConfigError */
+/** A login host instead of the public cloud's. @throws ConfigError */
 export function authorityFrom(variable: Variable): string | undefined {
   const told = variable('AZURE_AUTHORITY_HOST');
   return told === undefined ? undefined : addressFrom('AZURE_AUTHORITY_HOST', told);
