@@ -31,7 +31,7 @@ export interface ApiKey {
 }
 
 /** What a budget can be set on. The value is a public id. */
-export interface Scope {
+interface Scope {
   kind: 'tenant' | 'project' | 'api_key';
   value: string;
 }

@@ -1,8 +1,8 @@
 export type { AdminKey } from './admin-key.js';
 export type { VerifiableAdminKey } from './admin-keys.repository.js';
 export { AdminKeysService } from './admin-keys.service.js';
-export type { ApiKey, Caller, Scope } from './api-key.js';
+export type { ApiKey, Caller } from './api-key.js';
 export { ApiKeysModule } from './api-keys.module.js';
-export type { NewApiKey } from './api-keys.repository.js';
+
 export { ApiKeysService } from './api-keys.service.js';
 export { CallerDirectory } from './caller-directory.js';

@@ -8,7 +8,6 @@ export type ScopeKind = (typeof SCOPE_KINDS)[number];
 export const EACH = '*';
 
 export const PERIOD_KINDS = ['minute', 'hour', 'day', 'week', 'month', 'year', 'lifetime', 'rolling'] as const;
-export type PeriodKind = (typeof PERIOD_KINDS)[number];
 
 /** `deny`: a hard cap. `observe`: it counts and alerts, and never refuses a call. */
 export const MODES = ['deny', 'observe'] as const;
@@ -63,7 +62,7 @@ export interface BudgetPeriod {
 }
 
 /** What became of a period. */
-export interface Statement {
+interface Statement {
   calls: number;
   /** The dearest first. Amounts in nano-USD. */
   topModels: { provider: string; model: string; calls: number; amount: Nano }[];

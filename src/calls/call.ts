@@ -7,7 +7,7 @@ export const CALL_STATUSES = ['completed', 'cut', 'failed'] as const;
 export type CallStatus = (typeof CALL_STATUSES)[number];
 
 /** One try at a provider, as it was booked. */
-export interface BookedAttempt {
+interface BookedAttempt {
   provider: string;
   credential: string | null;
   status: number | null;

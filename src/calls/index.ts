@@ -1,4 +1,4 @@
-export { CALL_STATUSES, type CallRecord, renderCall } from './call.js';
+export { CALL_STATUSES, renderCall } from './call.js';
 export { CallObject } from './call-object.js';
 export { CallsModule } from './calls.module.js';
 export { CallsRepository } from './calls.repository.js';

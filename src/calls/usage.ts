@@ -5,7 +5,7 @@ export const BUCKET_WIDTHS = { '1m': 60, '1h': 3_600, '1d': 86_400 } as const;
 export type BucketWidth = keyof typeof BUCKET_WIDTHS;
 
 /** What sums can be told apart by. A model is named `provider/model-id`. */
-export const GROUP_FIELDS = ['project_id', 'api_key_id', 'model'] as const;
+const GROUP_FIELDS = ['project_id', 'api_key_id', 'model'] as const;
 export type GroupField = (typeof GROUP_FIELDS)[number];
 
 /** Which entries to sum up, and how. Times are unix seconds; a filter that is null lets everything through. */

@@ -289,7 +289,7 @@ export interface Conversion {
 }
 
 /** What is known of a provider before a request is written for it. */
-export interface ProviderFormats {
+interface ProviderFormats {
   /** The formats it speaks, the preferred one first. */
   dialects: readonly DialectName[];
   /** What the caller's settings ask for. */

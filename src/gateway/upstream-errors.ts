@@ -139,7 +139,7 @@ function hint(others: Remaining | null): string {
 }
 
 /** Seconds or a date, from 1 to 120; anything else is 1. */
-export function normalizeRetryAfter(value: string | undefined, now = Date.now()): number {
+function normalizeRetryAfter(value: string | undefined, now = Date.now()): number {
   if (value === undefined) return RETRY_AFTER.fallback;
   const seconds = /^\d{1,9}(\.\d+)?$/.test(value) ? Number(value) : (Date.parse(value) - now) / 1000;
   if (Number.isNaN(seconds)) return RETRY_AFTER.fallback;

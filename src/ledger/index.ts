@@ -1,4 +1,4 @@
-export { type Audit, type Breach, type Check, type Depth, INVARIANTS, type Invariant } from './audit.js';
+export { type Audit, type Depth, INVARIANTS } from './audit.js';
 export { AuditRepository } from './audit.repository.js';
 export { Auditor } from './auditor.js';
 export { GatewaysRepository, type Holding, type SilentGateway } from './gateways.repository.js';
@@ -7,7 +7,6 @@ export type {
   Adjustment,
   Attempt,
   BookedCall,
-  Booking,
   Checkpoint,
   Denial,
   HeldFacts,
@@ -15,7 +14,6 @@ export type {
   HoldContext,
   HoldRequest,
   LimitDenial,
-  LimitVerdict,
   RateLimitState,
   Scope,
   Settlement,

@@ -74,9 +74,9 @@ export interface ReapedCall {
 }
 
 /** What a budget says of a call it holds no money for. `tight`: it would, but has less headroom than is wanted. */
-export type BudgetVerdict = 'exceeded' | 'too_large' | 'busy' | 'tight' | 'unpriced';
+type BudgetVerdict = 'exceeded' | 'too_large' | 'busy' | 'tight' | 'unpriced';
 /** Which kind of limit a call runs into. */
-export type LimitVerdict = 'requests' | 'tokens' | 'concurrency';
+type LimitVerdict = 'requests' | 'tokens' | 'concurrency';
 /** `split`: the batch touches too many rows, and nothing was done. */
 export type Verdict = 'held' | BudgetVerdict | LimitVerdict | 'split';
 

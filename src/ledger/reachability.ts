@@ -8,7 +8,7 @@ const REMEMBERED = 5;
 const MEASUREMENTS = 5;
 
 /** Postgres sends no sign of life: it, or the way to it, is gone. */
-export class Gone extends Error {}
+class Gone extends Error {}
 /** Postgres sends signs of life, but not the answer that was waited for. */
 export class TooSlow extends Error {}
 

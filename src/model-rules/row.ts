@@ -20,7 +20,7 @@ export interface Row {
  * - `named`: it is that of such a model.
  * - `within`: it holds that of such a model, as a deployment's may. Then only bounds follow.
  */
-export type Fit = 'vendors' | 'named' | 'within';
+type Fit = 'vendors' | 'named' | 'within';
 export type Matcher = (name: ModelName) => Fit | null;
 
 /** The first row that says something of a thing counts. */

@@ -49,14 +49,14 @@ export interface HiddenPrompt {
   tellsForms: boolean;
 }
 
-export interface BeyondText {
+interface BeyondText {
   /** In words, for the client. */
   what: string;
   kind: 'search' | 'media';
 }
 
 /** What a model is for. */
-export interface Work {
+interface Work {
   /** It holds conversations. */
   converses: boolean;
   embeds: boolean;
@@ -67,7 +67,7 @@ export interface Work {
 }
 
 /** By how much a vendor's rates differ from those that are listed. */
-export interface PriceRules {
+interface PriceRules {
   /** A tenth more where the model is kept to a region. */
   dearerInRegion: boolean;
   /** A cache write for an hour costs twice the input, where no rate is listed. */
@@ -192,7 +192,7 @@ export interface BedrockRules {
   thinking: 'claude' | 'effort' | 'nova' | 'qwen' | null;
 }
 
-export interface EmbeddingRules {
+interface EmbeddingRules {
   /** On Bedrock: the vectors have one length, and none can be asked for. */
   oneLength: boolean;
   /** The method of Vertex AI, and how many texts it takes at once. */

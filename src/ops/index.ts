@@ -1,1 +1,1 @@
-export { type OpsOptions, registerOps } from './ops.js';
+export { registerOps } from './ops.js';

@@ -18,6 +18,6 @@ export {
 } from './price.js';
 export { type Listed, PriceBook } from './price-book.js';
 export { PricesModule } from './prices.module.js';
-export type { NewPrice } from './prices.repository.js';
+
 export { PricesService } from './prices.service.js';
 export type { UploadPlan } from './upload.js';

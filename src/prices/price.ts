@@ -13,7 +13,7 @@ export interface Rates {
 }
 
 /** Null: there is none. */
-export interface SpecialRates {
+interface SpecialRates {
   audioInput: bigint | null;
   imageInput: bigint | null;
   audioOutput: bigint | null;

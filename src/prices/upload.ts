@@ -6,7 +6,7 @@ import type { NewPrice } from './prices.repository.js';
 export type UploadedPrice = Pick<NewPrice, 'provider' | 'model' | 'rates' | 'tiers'> & { effectiveAt: Date | null };
 
 /** One price that an upload would add. */
-export interface PriceChange {
+interface PriceChange {
   price: UploadedPrice;
   /** What is in force at that time; null: nothing is. */
   before: Price | null;

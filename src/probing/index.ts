@@ -1,3 +1,3 @@
-export type { ProbeClass, ProbeReport } from './probe.js';
+export type { ProbeReport } from './probe.js';
 export { Prober } from './prober.js';
 export { ProbingModule } from './probing.module.js';

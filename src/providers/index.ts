@@ -31,4 +31,4 @@ export {
 } from './provider.js';
 export { ProviderDirectory } from './provider-directory.js';
 export { ProvidersModule } from './providers.module.js';
-export { type NewProvider, ProvidersRepository } from './providers.repository.js';
+export { ProvidersRepository } from './providers.repository.js';

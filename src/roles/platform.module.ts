@@ -122,4 +122,4 @@ async function openKeyring(pool: Pool, masterKeys: MasterKeys, log: Logger): Pro
 }
 
 @Module({})
-export class PlatformModule {}
+class PlatformModule {}

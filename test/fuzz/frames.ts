@@ -23,7 +23,7 @@ function awsPieces(bytes: Buffer): Buffer[] {
 }
 
 /** A piece with other data in it, its framing still right. */
-export function withJson(framing: Framing, piece: Buffer, change: (value: unknown) => unknown): Buffer {
+function withJson(framing: Framing, piece: Buffer, change: (value: unknown) => unknown): Buffer {
   if (framing === 'aws') {
     if (piece.length < 16) return piece;
     const payloadAt = 12 + piece.readUInt32BE(4);

@@ -70,7 +70,7 @@ const WATCHED = new Script('run()');
 const sandbox = createContext({ run: () => {} });
 
 /** Runs a case; null when all is as it must be. Its pieces are cut by its number, the same each time. */
-export function faultOf(one: Case, at: number, endings?: Record<Ending, number>): Fault | null {
+function faultOf(one: Case, at: number, endings?: Record<Ending, number>): Fault | null {
   const before = { heap: heapBytes(), prototype: prototypeNames() };
   const turns = new Turns();
   let ended: Ending;

@@ -46,7 +46,7 @@ const ODD: readonly (() => Json)[] = [
 const ODD_NUMBERS = [-1, 128, 100_000, 2 ** 31, 4_294_967_294, Number.MAX_SAFE_INTEGER, 1e300];
 
 /** So many levels of lists and objects. */
-export function nested(levels: number): Json {
+function nested(levels: number): Json {
   let value: Json = 1;
   for (let level = 0; level < levels; level++) value = level % 2 === 0 ? [value] : { a: value };
   return value;

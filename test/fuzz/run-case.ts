@@ -40,7 +40,7 @@ export interface Case {
 }
 
 /** What must never happen. */
-export class Violation extends Error {}
+class Violation extends Error {}
 
 const violated = (what: string): never => {
   throw new Violation(what);

@@ -7,7 +7,7 @@ export interface JsonText {
 }
 
 /** How numbers may be written that JavaScript writes otherwise, and some that it writes alike. */
-export const aNumberText = (): fc.Arbitrary<string> =>
+const aNumberText = (): fc.Arbitrary<string> =>
   fc.oneof(
     fc.constantFrom('12345678901234567890', '9007199254740993', '1.0', '1e2', '1E+2', '-0', '0.10', '1e400', '5e-324', '0.1', '7', '-3.25'),
     fc.bigInt({ min: -(10n ** 30n), max: 10n ** 30n }).map(String),

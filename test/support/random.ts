@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 
 /** The environment variable that repeats a random run: its seed. */
-export const SEED_VARIABLE = 'WEIR_TEST_SEED';
+const SEED_VARIABLE = 'WEIR_TEST_SEED';
 
 /** Random decisions that can be repeated from their seed. */
 export class Random {

@@ -39,7 +39,7 @@ export interface RedisOptions {
 }
 
 /** Whether this machine has a Redis, or can fetch one. */
-export const hasRedis = (): boolean => findDebianProgram(REDIS) !== null;
+const hasRedis = (): boolean => findDebianProgram(REDIS) !== null;
 
 /** `test` and `describe` for what needs Redis. */
 export const testsWithRedis = (): Tests => testsWith('redis-server', hasRedis());

@@ -39,7 +39,7 @@ export function encodeTools(conversation: Conversation, family: ClaudeRules, thi
   return fields;
 }
 
-export const isForced = ({ type }: JsonObject): boolean => type === 'any' || type === 'tool';
+const isForced = ({ type }: JsonObject): boolean => type === 'any' || type === 'tool';
 
 function offered({ tools, toolChoice }: Conversation): Tool[] {
   const wanted = toolChoice?.type === 'allowed' ? toolChoice.names : toolChoice?.type === 'tool' ? [toolChoice.name] : [];

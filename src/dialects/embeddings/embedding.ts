@@ -36,7 +36,7 @@ export interface EmbeddingAnswer {
 }
 
 /** An embedding request as it goes out. */
-export interface EmbeddingUpstreamRequest {
+interface EmbeddingUpstreamRequest {
   /** After the provider's base path, e.g. `/embeddings`. */
   path: string;
   /** Names and values in turn, beyond content type, accept and authorization. */

@@ -7,7 +7,7 @@ const MAX_NODES = 10_000;
  * Whether OpenAI takes a schema as strict: every object names all of its properties as required, and allows no others. Anthropic's strict
  * schemas may have optional ones. As of 2026-11, platform.openai.com/docs/guides/structured-outputs.
  */
-export function fitsStrict(schema: JsonObject | null): boolean {
+function fitsStrict(schema: JsonObject | null): boolean {
   const open: unknown[] = [schema ?? {}];
   for (let seen = 0; open.length > 0; seen++) {
     const node = open.pop();

@@ -8,7 +8,7 @@ import type { ToolNames } from '../kit/tool-names.js';
 import { type ResultOfCall, resultsOf } from '../kit/tool-results.js';
 import { filePart, type GeminiPart, isAnswerable } from './files.js';
 
-export interface Content {
+interface Content {
   role: 'user' | 'model';
   parts: GeminiPart[];
 }

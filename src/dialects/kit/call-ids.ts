@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const HASH_LENGTH = 24;
 /** Mistral's models take ids of exactly this length. */
-export const NINE = 9;
+const NINE = 9;
 
 /** The id of a tool call as most providers accept it. Calls and results go through the same function, so they still belong together. */
 export const plainCallId = (id: string): string => (/^[\w-]{1,64}$/.test(id) ? id : `call_${alphanumerics(id, HASH_LENGTH)}`);

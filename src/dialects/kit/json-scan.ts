@@ -51,7 +51,7 @@ export function stringEnd(json: string, start: number): number {
 }
 
 /** Where a value lies in a JSON text. */
-export interface Place {
+interface Place {
   start: number;
   end: number;
 }

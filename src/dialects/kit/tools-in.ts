@@ -1,7 +1,7 @@
 import { isObject, type JsonObject, listOf, objectOf, textOf } from './json.js';
 
 /** The most bytes that a tool takes whose schema is known by its type, written out for a model that does not know it. */
-export const MAX_TYPED_TOOL_BYTES = 1_500;
+const MAX_TYPED_TOOL_BYTES = 1_500;
 
 /** The lists of tools in a request of any format: its own, and those that items of its input bring. */
 export function toolsIn(body: Readonly<JsonObject>): JsonObject[] {

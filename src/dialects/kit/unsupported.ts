@@ -3,7 +3,7 @@ import { rulesOf } from '../../model-rules/index.js';
 import type { DialectName } from '../dialect.js';
 
 /** A model that might do what another one cannot. */
-export interface Candidate {
+interface Candidate {
   dialects: readonly DialectName[];
   /** The id whose rules apply. */
   model: string;

@@ -15,7 +15,7 @@ import { readVariables, SECRETS, secretIn } from './variables.js';
 import { warningsOf } from './warnings.js';
 
 const ROLES = ['gateway', 'control', 'worker'] as const;
-export type Role = (typeof ROLES)[number];
+type Role = (typeof ROLES)[number];
 
 const whole = (what: string, least: number, most: number) => {
   const error = `must be ${what}, from ${least} to ${most}`;
@@ -220,7 +220,7 @@ export interface Environment {
 }
 
 /** How a type of provider is logged in to. */
-export interface Login {
+interface Login {
   /** The operator's own registration with the vendor. */
   clientId: string;
   /** Takes the requests of logins in the vendor's place; null: the vendor does. */

@@ -5,7 +5,7 @@ import type { Logger } from '../telemetry/index.js';
 import { type DestinationGuard, isThisMachine } from './destination.js';
 
 /** The proxy stood in the way, so nothing was sent. The message says what it did, and never what it was shown. */
-export class ProxyFailed extends Error {
+class ProxyFailed extends Error {
   constructor(
     what: string,
     readonly status: number | null = null,

@@ -25,7 +25,7 @@ export interface Home {
   readonly user: RunAs;
 }
 
-export const passwordFile = (home: Home) => `${home.wanted}.password`;
+const passwordFile = (home: Home) => `${home.wanted}.password`;
 export const logFile = (home: Home) => `${home.wanted}.log`;
 const pointerFile = (wanted: string) => `${wanted}.location`;
 

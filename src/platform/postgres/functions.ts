@@ -16,7 +16,7 @@ const DAY_MS = 86_400_000;
 /** SQL: the name of a function `p` of `pg_proc`, without its version. */
 export const PLAIN_NAME = `regexp_replace(p.proname, '_[0-9a-f]{${HASH_LENGTH}}$', '')`;
 
-export interface SqlFunction {
+interface SqlFunction {
   /** As the files have it. */
   name: string;
   /** The statement that makes it, with the names that functions have in Postgres. */

@@ -8,7 +8,7 @@ const EXISTS_ALREADY = /^(42710|23505)$/;
 const LONGEST_NAME = 63;
 
 /** The role of `DATABASE_URL` may not do all that a start has to: an administrator has to. */
-export class MissingRights extends Error {
+class MissingRights extends Error {
   constructor(login: string, statements: readonly string[]) {
     super(
       `the Postgres role "${login}" lacks rights to prepare the database. As an administrator of the database, run:\n\n${statements.map((line) => `  ${line};`).join('\n')}\n\nand start Weir again`,

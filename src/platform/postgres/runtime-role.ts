@@ -1,7 +1,7 @@
 import type { Pool } from './pool.js';
 
 /** The role a process works as is not held back by Postgres. */
-export class UnboundRole extends Error {}
+class UnboundRole extends Error {}
 
 interface RoleRow {
   name: string;

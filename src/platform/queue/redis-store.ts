@@ -1,7 +1,7 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { RedisAddress } from '../config/index.js';
 
-export type RedisClient = Redis | Cluster;
+type RedisClient = Redis | Cluster;
 
 const CONNECT_MS = 2_000;
 const ANSWER_MS = 3_000;

@@ -7,7 +7,7 @@ const LIFE_MS = 210_000;
 const EARLY_MS = 30_000;
 
 /** Zhipu's own token of a key `id.secret`. Times are in ms, unlike any other's. */
-export function zhipuToken(id: string, secret: string, nowMs: number): string {
+function zhipuToken(id: string, secret: string, nowMs: number): string {
   const text = jwtText({ alg: 'HS256', sign_type: 'SIGN' }, { api_key: id, exp: nowMs + LIFE_MS, timestamp: nowMs });
   return encodeJwt(text, createHmac('sha256', secret).update(text).digest());
 }

@@ -76,14 +76,6 @@ export const CALLS: readonly SurfaceRow[] = SURFACES.filter(({ kind }) => kind =
 /** Those of `CALLS` that hold a conversation: every provider format answers them. */
 export const CONVERSATIONS: readonly SurfaceRow[] = CALLS.filter(({ streams }) => streams);
 
-/** Ways a key may be sent. */
-export const KEY_HEADERS: readonly ((key: string) => Record<string, string>)[] = [
-  (key) => ({ authorization: `Bearer ${key}` }),
-  (key) => ({ 'x-api-key': key }),
-  (key) => ({ 'api-key': key }),
-  (key) => ({ 'x-goog-api-key': key }),
-];
-
 /** Sends one request to a route. @param to a running Weir and a key of it. */
 export function send(
   to: { publicUrl: string; apiKey: string },

@@ -4,7 +4,7 @@ import { QUESTION } from './readers.js';
 import type { Replay } from './replay.js';
 
 /** What comes after the model's turn, for each of its calls, or as the user's next words where it made none. */
-export interface Next {
+interface Next {
   resultOf(call: number): string;
   words: string;
 }

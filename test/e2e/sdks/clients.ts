@@ -18,7 +18,7 @@ export const SCHEMA = {
   additionalProperties: false as const,
 };
 
-export interface Gateway {
+interface Gateway {
   url: string;
   key: string;
   model: string;

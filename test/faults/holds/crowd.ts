@@ -17,7 +17,7 @@ const TENANTS = 2;
 const PROJECTS = 2;
 const KEYS = 2;
 /** The dearest call, in nano-USD. */
-export const MOST = 1_000_000;
+const MOST = 1_000_000;
 /** The average of what {@link amountOf} answers. */
 const MEAN = MOST / Math.log(MOST);
 

@@ -31,7 +31,7 @@ interface Database {
 }
 
 /** Posts to the admin REST as the tenant, below `/v1/organization/`. */
-export type Post = <T = unknown>(path: string, body: object) => Promise<T>;
+type Post = <T = unknown>(path: string, body: object) => Promise<T>;
 
 export interface RigOptions {
   /** Of the tenant, in USD per month; one that is never spent unless given. */

@@ -57,7 +57,7 @@ function decodeSettings(fields: Fields): Settings {
 const EFFORTS = ['low', 'medium', 'high', 'xhigh', 'max'] as const;
 
 /** The effort counts as asking to think, also where it stands alone. */
-export function decodeThinking(fields: Fields): Thinking | null {
+function decodeThinking(fields: Fields): Thinking | null {
   const thinking = fields.objectOrNull('thinking');
   const effort = fields.objectOrNull('output_config')?.oneOf('effort', EFFORTS) ?? null;
   if (!thinking) return effort && { level: effort, budgetTokens: null, show: null };

@@ -27,7 +27,7 @@ export function encodeCalls(calls: readonly Called[], { custom, legacy }: CallSt
   return { tool_calls: calls.map((call) => encodeCall(call, custom)) };
 }
 
-export function encodeCall({ id, name, arguments: args, signature }: Called, custom: CallStyle['custom']): object {
+function encodeCall({ id, name, arguments: args, signature }: Called, custom: CallStyle['custom']): object {
   const said = custom.has(name)
     ? { type: 'custom', custom: { name, input: customInput(args) } }
     : { type: 'function', function: { name, arguments: args } };

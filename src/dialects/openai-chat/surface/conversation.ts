@@ -86,7 +86,7 @@ export function decodeLogitBias(fields: Fields): Record<string, number> | null {
 }
 
 /** OpenAI's `reasoning_effort`, OpenRouter's `reasoning`, and `thinking` as DeepSeek and Anthropic's compatible endpoints take it. */
-export function decodeThinking(fields: Fields): Thinking | null {
+function decodeThinking(fields: Fields): Thinking | null {
   const effort = fields.has('reasoning_effort') ? decodeEffort(fields, 'reasoning_effort') : null;
   const reasoning = fields.objectOrNull('reasoning');
   if (reasoning) {
