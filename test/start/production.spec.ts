@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, lstatSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT, WeirProcess } from '../support/process.js';
@@ -42,6 +42,12 @@ test('a fresh clone installs only what running needs, starts and answers a call'
   const packages = join(copy, 'node_modules');
   expect(['jest', 'prisma', 'prisma-cli', '@swc'].filter((name) => existsSync(join(packages, name)))).toEqual([]);
   expect(megabytesOf(packages)).toBeLessThan(MAX_MEGABYTES);
+
+  const injecting = WeirProcess.spawn({ WEIR_HOME: home, WEIR_CRASH: 'after_auth' }, ['--json'], copy, 'pipe', copy);
+  expect(await injecting.exited()).toBe(1);
+  expect(injecting.stderr).toContain('WEIR_CRASH must not be set: this build has no fault injection');
+  const dist = readdirSync(join(copy, 'dist'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.js'));
+  expect(dist.filter((name) => /crashPoint|armCrash/.test(readFileSync(join(copy, 'dist', name), 'utf8')))).toEqual([]);
 
   const weir = WeirProcess.spawn({ WEIR_HOME: home }, ['--json'], copy, 'pipe', copy);
   const ready = await weir.ready();

@@ -5,7 +5,7 @@ import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import type { Most } from '../../kernel/most.js';
 import { nearest } from '../../kernel/nearest.js';
-import { CRASH_KINDS, CRASH_POINTS, type Crash } from '../faults/index.js';
+import { CRASH_KINDS, CRASH_POINTS, type Crash, HAS_CRASH_POINTS } from '../faults/points.js';
 import { ConfigError } from './config-error.js';
 import { readDatabaseUrl, withContents } from './database-url.js';
 import { type ProxyAddress, proxy } from './proxy.js';
@@ -183,7 +183,7 @@ const variables = z.object({
   /** These two are read beside the variables of the vendors. */
   WEIR_INSTANCE_IDENTITY: z.enum(['aws', 'azure', 'google'], { error: 'must be aws, azure or google' }).optional(),
   WEIR_AWS_ROLE_ARN: z.string().optional(),
-  WEIR_CRASH: crash.optional(),
+  WEIR_CRASH: HAS_CRASH_POINTS ? crash.optional() : z.undefined('must not be set: this build has no fault injection').optional(),
 });
 
 /** Weir's own variables, and those that name the files of secrets. */
