@@ -57,8 +57,8 @@ export class Relay {
   ) {}
 
   /** Never rejects: whatever is thrown ends this call with its error, and no other. */
-  run(call: Call, reply: Reply): Promise<void> {
-    return this.serve(call, reply)
+  run(call: Call, reply: Reply, plan?: Plan): Promise<void> {
+    return this.serve(call, reply, plan)
       .catch((error: unknown) => {
         const refusal = error instanceof WeirError ? error : new WeirError('internal_error', { cause: error });
         this.fail(call, reply, refusal);
@@ -67,9 +67,10 @@ export class Relay {
       .catch((error: unknown) => this.log.error({ err: error, call: publicId('call', call.id) }, 'call'));
   }
 
-  private async serve(call: Call, reply: Reply): Promise<void> {
+  private async serve(call: Call, reply: Reply, known?: Plan): Promise<void> {
     if (isLong(call.prompt.inputTokensBound)) await ownTurn();
-    const planned = this.plan(call, reply); //                       400 403 404
+    const planned = known ?? this.router.plan(call.caller, call.prompt.model, call.prompt.maxOutputTokens, call.options.session); // 400 403 404
+    tellTarget(planned, reply);
     const prompt = permitted(call.prompt, call.endpoint, call.caller.tenantId, planned.target); // 400
     const counting = checkFit(call.caller.tenantId, call.prompt, planned.target); //       400
     if (counting !== null) await counting;
@@ -140,14 +141,6 @@ export class Relay {
       const estimated = { ...unforeseen(cause, outcome.used), attempts: outcome.attempts };
       return { outcome: estimated, settlement: settlementOf(call, plan, hold, estimated, null, asked, this.estimates), served: null };
     }
-  }
-
-  private plan(call: Call, reply: Reply): Plan {
-    const { caller, prompt, options } = call;
-    const plan = this.router.plan(caller, prompt.model, prompt.maxOutputTokens, options.session);
-    reply.setHeader('x-weir-model', encodedText(plan.requestedModel));
-    reply.setHeader('x-weir-provider', encodedText(plan.target.provider));
-    return plan;
   }
 
   /** Into the provider's format and back. */
@@ -304,4 +297,9 @@ function describe(cause: unknown): string | undefined {
   return cause instanceof Error
     ? `${typeof code === 'string' ? `${code}: ` : ''}${cause.message}`.slice(0, 300)
     : String(cause).slice(0, 300);
+}
+
+function tellTarget({ requestedModel, target }: Plan, reply: Reply): void {
+  reply.setHeader('x-weir-model', encodedText(requestedModel));
+  reply.setHeader('x-weir-provider', encodedText(target.provider));
 }

@@ -1,18 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { CallerDirectory } from '../../api-keys/index.js';
 import { messageCounting } from '../../dialects/index.js';
 import { publicId } from '../../kernel/ids.js';
 import { rulesOf } from '../../model-rules/index.js';
 import { Router } from '../../routing/index.js';
-import { Call } from '../call.js';
 import { guessOf, inputSize } from '../input-size.js';
 import { permitted } from '../policy/index.js';
 import { countedTokens } from '../refine-input.js';
 import { Relay } from '../relay.js';
-import { bodyOf } from '../request-body.js';
 import { Inference } from './inference.js';
-import { type Handler, verifyCall } from './surface.js';
 
 /** As the ledger names it. */
 const ENDPOINT = 'messages.count_tokens';
@@ -20,26 +16,19 @@ const ENDPOINT = 'messages.count_tokens';
 /** `POST /v1/messages/count_tokens`: the provider's own count where it has one, else Weir's estimate, which calls nobody. */
 @Injectable()
 export class MessageCounting {
-  private readonly ask: Handler;
-
   constructor(
-    private readonly callers: CallerDirectory,
     private readonly router: Router,
     private readonly relay: Relay,
-    inference: Inference,
-  ) {
-    this.ask = inference.handler(ENDPOINT, messageCounting);
-  }
+    private readonly inference: Inference,
+  ) {}
 
   handle = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
-    const { caller, options } = verifyCall(this.callers, request);
-    const { json, bytes } = bodyOf(request);
-    const prompt = messageCounting.decodeRequest(json, bytes);
+    const call = this.inference.read(request, ENDPOINT, messageCounting);
+    const { caller, prompt, options } = call;
     const plan = this.router.plan(caller, prompt.model, prompt.maxOutputTokens, options.session);
     const { target } = plan;
-    if (target.dialects.includes('anthropic-messages')) return this.ask(request, reply);
+    if (target.dialects.includes('anthropic-messages')) return this.inference.run(request, reply, call, plan);
     permitted(prompt, ENDPOINT, caller.tenantId, target);
-    const call = new Call(ENDPOINT, messageCounting, caller, prompt, options);
     const id = publicId('call', call.id);
     reply.headers({ 'x-request-id': id, [messageCounting.errors!.idHeader]: id });
     return this.relay.answer(call, plan, async () => {
