@@ -21,7 +21,7 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   connections: ['providers'],
   routing: ['providers', 'prices', 'models', 'credentials', 'dialects'], // of dialects the names only
   budgets: ['prices', 'ledger'],
-  probing: ['providers', 'dialects', 'prices', 'routing'],
+  'provider-accounts': ['providers', 'credentials', 'connections', 'routing', 'tenants', 'dialects', 'prices'],
 };
 const EVERY_MODULE = Object.keys(MODULES);
 
@@ -65,7 +65,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Where the Prisma client itself may be used. Others may name its types, to pass a transaction on. */
-const PRISMA_USERS = ['*.repository.ts', 'platform/postgres/*', 'roles/platform.module.ts', 'setup/first-start.ts'];
+const PRISMA_USERS = ['*.repository.ts', 'platform/postgres/*', 'roles/platform.module.ts'];
 const ENVIRONMENT_READERS = ['platform/config/*', 'main.ts', 'audit.ts'];
 /** Words of the names of models, by their families. */
 const FAMILY =

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { WeirError } from '../kernel/errors.js';
+import { found } from '../kernel/found.js';
 import type { Nano } from '../kernel/money.js';
 import { type Most, tooMany } from '../kernel/most.js';
 import type { Scope } from '../ledger/index.js';
@@ -30,9 +31,7 @@ export class BudgetsService {
 
   /** @throws WeirError not_found */
   async get(tenantId: string, id: string): Promise<Budget> {
-    const budget = await this.repository.find(tenantId, id);
-    if (!budget) throw new WeirError('not_found', { message: 'There is no such budget.' });
-    return budget;
+    return found('budget', await this.repository.find(tenantId, id));
   }
 
   list(tenantId: string): Promise<Budget[]> {

@@ -1,11 +1,12 @@
 import { Body, Controller, Delete, Get, Param, Post, Query } from '@nestjs/common';
 import type { z } from 'zod';
 import { type AdminKey, AdminKeysService } from '../api-keys/index.js';
+import { found } from '../kernel/found.js';
 import { publicId } from '../kernel/ids.js';
 import { Access } from './access.js';
 import { Actor, TenantId } from './admin.js';
-import { found, idOf } from './found.js';
 import { ListQuery, listOf, pageOf, renderList } from './list.js';
+import { idOf } from './path-id.js';
 import { Answers } from './route.js';
 import { AdminKeyObject, CreateAdminKey, NewAdminKeyObject, renderAdminKey } from './schemas/admin-key.js';
 import { deleted } from './schemas/common.js';

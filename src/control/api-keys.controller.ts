@@ -2,14 +2,15 @@ import { Body, Controller, Delete, Get, Param, Post, Query } from '@nestjs/commo
 import type { z } from 'zod';
 import { type ApiKey, ApiKeysService } from '../api-keys/index.js';
 import { WeirError } from '../kernel/errors.js';
+import { found } from '../kernel/found.js';
 import { publicId } from '../kernel/ids.js';
 import type { Setter } from '../kernel/setter.js';
 import { References } from '../routing/index.js';
 import { type Project, TenantsRepository } from '../tenants/index.js';
 import { Access } from './access.js';
 import { Actor, ActsAs, TenantId } from './admin.js';
-import { found, idOf } from './found.js';
 import { ListQuery, listOf, pageOf, renderList } from './list.js';
+import { idOf } from './path-id.js';
 import { Answers } from './route.js';
 import { ApiKeyObject, CreateApiKey, NewApiKeyObject, renderApiKey } from './schemas/api-key.js';
 import { deleted } from './schemas/common.js';

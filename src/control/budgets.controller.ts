@@ -7,8 +7,8 @@ import { CONFIG, type Config } from '../platform/config/index.js';
 import { Access } from './access.js';
 import { Actor, ActsAs, TenantId } from './admin.js';
 import { IF_MATCH, versionIn } from './etag.js';
-import { idOf } from './found.js';
 import { ListQuery, listOf, pageOf, renderList } from './list.js';
+import { idOf } from './path-id.js';
 import { Answers } from './route.js';
 import {
   BudgetObject,

@@ -1,9 +1,10 @@
 import { Controller, Get, Param, Query } from '@nestjs/common';
 import { CallObject, CallsRepository, renderCall } from '../calls/index.js';
+import { found } from '../kernel/found.js';
 import { Access, ReadsKeptLedger } from './access.js';
 import { TenantId } from './admin.js';
-import { found, idOf } from './found.js';
 import { cursors, listOf, renderList } from './list.js';
+import { idOf } from './path-id.js';
 import { Answers } from './route.js';
 import { CallQuery } from './schemas/call-query.js';
 

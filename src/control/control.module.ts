@@ -4,14 +4,11 @@ import { PassportModule } from '@nestjs/passport';
 import { ApiKeysModule } from '../api-keys/index.js';
 import { BudgetsModule } from '../budgets/index.js';
 import { CallsModule } from '../calls/index.js';
-import { ConnectionsModule } from '../connections/index.js';
-import { CredentialsModule } from '../credentials/index.js';
 import { LedgerModule } from '../ledger/index.js';
 import { LimitsModule } from '../limits/index.js';
 import { ModelsModule } from '../models/index.js';
 import { PricesModule } from '../prices/index.js';
-import { ProbingModule } from '../probing/index.js';
-import { ProvidersModule } from '../providers/index.js';
+import { ProviderAccountsModule } from '../provider-accounts/index.js';
 import { RoutingModule } from '../routing/index.js';
 import { TenantsModule } from '../tenants/index.js';
 import { undeclaredRoutes } from './access.js';
@@ -32,15 +29,12 @@ import { AdminKeyStrategy, OperatorGuard } from './operator.guard.js';
 import { PlatformCredentialsController } from './platform-credentials.controller.js';
 import { PlatformPricesController, PricesController } from './prices.controller.js';
 import { ProjectsController } from './projects.controller.js';
-import { ProviderProbe } from './provider-probe.js';
-import { ProviderRecords } from './provider-records.js';
 import { ProviderTypesController } from './provider-types.controller.js';
 import { ProvidersController } from './providers.controller.js';
 import { RequestPipe } from './request.pipe.js';
 import { Scopes } from './scopes.js';
 import { TenantScopeInterceptor } from './tenant-scope.interceptor.js';
 import { TenantsController } from './tenants.controller.js';
-import { Transactions } from './transactions.repository.js';
 import { UsageController } from './usage.controller.js';
 
 /** The admin REST: guard, pipe, interceptor and filter hold for every route of the admin listener. */
@@ -50,16 +44,13 @@ import { UsageController } from './usage.controller.js';
     PassportModule,
     TenantsModule,
     ApiKeysModule,
-    ProvidersModule,
-    CredentialsModule,
-    ConnectionsModule,
     PricesModule,
     ModelsModule,
     BudgetsModule,
     LedgerModule,
     LimitsModule,
     RoutingModule,
-    ProbingModule,
+    ProviderAccountsModule,
     CallsModule,
   ],
   controllers: [
@@ -85,10 +76,7 @@ import { UsageController } from './usage.controller.js';
     AdminGate,
     AdminKeyStrategy,
     IdempotencyRepository,
-    ProviderProbe,
-    ProviderRecords,
     Scopes,
-    Transactions,
     { provide: APP_GUARD, useClass: OperatorGuard },
     { provide: APP_PIPE, useClass: RequestPipe },
     // In this order: each runs inside of the one before.

@@ -1,11 +1,12 @@
 import { Body, Controller, Get, Inject, Param, Post, Query } from '@nestjs/common';
 import { WeirError } from '../kernel/errors.js';
+import { found } from '../kernel/found.js';
 import { GatewaysRepository, LedgerService } from '../ledger/index.js';
 import { LOGGER, type Logger } from '../platform/telemetry/index.js';
 import { Access } from './access.js';
 import { Actor } from './admin.js';
-import { found, idOf } from './found.js';
 import { ListQuery, listOf, pageOf, renderList } from './list.js';
+import { idOf } from './path-id.js';
 import { Answers } from './route.js';
 import { ForgetGateway, ForgottenGateway, GatewayObject, renderForgotten, renderGateway } from './schemas/gateway.js';
 

@@ -1,10 +1,11 @@
 import { Body, Controller, Delete, Get, Param, Post, Query } from '@nestjs/common';
+import { found } from '../kernel/found.js';
 import { publicId } from '../kernel/ids.js';
 import { ModelsRepository } from '../models/index.js';
 import { Access } from './access.js';
 import { TenantId } from './admin.js';
-import { found, idOf } from './found.js';
 import { listOf, pageOf, renderList } from './list.js';
+import { idOf } from './path-id.js';
 import { Answers } from './route.js';
 import { deleted } from './schemas/common.js';
 import { ModelObject, ModelQuery, PutModel, renderModel } from './schemas/model.js';

@@ -5,6 +5,7 @@ import type { FastifyRequest } from 'fastify';
 import { Strategy } from 'passport-custom';
 import type { VerifiableAdminKey } from '../api-keys/index.js';
 import { WeirError } from '../kernel/errors.js';
+import { found } from '../kernel/found.js';
 import { parsePublicId } from '../kernel/ids.js';
 import { TenantsRepository } from '../tenants/index.js';
 import { Access, type Audience, ReadsKeptLedger } from './access.js';
@@ -88,8 +89,8 @@ export class OperatorGuard extends AuthGuard(STRATEGY) {
       });
     }
     const id = parsePublicId('tenant', String(named));
-    const tenant = id !== null && (own === null || id === own) ? await this.tenants.find(id) : null;
-    if (!tenant) throw new WeirError('not_found', { param: TENANT_HEADER, message: 'There is no such tenant.' });
+    const isVisible = id !== null && (own === null || id === own);
+    const tenant = found('tenant', isVisible ? await this.tenants.find(id) : null, TENANT_HEADER);
     if (tenant.deletedAt && !readsLedger) throw new WeirError('tenant_deleted', { param: TENANT_HEADER });
     return tenant.id;
   }

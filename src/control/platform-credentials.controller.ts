@@ -1,24 +1,21 @@
-import { Body, Controller, Delete, Get, Inject, Param, Patch, Post, Query } from '@nestjs/common';
-import { publicId } from '../kernel/ids.js';
-import { CONFIG, type Config } from '../platform/config/index.js';
-import { ProvidersRepository } from '../providers/index.js';
-import { TenantsRepository } from '../tenants/index.js';
+import { Body, Controller, Delete, Get, Param, Patch, Post, Query } from '@nestjs/common';
+import { Secret } from '../platform/crypto/index.js';
+import { ProviderAccountsService, ProviderGrants } from '../provider-accounts/index.js';
 import { Access } from './access.js';
-import { discover } from './discovery.js';
-import { idOf } from './found.js';
 import { ListQuery, listOf, pageOf, renderList } from './list.js';
-import { ProviderRecords } from './provider-records.js';
+import { idOf } from './path-id.js';
 import { Answers } from './route.js';
 import { deleted } from './schemas/common.js';
 import {
   CreateGrant,
   CreatePlatformCredential,
   GrantObject,
+  newPlatformAccountOf,
   PlatformCredentialObject,
   renderGrant,
   renderPlatformCredential,
 } from './schemas/platform-credential.js';
-import { UpdateProvider } from './schemas/provider.js';
+import { accountChangesOf, UpdateProvider } from './schemas/provider.js';
 import { AddProviderKey } from './schemas/provider-key.js';
 import { Capabilities } from './schemas/provider-probe.js';
 
@@ -30,36 +27,33 @@ const CHANGE =
 @Access('operator')
 export class PlatformCredentialsController {
   constructor(
-    private readonly records: ProviderRecords,
-    private readonly providers: ProvidersRepository,
-    private readonly tenants: TenantsRepository,
-    @Inject(CONFIG) private readonly config: Pick<Config, 'environment'>,
+    private readonly accounts: ProviderAccountsService,
+    private readonly grants: ProviderGrants,
   ) {}
 
   @Post()
   @Answers(PlatformCredentialObject, 'Add a provider of the platform. Tenants that are granted it call its models by `name/model-id`.')
-  async create(@Body({ schema: CreatePlatformCredential }) { from_existing, ...body }: CreatePlatformCredential) {
-    const discovered = from_existing ? discover(body.type, this.config.environment) : null;
-    return renderPlatformCredential(await this.records.create(null, body, discovered));
+  async create(@Body({ schema: CreatePlatformCredential }) body: CreatePlatformCredential) {
+    return renderPlatformCredential(await this.accounts.create(null, newPlatformAccountOf(body)));
   }
 
   @Get()
   @Answers(listOf(PlatformCredentialObject), "List the platform's credentials.")
   async list(@Query({ schema: ListQuery }) query: ListQuery) {
-    const { items, hasMore } = await this.records.list(null, query);
-    return renderList(items.map(renderPlatformCredential), hasMore);
+    const { items, hasMore } = pageOf(await this.accounts.list(null), 'provider', query);
+    return renderList((await this.accounts.describe(items)).map(renderPlatformCredential), hasMore);
   }
 
   @Get(':credential_id')
   @Answers(PlatformCredentialObject, 'Read a platform credential.')
   async get(@Param('credential_id') id: string) {
-    return renderPlatformCredential(await this.records.get(null, id));
+    return renderPlatformCredential(await this.accounts.get(null, idOf('provider', id)));
   }
 
   @Post(':credential_id')
   @Answers(PlatformCredentialObject, CHANGE)
   async update(@Param('credential_id') id: string, @Body({ schema: UpdateProvider }) body: UpdateProvider) {
-    return renderPlatformCredential(await this.records.update(null, id, body));
+    return renderPlatformCredential(await this.accounts.update(null, idOf('provider', id), accountChangesOf(body)));
   }
 
   @Patch(':credential_id')
@@ -74,54 +68,53 @@ export class PlatformCredentialsController {
     'Ask a platform provider a few small questions to see what it can do. Costs some hundred tokens, which are not booked.',
   )
   ask(@Param('credential_id') id: string) {
-    return this.records.ask(null, id);
+    return this.accounts.probe(null, idOf('provider', id));
   }
 
   @Delete(':credential_id')
   @Answers(deleted('platform_credential'), 'Remove a provider of the platform, destroy its keys and end its grants.')
   async delete(@Param('credential_id') id: string) {
-    return { id: publicId('provider', await this.records.delete(null, id)), object: 'platform_credential', deleted: true };
+    await this.accounts.delete(null, idOf('provider', id));
+    return { id, object: 'platform_credential', deleted: true };
   }
 
   @Post(':credential_id/keys')
   @Answers(PlatformCredentialObject, 'Add a key to those a platform provider has. They are used in turn.')
   async addKey(@Param('credential_id') id: string, @Body({ schema: AddProviderKey }) body: AddProviderKey) {
-    return renderPlatformCredential(await this.records.addKey(null, id, body));
+    return renderPlatformCredential(await this.accounts.addKey(null, idOf('provider', id), new Secret(body.key)));
   }
 
   @Delete(':credential_id/keys/:credential_key_id')
   @Answers(deleted('provider.key'), 'Destroy one key of a platform provider.')
   async removeKey(@Param('credential_id') id: string, @Param('credential_key_id') keyId: string) {
-    return { id: publicId('credential', await this.records.removeKey(null, id, keyId)), object: 'provider.key', deleted: true };
+    await this.accounts.removeKey(null, idOf('provider', id), idOf('credential', keyId));
+    return { id: keyId, object: 'provider.key', deleted: true };
   }
 
   @Get(':credential_id/grants')
   @Answers(listOf(GrantObject), 'List the tenants that may use a platform credential.')
   async listGrants(@Param('credential_id') id: string, @Query({ schema: ListQuery }) query: ListQuery) {
-    const provider = await this.records.find(null, id);
-    const tenants = (await this.providers.grantees(provider.id)).map((tenantId) => ({ id: tenantId }));
+    const providerId = idOf('provider', id);
+    const tenants = (await this.grants.list(providerId)).map((tenantId) => ({ id: tenantId }));
     const { items, hasMore } = pageOf(tenants, 'tenant', query);
     return renderList(
-      items.map((tenant) => renderGrant(tenant.id, provider.id)),
+      items.map((tenant) => renderGrant(tenant.id, providerId)),
       hasMore,
     );
   }
 
   @Post(':credential_id/grants')
   @Answers(GrantObject, 'Let a tenant use a platform credential.')
-  async grant(@Param('credential_id') id: string, @Body({ schema: CreateGrant }) body: CreateGrant) {
-    const provider = await this.records.find(null, id);
-    const tenant = await this.tenants.existing(body.tenant, 'tenant');
-    await this.providers.grant(tenant.id, provider.id);
-    return renderGrant(tenant.id, provider.id);
+  async grant(@Param('credential_id') id: string, @Body({ schema: CreateGrant }) { tenant }: CreateGrant) {
+    const providerId = idOf('provider', id);
+    await this.grants.grant(providerId, tenant);
+    return renderGrant(tenant, providerId);
   }
 
   @Delete(':credential_id/grants/:tenant_id')
   @Answers(deleted('platform_credential.grant'), 'Stop a tenant from using a platform credential.')
   async revokeGrant(@Param('credential_id') id: string, @Param('tenant_id') tenantId: string) {
-    const provider = await this.records.find(null, id);
-    const tenant = await this.tenants.existing(idOf('tenant', tenantId));
-    await this.providers.revokeGrant(tenant.id, provider.id);
-    return { id: publicId('tenant', tenant.id), object: 'platform_credential.grant', deleted: true };
+    await this.grants.revoke(idOf('provider', id), idOf('tenant', tenantId));
+    return { id: tenantId, object: 'platform_credential.grant', deleted: true };
   }
 }

@@ -1,14 +1,15 @@
 import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
 import { Rerating } from '../budgets/index.js';
 import { WeirError } from '../kernel/errors.js';
+import { found } from '../kernel/found.js';
 import type { Setter } from '../kernel/setter.js';
 import { type Price, PricesService } from '../prices/index.js';
 import { findProviderType, nearestProviderType } from '../providers/index.js';
 import { BookedPrices, faultOf, References } from '../routing/index.js';
 import { Access } from './access.js';
 import { Actor, ActsAs, TenantId } from './admin.js';
-import { found, idOf } from './found.js';
 import { listOf, pageOf, renderList } from './list.js';
+import { idOf } from './path-id.js';
 import { Answers } from './route.js';
 import {
   CatalogObject,

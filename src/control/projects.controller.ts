@@ -1,9 +1,10 @@
 import { Body, Controller, Get, Param, Patch, Post, Query } from '@nestjs/common';
+import { found } from '../kernel/found.js';
 import { type Project, TenantsRepository } from '../tenants/index.js';
 import { Access } from './access.js';
 import { TenantId } from './admin.js';
-import { found, idOf } from './found.js';
 import { ListQuery, listOf, pageOf, renderList } from './list.js';
+import { idOf } from './path-id.js';
 import { Answers } from './route.js';
 import { CreateProject, ProjectObject, renderProject, UpdateProject } from './schemas/project.js';
 

@@ -1,10 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { ApiKeysService } from '../api-keys/index.js';
 import { EACH, type ScopeKind } from '../budgets/index.js';
+import { found } from '../kernel/found.js';
 import { publicId } from '../kernel/ids.js';
 import { References } from '../routing/index.js';
 import { TenantsRepository } from '../tenants/index.js';
-import { found, idOf } from './found.js';
+import { idOf } from './path-id.js';
 
 /** What a budget or a limit is set on. */
 @Injectable()

@@ -1,17 +1,18 @@
 import { Body, Controller, Delete, Get, Inject, Param, Post, Query } from '@nestjs/common';
 import type { z } from 'zod';
 import { AdminKeysService } from '../api-keys/index.js';
+import { found } from '../kernel/found.js';
 import { publicId } from '../kernel/ids.js';
+import { Transactions } from '../platform/postgres/index.js';
 import { LOGGER, type Logger } from '../platform/telemetry/index.js';
 import { type Tenant, TenantDeletion, TenantsRepository } from '../tenants/index.js';
 import { Access } from './access.js';
 import { Actor } from './admin.js';
-import { found, idOf } from './found.js';
 import { ListQuery, listOf, pageOf, renderList } from './list.js';
+import { idOf } from './path-id.js';
 import { Answers } from './route.js';
 import { deleted } from './schemas/common.js';
 import { CreateTenant, NewTenantObject, renderTenant, TenantObject, UpdateTenant } from './schemas/tenant.js';
-import { Transactions } from './transactions.repository.js';
 
 /** How long a request blanks calls for; a worker does the rest. */
 const PATIENCE_MS = 5_000;

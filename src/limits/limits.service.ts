@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { WeirError } from '../kernel/errors.js';
+import { found } from '../kernel/found.js';
 import { type Most, tooMany } from '../kernel/most.js';
 import type { Limit } from './limit.js';
 import { type LimitChanges, LimitsRepository, type NewLimit } from './limits.repository.js';
@@ -18,9 +19,7 @@ export class LimitsService {
 
   /** @throws WeirError not_found */
   async get(tenantId: string, id: string): Promise<Limit> {
-    const limit = await this.repository.find(tenantId, id);
-    if (!limit) throw new WeirError('not_found', { message: 'There is no such limit.' });
-    return limit;
+    return found('limit', await this.repository.find(tenantId, id));
   }
 
   list(tenantId: string): Promise<Limit[]> {

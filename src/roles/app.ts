@@ -17,14 +17,18 @@ const REQUEST_TIMEOUT_MS = 60_000;
 @Module({})
 class AppModule {}
 
+/** Whether this process is one that makes what a first start makes. */
+export const setsUp = ({ roles, demo }: Config): boolean => roles.has('control') || demo;
+
 /** One process: the modules its roles need, behind the admin listener. The gateway brings its public listener along. */
 export async function createApp(config: Config, platform: DynamicModule, log: Logger): Promise<NestFastifyApplication> {
   const entryPoints = [
     config.roles.has('gateway') && GatewayModule,
     config.roles.has('control') && ControlModule,
     config.roles.has('worker') && WorkerModule,
+    setsUp(config) && SetupModule,
   ];
-  const module: DynamicModule = { module: AppModule, imports: [platform, SetupModule, ...entryPoints.filter((one) => one !== false)] };
+  const module: DynamicModule = { module: AppModule, imports: [platform, ...entryPoints.filter((one) => one !== false)] };
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT_BYTES,
     forceCloseConnections: 'idle',

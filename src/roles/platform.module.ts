@@ -17,6 +17,7 @@ import {
   Prisma,
   renewEndpoint,
   ServerClock,
+  Transactions,
 } from '../platform/postgres/index.js';
 import { INSTALLATION, installationId } from '../platform/queue/index.js';
 import { droppedLines, Health, LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
@@ -80,6 +81,7 @@ export async function openPlatform(config: Config, databaseUrl: string, masterKe
     { provide: CONFIG_POOL, useValue: prismaPool },
     { provide: Locks, useValue: new Locks(pool) },
     { provide: Prisma, useValue: prisma },
+    { provide: Transactions, useValue: new Transactions(prisma) },
     { provide: ServerClock, useValue: clock },
     { provide: ConfigChanges, useValue: changes },
     { provide: Keyring, useValue: keyring },

@@ -12,7 +12,7 @@ import { armCrash } from '../platform/faults/index.js';
 import { claimHome, patiently, startEmbeddedPostgres } from '../platform/postgres/index.js';
 import { createLogger, Health, type Logger, Metrics } from '../platform/telemetry/index.js';
 import { type FirstStart, Setup } from '../setup/index.js';
-import { createApp } from './app.js';
+import { createApp, setsUp } from './app.js';
 import { migrateDatabase } from './database.js';
 import { makeHome } from './home.js';
 import { masterKeysOf } from './master-key.js';
@@ -101,7 +101,7 @@ async function startOn(stack: Stack, config: Config, log: Logger, keep: (start: 
   stack.push(() => app.close());
   await app.init();
   await app.get(RetentionRepository, { strict: false }).ensurePartitions();
-  const start = config.roles.has('control') || config.demo ? keep(await app.get(Setup, { strict: false }).run()) : null;
+  const start = setsUp(config) ? keep(await app.get(Setup, { strict: false }).run()) : null;
   await platform.changes.start();
 
   const publicServer = config.roles.has('gateway') ? app.get(PublicServer, { strict: false }) : null;

@@ -5,10 +5,10 @@ import { CredentialsRepository } from '../credentials/index.js';
 import { parsePublicId, publicId } from '../kernel/ids.js';
 import { parseUsd } from '../kernel/money.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
-import { Secret } from '../platform/crypto/index.js';
-import { Locks, Prisma } from '../platform/postgres/index.js';
+import { Locks, Transactions } from '../platform/postgres/index.js';
 import { PricesService } from '../prices/index.js';
-import { CATALOG, type ProviderRecord, ProvidersRepository, platformCredential } from '../providers/index.js';
+import { ProviderAccountsService, ProviderGrants } from '../provider-accounts/index.js';
+import { CATALOG, ProvidersRepository } from '../providers/index.js';
 import { TenantsRepository } from '../tenants/index.js';
 import { type DemoKeys, readDemoKeys, writeDemoKeys } from './demo-keys.js';
 
@@ -29,12 +29,14 @@ export class Setup {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly locks: Locks,
-    private readonly prisma: Prisma,
+    private readonly transactions: Transactions,
     private readonly tenants: TenantsRepository,
     private readonly apiKeys: ApiKeysService,
     private readonly adminKeys: AdminKeysService,
     private readonly providers: ProvidersRepository,
     private readonly credentials: CredentialsRepository,
+    private readonly accounts: ProviderAccountsService,
+    private readonly grants: ProviderGrants,
     private readonly prices: PricesService,
     private readonly budgets: BudgetsService,
   ) {}
@@ -48,7 +50,8 @@ export class Setup {
     // When the master key is replaced, so is the use of the one key that installations once had. Before, older builds may run beside this one.
     if (this.config.previousMasterKey !== null) await this.credentials.moveOver();
     await this.prices.seed(CATALOG.map(({ slug, catalogId }) => ({ slug, catalogId })));
-    const platform = await this.savePlatformCredentials();
+    // Provider credentials of the environment belong to the platform. A tenant uses one only once it is granted.
+    const platform = await this.accounts.adoptEnvironment();
     const platformProviders = platform.map((provider) => provider.name);
     if (!this.config.demo) {
       const operatorKey = (await this.adminKeys.operatorExists()) ? null : (await this.adminKeys.create(null, 'first operator')).value;
@@ -57,53 +60,12 @@ export class Setup {
     const demo = readDemoKeys(this.config.home) ?? (await this.createDemo());
     // The demo is one person's: it may use the keys this person has in the environment.
     const tenant = await this.tenants.find(parsePublicId('tenant', demo.tenant)!);
-    if (tenant && !tenant.deletedAt) for (const provider of platform) await this.providers.grant(tenant.id, provider.id);
+    if (tenant && !tenant.deletedAt) for (const { id } of platform) await this.grants.grant(id, tenant.id);
     return { operatorKey: null, demo, platformProviders };
   }
 
-  /**
-   * Provider credentials of the environment belong to the platform. A tenant uses one only once it is granted; one that is gone there is
-   * destroyed here. What an operator made, or gave another key or address, stays as it is.
-   */
-  private async savePlatformCredentials(): Promise<ProviderRecord[]> {
-    const known = await this.credentials.ofOwner(null);
-    const platform = new Map((await this.providers.list(null)).map((provider) => [provider.name, provider]));
-    const saved: ProviderRecord[] = [];
-    const environment = this.config.environment();
-    for (const type of CATALOG) {
-      const found = platformCredential(type, environment);
-      const present = platform.get(type.slug);
-      if (present?.byOperator) continue;
-      if (!found) {
-        if (present) await this.credentials.drop(present.id);
-        continue;
-      }
-      const { secret, baseUrl, defaultModel = null } = found;
-      const provider =
-        present ??
-        (await this.providers.insert({
-          tenantId: null,
-          name: type.slug,
-          type: type.slug,
-          baseUrl,
-          dialect: null,
-          nativeTools: null,
-          defaultModel,
-          models: ['*'],
-        }));
-      // Its region or project may be another now. The credential is sealed for its origin, so it is entered anew.
-      const isSame = provider.baseUrl === baseUrl && provider.defaultModel === defaultModel;
-      const moved = isSame ? provider : await this.providers.update(provider.id, { baseUrl, defaultModel });
-      const { origin } = new URL(baseUrl);
-      const isKnown = known.some((one) => one.providerId === provider.id && one.origin === origin && one.secret.reveal() === secret);
-      if (!isKnown) await this.credentials.put(moved, [new Secret(secret)]);
-      saved.push(moved);
-    }
-    return saved;
-  }
-
   private async createDemo(): Promise<DemoKeys> {
-    const keys = await this.prisma.$transaction(async (db) => {
+    const keys = await this.transactions.run(async (db) => {
       const { tenant, project } = await this.tenants.insert('demo', {}, db);
       const { value } = await this.apiKeys.create(
         {

@@ -3,12 +3,13 @@ import { ApiKeysModule } from '../api-keys/index.js';
 import { BudgetsModule } from '../budgets/index.js';
 import { CredentialsModule } from '../credentials/index.js';
 import { PricesModule } from '../prices/index.js';
+import { ProviderAccountsModule } from '../provider-accounts/index.js';
 import { ProvidersModule } from '../providers/index.js';
 import { TenantsModule } from '../tenants/index.js';
 import { Setup } from './first-start.js';
 
 @Module({
-  imports: [TenantsModule, ApiKeysModule, ProvidersModule, CredentialsModule, PricesModule, BudgetsModule],
+  imports: [TenantsModule, ApiKeysModule, ProvidersModule, CredentialsModule, ProviderAccountsModule, PricesModule, BudgetsModule],
   providers: [Setup],
   exports: [Setup],
 })

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { WeirError } from '../kernel/errors.js';
+import { found } from '../kernel/found.js';
 import { newId } from '../kernel/ids.js';
 import { functionSql, isUniqueViolation, Prisma, type PrismaExecutor } from '../platform/postgres/index.js';
 import { DEFAULT_PROJECT, type Project, type Tenant } from './tenant.js';
@@ -45,8 +46,7 @@ export class TenantsRepository {
 
   /** @throws WeirError not_found, tenant_deleted */
   async existing(id: string, param?: string): Promise<Tenant> {
-    const tenant = await this.find(id);
-    if (!tenant) throw new WeirError('not_found', { param, message: 'There is no such tenant.' });
+    const tenant = found('tenant', await this.find(id), param);
     if (tenant.deletedAt) throw new WeirError('tenant_deleted', { param });
     return tenant;
   }

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { publicId } from '../../kernel/ids.js';
+import type { NewAccount, ProviderAccount } from '../../provider-accounts/index.js';
 import { idText } from './common.js';
-import { CreateProvider, ProviderObject, type ProviderView, renderProvider } from './provider.js';
+import { CreateProvider, newAccountOf, ProviderObject, renderProvider } from './provider.js';
 
 export const CreatePlatformCredential = CreateProvider.safeExtend({
   from_existing: z
@@ -15,6 +16,11 @@ export const CreatePlatformCredential = CreateProvider.safeExtend({
   path: ['from_existing'],
 });
 export type CreatePlatformCredential = z.output<typeof CreatePlatformCredential>;
+
+export const newPlatformAccountOf = ({ from_existing: fromEnvironment, ...body }: CreatePlatformCredential): NewAccount => ({
+  ...newAccountOf(body),
+  fromEnvironment,
+});
 
 export const CreateGrant = z.strictObject({ tenant: idText('tenant').describe('The tenant that may use it, `ten_…`.') });
 export type CreateGrant = z.output<typeof CreateGrant>;
@@ -48,9 +54,9 @@ export const renderGrant = (tenantId: string, providerId: string): z.input<typeo
   tenant: publicId('tenant', tenantId),
 });
 
-export const renderPlatformCredential = (view: ProviderView): z.input<typeof PlatformCredentialObject> => ({
-  ...renderProvider(view),
+export const renderPlatformCredential = (account: ProviderAccount): z.input<typeof PlatformCredentialObject> => ({
+  ...renderProvider(account),
   object: 'platform_credential',
-  provider: view.provider.name,
-  source: view.provider.byOperator ? 'operator' : 'environment',
+  provider: account.provider.name,
+  source: account.provider.byOperator ? 'operator' : 'environment',
 });

@@ -1,7 +1,5 @@
 import { z } from 'zod';
-import { formatUsd } from '../../kernel/money.js';
-import type { ProbeReport } from '../../probing/index.js';
-import { Money, Timestamp, unixSeconds } from './common.js';
+import { Money, Timestamp } from './common.js';
 
 const found = z.boolean().nullable();
 
@@ -27,20 +25,3 @@ export const Capabilities = z
     checked_at: Timestamp,
   })
   .meta({ id: 'ProviderCapabilities' });
-export type Capabilities = z.input<typeof Capabilities>;
-
-export const renderReport = ({ latencyMs, inputTokens, outputTokens, cost, ...report }: ProbeReport): Capabilities => ({
-  ok: report.ok,
-  class: report.class,
-  latency_ms: latencyMs,
-  model: report.model,
-  chat: report.chat,
-  streaming: report.streaming,
-  tools: report.tools,
-  usage: report.usage,
-  embeddings: report.embeddings,
-  input_tokens: inputTokens,
-  output_tokens: outputTokens,
-  cost: cost === null ? null : formatUsd(cost),
-  checked_at: unixSeconds(new Date()),
-});

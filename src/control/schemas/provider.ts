@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import type { CredentialSummary } from '../../credentials/index.js';
 import { publicId } from '../../kernel/ids.js';
-import { DIALECTS, ON_CLIENT_GONE, PROVIDER_NAME, type ProviderRecord, StructuredCredential } from '../../providers/index.js';
+import { Secret } from '../../platform/crypto/index.js';
+import type { AccountChanges, NewAccount, ProviderAccount } from '../../provider-accounts/index.js';
+import { DIALECTS, ON_CLIENT_GONE, PROVIDER_NAME, StructuredCredential } from '../../providers/index.js';
 import { AiGatewayOptions } from './ai-gateway.js';
 import { notEmpty, Timestamp, text, unixSeconds } from './common.js';
 import { auth, headers } from './provider-auth.js';
@@ -80,6 +81,14 @@ export const CreateProvider = z
   .refine(oneKind, ONE_KIND);
 export type CreateProvider = z.output<typeof CreateProvider>;
 
+export const newAccountOf = (body: CreateProvider): NewAccount => ({
+  ...settingsOf(body),
+  name: body.name,
+  type: body.type,
+  keys: keysOf(body.key, body.keys),
+  headers: body.headers,
+});
+
 export const UpdateProvider = z
   .strictObject({
     base_url: baseUrl.optional().describe('A new origin removes the stored key, unless a new one is given, and the connection.'),
@@ -103,6 +112,29 @@ export const UpdateProvider = z
   .refine(...notEmpty)
   .refine(oneKind, ONE_KIND);
 export type UpdateProvider = z.output<typeof UpdateProvider>;
+
+export const accountChangesOf = (body: UpdateProvider): AccountChanges => ({
+  ...settingsOf(body),
+  keys: body.key === null ? null : keysOf(body.key, body.keys),
+  headers: body.headers,
+});
+
+const settingsOf = (body: CreateProvider | UpdateProvider) => ({
+  baseUrl: body.base_url,
+  dialect: body.dialect,
+  nativeTools: body.native_tools,
+  onClientGone: body.on_client_gone,
+  quirks: body.quirks,
+  gatewayOptions: body.gateway_options,
+  models: body.models,
+  auth: body.auth,
+  defaultModel: body.default_model,
+  credential: body.credential,
+  noVerify: body.no_verify,
+});
+
+const keysOf = (key: string | undefined, keys: string[] | undefined): Secret[] | undefined =>
+  (key === undefined ? keys : [key])?.map((text) => new Secret(text));
 
 export const ProviderObject = z
   .strictObject({
@@ -130,14 +162,7 @@ export const ProviderObject = z
   })
   .meta({ id: 'Provider' });
 
-/** A provider, with what may be shown of its secrets. */
-export interface ProviderView {
-  provider: ProviderRecord;
-  keys: readonly CredentialSummary[];
-  headerNames: readonly string[];
-}
-
-export const renderProvider = ({ provider, keys, headerNames }: ProviderView): z.input<typeof ProviderObject> => ({
+export const renderProvider = ({ provider, keys, headerNames }: ProviderAccount): z.input<typeof ProviderObject> => ({
   id: publicId('provider', provider.id),
   object: 'provider',
   name: provider.name,
@@ -155,6 +180,6 @@ export const renderProvider = ({ provider, keys, headerNames }: ProviderView): z
   auth: provider.auth,
   headers: [...headerNames],
   default_model: provider.defaultModel,
-  capabilities: provider.capabilities as Capabilities | null,
+  capabilities: provider.capabilities as z.input<typeof Capabilities> | null,
   created_at: unixSeconds(provider.createdAt),
 });

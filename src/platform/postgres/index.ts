@@ -19,3 +19,4 @@ export { OtherDatabase } from './same-database.js';
 export { ServerClock } from './server-clock.js';
 export { EVERY_TENANT, inTenantScope, outsideTenantScope } from './tenant-scope.js';
 export { inTransaction } from './transaction.js';
+export { Transactions } from './transactions.js';

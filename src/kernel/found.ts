@@ -1,5 +1,5 @@
-import { WeirError } from '../kernel/errors.js';
-import { type Id, type IdKind, parsePublicId } from '../kernel/ids.js';
+import { WeirError } from './errors.js';
+import type { IdKind } from './ids.js';
 
 const NOUNS: Record<IdKind, string> = {
   tenant: 'tenant',
@@ -18,11 +18,6 @@ const NOUNS: Record<IdKind, string> = {
   call: 'call',
   gateway: 'gateway that holds money',
 };
-
-/** The id in a path. One that cannot be is as unknown as one that is somebody else's. @throws WeirError not_found */
-export function idOf(kind: IdKind, text: string, param?: string): Id {
-  return found(kind, parsePublicId(kind, text), param);
-}
 
 /** @throws WeirError not_found when there is nothing. */
 export function found<T>(kind: IdKind, value: T | null, param?: string): T {

@@ -4,10 +4,10 @@ import { WeirError } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { Secret } from '../platform/crypto/index.js';
 import { outsideTenantScope, PLATFORM } from '../platform/postgres/index.js';
-import { Prober } from '../probing/index.js';
 import type { ProviderRecord } from '../providers/index.js';
 import { Router, type Target } from '../routing/index.js';
-import { type Capabilities, renderReport } from './schemas/provider-probe.js';
+import { type Capabilities, capabilitiesOf } from './capabilities.js';
+import { Prober } from './prober.js';
 
 /** What a provider will be shown, where it differs from what is stored. */
 interface Change {
@@ -20,7 +20,7 @@ const ANY_MODEL = '*';
 
 /** Looks whether a provider works as it is, or as it is about to be saved. */
 @Injectable()
-export class ProviderProbe {
+export class AccountProbe {
   constructor(
     private readonly prober: Prober,
     private readonly router: Router,
@@ -38,7 +38,7 @@ export class ProviderProbe {
           : Object.entries(change.headers ?? {}).map(([name, value]) => [name, new Secret(value)] as const),
     };
     const model = record.defaultModel ?? record.models.find((name) => name !== ANY_MODEL) ?? null;
-    return renderReport(await this.prober.probe((id) => this.router.target(record.tenantId ?? PLATFORM, record, id, null, shown), model));
+    return capabilitiesOf(await this.prober.probe((id) => this.router.target(record.tenantId ?? PLATFORM, record, id, null, shown), model));
   }
 
   /** The same, for what must work before it is saved. @throws WeirError probe_failed */

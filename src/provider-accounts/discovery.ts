@@ -1,7 +1,7 @@
 import { WeirError } from '../kernel/errors.js';
 import { type Config, ConfigError } from '../platform/config/index.js';
 import { type Found, type ProviderType, platformCredential, variablesOf } from '../providers/index.js';
-import { knownType } from './provider-address.js';
+import { knownType } from './endpoint.js';
 
 /** A credential of the environment. */
 export interface Discovered {

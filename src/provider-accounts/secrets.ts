@@ -2,21 +2,17 @@ import { WeirError } from '../kernel/errors.js';
 import { Secret } from '../platform/crypto/index.js';
 import { type DestinationGuard, DestinationRefused } from '../platform/egress/index.js';
 import { type ProviderType, regionOf, type StructuredCredential, tokenAddressIn } from '../providers/index.js';
+import type { AccountChanges } from './provider-account.js';
 
-interface Given {
-  key?: string | null | undefined;
-  keys?: string[] | undefined;
-  credential?: StructuredCredential | undefined;
-}
+type Given = Pick<AccountChanges, 'keys' | 'credential'>;
 
 /**
  * What is sealed for a provider: plain keys, or a credential of several fields as JSON text. Empty: neither was given.
  * @throws WeirError invalid_request naming the field.
  */
-export function secretsOf({ key, keys, credential }: Given, type: ProviderType, baseUrl: string, guard: DestinationGuard): Secret[] {
-  if (credential === undefined) return (keys ?? (key ? [key] : [])).map((text) => new Secret(text));
-  if (key !== undefined || keys !== undefined)
-    throw invalid('credential', 'cannot be given together with "key" or "keys". Send one of them');
+export function secretsOf({ keys, credential }: Given, type: ProviderType, baseUrl: string, guard: DestinationGuard): readonly Secret[] {
+  if (credential === undefined) return keys ?? [];
+  if (keys !== undefined) throw invalid('credential', 'cannot be given together with "key" or "keys". Send one of them');
   if (!type.credentialTypes.includes(credential.type)) {
     const fitting = type.credentialTypes.map((name) => `"${name}"`).join(' or ');
     throw invalid('credential.type', `must be ${fitting} for a provider of type "${type.slug}"`);

@@ -1,8 +1,6 @@
-import { Injectable } from '@nestjs/common';
-import { Prisma, type PrismaExecutor } from '../platform/postgres/index.js';
+import type { Prisma, PrismaExecutor } from './prisma.js';
 
 /** Changes in several modules, all or none. */
-@Injectable()
 export class Transactions {
   constructor(private readonly prisma: Prisma) {}
 
