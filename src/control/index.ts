@@ -1,3 +1,3 @@
-export { AdminGate } from './admin-gate.js';
 export { ControlModule } from './control.module.js';
-export { mountOpenApi } from './openapi.js';
+export { AdminGate } from './http/admin-gate.js';
+export { mountOpenApi } from './http/openapi.js';

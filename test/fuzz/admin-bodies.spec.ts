@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { RequestPipe } from '../../src/control/request.pipe.js';
+import { RequestPipe } from '../../src/control/http/request.pipe.js';
 import { WeirError } from '../../src/kernel/errors.js';
 import { Random, sizeOf } from '../support/random.js';
 import { mutateJson } from './mutate.js';

@@ -1,5 +1,5 @@
 import { Controller, Get } from '@nestjs/common';
-import { Access, undeclaredRoutes } from '../../../src/control/access.js';
+import { Access, undeclaredRoutes } from '../../../src/control/http/access.js';
 import { newId, parsePublicId, publicId } from '../../../src/kernel/ids.js';
 import { LoginServer } from '../../support/login-server.js';
 import { createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { RequestMethod, type Type } from '@nestjs/common';
-import { Access, type Audience } from '../../../src/control/access.js';
+import { Access, type Audience } from '../../../src/control/http/access.js';
 import { ControlModule } from '../../../src/control/index.js';
 
 export interface Route {

@@ -1,0 +1,139 @@
+import { Body, Controller, Delete, Get, Param, Post, Query } from '@nestjs/common';
+import type { z } from 'zod';
+import { type AdminKey, AdminKeysService } from '../../api-keys/index.js';
+import { found } from '../../kernel/found.js';
+import { publicId } from '../../kernel/ids.js';
+import { RotateKey } from '../api-keys/rotation.js';
+import { Access } from '../http/access.js';
+import { Actor, TenantId } from '../http/admin.js';
+import { deleted } from '../http/fields.js';
+import { ListQuery, listOf, pageOf, renderList } from '../http/list.js';
+import { idOf } from '../http/path-id.js';
+import { Answers } from '../http/route.js';
+import { renderAdminKey } from './render.js';
+import { AdminKeyObject, CreateAdminKey, NewAdminKeyObject } from './schema.js';
+
+/** What the keys of an owner, a tenant or the platform (null), have in common. */
+abstract class AdminKeys {
+  constructor(protected readonly keys: AdminKeysService) {}
+
+  protected async add(owner: string | null, { name }: CreateAdminKey): Promise<z.input<typeof NewAdminKeyObject>> {
+    const { adminKey, value } = await this.keys.create(owner, name);
+    return { ...renderAdminKey(adminKey), value };
+  }
+
+  protected async search(owner: string | null, query: ListQuery) {
+    const { items, hasMore } = pageOf(await this.keys.list(owner), 'adminKey', query);
+    return renderList(items.map(renderAdminKey), hasMore);
+  }
+
+  protected async find(owner: string | null, id: string): Promise<AdminKey> {
+    return found('adminKey', await this.keys.find(owner, idOf('adminKey', id)));
+  }
+
+  protected async replace(owner: string | null, id: string, { overlap_seconds }: RotateKey, actor: string) {
+    const key = await this.find(owner, id);
+    const value = await this.keys.rotate(owner, key.id, overlap_seconds, actor);
+    return { ...renderAdminKey(await this.find(owner, id)), value };
+  }
+
+  protected async end(owner: string | null, id: string, actor: string): Promise<AdminKey> {
+    await this.keys.revoke(owner, (await this.find(owner, id)).id, actor);
+    return this.find(owner, id);
+  }
+}
+
+/** Keys of a tenant's admins. */
+@Controller('v1/organization/admin_api_keys')
+@Access('tenant')
+export class AdminKeysController extends AdminKeys {
+  constructor(keys: AdminKeysService) {
+    super(keys);
+  }
+
+  @Post()
+  @Answers(NewAdminKeyObject, 'Create an admin key of the tenant. Its value is shown this once.')
+  create(@TenantId() tenantId: string, @Body({ schema: CreateAdminKey }) body: CreateAdminKey) {
+    return this.add(tenantId, body);
+  }
+
+  @Get()
+  @Answers(listOf(AdminKeyObject), 'List the admin keys of the tenant, revoked ones too.')
+  list(@TenantId() tenantId: string, @Query({ schema: ListQuery }) query: ListQuery) {
+    return this.search(tenantId, query);
+  }
+
+  @Get(':admin_key_id')
+  @Answers(AdminKeyObject, 'Read an admin key.')
+  async get(@TenantId() tenantId: string, @Param('admin_key_id') id: string) {
+    return renderAdminKey(await this.find(tenantId, id));
+  }
+
+  @Post(':admin_key_id/rotate')
+  @Answers(NewAdminKeyObject, 'Give an admin key another value, which is shown this once. The present one works for a while still.')
+  rotate(
+    @TenantId() tenantId: string,
+    @Actor() actor: string,
+    @Param('admin_key_id') id: string,
+    @Body({ schema: RotateKey }) body: RotateKey,
+  ) {
+    return this.replace(tenantId, id, body, actor);
+  }
+
+  @Post(':admin_key_id/revoke')
+  @Answers(AdminKeyObject, 'Revoke an admin key for good.')
+  async revoke(@TenantId() tenantId: string, @Actor() actor: string, @Param('admin_key_id') id: string) {
+    return renderAdminKey(await this.end(tenantId, id, actor));
+  }
+
+  @Delete(':admin_key_id')
+  @Answers(deleted('admin_api_key'), 'Revoke an admin key for good. It stays readable.')
+  async delete(@TenantId() tenantId: string, @Actor() actor: string, @Param('admin_key_id') id: string) {
+    return { id: publicId('adminKey', (await this.end(tenantId, id, actor)).id), object: 'admin_api_key', deleted: true };
+  }
+}
+
+/** Keys of the platform's operators. */
+@Controller('v1/platform/operator_keys')
+@Access('operator')
+export class OperatorKeysController extends AdminKeys {
+  constructor(keys: AdminKeysService) {
+    super(keys);
+  }
+
+  @Post()
+  @Answers(NewAdminKeyObject, 'Create an operator key. Its value is shown this once.')
+  create(@Body({ schema: CreateAdminKey }) body: CreateAdminKey) {
+    return this.add(null, body);
+  }
+
+  @Get()
+  @Answers(listOf(AdminKeyObject), 'List the operator keys, revoked ones too.')
+  list(@Query({ schema: ListQuery }) query: ListQuery) {
+    return this.search(null, query);
+  }
+
+  @Get(':operator_key_id')
+  @Answers(AdminKeyObject, 'Read an operator key.')
+  async get(@Param('operator_key_id') id: string) {
+    return renderAdminKey(await this.find(null, id));
+  }
+
+  @Post(':operator_key_id/rotate')
+  @Answers(NewAdminKeyObject, 'Give an operator key another value, which is shown this once. The present one works for a while still.')
+  rotate(@Actor() actor: string, @Param('operator_key_id') id: string, @Body({ schema: RotateKey }) body: RotateKey) {
+    return this.replace(null, id, body, actor);
+  }
+
+  @Post(':operator_key_id/revoke')
+  @Answers(AdminKeyObject, 'Revoke an operator key for good. The last one that works cannot be revoked.')
+  async revoke(@Actor() actor: string, @Param('operator_key_id') id: string) {
+    return renderAdminKey(await this.end(null, id, actor));
+  }
+
+  @Delete(':operator_key_id')
+  @Answers(deleted('operator_key'), 'Revoke an operator key for good. It stays readable. The last one that works cannot be revoked.')
+  async delete(@Actor() actor: string, @Param('operator_key_id') id: string) {
+    return { id: publicId('adminKey', (await this.end(null, id, actor)).id), object: 'operator_key', deleted: true };
+  }
+}

@@ -1,0 +1,31 @@
+import { Controller, Get, Param, Query } from '@nestjs/common';
+import { CallObject, CallsRepository, renderCall } from '../../calls/index.js';
+import { found } from '../../kernel/found.js';
+import { Access, ReadsKeptLedger } from '../http/access.js';
+import { TenantId } from '../http/admin.js';
+import { cursors, listOf, renderList } from '../http/list.js';
+import { idOf } from '../http/path-id.js';
+import { Answers } from '../http/route.js';
+import { CallQuery } from './schema.js';
+
+@Controller('v1/organization/calls')
+@Access('tenant')
+@ReadsKeptLedger(true)
+export class CallsController {
+  constructor(private readonly calls: CallsRepository) {}
+
+  @Get()
+  @Answers(listOf(CallObject), 'List calls that are over.')
+  async list(@TenantId() tenantId: string, @Query({ schema: CallQuery }) query: CallQuery) {
+    const { limit, order, project_id: projectId, api_key_id: apiKeyId, model, status } = query;
+    const filters = { projectId, apiKeyId, model, status };
+    const { calls, hasMore } = await this.calls.list(tenantId, { ...cursors('call', query), limit, order, filters });
+    return renderList(calls.map(renderCall), hasMore);
+  }
+
+  @Get(':call_id')
+  @Answers(CallObject, 'Read a call: its tokens, cost and attempts.')
+  async get(@TenantId() tenantId: string, @Param('call_id') id: string) {
+    return renderCall(found('call', await this.calls.find(tenantId, idOf('call', id))));
+  }
+}

@@ -1,0 +1,79 @@
+import { Transform, type TransformCallback } from 'node:stream';
+import { Injectable } from '@nestjs/common';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { AdminKeysService, type VerifiableAdminKey } from '../../api-keys/index.js';
+import { WeirError } from '../../kernel/errors.js';
+import { JsonCost } from '../../kernel/json-cost.js';
+import { announcedBytes, BadKeys, readRest } from '../../platform/listener/index.js';
+import { Metrics } from '../../platform/telemetry/index.js';
+
+/** Who calls the admin REST: checked before a body is read, so that strangers cannot fill the memory. */
+@Injectable()
+export class AdminGate {
+  private readonly badKeys = new BadKeys();
+  private readonly verified = new WeakMap<FastifyRequest, VerifiableAdminKey>();
+
+  constructor(
+    private readonly adminKeys: AdminKeysService,
+    metrics: Metrics,
+  ) {
+    metrics.watchTotal('weir_bad_admin_keys_total', 'Requests with an admin key that is not valid.', () => this.badKeys.counted);
+  }
+
+  guard(listener: FastifyInstance): void {
+    listener.addHook('onRequest', async (request, reply) => {
+      reply.header('cache-control', 'no-store');
+      if (announcedBytes(request.raw) === 0) return;
+      if (request.is404) throw notFound(request);
+      await this.verify(request);
+    });
+    listener.addHook('onSend', (request, _reply, _payload, done) => {
+      readRest(request.raw);
+      done();
+    });
+    // Operators upload whole price catalogs, and are trusted with the time that takes.
+    listener.addHook('preParsing', (request, _reply, payload, done) =>
+      done(null, this.verified.get(request)?.tenantId === null ? payload : payload.pipe(new Counted())),
+    );
+  }
+
+  /**
+   * The key in `Authorization: Bearer <admin key>`, the only place one is accepted in. A request is verified once.
+   * @throws WeirError invalid_admin_key, too_many_bad_keys
+   */
+  async verify(request: FastifyRequest): Promise<VerifiableAdminKey> {
+    const known = this.verified.get(request);
+    if (known) return known;
+    const presented = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
+    const key = presented ? await this.adminKeys.verify(presented) : null;
+    if (!key) {
+      const refusal = new WeirError('invalid_admin_key');
+      throw presented ? this.badKeys.count(request.ip, refusal) : refusal;
+    }
+    this.verified.set(request, key);
+    return key;
+  }
+}
+
+/** Checking takes less than 50 ms up to here. */
+const MAX_JSON_COST = 50_000;
+const TOO_MANY_VALUES =
+  'The request body has too many JSON values: at most 50,000 entries of lists, 5,000 members of objects, or 400 KB of their names. Send less in one request.';
+
+/** A body as it is, unless checking it would be more work than other requests can wait for. */
+class Counted extends Transform {
+  /** As Fastify asks of streams that it reads in place of a request. */
+  receivedEncodedLength = 0;
+  private readonly cost = new JsonCost();
+
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    this.receivedEncodedLength += chunk.length;
+    this.cost.add(chunk);
+    if (this.cost.total > MAX_JSON_COST) done(new WeirError('request_too_large', { message: TOO_MANY_VALUES }));
+    else done(null, chunk);
+  }
+}
+
+/** What is answered at an address without a route. */
+export const notFound = ({ method, url }: FastifyRequest): WeirError =>
+  new WeirError('not_found', { message: `There is no ${method} ${url.split('?')[0]} here. GET /openapi.json lists the routes.` });

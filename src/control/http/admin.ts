@@ -1,0 +1,25 @@
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { publicId } from '../../kernel/ids.js';
+import type { Setter } from '../../kernel/setter.js';
+
+/** Who is calling the admin REST, verified, and where. */
+export interface Admin {
+  keyId: string;
+  actsAs: Setter;
+  /** The tenant it acts inside; null: on the platform. */
+  tenantId: string | null;
+}
+
+export type AdminRequest = FastifyRequest & { admin: Admin };
+
+export const adminOf = (context: ExecutionContext): Admin => context.switchToHttp().getRequest<AdminRequest>().admin;
+
+/** The tenant a route for tenants acts inside. */
+export const TenantId = createParamDecorator((_: unknown, context: ExecutionContext): string => adminOf(context).tenantId!);
+
+/** Who did it, for records: the public id of the admin key. */
+export const Actor = createParamDecorator((_: unknown, context: ExecutionContext): string => publicId('adminKey', adminOf(context).keyId));
+
+/** Whose rules it makes: an operator's are the platform's, also inside a tenant. */
+export const ActsAs = createParamDecorator((_: unknown, context: ExecutionContext): Setter => adminOf(context).actsAs);

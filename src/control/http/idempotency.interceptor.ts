@@ -1,0 +1,72 @@
+import { type CallHandler, type ExecutionContext, Inject, Injectable, type NestInterceptor } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { firstValueFrom, from, type Observable } from 'rxjs';
+import { WeirError } from '../../kernel/errors.js';
+import { fingerprint, Keyring, Secret } from '../../platform/crypto/index.js';
+import { LOGGER, type Logger } from '../../platform/telemetry/index.js';
+import type { AdminRequest } from './admin.js';
+import { IdempotencyRepository } from './idempotency.repository.js';
+
+const HEADER = 'idempotency-key';
+const VALID = /^[\x21-\x7e]{1,255}$/;
+
+/** A response as it is kept. */
+interface Kept {
+  body: unknown;
+  etag?: string;
+}
+
+/** A POST that carries an `Idempotency-Key` happens once: its repetition gets the first response again. What failed is not remembered. */
+@Injectable()
+export class IdempotencyInterceptor implements NestInterceptor {
+  constructor(
+    private readonly repository: IdempotencyRepository,
+    private readonly keyring: Keyring,
+    @Inject(LOGGER) private readonly log: Logger,
+  ) {}
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const http = context.switchToHttp();
+    const request = http.getRequest<AdminRequest>();
+    const key = request.headers[HEADER];
+    if (request.method !== 'POST' || key === undefined) return next.handle();
+    return from(this.once(String(key), request, http.getResponse<FastifyReply>(), next));
+  }
+
+  /** @throws WeirError invalid_request, idempotency_mismatch, idempotency_in_progress */
+  private async once(key: string, request: AdminRequest, reply: FastifyReply, next: CallHandler): Promise<unknown> {
+    if (!VALID.test(key))
+      throw new WeirError('invalid_request', {
+        param: 'Idempotency-Key',
+        message: 'Idempotency-Key must be 1 to 255 visible ASCII characters.',
+      });
+    const { keyId: scope, tenantId } = request.admin;
+    const print = fingerprint(request.method, request.url, tenantId ?? '', JSON.stringify(request.body ?? null));
+    const context = `v1|idempotency|${scope}|${key}`;
+
+    const known = await this.repository.begin(scope, key, print);
+    if (known && !known.fingerprint.equals(print)) throw new WeirError('idempotency_mismatch');
+    if (known && !known.response) throw new WeirError('idempotency_in_progress');
+    if (known?.response) return replay(JSON.parse((await this.keyring.open(known.response, context)).reveal()) as Kept, reply);
+
+    try {
+      const body = await firstValueFrom(next.handle());
+      const kept: Kept = { body, etag: reply.getHeader('etag') as string | undefined };
+      // It is done: a response that cannot be kept is still the answer.
+      await this.keyring
+        .seal(tenantId, new Secret(JSON.stringify(kept)), context)
+        .then((sealed) => this.repository.finish(scope, key, 200, sealed))
+        .catch((error) => this.log.error({ err: error }, 'a response could not be kept for its Idempotency-Key'));
+      return body;
+    } catch (error) {
+      await this.repository.forget(scope, key).catch(() => {});
+      throw error;
+    }
+  }
+}
+
+function replay({ body, etag }: Kept, reply: FastifyReply): unknown {
+  reply.header('idempotent-replayed', 'true');
+  if (etag !== undefined) reply.header('etag', etag);
+  return body;
+}

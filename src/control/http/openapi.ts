@@ -1,0 +1,125 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import type { FastifyInstance } from 'fastify';
+import { type Json, type JsonObject, refusals, SERVERS, SHARED_INFO, withoutNullable } from '../../platform/openapi/index.js';
+
+interface Operation {
+  parameters?: Json[];
+  requestBody?: JsonObject;
+  responses: Record<string, JsonObject>;
+  tags?: string[];
+}
+
+const TENANT_PATHS = '/v1/organization/';
+
+const DESCRIPTION = `The API of operators and of the admins of tenants.
+Send an operator key or an admin key as \`Authorization: Bearer <key>\`. Paths below /v1/platform/ need an operator key.
+With an operator key, paths below /v1/organization/ need the header \`x-weir-tenant\`.`;
+
+const TAGS: Readonly<Record<string, string>> = {
+  Tenants: 'Tenants of the installation.',
+  Gateways: 'Gateway processes, and those that are silent.',
+  PlatformCredentials: "The platform's providers, which tenants can be allowed to use.",
+  PlatformPrices: 'The price catalog and the prices of platform providers.',
+  Projects: 'Projects of a tenant.',
+  ApiKeys: 'API keys, with which applications call models.',
+  AdminKeys: 'Admin keys of a tenant.',
+  OperatorKeys: 'Operator keys.',
+  Providers: 'Providers of a tenant and their keys.',
+  Connections: 'Logins of persons at providers.',
+  ProviderTypes: 'The catalog of provider types.',
+  Prices: "A tenant's own prices.",
+  Models: 'What models can do.',
+  Budgets: 'Budgets, their periods, grants and statements.',
+  Limits: 'Rate limits.',
+  Usage: 'Tokens and costs over time.',
+  Calls: 'Calls that are over.',
+};
+
+const TENANT_HEADER = {
+  name: 'x-weir-tenant',
+  in: 'header',
+  required: false,
+  schema: { type: 'string' },
+  description: 'With an operator key: the tenant to act in, `ten_…`.',
+};
+const IDEMPOTENCY_HEADER = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: false,
+  schema: { type: 'string', maxLength: 255 },
+  description: 'A request that is repeated with the same key within a day gets the first response again.',
+};
+
+const ERROR_SCHEMA = {
+  type: 'object',
+  required: ['error'],
+  properties: {
+    error: {
+      type: 'object',
+      required: ['message', 'type', 'param', 'code'],
+      properties: {
+        message: { type: 'string', description: 'What is wrong, and what to do.' },
+        type: { type: 'string' },
+        param: { type: ['string', 'null'], description: 'The field or header that is wrong.' },
+        code: { type: 'string', description: 'Stable: programs can rely on it.' },
+      },
+    },
+  },
+  examples: [{ error: { message: 'There is no such budget.', type: 'invalid_request_error', param: 'budget_id', code: 'not_found' } }],
+};
+
+/** Builds what `GET /openapi.json` answers, to everybody. Call it once, before the app is initialized. */
+export function mountOpenApi(app: NestFastifyApplication): void {
+  const about = new DocumentBuilder()
+    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An operator key, or an admin key of a tenant.' })
+    .addSecurityRequirements('bearer')
+    .build();
+  const raw = SwaggerModule.createDocument(app, about, {
+    operationIdFactory: (controller, method) =>
+      `${controller.charAt(0).toLowerCase()}${controller.slice(1).replace(/Controller$/, '')}.${method}`,
+  });
+  const { paths, components, security } = withoutNullable(raw as never) as unknown as {
+    paths: JsonObject;
+    components: { schemas: JsonObject };
+    security: Json;
+  };
+  for (const [path, methods] of Object.entries(paths)) {
+    for (const [method, operation] of Object.entries(methods as never as Record<string, Operation>)) {
+      const shared = [...(path.startsWith(TENANT_PATHS) ? [TENANT_HEADER] : []), ...(method === 'post' ? [IDEMPOTENCY_HEADER] : [])];
+      if (shared.length > 0) operation.parameters = [...(operation.parameters ?? []), ...shared];
+      operation.responses = {
+        ...operation.responses,
+        ...(refusals(statusesOf(path, method, operation), 'Error') as Record<string, JsonObject>),
+      };
+    }
+  }
+  const document: JsonObject = {
+    openapi: '3.1.0',
+    info: { title: 'Weir admin API', description: DESCRIPTION, ...SHARED_INFO },
+    servers: SERVERS,
+    tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
+    security,
+    paths,
+    components: { ...components, schemas: { ...components.schemas, Error: ERROR_SCHEMA } },
+  };
+  const bytes = Buffer.from(JSON.stringify(document));
+  const listener = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+  listener.get('/openapi.json', (_request, reply) => reply.type('application/json').send(bytes));
+}
+
+/** How a route can refuse: what is written can be wrong or conflict, and what is named can be missing. */
+function statusesOf(path: string, method: string, { parameters = [] }: Operation): number[] {
+  const writes = method !== 'get';
+  const hasMatch = parameters.some((parameter) => (parameter as JsonObject)['name'] === 'If-Match');
+  return [
+    400,
+    401,
+    403,
+    ...(path.includes('{') || path.startsWith(TENANT_PATHS) ? [404] : []),
+    ...(writes ? [409] : []),
+    ...(hasMatch ? [412] : []),
+    ...(writes ? [413] : []),
+    429,
+  ];
+}

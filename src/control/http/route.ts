@@ -1,0 +1,35 @@
+import { applyDecorators, HttpCode, Patch, Post } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation } from '@nestjs/swagger';
+import type { z } from 'zod';
+
+/** What a route does, in one line, and the shape of its answer, which comes with status 200. */
+export const Answers = (schema: z.ZodType, summary: string) =>
+  applyDecorators(HttpCode(200), ApiOperation({ summary }), ApiOkResponse({ standardSchema: schema, description: 'Done.' }));
+
+type Handler = (...given: unknown[]) => unknown;
+
+/**
+ * A route for POST, and for PATCH as well. Nest takes one verb per method, so the controller gets a second method, `patch`, that calls this one
+ * and has the same metadata. It stands above the decorators that it copies.
+ */
+export const PostOrPatch =
+  (path: string): MethodDecorator =>
+  (controller, name, descriptor) => {
+    const method = String(name);
+    const patch = function (this: Record<string, Handler>, ...given: unknown[]) {
+      return this[method]!(...given);
+    };
+    copyMetadata([descriptor.value as object], [patch]);
+    copyMetadata([controller, method], [controller, patch.name]);
+    copyMetadata([controller.constructor, method], [controller.constructor, patch.name]);
+    const twin = { value: patch, configurable: true, writable: true };
+    Object.defineProperty(controller, patch.name, twin);
+    Patch(path)(controller, patch.name, twin);
+    Post(path)(controller, name, descriptor);
+  };
+
+type Place = [target: object, property?: string];
+
+function copyMetadata([from, name]: Place, [to, copy]: Place): void {
+  for (const key of Reflect.getMetadataKeys(from, name!)) Reflect.defineMetadata(key, Reflect.getMetadata(key, from, name!), to, copy!);
+}

@@ -1,0 +1,29 @@
+import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { FastifyRequest } from 'fastify';
+import type { Observable } from 'rxjs';
+import { EVERY_TENANT, inTenantScope } from '../../platform/postgres/index.js';
+import { adminOf } from './admin.js';
+
+/** How long one statement of a route, or of all routes of a controller, may take in ms, where the default does not fit. */
+export const StatementTimeout = Reflector.createDecorator<number>();
+
+const READ_MS = 2_000;
+const WRITE_MS = 10_000;
+
+/**
+ * Runs a request in the scope of the tenant it acts inside: Postgres then shows it no row of another tenant, also where a query forgets to
+ * ask for its own only. What an operator does on the platform sees every tenant.
+ */
+@Injectable()
+export class TenantScopeInterceptor implements NestInterceptor {
+  constructor(private readonly reflector: Reflector) {}
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const { method } = context.switchToHttp().getRequest<FastifyRequest>();
+    const declared = this.reflector.getAllAndOverride(StatementTimeout, [context.getHandler(), context.getClass()]);
+    const statementTimeoutMs = declared ?? (method === 'GET' ? READ_MS : WRITE_MS);
+    const { tenantId, actsAs } = adminOf(context);
+    return inTenantScope({ tenantId: tenantId ?? EVERY_TENANT, actsAs, statementTimeoutMs }, () => next.handle());
+  }
+}

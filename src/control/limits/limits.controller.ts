@@ -1,0 +1,114 @@
+import { Body, Controller, Delete, Get, Headers, Inject, Param, Post, Query, Res } from '@nestjs/common';
+import { ApiHeader } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { assertMayChange, type Setter } from '../../kernel/setter.js';
+import { type Limit, LimitsService } from '../../limits/index.js';
+import { CONFIG, type Config } from '../../platform/config/index.js';
+import { Access } from '../http/access.js';
+import { ActsAs, TenantId } from '../http/admin.js';
+import { IF_MATCH, versionIn } from '../http/etag.js';
+import { deleted } from '../http/fields.js';
+import { ListQuery, listOf, pageOf, renderList } from '../http/list.js';
+import { idOf } from '../http/path-id.js';
+import { Answers, PostOrPatch } from '../http/route.js';
+import { Scopes } from '../scopes/scopes.js';
+import { renderLimit } from './render.js';
+import { CreateLimit, LimitObject, UpdateLimit } from './schema.js';
+
+@Controller('v1/organization/rate_limits')
+@Access('tenant')
+export class LimitsController {
+  constructor(
+    private readonly limits: LimitsService,
+    private readonly scopes: Scopes,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  @Post()
+  @Answers(LimitObject, 'Limit requests per minute, tokens per minute or calls at a time, on a scope or on each of a kind.')
+  async create(
+    @TenantId() tenantId: string,
+    @ActsAs() by: Setter,
+    @Body({ schema: CreateLimit }) body: CreateLimit,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const { scope, external_id: externalId = null, metadata = {} } = body;
+    const limit = await this.limits.create(
+      {
+        tenantId,
+        scopeKind: scope.kind,
+        scopeValue: await this.scopes.valueOf(tenantId, scope),
+        requestsPerMinute: body.max_requests_per_1_minute ?? null,
+        tokensPerMinute: body.max_tokens_per_1_minute ?? null,
+        concurrency: body.max_concurrent_requests ?? null,
+        setBy: by,
+        externalId,
+        metadata,
+      },
+      by === 'operator' ? null : this.config.maxRules,
+    );
+    return this.render(limit, reply);
+  }
+
+  @Get()
+  @Answers(listOf(LimitObject), 'List rate limits.')
+  async list(@TenantId() tenantId: string, @Query({ schema: ListQuery }) query: ListQuery) {
+    const { items, hasMore } = pageOf(await this.limits.list(tenantId), 'limit', query);
+    const uncounted = await this.scopes.uncounted(tenantId, items);
+    return renderList(
+      items.map((limit, i) => renderLimit(limit, uncounted[i] ?? null)),
+      hasMore,
+    );
+  }
+
+  @Get(':rate_limit_id')
+  @Answers(LimitObject, 'Read a rate limit. Its version is the ETag.')
+  async get(@TenantId() tenantId: string, @Param('rate_limit_id') id: string, @Res({ passthrough: true }) reply: FastifyReply) {
+    return this.render(await this.limits.get(tenantId, idOf('limit', id)), reply);
+  }
+
+  @PostOrPatch(':rate_limit_id')
+  @Answers(LimitObject, 'Change a rate limit; with If-Match, only if it still has that version. The next call goes by it.')
+  @ApiHeader(IF_MATCH)
+  async update(
+    @TenantId() tenantId: string,
+    @ActsAs() by: Setter,
+    @Param('rate_limit_id') id: string,
+    @Headers('if-match') ifMatch: string | undefined,
+    @Body({ schema: UpdateLimit }) body: UpdateLimit,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const limit = await this.changeable(tenantId, id, by);
+    if (body.set_by !== undefined) assertMayChange({ setBy: 'operator' }, by);
+    const changes = {
+      requestsPerMinute: body.max_requests_per_1_minute,
+      tokensPerMinute: body.max_tokens_per_1_minute,
+      concurrency: body.max_concurrent_requests,
+      setBy: body.set_by,
+      metadata: body.metadata,
+    };
+    const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
+    await this.scopes.check(tenantId, limit);
+    return this.render(await this.limits.update(tenantId, limit.id, given, versionIn(ifMatch)), reply);
+  }
+
+  @Delete(':rate_limit_id')
+  @Answers(deleted('rate_limit'), 'Remove a rate limit.')
+  async delete(@TenantId() tenantId: string, @ActsAs() by: Setter, @Param('rate_limit_id') id: string) {
+    await this.limits.delete(tenantId, (await this.changeable(tenantId, id, by)).id);
+    return { id, object: 'rate_limit', deleted: true };
+  }
+
+  /** @throws WeirError not_found, platform_rule */
+  private async changeable(tenantId: string, id: string, by: Setter): Promise<Limit> {
+    const limit = await this.limits.get(tenantId, idOf('limit', id));
+    assertMayChange(limit, by);
+    return limit;
+  }
+
+  private async render(limit: Limit, reply: FastifyReply) {
+    const [uncounted] = await this.scopes.uncounted(limit.tenantId, [limit]);
+    reply.header('etag', `"${limit.version}"`);
+    return renderLimit(limit, uncounted ?? null);
+  }
+}

@@ -1,0 +1,52 @@
+import { Body, Controller, Delete, Get, Param, Post, Query } from '@nestjs/common';
+import { found } from '../../kernel/found.js';
+import { publicId } from '../../kernel/ids.js';
+import { ModelsRepository } from '../../models/index.js';
+import { Access } from '../http/access.js';
+import { TenantId } from '../http/admin.js';
+import { deleted } from '../http/fields.js';
+import { listOf, pageOf, renderList } from '../http/list.js';
+import { idOf } from '../http/path-id.js';
+import { Answers } from '../http/route.js';
+import { renderModel } from './render.js';
+import { ModelObject, ModelQuery, PutModel } from './schema.js';
+
+@Controller('v1/organization/models')
+@Access('tenant')
+export class ModelsController {
+  constructor(private readonly models: ModelsRepository) {}
+
+  @Post()
+  @Answers(ModelObject, 'Say what a model of a provider can do. It goes before the catalog, and replaces what was said of it before.')
+  async put(@TenantId() tenantId: string, @Body({ schema: PutModel }) body: PutModel) {
+    const { provider, model, context_window, max_output_tokens, tools = null, vision = null, reasoning = null } = body;
+    const contextWindow = context_window ?? null;
+    const maxOutputTokens = max_output_tokens ?? null;
+    return renderModel(await this.models.put({ tenantId, provider, model, contextWindow, maxOutputTokens, tools, vision, reasoning }));
+  }
+
+  @Get()
+  @Answers(listOf(ModelObject), 'List the model entries of the tenant. GET /v1/models shows the resulting facts of each model.')
+  async list(@TenantId() tenantId: string, @Query({ schema: ModelQuery }) query: ModelQuery) {
+    const { provider, model } = query;
+    const wanted = (await this.models.list(tenantId)).filter(
+      (entry) => (!provider || entry.provider === provider) && (!model || entry.model === model),
+    );
+    const { items, hasMore } = pageOf(wanted, 'model', query);
+    return renderList(items.map(renderModel), hasMore);
+  }
+
+  @Get(':model_id')
+  @Answers(ModelObject, 'Read what was said of a model.')
+  async get(@TenantId() tenantId: string, @Param('model_id') id: string) {
+    return renderModel(found('model', await this.models.find(tenantId, idOf('model', id))));
+  }
+
+  @Delete(':model_id')
+  @Answers(deleted('organization.model'), 'Take back what was said of a model: the catalog counts again.')
+  async delete(@TenantId() tenantId: string, @Param('model_id') id: string) {
+    const { id: known } = found('model', await this.models.find(tenantId, idOf('model', id)));
+    await this.models.delete(tenantId, known);
+    return { id: publicId('model', known), object: 'organization.model', deleted: true };
+  }
+}

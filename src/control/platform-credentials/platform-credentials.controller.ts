@@ -1,0 +1,107 @@
+import { Body, Controller, Delete, Get, Param, Post, Query } from '@nestjs/common';
+import { Secret } from '../../platform/crypto/index.js';
+import { ProviderAccountsService, ProviderGrants } from '../../provider-accounts/index.js';
+import { Access } from '../http/access.js';
+import { deleted } from '../http/fields.js';
+import { ListQuery, listOf, pageOf, renderList } from '../http/list.js';
+import { idOf } from '../http/path-id.js';
+import { Answers, PostOrPatch } from '../http/route.js';
+import { Capabilities } from '../providers/capabilities.js';
+import { AddProviderKey } from '../providers/keys.js';
+import { accountChangesOf, UpdateProvider } from '../providers/schema.js';
+import { renderGrant, renderPlatformCredential } from './render.js';
+import { CreateGrant, CreatePlatformCredential, GrantObject, newPlatformAccountOf, PlatformCredentialObject } from './schema.js';
+
+const CHANGE =
+  'Change a platform credential. Another origin drops the stored keys unless a new one comes along. One found in the environment, whose key or address is changed, is left alone by later starts.';
+
+/** The platform's own providers, and which tenants may use them. */
+@Controller('v1/platform/credentials')
+@Access('operator')
+export class PlatformCredentialsController {
+  constructor(
+    private readonly accounts: ProviderAccountsService,
+    private readonly grants: ProviderGrants,
+  ) {}
+
+  @Post()
+  @Answers(PlatformCredentialObject, 'Add a provider of the platform. Tenants that are granted it call its models by `name/model-id`.')
+  async create(@Body({ schema: CreatePlatformCredential }) body: CreatePlatformCredential) {
+    return renderPlatformCredential(await this.accounts.create(null, newPlatformAccountOf(body)));
+  }
+
+  @Get()
+  @Answers(listOf(PlatformCredentialObject), "List the platform's credentials.")
+  async list(@Query({ schema: ListQuery }) query: ListQuery) {
+    const { items, hasMore } = pageOf(await this.accounts.list(null), 'provider', query);
+    return renderList((await this.accounts.describe(items)).map(renderPlatformCredential), hasMore);
+  }
+
+  @Get(':credential_id')
+  @Answers(PlatformCredentialObject, 'Read a platform credential.')
+  async get(@Param('credential_id') id: string) {
+    return renderPlatformCredential(await this.accounts.get(null, idOf('provider', id)));
+  }
+
+  @PostOrPatch(':credential_id')
+  @Answers(PlatformCredentialObject, CHANGE)
+  async update(@Param('credential_id') id: string, @Body({ schema: UpdateProvider }) body: UpdateProvider) {
+    return renderPlatformCredential(await this.accounts.update(null, idOf('provider', id), accountChangesOf(body)));
+  }
+
+  @Post(':credential_id/probe')
+  @Answers(
+    Capabilities,
+    'Ask a platform provider a few small questions to see what it can do. Costs some hundred tokens, which are not booked.',
+  )
+  ask(@Param('credential_id') id: string) {
+    return this.accounts.probe(null, idOf('provider', id));
+  }
+
+  @Delete(':credential_id')
+  @Answers(deleted('platform_credential'), 'Remove a provider of the platform, destroy its keys and end its grants.')
+  async delete(@Param('credential_id') id: string) {
+    await this.accounts.delete(null, idOf('provider', id));
+    return { id, object: 'platform_credential', deleted: true };
+  }
+
+  @Post(':credential_id/keys')
+  @Answers(PlatformCredentialObject, 'Add a key to those a platform provider has. They are used in turn.')
+  async addKey(@Param('credential_id') id: string, @Body({ schema: AddProviderKey }) body: AddProviderKey) {
+    return renderPlatformCredential(await this.accounts.addKey(null, idOf('provider', id), new Secret(body.key)));
+  }
+
+  @Delete(':credential_id/keys/:credential_key_id')
+  @Answers(deleted('provider.key'), 'Destroy one key of a platform provider.')
+  async removeKey(@Param('credential_id') id: string, @Param('credential_key_id') keyId: string) {
+    await this.accounts.removeKey(null, idOf('provider', id), idOf('credential', keyId));
+    return { id: keyId, object: 'provider.key', deleted: true };
+  }
+
+  @Get(':credential_id/grants')
+  @Answers(listOf(GrantObject), 'List the tenants that may use a platform credential.')
+  async listGrants(@Param('credential_id') id: string, @Query({ schema: ListQuery }) query: ListQuery) {
+    const providerId = idOf('provider', id);
+    const tenants = (await this.grants.list(providerId)).map((tenantId) => ({ id: tenantId }));
+    const { items, hasMore } = pageOf(tenants, 'tenant', query);
+    return renderList(
+      items.map((tenant) => renderGrant(tenant.id, providerId)),
+      hasMore,
+    );
+  }
+
+  @Post(':credential_id/grants')
+  @Answers(GrantObject, 'Let a tenant use a platform credential.')
+  async grant(@Param('credential_id') id: string, @Body({ schema: CreateGrant }) { tenant }: CreateGrant) {
+    const providerId = idOf('provider', id);
+    await this.grants.grant(providerId, tenant);
+    return renderGrant(tenant, providerId);
+  }
+
+  @Delete(':credential_id/grants/:tenant_id')
+  @Answers(deleted('platform_credential.grant'), 'Stop a tenant from using a platform credential.')
+  async revokeGrant(@Param('credential_id') id: string, @Param('tenant_id') tenantId: string) {
+    await this.grants.revoke(idOf('provider', id), idOf('tenant', tenantId));
+    return { id: tenantId, object: 'platform_credential.grant', deleted: true };
+  }
+}

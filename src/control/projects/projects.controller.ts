@@ -1,0 +1,54 @@
+import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
+import { found } from '../../kernel/found.js';
+import { type Project, TenantsRepository } from '../../tenants/index.js';
+import { Access } from '../http/access.js';
+import { TenantId } from '../http/admin.js';
+import { ListQuery, listOf, pageOf, renderList } from '../http/list.js';
+import { idOf } from '../http/path-id.js';
+import { Answers, PostOrPatch } from '../http/route.js';
+import { renderProject } from './render.js';
+import { CreateProject, ProjectObject, UpdateProject } from './schema.js';
+
+@Controller('v1/organization/projects')
+@Access('tenant')
+export class ProjectsController {
+  constructor(private readonly tenants: TenantsRepository) {}
+
+  @Post()
+  @Answers(ProjectObject, 'Create a project.')
+  async create(@TenantId() tenantId: string, @Body({ schema: CreateProject }) body: CreateProject) {
+    return renderProject(await this.tenants.insertProject(tenantId, body.name, { externalId: body.external_id, metadata: body.metadata }));
+  }
+
+  @Get()
+  @Answers(listOf(ProjectObject), 'List projects, archived ones too.')
+  async list(@TenantId() tenantId: string, @Query({ schema: ListQuery }) query: ListQuery) {
+    const { items, hasMore } = pageOf(await this.tenants.listProjects(tenantId), 'project', query);
+    return renderList(items.map(renderProject), hasMore);
+  }
+
+  @Get(':project_id')
+  @Answers(ProjectObject, 'Read a project.')
+  async get(@TenantId() tenantId: string, @Param('project_id') id: string) {
+    return renderProject(await this.find(tenantId, id));
+  }
+
+  @PostOrPatch(':project_id')
+  @Answers(ProjectObject, 'Change a project.')
+  async update(@TenantId() tenantId: string, @Param('project_id') id: string, @Body({ schema: UpdateProject }) body: UpdateProject) {
+    const project = await this.find(tenantId, id);
+    const changes = { name: body.name, externalId: body.external_id, metadata: body.metadata };
+    return renderProject(await this.tenants.updateProject(tenantId, project.id, changes));
+  }
+
+  @Post(':project_id/archive')
+  @Answers(ProjectObject, 'Archive a project: its keys stop working, its history stays.')
+  async archive(@TenantId() tenantId: string, @Param('project_id') id: string) {
+    const project = await this.find(tenantId, id);
+    return renderProject(project.archivedAt ? project : await this.tenants.updateProject(tenantId, project.id, { archivedAt: new Date() }));
+  }
+
+  private async find(tenantId: string, id: string): Promise<Project> {
+    return found('project', await this.tenants.findProject(tenantId, idOf('project', id)));
+  }
+}

@@ -1,0 +1,25 @@
+import { z } from 'zod';
+import { externalId, Metadata, metadata, name, notEmpty, Timestamp } from '../http/fields.js';
+
+export const CreateProject = z.strictObject({ name, external_id: externalId.optional(), metadata: metadata.optional() });
+
+export type CreateProject = z.output<typeof CreateProject>;
+
+export const UpdateProject = z
+  .strictObject({ name: name.optional(), external_id: externalId.nullable().optional(), metadata: metadata.optional() })
+  .refine(...notEmpty);
+
+export type UpdateProject = z.output<typeof UpdateProject>;
+
+export const ProjectObject = z
+  .strictObject({
+    id: z.string(),
+    object: z.literal('project'),
+    name: z.string(),
+    status: z.enum(['active', 'archived']),
+    external_id: z.string().nullable(),
+    metadata: Metadata,
+    created_at: Timestamp,
+    archived_at: Timestamp.nullable(),
+  })
+  .meta({ id: 'Project' });

@@ -1,0 +1,45 @@
+import { z } from 'zod';
+import type { CredentialSummary } from '../../credentials/index.js';
+import { publicId } from '../../kernel/ids.js';
+import { Timestamp, unixSeconds } from '../http/fields.js';
+
+const MAX_KEYS = 100;
+
+/** Goes into a header as it is. */
+export const keyText = z
+  .string()
+  .max(8_192)
+  .regex(/^[\x21-\x7e]+$/, { error: 'must be visible ASCII characters without spaces' })
+  .refine((value) => !value.startsWith('{'), { error: 'must not begin with "{". A credential of several fields goes into "credential"' });
+
+export const keyTexts = z.array(keyText).min(1).max(MAX_KEYS);
+
+export const AddProviderKey = z.strictObject({ key: keyText.describe('The secret. Never returned.') });
+export type AddProviderKey = z.output<typeof AddProviderKey>;
+
+export const ProviderKeyObject = z
+  .strictObject({
+    id: z.string(),
+    object: z.literal('provider.key'),
+    last4: z
+      .string()
+      .nullable()
+      .describe('The last four characters. Null: the secret is too short to show any, or was entered by an older version.'),
+    health: z
+      .enum(['healthy', 'cooling', 'unhealthy'])
+      .describe(
+        '`cooling`: the provider limited it. `unhealthy`: refused, or its account is out of money. Both are passed over until `ready_at`.',
+      ),
+    ready_at: Timestamp.nullable().describe('When the key becomes available again; null if it is available now.'),
+    created_at: Timestamp,
+  })
+  .meta({ id: 'ProviderKey' });
+
+export const renderKey = ({ id, last4, resting, createdAt }: CredentialSummary): z.input<typeof ProviderKeyObject> => ({
+  id: publicId('credential', id),
+  object: 'provider.key',
+  last4,
+  health: resting === null ? 'healthy' : resting.reason === 'rate_limited' ? 'cooling' : 'unhealthy',
+  ready_at: resting && unixSeconds(resting.until),
+  created_at: unixSeconds(createdAt),
+});

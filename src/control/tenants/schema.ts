@@ -1,0 +1,39 @@
+import { z } from 'zod';
+import { externalId, Metadata, Money, metadata, name, notEmpty, Timestamp, usd } from '../http/fields.js';
+
+export const CreateTenant = z.strictObject({ name, external_id: externalId.optional(), metadata: metadata.optional() });
+
+export type CreateTenant = z.output<typeof CreateTenant>;
+
+export const UpdateTenant = z
+  .strictObject({
+    name: name.optional(),
+    external_id: externalId.nullable().optional(),
+    metadata: metadata.optional(),
+    unpriced_call_cost: usd
+      .refine((nano) => nano > 0n, { error: 'must be above zero; null refuses such calls' })
+      .nullable()
+      .optional()
+      .describe('USD held and booked for a call without a price under a hard budget. null: such calls are refused.'),
+  })
+  .refine(...notEmpty);
+
+export type UpdateTenant = z.output<typeof UpdateTenant>;
+
+export const TenantObject = z
+  .strictObject({
+    id: z.string(),
+    object: z.literal('tenant'),
+    name: z.string(),
+    external_id: z.string().nullable(),
+    metadata: Metadata,
+    unpriced_call_cost: Money.nullable(),
+    suspended_at: Timestamp.nullable().describe('When it was suspended. null: it is not suspended.'),
+    created_at: Timestamp,
+  })
+  .meta({ id: 'Tenant' });
+
+export const NewTenantObject = TenantObject.extend({
+  admin_key: z.string().describe('The admin key of the tenant. Shown only once.'),
+  default_project_id: z.string(),
+}).meta({ id: 'NewTenant' });

@@ -1,0 +1,123 @@
+import { z } from 'zod';
+import { BUCKET_WIDTHS, type BucketWidth, type GroupField, type SumQuery } from '../../calls/index.js';
+import { idText, text } from '../http/fields.js';
+
+const MAX_FILTERS = 100;
+
+const PAGE = /^page_(\d{1,10})$/;
+
+const instant = z.coerce.number().int().min(0).max(4_102_444_800);
+
+const list = <Item extends z.ZodType>(item: Item) =>
+  z.preprocess((given) => (typeof given === 'string' ? given.split(',') : given), z.array(item).max(MAX_FILTERS));
+
+type Limits = Record<BucketWidth, { usual: number; most: number }>;
+
+/** OpenAI's usual and largest number of buckets per page. */
+const USAGE_LIMITS: Limits = { '1m': { usual: 60, most: 1_440 }, '1h': { usual: 24, most: 168 }, '1d': { usual: 7, most: 31 } };
+
+const COST_LIMITS: Limits = { ...USAGE_LIMITS, '1d': { usual: 7, most: 180 } };
+
+const sumsQuery = <Field extends string>(fields: readonly [Field, ...Field[]], limits: Limits) =>
+  z
+    .strictObject({
+      start_time: instant.describe('Unix seconds, inclusive.'),
+      end_time: instant.optional().describe('Unix seconds, exclusive. Absent: now.'),
+      bucket_width: z.enum(Object.keys(BUCKET_WIDTHS) as [BucketWidth, ...BucketWidth[]]).default('1d'),
+      group_by: list(z.enum(fields)).optional(),
+      project_ids: list(idText('project')).optional(),
+      api_key_ids: list(idText('apiKey')).optional(),
+      models: list(text(512)).optional().describe('Models as `provider/model-id`.'),
+      limit: z.coerce.number().int().min(1).optional().describe('Buckets per page.'),
+      page: z.string().regex(PAGE, { error: 'must be the next_page of another page' }).optional(),
+    })
+    .refine(({ start_time, end_time }) => end_time === undefined || end_time > start_time, {
+      path: ['end_time'],
+      error: 'must be later than start_time',
+    })
+    .refine(({ bucket_width, limit = 1 }) => limit <= limits[bucket_width].most, {
+      path: ['limit'],
+      error: `must be at most ${Object.entries(limits)
+        .map(([width, { most }]) => `${most} for ${width}`)
+        .join(', ')}`,
+    });
+
+export const UsageQuery = sumsQuery(['project_id', 'api_key_id', 'model'], USAGE_LIMITS);
+
+export type UsageQuery = z.output<typeof UsageQuery>;
+
+/** A line item is a model. */
+export const CostsQuery = sumsQuery(['project_id', 'api_key_id', 'line_item'], COST_LIMITS).safeExtend({
+  basis: z.enum(['corrected', 'charged']).default('corrected').describe('`charged`: without corrections that were booked later.'),
+});
+
+export type CostsQuery = z.output<typeof CostsQuery>;
+
+const tokens = z.number().int();
+
+const group = z.string().nullable();
+
+const pageOf = <Result extends z.ZodType>(result: Result) =>
+  z.strictObject({
+    object: z.literal('page'),
+    data: z.array(
+      z.strictObject({ object: z.literal('bucket'), start_time: z.number().int(), end_time: z.number().int(), results: z.array(result) }),
+    ),
+    has_more: z.boolean(),
+    next_page: z.string().nullable(),
+  });
+
+export const UsagePage = pageOf(
+  z
+    .strictObject({
+      object: z.literal('organization.usage.completions.result'),
+      input_tokens: tokens,
+      input_uncached_tokens: tokens,
+      input_cached_tokens: tokens,
+      input_cache_write_tokens: tokens,
+      output_tokens: tokens,
+      num_model_requests: tokens,
+      project_id: group,
+      user_id: z.null(),
+      api_key_id: group,
+      model: group,
+      batch: z.null(),
+      service_tier: z.null(),
+    })
+    .meta({ id: 'UsageResult' }),
+);
+
+export const CostsPage = pageOf(
+  z
+    .strictObject({
+      object: z.literal('organization.costs.result'),
+      amount: z.strictObject({ value: z.number(), currency: z.literal('usd') }),
+      line_item: group,
+      project_id: group,
+      user_id: z.null(),
+      api_key_id: group,
+    })
+    .meta({ id: 'CostsResult' }),
+);
+
+export const usageSumQuery = (query: UsageQuery): SumQuery => sumQuery(query, query.group_by ?? [], USAGE_LIMITS);
+
+export const costsSumQuery = (query: CostsQuery): SumQuery =>
+  sumQuery(
+    query,
+    (query.group_by ?? []).map((field) => (field === 'line_item' ? 'model' : field)),
+    COST_LIMITS,
+  );
+
+function sumQuery(query: Omit<UsageQuery, 'group_by'>, groupBy: GroupField[], limits: Limits): SumQuery {
+  return {
+    start: Math.max(query.start_time, Number(PAGE.exec(query.page ?? '')?.[1] ?? 0)),
+    end: query.end_time ?? Math.ceil(Date.now() / 1000),
+    bucketWidth: query.bucket_width,
+    groupBy,
+    projectIds: query.project_ids ?? null,
+    apiKeyIds: query.api_key_ids ?? null,
+    models: query.models ?? null,
+    limit: query.limit ?? limits[query.bucket_width].usual,
+  };
+}
