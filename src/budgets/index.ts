@@ -4,12 +4,12 @@ export {
   type BudgetPeriod,
   EACH,
   type Grant,
-  headroomOf,
   MODES,
   PERIOD_KINDS,
   SCOPE_KINDS,
   type ScopeKind,
 } from './budget.js';
+export { renderSpending } from './budget-object.js';
 export { BudgetsModule } from './budgets.module.js';
 
 export { BudgetsService } from './budgets.service.js';

@@ -2,6 +2,7 @@ import { publicId } from '../kernel/ids.js';
 import { formatUsd, type Nano } from '../kernel/money.js';
 import { reportedCost } from '../kernel/reported-cost.js';
 import { inputTotal, type Usage } from '../kernel/usage.js';
+import { unixSeconds } from '../platform/openapi/index.js';
 
 export const CALL_STATUSES = ['completed', 'cut', 'failed'] as const;
 export type CallStatus = (typeof CALL_STATUSES)[number];
@@ -59,7 +60,7 @@ function providerCost(usageRaw: unknown): string | null {
 export const renderCall = (call: CallRecord) => ({
   id: publicId('call', call.id),
   object: 'call' as const,
-  created_at: Math.floor(call.admittedAt.getTime() / 1000),
+  created_at: unixSeconds(call.admittedAt),
   status: call.status,
   http_status: call.httpStatus,
   error_code: call.errorCode,

@@ -2,7 +2,6 @@ export { type BeyondText, costBeyond, NOTHING_BEYOND } from './beyond-text.js';
 export {
   affordableOutput,
   costOf,
-  formatRates,
   isCatalog,
   loadRates,
   outputBoughtBy,
@@ -18,6 +17,6 @@ export {
 } from './price.js';
 export { type Listed, PriceBook } from './price-book.js';
 export { PricesModule } from './prices.module.js';
-
 export { PricesService } from './prices.service.js';
+export { formatRates, PricedRatesObject, RatesObject, renderRates } from './rates-object.js';
 export type { UploadPlan } from './upload.js';

@@ -1,4 +1,4 @@
-import { formatUsd, type Nano } from '../kernel/money.js';
+import { type Nano } from '../kernel/money.js';
 import type { Usage } from '../kernel/usage.js';
 
 /** Nano-USD per million tokens, by token class. */
@@ -138,15 +138,6 @@ export const storeRates = (rates: Rates): StoredRates => ({
   cache_write_1h: Number(rates.cacheWrite1h),
   output: Number(rates.output),
   ...(rates.special && storeSpecial(rates.special)),
-});
-
-/** Rates as people read them: USD per million tokens, by their names in the APIs. */
-export const formatRates = (rates: Rates) => ({
-  input: formatUsd(rates.input),
-  output: formatUsd(rates.output),
-  cache_read: formatUsd(rates.cacheRead),
-  cache_write: formatUsd(rates.cacheWrite5m),
-  cache_write_1h: formatUsd(rates.cacheWrite1h),
 });
 
 export function loadRates(stored: StoredRates): Rates {

@@ -1,4 +1,5 @@
 import { formatUsd } from '../kernel/money.js';
+import { unixSeconds } from '../platform/openapi/index.js';
 import type { ProbeReport } from './probe.js';
 
 /** What a probe found, as it is stored with the provider and shown. It never holds a word of the provider's. */
@@ -33,5 +34,5 @@ export const capabilitiesOf = (report: ProbeReport): Capabilities => ({
   input_tokens: report.inputTokens,
   output_tokens: report.outputTokens,
   cost: report.cost === null ? null : formatUsd(report.cost),
-  checked_at: Math.floor(Date.now() / 1000),
+  checked_at: unixSeconds(new Date()),
 });

@@ -9,11 +9,13 @@ import { Turns } from './turns.js';
 
 type Json = unknown;
 
-const DIRECTORY = join(__dirname, '..', '..', 'src', 'control', 'schemas');
+const DIRECTORY = join(__dirname, '..', '..', 'src', 'control');
+/** Schemas stand with their nouns, in files that have no role. */
+const FILES = readdirSync(DIRECTORY, { recursive: true, encoding: 'utf8' }).filter((file) => /^(?!http\/)[a-z-]+\/[a-z-]+\.ts$/.test(file));
 const SEED = 20_261_128;
 
 /** Every object that the admin REST takes or gives. */
-const SCHEMAS: [string, z.ZodObject][] = readdirSync(DIRECTORY).flatMap((file) =>
+const SCHEMAS: [string, z.ZodObject][] = FILES.flatMap((file) =>
   Object.entries(require(join(DIRECTORY, file)) as Record<string, unknown>).flatMap(([name, schema]): [string, z.ZodObject][] => {
     const object = schema instanceof z.ZodPipe ? schema.in : schema;
     return object instanceof z.ZodObject ? [[`${file} ${name}`, schema as z.ZodObject]] : [];

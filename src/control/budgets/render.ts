@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { type Budget, type BudgetPeriod, type Grant, headroomOf } from '../../budgets/index.js';
+import { type Budget, type BudgetPeriod, type Grant, renderSpending } from '../../budgets/index.js';
 import { publicId } from '../../kernel/ids.js';
 import { formatUsd } from '../../kernel/money.js';
 import type { Setter } from '../../kernel/setter.js';
@@ -35,11 +35,8 @@ export const renderPeriod = (period: BudgetPeriod): z.input<typeof PeriodObject>
   ends_at: unixSecondsOrNull(period.endsAt),
   limit: formatUsd(period.limit),
   granted: formatUsd(period.granted),
-  spent: formatUsd(period.spent),
-  held: formatUsd(period.held),
+  ...renderSpending(period),
   held_apart: formatUsd(period.heldApart),
-  remaining: formatUsd(headroomOf(period)),
-  currency: 'usd',
   closed_at: unixSecondsOrNull(period.closedAt),
   statement: period.statement && {
     calls: period.statement.calls,

@@ -64,7 +64,7 @@ export const notEmpty = [
 
 // ── what is sent back ──
 
-export { Currency, Money, Timestamp } from '../../platform/openapi/index.js';
+export { Currency, Money, Timestamp, unixSeconds, unixSecondsOrNull } from '../../platform/openapi/index.js';
 
 export const SetBy = z.enum(SETTERS).describe('`operator`: a rule of the platform, which the tenant cannot change or remove.');
 export const Uncounted = z
@@ -74,9 +74,6 @@ export const Uncounted = z
     'Why calls do not count against it, e.g. that its provider, project or key is gone; null: nothing is known that keeps them from it.',
   );
 export const Metadata = z.record(z.string(), z.string());
-
-export const unixSeconds = (at: Date): number => Math.floor(at.getTime() / 1000);
-export const unixSecondsOrNull = (at: Date | null): number | null => at && unixSeconds(at);
 
 export const deleted = <Name extends string>(object: Name) =>
   z.strictObject({ id: z.string(), object: z.literal(object), deleted: z.literal(true) });

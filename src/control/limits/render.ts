@@ -1,6 +1,6 @@
 import { publicId } from '../../kernel/ids.js';
 import type { Setter } from '../../kernel/setter.js';
-import type { Limit } from '../../limits/index.js';
+import { type Limit, renderMaxima } from '../../limits/index.js';
 import { unixSeconds } from '../http/fields.js';
 import type { LimitObject } from './schema.js';
 
@@ -8,9 +8,7 @@ export const renderLimit = (limit: Limit, uncounted: string | null): LimitObject
   id: publicId('limit', limit.id),
   object: 'rate_limit',
   scope: { kind: limit.scopeKind as LimitObject['scope']['kind'], value: limit.scopeValue },
-  max_requests_per_1_minute: limit.requestsPerMinute,
-  max_tokens_per_1_minute: limit.tokensPerMinute,
-  max_concurrent_requests: limit.concurrency,
+  ...renderMaxima(limit),
   set_by: limit.setBy as Setter,
   version: limit.version,
   uncounted,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LimitMaxima } from '../../limits/index.js';
 import { externalId, Metadata, metadata, notEmpty, SetBy, setBy, Timestamp, Uncounted } from '../http/fields.js';
 import { ScopeObject, scope } from '../scopes/schema.js';
 
@@ -49,9 +50,7 @@ export const LimitObject = z
     id: z.string(),
     object: z.literal('rate_limit'),
     scope: ScopeObject,
-    max_requests_per_1_minute: z.number().int().nullable(),
-    max_tokens_per_1_minute: z.number().int().nullable(),
-    max_concurrent_requests: z.number().int().nullable(),
+    ...LimitMaxima,
     set_by: SetBy,
     version: z.number().int().describe('The ETag.'),
     uncounted: Uncounted,

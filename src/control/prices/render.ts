@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { Rerated } from '../../budgets/index.js';
 import { publicId } from '../../kernel/ids.js';
 import { formatUsd } from '../../kernel/money.js';
-import { formatRates, type Price, type UploadPlan } from '../../prices/index.js';
+import { formatRates, type Price, renderRates, type UploadPlan } from '../../prices/index.js';
 import { unixSeconds } from '../http/fields.js';
 import type { CatalogObject, PriceObject, RerateObject } from './schema.js';
 
@@ -11,9 +11,7 @@ export const renderPrice = (price: Price, unused: string | null): z.input<typeof
   object: 'price',
   provider: price.provider,
   model: price.model,
-  ...formatRates(price.rates),
-  currency: 'usd',
-  unit: 'million_tokens',
+  ...renderRates(price.rates),
   tiers: price.tiers.map((tier) => ({ above_input_tokens: tier.aboveInputTokens, ...formatRates(tier.rates) })),
   effective_at: unixSeconds(price.effectiveAt),
   source: price.source,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseUsd } from '../../kernel/money.js';
-import { type Rates, type Tier } from '../../prices/index.js';
+import { PricedRatesObject, type Rates, RatesObject, type Tier } from '../../prices/index.js';
 import { Currency, Money, Timestamp, text, time } from '../http/fields.js';
 import { ListQuery } from '../http/list.js';
 import { providerName } from '../providers/schema.js';
@@ -72,17 +72,13 @@ export const PriceQuery = ListQuery.extend({ provider: text(64).optional(), mode
 
 export type PriceQuery = z.output<typeof PriceQuery>;
 
-const RatesObject = { input: Money, output: Money, cache_read: Money, cache_write: Money, cache_write_1h: Money };
-
 export const PriceObject = z
   .strictObject({
     id: z.string(),
     object: z.literal('price'),
     provider: z.string(),
     model: z.string(),
-    ...RatesObject,
-    currency: Currency,
-    unit: z.literal('million_tokens'),
+    ...PricedRatesObject,
     tiers: z
       .array(z.strictObject({ above_input_tokens: z.number().int(), ...RatesObject }))
       .describe('Rates for the whole request, if its input is longer.'),

@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { LimitMaxima } from '../../limits/index.js';
 import { Currency, Money, Timestamp } from '../../platform/openapi/index.js';
+import { PricedRatesObject } from '../../prices/index.js';
 
 // What the public listener answers in shapes of Weir's own. Requests and replies of vendors' formats are theirs to define: of those, only the
 // fields that Weir needs are here, and all others are let through.
@@ -50,7 +52,7 @@ export const Model = z
       vision: z.boolean().nullable(),
       reasoning: z.boolean().nullable(),
     }),
-    price: z.record(z.string(), z.unknown()).nullable().describe('USD per million tokens, by kind of token. Null: the model has no price.'),
+    price: z.strictObject(PricedRatesObject).nullable().describe('USD per million tokens, by kind of token. Null: the model has no price.'),
   })
   .meta({ id: 'Model' });
 
@@ -71,9 +73,7 @@ export const Key = z
       z.strictObject({
         id: z.string(),
         scope: Scope,
-        max_requests_per_1_minute: NullableInt,
-        max_tokens_per_1_minute: NullableInt,
-        max_concurrent_requests: NullableInt,
+        ...LimitMaxima,
       }),
     ),
     budgets: z.array(

@@ -1,21 +1,20 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { type Caller, CallerDirectory } from '../../api-keys/index.js';
-import { BudgetsService, EACH, headroomOf } from '../../budgets/index.js';
+import { BudgetsService, EACH, renderSpending } from '../../budgets/index.js';
 import { CallsRepository, renderCall } from '../../calls/index.js';
 import { WeirError } from '../../kernel/errors.js';
 import { parsePublicId, publicId } from '../../kernel/ids.js';
 import { formatUsd } from '../../kernel/money.js';
-import { LimitsService } from '../../limits/index.js';
+import { LimitsService, renderMaxima } from '../../limits/index.js';
+import { unixSeconds, unixSecondsOrNull } from '../../platform/openapi/index.js';
 import { inTenantScope } from '../../platform/postgres/index.js';
-import { formatRates, type Rates } from '../../prices/index.js';
+import { renderRates } from '../../prices/index.js';
 import { Router } from '../../routing/index.js';
 import { type PageQuery, pageOf } from './model-pages.js';
 import { isOfAnthropic, verifyCaller } from './surface.js';
 
 const READ_MS = 2_000;
-
-const unixSeconds = (date: Date): number => Math.floor(date.getTime() / 1000);
 
 /** What a key may ask about itself: its models, its budgets, its calls. */
 @Injectable()
@@ -100,20 +99,15 @@ export class OwnAccount {
       rate_limits: own.map((limit) => ({
         id: publicId('limit', limit.id),
         scope: { kind: limit.scopeKind, value: limit.scopeValue },
-        max_requests_per_1_minute: limit.requestsPerMinute,
-        max_tokens_per_1_minute: limit.tokensPerMinute,
-        max_concurrent_requests: limit.concurrency,
+        ...renderMaxima(limit),
       })),
       budgets: counting.map(({ budget, scopeValue, period }) => ({
         id: publicId('budget', budget.id),
         scope: { kind: budget.scopeKind, value: scopeValue },
         period: budget.periodKind,
         limit: formatUsd(budget.limit),
-        spent: formatUsd(period.spent),
-        held: formatUsd(period.held),
-        remaining: formatUsd(headroomOf(period)),
-        currency: 'usd',
-        resets_at: period.endsAt && unixSeconds(period.endsAt),
+        ...renderSpending(period),
+        resets_at: unixSecondsOrNull(period.endsAt),
       })),
     };
   };
@@ -131,9 +125,3 @@ export class OwnAccount {
 /** In the scope of the caller's tenant. */
 const asTenant = <T>(caller: Caller, work: () => Promise<T>): Promise<T> =>
   inTenantScope({ tenantId: caller.tenantId, actsAs: 'tenant', statementTimeoutMs: READ_MS }, work);
-
-const renderRates = (rates: Rates) => ({
-  ...formatRates(rates),
-  currency: 'usd',
-  unit: 'million_tokens',
-});

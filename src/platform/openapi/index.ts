@@ -1,2 +1,2 @@
-export { Currency, Money, Timestamp } from './fields.js';
+export { Currency, Money, Timestamp, unixSeconds, unixSecondsOrNull } from './fields.js';
 export { componentsOf, type Json, type JsonObject, referenceTo, refusals, SERVERS, SHARED_INFO, withoutNullable } from './openapi-31.js';
