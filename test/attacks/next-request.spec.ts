@@ -171,7 +171,7 @@ const SEEN: Record<string, () => Promise<void>> = {
 
 /** Writes that the rows above make. */
 const TESTED =
-  /^(\/v1\/organization\/(projects|projects\/{project_id}\/(api_keys(\/.*)?|archive)|prices|models(\/.*)?|providers|providers\/{provider_id}(\/keys(\/.*)?)?)|\/v1\/platform\/(prices(\/catalogue)?|credentials|credentials\/{credential_id}(\/(keys|grants)(\/.*)?)?|tenants\/{tenant_id}\/(suspend|resume)))$/;
+  /^(\/v1\/organization\/(projects|projects\/{project_id}\/(api_keys(\/.*)?|archive)|prices|models(\/.*)?|providers|providers\/{provider_id}(\/keys(\/.*)?)?)|\/v1\/platform\/(prices(\/catalog\w+)?|credentials|credentials\/{credential_id}(\/(keys|grants)(\/.*)?)?|tenants\/{tenant_id}\/(suspend|resume)))$/;
 /** Writes of what each call reads from Postgres itself, what no call goes by, and of labels. */
 const READ_EACH_TIME =
   /\/(budgets|rate_limits)(\/|$)|\/prices\/rerate$|\/probe$|(admin_api_keys|operator_keys)(\/|$)|^\/v1\/platform\/tenants$|^\/v1\/platform\/tenants\/{tenant_id}$|^\/v1\/organization\/projects\/{project_id}$|\/connection(\/|$)|^\/v1\/platform\/gateways\//;
