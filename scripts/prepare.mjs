@@ -21,7 +21,8 @@ const PRISMA = 'node_modules/prisma-cli/build/index.js';
 const BUILD_STAMP = 'dist/.stamp';
 const PROGRESS_MS = 1_000;
 
-const forDevelopers = process.argv.includes('--dev');
+/** An installation for developers stays one. */
+const forDevelopers = process.argv.includes('--dev') || existsSync(at('node_modules/jest'));
 const wantsBuild = !process.argv.includes('--no-build');
 
 try {
@@ -162,7 +163,7 @@ function buildInputs() {
 
 /** Where tests can run, the faults they inject are built in. */
 function buildFlags() {
-  return existsSync(at('node_modules/jest')) ? ['--crash-points'] : [];
+  return forDevelopers ? ['--crash-points'] : [];
 }
 
 function build() {

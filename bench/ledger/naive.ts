@@ -1,5 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 import { newId } from '../../src/kernel/ids.js';
+import { storeUsage } from '../../src/kernel/usage.js';
 import { sqlFunction } from '../../src/platform/postgres/index.js';
 import { holdRequest, settlement } from '../../test/support/ledger.js';
 
@@ -50,7 +51,8 @@ export class NaiveLedger {
         await client.query({ name: 'settle_period', text: SETTLE_PERIOD, values: [period, held, amount] });
       }
       await client.query({ name: 'insert_call', text: INSERT_CALL, values: [id, JSON.stringify(attempts), usageRaw] });
-      const entry = [id, usage.input, usage.output, rates, amount];
+      const { units, quantities } = storeUsage(usage);
+      const entry = [id, units, quantities, rates, amount];
       await client.query({ name: 'insert_entry', text: INSERT_ENTRY, values: entry });
     });
   }
@@ -92,8 +94,8 @@ const INSERT_CALL = `
     (context ->> 'stream')::boolean, context ->> 'requested_model', 'm', context ->> 'provider', 'completed', 200, 'stop', false, $2, 1, 2, $3, amount
   FROM holds WHERE id = $1`;
 const INSERT_ENTRY = `
-  INSERT INTO ledger_entries (tenant_id, call_id, attempt, kind, admitted_at, booked_at, project_id, api_key_id, provider, model, input_tokens,
-    output_tokens, rates, amount, estimated, period_ids)
+  INSERT INTO ledger_entries (tenant_id, call_id, attempt, kind, admitted_at, booked_at, project_id, api_key_id, provider, model, units,
+    quantities, rates, amount, estimated, period_ids)
   SELECT tenant_id, id, 1, 'usage', created_at, weir_now(), (context ->> 'project')::uuid, (context ->> 'key')::uuid, context ->> 'provider',
     context ->> 'model', $2, $3, $4, $5, false, period_ids
   FROM holds WHERE id = $1`;

@@ -3,8 +3,18 @@ import type { Elapsed } from '../kernel/elapsed.js';
 import type { WeirError } from '../kernel/errors.js';
 import type { Id } from '../kernel/ids.js';
 import type { Nano } from '../kernel/money.js';
+import { NO_USAGE } from '../kernel/usage.js';
 import { type HeldFacts, type HoldContext, LedgerService, type RateLimitState, type Scope } from '../ledger/index.js';
-import { affordableOutput, outputBoughtBy, outputCost, type Price, worstCaseCost } from '../prices/index.js';
+import {
+  affordableOutput,
+  costOf,
+  loadRates,
+  outputBoughtBy,
+  outputCost,
+  type Price,
+  type StoredRates,
+  worstCaseCost,
+} from '../prices/index.js';
 import { callTooDear, deniedByBudget, deniedByLimit, featureNotPriced, notPricedByPlatform, type Unbounded } from './denials.js';
 
 /** What a call is held for. */
@@ -124,8 +134,14 @@ export class Admission {
     isDefault: boolean,
   ): Promise<Attempt> {
     const { callId: id, tenantId, price, choices, scopes } = exposure;
-    const context: HoldContext = { ...exposure.context, output_tokens: output * choices };
     const amount = exposure.unbounded ? null : price ? worstCaseCost(price, input, output * choices) : unpricedCost;
+    const { rates: stored } = exposure.context;
+    const context: HoldContext = {
+      ...exposure.context,
+      output_tokens: output * choices,
+      ...(amount === null &&
+        stored && { estimate: String(costOf({ ...NO_USAGE, input, output: output * choices }, loadRates(stored as StoredRates))) }),
+    };
     const maxCost = exposure.maxCost ?? MAX_COST;
     if (amount === null ? exposure.maxCost !== null : amount > maxCost) {
       return refusedBy({

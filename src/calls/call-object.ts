@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { Currency, Money, Timestamp } from '../platform/openapi/index.js';
 import { CALL_STATUSES } from './call.js';
-
-const tokens = z.number().int();
+import { usageFields } from './usage-fields.js';
 
 /** What `renderCall` returns. */
 export const CallObject = z
@@ -29,14 +28,7 @@ export const CallObject = z
     session: z.string().nullable(),
     tags: z.array(z.string()),
     scopes: z.array(z.string()),
-    usage: z.strictObject({
-      input_tokens: tokens.describe('All input tokens: uncached, cache reads and cache writes.'),
-      input_uncached_tokens: tokens,
-      cache_read_tokens: tokens,
-      cache_write_tokens: tokens,
-      output_tokens: tokens,
-      reasoning_tokens: tokens.nullable(),
-    }),
+    usage: z.strictObject(usageFields('call', { input: 'All input tokens: uncached, cache reads and cache writes.' })),
     cost: Money.nullable().describe('The sum of all bookings of the call. Null: the price was unknown.'),
     provider_cost: Money.nullable().describe('The cost that the provider reported, for comparison. Not booked. Null: it reported none.'),
     currency: Currency,

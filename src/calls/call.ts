@@ -1,7 +1,7 @@
 import { publicId } from '../kernel/ids.js';
 import { formatUsd, type Nano } from '../kernel/money.js';
 import { reportedCost } from '../kernel/reported-cost.js';
-import { inputTotal, type Usage } from '../kernel/usage.js';
+import { showUsage, type Usage } from '../kernel/usage.js';
 import { unixSeconds } from '../platform/openapi/index.js';
 
 export const CALL_STATUSES = ['completed', 'cut', 'failed'] as const;
@@ -77,14 +77,7 @@ export const renderCall = (call: CallRecord) => ({
   session: call.session,
   tags: [...call.tags],
   scopes: [...call.scopes],
-  usage: {
-    input_tokens: inputTotal(call.usage),
-    input_uncached_tokens: call.usage.input,
-    cache_read_tokens: call.usage.cacheRead,
-    cache_write_tokens: call.usage.cacheWrite5m + call.usage.cacheWrite1h,
-    output_tokens: call.usage.output,
-    reasoning_tokens: call.usage.reasoning,
-  },
+  usage: showUsage(call.usage, 'call'),
   cost: call.cost === null ? null : formatUsd(call.cost),
   provider_cost: providerCost(call.usageRaw),
   currency: 'usd' as const,

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Pool } from 'pg';
 import { WeirError } from '../kernel/errors.js';
+import { summedUsage, type UsageSums, usageSums } from '../kernel/usage.js';
 import type { CallRecord, CallStatus } from './call.js';
 import { BUCKET_WIDTHS, type BucketPage, bucketSpans, type CostSum, type Group, type SumQuery, type UsageSum } from './usage.js';
 
@@ -21,10 +22,9 @@ export interface CallPage {
   filters: CallFilters;
 }
 
-type CallRow = Omit<CallRecord, 'usage'> &
-  Record<'input' | 'cacheRead' | 'cacheWrite5m' | 'cacheWrite1h' | 'output', bigint> & { reasoning: bigint | null };
+type CallRow = Omit<CallRecord, 'usage'> & UsageSums;
 
-type UsageRow = Group & Record<'requests' | 'input' | 'cacheRead' | 'cacheWrite' | 'output', bigint>;
+type UsageRow = Group & UsageSums & { requests: bigint };
 
 const CALL = `c.tenant_id AS "tenantId", c.id, c.admitted_at AS "admittedAt", c.project_id AS "projectId", c.api_key_id AS "apiKeyId", c.surface, c.stream,
   c.requested_model AS "requestedModel", c.served_model AS "servedModel", c.provider, c.lent, c.status, c.http_status AS "httpStatus", c.error_code AS "errorCode",
@@ -32,11 +32,8 @@ const CALL = `c.tenant_id AS "tenantId", c.id, c.admitted_at AS "admittedAt", c.
 
 /** Entries carry the call's time of admission, so one partition is looked at. No entry: nothing was used. Entries without an amount: unknown. */
 const ENTRIES = `LEFT JOIN LATERAL (
-  SELECT coalesce(sum(input_tokens), 0)::bigint AS input, coalesce(sum(cache_read_tokens), 0)::bigint AS "cacheRead",
-    coalesce(sum(cache_write_5m_tokens), 0)::bigint AS "cacheWrite5m", coalesce(sum(cache_write_1h_tokens), 0)::bigint AS "cacheWrite1h",
-    coalesce(sum(output_tokens), 0)::bigint AS output, sum(reasoning_tokens)::bigint AS reasoning,
-    CASE WHEN count(*) = 0 THEN 0 ELSE sum(amount) END::bigint AS cost
-  FROM ledger_entries WHERE tenant_id = c.tenant_id AND call_id = c.id AND admitted_at = c.admitted_at
+  SELECT ${usageSums('l')}, CASE WHEN count(*) = 0 THEN 0 ELSE sum(l.amount) END::bigint AS cost
+  FROM ledger_entries l WHERE l.tenant_id = c.tenant_id AND l.call_id = c.id AND l.admitted_at = c.admitted_at
 ) e ON true`;
 
 const GROUP_COLUMNS = {
@@ -93,15 +90,11 @@ export class CallsRepository {
 
   /** Tokens and requests per bucket and group. */
   usage(tenantId: string, query: SumQuery): Promise<BucketPage<UsageSum>> {
-    const sums = `count(*) FILTER (WHERE l.kind = 'usage') AS requests, sum(l.input_tokens)::bigint AS input, sum(l.cache_read_tokens)::bigint AS "cacheRead",
-      sum(l.cache_write_5m_tokens + l.cache_write_1h_tokens)::bigint AS "cacheWrite", sum(l.output_tokens)::bigint AS output`;
+    const sums = `count(*) FILTER (WHERE l.kind = 'usage') AS requests, ${usageSums('l')}`;
     return this.sum<UsageRow, UsageSum>(tenantId, query, sums, (row) => ({
       ...groupOf(row),
       requests: Number(row.requests),
-      input: Number(row.input),
-      cacheRead: Number(row.cacheRead),
-      cacheWrite: Number(row.cacheWrite),
-      output: Number(row.output),
+      usage: summedUsage(row),
     }));
   }
 
@@ -157,16 +150,4 @@ export class CallsRepository {
 
 const groupOf = ({ projectId, apiKeyId, model }: Group): Group => ({ projectId, apiKeyId, model });
 
-function toCall({ input, cacheRead, cacheWrite5m, cacheWrite1h, output, reasoning, ...call }: CallRow): CallRecord {
-  return {
-    ...call,
-    usage: {
-      input: Number(input),
-      cacheRead: Number(cacheRead),
-      cacheWrite5m: Number(cacheWrite5m),
-      cacheWrite1h: Number(cacheWrite1h),
-      output: Number(output),
-      reasoning: reasoning === null ? null : Number(reasoning),
-    },
-  };
-}
+const toCall = (row: CallRow): CallRecord => ({ ...row, usage: summedUsage(row) });

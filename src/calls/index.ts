@@ -12,3 +12,4 @@ export {
   type SumQuery,
   type UsageSum,
 } from './usage.js';
+export { usageFields } from './usage-fields.js';

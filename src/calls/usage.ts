@@ -1,4 +1,5 @@
 import type { Nano } from '../kernel/money.js';
+import type { Usage } from '../kernel/usage.js';
 
 /** Widths of a bucket, in seconds. */
 export const BUCKET_WIDTHS = { '1m': 60, '1h': 3_600, '1d': 86_400 } as const;
@@ -31,10 +32,7 @@ export interface Group {
 
 export interface UsageSum extends Group {
   requests: number;
-  input: number;
-  cacheRead: number;
-  cacheWrite: number;
-  output: number;
+  usage: Usage;
 }
 
 export interface CostSum extends Group {

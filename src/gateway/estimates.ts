@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Hold } from '../budgets/index.js';
 import { hasUnseenInput, meteredTokens } from '../dialects/index.js';
 import { type Nano, usdNumber } from '../kernel/money.js';
-import { inputTotal, NO_USAGE, type Usage } from '../kernel/usage.js';
+import { inputTotal, NO_USAGE, outputTotal, type Usage } from '../kernel/usage.js';
 import type { Checkpoint } from '../ledger/index.js';
 import { Metrics } from '../platform/telemetry/index.js';
 import { costOf, ratesFor } from '../prices/index.js';
@@ -46,7 +46,7 @@ export class Estimates {
   /** What is to be booked of a call in flight should this process die once so much of its output was seen; null: all that is held. */
   checkpoint(call: Call, plan: Plan, hold: Hold, soFar: SoFar, seen: number): Checkpoint | null {
     const { basis, usage, amount } = this.of(call, plan, hold, { ...soFar, untold: 'gateway_lost' }, seen);
-    return basis === 'hold' ? null : { inputTokens: inputTotal(usage), outputTokens: usage.output, amount };
+    return basis === 'hold' ? null : { inputTokens: inputTotal(usage), outputTokens: outputTotal(usage), amount };
   }
 
   /** Counts one that is booked. */

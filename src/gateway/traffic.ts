@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { usdNumber } from '../kernel/money.js';
-import { inputTotal } from '../kernel/usage.js';
+import { inputTotal, outputTotal } from '../kernel/usage.js';
 import type { Settlement } from '../ledger/index.js';
 import { Metrics } from '../platform/telemetry/index.js';
 import type { Target } from '../routing/index.js';
@@ -27,7 +27,8 @@ export class Traffic {
     if (firstByteMs !== null) providerFirstByte.observe({ provider }, firstByteMs / 1000);
     const input = inputTotal(usage);
     if (input > 0) providerTokens.inc({ ...labels, kind: 'input' }, input);
-    if (usage.output > 0) providerTokens.inc({ ...labels, kind: 'output' }, usage.output);
+    const output = outputTotal(usage);
+    if (output > 0) providerTokens.inc({ ...labels, kind: 'output' }, output);
     if (amount) providerUsd.inc(labels, usdNumber(amount));
   }
 

@@ -1,14 +1,96 @@
-/** Tokens of one attempt by disjoint class: input is what was neither read from nor written to a prompt cache; output includes reasoning. */
-export interface Usage {
-  input: number;
-  cacheRead: number;
-  cacheWrite5m: number;
-  cacheWrite1h: number;
-  output: number;
-  /** Informative, part of output. Null when the provider does not report it. */
-  reasoning: number | null;
+import { UNITS } from './units.js';
+
+export type Unit = (typeof UNITS)[number];
+export type Side = Unit['side'];
+type Whole = Extract<Unit, { partOf: null }>;
+export type RatedUnit = Extract<Unit, { rate: object }>;
+type Api = keyof Unit['shown'];
+
+/** What one attempt used, by unit. Units are disjoint but for parts, which are null when the provider does not report them. */
+export type Usage = { [U in Unit as U['field']]: U extends Whole ? number : number | null };
+
+/** As ledger entries keep it: quantities beside the numbers of their units. */
+export interface StoredUsage {
+  units: number[];
+  quantities: number[];
 }
 
-export const NO_USAGE: Readonly<Usage> = { input: 0, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: 0, reasoning: null };
+type Shown<A extends Api> = { [U in Unit as U['shown'][A] & string]: U extends Whole ? number : number | null };
+/** As an API shows it: the total of each side, and what it is made of. */
+export type ShownUsage<A extends Api> = Record<`${Side}_tokens`, number> & Shown<A>;
 
-export const inputTotal = (usage: Usage): number => usage.input + usage.cacheRead + usage.cacheWrite5m + usage.cacheWrite1h;
+const SIDES = [...new Set<Side>(UNITS.map(({ side }) => side))];
+const WHOLE: readonly Whole[] = UNITS.filter((unit): unit is Whole => unit.partOf === null);
+const FIELDS = Object.fromEntries(
+  SIDES.map((side) => [side, WHOLE.filter((unit) => unit.side === side).map(({ field }) => field)]),
+) as Record<Side, Whole['field'][]>;
+
+/** In an order in which a fallback comes before what falls back to it. */
+export const RATED_UNITS: readonly RatedUnit[] = UNITS.filter((unit): unit is RatedUnit => unit.rate !== null);
+
+const usageBy = (quantity: (unit: Unit) => number | null): Usage =>
+  Object.fromEntries(UNITS.map((unit) => [unit.field, quantity(unit)])) as Usage;
+
+export const NO_USAGE: Readonly<Usage> = usageBy(({ partOf }) => (partOf === null ? 0 : null));
+
+function total(usage: Usage, side: Side): number {
+  let sum = 0;
+  for (const field of FIELDS[side]) sum += usage[field];
+  return sum;
+}
+
+export const inputTotal = (usage: Usage): number => total(usage, 'input');
+export const outputTotal = (usage: Usage): number => total(usage, 'output');
+
+/** What is not used is left out; a part that was reported is kept, also when there is none of it. */
+export function storeUsage(usage: Usage): StoredUsage {
+  const stored: StoredUsage = { units: [], quantities: [] };
+  for (const { number, field, partOf } of UNITS) {
+    const quantity = usage[field];
+    if (quantity === null || (quantity === 0 && partOf === null)) continue;
+    stored.units.push(number);
+    stored.quantities.push(quantity);
+  }
+  return stored;
+}
+
+/** Plain tokens of each side: what is booked of a call of which no more is known. */
+export const PLAIN_UNITS: readonly number[] = SIDES.map((side) => WHOLE.find((unit) => unit.side === side)!.number);
+
+/** SQL: how much of a unit a ledger entry has; NULL: none. `entry`: the alias of the table. */
+export const quantitySql = (entry: string, unit: Pick<Unit, 'number'>): string =>
+  `${entry}.quantities[array_position(${entry}.units, ${unit.number}::smallint)]`;
+
+/** Columns that sum up ledger entries by unit, each named by its field. */
+export const usageSums = (entry: string): string =>
+  UNITS.map((unit) => `sum(${quantitySql(entry, unit)})::bigint AS "${unit.field}"`).join(', ');
+
+/** Such columns. Null: no entry has the unit. */
+export type UsageSums = Record<Unit['field'], bigint | null>;
+
+export const summedUsage = (row: UsageSums): Usage =>
+  usageBy(({ field, partOf }) => (row[field] === null ? (partOf === null ? 0 : null) : Number(row[field])));
+
+export function showUsage<A extends Api>(usage: Usage, api: A): ShownUsage<A> {
+  const ofUnit = ({ field }: Unit, before: number | null = 0) => {
+    const quantity = usage[field];
+    return quantity === null || before === null ? null : before + quantity;
+  };
+  return shown<number | null>(api, (side) => total(usage, side), ofUnit) as ShownUsage<A>;
+}
+
+/**
+ * An object of what an API shows of usage, in its order.
+ * @param ofTotal a value for the total of a side. @param ofUnit one for a unit; `before` is that of another unit of the same name.
+ */
+export function shown<T>(api: Api, ofTotal: (side: Side) => T, ofUnit: (unit: Unit, before: T | undefined) => T): Record<string, T> {
+  const all: Record<string, T> = {};
+  for (const side of SIDES) {
+    all[`${side}_tokens`] = ofTotal(side);
+    for (const unit of UNITS) {
+      const name = unit.shown[api];
+      if (unit.side === side && name !== null) all[name] = ofUnit(unit, all[name]);
+    }
+  }
+  return all;
+}

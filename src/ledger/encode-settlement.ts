@@ -1,3 +1,4 @@
+import { inputTotal, outputTotal, storeUsage } from '../kernel/usage.js';
 import type { HeldFacts, Settlement } from './ledger.js';
 
 /**
@@ -54,10 +55,6 @@ const settlementFields = (s: Settlement) => ({
   duration_ms: s.durationMs,
   usage_raw: s.usageRaw,
   rates: s.rates,
-  input: s.usage.input,
-  cache_read: s.usage.cacheRead,
-  cache_write_5m: s.usage.cacheWrite5m,
-  cache_write_1h: s.usage.cacheWrite1h,
-  output: s.usage.output,
-  reasoning: s.usage.reasoning,
+  ...storeUsage(s.usage),
+  used_tokens: inputTotal(s.usage) + outputTotal(s.usage),
 });

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Pool } from 'pg';
 import { newId } from '../kernel/ids.js';
 import type { Nano } from '../kernel/money.js';
+import { PLAIN_UNITS, summedUsage, type UsageSums, usageSums } from '../kernel/usage.js';
 import { crashOnceSent } from '../platform/faults/index.js';
 import { sqlFunction } from '../platform/postgres/index.js';
 import { LEASE_SECONDS } from './deadline.js';
@@ -50,7 +51,7 @@ interface LimitDenialRow {
   wait: number;
 }
 
-interface BookedRow {
+interface BookedRow extends UsageSums {
   call_id: string;
   admitted_at: string;
   provider: string;
@@ -60,11 +61,6 @@ interface BookedRow {
   charged: bigint | null;
   booked: bigint | null;
   rates: BookedCall['rates'];
-  input: number;
-  cache_read: number;
-  cache_write_5m: number;
-  cache_write_1h: number;
-  output: number;
   adjustments: number;
 }
 
@@ -195,11 +191,10 @@ export class LedgerRepository {
       `SELECT e.*, e.at::text AS admitted_at, c.provider_id, c.lent
        FROM (
        SELECT call_id, admitted_at AS at, max(provider) AS provider, max(model) AS model, sum(amount)::bigint AS charged,
-         sum(input_tokens)::float8 AS input, sum(cache_read_tokens)::float8 AS cache_read, sum(cache_write_5m_tokens)::float8 AS cache_write_5m,
-         sum(cache_write_1h_tokens)::float8 AS cache_write_1h, sum(output_tokens)::float8 AS output,
+         ${usageSums('l')},
          (count(*) FILTER (WHERE kind = 'adjustment'))::integer AS adjustments, (sum(amount) FILTER (WHERE kind <> 'adjustment'))::bigint AS booked,
          (array_agg(rates ORDER BY booked_at DESC) FILTER (WHERE kind <> 'adjustment' AND rates IS NOT NULL))[1] AS rates
-       FROM ledger_entries
+       FROM ledger_entries l
        WHERE tenant_id = $1 AND admitted_at >= $2 AND admitted_at < $3 AND kind <> 'manual' AND ($4::text IS NULL OR provider = $4)
          AND ($5::text IS NULL OR model = $5) AND ($6::timestamptz IS NULL OR (admitted_at, call_id) > ($6, $7::uuid))
        GROUP BY admitted_at, call_id ORDER BY admitted_at, call_id LIMIT $8
@@ -214,14 +209,7 @@ export class LedgerRepository {
       providerId: row.provider_id,
       lent: row.lent,
       model: row.model,
-      usage: {
-        input: row.input,
-        cacheRead: row.cache_read,
-        cacheWrite5m: row.cache_write_5m,
-        cacheWrite1h: row.cache_write_1h,
-        output: row.output,
-        reasoning: null,
-      },
+      usage: summedUsage(row),
       charged: row.charged,
       booked: row.booked,
       rates: row.rates,
@@ -299,8 +287,8 @@ export class LedgerRepository {
   async reap(limit: number): Promise<ReapedCall[]> {
     crashOnceSent('reap_sent');
     const { rows } = await this.pool.query<ReapedCall>(
-      `SELECT reaped_id AS id, is_booked AS "isBooked", booked AS amount, held FROM ${sqlFunction('reap_calls')}($1)`,
-      [limit],
+      `SELECT reaped_id AS id, is_booked AS "isBooked", booked AS amount, held FROM ${sqlFunction('reap_calls')}($1, $2)`,
+      [limit, PLAIN_UNITS],
     );
     for (let freed = limit; freed === limit; ) {
       freed = (await this.pool.query<{ freed: number }>(`SELECT ${sqlFunction('free_held_apart')}($1) AS freed`, [limit])).rows[0]!.freed;

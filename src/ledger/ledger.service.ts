@@ -3,6 +3,7 @@ import { Elapsed } from '../kernel/elapsed.js';
 import { WeirError } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import { usdNumber } from '../kernel/money.js';
+import { NO_USAGE } from '../kernel/usage.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
 import { type Asked, Batcher, ServerClock } from '../platform/postgres/index.js';
 import { Alarm, LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
@@ -285,8 +286,6 @@ export class LedgerService {
   }
 }
 
-const NOTHING = { input: 0, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: 0, reasoning: null };
-
 /** A call that was never sent because its hold was not confirmed in time. */
 const voided = (id: string): Settlement => ({
   id,
@@ -301,7 +300,7 @@ const voided = (id: string): Settlement => ({
   attempts: [],
   firstByteMs: null,
   durationMs: 0,
-  usage: NOTHING,
+  usage: NO_USAGE,
   usageRaw: null,
   rates: null,
 });

@@ -49,6 +49,8 @@ export interface HoldContext {
   input_tokens: number;
   /** The most tokens of output, of all answers together. */
   output_tokens: number;
+  /** Nano-USD to book should the gateway be lost, where there are rates and no amount is held. */
+  estimate?: string;
   end_user?: string;
   session?: string;
   tags?: readonly string[];

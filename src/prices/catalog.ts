@@ -2,7 +2,7 @@ import { findProvider, type ModelInfo, type ModelPrice, type TieredPrices } from
 import { rulesOf, vendorsName } from '../model-rules/index.js';
 import { ADDITIONS, type Addition, BORROWED, type UsdRates } from './additions.js';
 import { isRevision, means } from './names.js';
-import { type Rates, type StoredRates, storeRates } from './price.js';
+import { type Rates, ratesBy, type StoredRates, storeRates } from './price.js';
 
 /** The version of the catalog that is seeded, and of what is added to it; stored with each row. */
 export const CATALOG_SOURCE = 'genai-prices 0.1.8, additions 2026-11-28';
@@ -21,7 +21,7 @@ export interface CatalogPrice {
 const MOCK_PRICES: CatalogPrice[] = ['*', 'echo'].map((model) => ({
   model,
   effectiveAt: new Date(0),
-  rates: { input: 1e9, cache_read: 1e9, cache_write_5m: 1e9, cache_write_1h: 1e9, output: 2e9 },
+  rates: storeRates(ratesBy(({ side, rate }) => (rate.fallback !== null ? undefined : side === 'input' ? 1_000_000_000n : 2_000_000_000n))),
   tiers: [],
 }));
 
@@ -123,19 +123,17 @@ function ratesOf(model: string, price: ModelPrice): Priced {
   };
 }
 
-/** A class without a price of its own costs what plain input does; written for an hour, twice as much with Claude, wherever it is served. */
+/** What is written to the cache for an hour costs twice as much as input with Claude, wherever it is served, if no price is told. */
 function readRates(model: string, usdPer: (key: string) => number | undefined): Rates {
-  const nano = (usd: number | undefined, fallback: bigint) => (usd === undefined ? fallback : BigInt(Math.round(usd * NANO_PER_USD)));
-  const special = (key: string) => (usdPer(key) === undefined ? null : nano(usdPer(key), 0n));
-  const input = nano(usdPer('input_mtok'), 0n);
-  const cacheWrite5m = nano(usdPer('cache_write_mtok'), input);
-  const rates: Rates = {
-    input,
-    cacheRead: nano(usdPer('cache_read_mtok'), input),
-    cacheWrite5m,
-    cacheWrite1h: nano(usdPer('cache_write_1h_mtok'), rulesOf(model).prices.dearCacheHour ? input * 2n : cacheWrite5m),
-    output: nano(usdPer('output_mtok'), 0n),
+  const nano = (key: string): bigint | undefined => {
+    const usd = usdPer(key);
+    return usd === undefined ? undefined : BigInt(Math.round(usd * NANO_PER_USD));
   };
+  const special = (key: string) => nano(key) ?? null;
+  const rates = ratesBy(({ field, rate }) => {
+    const isDear = field === 'cacheWrite1h' && rulesOf(model).prices.dearCacheHour;
+    return nano(rate.catalog) ?? (isDear ? (nano('input_mtok') ?? 0n) * 2n : undefined);
+  });
   // Told for a thousand searches.
   const searches = special('web_searches_kcount');
   const beside = {

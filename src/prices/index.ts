@@ -9,6 +9,8 @@ export {
   type Price,
   priceWithSound,
   type Rates,
+  formatRates,
+  ratesBy,
   ratesFor,
   type StoredRates,
   storeRates,
@@ -18,5 +20,5 @@ export {
 export { type Listed, PriceBook } from './price-book.js';
 export { PricesModule } from './prices.module.js';
 export { PricesService } from './prices.service.js';
-export { formatRates, PricedRatesObject, RatesObject, renderRates } from './rates-object.js';
+export { PricedRatesObject, RatesObject, renderRates } from './rates-object.js';
 export type { UploadPlan } from './upload.js';

@@ -1,16 +1,11 @@
-import { type Nano } from '../kernel/money.js';
-import type { Usage } from '../kernel/usage.js';
+import { formatUsd, type Nano } from '../kernel/money.js';
+import { RATED_UNITS, type RatedUnit, type Side, type Usage } from '../kernel/usage.js';
 
-/** Nano-USD per million tokens, by token class. */
-export interface Rates {
-  input: bigint;
-  cacheRead: bigint;
-  cacheWrite5m: bigint;
-  cacheWrite1h: bigint;
-  output: bigint;
+/** Nano-USD per million tokens, by unit. */
+export type Rates = Record<RatedUnit['field'], bigint> & {
   /** What is no text, where the catalog has rates for it. Absent: it costs what text does, as far as is known. */
   special?: SpecialRates;
-}
+};
 
 /** Null: there is none. */
 interface SpecialRates {
@@ -57,20 +52,16 @@ export function ratesFor(price: Price, inputTokens: number): Rates {
 
 /** What an attempt cost: multiplied first, divided once, rounded up once. */
 export function costOf(usage: Usage, rates: Rates): Nano {
-  const scaled =
-    BigInt(usage.input) * rates.input +
-    BigInt(usage.cacheRead) * rates.cacheRead +
-    BigInt(usage.cacheWrite5m) * rates.cacheWrite5m +
-    BigInt(usage.cacheWrite1h) * rates.cacheWrite1h +
-    BigInt(usage.output) * rates.output;
+  let scaled = 0n;
+  for (const { field } of RATED_UNITS) if (usage[field] !== 0) scaled += BigInt(usage[field]) * rates[field];
   return divideUp(scaled);
 }
 
-/** The most a call can cost: every input token in its dearest class and tier, every output token there may be. */
+/** The most a call can cost: every token in the dearest unit of its side, in the dearest tier. */
 export function worstCaseCost(price: Price, inputTokensBound: number, outputTokensBound: number): Nano {
   const reachable = [price.rates, ...price.tiers.filter((tier) => inputTokensBound > tier.aboveInputTokens).map((tier) => tier.rates)];
   const costs = reachable.map((rates) =>
-    divideUp(BigInt(inputTokensBound) * dearestInput(rates) + BigInt(outputTokensBound) * rates.output),
+    divideUp(BigInt(inputTokensBound) * dearest(rates, 'input') + BigInt(outputTokensBound) * dearest(rates, 'output')),
   );
   return costs.reduce((worst, cost) => (cost > worst ? cost : worst));
 }
@@ -78,7 +69,7 @@ export function worstCaseCost(price: Price, inputTokensBound: number, outputToke
 /** How many output tokens an amount pays for, after the input. Zero when it does not even pay for that. */
 export function affordableOutput(price: Price, inputTokensBound: number, amount: Nano): number {
   const rates = ratesFor(price, inputTokensBound);
-  return outputFor(amount * TOKENS_PER_RATE - BigInt(inputTokensBound) * dearestInput(rates), rates);
+  return outputFor(amount * TOKENS_PER_RATE - BigInt(inputTokensBound) * dearest(rates, 'input'), rates);
 }
 
 /** How many output tokens an amount pays for that is for output alone. */
@@ -87,11 +78,12 @@ export const outputBoughtBy = (price: Price, inputTokensBound: number, amount: N
 
 /** What output tokens alone cost, rounded down: the other way of {@link outputBoughtBy}. */
 export const outputCost = (price: Price, inputTokensBound: number, tokens: number): Nano =>
-  (BigInt(tokens) * ratesFor(price, inputTokensBound).output) / TOKENS_PER_RATE;
+  (BigInt(tokens) * dearest(ratesFor(price, inputTokensBound), 'output')) / TOKENS_PER_RATE;
 
 function outputFor(scaled: bigint, rates: Rates): number {
   if (scaled <= 0n) return 0;
-  const tokens = rates.output === 0n ? MAX_TOKENS : scaled / rates.output;
+  const rate = dearest(rates, 'output');
+  const tokens = rate === 0n ? MAX_TOKENS : scaled / rate;
   return Number(tokens < MAX_TOKENS ? tokens : MAX_TOKENS);
 }
 
@@ -104,13 +96,16 @@ export function priceWithSound(price: Price): Price {
   return { ...price, rates: dear(price.rates), tiers: price.tiers.map((tier) => ({ ...tier, rates: dear(tier.rates) })) };
 }
 
-const dearestInput = ({ input, cacheRead, cacheWrite5m, cacheWrite1h }: Rates): bigint =>
-  [cacheRead, cacheWrite5m, cacheWrite1h].reduce((dearest, rate) => (rate > dearest ? rate : dearest), input);
+function dearest(rates: Rates, side: Side): bigint {
+  let most = 0n;
+  for (const unit of RATED_UNITS) if (unit.side === side && rates[unit.field] > most) most = rates[unit.field];
+  return most;
+}
 
 const divideUp = (scaled: bigint): bigint => (scaled + TOKENS_PER_RATE - 1n) / TOKENS_PER_RATE;
 
 /** Rates as a JSON column holds them. Safe integers: a rate is below 9e15 nano-USD, i.e. nine million dollars per million tokens. */
-export type StoredRates = Record<'input' | 'cache_read' | 'cache_write_5m' | 'cache_write_1h' | 'output', number> &
+export type StoredRates = Record<RatedUnit['rate']['stored'], number> &
   Partial<Record<'audio_input' | 'image_input' | 'audio_output' | 'image_output' | 'search', number>>;
 
 const SPECIAL = {
@@ -131,23 +126,34 @@ function loadSpecial(stored: StoredRates): SpecialRates | null {
   return SPECIAL_NAMES.some((name) => special[name] !== null) ? special : null;
 }
 
+/** The rates of all units: one that is not given is that of its fallback. */
+export function ratesBy(given: (unit: RatedUnit) => bigint | undefined): Rates {
+  const rates = {} as Rates;
+  for (const unit of RATED_UNITS) rates[unit.field] = given(unit) ?? (unit.rate.fallback === null ? 0n : rates[unit.rate.fallback]);
+  return rates;
+}
+
+const named = <T, Name extends string>(name: (unit: RatedUnit) => Name, value: (unit: RatedUnit) => T): Record<Name, T> =>
+  Object.fromEntries(RATED_UNITS.map((unit) => [name(unit), value(unit)])) as Record<Name, T>;
+
 export const storeRates = (rates: Rates): StoredRates => ({
-  input: Number(rates.input),
-  cache_read: Number(rates.cacheRead),
-  cache_write_5m: Number(rates.cacheWrite5m),
-  cache_write_1h: Number(rates.cacheWrite1h),
-  output: Number(rates.output),
+  ...named(
+    ({ rate }) => rate.stored,
+    ({ field }) => Number(rates[field]),
+  ),
   ...(rates.special && storeSpecial(rates.special)),
 });
 
+/** Rates as people read them: USD per million tokens, by their names in the APIs. */
+export const formatRates = (rates: Rates) =>
+  named(
+    ({ rate }) => rate.api,
+    ({ field }) => formatUsd(rates[field]),
+  );
+
+/** Rates that were stored before a unit was known lack it. */
 export function loadRates(stored: StoredRates): Rates {
   const special = loadSpecial(stored);
-  return {
-    input: BigInt(stored.input),
-    cacheRead: BigInt(stored.cache_read),
-    cacheWrite5m: BigInt(stored.cache_write_5m),
-    cacheWrite1h: BigInt(stored.cache_write_1h),
-    output: BigInt(stored.output),
-    ...(special && { special }),
-  };
+  const rates = ratesBy(({ rate }) => (stored[rate.stored] === undefined ? undefined : BigInt(stored[rate.stored])));
+  return special ? { ...rates, special } : rates;
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { RATED_UNITS } from '../kernel/usage.js';
 import { type Price, type StoredRates, storeRates } from './price.js';
 import type { NewPrice } from './prices.repository.js';
 
@@ -53,8 +54,7 @@ const textOf = ({ rates, tiers }: Pick<Price, 'rates' | 'tiers'>): string =>
   JSON.stringify([ratesText(storeRates(rates)), tiers.map((tier) => [tier.aboveInputTokens, ratesText(storeRates(tier.rates))])]);
 
 /** What people set; what the catalog knows beside it is not theirs to compare. */
-const ratesText = ({ input, output, cache_read, cache_write_5m, cache_write_1h }: StoredRates) =>
-  [input, output, cache_read, cache_write_5m, cache_write_1h].join(' ');
+const ratesText = (rates: StoredRates) => RATED_UNITS.map(({ rate }) => rates[rate.stored]).join(' ');
 
 /** A file may be older than what is in force: applied, it would bring an old price back, or change what is past only. */
 function ageFlag(shelf: readonly Price[], since: number, now: number, asOf: Date | null): string | null {
@@ -70,7 +70,7 @@ function flagOf({ rates }: UploadedPrice, before: Price | null, aheadMs: number)
   if (aheadMs > MAX_AHEAD_MS) return 'It begins more than a year from now.';
   if (rates.output > 0n && rates.output < rates.input) return 'Output costs less than input.';
   if (!before) return rates.input === 0n && rates.output === 0n ? 'It is free.' : null;
-  for (const name of ['input', 'output', 'cacheRead', 'cacheWrite5m', 'cacheWrite1h'] as const) {
+  for (const { field: name } of RATED_UNITS) {
     const [was, is] = [Number(before.rates[name]), Number(rates[name])];
     if (was === is) continue;
     if (is === 0) return `${name} becomes free.`;

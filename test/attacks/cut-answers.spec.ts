@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { DialectName } from '../../src/dialects/dialect.js';
 import { event as awsEvent } from '../support/aws-frames.js';
+import { quantity } from '../support/ledger.js';
 import { eventually } from '../support/weir.js';
 import { modelOf, PROVIDER_FORMATS, type Rig, startRig } from './support/formats.js';
 import { CONVERSATIONS, type SurfaceRow, send } from './support/surfaces.js';
@@ -130,7 +131,7 @@ async function nextBooked(): Promise<Booked> {
   let rows: Booked[] = [];
   await eventually(async () => {
     ({ rows } = await rig.weir.db.query<Booked>(
-      `SELECT c.status, c.estimated, (l.input_tokens + l.cache_read_tokens)::int AS input, l.output_tokens::int AS output
+      `SELECT c.status, c.estimated, (${quantity('l', 'input')} + ${quantity('l', 'cacheRead')})::int AS input, (${quantity('l', 'output')})::int AS output
        FROM calls c JOIN ledger_entries l ON l.call_id = c.id AND l.kind = 'usage' ORDER BY c.admitted_at, c.id`,
     ));
     return rows.length > seen;

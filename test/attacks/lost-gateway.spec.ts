@@ -5,6 +5,7 @@ import { createPool } from '../../src/platform/postgres/index.js';
 import { type Gateway, PRICE, Rig } from '../faults/support/rig.js';
 import { moveClock } from '../support/clock.js';
 import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
+import { quantity } from '../support/ledger.js';
 import { chunk, delta, type Script, type UpstreamCall } from '../support/upstream.js';
 import { admin, eventually } from '../support/weir.js';
 import { lend } from './support/lent.js';
@@ -153,7 +154,7 @@ async function inFlight(gateway: Gateway): Promise<InFlight[]> {
 const bookedOf = async (tag: number): Promise<Booked> =>
   (
     await db.query<Booked>(
-      `SELECT sum(l.amount)::bigint AS amount, c.held, c.estimated, c.error_code, sum(l.output_tokens)::int AS output, array_agg(l.kind ORDER BY l.booked_at) AS kinds
+      `SELECT sum(l.amount)::bigint AS amount, c.held, c.estimated, c.error_code, sum(${quantity('l', 'output')})::int AS output, array_agg(l.kind ORDER BY l.booked_at) AS kinds
        FROM calls c JOIN ledger_entries l ON l.call_id = c.id WHERE div(c.held, $1) = $2 GROUP BY c.held, c.estimated, c.error_code`,
       [PRICE.output, tag],
     )

@@ -1,3 +1,4 @@
+import { quantity } from '../support/ledger.js';
 import { gif, jpeg, pdf, png } from '../support/media.js';
 import { modelOf, PROVIDER_FORMATS, type ProviderFormat, type Rig, startRig } from './support/formats.js';
 import { CALLS, CONVERSATIONS, type SurfaceRow, send } from './support/surfaces.js';
@@ -187,7 +188,9 @@ test('where usage never comes, a picture is booked as what it stands for', async
     { role: 'user', content: [partOf(surface, inline('image', jpeg(1024, 1024, 400_000), 'image/jpeg'))] },
   ]);
   expect(reply.status).toBe(200);
-  const { rows } = await rig.weir.db.query('SELECT input_tokens::int AS input FROM ledger_entries ORDER BY booked_at DESC LIMIT 1');
+  const { rows } = await rig.weir.db.query(
+    `SELECT (${quantity('l', 'input')})::int AS input FROM ledger_entries l ORDER BY booked_at DESC LIMIT 1`,
+  );
   expect(rows[0].input).toBeGreaterThanOrEqual(25_501);
   expect(rows[0].input).toBeLessThan(27_000);
 });

@@ -1,3 +1,4 @@
+import { quantity } from '../support/ledger.js';
 import { changed, modelOf, PROVIDER_FORMATS, type ProviderFormat, type Rig, startRig } from './support/formats.js';
 import { CONVERSATIONS, SURFACES, send } from './support/surfaces.js';
 
@@ -81,7 +82,7 @@ async function bookedAs(reply: Response): Promise<Booked | undefined> {
   await reply.text();
   const id = reply.headers.get('x-request-id')!.replace('call_', '');
   const { rows } = await rig.weir.db.query<Booked>(
-    `SELECT c.status, c.estimated, l.amount::float8 AS amount, (l.input_tokens + l.cache_read_tokens)::int AS input, l.output_tokens::int AS output
+    `SELECT c.status, c.estimated, l.amount::float8 AS amount, (${quantity('l', 'input')} + ${quantity('l', 'cacheRead')})::int AS input, (${quantity('l', 'output')})::int AS output
      FROM calls c JOIN ledger_entries l ON l.call_id = c.id AND l.kind = 'usage' WHERE replace(c.id::text, '-', '') = $1`,
     [id],
   );

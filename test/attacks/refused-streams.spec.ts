@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { DialectName } from '../../src/dialects/dialect.js';
 import { event as awsData, awsEvent } from '../support/aws-frames.js';
+import { quantity } from '../support/ledger.js';
 import type { Script } from '../support/upstream.js';
 import { eventsOf, modelOf, PROVIDER_FORMATS, type ProviderFormat, type Rig, startRig } from './support/formats.js';
 import { CONVERSATIONS, type SurfaceRow, send } from './support/surfaces.js';
@@ -142,7 +143,7 @@ async function ask(surface: SurfaceRow, format: ProviderFormat, stream = true): 
   const text = await reply.text();
   const id = reply.headers.get('x-request-id')!.replace('call_', '');
   const { rows } = await rig.weir.db.query<Seen['booked']>(
-    `SELECT c.status, c.http_status, c.error_code, c.estimated, h.state, coalesce(sum(l.amount), 0)::text AS amount, coalesce(sum(l.output_tokens), 0)::int AS output
+    `SELECT c.status, c.http_status, c.error_code, c.estimated, h.state, coalesce(sum(l.amount), 0)::text AS amount, coalesce(sum(${quantity('l', 'output')}), 0)::int AS output
      FROM calls c JOIN holds h ON h.id = c.id LEFT JOIN ledger_entries l ON l.call_id = c.id WHERE replace(c.id::text, '-', '') = $1
      GROUP BY c.status, c.http_status, c.error_code, c.estimated, h.state`,
     [id],

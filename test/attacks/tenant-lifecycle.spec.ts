@@ -223,7 +223,7 @@ describe('a deleted tenant', () => {
     expect((await tablesWith(PERSONAL)).length).toBeGreaterThan(10);
     const ledger = () =>
       weir.db.query(
-        'SELECT call_id, kind, amount, provider, model, output_tokens FROM ledger_entries WHERE tenant_id = $1 ORDER BY call_id, kind',
+        'SELECT call_id, kind, amount, provider, model, units, quantities FROM ledger_entries WHERE tenant_id = $1 ORDER BY call_id, kind',
         [uuid],
       );
     const { rows: before } = await ledger();

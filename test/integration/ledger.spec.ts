@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import type { Pool } from 'pg';
+import { PLAIN_UNITS } from '../../src/kernel/usage.js';
 import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
 import { createPool, sqlFunction } from '../../src/platform/postgres/index.js';
 import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
-import { brokenInvariants, encoded, holdRequest, insertTenant, settlement } from '../support/ledger.js';
+import { brokenInvariants, encoded, holdRequest, insertTenant, quantity, settlement } from '../support/ledger.js';
 import { eventually } from '../support/weir.js';
 
 const GATEWAY = randomUUID();
@@ -35,7 +36,8 @@ const periodOf = async (tenantId: string) =>
 const entriesOf = async (callId: string) =>
   (
     await db.query(
-      'SELECT kind, amount, estimated, input_tokens, output_tokens FROM ledger_entries WHERE call_id = $1 ORDER BY kind DESC',
+      `SELECT kind, amount, estimated, ${quantity('l', 'input')} AS input_tokens, ${quantity('l', 'output')} AS output_tokens
+       FROM ledger_entries l WHERE call_id = $1 ORDER BY kind DESC`,
       [callId],
     )
   ).rows;
@@ -59,7 +61,7 @@ test('the truth that waits behind the reaper is booked as well', async () => {
   await db.query(`UPDATE holds SET lease_until = '-infinity', sent = true WHERE id = $1`, [request.id]);
   const reaper = await pool.connect();
   await reaper.query('BEGIN');
-  await reaper.query(`SELECT ${sqlFunction('reap_calls')}(10)`);
+  await reaper.query(`SELECT ${sqlFunction('reap_calls')}(10, $1)`, [PLAIN_UNITS]);
   const truth = ledger.settle(encoded([settlement(request.id, 50n)]));
   await eventually(async () => (await db.query(`SELECT 1 FROM pg_locks WHERE NOT granted`)).rows.length > 0);
   await reaper.query('COMMIT');
@@ -218,13 +220,14 @@ test('a call of unknown price, or without an amount that is held, is booked for 
   const tenant = await insertTenant(db, []);
   const [unpriced, unbounded] = [holdRequest(tenant, null), holdRequest(tenant, null)];
   unbounded.context.rates = holdRequest(tenant, 1n).context.rates;
+  unbounded.context.estimate = '145';
   const dead = randomUUID();
   await ledger.hold(dead, [unpriced, unbounded]);
   await ledger.expireGateway(dead, [unpriced.id, unbounded.id]);
   expect(await ledger.reap(100)).toHaveLength(2);
   const tokens = { kind: 'usage', estimated: true, input_tokens: 55n, output_tokens: 45n };
   expect(await entriesOf(unpriced.id)).toEqual([{ ...tokens, amount: null }]);
-  // 55 input tokens at $1 and 45 output tokens at $2 per million.
+  // As its gateway said: 55 input tokens at $1 and 45 output tokens at $2 per million.
   expect(await entriesOf(unbounded.id)).toEqual([{ ...tokens, amount: 145n }]);
 });
 

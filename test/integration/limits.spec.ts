@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import type { Pool } from 'pg';
+import { NO_USAGE } from '../../src/kernel/usage.js';
 import type { HoldRequest } from '../../src/ledger/index.js';
 import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
 import { createPool, sqlFunction } from '../../src/platform/postgres/index.js';
@@ -92,7 +93,7 @@ test('tokens count as the worst case while a call runs, and as what it used afte
   const tenant = await tenantWith({ tokens: 1_000 });
   const [a, b] = [request(tenant, 900), request(tenant, 900)];
   expect(await admit(a, b)).toEqual(['held', 'tokens']);
-  await end(a, { usage: { input: 50, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: 50, reasoning: null } });
+  await end(a, { usage: { ...NO_USAGE, input: 50, output: 50 } });
   expect(await counter(tenant)).toEqual([{ open: 0, tokens: 100, requests: 1 }]);
   expect(await admit(b, request(tenant, 1))).toEqual(['held', 'tokens']);
 });

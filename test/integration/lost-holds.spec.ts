@@ -12,7 +12,7 @@ import { createPool, sqlFunction } from '../../src/platform/postgres/index.js';
 import { moveClock } from '../support/clock.js';
 import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
 import { freePort } from '../support/free-port.js';
-import { brokenInvariants, encoded, holdRequest, insertTenant, settlement } from '../support/ledger.js';
+import { brokenInvariants, encoded, holdRequest, insertTenant, quantity, settlement } from '../support/ledger.js';
 import { openLedger } from '../support/open-ledger.js';
 
 const GATEWAY = randomUUID();
@@ -71,7 +71,12 @@ const settle = (held: HoldRequest, end: Settlement) => ledger.settle(held, end, 
 const periodsOf = async (tenantId: string) =>
   (await db.query('SELECT spent, held, starts_at FROM budget_periods WHERE tenant_id = $1 ORDER BY budget_id, starts_at', [tenantId])).rows;
 const entriesOf = async (callId: string) =>
-  (await db.query('SELECT kind, amount, output_tokens FROM ledger_entries WHERE call_id = $1 ORDER BY kind DESC', [callId])).rows;
+  (
+    await db.query(
+      `SELECT kind, amount, ${quantity('l', 'output')} AS output_tokens FROM ledger_entries l WHERE call_id = $1 ORDER BY kind DESC`,
+      [callId],
+    )
+  ).rows;
 const callsOf = async (callId: string) =>
   (await db.query('SELECT tenant_id, held, status, http_status, provider, end_user FROM calls WHERE id = $1', [callId])).rows;
 

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import type { Pool } from 'pg';
 import { BudgetsRepository } from '../../src/budgets/budgets.repository.js';
 import { BudgetsService } from '../../src/budgets/budgets.service.js';
+import { NO_USAGE } from '../../src/kernel/usage.js';
 import { encodeWithHold } from '../../src/ledger/encode-settlement.js';
 import type { Checkpoint, HoldAnswer, HoldRequest, Settlement } from '../../src/ledger/index.js';
 import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
@@ -282,7 +283,7 @@ const ending = fc.tuple(recent, fc.option(fc.bigInt(0n, 90n)), fc.nat(200)).map(
       cost === null ? `the call ${index} back is voided` : `the call ${index} back has cost ${cost}`,
       async (model, reality) => {
         const id = pickHold(model, index);
-        const usage = { input: 10, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: cost === null ? 0 : output, reasoning: null };
+        const usage = { ...NO_USAGE, input: 10, output: cost === null ? 0 : output };
         const end = settlement(id, cost, { usage, ...(cost === null && { state: 'voided' }) });
         await reality.settle(end, model.holds.get(id)!.counted.at);
         model.settle(id, cost ?? 0n, usage.input + usage.output);

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
+import { UNITS } from '../../src/kernel/units.js';
+import { NO_USAGE, quantitySql, type Usage } from '../../src/kernel/usage.js';
 import { encodeSettlement } from '../../src/ledger/encode-settlement.js';
 import { AuditRepository, type HoldRequest, type Settlement } from '../../src/ledger/index.js';
 
@@ -29,6 +31,12 @@ const CONTEXT = {
 };
 const RATES = { input: 1_000_000, cache_read: 0, cache_write_5m: 0, cache_write_1h: 0, output: 2_000_000 };
 
+/** SQL: how much of a unit a ledger entry has; NULL: there is no entry. */
+export const quantity = (entry: string, field: keyof Usage): string => {
+  const unit = UNITS.find((one) => one.field === field)!;
+  return `CASE WHEN ${entry}.units IS NOT NULL THEN coalesce(${quantitySql(entry, unit)}, 0) END`;
+};
+
 /** A hold of one call on the budgets of one tenant. */
 export const holdRequest = (
   tenantId: string,
@@ -57,7 +65,7 @@ export const settlement = (id: string, amount: bigint | null, changes: Partial<S
   attempts: [],
   firstByteMs: 1,
   durationMs: 2,
-  usage: { input: 1, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: 1, reasoning: null },
+  usage: { ...NO_USAGE, input: 1, output: 1 },
   usageRaw: { prompt_tokens: 1 },
   rates: RATES,
   ...changes,

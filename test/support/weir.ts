@@ -6,6 +6,7 @@ import type { Pool } from 'pg';
 import { readConfig } from '../../src/platform/config/index.js';
 import { startWeir } from '../../src/roles/weir.js';
 import { createDatabase, openPool } from './database.js';
+import { quantity } from './ledger.js';
 
 export interface TestWeir {
   publicUrl: string;
@@ -160,7 +161,7 @@ export interface BookedCall {
 export async function booked(weir: TestWeir, tenant: TestTenant): Promise<BookedCall[]> {
   const { rows } = await weir.db.query<BookedCall>(
     `SELECT 'call_' || replace(c.id::text, '-', '') AS id, c.status, c.http_status, c.estimated, c.error_code, l.kind, l.amount,
-       l.input_tokens::int AS input, l.cache_read_tokens::int AS cache_read, l.output_tokens::int AS output
+       (${quantity('l', 'input')})::int AS input, (${quantity('l', 'cacheRead')})::int AS cache_read, (${quantity('l', 'output')})::int AS output
      FROM calls c LEFT JOIN ledger_entries l ON l.call_id = c.id WHERE 'ten_' || replace(c.tenant_id::text, '-', '') = $1 ORDER BY c.admitted_at, c.id`,
     [tenant.id],
   );

@@ -448,32 +448,28 @@ CREATE TABLE calls (
 ) PARTITION BY RANGE (admitted_at);
 CREATE INDEX calls_recent_idx ON calls (tenant_id, admitted_at DESC, id DESC);
 
--- What it cost. Append-only. amount NULL: the price was unknown. call_id of a manual entry is an id of its own. The key, in this order, also serves
--- reports over a time range.
+-- What it cost. Append-only. quantities[i]: how much of units[i]; `src/kernel/units.ts` says what the numbers mean. amount NULL: the price was unknown.
+-- call_id of a manual entry is an id of its own. The key, in this order, also serves reports over a time range.
 CREATE TABLE ledger_entries (
-  tenant_id             uuid NOT NULL,
-  call_id               uuid NOT NULL,
-  attempt               smallint NOT NULL,
-  kind                  text NOT NULL CHECK (kind IN ('usage', 'adjustment', 'late', 'overrun', 'manual')),
-  admitted_at           timestamptz NOT NULL,
-  booked_at             timestamptz NOT NULL,
-  project_id            uuid,
-  api_key_id            uuid,
-  provider              text,
-  model                 text,
-  input_tokens          bigint NOT NULL DEFAULT 0,
-  cache_read_tokens     bigint NOT NULL DEFAULT 0,
-  cache_write_5m_tokens bigint NOT NULL DEFAULT 0,
-  cache_write_1h_tokens bigint NOT NULL DEFAULT 0,
-  output_tokens         bigint NOT NULL DEFAULT 0,
-  reasoning_tokens      bigint,
-  price_id              uuid,
-  rates                 jsonb,
-  amount                bigint,
-  estimated             boolean NOT NULL DEFAULT false,
-  period_ids            bigint[] NOT NULL,
-  actor                 text,
-  reason                text,
+  tenant_id    uuid NOT NULL,
+  call_id      uuid NOT NULL,
+  attempt      smallint NOT NULL,
+  kind         text NOT NULL CHECK (kind IN ('usage', 'adjustment', 'late', 'overrun', 'manual')),
+  admitted_at  timestamptz NOT NULL,
+  booked_at    timestamptz NOT NULL,
+  project_id   uuid,
+  api_key_id   uuid,
+  provider     text,
+  model        text,
+  units        smallint[] NOT NULL DEFAULT '{}',
+  quantities   bigint[] NOT NULL DEFAULT '{}',
+  price_id     uuid,
+  rates        jsonb,
+  amount       bigint,
+  estimated    boolean NOT NULL DEFAULT false,
+  period_ids   bigint[] NOT NULL,
+  actor        text,
+  reason       text,
   PRIMARY KEY (tenant_id, admitted_at, call_id, attempt, kind)
 ) PARTITION BY RANGE (admitted_at);
 
@@ -481,7 +477,7 @@ CREATE TABLE ledger_entries (
 CREATE TYPE outcome AS (
   id uuid, state text, if_expired boolean, amount bigint, status text, http_status integer, error_code text, finish_reason text, estimated boolean,
   served_model text, attempts jsonb, first_byte_ms double precision, duration_ms double precision, usage_raw jsonb, rates jsonb,
-  input bigint, cache_read bigint, cache_write_5m bigint, cache_write_1h bigint, output bigint, reasoning bigint
+  units smallint[], quantities bigint[], used_tokens bigint
 );
 
 -- ── events and changes ───────────────────────────────────────────────────────────────────────────────────────────────

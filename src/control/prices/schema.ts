@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parseUsd } from '../../kernel/money.js';
-import { PricedRatesObject, type Rates, RatesObject, type Tier } from '../../prices/index.js';
+import { RATED_UNITS, type RatedUnit } from '../../kernel/usage.js';
+import { PricedRatesObject, type Rates, RatesObject, ratesBy, type Tier } from '../../prices/index.js';
 import { Currency, Money, Timestamp, text, time } from '../http/fields.js';
 import { ListQuery } from '../http/list.js';
 import { providerName } from '../providers/schema.js';
@@ -19,13 +20,17 @@ const rate = z.union([z.string(), z.number()], { error: RATE_FAULT }).transform(
 
 const MAX_TIERS = 8;
 
-const rates = {
-  input: rate,
-  output: rate,
-  cache_read: rate.optional().describe('Absent: the same as input.'),
-  cache_write: rate.optional().describe('Absent: the same as input.'),
-  cache_write_1h: rate.optional().describe('Absent: the same as cache_write.'),
-};
+type NeededRate = Extract<RatedUnit, { rate: { fallback: null } }>;
+type GivenRates = { [U in RatedUnit as U['rate']['api']]: U extends NeededRate ? typeof rate : z.ZodOptional<typeof rate> };
+
+const nameOf = Object.fromEntries(RATED_UNITS.map((unit) => [unit.field, unit.rate.api])) as Record<RatedUnit['field'], string>;
+
+const rates = Object.fromEntries(
+  RATED_UNITS.map(({ rate: { api, fallback } }) => [
+    api,
+    fallback === null ? rate : rate.optional().describe(`Absent: the same as ${nameOf[fallback]}.`),
+  ]),
+) as GivenRates;
 
 const tiers = z
   .array(z.strictObject({ above_input_tokens: z.number().int().min(1).max(1e12), ...rates }))
@@ -93,16 +98,7 @@ export const PriceObject = z
   })
   .meta({ id: 'Price' });
 
-export function ratesOf(body: Omit<CreatePrice['tiers'][number], 'above_input_tokens'>): Rates {
-  const cacheWrite5m = body.cache_write ?? body.input;
-  return {
-    input: body.input,
-    output: body.output,
-    cacheRead: body.cache_read ?? body.input,
-    cacheWrite5m,
-    cacheWrite1h: body.cache_write_1h ?? cacheWrite5m,
-  };
-}
+export const ratesOf = (body: Omit<CreatePrice['tiers'][number], 'above_input_tokens'>): Rates => ratesBy(({ rate }) => body[rate.api]);
 
 export const tiersOf = (body: CreatePrice): Tier[] =>
   body.tiers.map(({ above_input_tokens: aboveInputTokens, ...tier }) => ({ aboveInputTokens, rates: ratesOf(tier) }));

@@ -2,16 +2,13 @@ import type { z } from 'zod';
 import { type BucketPage, type CostSum, type Group, type UsageSum } from '../../calls/index.js';
 import { publicId } from '../../kernel/ids.js';
 import { usdNumber } from '../../kernel/money.js';
+import { showUsage } from '../../kernel/usage.js';
 import type { CostsPage, UsagePage } from './schema.js';
 
 export const renderUsage = (page: BucketPage<UsageSum>): z.input<typeof UsagePage> =>
   renderPage(page, (sum) => ({
     object: 'organization.usage.completions.result',
-    input_tokens: sum.input + sum.cacheRead + sum.cacheWrite,
-    input_uncached_tokens: sum.input,
-    input_cached_tokens: sum.cacheRead,
-    input_cache_write_tokens: sum.cacheWrite,
-    output_tokens: sum.output,
+    ...showUsage(sum.usage, 'sums'),
     num_model_requests: sum.requests,
     ...renderGroup(sum),
     model: sum.model,

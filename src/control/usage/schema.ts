@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { BUCKET_WIDTHS, type BucketWidth, type GroupField, type SumQuery } from '../../calls/index.js';
+import { BUCKET_WIDTHS, type BucketWidth, type GroupField, type SumQuery, usageFields } from '../../calls/index.js';
 import { idText, text } from '../http/fields.js';
 
 const MAX_FILTERS = 100;
@@ -53,8 +53,6 @@ export const CostsQuery = sumsQuery(['project_id', 'api_key_id', 'line_item'], C
 
 export type CostsQuery = z.output<typeof CostsQuery>;
 
-const tokens = z.number().int();
-
 const group = z.string().nullable();
 
 const pageOf = <Result extends z.ZodType>(result: Result) =>
@@ -71,12 +69,8 @@ export const UsagePage = pageOf(
   z
     .strictObject({
       object: z.literal('organization.usage.completions.result'),
-      input_tokens: tokens,
-      input_uncached_tokens: tokens,
-      input_cached_tokens: tokens,
-      input_cache_write_tokens: tokens,
-      output_tokens: tokens,
-      num_model_requests: tokens,
+      ...usageFields('sums'),
+      num_model_requests: z.number().int(),
       project_id: group,
       user_id: z.null(),
       api_key_id: group,

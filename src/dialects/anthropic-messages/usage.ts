@@ -1,4 +1,4 @@
-import type { Usage } from '../../kernel/usage.js';
+import { NO_USAGE, type Usage } from '../../kernel/usage.js';
 import { isObject, type JsonObject, objectOf } from '../kit/json.js';
 import { tokenCount } from '../kit/token-count.js';
 
@@ -21,7 +21,8 @@ export function readUsage(raw: unknown): Usage | null {
   const sum = (name: keyof Counts) => tokenCount(parts.reduce((total, part) => total + part[name], 0))!;
   const output = sum('output');
   const thinking = tokenCount(objectOf(raw['output_tokens_details'])['thinking_tokens']);
-  const usage = {
+  const usage: Usage = {
+    ...NO_USAGE,
     input: sum('input'),
     cacheRead: sum('cacheRead'),
     cacheWrite5m: sum('cacheWrite5m'),
@@ -32,7 +33,7 @@ export function readUsage(raw: unknown): Usage | null {
   return Object.values(usage).some(Number.isNaN) ? null : usage;
 }
 
-type Counts = Omit<Usage, 'reasoning'>;
+type Counts = Pick<Usage, 'input' | 'cacheRead' | 'cacheWrite5m' | 'cacheWrite1h' | 'output'>;
 
 /** An `advisor_message` is billed apart, at its own model's price. */
 function billedSteps(iterations: unknown): JsonObject[] {

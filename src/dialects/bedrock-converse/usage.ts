@@ -1,4 +1,4 @@
-import type { Usage } from '../../kernel/usage.js';
+import { NO_USAGE, type Usage } from '../../kernel/usage.js';
 import { type JsonObject, listOf, objectOf } from '../kit/json.js';
 import { missingPart, tokenCount } from '../kit/token-count.js';
 
@@ -19,12 +19,12 @@ export function readUsage(raw: JsonObject): Usage | null {
   if (input === null || [input, output, cacheRead, cacheWrite, cacheWrite1h].some(Number.isNaN)) return null;
   const cached = cacheRead + cacheWrite;
   return {
+    ...NO_USAGE,
     input: containsCache(input, cached, output, total) ? input - cached : input,
     cacheRead,
     cacheWrite5m: cacheWrite - cacheWrite1h,
     cacheWrite1h,
     output,
-    reasoning: null,
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Usage } from '../../kernel/usage.js';
+import { NO_USAGE, type Usage } from '../../kernel/usage.js';
 import { isObject, objectOf } from '../kit/json.js';
 import { tokenCount } from '../kit/token-count.js';
 
@@ -13,5 +13,5 @@ export function readUsage(raw: unknown): Usage | null {
   const output = tokenCount(counts['output_tokens']) ?? 0;
   const cacheRead = tokenCount(cached) ?? 0;
   if (input === null || [input, output, cacheRead].some(Number.isNaN)) return null;
-  return { input: Math.max(0, input - cacheRead), cacheRead, cacheWrite5m: 0, cacheWrite1h: 0, output, reasoning: null };
+  return { ...NO_USAGE, input: Math.max(0, input - cacheRead), cacheRead, output };
 }

@@ -1,5 +1,5 @@
 import { WeirError } from '../../kernel/errors.js';
-import type { Usage } from '../../kernel/usage.js';
+import { NO_USAGE, type Usage } from '../../kernel/usage.js';
 import type { Refusal, ReplyHeaders } from '../dialect.js';
 import type { Source } from '../kit/json-splice.js';
 import { tokenCount } from '../kit/token-count.js';
@@ -76,5 +76,5 @@ export function textsOf(request: EmbeddingRequest, atMost = Number.POSITIVE_INFI
 export function inputUsage(tokens: unknown): Usage | null {
   const input = tokenCount(tokens);
   if (input === null || Number.isNaN(input) || input === 0) return null;
-  return { input, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: 0, reasoning: null };
+  return { ...NO_USAGE, input };
 }

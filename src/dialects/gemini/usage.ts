@@ -1,4 +1,4 @@
-import type { Usage } from '../../kernel/usage.js';
+import { NO_USAGE, type Usage } from '../../kernel/usage.js';
 import type { JsonObject } from '../kit/json.js';
 import { missingPart, tokenCount } from '../kit/token-count.js';
 
@@ -19,5 +19,5 @@ export function readUsage(raw: JsonObject, blocked: boolean): Usage | null {
   const input = prompt + tools;
   const output = answered + (reasoning ?? 0);
   if ([input, output, cacheRead].some(Number.isNaN)) return null;
-  return { input: Math.max(0, input - cacheRead), cacheRead, cacheWrite5m: 0, cacheWrite1h: 0, output, reasoning };
+  return { ...NO_USAGE, input: Math.max(0, input - cacheRead), cacheRead, output, reasoning };
 }

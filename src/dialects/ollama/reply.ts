@@ -1,3 +1,4 @@
+import { NO_USAGE } from '../../kernel/usage.js';
 import type { FinishReason, ReplyEvent } from '../canonical.js';
 import { type Frame, NoAnswer, ProviderRefusal, type Refusal, type RefusalClass, type StreamDecoder } from '../dialect.js';
 import { argumentsText } from '../kit/arguments-text.js';
@@ -75,7 +76,7 @@ function usageEvents(line: JsonObject, final: boolean): ReplyEvent[] {
   const input = prompt ?? 0;
   const output = evaluated ?? 0;
   const sane = !Number.isNaN(input) && !Number.isNaN(output);
-  const usage = sane ? { input, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output, reasoning: null } : null;
+  const usage = sane ? { ...NO_USAGE, input, output } : null;
   return [{ type: 'usage', usage, raw, final }];
 }
 

@@ -1,4 +1,4 @@
-import { inputTotal, type Usage } from '../../kernel/usage.js';
+import { inputTotal, NO_USAGE, type Usage } from '../../kernel/usage.js';
 import { isObject, type JsonObject } from '../kit/json.js';
 import { missingPart, tokenCount } from '../kit/token-count.js';
 
@@ -26,11 +26,11 @@ export function readUsage(raw: unknown): Usage | null {
   const output = total !== null && total > prompt + completion ? total - prompt : completion;
   if ([prompt, output, cacheRead, cacheWrite, reasoning ?? 0].some(Number.isNaN)) return null;
   return {
+    ...NO_USAGE,
     // OpenRouter may count a token as read and as written, and bills it as both: only the rest is plain input.
     input: Math.max(0, prompt - cacheRead - cacheWrite),
     cacheRead,
     cacheWrite5m: cacheWrite,
-    cacheWrite1h: 0,
     output,
     // As reported: some round it otherwise than the output it is a part of.
     reasoning,

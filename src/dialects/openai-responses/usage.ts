@@ -1,4 +1,4 @@
-import { inputTotal, type Usage } from '../../kernel/usage.js';
+import { inputTotal, NO_USAGE, type Usage } from '../../kernel/usage.js';
 import { isObject, type JsonObject, objectOf } from '../kit/json.js';
 import { missingPart, tokenCount } from '../kit/token-count.js';
 
@@ -17,10 +17,10 @@ export function readUsage(raw: unknown): Usage | null {
   const output = total !== null && total > input + answered ? total - input : answered;
   const reasoning = tokenCount(objectOf(raw['output_tokens_details'])['reasoning_tokens']);
   const usage: Usage = {
+    ...NO_USAGE,
     input: Math.max(0, input - cacheRead - cacheWrite),
     cacheRead,
     cacheWrite5m: cacheWrite,
-    cacheWrite1h: 0,
     output,
     reasoning,
   };

@@ -1,6 +1,6 @@
 -- Resolves up to p_limit holds whose gateway is lost. What was sent, or may have been, is booked as an estimate; what is known not to have been sent
--- is given back. Answers each with what was booked (NULL: nothing, or of unknown price) and what had been held.
-CREATE FUNCTION reap_calls(p_limit integer) RETURNS TABLE (reaped_id uuid, is_booked boolean, booked bigint, held bigint) LANGUAGE plpgsql AS $$
+-- is given back. p_units: the unit of a plain input token and that of a plain output token. Answers each with what was booked (NULL: nothing, or of unknown price) and what had been held.
+CREATE FUNCTION reap_calls(p_limit integer, p_units smallint[]) RETURNS TABLE (reaped_id uuid, is_booked boolean, booked bigint, held bigint) LANGUAGE plpgsql AS $$
 DECLARE v_ids uuid[]; v_is_booked boolean[]; v_booked bigint[]; v_held bigint[]; v_outcomes json;
 BEGIN
   WITH due AS (
@@ -14,15 +14,14 @@ BEGIN
     FROM due d
   ), estimate AS (
     SELECT c.*, CASE WHEN c.is_unsent THEN NULL WHEN c.is_noted THEN c.checkpoint_amount
-      ELSE coalesce(c.amount, div(c.input::numeric * (c.context -> 'rates' ->> 'input')::numeric
-        + c.output::numeric * (c.context -> 'rates' ->> 'output')::numeric + 999999, 1000000)::bigint) END AS cost
+      ELSE coalesce(c.amount, (c.context ->> 'estimate')::bigint) END AS cost
     FROM counted c
   )
   SELECT array_agg(e.id ORDER BY e.id), array_agg(NOT e.is_unsent ORDER BY e.id), array_agg(e.cost ORDER BY e.id), array_agg(e.amount ORDER BY e.id),
       json_agg(json_build_object('id', e.id, 'if_expired', true, 'attempts', '[]'::json, 'http_status', 0, 'error_code', 'gateway_lost',
         'status', CASE WHEN e.is_unsent THEN 'failed' ELSE 'cut' END, 'state', CASE WHEN e.is_unsent THEN 'voided' ELSE 'settled' END,
-        'estimated', NOT e.is_unsent, 'rates', e.context -> 'rates', 'input', e.input, 'cache_read', 0, 'cache_write_5m', 0, 'cache_write_1h', 0,
-        'output', e.output, 'amount', e.cost) ORDER BY e.id)
+        'estimated', NOT e.is_unsent, 'rates', e.context -> 'rates', 'units', p_units, 'quantities', ARRAY[e.input, e.output],
+        'used_tokens', e.input + e.output, 'amount', e.cost) ORDER BY e.id)
     INTO v_ids, v_is_booked, v_booked, v_held, v_outcomes FROM estimate e;
   IF v_outcomes IS NOT NULL THEN
     RETURN QUERY SELECT s.resolved_id, r.is_booked, r.booked, r.held FROM settle_calls(v_ids, v_outcomes) s

@@ -24,8 +24,8 @@ BEGIN
     UPDATE holds h SET state = CASE WHEN o.if_expired AND o.state = 'settled' THEN 'expired' ELSE o.state END, resolved_at = v_now
     FROM o WHERE h.id = ANY (p_ids) AND h.id = o.id AND h.state NOT IN ('settled', 'voided', 'expired', 'refused') AND (o.if_expired IS NOT TRUE OR is_overdue(h.lease_until, h.created_at, h.context, v_now))
     RETURNING h.id, h.tenant_id, h.amount AS held, h.tokens, h.period_ids, h.counter_ids, h.context, h.created_at, o.state AS outcome, o.amount, o.status,
-      o.http_status, o.error_code, o.finish_reason, o.estimated, o.served_model, o.attempts, o.first_byte_ms, o.duration_ms, o.usage_raw, o.rates, o.input,
-      o.cache_read, o.cache_write_5m, o.cache_write_1h, o.output, o.reasoning, h.gateway_id,
+      o.http_status, o.error_code, o.finish_reason, o.estimated, o.served_model, o.attempts, o.first_byte_ms, o.duration_ms, o.usage_raw, o.rates,
+      o.units, o.quantities, o.used_tokens, h.gateway_id,
       -- An estimate of a call whose gateway may still live: what the call may cost above it is not free yet.
       CASE WHEN o.if_expired AND o.state = 'settled' AND NOT is_gone(h.gateway_id, h.lease_until, h.created_at)
         THEN greatest(h.amount - coalesce(o.amount, 0), 0) ELSE 0 END AS apart
@@ -52,7 +52,7 @@ BEGIN
     UPDATE limit_counters n SET open = n.open - x.closed, tokens = ring_add(n.tokens, n.second, x.seconds, x.unused)
     FROM (
       SELECT c.id, count(*)::integer AS closed, array_agg(floor(extract(epoch FROM r.created_at))::bigint) AS seconds,
-        array_agg(r.input + r.cache_read + r.cache_write_5m + r.cache_write_1h + r.output - r.tokens) AS unused
+        array_agg(r.used_tokens - r.tokens) AS unused
       FROM resolved r CROSS JOIN unnest(r.counter_ids) AS c (id) GROUP BY c.id
     ) x WHERE n.id = x.id
   ), booked_calls AS (
@@ -65,14 +65,13 @@ BEGIN
     FROM told r
   ), booked_entries AS (
     -- What exceeds the hold is booked apart, so that spent + held <= limit + grants + booked overruns can be proved.
-    INSERT INTO ledger_entries (tenant_id, call_id, attempt, kind, admitted_at, booked_at, project_id, api_key_id, provider, model, input_tokens,
-      cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens, price_id, rates, amount, estimated, period_ids)
-    SELECT r.tenant_id, r.id, 1, e.kind, r.created_at, v_now, r.project, r.key, r.provider, r.model, e.factor * r.input, e.factor * r.cache_read,
-      e.factor * r.cache_write_5m, e.factor * r.cache_write_1h, e.factor * r.output, e.factor * r.reasoning, r.price, r.rates, e.amount, r.estimated,
-      r.period_ids
+    INSERT INTO ledger_entries (tenant_id, call_id, attempt, kind, admitted_at, booked_at, project_id, api_key_id, provider, model, units,
+      quantities, price_id, rates, amount, estimated, period_ids)
+    SELECT r.tenant_id, r.id, 1, e.kind, r.created_at, v_now, r.project, r.key, r.provider, r.model, e.units,
+      e.quantities, r.price, r.rates, e.amount, r.estimated, r.period_ids
     FROM told r CROSS JOIN LATERAL (
-      VALUES ('usage', 1, least(r.amount, r.held)), ('overrun', 0, r.amount - r.held)
-    ) AS e (kind, factor, amount)
+      VALUES ('usage', r.units, r.quantities, least(r.amount, r.held)), ('overrun', '{}', '{}', r.amount - r.held)
+    ) AS e (kind, units, quantities, amount)
     WHERE r.outcome = 'settled' AND (e.kind = 'usage' OR e.amount > 0)
   )
   SELECT r.id, n.remaining FROM resolved r LEFT JOIN (
@@ -98,29 +97,34 @@ BEGIN
     UPDATE holds h SET late_at = p_now FROM o
     WHERE h.id = ANY (p_ids) AND h.id = o.id AND h.state = 'expired' AND h.late_at IS NULL AND o.if_expired IS NOT TRUE
     RETURNING h.id, h.tenant_id, h.created_at, h.amount AS held, h.period_ids, h.context, o.rates, o.estimated,
-      CASE WHEN o.state = 'settled' THEN o.amount ELSE 0 END AS amount, o.input, o.cache_read, o.cache_write_5m, o.cache_write_1h, o.output, o.reasoning
+      CASE WHEN o.state = 'settled' THEN o.amount ELSE 0 END AS amount, o.units, o.quantities
   ), apart AS (
     DELETE FROM held_apart a USING late l WHERE a.hold_id = l.id RETURNING a.hold_id, a.amount, a.period_ids
   ), told AS MATERIALIZED (
     SELECT l.*, l.amount - b.amount AS difference, b.has_overrun, coalesce(a.amount, greatest(l.held - b.amount, 0)) AS room,
-      l.input - b.input AS more_input, l.cache_read - b.cache_read AS more_cache_read, l.cache_write_5m - b.cache_write_5m AS more_cache_write_5m,
-      l.cache_write_1h - b.cache_write_1h AS more_cache_write_1h, l.output - b.output AS more_output, l.reasoning - b.reasoning AS more_reasoning
+      m.units AS more_units, m.quantities AS more_quantities
     FROM late l LEFT JOIN apart a ON a.hold_id = l.id CROSS JOIN LATERAL (
-      SELECT sum(e.amount)::bigint AS amount, sum(e.input_tokens)::bigint AS input, sum(e.cache_read_tokens)::bigint AS cache_read,
-        sum(e.cache_write_5m_tokens)::bigint AS cache_write_5m, sum(e.cache_write_1h_tokens)::bigint AS cache_write_1h, sum(e.output_tokens)::bigint AS output,
-        sum(coalesce(e.reasoning_tokens, 0))::bigint AS reasoning, bool_or(e.kind = 'overrun') AS has_overrun
+      SELECT sum(e.amount)::bigint AS amount, bool_or(e.kind = 'overrun') AS has_overrun
       FROM ledger_entries e WHERE e.tenant_id = l.tenant_id AND e.admitted_at = l.created_at AND e.call_id = l.id
-    ) b
+    ) b CROSS JOIN LATERAL (
+      SELECT coalesce(array_agg(d.unit ORDER BY d.unit), '{}') AS units, coalesce(array_agg(d.quantity ORDER BY d.unit), '{}') AS quantities FROM (
+        SELECT q.unit, sum(q.quantity)::bigint AS quantity FROM (
+          SELECT n.unit, n.quantity FROM unnest(l.units, l.quantities) AS n (unit, quantity)
+          UNION ALL
+          SELECT n.unit, -n.quantity FROM ledger_entries e CROSS JOIN LATERAL unnest(e.units, e.quantities) AS n (unit, quantity)
+            WHERE e.tenant_id = l.tenant_id AND e.admitted_at = l.created_at AND e.call_id = l.id
+        ) q GROUP BY q.unit
+      ) d
+    ) m
   ), entries AS (
-    INSERT INTO ledger_entries (tenant_id, call_id, attempt, kind, admitted_at, booked_at, project_id, api_key_id, provider, model, input_tokens,
-      cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens, price_id, rates, amount, estimated, period_ids)
+    INSERT INTO ledger_entries (tenant_id, call_id, attempt, kind, admitted_at, booked_at, project_id, api_key_id, provider, model, units,
+      quantities, price_id, rates, amount, estimated, period_ids)
     SELECT t.tenant_id, t.id, 1, e.kind, t.created_at, p_now, (t.context ->> 'project')::uuid, (t.context ->> 'key')::uuid, t.context ->> 'provider',
-      t.context ->> 'model', e.factor * t.more_input, e.factor * t.more_cache_read, e.factor * t.more_cache_write_5m, e.factor * t.more_cache_write_1h,
-      e.factor * t.more_output, e.factor * t.more_reasoning, (t.context ->> 'price')::uuid, t.rates, e.amount, t.estimated, t.period_ids
+      t.context ->> 'model', e.units, e.quantities, (t.context ->> 'price')::uuid, t.rates, e.amount, t.estimated, t.period_ids
     FROM told t CROSS JOIN LATERAL (
-      VALUES ('late', 1, CASE WHEN t.has_overrun THEN t.difference ELSE t.difference - greatest(t.difference - t.room, 0) END),
-        ('overrun', 0, CASE WHEN t.has_overrun THEN 0 ELSE t.difference - t.room END)
-    ) AS e (kind, factor, amount)
+      VALUES ('late', t.more_units, t.more_quantities, CASE WHEN t.has_overrun THEN t.difference ELSE t.difference - greatest(t.difference - t.room, 0) END),
+        ('overrun', '{}', '{}', CASE WHEN t.has_overrun THEN 0 ELSE t.difference - t.room END)
+    ) AS e (kind, units, quantities, amount)
     WHERE e.kind = 'late' OR e.amount > 0
     RETURNING call_id, amount, period_ids
   ), sums AS (

@@ -67,14 +67,13 @@ BEGIN
         t.end_user, t.session, t.tags, t.scopes, t.provider_id, t.lent
       FROM told t
     ), booked_entries AS (
-      INSERT INTO ledger_entries (tenant_id, call_id, attempt, kind, admitted_at, booked_at, project_id, api_key_id, provider, model, input_tokens,
-        cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens, price_id, rates, amount, estimated, period_ids)
-      SELECT t.tenant_id, t.id, 1, e.kind, t.at, v_now, t.project, t.key, t.provider, t.model, e.factor * t.input, e.factor * t.cache_read,
-        e.factor * t.cache_write_5m, e.factor * t.cache_write_1h, e.factor * t.output, e.factor * t.reasoning, t.price, t.rates, e.amount, t.estimated,
-        t.period_ids
+      INSERT INTO ledger_entries (tenant_id, call_id, attempt, kind, admitted_at, booked_at, project_id, api_key_id, provider, model, units,
+        quantities, price_id, rates, amount, estimated, period_ids)
+      SELECT t.tenant_id, t.id, 1, e.kind, t.at, v_now, t.project, t.key, t.provider, t.model, e.units, e.quantities, t.price, t.rates,
+        e.amount, t.estimated, t.period_ids
       FROM told t CROSS JOIN LATERAL (
-        VALUES ('usage', 1, CASE WHEN t.amount IS NOT NULL THEN 0 END), ('overrun', 0, t.amount)
-      ) AS e (kind, factor, amount)
+        VALUES ('usage', t.units, t.quantities, CASE WHEN t.amount IS NOT NULL THEN 0 END), ('overrun', '{}', '{}', t.amount)
+      ) AS e (kind, units, quantities, amount)
       WHERE t.state = 'settled' AND (e.kind = 'usage' OR e.amount > 0)
     )
     SELECT (SELECT array_agg(t.id) FROM told t), array_agg(s.period_id), array_agg(s.amount) INTO v_booked, v_periods, v_amounts FROM sums s;

@@ -1,4 +1,5 @@
 import type { WeirError } from '../../../kernel/errors.js';
+import { NO_USAGE } from '../../../kernel/usage.js';
 import type { ReasoningPart, ReplyEvent } from '../../canonical.js';
 import type { ReplyIdentity, StreamEncoder, StreamEnd } from '../../dialect.js';
 import { isObject, type JsonObject, parsed } from '../../kit/json.js';
@@ -21,8 +22,6 @@ interface Block {
   opened: boolean;
   closed: boolean;
 }
-
-const NO_USAGE = { input: 0, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: 0, reasoning: null };
 
 const event = (data: { type: string } & JsonObject): string => `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`;
 
