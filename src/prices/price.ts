@@ -53,7 +53,10 @@ export function ratesFor(price: Price, inputTokens: number): Rates {
 /** What an attempt cost: multiplied first, divided once, rounded up once. */
 export function costOf(usage: Usage, rates: Rates): Nano {
   let scaled = 0n;
-  for (const { field } of RATED_UNITS) if (usage[field] !== 0) scaled += BigInt(usage[field]) * rates[field];
+  for (const { field } of RATED_UNITS) {
+    const quantity = usage[field];
+    if (quantity !== 0) scaled += BigInt(quantity) * rates[field];
+  }
   return divideUp(scaled);
 }
 
@@ -133,8 +136,11 @@ export function ratesBy(given: (unit: RatedUnit) => bigint | undefined): Rates {
   return rates;
 }
 
-const named = <T, Name extends string>(name: (unit: RatedUnit) => Name, value: (unit: RatedUnit) => T): Record<Name, T> =>
-  Object.fromEntries(RATED_UNITS.map((unit) => [name(unit), value(unit)])) as Record<Name, T>;
+function named<T, Name extends string>(name: (unit: RatedUnit) => Name, value: (unit: RatedUnit) => T): Record<Name, T> {
+  const all = {} as Record<Name, T>;
+  for (const unit of RATED_UNITS) all[name(unit)] = value(unit);
+  return all;
+}
 
 export const storeRates = (rates: Rates): StoredRates => ({
   ...named(
