@@ -2,6 +2,7 @@ export { type BeyondText, costBeyond, NOTHING_BEYOND } from './beyond-text.js';
 export {
   affordableOutput,
   costOf,
+  formatRates,
   isCatalog,
   loadRates,
   outputBoughtBy,
@@ -9,7 +10,6 @@ export {
   type Price,
   priceWithSound,
   type Rates,
-  formatRates,
   ratesBy,
   ratesFor,
   type StoredRates,
