@@ -2,7 +2,6 @@ export { type BeyondText, costBeyond, NOTHING_BEYOND } from './beyond-text.js';
 export {
   affordableOutput,
   costOf,
-  formatRates,
   isCatalog,
   loadRates,
   outputBoughtBy,
@@ -20,5 +19,5 @@ export {
 export { type Listed, PriceBook } from './price-book.js';
 export { PricesModule } from './prices.module.js';
 export { PricesService } from './prices.service.js';
-export { PricedRatesObject, RatesObject, renderRates } from './rates-object.js';
+export { formatRates, PricedRatesObject, RatesObject, renderRates } from './rates-object.js';
 export type { UploadPlan } from './upload.js';

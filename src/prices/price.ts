@@ -1,4 +1,4 @@
-import { formatUsd, type Nano } from '../kernel/money.js';
+import type { Nano } from '../kernel/money.js';
 import { RATED_UNITS, type RatedUnit, type Side, type Usage } from '../kernel/usage.js';
 
 /** Nano-USD per million tokens, by unit. */
@@ -136,7 +136,8 @@ export function ratesBy(given: (unit: RatedUnit) => bigint | undefined): Rates {
   return rates;
 }
 
-function named<T, Name extends string>(name: (unit: RatedUnit) => Name, value: (unit: RatedUnit) => T): Record<Name, T> {
+/** By the names that units have somewhere. */
+export function named<T, Name extends string>(name: (unit: RatedUnit) => Name, value: (unit: RatedUnit) => T): Record<Name, T> {
   const all = {} as Record<Name, T>;
   for (const unit of RATED_UNITS) all[name(unit)] = value(unit);
   return all;
@@ -149,13 +150,6 @@ export const storeRates = (rates: Rates): StoredRates => ({
   ),
   ...(rates.special && storeSpecial(rates.special)),
 });
-
-/** Rates as people read them: USD per million tokens, by their names in the APIs. */
-export const formatRates = (rates: Rates) =>
-  named(
-    ({ rate }) => rate.api,
-    ({ field }) => formatUsd(rates[field]),
-  );
 
 /** Rates that were stored before a unit was known lack it. */
 export function loadRates(stored: StoredRates): Rates {
