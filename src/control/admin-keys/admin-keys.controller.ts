@@ -52,13 +52,13 @@ export class AdminKeysController extends AdminKeys {
   }
 
   @Post()
-  @Answers(NewAdminKeyObject, 'Create an admin key of the tenant. Its value is shown this once.')
+  @Answers(NewAdminKeyObject, 'Create an admin key of the tenant. Its value is shown only once.')
   create(@TenantId() tenantId: string, @Body({ schema: CreateAdminKey }) body: CreateAdminKey) {
     return this.add(tenantId, body);
   }
 
   @Get()
-  @Answers(listOf(AdminKeyObject), 'List the admin keys of the tenant, revoked ones too.')
+  @Answers(listOf(AdminKeyObject), 'List the admin keys of the tenant, including revoked ones.')
   list(@TenantId() tenantId: string, @Query({ schema: ListQuery }) query: ListQuery) {
     return this.search(tenantId, query);
   }
@@ -70,7 +70,7 @@ export class AdminKeysController extends AdminKeys {
   }
 
   @Post(':admin_key_id/rotate')
-  @Answers(NewAdminKeyObject, 'Give an admin key another value, which is shown this once. The present one works for a while still.')
+  @Answers(NewAdminKeyObject, 'Rotate an admin key. The new value is shown only once. The old value keeps working for a while.')
   rotate(
     @TenantId() tenantId: string,
     @Actor() actor: string,
@@ -81,13 +81,13 @@ export class AdminKeysController extends AdminKeys {
   }
 
   @Post(':admin_key_id/revoke')
-  @Answers(AdminKeyObject, 'Revoke an admin key for good.')
+  @Answers(AdminKeyObject, 'Revoke an admin key permanently.')
   async revoke(@TenantId() tenantId: string, @Actor() actor: string, @Param('admin_key_id') id: string) {
     return renderAdminKey(await this.end(tenantId, id, actor));
   }
 
   @Delete(':admin_key_id')
-  @Answers(deleted('admin_api_key'), 'Revoke an admin key for good. It stays readable.')
+  @Answers(deleted('admin_api_key'), 'Revoke an admin key permanently. Its record stays readable.')
   async delete(@TenantId() tenantId: string, @Actor() actor: string, @Param('admin_key_id') id: string) {
     return { id: publicId('adminKey', (await this.end(tenantId, id, actor)).id), object: 'admin_api_key', deleted: true };
   }
@@ -102,13 +102,13 @@ export class OperatorKeysController extends AdminKeys {
   }
 
   @Post()
-  @Answers(NewAdminKeyObject, 'Create an operator key. Its value is shown this once.')
+  @Answers(NewAdminKeyObject, 'Create an operator key. Its value is shown only once.')
   create(@Body({ schema: CreateAdminKey }) body: CreateAdminKey) {
     return this.add(null, body);
   }
 
   @Get()
-  @Answers(listOf(AdminKeyObject), 'List the operator keys, revoked ones too.')
+  @Answers(listOf(AdminKeyObject), 'List the operator keys, including revoked ones.')
   list(@Query({ schema: ListQuery }) query: ListQuery) {
     return this.search(null, query);
   }
@@ -120,19 +120,22 @@ export class OperatorKeysController extends AdminKeys {
   }
 
   @Post(':operator_key_id/rotate')
-  @Answers(NewAdminKeyObject, 'Give an operator key another value, which is shown this once. The present one works for a while still.')
+  @Answers(NewAdminKeyObject, 'Rotate an operator key. The new value is shown only once. The old value keeps working for a while.')
   rotate(@Actor() actor: string, @Param('operator_key_id') id: string, @Body({ schema: RotateKey }) body: RotateKey) {
     return this.replace(null, id, body, actor);
   }
 
   @Post(':operator_key_id/revoke')
-  @Answers(AdminKeyObject, 'Revoke an operator key for good. The last one that works cannot be revoked.')
+  @Answers(AdminKeyObject, 'Revoke an operator key permanently. The last valid operator key cannot be revoked.')
   async revoke(@Actor() actor: string, @Param('operator_key_id') id: string) {
     return renderAdminKey(await this.end(null, id, actor));
   }
 
   @Delete(':operator_key_id')
-  @Answers(deleted('operator_key'), 'Revoke an operator key for good. It stays readable. The last one that works cannot be revoked.')
+  @Answers(
+    deleted('operator_key'),
+    'Revoke an operator key permanently. Its record stays readable. The last valid operator key cannot be revoked.',
+  )
   async delete(@Actor() actor: string, @Param('operator_key_id') id: string) {
     return { id: publicId('adminKey', (await this.end(null, id, actor)).id), object: 'operator_key', deleted: true };
   }

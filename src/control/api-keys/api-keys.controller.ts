@@ -27,7 +27,7 @@ export class ApiKeysController {
   ) {}
 
   @Post()
-  @Answers(NewApiKeyObject, 'Create an API key. Its value is shown this once.')
+  @Answers(NewApiKeyObject, 'Create an API key. Its value is shown only once.')
   async create(
     @TenantId() tenantId: string,
     @Actor() actor: string,
@@ -57,7 +57,7 @@ export class ApiKeysController {
   }
 
   @Get()
-  @Answers(listOf(ApiKeyObject), 'List the API keys of a project, revoked ones too.')
+  @Answers(listOf(ApiKeyObject), 'List the API keys of a project, including revoked ones.')
   async list(@TenantId() tenantId: string, @Param('project_id') projectId: string, @Query({ schema: ListQuery }) query: ListQuery) {
     const project = await this.findProject(tenantId, projectId);
     const { items, hasMore } = pageOf(await this.apiKeys.list(tenantId, project.id), 'apiKey', query);
@@ -87,7 +87,7 @@ export class ApiKeysController {
   }
 
   @Post(':key_id/revoke')
-  @Answers(ApiKeyObject, 'Revoke an API key for good.')
+  @Answers(ApiKeyObject, 'Revoke an API key permanently.')
   async revoke(@TenantId() tenantId: string, @Param('project_id') projectId: string, @Param('key_id') id: string) {
     const key = await this.find(tenantId, projectId, id);
     await this.apiKeys.revoke(tenantId, key.id);
@@ -95,7 +95,7 @@ export class ApiKeysController {
   }
 
   @Delete(':key_id')
-  @Answers(deleted('api_key'), 'Revoke an API key for good. It stays readable.')
+  @Answers(deleted('api_key'), 'Revoke an API key permanently. Its record stays readable.')
   async delete(@TenantId() tenantId: string, @Param('project_id') projectId: string, @Param('key_id') id: string) {
     const key = await this.find(tenantId, projectId, id);
     await this.apiKeys.revoke(tenantId, key.id);

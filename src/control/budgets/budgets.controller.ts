@@ -37,7 +37,7 @@ export class BudgetsController {
   @Post()
   @Answers(
     BudgetObject,
-    'Set a budget on a tenant, project, API key, end user, session, model, provider, tag or scope, or on each of a kind.',
+    'Create a budget. It counts calls of one tenant, project, API key, end user, session, model, provider, tag or scope, or of each of a kind.',
   )
   async create(
     @TenantId() tenantId: string,
@@ -84,7 +84,7 @@ export class BudgetsController {
   }
 
   @PostOrPatch(':budget_id')
-  @Answers(BudgetObject, 'Change a budget; with If-Match, only if it still has that version.')
+  @Answers(BudgetObject, 'Update a budget. With If-Match it is updated only if it still has that version.')
   @ApiHeader(IF_MATCH)
   async update(
     @TenantId() tenantId: string,
@@ -102,7 +102,7 @@ export class BudgetsController {
   }
 
   @Delete(':budget_id')
-  @Answers(deleted('budget'), 'Remove a budget. What it counted stays; calls in flight still settle.')
+  @Answers(deleted('budget'), 'Delete a budget. Its history stays. Calls in flight still settle.')
   async delete(@TenantId() tenantId: string, @ActsAs() by: Setter, @Param('budget_id') id: string) {
     await this.budgets.delete(tenantId, (await this.changeable(tenantId, id, by)).id);
     return { id, object: 'budget', deleted: true };
@@ -121,7 +121,7 @@ export class BudgetsController {
   }
 
   @Post(':budget_id/reset')
-  @Answers(BudgetObject, 'Bring what the current period has spent to zero. The ledger keeps a record of it.')
+  @Answers(BudgetObject, 'Reset the amount spent in the current period to zero. The ledger keeps a record of it.')
   async reset(
     @TenantId() tenantId: string,
     @Actor() actor: string,
@@ -136,7 +136,7 @@ export class BudgetsController {
   }
 
   @Post(':budget_id/grants')
-  @Answers(GrantObject, 'Let the current period spend more, by exactly this much.')
+  @Answers(GrantObject, 'Raise the limit of the current period by an amount.')
   async grant(
     @TenantId() tenantId: string,
     @Actor() actor: string,

@@ -15,7 +15,7 @@ export class CallsController {
   constructor(private readonly calls: CallsRepository) {}
 
   @Get()
-  @Answers(listOf(CallObject), 'List calls that are over.')
+  @Answers(listOf(CallObject), 'List finished calls.')
   async list(@TenantId() tenantId: string, @Query({ schema: CallQuery }) query: CallQuery) {
     const { limit, order, project_id: projectId, api_key_id: apiKeyId, model, status } = query;
     const filters = { projectId, apiKeyId, model, status };

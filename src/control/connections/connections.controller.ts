@@ -16,13 +16,16 @@ export class ConnectionsController {
   constructor(private readonly logins: ProviderLogins) {}
 
   @Post()
-  @Answers(StartedConnectionObject, 'Begin to connect a provider by login, replacing any connection. A person then enters the code.')
+  @Answers(StartedConnectionObject, 'Start a login for a provider. It replaces an existing connection. A person then enters the code.')
   async start(@TenantId() tenantId: string, @Param('provider_id') id: string) {
     return renderStarted(await this.logins.connect(tenantId, idOf('provider', id)));
   }
 
   @Post('poll')
-  @Answers(ConnectionObject, 'Ask the vendor once whether the code was entered, if it is time to.')
+  @Answers(
+    ConnectionObject,
+    'Check once whether the person has entered the code. The vendor is only asked when its polling interval has passed.',
+  )
   async poll(@TenantId() tenantId: string, @Param('provider_id') id: string) {
     return renderConnection(await this.logins.poll(tenantId, idOf('provider', id)));
   }

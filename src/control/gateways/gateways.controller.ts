@@ -24,7 +24,7 @@ export class GatewaysController {
   @Get()
   @Answers(
     listOf(GatewayObject),
-    'List gateways that are silent and still hold money: for open calls, or apart for calls booked as an estimate.',
+    'List silent gateways that still hold money. The money is held for open calls, or held apart for calls that were booked as an estimate.',
   )
   async list(@Query({ schema: ListQuery }) query: ListQuery) {
     const { items, hasMore } = pageOf(await this.gateways.silent(), 'gateway', query);
@@ -34,7 +34,7 @@ export class GatewaysController {
   @Post(':gateway_id/forget')
   @Answers(
     ForgottenGateway,
-    'Say that a gateway is gone for good. Its open calls are booked as estimates, those of lent providers for all that they hold; the rest can be spent again. If it is only stopped and wakes up, what it books then may take a budget above its limit: end the process or its machine first.',
+    'Forget a gateway whose process has ended. Its open calls are booked as estimates; calls to lent providers are booked for their whole hold. The rest of the money can be spent again. End the process or its machine first: if it is only stopped and resumes later, its bookings can take a budget above its limit.',
   )
   async forget(@Param('gateway_id') given: string, @Actor() actor: string, @Body({ schema: ForgetGateway }) { reason }: ForgetGateway) {
     const id = idOf('gateway', given);

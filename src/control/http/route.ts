@@ -2,9 +2,16 @@ import { applyDecorators, HttpCode, Patch, Post } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import type { z } from 'zod';
 
-/** What a route does, in one line, and the shape of its answer, which comes with status 200. */
-export const Answers = (schema: z.ZodType, summary: string) =>
-  applyDecorators(HttpCode(200), ApiOperation({ summary }), ApiOkResponse({ standardSchema: schema, description: 'Done.' }));
+/** What a route does, and the shape of its answer, which comes with status 200. @param text its first sentence is the summary. */
+export function Answers(schema: z.ZodType, text: string) {
+  const [summary = text] = /^.*?\.(?=\s|$)/.exec(text) ?? [];
+  const description = text === summary ? undefined : text;
+  return applyDecorators(
+    HttpCode(200),
+    ApiOperation({ summary, description }),
+    ApiOkResponse({ standardSchema: schema, description: 'Done.' }),
+  );
+}
 
 type Handler = (...given: unknown[]) => unknown;
 

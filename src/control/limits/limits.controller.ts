@@ -25,7 +25,10 @@ export class LimitsController {
   ) {}
 
   @Post()
-  @Answers(LimitObject, 'Limit requests per minute, tokens per minute or calls at a time, on a scope or on each of a kind.')
+  @Answers(
+    LimitObject,
+    'Create a rate limit. It limits requests per minute, tokens per minute or concurrent calls, on one scope or on each scope of a kind.',
+  )
   async create(
     @TenantId() tenantId: string,
     @ActsAs() by: Setter,
@@ -68,7 +71,7 @@ export class LimitsController {
   }
 
   @PostOrPatch(':rate_limit_id')
-  @Answers(LimitObject, 'Change a rate limit; with If-Match, only if it still has that version. The next call goes by it.')
+  @Answers(LimitObject, 'Update a rate limit. With If-Match it is updated only if it still has that version. It applies to the next call.')
   @ApiHeader(IF_MATCH)
   async update(
     @TenantId() tenantId: string,
@@ -93,7 +96,7 @@ export class LimitsController {
   }
 
   @Delete(':rate_limit_id')
-  @Answers(deleted('rate_limit'), 'Remove a rate limit.')
+  @Answers(deleted('rate_limit'), 'Delete a rate limit.')
   async delete(@TenantId() tenantId: string, @ActsAs() by: Setter, @Param('rate_limit_id') id: string) {
     await this.limits.delete(tenantId, (await this.changeable(tenantId, id, by)).id);
     return { id, object: 'rate_limit', deleted: true };

@@ -17,7 +17,7 @@ export class ModelsController {
   constructor(private readonly models: ModelsRepository) {}
 
   @Post()
-  @Answers(ModelObject, 'Say what a model of a provider can do. It goes before the catalog, and replaces what was said of it before.')
+  @Answers(ModelObject, 'Create or replace a model entry. It says what a model of a provider can do, and overrides the catalog.')
   async put(@TenantId() tenantId: string, @Body({ schema: PutModel }) body: PutModel) {
     const { provider, model, context_window, max_output_tokens, tools = null, vision = null, reasoning = null } = body;
     const contextWindow = context_window ?? null;
@@ -37,13 +37,13 @@ export class ModelsController {
   }
 
   @Get(':model_id')
-  @Answers(ModelObject, 'Read what was said of a model.')
+  @Answers(ModelObject, 'Read a model entry.')
   async get(@TenantId() tenantId: string, @Param('model_id') id: string) {
     return renderModel(found('model', await this.models.find(tenantId, idOf('model', id))));
   }
 
   @Delete(':model_id')
-  @Answers(deleted('organization.model'), 'Take back what was said of a model: the catalog counts again.')
+  @Answers(deleted('organization.model'), 'Delete a model entry. The catalog applies again.')
   async delete(@TenantId() tenantId: string, @Param('model_id') id: string) {
     const { id: known } = found('model', await this.models.find(tenantId, idOf('model', id)));
     await this.models.delete(tenantId, known);

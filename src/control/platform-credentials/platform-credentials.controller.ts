@@ -25,20 +25,20 @@ export class PlatformCredentialsController {
   ) {}
 
   @Post()
-  @Answers(PlatformCredentialObject, 'Add a provider of the platform. Tenants that are granted it call its models by `name/model-id`.')
+  @Answers(PlatformCredentialObject, 'Create a platform provider. Tenants with a grant call its models as `name/model-id`.')
   async create(@Body({ schema: CreatePlatformCredential }) body: CreatePlatformCredential) {
     return renderPlatformCredential(await this.accounts.create(null, newPlatformAccountOf(body)));
   }
 
   @Get()
-  @Answers(listOf(PlatformCredentialObject), "List the platform's credentials.")
+  @Answers(listOf(PlatformCredentialObject), 'List the platform providers.')
   async list(@Query({ schema: ListQuery }) query: ListQuery) {
     const { items, hasMore } = pageOf(await this.accounts.list(null), 'provider', query);
     return renderList((await this.accounts.describe(items)).map(renderPlatformCredential), hasMore);
   }
 
   @Get(':credential_id')
-  @Answers(PlatformCredentialObject, 'Read a platform credential.')
+  @Answers(PlatformCredentialObject, 'Read a platform provider.')
   async get(@Param('credential_id') id: string) {
     return renderPlatformCredential(await this.accounts.get(null, idOf('provider', id)));
   }
@@ -52,21 +52,21 @@ export class PlatformCredentialsController {
   @Post(':credential_id/probe')
   @Answers(
     Capabilities,
-    'Ask a platform provider a few small questions to see what it can do. Costs some hundred tokens, which are not booked.',
+    'Check a platform provider with a few small requests. The result shows what it can do. The check costs a few hundred tokens, which are not booked.',
   )
   ask(@Param('credential_id') id: string) {
     return this.accounts.probe(null, idOf('provider', id));
   }
 
   @Delete(':credential_id')
-  @Answers(deleted('platform_credential'), 'Remove a provider of the platform, destroy its keys and end its grants.')
+  @Answers(deleted('platform_credential'), 'Delete a platform provider. Its keys are destroyed and its grants end.')
   async delete(@Param('credential_id') id: string) {
     await this.accounts.delete(null, idOf('provider', id));
     return { id, object: 'platform_credential', deleted: true };
   }
 
   @Post(':credential_id/keys')
-  @Answers(PlatformCredentialObject, 'Add a key to those a platform provider has. They are used in turn.')
+  @Answers(PlatformCredentialObject, 'Add a key to a platform provider. Several keys are used in turn.')
   async addKey(@Param('credential_id') id: string, @Body({ schema: AddProviderKey }) body: AddProviderKey) {
     return renderPlatformCredential(await this.accounts.addKey(null, idOf('provider', id), new Secret(body.key)));
   }
@@ -79,7 +79,7 @@ export class PlatformCredentialsController {
   }
 
   @Get(':credential_id/grants')
-  @Answers(listOf(GrantObject), 'List the tenants that may use a platform credential.')
+  @Answers(listOf(GrantObject), 'List the tenants with a grant for a platform provider.')
   async listGrants(@Param('credential_id') id: string, @Query({ schema: ListQuery }) query: ListQuery) {
     const providerId = idOf('provider', id);
     const tenants = (await this.grants.list(providerId)).map((tenantId) => ({ id: tenantId }));
@@ -91,7 +91,7 @@ export class PlatformCredentialsController {
   }
 
   @Post(':credential_id/grants')
-  @Answers(GrantObject, 'Let a tenant use a platform credential.')
+  @Answers(GrantObject, 'Grant a platform provider to a tenant.')
   async grant(@Param('credential_id') id: string, @Body({ schema: CreateGrant }) { tenant }: CreateGrant) {
     const providerId = idOf('provider', id);
     await this.grants.grant(providerId, tenant);
@@ -99,7 +99,7 @@ export class PlatformCredentialsController {
   }
 
   @Delete(':credential_id/grants/:tenant_id')
-  @Answers(deleted('platform_credential.grant'), 'Stop a tenant from using a platform credential.')
+  @Answers(deleted('platform_credential.grant'), 'Revoke the grant of a tenant.')
   async revokeGrant(@Param('credential_id') id: string, @Param('tenant_id') tenantId: string) {
     await this.grants.revoke(idOf('provider', id), idOf('tenant', tenantId));
     return { id: tenantId, object: 'platform_credential.grant', deleted: true };

@@ -82,7 +82,7 @@ export class PricesController extends Prices {
   @Post('rerate')
   @Answers(
     RerateObject,
-    'Price booked calls again with the prices of today. Differences are booked as adjustments. Unless dry_run is false, it only reports what would change. Only operators can re-rate calls that the platform pays for.',
+    'Re-rate booked calls with the current prices. Differences are booked as adjustments. Unless dry_run is false, nothing is booked and the reply shows the differences. Only operators can re-rate calls that the platform pays for.',
   )
   async rerate(@TenantId() tenantId: string, @Actor() actor: string, @ActsAs() by: Setter, @Body({ schema: Rerate }) body: Rerate) {
     const { start_time: from, end_time: to = new Date(), provider = null, model = null, dry_run: dryRun, reason = null } = body;
@@ -96,7 +96,7 @@ export class PricesController extends Prices {
   @Post()
   @Answers(
     PriceObject,
-    "Set a price. It goes before the platform's, but for a provider that the platform lends, or that an operator set a price of: what those cost, only an operator says. A correction is a new price.",
+    "Create a price of the tenant. It overrides the platform's price. Only operators can set prices for lent providers, and for providers with a price that an operator set. To correct a price, create a new one.",
   )
   async create(@TenantId() tenantId: string, @ActsAs() by: Setter, @Body({ schema: CreatePrice }) body: CreatePrice) {
     // A price may be there before its provider is: else the first calls have none.
@@ -105,7 +105,7 @@ export class PricesController extends Prices {
   }
 
   @Get()
-  @Answers(listOf(PriceObject), 'List the prices of the tenant: those it set itself, and those an operator set for it.')
+  @Answers(listOf(PriceObject), 'List the prices of the tenant. They were set by the tenant, or by an operator for the tenant.')
   list(@TenantId() tenantId: string, @Query({ schema: PriceQuery }) query: PriceQuery) {
     return this.search(tenantId, query);
   }
@@ -125,7 +125,7 @@ export class PlatformPricesController extends Prices {
   }
 
   @Post()
-  @Answers(PriceObject, 'Set a price for every tenant; provider is a provider type. A correction is a new price.')
+  @Answers(PriceObject, 'Create a price for all tenants. `provider` is a provider type. To correct a price, create a new one.')
   create(@Body({ schema: CreatePrice }) body: CreatePrice) {
     checkName(body);
     return this.add(null, body, 'operator');
@@ -134,7 +134,7 @@ export class PlatformPricesController extends Prices {
   @Post('catalogue')
   @Answers(
     CatalogObject,
-    'Upload a price catalog. Only says what would change, unless dry_run is false and confirm is the digest of exactly these changes.',
+    'Upload a price catalog. The reply shows the changes. They are applied only if dry_run is false and confirm is the digest of these changes.',
   )
   async upload(@Actor() actor: string, @Body({ schema: UploadCatalog }) body: UploadCatalog) {
     const uploaded = body.prices.map((price) => {

@@ -21,7 +21,7 @@ export class ProjectsController {
   }
 
   @Get()
-  @Answers(listOf(ProjectObject), 'List projects, archived ones too.')
+  @Answers(listOf(ProjectObject), 'List projects, including archived ones.')
   async list(@TenantId() tenantId: string, @Query({ schema: ListQuery }) query: ListQuery) {
     const { items, hasMore } = pageOf(await this.tenants.listProjects(tenantId), 'project', query);
     return renderList(items.map(renderProject), hasMore);
@@ -34,7 +34,7 @@ export class ProjectsController {
   }
 
   @PostOrPatch(':project_id')
-  @Answers(ProjectObject, 'Change a project.')
+  @Answers(ProjectObject, 'Update a project.')
   async update(@TenantId() tenantId: string, @Param('project_id') id: string, @Body({ schema: UpdateProject }) body: UpdateProject) {
     const project = await this.find(tenantId, id);
     const changes = { name: body.name, externalId: body.external_id, metadata: body.metadata };
@@ -42,7 +42,7 @@ export class ProjectsController {
   }
 
   @Post(':project_id/archive')
-  @Answers(ProjectObject, 'Archive a project: its keys stop working, its history stays.')
+  @Answers(ProjectObject, 'Archive a project. Its keys stop working. Its history stays.')
   async archive(@TenantId() tenantId: string, @Param('project_id') id: string) {
     const project = await this.find(tenantId, id);
     return renderProject(project.archivedAt ? project : await this.tenants.updateProject(tenantId, project.id, { archivedAt: new Date() }));

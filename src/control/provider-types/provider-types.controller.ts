@@ -9,7 +9,7 @@ import { ProviderTypeList } from './schema.js';
 @Access('any')
 export class ProviderTypesController {
   @Get()
-  @Answers(ProviderTypeList, 'List the provider types there are.')
+  @Answers(ProviderTypeList, 'List the provider types.')
   list() {
     return { object: 'list' as const, data: CATALOG.map(renderProviderType) };
   }

@@ -18,7 +18,7 @@ export class ProvidersController {
   constructor(private readonly accounts: ProviderAccountsService) {}
 
   @Post()
-  @Answers(ProviderObject, 'Add a provider. Its models are then called `name/model-id`.')
+  @Answers(ProviderObject, 'Create a provider. Its models are called `name/model-id`.')
   async create(@TenantId() tenantId: string, @Body({ schema: CreateProvider }) body: CreateProvider) {
     return renderProvider(await this.accounts.create(tenantId, newAccountOf(body)));
   }
@@ -39,27 +39,30 @@ export class ProvidersController {
   @PostOrPatch(':provider_id')
   @Answers(
     ProviderObject,
-    'Change a provider. Another origin drops its connection, and the stored keys unless a new one comes along: see awaits_key.',
+    'Update a provider. A new origin removes its connection, and its stored keys unless the request has a new key: see awaits_key.',
   )
   async update(@TenantId() tenantId: string, @Param('provider_id') id: string, @Body({ schema: UpdateProvider }) body: UpdateProvider) {
     return renderProvider(await this.accounts.update(tenantId, idOf('provider', id), accountChangesOf(body)));
   }
 
   @Post(':provider_id/probe')
-  @Answers(Capabilities, 'Ask a provider a few small questions to see what it can do. Costs some hundred tokens, which are not booked.')
+  @Answers(
+    Capabilities,
+    'Check a provider with a few small requests. The result shows what it can do. The check costs a few hundred tokens, which are not booked.',
+  )
   ask(@TenantId() tenantId: string, @Param('provider_id') id: string) {
     return this.accounts.probe(tenantId, idOf('provider', id));
   }
 
   @Delete(':provider_id')
-  @Answers(deleted('provider'), 'Remove a provider and destroy its key and its connection.')
+  @Answers(deleted('provider'), 'Delete a provider. Its keys and its connection are destroyed.')
   async delete(@TenantId() tenantId: string, @Param('provider_id') id: string) {
     await this.accounts.delete(tenantId, idOf('provider', id));
     return { id, object: 'provider', deleted: true };
   }
 
   @Post(':provider_id/keys')
-  @Answers(ProviderObject, 'Add a key to those a provider has. They are used in turn.')
+  @Answers(ProviderObject, 'Add a key to a provider. Several keys are used in turn.')
   async addKey(@TenantId() tenantId: string, @Param('provider_id') id: string, @Body({ schema: AddProviderKey }) body: AddProviderKey) {
     return renderProvider(await this.accounts.addKey(tenantId, idOf('provider', id), new Secret(body.key)));
   }

@@ -49,7 +49,7 @@ export class TenantsController {
   @Post(':tenant_id/suspend')
   @Answers(
     TenantObject,
-    'Suspend a tenant: new calls answer 403 tenant_suspended in every process within a second, calls in flight end and are booked. Its admins may read, and change nothing.',
+    'Suspend a tenant. Within a second every process answers its new calls with 403 tenant_suspended. Calls in flight end and are booked. Its admins can read but not change anything.',
   )
   async suspend(@Param('tenant_id') id: string, @Actor() actor: string) {
     const tenant = await this.find(id);
@@ -59,7 +59,7 @@ export class TenantsController {
   }
 
   @Post(':tenant_id/resume')
-  @Answers(TenantObject, 'Let a suspended tenant make calls again.')
+  @Answers(TenantObject, 'Resume a suspended tenant. It can make calls again.')
   async resume(@Param('tenant_id') id: string, @Actor() actor: string) {
     const tenant = await this.find(id);
     await this.tenants.resume(tenant.id, actor);
@@ -70,7 +70,7 @@ export class TenantsController {
   @Delete(':tenant_id')
   @Answers(
     deleted('tenant'),
-    'Delete a suspended tenant once its calls have ended: its keys are revoked, its credentials and its data key destroyed, what may name a person is blanked. Its ledger is kept. May be repeated.',
+    'Delete a suspended tenant. Its calls must have ended. Its keys are revoked, its credentials and its data key are destroyed, and data that may name a person is blanked. Its ledger is kept. The request can be repeated.',
   )
   async delete(@Param('tenant_id') id: string, @Actor() actor: string) {
     const tenant = found('tenant', await this.tenants.find(idOf('tenant', id)));
@@ -80,7 +80,7 @@ export class TenantsController {
   }
 
   @Post(':tenant_id')
-  @Answers(TenantObject, 'Change a tenant.')
+  @Answers(TenantObject, 'Update a tenant.')
   async update(@Param('tenant_id') id: string, @Body({ schema: UpdateTenant }) body: UpdateTenant) {
     const { name, external_id: externalId, metadata, unpriced_call_cost: unpricedCallNano } = body;
     return renderTenant(await this.tenants.update((await this.find(id)).id, { name, externalId, metadata, unpricedCallNano }));

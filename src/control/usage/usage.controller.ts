@@ -16,13 +16,13 @@ export class UsageController {
   constructor(private readonly calls: CallsRepository) {}
 
   @Get('usage/completions')
-  @Answers(UsagePage, 'Sum up tokens and requests per bucket of time.')
+  @Answers(UsagePage, 'Sum up tokens and requests over time.')
   async usage(@TenantId() tenantId: string, @Query({ schema: UsageQuery }) query: UsageQuery) {
     return renderUsage(await this.calls.usage(tenantId, usageSumQuery(query)));
   }
 
   @Get('costs')
-  @Answers(CostsPage, 'Sum up costs per bucket of time. Calls whose price is unknown add nothing.')
+  @Answers(CostsPage, 'Sum up costs over time. Calls with an unknown price add nothing.')
   async costs(@TenantId() tenantId: string, @Query({ schema: CostsQuery }) query: CostsQuery) {
     return renderCosts(await this.calls.costs(tenantId, costsSumQuery(query), query.basis));
   }
