@@ -136,8 +136,8 @@ function renderPage(): string {
   const reasons = NOTHING_LOST.map(({ said, why }) => `- ${said}: ${why}`);
   return [
     '# Request fields',
-    'What becomes of each field of a request, by the format that the provider is spoken to in. The page is written by `test/contract/request-fields.spec.ts` from what the conversion does; `UPDATE=1 npm test -- test/contract/request-fields.spec.ts` writes it anew. See [wire formats](dialects.md).',
-    '| Sign | Meaning |\n| --- | --- |\n| ✓ | passed on, or mapped to what the provider has for it |\n| ✓ w | mapped in part; `x-weir-warnings` says what changed |\n| w | left out; `x-weir-warnings` names it |\n| 400 | refused, because the answer would be another one |\n| – | not sent, and nothing is lost: see the end of the page |',
+    'This page shows how Weir treats each field of a request, by the format that it uses with the provider. `test/contract/request-fields.spec.ts` writes this page from the results of the conversion. To write it again, run `UPDATE=1 npm test -- test/contract/request-fields.spec.ts`. See [wire formats](dialects.md).',
+    '| Sign | Meaning |\n| --- | --- |\n| ✓ | passed on, or mapped to a field of the provider |\n| ✓ w | mapped in part; `x-weir-warnings` names the change |\n| w | left out; `x-weir-warnings` names it |\n| 400 | refused, because the answer would be different |\n| – | not sent, and nothing is lost: see the end of the page |',
     ...tables,
     '## Not sent, and nothing is lost',
     reasons.join('\n'),
