@@ -62,3 +62,13 @@ test('a long prompt moves the whole request into its tier', () => {
 test('rates survive being stored', () => {
   fc.assert(fc.property(rates, (r) => expect(loadRates(storeRates(r))).toEqual(r)));
 });
+
+test('stored rates without one that has no fallback are not read: a class of tokens is never free by mistake', () => {
+  const stored = storeRates({ input: 1n, cacheRead: 2n, cacheWrite5m: 3n, cacheWrite1h: 4n, output: 5n });
+  const { cache_read: _, ...older } = stored;
+  expect(loadRates(older as typeof stored)).toMatchObject({ input: 1n, cacheRead: 1n, output: 5n });
+  for (const missing of ['input', 'output'] as const) {
+    const { [missing]: __, ...rest } = stored;
+    expect(() => loadRates(rest as typeof stored)).toThrow(TypeError);
+  }
+});

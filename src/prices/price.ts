@@ -129,7 +129,7 @@ function loadSpecial(stored: StoredRates): SpecialRates | null {
   return SPECIAL_NAMES.some((name) => special[name] !== null) ? special : null;
 }
 
-/** The rates of all units: one that is not given is that of its fallback. */
+/** The rates of all units: one that is not given is that of its fallback, and without a fallback 0. */
 export function ratesBy(given: (unit: RatedUnit) => bigint | undefined): Rates {
   const rates = {} as Rates;
   for (const unit of RATED_UNITS) rates[unit.field] = given(unit) ?? (unit.rate.fallback === null ? 0n : rates[unit.rate.fallback]);
@@ -151,9 +151,11 @@ export const storeRates = (rates: Rates): StoredRates => ({
   ...(rates.special && storeSpecial(rates.special)),
 });
 
-/** Rates that were stored before a unit was known lack it. */
+/** Rates that were stored before a unit was known lack it. @throws TypeError where a rate is missing that has no fallback: it is never free. */
 export function loadRates(stored: StoredRates): Rates {
   const special = loadSpecial(stored);
-  const rates = ratesBy(({ rate }) => (stored[rate.stored] === undefined ? undefined : BigInt(stored[rate.stored])));
+  const rates = ratesBy(({ rate }) =>
+    stored[rate.stored] === undefined && rate.fallback !== null ? undefined : BigInt(stored[rate.stored]),
+  );
   return special ? { ...rates, special } : rates;
 }
