@@ -1,9 +1,10 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { AdminGate, ControlModule, mountOpenApi } from '../control/index.js';
 import { GatewayModule } from '../gateway/index.js';
+import { WeirError } from '../kernel/errors.js';
 import type { Config } from '../platform/config/index.js';
 import { Connections, TrustedProxies } from '../platform/listener/index.js';
 import type { Logger } from '../platform/telemetry/index.js';
@@ -35,10 +36,16 @@ export async function createApp(config: Config, platform: DynamicModule, log: Lo
     trustProxy: new TrustedProxies(config.trustedProxies).trusts,
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: config.keepAliveMs,
+    frameworkErrors: (_error: unknown, _request: unknown, reply: FastifyReply) => refuseAddress(reply),
     http: { headersTimeout: HEAD_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: 1_000 },
   } as never);
-  const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { logger: nestLogger(log), abortOnError: false });
-  // Bodies are JSON; Fastify would take plain text as well.
+  const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
+    logger: nestLogger(log),
+    abortOnError: false,
+    bodyParser: false,
+  });
+  // Bodies are JSON. Nest would take forms and Fastify plain text as well, past the bounds of JSON.
+  app.useBodyParser('application/json', { bodyLimit: BODY_LIMIT_BYTES });
   app.getHttpAdapter().getInstance().removeContentTypeParser('text/plain');
   new Connections(app.getHttpServer(), {
     max: config.maxConnections,
@@ -51,6 +58,15 @@ export async function createApp(config: Config, platform: DynamicModule, log: Lo
     mountOpenApi(app);
   }
   return app;
+}
+
+/** What the router cannot read is refused before any hook. */
+function refuseAddress(reply: FastifyReply): void {
+  const { status, message, type, param, code } = new WeirError('not_found', {
+    message:
+      'The path is not valid: a "%" must be followed by two hexadecimal digits of UTF-8, and no part may be longer than 100 characters.',
+  });
+  reply.code(status).type('application/json').send({ error: { message, type, param, code } });
 }
 
 /** Nest speaks of itself at debug level only; what goes wrong is ours to say. */

@@ -3,6 +3,9 @@ import type { Config } from '../platform/config/index.js';
 import type { Logger } from '../platform/telemetry/index.js';
 import type { Weir } from './weir.js';
 
+/** Ctrl-C reaches a process twice: from the terminal, and from the npm that started it. */
+const SAME_MS = 300;
+
 /**
  * What signals do. SIGINT, SIGTERM and SIGQUIT drain and end the process; a second one cuts off what is in flight. So does SIGHUP where there is a terminal, which is then gone; without
  * one it comes from `systemctl reload` and its like, and the configuration is reloaded. SIGUSR1 and SIGUSR2 end nothing either, and SIGUSR1 does not
@@ -25,8 +28,11 @@ export function stopOnSignals(
     await weir.stop(limitMs);
     process.exit(0);
   };
+  let firstAt = Number.NEGATIVE_INFINITY;
   const stop = () => {
     const again = waiting.signal.aborted;
+    if (again && performance.now() - firstAt < SAME_MS) return;
+    if (!again) firstAt = performance.now();
     waiting.abort();
     if (again) hurry.abort();
     starting.then((weir) => (again ? weir.cutCalls() : drain(weir))).catch(fail);

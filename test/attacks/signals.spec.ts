@@ -22,11 +22,11 @@ afterEach(async () => {
   for (const home of homes.splice(0)) rmSync(home, { recursive: true, force: true });
 });
 
-const call = (ready: Ready, stream = false) =>
+const call = (ready: Ready, stream = false, model = 'mock/echo') =>
   fetch(`${ready.public}/v1/chat/completions`, {
     method: 'POST',
     headers: { authorization: `Bearer ${ready.api_key}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ model: 'mock/echo', stream, messages: [{ role: 'user', content: 'Hello' }] }),
+    body: JSON.stringify({ model, stream, messages: [{ role: 'user', content: 'Hello' }] }),
   });
 
 describe('a process with a database of its own', () => {
@@ -96,7 +96,20 @@ describe('with a Postgres elsewhere', () => {
       expect([reply.status, reply.headers.get('connection')]).toEqual([200, 'close']);
       await reply.text();
     }
-    expect(await weir.kill('SIGTERM')).toBe(0);
+    // One that comes at once is the same one: npm passes on what the terminal has sent already.
+    const hurrying = setInterval(() => weir.child.kill('SIGTERM'), 200);
+    expect(await weir.exited()).toBe(0);
+    clearInterval(hurrying);
+  });
+
+  test('Ctrl-C, which reaches a process under npm twice, lets calls in flight end', async () => {
+    const weir = WeirProcess.spawn({ ...environment(), WEIR_DRAIN_DELAY_MS: '0' });
+    const ready = await weir.ready();
+    const inFlight = call(ready, false, 'mock/latency-1500');
+    await eventually(async () => /weir_calls_in_flight 1/.test(await (await fetch(`${ready.admin}/metrics`)).text()), 10_000);
+    for (let times = 0; times < 2; times++) weir.child.kill('SIGINT');
+    expect((await inFlight).status).toBe(200);
+    expect(await weir.exited()).toBe(0);
   });
 
   test('signals that are meant to reload, and readers that leave, end nothing', async () => {

@@ -119,7 +119,7 @@ function statusesOf(path: string, method: string, { parameters = [] }: Operation
     ...(path.includes('{') || path.startsWith(TENANT_PATHS) ? [404] : []),
     ...(writes ? [409] : []),
     ...(hasMatch ? [412] : []),
-    ...(writes ? [413] : []),
+    ...(writes ? [413, 415, 422] : []),
     429,
   ];
 }

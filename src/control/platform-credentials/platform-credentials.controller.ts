@@ -13,7 +13,7 @@ import { renderGrant, renderPlatformCredential } from './render.js';
 import { CreateGrant, CreatePlatformCredential, GrantObject, newPlatformAccountOf, PlatformCredentialObject } from './schema.js';
 
 const CHANGE =
-  'Change a platform credential. Another origin drops the stored keys unless a new one comes along. One found in the environment, whose key or address is changed, is left alone by later starts.';
+  'Update a platform provider. A new origin removes its stored keys unless the request has a new key. If you change the key or address of one that came from the environment, later starts do not change it.';
 
 /** The platform's own providers, and which tenants may use them. */
 @Controller('v1/platform/credentials')

@@ -37,7 +37,7 @@ const REPLY_HEADERS: Readonly<Record<string, string>> = {
   'x-weir-warnings': 'Fields of the request that were left out, and why.',
 };
 
-const CALL_REFUSALS = [400, 401, 402, 403, 404, 413, 422, 429, 503];
+const CALL_REFUSALS = [400, 401, 402, 403, 404, 409, 413, 415, 422, 429, 500, 502, 503, 504];
 const READ_REFUSALS = [401, 403, 404, 429];
 
 function operationOf({ kind, path, operation: about }: PublicRoute): JsonObject {

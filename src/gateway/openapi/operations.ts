@@ -38,7 +38,7 @@ export const OPERATIONS = {
     tag: 'Inference',
     summary: 'Create a chat completion, in the format of the OpenAI Chat Completions API.',
     description:
-      'Works with every provider, whatever format it speaks. Fields that the format of the provider cannot say are named in `x-weir-warnings`.',
+      'Works with every provider, whatever format it speaks. Fields that the format of the provider does not support are left out and named in `x-weir-warnings`.',
     request: { schema: ChatRequest, example: { model: MODEL, messages, max_completion_tokens: 100 } },
     reply: { schema: ChatReply },
   },

@@ -51,9 +51,13 @@ const REFUSALS: Readonly<Record<number, string>> = {
   409: 'It conflicts with what is there: `message` says how.',
   412: 'It was changed since that ETag was read.',
   413: 'The request is too large.',
+  415: 'The body is not JSON.',
   422: 'The request is well-formed, but cannot be done as it is.',
   429: 'A rate limit is reached. `retry-after` says when to try again.',
+  500: 'Weir failed. The log has the cause, under the id in `x-request-id`.',
+  502: 'The provider failed or cannot be reached.',
   503: 'Weir cannot take the request now. `retry-after` says when to try again.',
+  504: 'The provider did not answer in time.',
 };
 
 /** Refusals of a route, each in the shape of `schema`, an object of `components.schemas`. */

@@ -225,10 +225,22 @@ test('a body that is no JSON, too large, or an address that is none, fails in th
   expect(await post('{')).toEqual([400, 'invalid_json']);
   expect(await post('')).toEqual([400, 'invalid_json']);
   expect(await post('<a/>', 'application/xml')).toEqual([415, 'unsupported_media_type']);
+  // Past the bounds of JSON it would be work without a bound.
+  expect(await post('name=form', 'application/x-www-form-urlencoded')).toEqual([415, 'unsupported_media_type']);
   expect(await post(JSON.stringify({ name: 'x'.repeat(2 ** 21) }))).toEqual([413, 'request_too_large']);
   const nowhere = await send('GET', '/v1/organization/project');
   expect([nowhere.status, nowhere.body.error.code]).toEqual([404, 'not_found']);
   expect(nowhere.headers.get('x-request-id')).toMatch(/^req_[0-9a-f]{32}$/);
+});
+
+test('a path that cannot be decoded is refused in the form of every error', async () => {
+  for (const path of ['/%', '/%ff', '/v1/organization/budgets/bud_%']) {
+    const reply = await fetch(weir.adminUrl + path);
+    expect([reply.status, await reply.json()]).toMatchObject([
+      404,
+      { error: { code: 'not_found', message: expect.stringContaining('hexadecimal') } },
+    ]);
+  }
 });
 
 test('what fails inside is told by a request id only', async () => {
