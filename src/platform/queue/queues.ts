@@ -81,7 +81,7 @@ export class Queues {
     private readonly log: Logger,
   ) {
     this.alarm = new Alarm(log, 'the queues cannot work, so scheduled work waits', 'the queues work again');
-    this.trouble = new Alarm(log, 'queue error', 'the queues have no errors any more');
+    this.trouble = new Alarm(log, 'queue error', 'no queue error any more');
     this.prefix = `${store.redis?.prefix ?? ''}{weir-${store.installation}}`;
   }
 
