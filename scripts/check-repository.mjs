@@ -8,7 +8,7 @@ const LICENSES = new Set(['MIT', 'Apache-2.0', 'ISC', 'BSD-2-Clause', 'BSD-3-Cla
 const UNNAMED = new Set(['node_modules/pause']);
 
 /** Subjects of commits before this day follow no form. */
-const FIRST_DAY = '2026-11-30';
+const FIRST_DAY = '2026-12-01';
 const SUBJECT = /^(feat|fix|perf|refactor|test|docs|build|ci)(\([a-z0-9, -]+\))?: \S.{0,70}$/;
 const MAX_SUBJECT = 72;
 
