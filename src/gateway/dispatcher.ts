@@ -5,7 +5,7 @@ import { type Conversion, pathAt, type UpstreamParams, type UpstreamRequest } fr
 import { encodedText } from '../kernel/header-text.js';
 import { Egress, type Transport } from '../platform/egress/index.js';
 import { CredentialAuths, Identities, MockTransport } from '../providers/index.js';
-import { headersFor, type Plan, type Target } from '../routing/index.js';
+import { headersFor, type Target, type TargetPlan } from '../routing/index.js';
 import type { Call } from './call.js';
 import { Drains } from './drains.js';
 import type { InFlightCall } from './in-flight.js';
@@ -29,7 +29,7 @@ export class Dispatcher {
   }
 
   /** Resolves once everything but the end of the answer is with the client. Never rejects: a failed call is an outcome too. */
-  send(plan: Plan, { dialect, translation, warnings }: Conversion, hold: Hold, call: Call, flight: InFlightCall): Promise<Outcome> {
+  send(plan: TargetPlan, { dialect, translation, warnings }: Conversion, hold: Hold, call: Call, flight: InFlightCall): Promise<Outcome> {
     return new Promise((resolve) => {
       const { target } = plan;
       const transport: Transport = target.type === 'mock' ? this.mock : this.egress;

@@ -6,7 +6,7 @@ import { inputTotal, NO_USAGE, outputTotal, type Usage } from '../kernel/usage.j
 import type { Checkpoint } from '../ledger/index.js';
 import { Metrics } from '../platform/telemetry/index.js';
 import { costOf, ratesFor } from '../prices/index.js';
-import type { Plan } from '../routing/index.js';
+import type { TargetPlan } from '../routing/index.js';
 import type { Call } from './call.js';
 import { HiddenShares } from './hidden-shares.js';
 import type { Outcome, SoFar } from './outcome.js';
@@ -31,20 +31,20 @@ export class Estimates {
   constructor(private readonly metrics: Metrics) {}
 
   /** Notes what a provider counted beside what was seen. */
-  learn(plan: Plan, { facts, effort }: Outcome): void {
+  learn(plan: TargetPlan, { facts, effort }: Outcome): void {
     // A call that has no output, as one that counts tokens, says nothing of a model's hidden share.
     if (facts.usage && facts.usage.output > 0) this.shares.learn(modelOf(plan, effort), meteredTokens(facts), facts.usage.output);
   }
 
   /** @param seen tokens of output by our own meter. */
-  of(call: Call, plan: Plan, hold: Hold, known: Known, seen = meteredTokens(known.facts)): Estimate & { basis: Basis } {
+  of(call: Call, plan: TargetPlan, hold: Hold, known: Known, seen = meteredTokens(known.facts)): Estimate & { basis: Basis } {
     const share = this.shares.of(modelOf(plan, known.effort));
     const basis = basisOf(call, plan, hold, known, seen, share);
     return { basis, ...estimate(call, plan, hold, known, seen, basis === 'share' ? share! : 0, basis === 'hold') };
   }
 
   /** What is to be booked of a call in flight should this process die once so much of its output was seen; null: all that is held. */
-  checkpoint(call: Call, plan: Plan, hold: Hold, soFar: SoFar, seen: number): Checkpoint | null {
+  checkpoint(call: Call, plan: TargetPlan, hold: Hold, soFar: SoFar, seen: number): Checkpoint | null {
     const { basis, usage, amount } = this.of(call, plan, hold, { ...soFar, untold: 'gateway_lost' }, seen);
     return basis === 'hold' ? null : { inputTokens: inputTotal(usage), outputTokens: outputTotal(usage), amount };
   }
@@ -56,9 +56,9 @@ export class Estimates {
 }
 
 /** Of one record: no tenant says what another's model hides. */
-const modelOf = ({ target }: Plan, effort: string | null): string => `${target.providerId}/${target.model}/${effort ?? ''}`;
+const modelOf = ({ target }: TargetPlan, effort: string | null): string => `${target.providerId}/${target.model}/${effort ?? ''}`;
 
-function basisOf(call: Call, plan: Plan, hold: Hold, { facts, untold, reader }: Known, seen: number, share: number | null): Basis {
+function basisOf(call: Call, plan: TargetPlan, hold: Hold, { facts, untold, reader }: Known, seen: number, share: number | null): Basis {
   const { target } = plan;
   // What comes after the last word of a process is not left to a guess where the platform pays for it.
   if (untold === 'gateway_lost' && target.lent) return 'hold';
@@ -76,7 +76,7 @@ function basisOf(call: Call, plan: Plan, hold: Hold, { facts, untold, reader }: 
 /** The larger of the provider's last count and our own, never above the hold unless the provider reported more. */
 function estimate(
   call: Call,
-  { target: { price } }: Plan,
+  { target: { price } }: TargetPlan,
   hold: Hold,
   { facts, reader }: Known,
   seen: number,

@@ -6,7 +6,7 @@ import { inputTotal, type Usage } from '../kernel/usage.js';
 import type { Settlement } from '../ledger/index.js';
 import { LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
 import { costOf, type Price, ratesFor } from '../prices/index.js';
-import type { Plan } from '../routing/index.js';
+import type { TargetPlan } from '../routing/index.js';
 import type { Call } from './call.js';
 
 /** Rounding, and cents of a credit: below this two costs are the same. */
@@ -43,12 +43,12 @@ export class PriceWatch {
   }
 
   /** @param served the price of the model that was served in place of the one asked for; null: there is none. */
-  look(call: Call, { target, requestedModel }: Plan, settlement: Settlement, served: Price | null): void {
+  look(call: Call, { target, reference }: TargetPlan, settlement: Settlement, served: Price | null): void {
     if (settlement.state !== 'settled') return;
     const facts = {
       call: publicId('call', call.id),
       tenant: publicId('tenant', call.caller.tenantId),
-      model: requestedModel,
+      model: reference,
       lent: target.lent,
     };
     if (settlement.rates === null) {

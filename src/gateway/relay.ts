@@ -11,7 +11,7 @@ import { LedgerService, type Settlement } from '../ledger/index.js';
 import { crashPoint } from '../platform/faults/index.js';
 import { LOGGER, type Logger, logHotPath, Metrics } from '../platform/telemetry/index.js';
 import { type Price, priceWithSound, ratesFor, storeRates } from '../prices/index.js';
-import { type Plan, Router } from '../routing/index.js';
+import { type Plan, Router, type TargetPlan } from '../routing/index.js';
 import type { Beyond } from './beyond-text.js';
 import type { Call } from './call.js';
 import { scopesOf } from './call-options.js';
@@ -69,7 +69,8 @@ export class Relay {
 
   private async serve(call: Call, reply: Reply, known?: Plan): Promise<void> {
     if (isLong(call.prompt.inputTokensBound)) await ownTurn();
-    const planned = known ?? this.router.plan(call.caller, call.prompt.model, call.prompt.maxOutputTokens, call.options.session); // 400 403 404
+    const { targets } = known ?? this.router.plan(call.caller, call.prompt.model, call.prompt.maxOutputTokens, call.options.session); // 400 403 404
+    const [planned] = targets;
     tellTarget(planned, reply);
     const prompt = permitted(call.prompt, call.endpoint, call.caller.tenantId, planned.target); // 400
     const counting = checkFit(call.caller.tenantId, call.prompt, planned.target); //       400
@@ -85,7 +86,7 @@ export class Relay {
     const estimate = (soFar: SoFar, seen: number) => this.estimates.checkpoint(call, plan, hold, soFar, seen);
     const flight = this.inFlight.begin(call.id, reply, hold.since, estimate);
     try {
-      const send = (to: Plan) => this.dispatcher.send(to, way, hold, call, flight);
+      const send = (to: TargetPlan) => this.dispatcher.send(to, way, hold, call, flight);
       const answered = await this.attempt(flight, () => {
         crashPoint('hold_committed');
         this.announce(call, hold, reply);
@@ -110,7 +111,7 @@ export class Relay {
    * A call that Weir answers without a provider, at no cost: it counts against the limits of its key, and is in the ledger, like any call.
    * @throws WeirError as calls do that are refused; anything that `work` throws.
    */
-  async answer<Answer>(call: Call, plan: Plan, work: () => Promise<Answer>): Promise<Answer> {
+  async answer<Answer>(call: Call, plan: TargetPlan, work: () => Promise<Answer>): Promise<Answer> {
     const exposure = this.exposure(call, plan, { addedInputTokens: 0, leastOutputTokens: 0, compactsFrom: null, feature: null }, NO_INPUT);
     const hold = await this.admission.admit({ ...exposure, unpricedCost: 0n, maxCost: null, refineInput: async () => 0 });
     let outcome = unforeseen(null, false);
@@ -133,7 +134,7 @@ export class Relay {
   }
 
   /** How the call is booked. What a provider reports and nobody can count is an estimate. */
-  private conclude(call: Call, plan: Plan, hold: Hold, outcome: Outcome, asked: Beyond): Conclusion {
+  private conclude(call: Call, plan: TargetPlan, hold: Hold, outcome: Outcome, asked: Beyond): Conclusion {
     try {
       const served = this.router.servedPrice(call.caller.tenantId, plan.target, outcome.facts.servedModel);
       return { outcome, settlement: settlementOf(call, plan, hold, outcome, served, asked, this.estimates), served };
@@ -144,7 +145,7 @@ export class Relay {
   }
 
   /** Into the provider's format and back. */
-  private way({ id, caller, format, thinkingLevel }: Call, prompt: CallRequest, { target }: Plan): Conversion {
+  private way({ id, caller, format, thinkingLevel }: Call, prompt: CallRequest, { target }: TargetPlan): Conversion {
     const seconds = () => Math.floor(Date.now() / 1000);
     const { providerId, credential, dialects, quirks, model, modelRulesOf } = target;
     const memory = this.memory.of(caller.tenantId, providerId, credential?.id, model);
@@ -156,7 +157,7 @@ export class Relay {
   }
 
   /** What no money would make good is told before that there is not enough of it. A long request is not translated only to be refused. */
-  private async admit(call: Call, plan: Plan, way: Conversion, size: InputSize): Promise<Hold> {
+  private async admit(call: Call, plan: TargetPlan, way: Conversion, size: InputSize): Promise<Hold> {
     try {
       return await this.admission.admit(this.exposure(call, plan, way, size));
     } catch (denied) {
@@ -168,7 +169,7 @@ export class Relay {
 
   private exposure(
     call: Call,
-    plan: Plan,
+    plan: TargetPlan,
     way: Pick<Conversion, 'addedInputTokens' | 'leastOutputTokens' | 'compactsFrom' | 'feature'>,
     size: InputSize,
   ): AdmissionRequest {
@@ -202,7 +203,7 @@ export class Relay {
         key: caller.apiKeyId,
         surface: call.endpoint,
         stream: prompt.stream,
-        requested_model: plan.requestedModel,
+        requested_model: plan.reference,
         provider: target.provider,
         provider_id: target.providerId,
         lent: target.lent,
@@ -299,7 +300,7 @@ function describe(cause: unknown): string | undefined {
     : String(cause).slice(0, 300);
 }
 
-function tellTarget({ requestedModel, target }: Plan, reply: Reply): void {
-  reply.setHeader('x-weir-model', encodedText(requestedModel));
+function tellTarget({ reference, target }: TargetPlan, reply: Reply): void {
+  reply.setHeader('x-weir-model', encodedText(reference));
   reply.setHeader('x-weir-provider', encodedText(target.provider));
 }

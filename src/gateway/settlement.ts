@@ -4,7 +4,7 @@ import type { Nano } from '../kernel/money.js';
 import { inputTotal, NO_USAGE, type Usage } from '../kernel/usage.js';
 import type { Settlement } from '../ledger/index.js';
 import { costBeyond, costOf, type Price, type Rates, ratesFor, storeRates } from '../prices/index.js';
-import type { Plan } from '../routing/index.js';
+import type { TargetPlan } from '../routing/index.js';
 import { type Beyond, beyondText } from './beyond-text.js';
 import type { Call } from './call.js';
 import type { Estimates } from './estimates.js';
@@ -19,7 +19,7 @@ const CLIENT_CLOSED_REQUEST = 499;
  */
 export function settlementOf(
   call: Call,
-  plan: Plan,
+  plan: TargetPlan,
   hold: Hold,
   outcome: Outcome,
   served: Price | null,

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { type SubscriptionProvider, type SubscriptionToken, SubscriptionTokens } from '../connections/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { Secret } from '../platform/crypto/index.js';
-import type { Plan } from '../routing/index.js';
+import type { TargetPlan } from '../routing/index.js';
 import type { Outcome } from './outcome.js';
 
 /** Gives calls to a person's subscription the token of its connection. Before anything is held: what is not connected costs nothing. */
@@ -11,7 +11,7 @@ export class Subscriptions {
   constructor(private readonly tokens: SubscriptionTokens) {}
 
   /** @throws WeirError connection_not_enabled, connection_required, credential_unavailable, upstream_… when the token cannot be renewed */
-  async take(tenantId: string, plan: Plan): Promise<ConnectedPlan> {
+  async take(tenantId: string, plan: TargetPlan): Promise<ConnectedPlan> {
     const provider = { tenantId, ...plan.target };
     return new ConnectedPlan(this.tokens, provider, plan, await this.tokens.take(provider));
   }
@@ -19,19 +19,19 @@ export class Subscriptions {
 
 /** The plan of one call with the token it is made with. */
 class ConnectedPlan {
-  readonly plan: Plan;
+  readonly plan: TargetPlan;
 
   constructor(
     private readonly tokens: SubscriptionTokens,
     private readonly provider: SubscriptionProvider,
-    private readonly planned: Plan,
+    private readonly planned: TargetPlan,
     private readonly token: SubscriptionToken,
   ) {
     this.plan = withToken(planned, token);
   }
 
   /** A token that is refused is replaced, once; the second refusal ends the connection. Never rejects. */
-  async send(send: (plan: Plan) => Promise<Outcome>): Promise<Outcome> {
+  async send(send: (plan: TargetPlan) => Promise<Outcome>): Promise<Outcome> {
     const first = await send(this.plan);
     if (!isUnauthorized(first)) return first;
     let renewed: SubscriptionToken;
@@ -49,7 +49,7 @@ class ConnectedPlan {
 /** Refused before anything was made of it. */
 const isUnauthorized = ({ used, attempts }: Outcome): boolean => !used && attempts.at(-1)?.status === 401;
 
-function withToken(plan: Plan, { connection, access, origin, basePath }: SubscriptionToken): Plan {
+function withToken(plan: TargetPlan, { connection, access, origin, basePath }: SubscriptionToken): TargetPlan {
   const { target } = plan;
   const credential = {
     id: connection.id,

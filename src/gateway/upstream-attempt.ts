@@ -25,7 +25,7 @@ import {
 } from '../platform/egress/index.js';
 import { crashPoint } from '../platform/faults/index.js';
 import type { ShownHeaders } from '../providers/index.js';
-import type { Plan } from '../routing/index.js';
+import type { TargetPlan } from '../routing/index.js';
 import type { Call } from './call.js';
 import { DRAIN_MS, type Drain, type Drains, drainEnd } from './drains.js';
 import { type EncodedRequest, joinBody } from './encoded-request.js';
@@ -58,7 +58,7 @@ export class UpstreamAttempt implements EgressSink {
   private ended = false;
 
   constructor(
-    private readonly plan: Plan,
+    private readonly plan: TargetPlan,
     private readonly hold: Hold,
     private readonly call: Call,
     private readonly flight: InFlightCall,

@@ -45,10 +45,10 @@ export interface Target {
   facts: ModelFacts;
 }
 
-/** The ordered targets for one call. Every one was named explicitly by configuration. */
-export interface Plan {
-  /** The one reference of what was asked for, `provider/model-id`, however it was asked for. */
-  requestedModel: string;
+/** How a call goes to one target. */
+export interface TargetPlan {
+  /** The reference of its model, `provider/model-id`, however it was asked for. */
+  reference: string;
   /** References that budgets and limits count it by. */
   countedModels: readonly string[];
   target: Target;
@@ -57,6 +57,53 @@ export interface Plan {
   /** Neither the client nor its key chose the output limit: it is lowered to what budgets can bear, to this at least. Null: it was chosen. */
   leastOutputTokens: number | null;
 }
+
+/** Why a call goes on to its next target. */
+export const FALLBACK_REASONS = [
+  'rate_limited',
+  'provider_error',
+  'timeout',
+  'auth',
+  'billing',
+  'context_length',
+  'content_refused',
+] as const;
+export type FallbackReason = (typeof FALLBACK_REASONS)[number];
+
+/** How far a call goes to get its answer. */
+export interface AttemptPolicy {
+  /** How often one target is tried again. */
+  retries: number;
+  /** How many attempts there are at most, of all targets together. */
+  attempts: number;
+  /** How long all of it takes at most, from when the request arrived; null: as long as one attempt may. */
+  deadlineMs: number | null;
+  fallbackOn: ReadonlySet<FallbackReason>;
+}
+
+/** A model that a call will not go to, and why. */
+export interface SkippedTarget {
+  model: string;
+  reason: string;
+}
+
+/** The ordered targets of one call. Every one was named explicitly by configuration or by the client. */
+export interface Plan {
+  /** What was asked for: one reference `provider/model-id`, or the name that a route matched. */
+  requestedModel: string;
+  /** At least one. */
+  targets: readonly [TargetPlan, ...TargetPlan[]];
+  skipped: readonly SkippedTarget[];
+  policy: AttemptPolicy;
+}
+
+/** What a client does about a failure by itself is the same: a few tries more, of what costs nothing. */
+export const DEFAULT_POLICY: AttemptPolicy = {
+  retries: 2,
+  attempts: 6,
+  deadlineMs: null,
+  fallbackOn: new Set(['rate_limited', 'provider_error', 'timeout', 'auth', 'billing']),
+};
 
 /**
  * The headers of a request but for those that show its credential, names and values in turn. Built from nothing: no header of a client goes

@@ -24,7 +24,7 @@ import {
 import { listingOf } from './listing.js';
 import { countedName, faultOf } from './model-name.js';
 import { outputLimit, SMALL_LIMIT } from './output-limit.js';
-import type { Plan, Target } from './plan.js';
+import { DEFAULT_POLICY, type Plan, type Target, type TargetPlan } from './plan.js';
 import { modelRulesOf } from './treated-as.js';
 
 /** What routing needs to know of a caller. */
@@ -65,6 +65,11 @@ export class Router {
    */
   plan(requester: Requester, reference: string | null, requestedOutputTokens: number | null, session: string | null = null): Plan {
     if (reference === null) throw new WeirError('model_required', { param: 'model' });
+    const only = this.planTarget(requester, reference, requestedOutputTokens, session);
+    return { requestedModel: only.reference, targets: [only], skipped: [], policy: DEFAULT_POLICY };
+  }
+
+  private planTarget(requester: Requester, reference: string, requestedOutputTokens: number | null, session: string | null): TargetPlan {
     const { provider, model } = this.resolve(requester.tenantId, reference);
     if (requester.models && !requester.models.has(`${provider.name}/${model}`)) {
       throw new WeirError('model_not_allowed', { param: 'model', message: `This API key may not use the model "${reference}".` });
@@ -74,7 +79,7 @@ export class Router {
     const target = this.target(requester.tenantId, provider, model, session);
     const { tokens, isDefault } = outputLimit(requestedOutputTokens, requester.maxOutputTokens, target.facts);
     return {
-      requestedModel: `${provider.name}/${model}`,
+      reference: `${provider.name}/${model}`,
       countedModels: countedModels(provider.name, model),
       target,
       maxOutputTokens: tokens,

@@ -26,20 +26,21 @@ export class MessageCounting {
     const call = this.inference.read(request, ENDPOINT, messageCounting);
     const { caller, prompt, options } = call;
     const plan = this.router.plan(caller, prompt.model, prompt.maxOutputTokens, options.session);
-    const { target } = plan;
+    const [planned] = plan.targets;
+    const { target } = planned;
     if (target.dialects.includes('anthropic-messages')) return this.inference.run(request, reply, call, plan);
     permitted(prompt, ENDPOINT, caller.tenantId, target);
     const id = publicId('call', call.id);
     reply.headers({ 'x-request-id': id, [messageCounting.errors!.idHeader]: id });
-    return this.relay.answer(call, plan, async () => {
+    return this.relay.answer(call, planned, async () => {
       const size = await inputSize(prompt, target);
-      const counted = await countedTokens(
+      const tokens = await countedTokens(
         caller.tenantId,
         prompt,
         rulesOf(target.modelRulesOf ?? target.model).encoding ?? 'o200k_base',
         AROUND,
       );
-      return { input_tokens: counted === null ? guessOf(size) : counted + size.mediaTokens };
+      return { input_tokens: tokens === null ? guessOf(size) : tokens + size.mediaTokens };
     });
   };
 }

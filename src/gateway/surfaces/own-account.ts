@@ -41,7 +41,7 @@ export class OwnAccount {
   getModel = (request: FastifyRequest): object => {
     const caller = verifyCaller(this.callers, request);
     const asked = (request.params as { '*': string })['*'];
-    const { target, requestedModel: reference } = this.router.plan(caller, asked, null);
+    const [{ target, reference }] = this.router.plan(caller, asked, null).targets;
     const listed = this.router.models(caller).find((model) => model.reference === reference);
     const model = listed ?? { reference, provider: target.provider, createdAt: new Date(0) };
     return isOfAnthropic(request) ? this.describeToAnthropic(caller, model) : this.describe(caller, model);
