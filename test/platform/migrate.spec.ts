@@ -51,6 +51,22 @@ describe('migrate', () => {
     expect(await column(database, "select to_regclass('others')::text")).toEqual([null]);
   });
 
+  it('gives way to a session that it would wait for and that waits for it', async () => {
+    write('1_create', 'create table first (value int); create table second (value int);');
+    await run();
+    write('2_expand', 'alter table first add column more int; alter table second add column more int;');
+    const other = new Client(database.url);
+    await other.connect();
+    await other.query('begin; lock table second in access share mode');
+    const applied = run();
+    const isWaiting =
+      "select 1 from pg_stat_activity where application_name = 'weir-migrate' and datname = current_database() and wait_event_type = 'Lock'";
+    while ((await column(database, isWaiting)).length === 0);
+    await other.query('lock table first in access share mode; commit');
+    await other.end();
+    expect(await applied).toEqual(['2_expand']);
+  });
+
   it('applies all of a migration or nothing of it', async () => {
     write('1_create', 'create table things (value int);');
     write('2_half', 'insert into things values (1); select 1 / 0;');

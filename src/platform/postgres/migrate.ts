@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Client, escapeIdentifier, escapeLiteral } from 'pg';
 import { CREATE_VERSIONS, makeAttached, makeFunctions, ownFunctions, type SqlFunctions } from './functions.js';
 import { assertSessions } from './pooler.js';
@@ -13,6 +14,11 @@ const PRISMA_MIGRATE_LOCK = 72707369;
 
 /** A server that accepts a connection and says nothing would otherwise be waited for without end. */
 const CONNECT_TIMEOUT_MS = 5_000;
+
+/** A table that is waited for longer makes calls wait behind the migration. Less than `deadlock_timeout`. */
+const LOCK_TIMEOUT_MS = 300;
+const LOCKED_PAUSE_MS = 400;
+const LOCKED_MS = 60_000;
 
 /** It has unique indexes that treat two NULLs as the same. */
 const OLDEST_SERVER = 150_000;
@@ -158,25 +164,47 @@ function isApplied(migration: Migration, history: History): boolean {
 
 async function apply(client: Client, { name, sql, checksum }: Migration, schema: string): Promise<void> {
   const record = [randomUUID(), checksum, name].map((text) => escapeLiteral(text)).join(', ');
-  try {
-    // In one message: Postgres may be far away.
-    await client.query(`begin; set local search_path to ${escapeIdentifier(schema)};
+  // In one message: Postgres may be far away.
+  const text = `begin; set local lock_timeout = '${LOCK_TIMEOUT_MS}ms'; set local search_path to ${escapeIdentifier(schema)};
 ${sql}
-;insert into _prisma_migrations (id, checksum, migration_name, finished_at, applied_steps_count) values (${record}, clock_timestamp(), 1); commit`);
+;insert into _prisma_migrations (id, checksum, migration_name, finished_at, applied_steps_count) values (${record}, clock_timestamp(), 1); commit`;
+  try {
+    await untilLocked(client, () => client.query(text));
   } catch (error) {
-    await client.query('rollback').catch(() => {});
     throw new Error(`migration ${name} failed: ${(error as Error).message}`, { cause: error });
   }
 }
 
 /** All of it is done, or nothing. */
-async function atOnce(client: Client, work: () => Promise<void>): Promise<void> {
-  await client.query('begin');
-  try {
+function atOnce(client: Client, work: () => Promise<void>): Promise<void> {
+  return untilLocked(client, async () => {
+    await client.query(`begin; set local lock_timeout = '${LOCK_TIMEOUT_MS}ms'`);
     await work();
     await client.query('commit');
-  } catch (error) {
-    await client.query('rollback').catch(() => {});
-    throw error;
+  });
+}
+
+/**
+ * Does a transaction, again while what it needs is locked by others: calls are served meanwhile, and each lock that is waited for makes them wait
+ * too.
+ */
+async function untilLocked(client: Client, transaction: () => Promise<unknown>): Promise<void> {
+  const deadline = performance.now() + LOCKED_MS;
+  for (;;) {
+    try {
+      return void (await transaction());
+    } catch (error) {
+      await client.query('rollback').catch(() => {});
+      if (!isLocked(error)) throw error;
+      if (performance.now() > deadline)
+        throw new Error(
+          `other sessions have locked the tables for ${LOCKED_MS / 1000} s (${(error as Error).message}); end what locks them, such as a dump or a long report, and start Weir again`,
+          { cause: error },
+        );
+      await delay(LOCKED_PAUSE_MS * (0.5 + Math.random()));
+    }
   }
 }
+
+/** A deadlock, or a lock that was waited for too long. */
+const isLocked = (error: unknown): boolean => ['40P01', '55P03'].includes((error as { code?: string }).code ?? '');
