@@ -7,9 +7,9 @@ import type { Checkpoint } from '../ledger/index.js';
 import { Metrics } from '../platform/telemetry/index.js';
 import { costOf, ratesFor } from '../prices/index.js';
 import type { TargetPlan } from '../routing/index.js';
+import type { Outcome, SoFar } from './attempts/outcome.js';
 import type { Call } from './call.js';
 import { HiddenShares } from './hidden-shares.js';
-import type { Outcome, SoFar } from './outcome.js';
 
 /** What an estimate goes by. `meter`: what was seen. `share`: that, and what the model usually hides. `hold`: the most the call could cost. */
 type Basis = 'meter' | 'share' | 'hold';

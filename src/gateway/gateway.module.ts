@@ -8,8 +8,9 @@ import { LedgerModule } from '../ledger/index.js';
 import { LimitsModule } from '../limits/index.js';
 import { ProvidersModule } from '../providers/index.js';
 import { RoutingModule } from '../routing/index.js';
-import { Dispatcher } from './dispatcher.js';
-import { Drains } from './drains.js';
+import { Drains } from './attempts/drains.js';
+import { Attempts } from './attempts/send.js';
+import { Subscriptions } from './attempts/subscriptions.js';
 import { Estimates } from './estimates.js';
 import { InFlight } from './in-flight.js';
 import { PriceWatch } from './price-watch.js';
@@ -17,7 +18,6 @@ import { PublicServer } from './public-server.js';
 import { ReasoningMemory } from './reasoning-memory.js';
 import { Relay } from './relay.js';
 import { RequestGate } from './request-gate.js';
-import { Subscriptions } from './subscriptions.js';
 import { Inference } from './surfaces/inference.js';
 import { MessageCounting } from './surfaces/message-counting.js';
 import { OwnAccount } from './surfaces/own-account.js';
@@ -42,7 +42,7 @@ import { Traffic } from './traffic.js';
     ReasoningMemory,
     PriceWatch,
     Traffic,
-    Dispatcher,
+    Attempts,
     Subscriptions,
     Relay,
     RequestGate,

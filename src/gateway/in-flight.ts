@@ -8,7 +8,7 @@ import { Slots, type Slotted } from '../kernel/slots.js';
 import { type Checkpoint, findDeadGateways, GatewaysRepository, journalPath, LedgerService, SentMarks } from '../ledger/index.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
 import { LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
-import type { SoFar } from './outcome.js';
+import type { SoFar } from './attempts/outcome.js';
 import type { Reply } from './reply.js';
 
 const HEARTBEAT_MS = 5_000;
@@ -31,6 +31,8 @@ export class InFlightCall implements Slotted {
   private notedUpTo: number | null = null;
   /** Breaks off what is under way at its provider, for good. */
   cutOff: (() => void) | null = null;
+  /** Its process ends: nothing new is tried. */
+  isCutOff = false;
 
   constructor(
     readonly id: Id,
@@ -48,7 +50,7 @@ export class InFlightCall implements Slotted {
   }
 
   /**
-   * Its request is about to be written, maybe for the second time.
+   * Its request is about to be written.
    * @throws WeirError hold_expired when this process was stopped for so long that its money may be another call's by now.
    */
   sending(soFar: () => SoFar, limit: number): void {
@@ -56,6 +58,13 @@ export class InFlightCall implements Slotted {
     this.mark ??= this.marks.mark(this.id);
     this.soFar = soFar;
     this.limit = limit;
+  }
+
+  /** What was sent was refused, at no cost: until the next attempt is sent there is nothing to bill. */
+  takenBack(): void {
+    this.soFar = null;
+    this.seen = 0;
+    this.notedUpTo = null;
   }
 
   /**
@@ -161,9 +170,10 @@ export class InFlight {
 
   /** Breaks off every call; each is booked as cut. */
   cut(): void {
-    for (const { cutOff, reply } of this.flights) {
-      cutOff?.();
-      reply.abort();
+    for (const flight of this.flights) {
+      flight.isCutOff = true;
+      flight.cutOff?.();
+      flight.reply.abort();
     }
   }
 

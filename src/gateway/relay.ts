@@ -3,7 +3,7 @@ import { Admission, type AdmissionRequest, type Hold, rateHeaders } from '../bud
 import { type CallRequest, type Conversion, noFacts, Unsupported } from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { encodedText } from '../kernel/header-text.js';
-import { hexOf, publicId } from '../kernel/ids.js';
+import { hexOf, newId, publicId } from '../kernel/ids.js';
 import { formatUsd, type Nano, usdNumber } from '../kernel/money.js';
 import { ownTurn } from '../kernel/slices.js';
 import { NO_USAGE } from '../kernel/usage.js';
@@ -12,15 +12,17 @@ import { crashPoint } from '../platform/faults/index.js';
 import { LOGGER, type Logger, logHotPath, Metrics } from '../platform/telemetry/index.js';
 import { type Price, priceWithSound, ratesFor, storeRates } from '../prices/index.js';
 import { type Plan, Router, type TargetPlan } from '../routing/index.js';
+import { type Outcome, type SoFar, type Untold, unforeseen } from './attempts/outcome.js';
+import { Attempts, rewriteFor, type TargetRun } from './attempts/send.js';
+import { Subscriptions } from './attempts/subscriptions.js';
+import { Tries } from './attempts/tries.js';
 import type { Beyond } from './beyond-text.js';
 import type { Call } from './call.js';
 import { scopesOf } from './call-options.js';
-import { Dispatcher, rewriteFor } from './dispatcher.js';
 import { Estimates } from './estimates.js';
 import { checkFit } from './fit-model.js';
 import { InFlight, type InFlightCall } from './in-flight.js';
 import { boundOf, guessOf, type InputSize, inputSize, storedBound } from './input-size.js';
-import { type Outcome, type SoFar, type Untold, unforeseen } from './outcome.js';
 import { permitted } from './policy/index.js';
 import { PriceWatch } from './price-watch.js';
 import { ReasoningMemory } from './reasoning-memory.js';
@@ -28,7 +30,6 @@ import { refinedInput } from './refine-input.js';
 import type { Reply } from './reply.js';
 import { isLong } from './request-body.js';
 import { settlementOf } from './settlement.js';
-import { Subscriptions } from './subscriptions.js';
 import { Traffic } from './traffic.js';
 
 /** What the call's budgets have left: once it is held, and once it is booked where the head of its answer is still to come. */
@@ -44,7 +45,7 @@ export class Relay {
   constructor(
     private readonly router: Router,
     private readonly admission: Admission,
-    private readonly dispatcher: Dispatcher,
+    private readonly attempts: Attempts,
     private readonly subscriptions: Subscriptions,
     private readonly ledger: LedgerService,
     private readonly inFlight: InFlight,
@@ -69,42 +70,87 @@ export class Relay {
 
   private async serve(call: Call, reply: Reply, known?: Plan): Promise<void> {
     if (isLong(call.prompt.inputTokensBound)) await ownTurn();
-    const { targets } = known ?? this.router.plan(call.caller, call.prompt.model, call.prompt.maxOutputTokens, call.options.session); // 400 403 404
-    const [planned] = targets;
+    const plan = known ?? this.router.plan(call.caller, call.prompt.model, call.prompt.maxOutputTokens, call.options.session); // 400 403 404
+    const tries = new Tries(plan.policy, call, this.ledger.deadlineMs);
+    tries.start(reply);
+    const flights: InFlightCall[] = [];
+    try {
+      await this.tryTargets(call, reply, plan, tries, flights);
+    } finally {
+      tries.stop();
+      for (const flight of flights) this.inFlight.finish(flight);
+    }
+  }
+
+  /**
+   * One target after the other, each with money held for itself, until one answers. A target that cannot be tried is passed over. One that may
+   * have billed what came to nothing is tried again with another hold.
+   */
+  private async tryTargets(call: Call, reply: Reply, plan: Plan, tries: Tries, flights: InFlightCall[]): Promise<void> {
+    const faults: TargetFault[] = [];
+    let last: Concluded | null = null;
+    for (let at = 0; at < plan.targets.length; ) {
+      const planned = plan.targets[at]!;
+      const hasNext = at + 1 < plan.targets.length;
+      let held: HeldTarget;
+      try {
+        held = await this.hold(call, reply, plan, planned, flights.length + 1); // 4xx 502 503 504
+      } catch (error) {
+        if (!(error instanceof WeirError)) throw error;
+        if (faults.at(-1)?.reference !== planned.reference) faults.push({ reference: planned.reference, error });
+        at++;
+        continue;
+      }
+      flights.push(held.flight);
+      const { flight, hold, asked } = held;
+      const outcome = await this.attempt(flight, () => this.attempts.run({ ...held, call, reply, tries, hasNext })); // 4xx 502 503 504: an outcome, never thrown after the hold
+      const again = tries.goesOn(outcome, reply, flight, hasNext);
+      last = this.conclude(call, held.plan, hold, outcome, asked, again !== null);
+      const { settlement } = last;
+      const booking = await this.ledger.settle(hold, settlement, () => flight.booked()); // commits before the tail leaves
+      if (!booking.safe && !last.outcome.error) throw new WeirError('booking_delayed');
+      crashPoint('settle_committed');
+      if (booking.remaining !== null) reply.setHeader(REMAINING, formatUsd(booking.remaining));
+      this.watch.look(call, held.plan, settlement, last.served);
+      this.traffic.count(held.plan.target, settlement);
+      if (faults.at(-1)?.reference === planned.reference) faults.pop();
+      if (last.outcome.error) faults.push({ reference: planned.reference, error: last.outcome.error });
+      if (again === null || !booking.booked) break;
+      if (again.on === 'same') await tries.pause(again.inMs, reply, flight);
+      else {
+        tries.beginTarget();
+        at++;
+      }
+    }
+    if (last === null) throw errorOfAll(faults, faults.at(-1)!.error);
+    const { error } = last.outcome;
+    const outcome = error ? { ...last.outcome, error: errorOfAll(faults, error) } : last.outcome;
+    this.end(call, reply, outcome, last.settlement);
+    this.report(call, outcome.error, last.settlement, outcome.untold);
+  }
+
+  /** Everything that comes before money moves, and the money. @param number of the hold among those of the call, from 1. */
+  private async hold(call: Call, reply: Reply, { requestedModel }: Plan, planned: TargetPlan, number: number): Promise<HeldTarget> {
     tellTarget(planned, reply);
-    const prompt = permitted(call.prompt, call.endpoint, call.caller.tenantId, planned.target); // 400
-    const counting = checkFit(call.caller.tenantId, call.prompt, planned.target); //       400
+    const { tenantId } = call.caller;
+    const prompt = permitted(call.prompt, call.endpoint, tenantId, planned.target); // 400
+    const counting = checkFit(tenantId, call.prompt, planned.target); //       400
     if (counting !== null) await counting;
     const measured = inputSize(call.prompt, planned.target);
     const size = 'then' in measured ? await measured : measured;
     if (size.textBytes > MAX_TEXT_BYTES) throw new WeirError('request_too_large', { message: TOO_MUCH_TEXT }); // 413
-    const subscription = planned.target.subscription && (await this.subscriptions.take(call.caller.tenantId, planned)); // 403 502 503 504
+    const subscription = planned.target.subscription && (await this.subscriptions.take(tenantId, planned)); // 403 502 503 504
     const plan = subscription?.plan ?? planned;
     if (isLong(prompt.inputTokensBound)) await ownTurn();
-    const way = this.way(call, prompt, plan); //                     400
-    const hold = await this.admit(call, plan, way, size); //         402 422 429 503
+    const convert = (to: TargetPlan) => this.conversion(call, prompt, to);
+    const conversion = convert(plan); //                     400
+    const exposure = this.exposure(call, requestedModel, plan, conversion, size);
+    const hold = await this.admit(call, plan, conversion, number === 1 ? exposure : ofLaterTarget(exposure, number)); // 402 422 429 503
+    crashPoint('hold_committed');
+    this.announce(call, hold, reply);
     const estimate = (soFar: SoFar, seen: number) => this.estimates.checkpoint(call, plan, hold, soFar, seen);
-    const flight = this.inFlight.begin(call.id, reply, hold.since, estimate);
-    try {
-      const send = (to: TargetPlan) => this.dispatcher.send(to, way, hold, call, flight);
-      const answered = await this.attempt(flight, () => {
-        crashPoint('hold_committed');
-        this.announce(call, hold, reply);
-        return subscription ? subscription.send(send) : send(plan); //                4xx 502 503 504: an outcome, never thrown after the hold
-      });
-      const asked = { feature: way.feature, heard: size.heard };
-      const { outcome, settlement, served } = this.conclude(call, plan, hold, answered, asked);
-      const booking = await this.ledger.settle(hold, settlement, () => flight.booked()); // commits before the tail leaves
-      if (!booking.safe && !outcome.error) throw new WeirError('booking_delayed');
-      crashPoint('settle_committed');
-      if (booking.remaining !== null) reply.setHeader(REMAINING, formatUsd(booking.remaining));
-      this.end(call, reply, outcome, settlement);
-      this.watch.look(call, plan, settlement, served);
-      this.traffic.count(plan.target, settlement);
-      this.report(call, outcome.error, settlement, outcome.untold);
-    } finally {
-      this.inFlight.finish(flight);
-    }
+    const flight = this.inFlight.begin(hold.callId, reply, hold.since, estimate);
+    return { plan, subscription, conversion, convert, hold, flight, asked: { feature: conversion.feature, heard: size.heard } };
   }
 
   /**
@@ -112,7 +158,7 @@ export class Relay {
    * @throws WeirError as calls do that are refused; anything that `work` throws.
    */
   async answer<Answer>(call: Call, plan: TargetPlan, work: () => Promise<Answer>): Promise<Answer> {
-    const exposure = this.exposure(call, plan, { addedInputTokens: 0, leastOutputTokens: 0, compactsFrom: null, feature: null }, NO_INPUT);
+    const exposure = this.exposure(call, plan.reference, plan, NOTHING_ADDED, NO_INPUT);
     const hold = await this.admission.admit({ ...exposure, unpricedCost: 0n, maxCost: null, refineInput: async () => 0 });
     let outcome = unforeseen(null, false);
     try {
@@ -133,19 +179,22 @@ export class Relay {
     }
   }
 
-  /** How the call is booked. What a provider reports and nobody can count is an estimate. */
-  private conclude(call: Call, plan: TargetPlan, hold: Hold, outcome: Outcome, asked: Beyond): Conclusion {
+  /** How the attempts at a target are booked. What a provider reports and nobody can count is an estimate. @param moved the call goes on to another target. */
+  private conclude(call: Call, plan: TargetPlan, hold: Hold, outcome: Outcome, asked: Beyond, moved: boolean): Concluded {
+    const book = (booked: Outcome, served: Price | null) => ({
+      outcome: booked,
+      settlement: { ...settlementOf(call, plan, hold, booked, served, asked, this.estimates), moved },
+      served,
+    });
     try {
-      const served = this.router.servedPrice(call.caller.tenantId, plan.target, outcome.facts.servedModel);
-      return { outcome, settlement: settlementOf(call, plan, hold, outcome, served, asked, this.estimates), served };
+      return book(outcome, this.router.servedPrice(call.caller.tenantId, plan.target, outcome.facts.servedModel));
     } catch (cause) {
-      const estimated = { ...unforeseen(cause, outcome.used), attempts: outcome.attempts };
-      return { outcome: estimated, settlement: settlementOf(call, plan, hold, estimated, null, asked, this.estimates), served: null };
+      return book({ ...unforeseen(cause, outcome.used), attempts: outcome.attempts }, null);
     }
   }
 
   /** Into the provider's format and back. */
-  private way({ id, caller, format, thinkingLevel }: Call, prompt: CallRequest, { target }: TargetPlan): Conversion {
+  private conversion({ id, caller, format, thinkingLevel }: Call, prompt: CallRequest, { target }: TargetPlan): Conversion {
     const seconds = () => Math.floor(Date.now() / 1000);
     const { providerId, credential, dialects, quirks, model, modelRulesOf } = target;
     const memory = this.memory.of(caller.tenantId, providerId, credential?.id, model);
@@ -157,43 +206,39 @@ export class Relay {
   }
 
   /** What no money would make good is told before that there is not enough of it. A long request is not translated only to be refused. */
-  private async admit(call: Call, plan: TargetPlan, way: Conversion, size: InputSize): Promise<Hold> {
+  private async admit(call: Call, plan: TargetPlan, { translation }: Conversion, exposure: AdmissionRequest): Promise<Hold> {
     try {
-      return await this.admission.admit(this.exposure(call, plan, way, size));
+      return await this.admission.admit(exposure);
     } catch (denied) {
       if (denied instanceof WeirError && denied.status === 402 && !isLong(call.prompt.source?.text.length ?? 0))
-        way.translation.encodeRequest(rewriteFor(call, plan.target, plan.maxOutputTokens));
+        translation.encodeRequest(rewriteFor(call, plan.target, plan.maxOutputTokens));
       throw denied;
     }
   }
 
-  private exposure(
-    call: Call,
-    plan: TargetPlan,
-    way: Pick<Conversion, 'addedInputTokens' | 'leastOutputTokens' | 'compactsFrom' | 'feature'>,
-    size: InputSize,
-  ): AdmissionRequest {
+  private exposure(call: Call, requestedModel: string, plan: TargetPlan, added: Added, size: InputSize): AdmissionRequest {
     const { caller, prompt } = call;
     const { target } = plan;
     const { options } = call;
     const stored = storedBound(prompt, target);
-    const guess = guessOf(size, way.addedInputTokens);
-    const bound = Math.max(boundOf(size) + way.addedInputTokens, stored);
-    const outputBound = Math.max(plan.maxOutputTokens, way.leastOutputTokens);
+    const guess = guessOf(size, added.addedInputTokens);
+    const bound = Math.max(boundOf(size) + added.addedInputTokens, stored);
+    const outputBound = Math.max(plan.maxOutputTokens, added.leastOutputTokens);
     // A summary of the conversation is one more call: it reads as much, and writes as much at most.
-    const times = way.compactsFrom !== null && bound + outputBound > way.compactsFrom ? 2 : 1;
+    const times = added.compactsFrom !== null && bound + outputBound > added.compactsFrom ? 2 : 1;
     return {
       callId: call.id,
       tenantId: caller.tenantId,
       scopes: [...caller.scopes, ...scopesOf(options, target.provider, plan.countedModels, prompt.endUser)],
       price: target.price && size.heard ? priceWithSound(target.price) : target.price,
-      unbounded: way.feature,
+      unbounded: added.feature,
       lent: target.lent,
       unpricedCost: caller.unpricedCallCost,
       inputTokensBound: times * bound,
-      refineInput: async () => times * Math.max((await refinedInput(caller.tenantId, prompt, size, target)) + way.addedInputTokens, stored),
+      refineInput: async () =>
+        times * Math.max((await refinedInput(caller.tenantId, prompt, size, target)) + added.addedInputTokens, stored),
       outputTokensBound: outputBound,
-      leastOutputTokens: plan.leastOutputTokens && Math.max(plan.leastOutputTokens, way.leastOutputTokens),
+      leastOutputTokens: plan.leastOutputTokens && Math.max(plan.leastOutputTokens, added.leastOutputTokens),
       choices: times * prompt.choices,
       maxCost: least(options.maxCost, caller.maxCallCost),
       shrinkToFit: options.shrinkToFit || caller.shrinksToFit,
@@ -203,7 +248,7 @@ export class Relay {
         key: caller.apiKeyId,
         surface: call.endpoint,
         stream: prompt.stream,
-        requested_model: plan.reference,
+        requested_model: requestedModel,
         provider: target.provider,
         provider_id: target.providerId,
         lent: target.lent,
@@ -222,6 +267,7 @@ export class Relay {
 
   /** What the client is told of its hold. */
   private announce({ prompt }: Call, hold: Hold, reply: Reply): void {
+    reply.dropHeaders(HEADERS_OF_HOLD);
     if (hold.maxOutputTokens !== prompt.maxOutputTokens) reply.setHeader('x-weir-max-tokens', String(hold.maxOutputTokens));
     if (hold.remaining !== null) reply.setHeader(REMAINING, formatUsd(hold.remaining));
     if (hold.warnedPercent !== null) reply.setHeader('x-weir-budget-warning', `${hold.warnedPercent}% of a budget is spent`);
@@ -230,7 +276,6 @@ export class Relay {
 
   /** The call is booked: the client may have the end of its answer. */
   private end(call: Call, reply: Reply, outcome: Outcome, settlement: Settlement): void {
-    reply.setHeader('x-weir-attempts', String(outcome.attempts.length));
     if (reply.gone) return;
     if (outcome.error) return this.fail(call, reply, outcome.error);
     if (outcome.reader) {
@@ -273,13 +318,49 @@ export class Relay {
   }
 }
 
-/** What became of a call, and the price of the model that was served in place of the one asked for. */
-interface Conclusion {
+/** A target that money is held for. */
+type HeldTarget = Pick<TargetRun, 'plan' | 'subscription' | 'conversion' | 'convert' | 'hold' | 'flight'> & { asked: Beyond };
+
+/** What became of a call at one target, and the price of the model that was served in place of the one asked for. */
+interface Concluded {
   outcome: Outcome;
   settlement: Settlement;
   served: Price | null;
 }
 
+/** Why a target did not answer. */
+interface TargetFault {
+  reference: string;
+  error: WeirError;
+}
+
+/** What the client is told: the error of the last attempt, which names them all where several targets failed. */
+function errorOfAll(faults: readonly TargetFault[], error: WeirError): WeirError {
+  if (faults.length === 1) return error;
+  const { code, param, fields, cause, retry, retryAfterSeconds } = error;
+  const each = faults.map((fault) => `"${fault.reference}": ${fault.error.message} (${fault.error.code})`);
+  const message = `None of the ${faults.length} models answered. ${each.join(' ')}`;
+  return new WeirError(code, { message, fields, cause, retry, retryAfterSeconds, ...(param !== null && { param }) });
+}
+
+/** The hold of a call for another target than its first: with an id of its own, and said to be of that call. */
+const ofLaterTarget = (exposure: AdmissionRequest, number: number): AdmissionRequest => ({
+  ...exposure,
+  callId: newId(),
+  context: { ...exposure.context, call: exposure.callId, attempt: number },
+});
+
+const HEADERS_OF_HOLD = [
+  'x-weir-max-tokens',
+  REMAINING,
+  'x-weir-budget-warning',
+  ...['requests', 'tokens'].flatMap((unit) => ['limit', 'remaining', 'reset'].map((what) => `x-ratelimit-${what}-${unit}`)),
+];
+
+/** What a conversion adds to what is asked for. */
+type Added = Pick<Conversion, 'addedInputTokens' | 'leastOutputTokens' | 'compactsFrom' | 'feature'>;
+
+const NOTHING_ADDED: Added = { addedInputTokens: 0, leastOutputTokens: 0, compactsFrom: null, feature: null };
 const NOTHING_BEYOND: Beyond = { feature: null, heard: false };
 const NO_INPUT: InputSize = { textBytes: 0, mediaTokens: 0, heard: false };
 const ANSWERED: Outcome = {

@@ -10,6 +10,9 @@ const STREAM_HEAD = {
   'x-accel-buffering': 'no',
 };
 
+/** A comment, which every reader of event streams skips. */
+const KEEP_ALIVE = Buffer.from(': waiting for the model\n\n');
+
 /** The way back to the client, in its dialect. Written straight on the socket's response; knows whether the client is still there. */
 export class Reply {
   /** The head of the answer went out: its status can no longer change. */
@@ -20,8 +23,10 @@ export class Reply {
   onGone: (() => void) | null = null;
   /** Called when a slow client can take more. */
   onDrain: (() => void) | null = null;
-  /** The stream's own event for a failure, once there is a stream. */
-  failure: ((error: WeirError) => Buffer) | null = null;
+  /** The stream's own event for a failure, once there is a stream. Null, or answers null: it has none that may be shown. */
+  failure: ((error: WeirError) => Buffer | null) | null = null;
+  /** A piece of the stream itself went out. */
+  private answering = false;
   private collecting = false;
   private readonly headers: Record<string, string>;
 
@@ -48,8 +53,25 @@ export class Reply {
     this.headers[name] = headerText(value);
   }
 
+  /** Takes back what was said of an attempt that another one takes the place of. */
+  dropHeaders(names: readonly string[]): void {
+    for (const name of names) delete this.headers[name];
+  }
+
+  /** Shows a client that waits for a stream, and whatever stands between, that the call is under way. False: it has begun to get its answer. */
+  keepAlive(): boolean {
+    if (this.answering || this.gone || this.response.writableEnded) return false;
+    this.write([KEEP_ALIVE]);
+    return true;
+  }
+
   /** Sends a piece of a stream, its head before the first. False: the client is slow, wait for `onDrain`. */
   stream(pieces: readonly Buffer[]): boolean {
+    this.answering = true;
+    return this.write(pieces);
+  }
+
+  private write(pieces: readonly Buffer[]): boolean {
     if (!this.started) {
       this.started = true;
       this.response.on('drain', () => this.onDrain?.());
@@ -94,12 +116,16 @@ export class Reply {
   fail(error: WeirError): void {
     if (this.gone || this.response.writableEnded) return;
     try {
-      if (this.started) return void this.response.end(this.failure!(error));
+      if (this.started) return void this.response.end(this.failure?.(error) ?? this.failureEvent(error));
       for (const [name, value] of Object.entries(error.headers())) this.setHeader(name, value);
       this.json(this.statusOf(error), JSON.stringify(this.format.encodeError(error)));
     } catch {
       this.abort();
     }
+  }
+
+  private failureEvent(error: WeirError): string {
+    return `event: error\ndata: ${JSON.stringify(this.format.encodeError(error))}\n\n`;
   }
 
   /** Ends the connection at once: the answer cannot be completed. */

@@ -5,10 +5,10 @@ import { inputTotal, NO_USAGE, type Usage } from '../kernel/usage.js';
 import type { Settlement } from '../ledger/index.js';
 import { costBeyond, costOf, type Price, type Rates, ratesFor, storeRates } from '../prices/index.js';
 import type { TargetPlan } from '../routing/index.js';
+import type { Outcome } from './attempts/outcome.js';
 import { type Beyond, beyondText } from './beyond-text.js';
 import type { Call } from './call.js';
 import type { Estimates } from './estimates.js';
-import type { Outcome } from './outcome.js';
 
 /** What proxies log for a client that left. */
 const CLIENT_CLOSED_REQUEST = 499;

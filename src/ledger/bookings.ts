@@ -113,7 +113,7 @@ export class Bookings {
           if (!booked) return;
           this.pending.delete(pending);
           if (pending.journalAt === Number.POSITIVE_INFINITY) this.forget(pending.id);
-          release({ safe: true, remaining: booked.remaining });
+          release({ safe: true, booked: true, remaining: booked.remaining });
           if (this.pending.size === 0) this.rest();
           onBooked();
         });
@@ -160,7 +160,7 @@ export class Bookings {
       if (now - pending.since < PATIENCE_MS || pending.journalled || pending.overdue) continue;
       pending.overdue = true;
       this.log.error({ call: pending.id }, 'settlement not confirmed; retrying');
-      pending.release({ safe: false, remaining: null });
+      pending.release({ safe: false, booked: false, remaining: null });
     }
   }
 
@@ -169,7 +169,7 @@ export class Bookings {
     journal.append(pending.id, pending.whole() ?? pending.settlement).then(
       () => {
         pending.journalled = true;
-        pending.release({ safe: true, remaining: null });
+        pending.release({ safe: true, booked: false, remaining: null });
       },
       (error) => {
         pending.journalAt = performance.now() + JOURNAL_RETRY_MS;

@@ -51,6 +51,9 @@ export interface HoldContext {
   output_tokens: number;
   /** Nano-USD to book should the gateway be lost, where there are rates and no amount is held. */
   estimate?: string;
+  /** Of a later attempt: the call that it belongs to, and its number, from 2. */
+  call?: string;
+  attempt?: number;
   end_user?: string;
   session?: string;
   tags?: readonly string[];
@@ -142,6 +145,8 @@ export type DatedAnswer = HoldAnswer & { since: Elapsed };
 export interface Booking {
   /** It is in Postgres or in the journal. Otherwise nobody may be told that the call is complete. */
   safe: boolean;
+  /** It is in Postgres. */
+  booked: boolean;
   /** Least headroom over the call's hard budgets once it was booked; null: it has none, or it is not booked in Postgres yet. */
   remaining: Nano | null;
 }
@@ -210,4 +215,6 @@ export interface Settlement {
   usage: Usage;
   usageRaw: unknown;
   rates: Record<string, number> | null;
+  /** The call goes on to another attempt. */
+  moved?: boolean;
 }

@@ -56,7 +56,7 @@ export class Router {
     private readonly headers: ProviderHeadersStore,
     private readonly prices: PriceBook,
     private readonly known: ModelBook,
-    @Inject(CONFIG) private readonly config: Pick<Config, 'modelRules' | 'mock'>,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'modelRules' | 'mock' | 'retries'>,
   ) {}
 
   /**
@@ -66,7 +66,7 @@ export class Router {
   plan(requester: Requester, reference: string | null, requestedOutputTokens: number | null, session: string | null = null): Plan {
     if (reference === null) throw new WeirError('model_required', { param: 'model' });
     const only = this.planTarget(requester, reference, requestedOutputTokens, session);
-    return { requestedModel: only.reference, targets: [only], skipped: [], policy: DEFAULT_POLICY };
+    return { requestedModel: only.reference, targets: [only], skipped: [], policy: { ...DEFAULT_POLICY, retries: this.config.retries } };
   }
 
   private planTarget(requester: Requester, reference: string, requestedOutputTokens: number | null, session: string | null): TargetPlan {

@@ -55,6 +55,8 @@ export class WeirProcess {
       WEIR_PUBLIC_PORT: '0',
       WEIR_ADMIN_PORT: '0',
       WEIR_LOG_LEVEL: 'warn',
+      // Most tests are about one attempt.
+      WEIR_RETRIES: '0',
       ...environment,
     };
     return new WeirProcess(

@@ -47,6 +47,8 @@ export async function startTestWeir(
       WEIR_MASTER_KEY: 'test master key, at least 32 characters',
       WEIR_LOG_LEVEL: 'silent',
       WEIR_MOCK: '1',
+      // Most tests are about one attempt.
+      WEIR_RETRIES: '0',
       // Tests say which address a request comes from.
       WEIR_TRUSTED_PROXIES: '127.0.0.1',
       // A busy machine is no frozen Postgres: that is tested where it is meant.

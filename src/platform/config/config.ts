@@ -175,6 +175,7 @@ const variables = z.object({
   WEIR_FIRST_BYTE_TIMEOUT_MS: milliseconds(120_000),
   WEIR_PROGRESS_TIMEOUT_MS: milliseconds(60_000),
   WEIR_TOTAL_TIMEOUT_MS: milliseconds(1_800_000),
+  WEIR_RETRIES: whole('a number of retries', 0, 5).default(2),
   WEIR_RETENTION_MONTHS: whole('a number of months', 3, 1_200).optional(),
   WEIR_LEDGER_TIMEOUT_MS: milliseconds(250),
   WEIR_MAX_BUDGETS: whole('a number of budgets', 1, 1_000_000).default(1_000),
@@ -265,6 +266,8 @@ export interface Config {
   mock: boolean;
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   timeouts: { connectMs: number; firstByteMs: number; progressMs: number; totalMs: number; ledgerMs: number; clientStallMs: number };
+  /** How often a failed attempt is repeated where no route says. */
+  retries: number;
   /** The types of providers that may be connected by login. */
   connections: Readonly<Partial<Record<string, Login>>>;
   /** For tests: where to die. */
@@ -345,6 +348,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env, directo
       ledgerMs: v.WEIR_LEDGER_TIMEOUT_MS,
       clientStallMs: v.WEIR_CLIENT_STALL_TIMEOUT_MS,
     },
+    retries: v.WEIR_RETRIES,
     retentionMonths: v.WEIR_RETENTION_MONTHS ?? null,
     maxRules: { ofTenant: v.WEIR_MAX_BUDGETS, onScope: MAX_ON_SCOPE },
     modelRules: rules,

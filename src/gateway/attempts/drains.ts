@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import type { Id } from '../kernel/ids.js';
-import { Metrics } from '../platform/telemetry/index.js';
+import type { Id } from '../../kernel/ids.js';
+import { Metrics } from '../../platform/telemetry/index.js';
 import type { Untold } from './outcome.js';
 
 /** How long a provider is read on for what it counts. */

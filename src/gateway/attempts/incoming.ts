@@ -6,10 +6,10 @@ import {
   type TokensOf,
   TooMuchWork,
   type WholeReply,
-} from '../dialects/index.js';
-import { JsonCost } from '../kernel/json-cost.js';
-import { isAnswer } from '../platform/egress/index.js';
-import { withoutMark } from './byte-order-mark.js';
+} from '../../dialects/index.js';
+import { JsonCost } from '../../kernel/json-cost.js';
+import { isAnswer } from '../../platform/egress/index.js';
+import { withoutMark } from '../byte-order-mark.js';
 
 /** Parsing a whole reply takes less than 50 ms up to these; a picture of 4K fits. */
 const MAX_REPLY_BYTES = 24 * 1024 * 1024;

@@ -1,6 +1,6 @@
-import { ownTurn } from '../kernel/slices.js';
-import type { EgressRequest } from '../platform/egress/index.js';
-import type { Auth } from '../providers/index.js';
+import { ownTurn } from '../../kernel/slices.js';
+import type { EgressRequest } from '../../platform/egress/index.js';
+import type { Auth } from '../../providers/index.js';
 
 /** A request that is final but for what shows the credential. */
 export interface EncodedRequest {

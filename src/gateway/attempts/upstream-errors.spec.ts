@@ -1,5 +1,5 @@
-import type { Refusal } from '../dialects/index.js';
-import { Secret } from '../platform/crypto/index.js';
+import type { Refusal } from '../../dialects/index.js';
+import { Secret } from '../../platform/crypto/index.js';
 import { errorOfRefusal, withoutSecrets } from './upstream-errors.js';
 
 const KEY = 'sk-live-0123456789abcdefghijKLMNOPqrstuv';

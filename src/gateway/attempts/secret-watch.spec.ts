@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { Secret } from '../platform/crypto/index.js';
+import { Secret } from '../../platform/crypto/index.js';
 import { SecretWatch } from './secret-watch.js';
 
 const KEY = 'sk-live-0123456789abcdefghijKLMNOPqrstuv';

@@ -1,6 +1,7 @@
-import { noFacts, type ReplyFacts, type StreamReader, type WholeReply } from '../dialects/index.js';
-import { WeirError } from '../kernel/errors.js';
-import type { Attempt } from '../ledger/index.js';
+import { noFacts, type ReplyFacts, type StreamReader, type WholeReply } from '../../dialects/index.js';
+import { WeirError } from '../../kernel/errors.js';
+import type { Attempt } from '../../ledger/index.js';
+import type { Failure } from './failure.js';
 
 /** Why a provider's final count did not come. Labels of a metric. */
 export type Untold =
@@ -34,6 +35,8 @@ export interface Outcome {
   used: boolean;
   facts: ReplyFacts;
   attempts: Attempt[];
+  /** What went wrong at the provider; null: nothing, or it is not the provider's. */
+  failure: Failure | null;
   firstByteMs: number | null;
   /** The whole reply, where it is not streamed. */
   whole: WholeReply | null;
@@ -57,6 +60,7 @@ export const unforeseen = (cause: unknown, sent: boolean): Outcome => ({
   used: sent,
   facts: noFacts(),
   attempts: [],
+  failure: null,
   firstByteMs: null,
   whole: null,
   reader: null,

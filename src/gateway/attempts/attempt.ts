@@ -1,5 +1,4 @@
-import type { Hold } from '../budgets/index.js';
-import type { CredentialStore } from '../credentials/index.js';
+import type { CredentialStore } from '../../credentials/index.js';
 import {
   besideFailure,
   isBilled,
@@ -11,10 +10,10 @@ import {
   type StreamReader,
   type Streams,
   type Translation,
-} from '../dialects/index.js';
-import { WeirError } from '../kernel/errors.js';
-import { inSlices, ownTurn } from '../kernel/slices.js';
-import type { Attempt } from '../ledger/index.js';
+} from '../../dialects/index.js';
+import { WeirError } from '../../kernel/errors.js';
+import { inSlices, ownTurn } from '../../kernel/slices.js';
+import type { Attempt } from '../../ledger/index.js';
 import {
   type EgressError,
   type EgressRequest,
@@ -22,57 +21,70 @@ import {
   type Exchange,
   PlainReply,
   type Transport,
-} from '../platform/egress/index.js';
-import { crashPoint } from '../platform/faults/index.js';
-import type { ShownHeaders } from '../providers/index.js';
-import type { TargetPlan } from '../routing/index.js';
-import type { Call } from './call.js';
+} from '../../platform/egress/index.js';
+import { crashPoint } from '../../platform/faults/index.js';
+import type { ShownHeaders } from '../../providers/index.js';
+import type { FallbackReason, TargetPlan } from '../../routing/index.js';
+import type { Call } from '../call.js';
+import type { InFlightCall } from '../in-flight.js';
+import type { Reply } from '../reply.js';
+import { isLong } from '../request-body.js';
+import { tokenizerOf } from '../tokenizers.js';
 import { DRAIN_MS, type Drain, type Drains, drainEnd } from './drains.js';
-import { type EncodedRequest, joinBody } from './encoded-request.js';
-import type { InFlightCall } from './in-flight.js';
+import type { EncodedRequest } from './encoded-request.js';
+import { type Failure, failureOf } from './failure.js';
 import { Incoming } from './incoming.js';
 import type { Outcome, SoFar, Untold } from './outcome.js';
-import type { Reply } from './reply.js';
-import { isLong } from './request-body.js';
 import { ShownSecrets } from './shown-secrets.js';
-import { tokenizerOf } from './tokenizers.js';
 import { cooldownOf, errorOfEgress, errorOfRefusal, repeated, unreadable, withoutSecrets, wroteNothing } from './upstream-errors.js';
 
-/** One call under way: takes what the provider sends, gives the client what it may have, and ends in an outcome exactly once. */
+/** How an attempt stands among those of its call. */
+export interface AttemptOptions {
+  /** Output tokens of all answers together, as the request says. */
+  limit: number;
+  /** A token that is refused may be replaced: it was not yet. */
+  mayRenew: boolean;
+  /** The limit is Weir's own and may be lowered: it was not yet. */
+  mayLower: boolean;
+  /** Whether the call goes on to another target after such a failure. */
+  goesOn(reason: FallbackReason): boolean;
+}
+
+/**
+ * One request to a provider: takes what comes, gives the client what it may have, and ends in an outcome exactly once. It tries nothing a second
+ * time. A client gets nothing of a stream before there is something of the answer in it: until then another attempt may take its place.
+ */
 export class UpstreamAttempt implements EgressSink {
   private readonly reply: Reply;
-  /** Output tokens of all answers together. */
-  private limit: number;
   private exchange: Exchange | null = null;
-  private encoded: EncodedRequest | null = null;
-  /** Attempts before this one: a token was refused, or a limit that Weir chose. */
-  private readonly refusedAttempts: Attempt[] = [];
-  private startedAt = performance.now();
+  private readonly startedAt = performance.now();
   private sent = false;
   /** Why it may not be sent, or could not be noted as sent; then it is not. */
   private unmarked: WeirError | null = null;
-  private incoming: Incoming;
+  private readonly incoming: Incoming;
   private readonly secrets: ShownSecrets;
+  /** Of a stream, what came before anything of the answer did; null: the client has it. */
+  private waiting: Buffer[] | null = [];
   /** The client is served no more: it left, or was told of this error. The provider is read on for its usage. */
   private detached: { drain: Drain; error: WeirError | null } | null = null;
+  private failure: Failure | null = null;
   private ended = false;
 
   constructor(
     private readonly plan: TargetPlan,
-    private readonly hold: Hold,
     private readonly call: Call,
     private readonly flight: InFlightCall,
     private readonly translation: Translation,
+    private readonly encoded: EncodedRequest,
+    private readonly options: AttemptOptions,
     private readonly transport: Transport,
     private readonly credentials: CredentialStore,
     private readonly drains: Drains,
-    private readonly encode: Encoder,
     private readonly resolve: (outcome: Outcome) => void,
   ) {
     this.reply = flight.reply;
     this.incoming = new Incoming(this.translation.vectors);
     this.secrets = new ShownSecrets(plan.target.headers);
-    this.limit = hold.maxOutputTokens * call.prompt.choices;
   }
 
   start(): void {
@@ -81,23 +93,22 @@ export class UpstreamAttempt implements EgressSink {
     this.reply.onDrain = () => this.guarded(() => this.exchange?.resume());
     this.flight.cutOff = () => this.guarded(() => this.breakOff(this.detached?.error ?? null, 'shutdown'));
     crashPoint('before_connect');
-    this.attemptWith(this.hold.maxOutputTokens);
+    this.authorize();
   }
 
-  private attemptWith(maxOutputTokens: number): void {
-    let encoded: EncodedRequest;
-    try {
-      encoded = this.encode(maxOutputTokens);
-    } catch (cause) {
-      return this.failUnsent(cause);
-    }
-    this.encoded = encoded;
-    if (!isLong(encoded.unsigned.body.length)) return this.attempt(encoded);
-    void joinBody(encoded).then(() => this.guarded(() => this.ended || this.attempt(encoded)));
+  /** The call's time is over. */
+  expire(): void {
+    this.guarded(() => this.breakOff(new WeirError('upstream_timeout'), 'provider_silent'));
+  }
+
+  /** The client is not kept waiting any longer for something of the answer: it has what came. */
+  release(): void {
+    this.guarded(() => this.waiting && !this.ended && this.give([], true));
   }
 
   /** Sends at once, unless a token has to be fetched first: then nothing is sent before it is there. */
-  private attempt({ unsigned, auth }: EncodedRequest): void {
+  private authorize(): void {
+    const { unsigned, auth } = this.encoded;
     try {
       const shown = auth ? auth.headersFor(unsigned) : [];
       if (!(shown instanceof Promise)) return this.transmit(unsigned, shown);
@@ -126,43 +137,14 @@ export class UpstreamAttempt implements EgressSink {
     this.fail(cause instanceof WeirError ? cause : new WeirError('internal_error', { cause }), false);
   }
 
-  /** The provider does not take the token: it may have been revoked, or its clock differs. Once, the call is made again with a new one. */
-  private renewToken(): boolean {
-    const { encoded } = this;
-    if (this.detached || this.hasTried('provider_auth_failed') || !encoded?.auth?.renew?.(this.secrets.shown)) return false;
-    this.setAside('provider_auth_failed');
-    this.attempt(encoded);
-    return true;
-  }
-
-  /** The provider gives less than Weir's default for the output. Once, the call is made again with the least. */
-  private lowerDefault(refusal: Refusal): boolean {
-    const { leastOutputTokens: least } = this.plan;
-    if (this.detached || least === null || this.hold.maxOutputTokens <= least || !speaksOfLimit(refusal)) return false;
-    if (this.hasTried(LIMIT_REFUSED)) return false;
-    this.setAside(LIMIT_REFUSED);
-    this.limit = least * this.call.prompt.choices;
-    this.reply.setHeader('x-weir-max-tokens', String(least));
-    this.attemptWith(least);
-    return true;
-  }
-
-  private hasTried(reason: string): boolean {
-    return this.refusedAttempts.some((attempt) => attempt.reason === reason);
-  }
-
-  /** A refused attempt, before another one. */
-  private setAside(reason: string): void {
-    this.refusedAttempts.push(this.attemptEnded(reason));
-    this.exchange = null;
-    this.sent = false;
-    this.incoming = new Incoming(this.translation.vectors);
-    this.startedAt = performance.now();
+  /** The provider does not take the token: it may have been revoked, or its clock differs. */
+  private isRenewed(): boolean {
+    return !this.detached && this.options.mayRenew && this.encoded.auth?.renew?.(this.secrets.shown) === true;
   }
 
   onSending(): void {
     try {
-      this.flight.sending(() => this.soFar, this.limit);
+      this.flight.sending(() => this.soFar, this.options.limit);
     } catch (error) {
       this.unmarked = error instanceof WeirError ? error : new WeirError('ledger_unavailable', { cause: error });
       throw error; // takes the request back
@@ -190,7 +172,7 @@ export class UpstreamAttempt implements EgressSink {
     const { streams } = this;
     if (!incoming.answers || !streams) return;
     const tokens = tokenizerOf(this.plan.target);
-    if (this.call.prompt.stream) this.read(streams.read(this.limit, tokens));
+    if (this.call.prompt.stream) this.read(streams.read(this.options.limit, tokens));
     else incoming.meterBy(streams, tokens);
   }
 
@@ -206,9 +188,7 @@ export class UpstreamAttempt implements EgressSink {
     this.reply.failure = (error) => {
       const event = reader.failure(error);
       // Some formats repeat the answer so far.
-      return this.secrets.areIn([event])
-        ? Buffer.from(`event: error\ndata: ${JSON.stringify(this.call.format.encodeError(error))}\n\n`)
-        : event;
+      return this.secrets.areIn([event]) ? null : event;
     };
   }
 
@@ -235,11 +215,8 @@ export class UpstreamAttempt implements EgressSink {
     if (this.ended) return;
     const { status, reader, body, headers } = this.incoming;
     crashPoint('upstream_end');
-    if (status === 401 && this.renewToken()) return;
-    if (!this.incoming.answers) {
-      const refusal = this.translation.decodeRefusal(status ?? 502, body, headers);
-      return this.lowerDefault(refusal) ? undefined : this.refused(refusal);
-    }
+    if (status === 401 && this.isRenewed()) return this.fail(new WeirError('provider_auth_failed'), false, 'provider_failed', 'new_token');
+    if (!this.incoming.answers) return this.refused(this.translation.decodeRefusal(status ?? 502, body, headers));
     if (reader) return this.endStream(reader);
     this.readBody(body).then(
       (repeats) => this.guarded(() => this.endBody(repeats)),
@@ -263,6 +240,7 @@ export class UpstreamAttempt implements EgressSink {
     this.guarded(() => {
       const { status, mayBeBilled } = this.incoming;
       if (this.detached || !this.sent || !mayBeBilled) return;
+      if (!this.reply.started && this.options.goesOn('timeout')) return this.expire();
       this.detach(new WeirError(status === null ? 'upstream_timeout' : 'upstream_interrupted'), 'provider_silent');
     });
   }
@@ -288,10 +266,16 @@ export class UpstreamAttempt implements EgressSink {
     this.end('completed', null, true, 'output_limit');
   }
 
-  /** Gives the client what it may have. */
-  private give(pieces: readonly Buffer[]): void {
+  /** Gives the client what it may have. @param atOnce also if there is nothing of the answer in it yet. */
+  private give(pieces: readonly Buffer[], atOnce = false): void {
     if (this.detached) return;
     if (this.secrets.areIn(pieces)) return this.detach(repeated(), 'unreadable');
+    if (this.waiting) {
+      this.waiting.push(...pieces);
+      if (!atOnce && !this.reply.started && !hasOutput(this.incoming.facts)) return;
+      pieces = this.waiting;
+      this.waiting = null;
+    }
     if (pieces.length > 0 && !this.reply.stream(pieces)) this.exchange?.pause();
   }
 
@@ -304,7 +288,8 @@ export class UpstreamAttempt implements EgressSink {
       return this.fail(new WeirError('upstream_interrupted', { cause }), true, 'provider_broke');
     }
     if (!this.detached && this.secrets.areIn(pieces)) return this.fail(repeated(), true, 'unreadable');
-    if (!this.detached && pieces.length > 0) this.reply.stream(pieces);
+    const last = [...(this.waiting ?? []), ...pieces];
+    if (!this.detached && last.length > 0 && (reader.complete || this.reply.started)) this.reply.stream(last);
     if (reader.refusal) return this.refused(reader.refusal);
     if (!reader.complete) return this.fail(new WeirError('upstream_interrupted'), true, 'provider_broke');
     this.end('completed', null, true);
@@ -354,11 +339,15 @@ export class UpstreamAttempt implements EgressSink {
     const remaining =
       target.credential && rest && !target.subscription ? this.credentials.coolDown(target.credential, rest.reason, rest.seconds) : null;
     const used = this.incoming.mayBeBilled && isBilled(refusal, this.incoming.facts);
-    this.fail(errorOfRefusal(withoutSecrets(refusal, this.secrets.all), target, retryAfter, remaining), used, 'provider_failed');
+    const remedy = !this.detached && this.options.mayLower && speaksOfLimit(refusal) ? 'lower_limit' : null;
+    const error = errorOfRefusal(withoutSecrets(refusal, this.secrets.all), target, retryAfter, remaining);
+    this.failure = failureOf(error, refusal, this.incoming.headers, remedy);
+    this.fail(error, used, 'provider_failed');
   }
 
   /** @param used something was answered, so something may be billed. */
-  private fail(error: WeirError | null, used: boolean, untold: Untold = 'exception'): void {
+  private fail(error: WeirError | null, used: boolean, untold: Untold = 'exception', remedy: Failure['remedy'] = null): void {
+    this.failure ??= failureOf(error, null, this.incoming.headers, remedy);
     this.exchange?.cancel();
     this.end(used ? 'cut' : 'failed', error, used, untold);
   }
@@ -395,17 +384,18 @@ export class UpstreamAttempt implements EgressSink {
     const { facts, firstByteMs, whole, reader } = this.incoming;
     // A client that left, or was told of a failure, did not get the answer, whatever became of it.
     const ended = detached ? { status: used ? ('cut' as const) : ('failed' as const), error: detached.error } : { status, error };
-    const attempt = this.attemptEnded(error?.code ?? ended.error?.code ?? (ended.status === 'completed' ? null : 'client_gone'));
-    const attempts = [...this.refusedAttempts, attempt];
+    const { failure } = this;
+    const reason = error?.code ?? ended.error?.code ?? (ended.status === 'completed' ? null : 'client_gone');
+    const attempts = [this.attemptEnded(failure?.remedy === 'lower_limit' ? 'output_limit_refused' : reason)];
     detached?.drain.end(drainEnd(untold, status === 'completed' || !used));
     if (reader && this.secrets.areIn([Buffer.from(JSON.stringify([facts.usageRaw, facts.servedModel, facts.finishReason]))]))
       Object.assign(facts, { usageRaw: null, servedModel: null, finishReason: null });
     const repeatsSecret = (tail: Buffer) => this.secrets.areIn([tail]);
-    this.resolve({ ...ended, ...this.soFar, used, attempts, firstByteMs, whole, repeatsSecret, untold });
+    this.resolve({ ...ended, ...this.soFar, used, attempts, failure: ended.error && failure, firstByteMs, whole, repeatsSecret, untold });
   }
 
   private get soFar(): SoFar {
-    return { facts: this.incoming.facts, reader: this.incoming.reader, effort: this.encoded?.effort ?? null };
+    return { facts: this.incoming.facts, reader: this.incoming.reader, effort: this.encoded.effort };
   }
 
   private attemptEnded(reason: string | null): Attempt {
@@ -415,13 +405,12 @@ export class UpstreamAttempt implements EgressSink {
   }
 }
 
-/** Writes the request of a call for a limit on its output. @throws WeirError invalid_request where the provider's format cannot say it. */
-export type Encoder = (maxOutputTokens: number) => EncodedRequest;
-
 /** Whether a reply says nothing of what was made or counted. */
 const isBare = (facts: ReplyFacts): boolean => facts.usage === null && meteredTokens(facts) === 0;
 
-const LIMIT_REFUSED = 'output_limit_refused';
+/** Whether there is something of the answer: text, reasoning, a tool call, a refusal, a picture. A role or a ping is nothing. */
+const hasOutput = ({ outputPieces, outputBytes, outputImages, toolRuns }: ReplyFacts): boolean =>
+  outputPieces > 0 || outputBytes > 0 || outputImages > 0 || toolRuns.size > 0;
 
 /** Of a refusal that a lower limit on the output may not meet. */
 const speaksOfLimit = ({ class: kind, message }: Refusal): boolean =>

@@ -1,6 +1,6 @@
-import type { Work } from '../kernel/slices.js';
-import { Secret } from '../platform/crypto/index.js';
-import type { ShownHeaders } from '../providers/index.js';
+import type { Work } from '../../kernel/slices.js';
+import { Secret } from '../../platform/crypto/index.js';
+import type { ShownHeaders } from '../../providers/index.js';
 import { SecretWatch } from './secret-watch.js';
 
 const secretsByHeaders = new WeakMap<ShownHeaders, readonly Secret[]>();

@@ -1,5 +1,5 @@
-import { atOnce, type Work } from '../kernel/slices.js';
-import type { Secret } from '../platform/crypto/index.js';
+import { atOnce, type Work } from '../../kernel/slices.js';
+import type { Secret } from '../../platform/crypto/index.js';
 
 /** A shorter secret may turn up anywhere by chance. */
 const MIN_LENGTH = 20;

@@ -1,9 +1,9 @@
-import type { CooldownReason, Remaining } from '../credentials/index.js';
-import type { Refusal, RefusalClass } from '../dialects/index.js';
-import { type ErrorCode, WeirError } from '../kernel/errors.js';
-import type { Secret } from '../platform/crypto/index.js';
-import type { EgressError, EgressFailure } from '../platform/egress/index.js';
-import type { Target } from '../routing/index.js';
+import type { CooldownReason, Remaining } from '../../credentials/index.js';
+import type { Refusal, RefusalClass } from '../../dialects/index.js';
+import { type ErrorCode, WeirError } from '../../kernel/errors.js';
+import type { Secret } from '../../platform/crypto/index.js';
+import type { EgressError, EgressFailure } from '../../platform/egress/index.js';
+import type { Target } from '../../routing/index.js';
 
 const RETRY_AFTER = { fallback: 1, least: 1, most: 120 };
 

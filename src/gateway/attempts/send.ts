@@ -1,0 +1,228 @@
+import { Injectable } from '@nestjs/common';
+import type { Hold } from '../../budgets/index.js';
+import { CredentialStore } from '../../credentials/index.js';
+import { type Conversion, pathAt, type UpstreamParams, type UpstreamRequest } from '../../dialects/index.js';
+import { WeirError } from '../../kernel/errors.js';
+import { encodedText } from '../../kernel/header-text.js';
+import { LedgerService } from '../../ledger/index.js';
+import { Egress, type Transport } from '../../platform/egress/index.js';
+import { CredentialAuths, Identities, MockTransport } from '../../providers/index.js';
+import { headersFor, type Target, type TargetPlan } from '../../routing/index.js';
+import type { Call } from '../call.js';
+import type { InFlightCall } from '../in-flight.js';
+import type { Reply } from '../reply.js';
+import { isLong } from '../request-body.js';
+import { UpstreamAttempt } from './attempt.js';
+import { Drains } from './drains.js';
+import { type EncodedRequest, joinBody } from './encoded-request.js';
+import type { Failure } from './failure.js';
+import { type Outcome, unforeseen } from './outcome.js';
+import type { ConnectedTarget } from './subscriptions.js';
+import type { Tries } from './tries.js';
+
+/** A provider that wants to be left alone for longer is not waited for where another one is at hand. */
+const SHORT_WAIT_MS = 1_000;
+
+/** What the client is told of an attempt, and of no other. */
+const HEADERS_OF_ATTEMPT = ['x-weir-thinking-level', 'x-weir-warnings'];
+
+/** A call, and the target that money is held for. */
+export interface TargetRun {
+  call: Call;
+  reply: Reply;
+  plan: TargetPlan;
+  /** Null: its provider takes no login. */
+  subscription: ConnectedTarget | null;
+  conversion: Conversion;
+  /** Into the format of the same target and back, with another of its keys. */
+  convert(plan: TargetPlan): Conversion;
+  hold: Hold;
+  flight: InFlightCall;
+  tries: Tries;
+  /** There is another target after this one. */
+  hasNext: boolean;
+}
+
+/** What the next attempt differs by. */
+interface Step {
+  plan: TargetPlan;
+  conversion: Conversion;
+  maxOutputTokens: number;
+  mayRenew: boolean;
+  mayLower: boolean;
+}
+
+/** Sends calls to their targets: an attempt, and what follows from how it went. */
+@Injectable()
+export class Attempts {
+  private readonly mock = new MockTransport();
+  private readonly auths: CredentialAuths;
+
+  constructor(
+    private readonly egress: Egress,
+    private readonly credentials: CredentialStore,
+    private readonly drains: Drains,
+    private readonly ledger: LedgerService,
+    identities: Identities,
+  ) {
+    this.auths = new CredentialAuths(egress, identities);
+  }
+
+  /**
+   * Resolves once everything but the end of the answer is with the client, or the target will not answer. Never rejects: a failed call is an
+   * outcome too. Nothing follows an attempt that may be billed: it has used up what is held.
+   */
+  async run(run: TargetRun): Promise<Outcome> {
+    const { tries, reply, flight, hold } = run;
+    const least = run.plan.leastOutputTokens;
+    let step: Step = {
+      ...run,
+      maxOutputTokens: hold.maxOutputTokens,
+      mayRenew: true,
+      mayLower: least !== null && hold.maxOutputTokens > least,
+    };
+    const triedKeys = new Set<string>();
+    for (;;) {
+      const { attempts, ...outcome } = await this.attempt(run, step);
+      tries.attempts.push(...attempts);
+      const ended: Outcome = { ...outcome, attempts: [...tries.attempts] };
+      if (!outcome.failure || outcome.used || reply.started || reply.gone || tries.isOver) return ended;
+      flight.takenBack();
+      const { credential } = step.plan.target;
+      if (credential) triedKeys.add(credential.id);
+      try {
+        const next = await this.next(run, step, outcome.failure, attempts.at(-1)?.status ?? null, triedKeys);
+        if (next === null) return ended;
+        step = next;
+      } catch (error) {
+        return { ...ended, error: error instanceof WeirError ? error : new WeirError('internal_error', { cause: error }) };
+      }
+    }
+  }
+
+  /** Null: this target is not tried again. @throws WeirError what the client is told instead, where a login is not good any more. */
+  private async next(
+    run: TargetRun,
+    step: Step,
+    failure: Failure,
+    status: number | null,
+    triedKeys: ReadonlySet<string>,
+  ): Promise<Step | null> {
+    const { subscription, tries, reply, hold } = run;
+    if (subscription && status === 401) {
+      if (!step.mayRenew) throw await subscription.expire();
+      return { ...step, plan: await subscription.renew(), mayRenew: false };
+    }
+    if (failure.remedy === 'new_token') return { ...step, mayRenew: false };
+    if (failure.remedy === 'lower_limit') return { ...step, maxOutputTokens: step.plan.leastOutputTokens!, mayLower: false };
+    const other = subscription ? null : this.withOtherKey(run, step, triedKeys);
+    if (other) return other;
+    const waitMs = run.hasNext && (failure.retryAfterMs ?? 0) > SHORT_WAIT_MS ? null : tries.retryIn(failure);
+    if (waitMs === null || hold.since.ms() + waitMs >= this.ledger.sendWithinMs) return null;
+    await tries.pause(waitMs, reply, run.flight);
+    return reply.gone || run.flight.isCutOff ? null : step;
+  }
+
+  /** A key that its provider did not want serves no call for a while: another one serves this call at once. */
+  private withOtherKey({ call, convert }: TargetRun, step: Step, triedKeys: ReadonlySet<string>): Step | null {
+    const { target } = step.plan;
+    if (!target.credential) return null;
+    const credential = this.credentials.find(target.providerId, target.origin, call.options.session);
+    if (!credential || triedKeys.has(credential.id)) return null;
+    const plan = { ...step.plan, target: { ...target, credential } };
+    return { ...step, plan, conversion: convert(plan), mayRenew: true };
+  }
+
+  /** Never rejects. */
+  private async attempt(run: TargetRun, step: Step): Promise<Outcome> {
+    const { call, reply, flight, tries, hold } = run;
+    const { plan, conversion, maxOutputTokens, mayRenew, mayLower } = step;
+    try {
+      const encoded = this.encode(call, reply, step);
+      reply.setHeader('x-weir-attempts', String(tries.attempts.length + 1));
+      if (maxOutputTokens !== hold.maxOutputTokens) reply.setHeader('x-weir-max-tokens', String(maxOutputTokens));
+      if (isLong(encoded.unsigned.body.length)) await joinBody(encoded);
+      const transport: Transport = plan.target.type === 'mock' ? this.mock : this.egress;
+      const options = {
+        limit: maxOutputTokens * call.prompt.choices,
+        mayRenew,
+        mayLower,
+        goesOn: (reason: Failure['reason']) => run.hasNext && tries.goesOnAfter(reason),
+      };
+      return await new Promise((resolve) => {
+        const attempt = new UpstreamAttempt(
+          plan,
+          call,
+          flight,
+          conversion.translation,
+          encoded,
+          options,
+          transport,
+          this.credentials,
+          this.drains,
+          resolve,
+        );
+        tries.current = attempt;
+        attempt.start();
+      });
+    } catch (cause) {
+      return unforeseen(cause, flight.sent);
+    }
+  }
+
+  private encode(call: Call, reply: Reply, { plan: { target }, conversion, maxOutputTokens }: Step): EncodedRequest {
+    const { dialect, translation, warnings } = conversion;
+    const request = translation.encodeRequest(rewriteFor(call, target, maxOutputTokens));
+    tellClient(reply, request, [...warnings, ...(call.prompt.leftOut ?? [])]);
+    const accept = call.prompt.stream && translation.streams ? translation.streams.type : 'application/json';
+    return {
+      unsigned: {
+        origin: target.origin,
+        path: pathAt(target, dialect, request.path),
+        headers: headersFor(target, accept, [...request.headers, ...gatewayHeaders(target, call)]),
+        body: request.body,
+      },
+      effort: request.thinkingLevel,
+      auth: target.credential && this.auths.of(target.credential, target.auth, target.origin),
+    };
+  }
+}
+/** What is written into a request on its way to a target. */
+export const rewriteFor = (
+  { thinkingLevel }: Call,
+  { model, modelRulesOf, quirks, lent }: Target,
+  maxOutputTokens: number,
+): UpstreamParams => ({
+  model,
+  modelRulesOf,
+  maxOutputTokens,
+  thinkingLevel,
+  quirks,
+  keepNothing: lent,
+});
+
+/** What became of the request on its way into the provider's format. */
+function tellClient(reply: Reply, { warnings: ofRequest, thinkingLevel }: UpstreamRequest, leftOut: readonly string[]): void {
+  const warnings = [...leftOut, ...ofRequest];
+  reply.dropHeaders(HEADERS_OF_ATTEMPT);
+  if (thinkingLevel !== null) reply.setHeader('x-weir-thinking-level', thinkingLevel);
+  if (warnings.length > 0) reply.setHeader('x-weir-warnings', warningsText(warnings));
+}
+
+const MAX_WARNINGS = 2_000;
+
+function warningsText(warnings: readonly string[]): string {
+  const text = encodedText(warnings.join(' '));
+  // Not within an escape.
+  return text.length <= MAX_WARNINGS ? text : text.slice(0, MAX_WARNINGS).replace(/(?:%[0-9A-F]{0,2})+$/, '');
+}
+
+/** What an AI Gateway is asked for: by the provider's record, and by the client before it. */
+function gatewayHeaders({ gateway }: Target, { options }: Call): readonly string[] {
+  if (!gateway) return [];
+  const asked = gateway.fromClient ? options.aiGateway : [];
+  if (asked.length === 0) return gateway.headers;
+  const names = new Set(asked.filter((_, at) => at % 2 === 0));
+  const standing = gateway.headers.filter((_, at) => !names.has(gateway.headers[at - (at % 2)]!));
+  return [...standing, ...asked];
+}

@@ -1,0 +1,102 @@
+import type { Attempt } from '../../ledger/index.js';
+import type { AttemptPolicy } from '../../routing/index.js';
+import type { Call } from '../call.js';
+import type { InFlightCall } from '../in-flight.js';
+import type { Reply } from '../reply.js';
+import type { UpstreamAttempt } from './attempt.js';
+import type { Failure } from './failure.js';
+import type { Outcome } from './outcome.js';
+
+/** After so long without anything of the answer a stream begins all the same, with comments, so that nothing in between gives it up. */
+const QUIET_MS = 15_000;
+const BACKOFF = { firstMs: 500, mostMs: 10_000 };
+
+export interface NextStep {
+  on: 'same' | 'next';
+  inMs: number;
+}
+
+/** What one call has tried so far, and what it may still try. */
+export class Tries {
+  readonly attempts: Attempt[] = [];
+  /** How often the present target was tried again after a failure that may pass. */
+  private retried = 0;
+
+  /** @param longestMs no attempt begins later than so long after the request arrived. */
+  constructor(
+    private readonly policy: AttemptPolicy,
+    private readonly call: Call,
+    private readonly longestMs: number,
+  ) {}
+
+  /** The attempt that is under way. */
+  current: Pick<UpstreamAttempt, 'expire' | 'release'> | null = null;
+  private readonly timers: NodeJS.Timeout[] = [];
+
+  /** From now on another target is tried. */
+  beginTarget(): void {
+    this.retried = 0;
+  }
+
+  /** No further attempt may be made. */
+  get isOver(): boolean {
+    return this.attempts.length >= this.policy.attempts || this.leftMs <= 0;
+  }
+
+  /** Watches the time: at the deadline the attempt under way ends, and a stream that has nothing of the answer yet begins with comments. */
+  start(reply: Reply): void {
+    if (this.policy.deadlineMs !== null) this.timers.push(setTimeout(() => this.current?.expire(), Math.max(0, this.leftMs)));
+    if (!this.call.prompt.stream) return;
+    const wait = setInterval(() => {
+      if (!reply.keepAlive()) return clearInterval(wait);
+      this.current?.release();
+    }, QUIET_MS);
+    this.timers.push(wait);
+  }
+
+  stop(): void {
+    for (const timer of this.timers) clearTimeout(timer);
+  }
+
+  /** Waits before the next attempt. A client that leaves and a process that ends are not waited for. */
+  async pause(ms: number, reply: Reply, flight: InFlightCall): Promise<void> {
+    this.current = null;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      reply.onGone = flight.cutOff = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  private get leftMs(): number {
+    return (this.policy.deadlineMs ?? this.longestMs) - this.call.elapsedMs();
+  }
+
+  /**
+   * What follows once an attempt is booked. Nothing where the client has something of an answer, or is gone, or its process ends.
+   * @returns the same target again, for an attempt that may be billed and came to nothing; the next one; null: the call ends.
+   */
+  goesOn({ failure, used }: Outcome, reply: Reply, { isCutOff }: InFlightCall, hasNext: boolean): NextStep | null {
+    if (!failure || reply.started || reply.gone || isCutOff) return null;
+    const inMs = used ? this.retryIn(failure) : null;
+    if (inMs !== null) return { on: 'same', inMs };
+    return hasNext && this.goesOnAfter(failure.reason) ? { on: 'next', inMs: 0 } : null;
+  }
+
+  /** Whether a failure is one that the call goes on to its next target for. */
+  goesOnAfter(reason: Failure['reason']): boolean {
+    return reason !== null && this.policy.fallbackOn.has(reason) && !this.isOver;
+  }
+
+  /** How long to wait until the target is tried again, in ms; null: it is not. Waiting is drawn evenly from none to all of the backoff. */
+  retryIn({ isPassing, retryAfterMs }: Failure): number | null {
+    if (!isPassing || this.isOver || this.retried >= this.policy.retries) return null;
+    const backoffMs = Math.random() * Math.min(BACKOFF.mostMs, BACKOFF.firstMs * 2 ** this.retried);
+    const waitMs = Math.max(backoffMs, retryAfterMs ?? 0);
+    if (waitMs >= this.leftMs) return null;
+    this.retried++;
+    return waitMs;
+  }
+}
