@@ -14,22 +14,21 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   models: [],
   ledger: [],
   calls: [],
-  limits: [],
   dialects: [],
   providers: ['dialects'], // the names of wire formats only
   credentials: ['providers'],
   connections: ['providers'],
   routing: ['providers', 'prices', 'models', 'credentials', 'dialects'], // of dialects the names only
-  budgets: ['prices', 'ledger'],
+  quotas: ['prices', 'ledger'],
   'provider-accounts': ['providers', 'credentials', 'connections', 'routing', 'tenants', 'dialects', 'prices'],
 };
 const EVERY_MODULE = Object.keys(MODULES);
 
 /** Ways in. An entry point never imports another. */
 const ENTRY_POINTS: Readonly<Record<string, readonly string[]>> = {
-  gateway: ['api-keys', 'limits', 'routing', 'budgets', 'credentials', 'connections', 'dialects', 'providers', 'ledger', 'calls', 'prices'],
+  gateway: ['api-keys', 'routing', 'quotas', 'credentials', 'connections', 'dialects', 'providers', 'ledger', 'calls', 'prices'],
   control: EVERY_MODULE.filter((name) => name !== 'dialects'),
-  workers: ['budgets', 'ledger', 'calls', 'prices', 'credentials', 'routing', 'tenants'],
+  workers: ['quotas', 'ledger', 'calls', 'prices', 'credentials', 'routing', 'tenants'],
   setup: EVERY_MODULE,
   ops: [],
 };

@@ -2,13 +2,12 @@ import { Module, type OnModuleInit, type Type } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE, DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import { PassportModule } from '@nestjs/passport';
 import { ApiKeysModule } from '../api-keys/index.js';
-import { BudgetsModule } from '../budgets/index.js';
 import { CallsModule } from '../calls/index.js';
 import { LedgerModule } from '../ledger/index.js';
-import { LimitsModule } from '../limits/index.js';
 import { ModelsModule } from '../models/index.js';
 import { PricesModule } from '../prices/index.js';
 import { ProviderAccountsModule } from '../provider-accounts/index.js';
+import { QuotasModule } from '../quotas/index.js';
 import { RoutingModule } from '../routing/index.js';
 import { TenantsModule } from '../tenants/index.js';
 import { AdminKeysController, OperatorKeysController } from './admin-keys/admin-keys.controller.js';
@@ -46,9 +45,8 @@ import { UsageController } from './usage/usage.controller.js';
     ApiKeysModule,
     PricesModule,
     ModelsModule,
-    BudgetsModule,
+    QuotasModule,
     LedgerModule,
-    LimitsModule,
     RoutingModule,
     ProviderAccountsModule,
     CallsModule,

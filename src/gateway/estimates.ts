@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import type { Hold } from '../budgets/index.js';
 import { hasUnseenInput, meteredTokens } from '../dialects/index.js';
 import { type Nano, usdNumber } from '../kernel/money.js';
 import { inputTotal, NO_USAGE, outputTotal, type Usage } from '../kernel/usage.js';
 import type { Checkpoint } from '../ledger/index.js';
 import { Metrics } from '../platform/telemetry/index.js';
 import { costOf, ratesFor } from '../prices/index.js';
+import type { Hold } from '../quotas/index.js';
 import type { TargetPlan } from '../routing/index.js';
 import type { Outcome, SoFar } from './attempts/outcome.js';
 import type { Call } from './call.js';

@@ -1,12 +1,11 @@
 import { Module } from '@nestjs/common';
 import { ApiKeysModule } from '../api-keys/index.js';
-import { BudgetsModule } from '../budgets/index.js';
 import { CallsModule } from '../calls/index.js';
 import { ConnectionsModule } from '../connections/index.js';
 import { CredentialsModule } from '../credentials/index.js';
 import { LedgerModule } from '../ledger/index.js';
-import { LimitsModule } from '../limits/index.js';
 import { ProvidersModule } from '../providers/index.js';
+import { QuotasModule } from '../quotas/index.js';
 import { RoutingModule } from '../routing/index.js';
 import { Drains } from './attempts/drains.js';
 import { Attempts } from './attempts/send.js';
@@ -24,17 +23,7 @@ import { OwnAccount } from './surfaces/own-account.js';
 import { Traffic } from './traffic.js';
 
 @Module({
-  imports: [
-    ApiKeysModule,
-    RoutingModule,
-    CredentialsModule,
-    ProvidersModule,
-    BudgetsModule,
-    LedgerModule,
-    LimitsModule,
-    CallsModule,
-    ConnectionsModule,
-  ],
+  imports: [ApiKeysModule, RoutingModule, CredentialsModule, ProvidersModule, QuotasModule, LedgerModule, CallsModule, ConnectionsModule],
   providers: [
     InFlight,
     Drains,

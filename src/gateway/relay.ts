@@ -1,5 +1,4 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { Admission, type AdmissionRequest, type Hold, rateHeaders } from '../budgets/index.js';
 import { type CallRequest, type Conversion, noFacts, Unsupported } from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { encodedText } from '../kernel/header-text.js';
@@ -11,6 +10,7 @@ import { LedgerService, type Settlement } from '../ledger/index.js';
 import { crashPoint } from '../platform/faults/index.js';
 import { LOGGER, type Logger, logHotPath, Metrics } from '../platform/telemetry/index.js';
 import { type Price, priceWithSound, ratesFor, storeRates } from '../prices/index.js';
+import { Admission, type AdmissionRequest, type Hold, rateHeaders } from '../quotas/index.js';
 import { type Plan, Router, type TargetPlan } from '../routing/index.js';
 import { type Outcome, type SoFar, type Untold, unforeseen } from './attempts/outcome.js';
 import { Attempts, rewriteFor, type TargetRun } from './attempts/send.js';

@@ -1,9 +1,9 @@
-import type { Hold } from '../budgets/index.js';
 import { isCredible } from '../dialects/index.js';
 import type { Nano } from '../kernel/money.js';
 import { inputTotal, NO_USAGE, type Usage } from '../kernel/usage.js';
 import type { Settlement } from '../ledger/index.js';
 import { costBeyond, costOf, type Price, type Rates, ratesFor, storeRates } from '../prices/index.js';
+import type { Hold } from '../quotas/index.js';
 import type { TargetPlan } from '../routing/index.js';
 import type { Outcome } from './attempts/outcome.js';
 import { type Beyond, beyondText } from './beyond-text.js';

@@ -1,6 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { AdminKeysService, ApiKeysService } from '../api-keys/index.js';
-import { BudgetsService } from '../budgets/index.js';
 import { CredentialsRepository } from '../credentials/index.js';
 import { parsePublicId, publicId } from '../kernel/ids.js';
 import { parseUsd } from '../kernel/money.js';
@@ -9,6 +8,7 @@ import { Locks, Transactions } from '../platform/postgres/index.js';
 import { PricesService } from '../prices/index.js';
 import { ProviderAccountsService, ProviderGrants } from '../provider-accounts/index.js';
 import { CATALOG, ProvidersRepository } from '../providers/index.js';
+import { BudgetsService } from '../quotas/index.js';
 import { TenantsRepository } from '../tenants/index.js';
 import { type DemoKeys, readDemoKeys, writeDemoKeys } from './demo-keys.js';
 

@@ -1,15 +1,15 @@
 import { Module } from '@nestjs/common';
 import { ApiKeysModule } from '../api-keys/index.js';
-import { BudgetsModule } from '../budgets/index.js';
 import { CredentialsModule } from '../credentials/index.js';
 import { PricesModule } from '../prices/index.js';
 import { ProviderAccountsModule } from '../provider-accounts/index.js';
 import { ProvidersModule } from '../providers/index.js';
+import { QuotasModule } from '../quotas/index.js';
 import { TenantsModule } from '../tenants/index.js';
 import { Setup } from './first-start.js';
 
 @Module({
-  imports: [TenantsModule, ApiKeysModule, ProvidersModule, CredentialsModule, ProviderAccountsModule, PricesModule, BudgetsModule],
+  imports: [TenantsModule, ApiKeysModule, ProvidersModule, CredentialsModule, ProviderAccountsModule, PricesModule, QuotasModule],
   providers: [Setup],
   exports: [Setup],
 })

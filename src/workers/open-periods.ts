@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { BudgetsService } from '../budgets/index.js';
 import type { JobResult, ScheduledJob } from '../platform/queue/index.js';
 import { LOGGER, type Logger } from '../platform/telemetry/index.js';
+import { BudgetsService } from '../quotas/index.js';
 
 /** Where very many end at once, the worker can be stopped in between. */
 const PATIENCE_MS = 2_000;

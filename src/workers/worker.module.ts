@@ -1,10 +1,10 @@
 import { Inject, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { BudgetsModule } from '../budgets/index.js';
 import { LedgerModule } from '../ledger/index.js';
 import { CONFIG, type Config, Reloads } from '../platform/config/index.js';
 import { DIRECT_URL } from '../platform/postgres/index.js';
 import { INSTALLATION, Queues } from '../platform/queue/index.js';
 import { Health, LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
+import { QuotasModule } from '../quotas/index.js';
 import { TenantsModule } from '../tenants/index.js';
 import { AuditLedger } from './audit-ledger.js';
 import { EraseTenants } from './erase-tenants.js';
@@ -13,7 +13,7 @@ import { OpenPeriods } from './open-periods.js';
 import { ReapHolds } from './reap-holds.js';
 
 @Module({
-  imports: [BudgetsModule, LedgerModule, TenantsModule],
+  imports: [QuotasModule, LedgerModule, TenantsModule],
   providers: [OpenPeriods, ReapHolds, KeepPartitions, AuditLedger, EraseTenants],
 })
 export class WorkerModule implements OnApplicationBootstrap, OnApplicationShutdown {

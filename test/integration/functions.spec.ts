@@ -41,7 +41,7 @@ function changed(...changes: [file: string, from: string, to: string][]): SqlFun
   return readFunctions(copy);
 }
 
-const NEXT_MARK = ['limits/sql/rings.sql', 'ARRAY[61]', 'ARRAY[62]'] as const;
+const NEXT_MARK = ['quotas/sql/rings.sql', 'ARRAY[61]', 'ARRAY[62]'] as const;
 const ringOf = async ({ nameOf }: SqlFunctions) =>
   (await db.query<{ length: number }>(`SELECT array_length(${nameOf('no_ring')}(), 1) AS length`)).rows[0]!.length;
 const start = (functions?: SqlFunctions) => migrate(database.url, { role: 'weir_app', functions });
@@ -98,7 +98,7 @@ test('processes of two versions call each their own, and a process of the versio
 
 test('a text that Postgres refuses changes nothing', async () => {
   const before = await db.query('SELECT oid, xmin FROM pg_proc ORDER BY 1');
-  await expect(start(changed(['limits/sql/rings.sql', 'RETURNS bigint[]', 'RETURNS no_such_type']))).rejects.toThrow('no_such_type');
+  await expect(start(changed(['quotas/sql/rings.sql', 'RETURNS bigint[]', 'RETURNS no_such_type']))).rejects.toThrow('no_such_type');
   expect((await db.query('SELECT oid, xmin FROM pg_proc ORDER BY 1')).rows).toEqual(before.rows);
   expect(await versions()).toEqual([ownFunctions().version]);
 });
@@ -113,7 +113,7 @@ test('processes that start at once make them once', async () => {
 });
 
 test('what no process has used for a week is dropped by one that runs, and made again by one that starts', async () => {
-  const [own, unused, used] = [ownFunctions(), changed([...NEXT_MARK]), changed(['limits/sql/rings.sql', 'ARRAY[61]', 'ARRAY[63]'])];
+  const [own, unused, used] = [ownFunctions(), changed([...NEXT_MARK]), changed(['quotas/sql/rings.sql', 'ARRAY[61]', 'ARRAY[63]'])];
   await start(unused);
   await start(used);
   const ages = [own.version, '8 days', unused.version, '7 days 1 minute', used.version, '6 days 23 hours'];

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import type { Pool } from 'pg';
-import { BudgetsRepository } from '../../src/budgets/budgets.repository.js';
-import { BudgetsService } from '../../src/budgets/budgets.service.js';
 import { NO_USAGE } from '../../src/kernel/usage.js';
 import { encodeWithHold } from '../../src/ledger/encode-settlement.js';
 import type { Checkpoint, HoldAnswer, HoldRequest, Settlement } from '../../src/ledger/index.js';
 import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
 import { createPool, sqlFunction } from '../../src/platform/postgres/index.js';
+import { BudgetsRepository } from '../../src/quotas/budgets.repository.js';
+import { BudgetsService } from '../../src/quotas/budgets.service.js';
 import { SetClock } from '../support/clock.js';
 import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
 import { brokenInvariants, encoded, holdRequest, insertTenant, settlement } from '../support/ledger.js';

@@ -1,8 +1,8 @@
 import type { Pool } from 'pg';
-import { BudgetsRepository } from '../../src/budgets/budgets.repository.js';
-import { BudgetsService } from '../../src/budgets/budgets.service.js';
 import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
 import { createPool, sqlFunction } from '../../src/platform/postgres/index.js';
+import { BudgetsRepository } from '../../src/quotas/budgets.repository.js';
+import { BudgetsService } from '../../src/quotas/budgets.service.js';
 import { moveClock, SetClock } from '../support/clock.js';
 import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
 import { brokenInvariants, encoded, holdRequest, insertTenant, settlement } from '../support/ledger.js';

@@ -1,9 +1,9 @@
 import { Body, Controller, Delete, Get, Headers, Inject, Param, Post, Query, Res } from '@nestjs/common';
 import { ApiHeader } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { type Budget, BudgetsService } from '../../budgets/index.js';
 import { assertMayChange, type Setter } from '../../kernel/setter.js';
 import { CONFIG, type Config } from '../../platform/config/index.js';
+import { type Budget, BudgetsService } from '../../quotas/index.js';
 import { Access } from '../http/access.js';
 import { Actor, ActsAs, TenantId } from '../http/admin.js';
 import { IF_MATCH, versionIn } from '../http/etag.js';

@@ -1,8 +1,8 @@
 import type { z } from 'zod';
-import { type Budget, type BudgetPeriod, type Grant, renderSpending } from '../../budgets/index.js';
 import { publicId } from '../../kernel/ids.js';
 import { formatUsd } from '../../kernel/money.js';
 import type { Setter } from '../../kernel/setter.js';
+import { type Budget, type BudgetPeriod, type Grant, renderSpending } from '../../quotas/index.js';
 import { unixSeconds, unixSecondsOrNull } from '../http/fields.js';
 import type { BudgetObject, GrantObject, PeriodObject } from './schema.js';
 

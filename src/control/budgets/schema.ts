@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { MODES, PERIOD_KINDS } from '../../budgets/index.js';
+import { MODES, PERIOD_KINDS } from '../../quotas/index.js';
 import {
   Currency,
   externalId,

@@ -2,8 +2,8 @@ import { Body, Controller, Delete, Get, Headers, Inject, Param, Post, Query, Res
 import { ApiHeader } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { assertMayChange, type Setter } from '../../kernel/setter.js';
-import { type Limit, LimitsService } from '../../limits/index.js';
 import { CONFIG, type Config } from '../../platform/config/index.js';
+import { type Limit, LimitsService } from '../../quotas/index.js';
 import { Access } from '../http/access.js';
 import { ActsAs, TenantId } from '../http/admin.js';
 import { IF_MATCH, versionIn } from '../http/etag.js';

@@ -1,6 +1,6 @@
 import { publicId } from '../../kernel/ids.js';
 import type { Setter } from '../../kernel/setter.js';
-import { type Limit, renderMaxima } from '../../limits/index.js';
+import { type Limit, renderMaxima } from '../../quotas/index.js';
 import { unixSeconds } from '../http/fields.js';
 import type { LimitObject } from './schema.js';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { LimitMaxima } from '../../limits/index.js';
+import { LimitMaxima } from '../../quotas/index.js';
 import { externalId, Metadata, metadata, notEmpty, SetBy, setBy, Timestamp, Uncounted } from '../http/fields.js';
 import { ScopeObject, scope } from '../scopes/schema.js';
 

@@ -1,10 +1,10 @@
 import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
-import { Rerating } from '../../budgets/index.js';
 import { WeirError } from '../../kernel/errors.js';
 import { found } from '../../kernel/found.js';
 import type { Setter } from '../../kernel/setter.js';
 import { type Price, PricesService } from '../../prices/index.js';
 import { findProviderType, nearestProviderType } from '../../providers/index.js';
+import { Rerating } from '../../quotas/index.js';
 import { BookedPrices, faultOf, References } from '../../routing/index.js';
 import { Access } from '../http/access.js';
 import { Actor, ActsAs, TenantId } from '../http/admin.js';

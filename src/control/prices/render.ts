@@ -1,8 +1,8 @@
 import type { z } from 'zod';
-import type { Rerated } from '../../budgets/index.js';
 import { publicId } from '../../kernel/ids.js';
 import { formatUsd } from '../../kernel/money.js';
 import { formatRates, type Price, renderRates, type UploadPlan } from '../../prices/index.js';
+import type { Rerated } from '../../quotas/index.js';
 import { unixSeconds } from '../http/fields.js';
 import type { CatalogObject, PriceObject, RerateObject } from './schema.js';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { SCOPE_KINDS } from '../../budgets/index.js';
+import { SCOPE_KINDS } from '../../quotas/index.js';
 import { label } from '../http/fields.js';
 
 export const scope = z

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { ApiKeysService } from '../../api-keys/index.js';
-import { EACH, type ScopeKind } from '../../budgets/index.js';
 import { found } from '../../kernel/found.js';
 import { publicId } from '../../kernel/ids.js';
+import { EACH, type ScopeKind } from '../../quotas/index.js';
 import { References } from '../../routing/index.js';
 import { TenantsRepository } from '../../tenants/index.js';
 import { idOf } from '../http/path-id.js';

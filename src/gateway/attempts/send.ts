@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { Hold } from '../../budgets/index.js';
+import type { Hold } from '../../quotas/index.js';
 import { CredentialStore } from '../../credentials/index.js';
 import { type Conversion, pathAt, type UpstreamParams, type UpstreamRequest } from '../../dialects/index.js';
 import { WeirError } from '../../kernel/errors.js';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { LimitMaxima } from '../../limits/index.js';
 import { Currency, Money, Timestamp } from '../../platform/openapi/index.js';
 import { PricedRatesObject } from '../../prices/index.js';
+import { LimitMaxima } from '../../quotas/index.js';
 
 // What the public listener answers in shapes of Weir's own. Requests and replies of vendors' formats are theirs to define: of those, only the
 // fields that Weir needs are here, and all others are let through.

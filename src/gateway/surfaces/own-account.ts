@@ -1,15 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { type Caller, CallerDirectory } from '../../api-keys/index.js';
-import { BudgetsService, EACH, renderSpending } from '../../budgets/index.js';
 import { CallsRepository, renderCall } from '../../calls/index.js';
 import { WeirError } from '../../kernel/errors.js';
 import { parsePublicId, publicId } from '../../kernel/ids.js';
 import { formatUsd } from '../../kernel/money.js';
-import { LimitsService, renderMaxima } from '../../limits/index.js';
 import { unixSeconds, unixSecondsOrNull } from '../../platform/openapi/index.js';
 import { inTenantScope } from '../../platform/postgres/index.js';
 import { renderRates } from '../../prices/index.js';
+import { BudgetsService, EACH, LimitsService, renderMaxima, renderSpending } from '../../quotas/index.js';
 import { Router } from '../../routing/index.js';
 import { type PageQuery, pageOf } from './model-pages.js';
 import { isOfAnthropic, verifyCaller } from './surface.js';

@@ -1,12 +1,5 @@
 import type { Nano } from '../kernel/money.js';
 
-/** What a call is counted by. The first three are ids; the others are names, of ours or the tenant's own. */
-export const SCOPE_KINDS = ['tenant', 'project', 'api_key', 'end_user', 'session', 'model', 'provider', 'tag', 'scope'] as const;
-export type ScopeKind = (typeof SCOPE_KINDS)[number];
-
-/** As a scope value: a counter of its own for each value that is seen. */
-export const EACH = '*';
-
 export const PERIOD_KINDS = ['minute', 'hour', 'day', 'week', 'month', 'year', 'lifetime', 'rolling'] as const;
 
 /** `deny`: a hard cap. `observe`: it counts and alerts, and never refuses a call. */

@@ -6,7 +6,8 @@ import type { Full, Most } from '../kernel/most.js';
 import type { Scope } from '../ledger/index.js';
 import { crashOnceSent, crashPoint } from '../platform/faults/index.js';
 import { inTransaction, sqlFunction } from '../platform/postgres/index.js';
-import { type Budget, type BudgetPeriod, EACH, type Grant } from './budget.js';
+import type { Budget, BudgetPeriod, Grant } from './budget.js';
+import { EACH } from './scope.js';
 
 export type NewBudget = Pick<
   Budget,

@@ -4,8 +4,9 @@ import { found } from '../kernel/found.js';
 import type { Nano } from '../kernel/money.js';
 import { type Most, tooMany } from '../kernel/most.js';
 import type { Scope } from '../ledger/index.js';
-import { type Budget, type BudgetPeriod, EACH, type Grant, isTimeZone } from './budget.js';
+import { type Budget, type BudgetPeriod, type Grant, isTimeZone } from './budget.js';
 import { type BudgetChanges, BudgetsRepository, type Counting, type NewBudget, type PeriodEvent } from './budgets.repository.js';
+import { EACH } from './scope.js';
 
 const STATEMENTS_AT_ONCE = 1_000;
 /** What Postgres says when grants come to more than may be added up. */

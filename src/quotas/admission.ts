@@ -15,7 +15,8 @@ import {
   type StoredRates,
   worstCaseCost,
 } from '../prices/index.js';
-import { callTooDear, deniedByBudget, deniedByLimit, featureNotPriced, notPricedByPlatform, type Unbounded } from './denials.js';
+import { callTooDear, deniedByBudget, featureNotPriced, notPricedByPlatform, type Unbounded } from './budget-denials.js';
+import { deniedByLimit } from './limit-denials.js';
 
 /** What a call is held for. */
 export interface AdmissionRequest {

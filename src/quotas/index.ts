@@ -1,0 +1,11 @@
+export { Admission, type AdmissionRequest, type Hold } from './admission.js';
+export { type Budget, type BudgetPeriod, type Grant, MODES, PERIOD_KINDS } from './budget.js';
+export { renderSpending } from './budget-object.js';
+export { BudgetsService } from './budgets.service.js';
+export type { Limit } from './limit.js';
+export { rateHeaders } from './limit-denials.js';
+export { LimitMaxima, renderMaxima } from './limit-object.js';
+export { LimitsService } from './limits.service.js';
+export { QuotasModule } from './quotas.module.js';
+export { type Rerated, Rerating } from './rerating.js';
+export { EACH, SCOPE_KINDS, type ScopeKind } from './scope.js';
