@@ -3,7 +3,8 @@ import { newId } from '../kernel/ids.js';
 import { readConfig } from '../platform/config/index.js';
 import { ServerClock } from '../platform/postgres/index.js';
 import { createLogger, Metrics } from '../platform/telemetry/index.js';
-import type { HoldAnswer, HoldRequest, Settlement } from './ledger.js';
+import type { HoldAnswer } from './hold-answer.js';
+import type { HoldRequest, Settlement } from './ledger.js';
 import type { LedgerRepository } from './ledger.repository.js';
 import { LedgerService } from './ledger.service.js';
 

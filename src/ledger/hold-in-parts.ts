@@ -1,4 +1,5 @@
-import type { HoldAnswer, HoldRequest } from './ledger.js';
+import type { HoldAnswer } from './hold-answer.js';
+import type { HoldRequest } from './ledger.js';
 import { isLocked, mayBeOfOneCall } from './refusals.js';
 import type { Weights } from './weights.js';
 

@@ -2,22 +2,18 @@ export { type Audit, type Depth, INVARIANTS } from './audit.js';
 export { AuditRepository } from './audit.repository.js';
 export { Auditor } from './auditor.js';
 export { GatewaysRepository, type Holding, type SilentGateway } from './gateways.repository.js';
+export type { BudgetDenial, HoldAnswer, LimitDenial, RateLimitState, Verdict } from './hold-answer.js';
 export { journalPath } from './journal.js';
 export type {
   Adjustment,
   Attempt,
   BookedCall,
   Checkpoint,
-  Denial,
   HeldFacts,
-  HoldAnswer,
   HoldContext,
   HoldRequest,
-  LimitDenial,
-  RateLimitState,
   Scope,
   Settlement,
-  Verdict,
 } from './ledger.js';
 export { LedgerModule } from './ledger.module.js';
 export { LedgerService } from './ledger.service.js';

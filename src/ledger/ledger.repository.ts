@@ -6,50 +6,9 @@ import { PLAIN_UNITS, summedUsage, type UsageSums, usageSums } from '../kernel/u
 import { crashOnceSent } from '../platform/faults/index.js';
 import { sqlFunction } from '../platform/postgres/index.js';
 import { LEASE_SECONDS } from './deadline.js';
+import { type AdmissionRow, type HoldAnswer, toAnswer } from './hold-answer.js';
 import { MAX_ROWS } from './lanes.js';
-import type {
-  Adjustment,
-  BookedCall,
-  Checkpoint,
-  Denial,
-  HoldAnswer,
-  HoldRequest,
-  LimitDenial,
-  RateLimitState,
-  ReapedCall,
-  Scope,
-  Verdict,
-} from './ledger.js';
-
-interface AdmissionRow {
-  verdict: Verdict;
-  remaining: bigint | null;
-  warned: number | null;
-  rates: RateLimitState | null;
-  denial: BudgetDenialRow | LimitDenialRow | null;
-  touched: number;
-}
-
-interface BudgetDenialRow {
-  budget_id: string;
-  scope_kind: string;
-  scope_value: string;
-  amount: string | null;
-  limit: string;
-  spent: string;
-  held: string;
-  headroom: string;
-  resets_at: number | null;
-}
-
-interface LimitDenialRow {
-  limit_id: string;
-  scope_kind: string;
-  scope_value: string;
-  limit: number;
-  tokens: number;
-  wait: number;
-}
+import type { Adjustment, BookedCall, Checkpoint, HoldRequest, ReapedCall, Scope } from './ledger.js';
 
 interface BookedRow extends UsageSums {
   call_id: string;
@@ -330,40 +289,6 @@ function getOrAdd<K, V>(map: Map<K, V>, key: K, make: () => V): V {
 
 /** A Postgres array literal of values that need no quoting: uuids, numbers and our own words. */
 const arrayOf = (values: readonly (string | number | bigint)[]): string => `{${values.join(',')}}`;
-
-function toAnswer({ verdict, remaining, warned, rates, denial, touched }: AdmissionRow): HoldAnswer {
-  const isLimit = denial !== null && 'limit_id' in denial;
-  return {
-    verdict,
-    remaining,
-    warnedPercent: warned || null,
-    rates,
-    denial: denial && !isLimit ? toDenial(denial as BudgetDenialRow) : null,
-    limitDenial: isLimit ? toLimitDenial(denial) : null,
-    rows: touched,
-  };
-}
-
-const toDenial = (row: BudgetDenialRow): Denial => ({
-  budgetId: row.budget_id,
-  scopeKind: row.scope_kind,
-  scopeValue: row.scope_value,
-  amount: row.amount === null ? null : BigInt(row.amount),
-  limit: BigInt(row.limit),
-  spent: BigInt(row.spent),
-  held: BigInt(row.held),
-  headroom: BigInt(row.headroom),
-  resetsAt: row.resets_at,
-});
-
-const toLimitDenial = (row: LimitDenialRow): LimitDenial => ({
-  limitId: row.limit_id,
-  scopeKind: row.scope_kind,
-  scopeValue: row.scope_value,
-  limit: row.limit,
-  tokens: row.tokens,
-  waitSeconds: row.wait,
-});
 
 /** Ids begin with their time. */
 const KNOWS_LAST = `

@@ -9,20 +9,10 @@ import { type Asked, Batcher, ServerClock } from '../platform/postgres/index.js'
 import { Alarm, LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
 import { Bookings } from './bookings.js';
 import { deadlineMs, sendWithinMs } from './deadline.js';
+import type { DatedAnswer, HoldAnswer } from './hold-answer.js';
 import { type AskedHold, holdInParts } from './hold-in-parts.js';
 import { Lanes } from './lanes.js';
-import type {
-  Adjustment,
-  BookedCall,
-  Booking,
-  Checkpoint,
-  DatedAnswer,
-  HeldFacts,
-  HoldAnswer,
-  HoldRequest,
-  ReapedCall,
-  Settlement,
-} from './ledger.js';
+import type { Adjustment, BookedCall, Booking, Checkpoint, HeldFacts, HoldRequest, ReapedCall, Settlement } from './ledger.js';
 import { LedgerRepository } from './ledger.repository.js';
 import { Reachability, TooSlow } from './reachability.js';
 import { isLasting, isLocked, isTransient } from './refusals.js';

@@ -1,4 +1,3 @@
-import type { Elapsed } from '../kernel/elapsed.js';
 import type { Nano } from '../kernel/money.js';
 import type { Usage } from '../kernel/usage.js';
 
@@ -77,69 +76,6 @@ export interface ReapedCall {
   amount: Nano | null;
   held: Nano | null;
 }
-
-/** What a budget says of a call it holds no money for. `tight`: it would, but has less headroom than is wanted. */
-type BudgetVerdict = 'exceeded' | 'too_large' | 'busy' | 'tight' | 'unpriced';
-/** Which kind of limit a call runs into. */
-type LimitVerdict = 'requests' | 'tokens' | 'concurrency';
-/** `split`: the batch touches too many rows, and nothing was done. */
-export type Verdict = 'held' | BudgetVerdict | LimitVerdict | 'split';
-
-/** The budget that stood in the way. Amounts in nano-USD. */
-export interface Denial {
-  budgetId: string;
-  scopeKind: string;
-  scopeValue: string;
-  amount: Nano | null;
-  limit: Nano;
-  spent: Nano;
-  held: Nano;
-  headroom: Nano;
-  /** Unix seconds; null: never. */
-  resetsAt: number | null;
-}
-
-/** The limit that stood in the way. */
-export interface LimitDenial {
-  limitId: string;
-  scopeKind: string;
-  scopeValue: string;
-  limit: number;
-  /** What the call asked for, where tokens are limited. */
-  tokens: number;
-  /** Until enough is free again. */
-  waitSeconds: number;
-}
-
-/** The tightest limits on a call's scopes, after it was counted. */
-export interface RateLimitState {
-  limit_requests?: number;
-  remaining_requests?: number;
-  /** Seconds until the first of the counted requests is forgotten. */
-  reset_requests?: number;
-  limit_tokens?: number;
-  remaining_tokens?: number;
-  reset_tokens?: number;
-}
-
-export interface HoldAnswer {
-  verdict: Verdict;
-  /** Present when a budget is in the way. */
-  denial: Denial | null;
-  /** Present when a limit is in the way. */
-  limitDenial: LimitDenial | null;
-  /** Least headroom over the call's hard budgets after the hold; null: it has none. */
-  remaining: Nano | null;
-  /** The highest alert threshold any of its budgets has reached, in percent; null: none. */
-  warnedPercent: number | null;
-  /** Null: no limit applies. */
-  rates: RateLimitState | null;
-  /** How many periods and counters the call touches. */
-  rows: number;
-}
-
-/** An answer, and how old the hold is by now. */
-export type DatedAnswer = HoldAnswer & { since: Elapsed };
 
 /** What came of booking a call. */
 export interface Booking {

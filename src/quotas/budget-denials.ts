@@ -1,7 +1,7 @@
 import { type ErrorCode, WeirError } from '../kernel/errors.js';
 import { publicId } from '../kernel/ids.js';
 import { formatUsd, type Nano } from '../kernel/money.js';
-import type { Denial, Verdict } from '../ledger/index.js';
+import type { BudgetDenial, Verdict } from '../ledger/index.js';
 
 const CODES: Partial<Record<Verdict, ErrorCode>> = {
   exceeded: 'budget_exceeded',
@@ -11,7 +11,7 @@ const CODES: Partial<Record<Verdict, ErrorCode>> = {
 };
 
 /** What a client reads when a budget is in the way. */
-export function deniedByBudget(verdict: Verdict, denial: Denial, affordable: number | null): WeirError {
+export function deniedByBudget(verdict: Verdict, denial: BudgetDenial, affordable: number | null): WeirError {
   const spent = verdict === 'exceeded' || verdict === 'too_large';
   // A session's budget is the cap of that session.
   const code = spent && denial.scopeKind === 'session' ? 'cost_limit_exceeded' : CODES[verdict]!;
