@@ -3,7 +3,6 @@ import { isIPv4, isIPv6 } from 'node:net';
 import { resolve } from 'node:path';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
-import type { Most } from '../../kernel/most.js';
 import { nearest } from '../../kernel/nearest.js';
 import { CRASH_KINDS, CRASH_POINTS, type Crash, HAS_CRASH_POINTS } from '../faults/points.js';
 import { ConfigError } from './config-error.js';
@@ -62,31 +61,27 @@ function isNetwork(part: string): boolean {
   return v4 !== undefined ? isIPv4(v4) && Number(bits) <= 32 : v6 !== undefined && isIPv6(v6) && Number(bits) <= 128;
 }
 
-const hostPorts = z
-  .string()
-  .default('')
-  .transform((text) =>
-    text
-      .split(',')
-      .map((part) => part.trim())
-      .filter(Boolean),
-  )
-  .refine((parts) => parts.every((part) => /^(\[[0-9a-fA-F:.]+\]|[^\s:/@]+):\d{1,5}$/.test(part) || isNetwork(part)), {
-    error: 'must be a comma list of host:port or network/bits:port, such as vllm:8000,10.8.0.0/16:443,[fd12::]/16:443',
-  });
+const commaList = (standard: string) =>
+  z
+    .string()
+    .default(standard)
+    .transform((text) =>
+      text
+        .split(',')
+        .map((part) => part.trim())
+        .filter(Boolean),
+    );
 
-const networks = z
-  .string()
-  .default('')
-  .transform((text) =>
-    text
-      .split(',')
-      .map((part) => part.trim())
-      .filter(Boolean),
-  )
-  .refine((parts) => parts.every((part) => ipaddr.isValid(part) || ipaddr.isValidCIDR(part)), {
-    error: 'must be a comma list of addresses and networks, such as 10.0.0.0/8,fd00::/8',
-  });
+const hostPorts = commaList('').refine(
+  (parts) => parts.every((part) => /^(\[[0-9a-fA-F:.]+\]|[^\s:/@]+):\d{1,5}$/.test(part) || isNetwork(part)),
+  {
+    error: 'must be a comma list of host:port or network/bits:port, such as vllm:8000,10.8.0.0/16:443,[fd12::]/16:443',
+  },
+);
+
+const networks = commaList('').refine((parts) => parts.every((part) => ipaddr.isValid(part) || ipaddr.isValidCIDR(part)), {
+  error: 'must be a comma list of addresses and networks, such as 10.0.0.0/8,fd00::/8',
+});
 
 const CLIENT_ID = 'needs a "client_id" for each type';
 const login = z
@@ -124,16 +119,9 @@ const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 /** Every variable Weir reads; any other `WEIR_*` is refused at start, because it is most likely a typing error. */
 const variables = z.object({
   WEIR_HOME: z.string().min(1).default('.weir'),
-  WEIR_ROLES: z
-    .string()
-    .default(ROLES.join(','))
-    .transform((text) =>
-      text
-        .split(',')
-        .map((part) => part.trim())
-        .filter(Boolean),
-    )
-    .pipe(z.array(z.enum(ROLES, { error: `must be a comma list of ${ROLES.join(', ')}` })).min(1, { error: 'names no role' })),
+  WEIR_ROLES: commaList(ROLES.join(',')).pipe(
+    z.array(z.enum(ROLES, { error: `must be a comma list of ${ROLES.join(', ')}` })).min(1, { error: 'names no role' }),
+  ),
   WEIR_PUBLIC_HOST: z.string().min(1).default('127.0.0.1'),
   WEIR_PUBLIC_PORT: port(8080),
   WEIR_ADMIN_HOST: z.string().min(1).default('127.0.0.1'),
@@ -275,7 +263,7 @@ export interface Config {
   /** Months that calls and ledger entries are kept after their own; null: for good. */
   retentionMonths: number | null;
   /** How many budgets, and how many limits, a tenant may have: in all, and on one kind and value of scope. */
-  maxRules: Most;
+  maxRules: { ofTenant: number; onScope: number };
   /** The first that matches counts. */
   modelRules: readonly ModelRule[];
   /** What is most likely meant otherwise. */
