@@ -2,11 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { Pool } from 'pg';
 import { newId } from '../kernel/ids.js';
 import type { Nano } from '../kernel/money.js';
-import type { Full, Most } from '../kernel/most.js';
 import type { Scope } from '../ledger/index.js';
 import { crashOnceSent, crashPoint } from '../platform/faults/index.js';
 import { inTransaction, sqlFunction } from '../platform/postgres/index.js';
 import type { Budget, BudgetPeriod, Grant } from './budget.js';
+import { assertCapacity, type MaxRules } from './capacity.repository.js';
 import { EACH } from './scope.js';
 
 export type NewBudget = Pick<
@@ -64,19 +64,10 @@ const toPeriod = ({ statement = null, ...row }: PeriodRow): BudgetPeriod => ({
 export class BudgetsRepository {
   constructor(private readonly pool: Pool) {}
 
-  /** Makes a budget, unless the tenant has as many as it may; null: any number. No period: the first call that is held makes it. */
-  insert(budget: NewBudget, most: Most | null): Promise<Budget | Full> {
+  /** Makes a budget. No period: the first call that is held makes it. @throws WeirError too_many */
+  insert(budget: NewBudget, max: MaxRules | null): Promise<Budget> {
     return inTransaction(this.pool, async (client) => {
-      if (most) {
-        const full = await client.query<{ of: Full | null }>(`SELECT ${sqlFunction('full_for')}('budgets', $1, $2, $3, $4, $5) AS of`, [
-          budget.tenantId,
-          budget.scopeKind,
-          budget.scopeValue,
-          most.ofTenant,
-          most.onScope,
-        ]);
-        if (full.rows[0]!.of) return full.rows[0]!.of;
-      }
+      await assertCapacity(client, 'budgets', budget, max);
       const { rows } = await client.query<Budget>(
         `INSERT INTO budgets (tenant_id, id, scope_kind, scope_value, limit_nano, period_kind, timezone, anchor, window_seconds, thresholds, mode, external_id, metadata, set_by, created_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, weir_now()) RETURNING ${BUDGET}`,

@@ -2,10 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { WeirError } from '../kernel/errors.js';
 import { found } from '../kernel/found.js';
 import type { Nano } from '../kernel/money.js';
-import { type Most, tooMany } from '../kernel/most.js';
 import type { Scope } from '../ledger/index.js';
 import { type Budget, type BudgetPeriod, type Grant, isTimeZone } from './budget.js';
 import { type BudgetChanges, BudgetsRepository, type Counting, type NewBudget, type PeriodEvent } from './budgets.repository.js';
+import type { MaxRules } from './capacity.repository.js';
 import { EACH } from './scope.js';
 
 const STATEMENTS_AT_ONCE = 1_000;
@@ -19,15 +19,13 @@ export class BudgetsService {
   constructor(private readonly repository: BudgetsRepository) {}
 
   /**
-   * @param most how many the tenant may have; null: any number.
+   * @param max how many the tenant may have; null: any number.
    * @throws WeirError invalid_request for an unknown time zone or a period that cannot be, too_many
    */
-  async create(budget: NewBudget, most: Most | null = null): Promise<Budget> {
+  async create(budget: NewBudget, max: MaxRules | null = null): Promise<Budget> {
     assertTimeZone(budget.timezone);
     assertWindow(budget);
-    const created = await this.repository.insert(budget, most);
-    if (typeof created === 'string') throw tooMany('budgets', created, most!, budget);
-    return created;
+    return this.repository.insert(budget, max);
   }
 
   /** @throws WeirError not_found */

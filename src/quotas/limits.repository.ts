@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Pool } from 'pg';
 import { newId } from '../kernel/ids.js';
-import type { Full, Most } from '../kernel/most.js';
-import { inTransaction, sqlFunction } from '../platform/postgres/index.js';
+import { inTransaction } from '../platform/postgres/index.js';
+import { assertCapacity, type MaxRules } from './capacity.repository.js';
 import type { Limit } from './limit.js';
 
 export type NewLimit = Omit<Limit, 'id' | 'version' | 'createdAt' | 'metadata'> & { metadata: Record<string, string> };
@@ -16,20 +16,11 @@ const LIMIT = `tenant_id AS "tenantId", id, scope_kind AS "scopeKind", scope_val
 export class LimitsRepository {
   constructor(private readonly pool: Pool) {}
 
-  /** Makes a limit, unless the tenant has as many as it may; null: any number. */
-  insert(limit: NewLimit, most: Most | null): Promise<Limit | Full> {
+  /** @throws WeirError too_many */
+  insert(limit: NewLimit, max: MaxRules | null): Promise<Limit> {
     const { tenantId, scopeKind, scopeValue, requestsPerMinute, tokensPerMinute, concurrency, setBy, externalId, metadata } = limit;
     return inTransaction(this.pool, async (client) => {
-      if (most) {
-        const full = await client.query<{ of: Full | null }>(`SELECT ${sqlFunction('full_for')}('limits', $1, $2, $3, $4, $5) AS of`, [
-          tenantId,
-          scopeKind,
-          scopeValue,
-          most.ofTenant,
-          most.onScope,
-        ]);
-        if (full.rows[0]!.of) return full.rows[0]!.of;
-      }
+      await assertCapacity(client, 'limits', limit, max);
       const { rows } = await client.query<Limit>(
         `INSERT INTO limits (tenant_id, id, scope_kind, scope_value, requests_per_minute, tokens_per_minute, concurrency, set_by, external_id, metadata, created_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, weir_now()) RETURNING ${LIMIT}`,

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { WeirError } from '../kernel/errors.js';
 import { found } from '../kernel/found.js';
-import { type Most, tooMany } from '../kernel/most.js';
+import type { MaxRules } from './capacity.repository.js';
 import type { Limit } from './limit.js';
 import { type LimitChanges, LimitsRepository, type NewLimit } from './limits.repository.js';
 
@@ -10,11 +10,9 @@ import { type LimitChanges, LimitsRepository, type NewLimit } from './limits.rep
 export class LimitsService {
   constructor(private readonly repository: LimitsRepository) {}
 
-  /** @param most how many the tenant may have; null: any number. @throws WeirError too_many */
-  async create(limit: NewLimit, most: Most | null = null): Promise<Limit> {
-    const created = await this.repository.insert(limit, most);
-    if (typeof created === 'string') throw tooMany('rate limits', created, most!, limit);
-    return created;
+  /** @param max how many the tenant may have; null: any number. @throws WeirError too_many */
+  create(limit: NewLimit, max: MaxRules | null = null): Promise<Limit> {
+    return this.repository.insert(limit, max);
   }
 
   /** @throws WeirError not_found */
