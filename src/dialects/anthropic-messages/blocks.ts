@@ -1,11 +1,9 @@
-import { WeirError } from '../../kernel/errors.js';
 import type { CacheMark, FilePart, ImagePart, Source, TextPart } from '../canonical.js';
+import { invalidMessages } from '../kit/fields.js';
 import type { JsonObject } from '../kit/json.js';
 import { mediaTypeOf } from '../kit/media-type.js';
 
 export type Block = JsonObject;
-
-const invalid = (message: string) => new WeirError('invalid_request', { param: 'messages', message });
 
 /** Blank text is refused, so it is left out. */
 export const encodeText = ({ text, cache }: TextPart): Block[] =>
@@ -18,7 +16,7 @@ export function encodeMark(cache: CacheMark | undefined): object {
 }
 
 export function encodeImage({ source, cache }: ImagePart): Block[] {
-  if (source.kind === 'text') throw invalid('An image cannot be given as text. Send it as base64 or as a URL.');
+  if (source.kind === 'text') throw invalidMessages('An image cannot be given as text. Send it as base64 or as a URL.');
   return [{ type: 'image', source: encodeSource(source), ...encodeMark(cache) }];
 }
 
@@ -27,7 +25,7 @@ export function encodeFile({ source, name, cache }: FilePart): Block[] {
     const mediaType = mediaTypeOf(source.data, source.mediaType);
     if (mediaType.startsWith('image/')) return encodeImage({ type: 'image', source, cache });
     if (mediaType !== 'application/pdf' && !mediaType.startsWith('text/'))
-      throw invalid(`Files of type "${mediaType}" are not supported by this provider. Send a PDF, an image or plain text.`);
+      throw invalidMessages(`Files of type "${mediaType}" are not supported by this provider. Send a PDF, an image or plain text.`);
   }
   return [{ type: 'document', source: encodeDocument(source), ...(name !== null && { title: name }), ...encodeMark(cache) }];
 }

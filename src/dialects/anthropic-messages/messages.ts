@@ -1,8 +1,8 @@
-import { WeirError } from '../../kernel/errors.js';
 import type { ClaudeRules } from '../../model-rules/index.js';
 import type { AssistantTurn, SystemTurn, ToolCallPart, ToolTurn, Turn, UserTurn } from '../canonical.js';
 import { argumentsObject } from '../kit/call-arguments.js';
 import { plainCallId } from '../kit/call-ids.js';
+import { invalidMessages } from '../kit/fields.js';
 import type { ToolNames } from '../kit/tool-names.js';
 import { resultsOf } from '../kit/tool-results.js';
 import { hearsAudio, Unsupported } from '../kit/unsupported.js';
@@ -18,8 +18,6 @@ export interface Messages {
   messages: Message[];
   warnings: string[];
 }
-
-const invalid = (message: string) => new WeirError('invalid_request', { param: 'messages', message });
 
 /**
  * A conversation as Anthropic takes it: the leading instruction apart, then turns by user and assistant in alternation. What comes between
@@ -68,7 +66,7 @@ class MessagesEncoder {
     const orphan = turns.find((turn): turn is ToolTurn => turn.role === 'tool' && !results.includes(turn));
     if (orphan) {
       const reason = `The tool result for "${orphan.callId}" answers no call of the assistant message before it, or answers it again.`;
-      throw invalid(`${reason} Send each result once, right after its call.`);
+      throw invalidMessages(`${reason} Send each result once, right after its call.`);
     }
     const rest = turns.filter((turn): turn is UserTurn | SystemTurn => turn.role === 'user' || turn.role === 'system');
     const lastUser = rest.findLastIndex(({ role }) => role === 'user');

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { WeirError } from '../../kernel/errors.js';
 import { type ClaudeRules, rulesOf } from '../../model-rules/index.js';
 import type { Conversation, Settings } from '../canonical.js';
 import { rulesId, type UpstreamParams, type UpstreamRequest } from '../dialect.js';
 import { type ClaudeThinking, claudeThinking, samplingAllowed } from '../families/claude.js';
+import { invalid } from '../kit/fields.js';
 import { isObject, type JsonObject, listOf } from '../kit/json.js';
 import { leftOut, settingsLeftOut } from '../kit/left-out.js';
 import { table } from '../kit/table.js';
@@ -16,8 +16,6 @@ import { encodeTools } from './tools.js';
 
 const FILES_BETA = 'files-api-2025-04-14';
 const LONGEST_NAME = 128;
-
-const invalid = (param: string, message: string) => new WeirError('invalid_request', { param, message });
 
 /** A conversation as a request for the Messages API. */
 export function encodeRequest(conversation: Conversation, rewrite: UpstreamParams): UpstreamRequest {

@@ -1,5 +1,5 @@
-import { WeirError } from '../../kernel/errors.js';
 import type { CacheMark, FilePart, ImagePart, Source } from '../canonical.js';
+import { invalidMessages } from '../kit/fields.js';
 import { mediaTypeOf } from '../kit/media-type.js';
 import { table } from '../kit/table.js';
 
@@ -31,7 +31,7 @@ const DOCUMENT_FORMATS = table<string>({
 });
 
 const refuse = (message: string): never => {
-  throw new WeirError('invalid_request', { param: 'messages', message });
+  throw invalidMessages(message);
 };
 
 export const imageBlock = ({ source }: ImagePart): Block => {

@@ -1,8 +1,8 @@
-import { WeirError } from '../../kernel/errors.js';
 import type { BedrockRules } from '../../model-rules/index.js';
 import type { AssistantTurn, CacheMark, FilePart, ImagePart, SystemTurn, ToolTurn, Turn, UserTurn } from '../canonical.js';
 import { argumentsObject } from '../kit/call-arguments.js';
 import { nineCharacterCallId, plainCallId } from '../kit/call-ids.js';
+import { invalidMessages } from '../kit/fields.js';
 import { InnerValues } from '../kit/inner-json.js';
 import type { ToolNames } from '../kit/tool-names.js';
 import { resultsOf } from '../kit/tool-results.js';
@@ -53,7 +53,7 @@ export class TurnWriter {
       .filter(({ results, blocks }) => results.length + blocks.length > 0)
       .flatMap((draft) => this.messages(draft));
     if (messages.length > 0) return { system, messages: this.withEnds(messages) };
-    if (!system.some(isText)) throw invalid('There is no text to answer. Send at least one message that is not empty.');
+    if (!system.some(isText)) throw invalidMessages('There is no text to answer. Send at least one message that is not empty.');
     return { system: [], messages: [{ role: 'user', content: system }] };
   }
 
@@ -189,11 +189,9 @@ export class TurnWriter {
 /** Results whose assistant turn has the calls are judged with it. */
 function requireCalls({ callId }: ToolTurn, before: readonly Turn[]): void {
   if (before.findLast(({ role }) => role !== 'tool' && role !== 'system')?.role === 'assistant') return;
-  throw invalid(
+  throw invalidMessages(
     `The tool result for "${callId}" follows no assistant message with its call. Send that message too, or leave the result out.`,
   );
 }
 
 const isBlank = (text: string): boolean => text.trim() === '';
-
-const invalid = (message: string): WeirError => new WeirError('invalid_request', { param: 'messages', message });

@@ -1,8 +1,8 @@
-import { WeirError } from '../../kernel/errors.js';
 import { type BedrockModel, bedrockModel, rulesOf } from '../../model-rules/index.js';
 import type { Conversation } from '../canonical.js';
 import { rulesId, type UpstreamParams, type UpstreamRequest } from '../dialect.js';
 import { betasLeftOut } from '../kit/anthropic-headers.js';
+import { invalid } from '../kit/fields.js';
 import { writeJson } from '../kit/json.js';
 import { settingsLeftOut } from '../kit/left-out.js';
 import { pathSegment } from '../kit/path-segment.js';
@@ -121,5 +121,3 @@ function serviceTier(tier: string | null): string | null {
   if (tier === 'default' || tier === 'standard_only') return 'default';
   return tier === 'flex' || tier === 'priority' || tier === 'reserved' ? tier : null;
 }
-
-const invalid = (param: string, message: string): WeirError => new WeirError('invalid_request', { param, message });

@@ -1,5 +1,6 @@
-import { WeirError } from '../../kernel/errors.js';
 import type { AssistantTurn, ImagePart, SystemTurn, TextPart, ToolTurn, Turn, UserTurn } from '../canonical.js';
+import { isNothing } from '../kit/call-arguments.js';
+import { invalidMessages } from '../kit/fields.js';
 import type { JsonObject } from '../kit/json.js';
 import { mediaTypeOf } from '../kit/media-type.js';
 import type { ToolNames } from '../kit/tool-names.js';
@@ -47,7 +48,7 @@ class MessageWriter {
         return this.results(resultsOf(turns, at).map(({ result }) => result));
       case 'tool':
         if (!this.answered.has(turn))
-          throw invalid(`The tool result for "${turn.callId}" answers no call. Send the call before it, or drop it.`);
+          throw invalidMessages(`The tool result for "${turn.callId}" answers no call. Send the call before it, or drop it.`);
     }
   }
 
@@ -91,8 +92,6 @@ class MessageWriter {
 
 const textOf = ({ parts }: SystemTurn | ToolTurn): string => parts.map((part) => (part.type === 'text' ? part.text : '')).join('');
 
-const isNothing = (json: string): boolean => ['', 'null'].includes(json.trim());
-
 function userContent(parts: UserTurn['parts']): string | JsonObject[] {
   const written = parts.map(userPart);
   return written.every(isText) ? written.map(({ text }) => text).join('') : written.filter((part) => !isText(part) || part.text !== '');
@@ -119,7 +118,5 @@ const text = ({ text }: Pick<TextPart, 'text'>): JsonObject => ({ type: 'text', 
 function imageUrl({ source }: ImagePart): string {
   if (source.kind === 'url') return source.url;
   if (source.kind === 'base64') return `data:${mediaTypeOf(source.data, source.mediaType)};base64,${source.data}`;
-  throw invalid('This provider keeps no files. Send the image itself, as a data URL, or its address.');
+  throw invalidMessages('This provider keeps no files. Send the image itself, as a data URL, or its address.');
 }
-
-const invalid = (message: string) => new WeirError('invalid_request', { param: 'messages', message });

@@ -1,7 +1,7 @@
-import { WeirError } from '../../kernel/errors.js';
 import { rulesOf } from '../../model-rules/index.js';
 import type { Conversation, OutputFormat, Settings, Thinking, ThinkingLevel, Tool, ToolChoice } from '../canonical.js';
 import { PLAIN_REPLY, rulesId, type UpstreamParams, type UpstreamRequest } from '../dialect.js';
+import { invalid } from '../kit/fields.js';
 import { type JsonObject, writeJson } from '../kit/json.js';
 import { leftOut, settingsLeftOut, showLeftOut, thinkingLeftOut } from '../kit/left-out.js';
 import { ToolNames } from '../kit/tool-names.js';
@@ -121,5 +121,3 @@ function levelOf(budget: number | null): ThinkingLevel | null {
   const levels = Object.entries(BUDGETS) as [ThinkingLevel, number][];
   return levels.find(([, tokens]) => tokens >= budget)?.[0] ?? 'xhigh';
 }
-
-const invalid = (param: string, message: string) => new WeirError('invalid_request', { param, message });

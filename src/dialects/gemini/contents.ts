@@ -1,7 +1,7 @@
-import { WeirError } from '../../kernel/errors.js';
 import type { GeminiRules } from '../../model-rules/index.js';
 import type { AssistantTurn, Conversation, SystemTurn, ToolTurn, Turn, UserTurn } from '../canonical.js';
 import { argumentsObject } from '../kit/call-arguments.js';
+import { invalidMessages } from '../kit/fields.js';
 import { InnerValues } from '../kit/inner-json.js';
 import type { JsonObject } from '../kit/json.js';
 import type { ToolNames } from '../kit/tool-names.js';
@@ -59,7 +59,7 @@ class TurnWriter {
         return this.addResults(resultsOf(turns, at));
       case 'tool':
         if (!this.answered.has(turn))
-          throw invalid(`The tool result for "${turn.callId}" answers no call. Send the call before it, or drop it.`);
+          throw invalidMessages(`The tool result for "${turn.callId}" answers no call. Send the call before it, or drop it.`);
     }
   }
 
@@ -188,5 +188,3 @@ class ModelTurn {
 const textParts = (parts: SystemTurn['parts']): { text: string }[] => parts.filter(({ text }) => text !== '').map(({ text }) => ({ text }));
 
 const asSystem = ({ text }: { text: string }): GeminiPart => ({ text: `<system>\n${text}\n</system>` });
-
-const invalid = (message: string) => new WeirError('invalid_request', { param: 'messages', message });

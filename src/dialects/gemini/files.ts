@@ -1,6 +1,6 @@
-import { WeirError } from '../../kernel/errors.js';
 import type { GeminiRules } from '../../model-rules/index.js';
 import type { AudioPart, FilePart, ImagePart } from '../canonical.js';
+import { invalidMessages } from '../kit/fields.js';
 import { mediaTypeOf } from '../kit/media-type.js';
 import { table } from '../kit/table.js';
 
@@ -40,7 +40,7 @@ const stored = (fileUri: string, mimeType: string | null): GeminiPart => ({
 /** Files that Google holds itself every model reads; those of the web only newer ones do. */
 function webAddress(url: string, { webFiles }: GeminiRules): string {
   if (webFiles || isGoogles(url)) return url;
-  throw invalid('This model does not fetch files from the web. Send the content itself, as a data URL.');
+  throw invalidMessages('This model does not fetch files from the web. Send the content itself, as a data URL.');
 }
 
 function isGoogles(url: string): boolean {
@@ -52,7 +52,7 @@ function isGoogles(url: string): boolean {
 function fileAddress(id: string): string {
   if (id.startsWith('files/')) return `${FILES_API}${id}`;
   if (id.startsWith('gs://') || id.startsWith(FILES_API)) return id;
-  throw invalid(`The file "${id}" is not one of this provider's. Use an id such as "files/abc", or send the content itself.`);
+  throw invalidMessages(`The file "${id}" is not one of this provider's. Use an id such as "files/abc", or send the content itself.`);
 }
 
 const TYPES = table<string>({
@@ -72,5 +72,3 @@ function typeByName(address: string): string | null {
   const ending = /\.([a-z0-9]{1,5})(?:[?#]|$)/i.exec(address)?.[1]?.toLowerCase();
   return (ending !== undefined && TYPES[ending]) || null;
 }
-
-const invalid = (message: string) => new WeirError('invalid_request', { param: 'messages', message });

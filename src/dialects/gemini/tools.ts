@@ -1,6 +1,6 @@
-import { WeirError } from '../../kernel/errors.js';
 import type { GeminiRules } from '../../model-rules/index.js';
 import type { Conversation, OutputFormat, Tool, ToolChoice } from '../canonical.js';
+import { invalid } from '../kit/fields.js';
 import { isObject, type JsonObject } from '../kit/json.js';
 import { ToolNames } from '../kit/tool-names.js';
 import { callsTools, Unsupported } from '../kit/unsupported.js';
@@ -83,5 +83,3 @@ export function encodeFormat(format: OutputFormat | null, hasTools: boolean, fam
   if (family.jsonSchema) return { ...json, responseJsonSchema: bareReferences(format.schema) };
   return { ...json, responseSchema: schemaSubset(format.schema, 'response_format') };
 }
-
-const invalid = (param: string, message: string) => new WeirError('invalid_request', { param, message });

@@ -2,6 +2,8 @@ import { WeirError } from '../../kernel/errors.js';
 
 export const invalid = (param: string, message: string): WeirError => new WeirError('invalid_request', { param, message });
 
+export const invalidMessages = (message: string): WeirError => invalid('messages', message);
+
 /** Fields of a JSON object that a client sent. What is not of its kind is refused by its path; absent and null are the same. */
 export class Fields {
   private constructor(

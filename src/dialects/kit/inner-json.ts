@@ -1,5 +1,5 @@
-import { WeirError } from '../../kernel/errors.js';
 import type { Turn } from '../canonical.js';
+import { invalidMessages } from './fields.js';
 import { isObject, type JsonObject, parsed } from './json.js';
 import { valuesIn } from './json-scan.js';
 
@@ -34,6 +34,5 @@ export function haveReadableCalls(parts: Parts): boolean {
 /** @throws WeirError invalid_request when the calls of a conversation have arguments of too many values. */
 export function boundArguments(turns: readonly Turn[]): void {
   if (haveReadableCalls(turns.flatMap((turn): Parts => (turn.role === 'assistant' ? turn.parts : [])))) return;
-  const message = `The arguments of the tool calls have more than ${MAX_INNER_VALUES} values in all. Send fewer, or shorter, calls.`;
-  throw new WeirError('invalid_request', { param: 'messages', message });
+  throw invalidMessages(`The arguments of the tool calls have more than ${MAX_INNER_VALUES} values in all. Send fewer, or shorter, calls.`);
 }

@@ -1,5 +1,5 @@
-import { WeirError } from '../../kernel/errors.js';
 import type { ToolCallPart, ToolTurn, Turn } from '../canonical.js';
+import { invalidMessages } from './fields.js';
 
 /** A call of an assistant turn and what came of it. */
 export interface ResultOfCall {
@@ -19,12 +19,12 @@ export function resultsOf(turns: readonly Turn[], at: number): ResultOfCall[] {
   const results = followingResults(turns, at);
   const orphan = results.find(({ callId }) => !calls.some(({ id }) => id === callId));
   if (orphan)
-    throw invalid(
+    throw invalidMessages(
       `The tool result for "${orphan.callId}" answers no call of the assistant message before it. Send the call too, or drop it.`,
     );
   return calls.map((call) => {
     const place = results.findIndex(({ callId }) => callId === call.id);
-    if (place === -1) throw invalid(`The tool call "${call.id}" has no result. Send one right after the assistant message.`);
+    if (place === -1) throw invalidMessages(`The tool call "${call.id}" has no result. Send one right after the assistant message.`);
     const [result] = results.splice(place, 1);
     return { call, result: result! };
   });
@@ -39,5 +39,3 @@ function followingResults(turns: readonly Turn[], at: number): ToolTurn[] {
   }
   return results;
 }
-
-const invalid = (message: string) => new WeirError('invalid_request', { param: 'messages', message });

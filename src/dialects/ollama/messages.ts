@@ -1,6 +1,6 @@
-import { WeirError } from '../../kernel/errors.js';
 import type { AssistantTurn, FilePart, ImagePart, ToolCallPart, ToolTurn, Turn, UserTurn } from '../canonical.js';
 import { argumentsObject } from '../kit/call-arguments.js';
+import { invalidMessages } from '../kit/fields.js';
 import type { JsonObject } from '../kit/json.js';
 import { hearsAudio, readsFiles, Unsupported } from '../kit/unsupported.js';
 
@@ -62,7 +62,7 @@ function nameOf({ callId }: ToolTurn, before: readonly Turn[]): string {
   const calls = before.flatMap((turn) => (turn.role === 'assistant' ? turn.parts : [])).filter((part) => part.type === 'tool_call');
   const call = calls.findLast(({ id }) => id === callId);
   if (call) return call.name;
-  throw invalid(`The tool result for "${callId}" belongs to no tool call before it. Send the assistant message with the call too.`);
+  throw invalidMessages(`The tool result for "${callId}" belongs to no tool call before it. Send the assistant message with the call too.`);
 }
 
 function textsOf(parts: readonly { type: string; text?: string }[]): string {
@@ -81,7 +81,5 @@ function fileText({ source }: FilePart): string {
 
 function imageData({ source }: ImagePart): string {
   if (source.kind === 'base64') return source.data;
-  throw invalid('Ollama takes the bytes of an image, not where it is. Send it as a base64 data URL.');
+  throw invalidMessages('Ollama takes the bytes of an image, not where it is. Send it as a base64 data URL.');
 }
-
-const invalid = (message: string): WeirError => new WeirError('invalid_request', { param: 'messages', message });

@@ -1,5 +1,5 @@
-import { WeirError } from '../../../kernel/errors.js';
 import type { FilePart, ImagePart, Source, UserTurn } from '../../canonical.js';
+import { invalidMessages } from '../../kit/fields.js';
 import type { JsonObject } from '../../kit/json.js';
 
 type Part = UserTurn['parts'][number];
@@ -20,7 +20,7 @@ export function encodePart(part: Part): JsonObject {
 
 function encodeImage({ source, detail }: ImagePart): JsonObject {
   const url = source.kind === 'url' ? source.url : source.kind === 'base64' ? dataUrl(source) : null;
-  if (url === null) throw refuse('An image must be given as a URL or as base64 data for this provider.');
+  if (url === null) throw invalidMessages('An image must be given as a URL or as base64 data for this provider.');
   return { type: 'image_url', image_url: { url, ...(detail !== undefined && { detail }) } };
 }
 
@@ -33,7 +33,7 @@ function encodeFile({ source, name }: FilePart): JsonObject {
     case 'base64':
       return { type: 'file', file: { filename: name ?? `document.${extensionOf(source.mediaType)}`, file_data: dataUrl(source) } };
     case 'url':
-      throw refuse('A file must be given as base64 data for this provider, not as a URL.');
+      throw invalidMessages('A file must be given as base64 data for this provider, not as a URL.');
   }
 }
 
@@ -41,5 +41,3 @@ const dataUrl = ({ mediaType, data }: Extract<Source, { kind: 'base64' }>): stri
 
 /** `application/pdf` → `pdf`. */
 const extensionOf = (mediaType: string): string => /\/([a-z0-9]+)$/.exec(mediaType)?.[1] ?? 'bin';
-
-const refuse = (message: string) => new WeirError('invalid_request', { param: 'messages', message });
