@@ -2,6 +2,7 @@ import { type ErrorCode, WeirError } from '../kernel/errors.js';
 import { publicId } from '../kernel/ids.js';
 import { formatUsd, type Nano } from '../kernel/money.js';
 import type { BudgetDenial, Verdict } from '../ledger/index.js';
+import { scopeText } from './scope.js';
 
 const CODES: Partial<Record<Verdict, ErrorCode>> = {
   exceeded: 'budget_exceeded',
@@ -15,7 +16,7 @@ export function deniedByBudget(verdict: Verdict, denial: BudgetDenial, affordabl
   const spent = verdict === 'exceeded' || verdict === 'too_large';
   // A session's budget is the cap of that session.
   const code = spent && denial.scopeKind === 'session' ? 'cost_limit_exceeded' : CODES[verdict]!;
-  const scope = `${denial.scopeKind.replace('_', ' ')} ${denial.scopeValue}`;
+  const scope = scopeText(denial);
   const until = denial.resetsAt === null ? '' : ` It resets at ${new Date(denial.resetsAt * 1000).toISOString()}.`;
   const state = `limit $${formatUsd(denial.limit)}, spent $${formatUsd(denial.spent)}, held $${formatUsd(denial.held)}`;
   const messages: Partial<Record<Verdict, string>> = {

@@ -1,4 +1,5 @@
 import type { Nano } from '../kernel/money.js';
+import type { Rule } from './rule.js';
 
 export const PERIOD_KINDS = ['minute', 'hour', 'day', 'week', 'month', 'year', 'lifetime', 'rolling'] as const;
 
@@ -6,12 +7,7 @@ export const PERIOD_KINDS = ['minute', 'hour', 'day', 'week', 'month', 'year', '
 export const MODES = ['deny', 'observe'] as const;
 
 /** An amount per period on one scope, or on each value of a kind of scope. */
-export interface Budget {
-  tenantId: string;
-  id: string;
-  scopeKind: string;
-  /** The public id of the tenant, project or key; a name; or `*` for each. */
-  scopeValue: string;
+export interface Budget extends Rule {
   limit: Nano;
   periodKind: string;
   /** IANA name; decides when days, weeks and months begin. */
@@ -23,13 +19,6 @@ export interface Budget {
   /** Percents of the limit at which an event is due, once per period. */
   thresholds: readonly number[];
   mode: string;
-  /** `operator`: the platform's rule, which the tenant cannot change. */
-  setBy: string;
-  externalId: string | null;
-  metadata: unknown;
-  /** Rises with each change; the ETag. */
-  version: number;
-  createdAt: Date;
 }
 
 /** One period of a budget and what became of its money. */

@@ -1,10 +1,11 @@
 import { WeirError } from '../kernel/errors.js';
 import { publicId } from '../kernel/ids.js';
 import type { LimitDenial, RateLimitState, Verdict } from '../ledger/index.js';
+import { scopeText } from './scope.js';
 
 /** What a client reads when a limit is in the way. */
 export function deniedByLimit(verdict: Verdict, denial: LimitDenial, rates: RateLimitState | null): WeirError {
-  const scope = `${denial.scopeKind.replace('_', ' ')} ${denial.scopeValue}`;
+  const scope = scopeText(denial);
   const never = verdict === 'tokens' && denial.tokens > denial.limit;
   const messages: Partial<Record<Verdict, string>> = {
     requests: `The limit of ${scope} is ${denial.limit} requests per minute.`,

@@ -2,5 +2,9 @@
 export const SCOPE_KINDS = ['tenant', 'project', 'api_key', 'end_user', 'session', 'model', 'provider', 'tag', 'scope'] as const;
 export type ScopeKind = (typeof SCOPE_KINDS)[number];
 
+/** As people read it. */
+export const scopeText = ({ scopeKind, scopeValue }: { scopeKind: string; scopeValue: string }): string =>
+  `${scopeKind.replace('_', ' ')} ${scopeValue}`;
+
 /** As a scope value: a counter of its own for each value that is seen. */
 export const EACH = '*';
