@@ -3,7 +3,7 @@ import type { Conversation, OutputFormat, Settings, Thinking, ThinkingLevel, Too
 import { PLAIN_REPLY, rulesId, type UpstreamParams, type UpstreamRequest } from '../dialect.js';
 import { invalid } from '../kit/fields.js';
 import { type JsonObject, writeJson } from '../kit/json.js';
-import { leftOut, settingsLeftOut, showLeftOut, thinkingLeftOut } from '../kit/left-out.js';
+import { leftOut, settingsLeftOut, showLeftOut, thinkingLeftOut, tierAsked } from '../kit/left-out.js';
 import { ToolNames } from '../kit/tool-names.js';
 import { answersSeverally, Unsupported } from '../kit/unsupported.js';
 import { encodeMessages } from './messages.js';
@@ -30,7 +30,7 @@ export function encodeRequest(conversation: Conversation, rewrite: UpstreamParam
     ...(thinking && { thinking: thinking.field }),
     stream,
   };
-  const tier = settings.serviceTier === 'auto' || settings.serviceTier === 'default' ? null : settings.serviceTier;
+  const tier = tierAsked(settings);
   warnings.push(
     ...settingsLeftOut({ ...settings, serviceTier: tier }, 'minP', 'logprobs', 'topLogprobs', 'logitBias', 'verbosity', 'serviceTier'),
     ...(conversation.parallelToolCalls === false ? [leftOut('parallel_tool_calls')] : []),

@@ -3,7 +3,7 @@ import { rulesOf } from '../../model-rules/index.js';
 import type { Conversation, Settings } from '../canonical.js';
 import { PLAIN_REPLY, rulesId, type UpstreamParams, type UpstreamRequest } from '../dialect.js';
 import { type JsonObject, writeJson } from '../kit/json.js';
-import { leftOut, settingsLeftOut, thinkingLeftOut, unsaidLeftOut } from '../kit/left-out.js';
+import { leftOut, settingsLeftOut, thinkingLeftOut, tierAsked, unsaidLeftOut } from '../kit/left-out.js';
 import { pathSegment } from '../kit/path-segment.js';
 import { encodeTurns } from './contents.js';
 import { thinkingConfig } from './thinking.js';
@@ -73,7 +73,7 @@ const given = (name: string, value: number | null): JsonObject => (value === nul
 
 /** The model has no switch against calls at once; those it makes are never dropped. */
 function warningsOf({ settings, parallelToolCalls }: Conversation): string[] {
-  const tier = settings.serviceTier === 'auto' || settings.serviceTier === 'default' ? null : settings.serviceTier;
+  const tier = tierAsked(settings);
   return [
     ...settingsLeftOut({ ...settings, serviceTier: tier }, 'minP', 'logitBias', 'verbosity', 'serviceTier'),
     ...(parallelToolCalls === false ? [leftOut('parallel_tool_calls')] : []),

@@ -1,4 +1,5 @@
 import type { Answer, AnswerChoice, AnswerPart, ReasoningPart, ReplyEvent, ToolCallPart } from '../canonical.js';
+import { addState, emptyReasoning } from './reasoning-part.js';
 
 /** Puts the events of a reply together again. */
 export class Fold {
@@ -72,14 +73,8 @@ class FoldedChoice {
       case 'reasoning':
         this.block(event.block).text += event.text;
         return;
-      case 'reasoning_state': {
-        const block = this.block(event.block);
-        block.origin = event.origin;
-        block.signature = event.signature ?? block.signature;
-        block.redacted = event.redacted ?? block.redacted;
-        block.id = event.id ?? block.id;
-        return;
-      }
+      case 'reasoning_state':
+        return addState(this.block(event.block), event);
       case 'tool_call': {
         const call: ToolCallPart = { type: 'tool_call', id: event.id ?? '', name: event.name, arguments: '' };
         if (event.signature !== undefined) call.signature = event.signature;
@@ -127,7 +122,7 @@ class FoldedChoice {
   private block(index: number): ReasoningPart {
     let block = this.reasoning.get(index);
     if (!block) {
-      block = { type: 'reasoning', text: '', origin: null, signature: null, redacted: null, id: null };
+      block = emptyReasoning();
       this.reasoning.set(index, block);
       this.answer.parts.push(block);
     }

@@ -22,6 +22,10 @@ export function settingsLeftOut(settings: Settings, ...unknown: (keyof Settings)
   return unknown.filter((name) => isSet(settings[name])).map((name) => leftOut(NAMES[name]));
 }
 
+/** `auto` and `default` ask for no tier. */
+export const tierAsked = ({ serviceTier }: Settings): string | null =>
+  serviceTier === 'auto' || serviceTier === 'default' ? null : serviceTier;
+
 export const leftOut = (field: string): string => `"${field}" is not supported by this provider and was left out.`;
 
 /** Whom the client serves, by each of the names that formats have for it. */

@@ -1,6 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { AssistantTurn, Conversation, ReasoningPart, ReplyEvent, ToolCallPart } from '../canonical.js';
 import type { AnswerState, StateMemory } from '../dialect.js';
+import { addState, emptyReasoning } from './reasoning-part.js';
 
 interface SeenAnswer {
   blocks: Map<number, ReasoningPart>;
@@ -37,14 +38,8 @@ export class RecalledState {
       case 'reasoning':
         this.block(event).text += event.text;
         return;
-      case 'reasoning_state': {
-        const block = this.block(event);
-        block.origin = event.origin;
-        block.signature = event.signature ?? block.signature;
-        block.redacted = event.redacted ?? block.redacted;
-        block.id = event.id ?? block.id;
-        return;
-      }
+      case 'reasoning_state':
+        return addState(this.block(event), event);
       case 'tool_call':
         this.answer(event.choice).calls.push({ id: event.id ?? '', signature: event.signature ?? null });
         return;
@@ -103,7 +98,7 @@ export class RecalledState {
 
   private block({ choice, block }: { choice: number; block: number }): ReasoningPart {
     const { blocks } = this.answer(choice);
-    const part = blocks.get(block) ?? { type: 'reasoning', text: '', origin: null, signature: null, redacted: null, id: null };
+    const part = blocks.get(block) ?? emptyReasoning();
     blocks.set(block, part);
     return part;
   }

@@ -1,7 +1,7 @@
 import type { Conversation, OutputFormat, Tool } from '../canonical.js';
 import { PLAIN_REPLY, rulesId, type UpstreamParams, type UpstreamRequest } from '../dialect.js';
 import { type JsonObject, writeJson } from '../kit/json.js';
-import { leftOut, settingsLeftOut } from '../kit/left-out.js';
+import { leftOut, settingsLeftOut, tierAsked } from '../kit/left-out.js';
 import { answersSeverally, Unsupported } from '../kit/unsupported.js';
 import { renderTurns } from './messages.js';
 import { renderThinking } from './thinking.js';
@@ -11,7 +11,7 @@ export function encodeRequest(conversation: Conversation, rewrite: UpstreamParam
   if (conversation.choices > 1)
     throw new Unsupported('n', 'Ollama gives one answer per request. Leave "n" out, or send the request several times.', answersSeverally);
   const { settings } = conversation;
-  const tier = settings.serviceTier === 'auto' || settings.serviceTier === 'default' ? null : settings.serviceTier;
+  const tier = tierAsked(settings);
   const warnings = settingsLeftOut({ ...settings, serviceTier: tier }, 'logprobs', 'topLogprobs', 'logitBias', 'verbosity', 'serviceTier');
   const thinking = renderThinking(rulesId(rewrite), conversation.thinking, rewrite.thinkingLevel);
   const tools = offeredTools(conversation, warnings);
