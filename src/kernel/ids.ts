@@ -60,6 +60,10 @@ export function newId(): Id {
 /** The id as 32 hex digits. Cut at the known places, as it is needed several times per call. */
 export const hexOf = (id: Id): string => id.slice(0, 8) + id.slice(9, 13) + id.slice(14, 18) + id.slice(19, 23) + id.slice(24);
 
+/** The id of 32 hex digits. */
+export const idOfHex = (hex: string): Id =>
+  `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+
 /** The id as clients see it: `ten_0199…`, a prefix and 32 hex digits. */
 export const publicId = (kind: IdKind, id: Id): string => `${PREFIXES[kind]}_${hexOf(id)}`;
 
@@ -68,5 +72,5 @@ export function parsePublicId(kind: IdKind, text: string): Id | null {
   const prefix = `${PREFIXES[kind]}_`;
   const hex = text.slice(prefix.length);
   if (!text.startsWith(prefix) || !/^[0-9a-f]{32}$/.test(hex)) return null;
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  return idOfHex(hex);
 }

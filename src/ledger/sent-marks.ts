@@ -1,7 +1,7 @@
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
 import { hostname, uptime } from 'node:os';
 import { join } from 'node:path';
-import { hexOf } from '../kernel/ids.js';
+import { hexOf, idOfHex } from '../kernel/ids.js';
 import { journalPath, readJournal } from './journal.js';
 
 const ID_BYTES = 16;
@@ -91,5 +91,5 @@ function isAlive(pid: number): boolean {
 
 function readIds(path: string): string[] {
   const hex = readFileSync(path).toString('hex');
-  return (hex.match(/.{32}/g) ?? []).map((id) => id.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'));
+  return (hex.match(/.{32}/g) ?? []).map(idOfHex);
 }

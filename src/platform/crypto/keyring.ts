@@ -1,5 +1,5 @@
 import { createHash, createSecretKey, type KeyObject } from 'node:crypto';
-import { hexOf } from '../../kernel/ids.js';
+import { hexOf, idOfHex } from '../../kernel/ids.js';
 import type { Pool } from '../postgres/pool.js';
 import type { Logger } from '../telemetry/index.js';
 import { DataKeys, type MasterKeys } from './data-keys.js';
@@ -63,7 +63,7 @@ export class Keyring {
   /** @throws when the context or any byte differs from what was sealed, or no master key here opens its data key. */
   async open(sealed: Buffer, context: string): Promise<Secret> {
     if (sealed[0] === BY_OWNER) {
-      const { key } = await this.dataKeys.withId(uuidOf(sealed.subarray(1, 1 + KEY_ID_BYTES)));
+      const { key } = await this.dataKeys.withId(idOfHex(sealed.toString('hex', 1, 1 + KEY_ID_BYTES).padEnd(32, '0')));
       return new Secret(open(key, sealed.subarray(1 + KEY_ID_BYTES), context).toString());
     }
     if (!isSealedByInstallation(sealed)) throw new Error('the sealed value has an unknown format');
@@ -77,8 +77,3 @@ export const isSealedByInstallation = (sealed: Buffer): boolean => sealed[0] ===
 
 /** A digest to compare request bodies by; not for secrets. */
 export const fingerprint = (...parts: string[]): Buffer => createHash('sha256').update(parts.join('\0')).digest();
-
-function uuidOf(bytes: Buffer): string {
-  const hex = bytes.toString('hex').padEnd(32, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
-}
