@@ -19,6 +19,7 @@ import { GatewaysController } from './gateways/gateways.controller.js';
 import { undeclaredRoutes } from './http/access.js';
 import { AdminGate } from './http/admin-gate.js';
 import { ErrorFilter } from './http/error.filter.js';
+import { IfMatchGuard } from './http/etag.js';
 import { IdempotencyInterceptor } from './http/idempotency.interceptor.js';
 import { IdempotencyRepository } from './http/idempotency.repository.js';
 import { NextRequestInterceptor } from './http/next-request.interceptor.js';
@@ -76,6 +77,7 @@ import { UsageController } from './usage/usage.controller.js';
     IdempotencyRepository,
     Scopes,
     { provide: APP_GUARD, useClass: OperatorGuard },
+    { provide: APP_GUARD, useClass: IfMatchGuard },
     { provide: APP_PIPE, useClass: RequestPipe },
     // In this order: each runs inside of the one before.
     { provide: APP_INTERCEPTOR, useClass: NextRequestInterceptor },

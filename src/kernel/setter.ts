@@ -8,3 +8,9 @@ export type Setter = (typeof SETTERS)[number];
 export function assertMayChange(rule: { setBy: string }, by: Setter): void {
   if (rule.setBy === 'operator' && by !== 'operator') throw new WeirError('platform_rule');
 }
+
+/** Asserts that who may change a rule is left as it is, or that an operator asks. @throws WeirError platform_rule */
+export function assertMaySetSetter(setBy: Setter | undefined, by: Setter): void {
+  if (setBy === undefined || by === 'operator') return;
+  throw new WeirError('platform_rule', { param: 'set_by', message: 'Only an operator can change "set_by". Leave it out.' });
+}

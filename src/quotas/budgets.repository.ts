@@ -132,8 +132,13 @@ export class BudgetsRepository {
     });
   }
 
-  async delete(tenantId: string, id: string): Promise<void> {
-    await this.pool.query('UPDATE budgets SET deleted_at = weir_now() WHERE tenant_id = $1 AND id = $2', [tenantId, id]);
+  /** Deletes a budget if it still has this version (null: whatever it has). False: it has another version. */
+  async delete(tenantId: string, id: string, version: number | null): Promise<boolean> {
+    const { rowCount } = await this.pool.query(
+      'UPDATE budgets SET deleted_at = weir_now() WHERE tenant_id = $1 AND id = $2 AND ($3::integer IS NULL OR version = $3)',
+      [tenantId, id, version],
+    );
+    return rowCount === 1;
   }
 
   /** The periods of a budget, the latest first; of a template only those of one value, if it is given. */

@@ -47,10 +47,10 @@ export class BudgetsService {
     return budget;
   }
 
-  /** History stays; calls in flight still settle. @throws WeirError not_found */
-  async delete(tenantId: string, id: string): Promise<void> {
+  /** History stays; calls in flight still settle. @throws WeirError not_found, precondition_failed */
+  async delete(tenantId: string, id: string, version: number | null = null): Promise<void> {
     await this.get(tenantId, id);
-    await this.repository.delete(tenantId, id);
+    if (!(await this.repository.delete(tenantId, id, version))) throw new WeirError('precondition_failed');
   }
 
   /** The latest first; of a template only those of one value, if it is given. The current one is among them, also where it has no row. */

@@ -68,7 +68,12 @@ export class LimitsRepository {
     return rows[0] ?? null;
   }
 
-  async delete(tenantId: string, id: string): Promise<void> {
-    await this.pool.query('UPDATE limits SET deleted_at = weir_now() WHERE tenant_id = $1 AND id = $2', [tenantId, id]);
+  /** Deletes a limit if it still has this version (null: whatever it has). False: it has another version. */
+  async delete(tenantId: string, id: string, version: number | null): Promise<boolean> {
+    const { rowCount } = await this.pool.query(
+      'UPDATE limits SET deleted_at = weir_now() WHERE tenant_id = $1 AND id = $2 AND ($3::integer IS NULL OR version = $3)',
+      [tenantId, id, version],
+    );
+    return rowCount === 1;
   }
 }

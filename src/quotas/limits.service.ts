@@ -34,9 +34,9 @@ export class LimitsService {
     return limit;
   }
 
-  /** @throws WeirError not_found */
-  async delete(tenantId: string, id: string): Promise<void> {
+  /** @throws WeirError not_found, precondition_failed */
+  async delete(tenantId: string, id: string, version: number | null = null): Promise<void> {
     await this.get(tenantId, id);
-    await this.repository.delete(tenantId, id);
+    if (!(await this.repository.delete(tenantId, id, version))) throw new WeirError('precondition_failed');
   }
 }

@@ -179,7 +179,11 @@ test("a tenant's own rules are its own, until an operator takes them over; and w
   expect(own).toMatchObject({ set_by: 'tenant' });
   const path = `/v1/organization/budgets/${own.id}`;
   expect((await admin('PATCH', path, { limit: '2.00' })).status).toBe(200);
-  expect((await admin('PATCH', path, { set_by: 'operator' })).body.error.code).toBe('platform_rule');
+  expect((await admin('PATCH', path, { set_by: 'operator' })).body.error).toMatchObject({
+    code: 'platform_rule',
+    param: 'set_by',
+    message: 'Only an operator can change "set_by". Leave it out.',
+  });
   expect((await inside('PATCH', path, { set_by: 'operator' })).body).toMatchObject({ set_by: 'operator' });
   expect((await admin('PATCH', path, { limit: '3.00' })).status).toBe(403);
   expect((await inside('PATCH', path, { set_by: 'tenant' })).body).toMatchObject({ set_by: 'tenant' });

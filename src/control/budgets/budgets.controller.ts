@@ -1,12 +1,11 @@
-import { Body, Controller, Delete, Get, Headers, Inject, Param, Post, Query, Res } from '@nestjs/common';
-import { ApiHeader } from '@nestjs/swagger';
+import { Body, Controller, Delete, Get, Inject, Param, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { assertMayChange, type Setter } from '../../kernel/setter.js';
+import { assertMayChange, assertMaySetSetter, type Setter } from '../../kernel/setter.js';
 import { CONFIG, type Config } from '../../platform/config/index.js';
 import { type Budget, BudgetsService } from '../../quotas/index.js';
 import { Access } from '../http/access.js';
 import { Actor, ActsAs, TenantId } from '../http/admin.js';
-import { IF_MATCH, versionIn } from '../http/etag.js';
+import { ChecksIfMatch, IfMatch } from '../http/etag.js';
 import { deleted } from '../http/fields.js';
 import { ListQuery, listOf, pageOf, renderList } from '../http/list.js';
 import { idOf } from '../http/path-id.js';
@@ -85,26 +84,30 @@ export class BudgetsController {
 
   @PostOrPatch(':budget_id')
   @Answers(BudgetObject, 'Update a budget. With If-Match it is updated only if it still has that version.')
-  @ApiHeader(IF_MATCH)
+  @ChecksIfMatch()
   async update(
     @TenantId() tenantId: string,
     @ActsAs() by: Setter,
     @Param('budget_id') id: string,
-    @Headers('if-match') ifMatch: string | undefined,
+    @IfMatch() version: number | null,
     @Body({ schema: UpdateBudget }) body: UpdateBudget,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const { set_by: setBy, ...changes } = body;
     const budget = await this.changeable(tenantId, id, by);
-    if (setBy !== undefined) assertMayChange({ setBy: 'operator' }, by);
+    assertMaySetSetter(setBy, by);
     await this.scopes.check(tenantId, budget);
-    return this.render(await this.budgets.update(tenantId, budget.id, { ...changes, setBy }, versionIn(ifMatch)), reply);
+    return this.render(await this.budgets.update(tenantId, budget.id, { ...changes, setBy }, version), reply);
   }
 
   @Delete(':budget_id')
-  @Answers(deleted('budget'), 'Delete a budget. Its history stays. Calls in flight still settle.')
-  async delete(@TenantId() tenantId: string, @ActsAs() by: Setter, @Param('budget_id') id: string) {
-    await this.budgets.delete(tenantId, (await this.changeable(tenantId, id, by)).id);
+  @Answers(
+    deleted('budget'),
+    'Delete a budget. With If-Match it is deleted only if it still has that version. Its history stays. Calls in flight still settle.',
+  )
+  @ChecksIfMatch()
+  async delete(@TenantId() tenantId: string, @ActsAs() by: Setter, @Param('budget_id') id: string, @IfMatch() version: number | null) {
+    await this.budgets.delete(tenantId, (await this.changeable(tenantId, id, by)).id, version);
     return { id, object: 'budget', deleted: true };
   }
 

@@ -1,12 +1,11 @@
-import { Body, Controller, Delete, Get, Headers, Inject, Param, Post, Query, Res } from '@nestjs/common';
-import { ApiHeader } from '@nestjs/swagger';
+import { Body, Controller, Delete, Get, Inject, Param, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { assertMayChange, type Setter } from '../../kernel/setter.js';
+import { assertMayChange, assertMaySetSetter, type Setter } from '../../kernel/setter.js';
 import { CONFIG, type Config } from '../../platform/config/index.js';
 import { type Limit, LimitsService } from '../../quotas/index.js';
 import { Access } from '../http/access.js';
 import { ActsAs, TenantId } from '../http/admin.js';
-import { IF_MATCH, versionIn } from '../http/etag.js';
+import { ChecksIfMatch, IfMatch } from '../http/etag.js';
 import { deleted } from '../http/fields.js';
 import { ListQuery, listOf, pageOf, renderList } from '../http/list.js';
 import { idOf } from '../http/path-id.js';
@@ -72,17 +71,17 @@ export class LimitsController {
 
   @PostOrPatch(':rate_limit_id')
   @Answers(LimitObject, 'Update a rate limit. With If-Match it is updated only if it still has that version. It applies to the next call.')
-  @ApiHeader(IF_MATCH)
+  @ChecksIfMatch()
   async update(
     @TenantId() tenantId: string,
     @ActsAs() by: Setter,
     @Param('rate_limit_id') id: string,
-    @Headers('if-match') ifMatch: string | undefined,
+    @IfMatch() version: number | null,
     @Body({ schema: UpdateLimit }) body: UpdateLimit,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const limit = await this.changeable(tenantId, id, by);
-    if (body.set_by !== undefined) assertMayChange({ setBy: 'operator' }, by);
+    assertMaySetSetter(body.set_by, by);
     const changes = {
       requestsPerMinute: body.max_requests_per_1_minute,
       tokensPerMinute: body.max_tokens_per_1_minute,
@@ -92,13 +91,14 @@ export class LimitsController {
     };
     const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
     await this.scopes.check(tenantId, limit);
-    return this.render(await this.limits.update(tenantId, limit.id, given, versionIn(ifMatch)), reply);
+    return this.render(await this.limits.update(tenantId, limit.id, given, version), reply);
   }
 
   @Delete(':rate_limit_id')
-  @Answers(deleted('rate_limit'), 'Delete a rate limit.')
-  async delete(@TenantId() tenantId: string, @ActsAs() by: Setter, @Param('rate_limit_id') id: string) {
-    await this.limits.delete(tenantId, (await this.changeable(tenantId, id, by)).id);
+  @Answers(deleted('rate_limit'), 'Delete a rate limit. With If-Match it is deleted only if it still has that version.')
+  @ChecksIfMatch()
+  async delete(@TenantId() tenantId: string, @ActsAs() by: Setter, @Param('rate_limit_id') id: string, @IfMatch() version: number | null) {
+    await this.limits.delete(tenantId, (await this.changeable(tenantId, id, by)).id, version);
     return { id, object: 'rate_limit', deleted: true };
   }
 

@@ -71,6 +71,13 @@ test('If-Match: of two changes to one version, one is made', async () => {
   expect((await send('PATCH', path, { limit: '5.00' }, { 'if-match': '"what"' })).status).toBe(412);
 });
 
+test('If-Match: what has changed is not deleted', async () => {
+  const path = `/v1/organization/budgets/${(await create()).id}`;
+  await send('PATCH', path, { limit: '2.00' });
+  expect((await send('DELETE', path, undefined, { 'if-match': '"1"' })).body.error).toMatchObject({ code: 'precondition_failed' });
+  expect((await send('DELETE', path, undefined, { 'if-match': '"2"' })).status).toBe(200);
+});
+
 test('a reset brings what is spent to zero, says who did it, and costs stay', async () => {
   const made = await create();
   await makeCall(tenant);

@@ -38,6 +38,7 @@ test('a limit is made, read, listed, changed against its version and removed', a
   const changed = await send('POST', path, { max_requests_per_1_minute: null, max_concurrent_requests: 4 }, { 'if-match': '"1"' });
   expect(changed.body).toMatchObject({ max_requests_per_1_minute: null, max_concurrent_requests: 4, version: 2 });
   expect((await send('PATCH', path, { max_concurrent_requests: 5 }, { 'if-match': '"1"' })).status).toBe(412);
+  expect((await send('DELETE', path, undefined, { 'if-match': '"1"' })).status).toBe(412);
   expect((await send('DELETE', path)).body).toEqual({ id: made.body.id, object: 'rate_limit', deleted: true });
   expect((await send('GET', path)).status).toBe(404);
 });
