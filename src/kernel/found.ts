@@ -1,13 +1,17 @@
 import { WeirError } from './errors.js';
 import type { IdKind } from './ids.js';
 
-const NOUNS: Record<IdKind, string> = {
+/** What can be missing: what has an id, and what shares its kind of id with another thing. */
+type Thing = IdKind | 'operatorKey';
+
+const NOUNS: Record<Thing, string> = {
   tenant: 'tenant',
   project: 'project',
   apiKey: 'API key',
   adminKey: 'admin key',
+  operatorKey: 'operator key',
   provider: 'provider',
-  credential: 'credential',
+  credential: 'key of the provider',
   connection: 'connection',
   price: 'price',
   model: 'entry for a model',
@@ -20,7 +24,7 @@ const NOUNS: Record<IdKind, string> = {
 };
 
 /** @throws WeirError not_found when there is nothing. */
-export function found<T>(kind: IdKind, value: T | null, param?: string): T {
+export function found<T>(kind: Thing, value: T | null, param?: string): T {
   if (value === null) throw new WeirError('not_found', { param, message: `There is no such ${NOUNS[kind]}.` });
   return value;
 }

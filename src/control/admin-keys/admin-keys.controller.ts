@@ -2,13 +2,12 @@ import { Body, Controller, Delete, Get, Param, Post, Query } from '@nestjs/commo
 import type { z } from 'zod';
 import { type AdminKey, AdminKeysService } from '../../api-keys/index.js';
 import { found } from '../../kernel/found.js';
-import { publicId } from '../../kernel/ids.js';
+import { parsePublicId, publicId } from '../../kernel/ids.js';
 import { RotateKey } from '../api-keys/rotation.js';
 import { Access } from '../http/access.js';
 import { Actor, TenantId } from '../http/admin.js';
 import { deleted } from '../http/fields.js';
 import { ListQuery, listOf, pageOf, renderList } from '../http/list.js';
-import { idOf } from '../http/path-id.js';
 import { Answers } from '../http/route.js';
 import { renderAdminKey } from './render.js';
 import { AdminKeyObject, CreateAdminKey, NewAdminKeyObject } from './schema.js';
@@ -28,7 +27,8 @@ abstract class AdminKeys {
   }
 
   protected async find(owner: string | null, id: string): Promise<AdminKey> {
-    return found('adminKey', await this.keys.find(owner, idOf('adminKey', id)));
+    const known = parsePublicId('adminKey', id);
+    return found(owner === null ? 'operatorKey' : 'adminKey', known === null ? null : await this.keys.find(owner, known));
   }
 
   protected async replace(owner: string | null, id: string, { overlap_seconds }: RotateKey, actor: string) {

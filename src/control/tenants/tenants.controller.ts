@@ -11,7 +11,7 @@ import { Actor } from '../http/admin.js';
 import { deleted } from '../http/fields.js';
 import { ListQuery, listOf, pageOf, renderList } from '../http/list.js';
 import { idOf } from '../http/path-id.js';
-import { Answers } from '../http/route.js';
+import { Answers, PostOrPatch } from '../http/route.js';
 import { renderTenant } from './render.js';
 import { CreateTenant, NewTenantObject, TenantObject, UpdateTenant } from './schema.js';
 
@@ -79,7 +79,7 @@ export class TenantsController {
     return { id, object: 'tenant', deleted: true };
   }
 
-  @Post(':tenant_id')
+  @PostOrPatch(':tenant_id')
   @Answers(TenantObject, 'Update a tenant.')
   async update(@Param('tenant_id') id: string, @Body({ schema: UpdateTenant }) body: UpdateTenant) {
     const { name, external_id: externalId, metadata, unpriced_call_cost: unpricedCallNano } = body;
