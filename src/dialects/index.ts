@@ -27,7 +27,6 @@ export {
 export { embeddings } from './embeddings/format.js';
 export { besideFailure } from './kit/beside-failure.js';
 export { hasToKeep, keepLiterals } from './kit/json-literals.js';
-export { repeatedKey, survey } from './kit/json-scan.js';
 export { TooMuchWork } from './kit/long-event.js';
 export { isBilled, isCredible, METERED_BYTES_PER_TOKEN, meteredTokens } from './kit/meter.js';
 export { hasUnseenInput } from './kit/unseen-input.js';

@@ -1,12 +1,10 @@
-import { isUtf8 } from 'node:buffer';
-import { hasToKeep, keepLiterals, repeatedKey, survey } from '../dialects/index.js';
+import { hasToKeep, keepLiterals } from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
-import { ownTurn } from '../kernel/slices.js';
-import { withoutMark } from './byte-order-mark.js';
+import { repeatedKey, survey } from '../kernel/json-scan.js';
+import { atOnce, ownTurn } from '../kernel/slices.js';
+import { jsonOfBody, keyTwice, textOfBody } from '../platform/listener/index.js';
 
 const MAX_DEPTH = 64;
-/** Of a key in a message. */
-const LONGEST_KEY = 64;
 /** Longer bodies are worked on in several turns of the event loop, so that other calls have theirs in between. */
 const LONG_BYTES = 512 * 1024;
 
@@ -27,7 +25,7 @@ export interface RequestBody {
  */
 export function parseBody(bytes: Buffer): RequestBody {
   const text = textIn(bytes);
-  const json = jsonIn(text);
+  const json = jsonOfBody(text);
   if (hasMore(text, json)) keepLiterals(text, json);
   return { json, bytes: bytes.length, text };
 }
@@ -37,7 +35,7 @@ export async function parseBodyInTurns(bytes: Buffer): Promise<RequestBody> {
   await ownTurn();
   const text = textIn(bytes);
   await ownTurn();
-  const json = jsonIn(text);
+  const json = jsonOfBody(text);
   await ownTurn();
   const more = hasMore(text, json);
   await ownTurn();
@@ -58,15 +56,7 @@ const noBody = (): WeirError => new WeirError('invalid_json', { message: 'The re
 
 function textIn(bytes: Buffer): string {
   if (bytes.length === 0) throw noBody();
-  if (!isUtf8(bytes)) throw new WeirError('invalid_json', { message: 'The request body is not valid UTF-8.' });
-  return withoutMark(bytes).toString();
-}
-function jsonIn(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new WeirError('invalid_json', { cause });
-  }
+  return textOfBody(bytes);
 }
 
 /** Whether the text says what the value does not tell, and has to be kept. @throws WeirError invalid_json, invalid_request where it may not stand as it is. */
@@ -74,10 +64,7 @@ function hasMore(text: string, json: unknown): boolean {
   const members = countMembers(json, MAX_DEPTH);
   const said = survey(text);
   // JavaScript keeps the last of them; a provider may read the first.
-  if (said.members !== members)
-    throw new WeirError('invalid_json', {
-      message: `The request body has the key "${repeatedKey(text)?.slice(0, LONGEST_KEY)}" more than once in one object. Send it once.`,
-    });
+  if (said.members !== members) throw keyTwice(atOnce(repeatedKey(text)) ?? '');
   return hasToKeep(said);
 }
 

@@ -4,7 +4,17 @@ import { CallerDirectory } from '../api-keys/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { JsonCost } from '../kernel/json-cost.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
-import { announcedBytes, BadKeys, BodyMemory, Connections, readBody, TrustedProxies } from '../platform/listener/index.js';
+import {
+  adviceAt,
+  announcedBytes,
+  BadKeys,
+  BodyMemory,
+  Connections,
+  isAdminPath,
+  methodsAt,
+  readBody,
+  TrustedProxies,
+} from '../platform/listener/index.js';
 import { Metrics } from '../platform/telemetry/index.js';
 import { needsNoKey } from './open-routes.js';
 import { isLong, parseBody, parseBodyInTurns, type RequestBody } from './request-body.js';
@@ -115,13 +125,15 @@ function notFound({ method, url }: FastifyRequest): WeirError {
   return new WeirError('not_found', { message });
 }
 
-/** What most who miss a path by `/v1` have done. */
+/** What most who miss a path have done. */
 function hint(path: string): string {
+  if (isAdminPath(path))
+    return ' This is a path of the admin API, which has a listener of its own: see WEIR_ADMIN_HOST and WEIR_ADMIN_PORT.';
   if (path.startsWith('/v1/v1/')) return ' Take the "/v1" off the base URL of your client: it adds its own.';
-  return PATHS.has(`/v1${path}`) ? ' Add "/v1" to the base URL of your client.' : '';
+  if (methodsAt(`/v1${path}`, PUBLIC_ROUTES).length > 0) return ' Add "/v1" to the base URL of your client.';
+  const near = adviceAt(path, PUBLIC_ROUTES);
+  return near === null ? '' : ` ${near}`;
 }
-
-const PATHS: ReadonlySet<string> = new Set(PUBLIC_ROUTES.map(({ path }) => path));
 
 const NO_ROOM = 'The requests in flight fill the memory for request bodies. Send fewer long requests at a time, then try again.';
 const TOO_MANY_VALUES =

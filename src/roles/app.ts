@@ -2,8 +2,8 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { AdminGate, ControlModule, mountOpenApi } from '../control/index.js';
-import { GatewayModule } from '../gateway/index.js';
+import { AdminGate, ControlModule, mountOpenApi, parseJsonBody } from '../control/index.js';
+import { GatewayModule, PUBLIC_ROUTES } from '../gateway/index.js';
 import { WeirError } from '../kernel/errors.js';
 import type { Config } from '../platform/config/index.js';
 import { Connections, TrustedProxies } from '../platform/listener/index.js';
@@ -45,7 +45,7 @@ export async function createApp(config: Config, platform: DynamicModule, log: Lo
     bodyParser: false,
   });
   // Bodies are JSON. Nest would take forms and Fastify plain text as well, past the bounds of JSON.
-  app.useBodyParser('application/json', { bodyLimit: BODY_LIMIT_BYTES });
+  app.useBodyParser('application/json', { bodyLimit: BODY_LIMIT_BYTES }, (_request: unknown, bytes: Buffer) => parseJsonBody(bytes));
   app.getHttpAdapter().getInstance().removeContentTypeParser('text/plain');
   new Connections(app.getHttpServer(), {
     max: config.maxConnections,
@@ -54,7 +54,7 @@ export async function createApp(config: Config, platform: DynamicModule, log: Lo
     isProxy: () => false,
   });
   if (config.roles.has('control')) {
-    app.get(AdminGate, { strict: false }).guard(app.getHttpAdapter().getInstance() as unknown as FastifyInstance);
+    app.get(AdminGate, { strict: false }).guard(app.getHttpAdapter().getInstance() as unknown as FastifyInstance, PUBLIC_ROUTES);
     mountOpenApi(app);
   }
   return app;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { RequestPipe } from '../../src/control/http/request.pipe.js';
 import { WeirError } from '../../src/kernel/errors.js';
+import { repeatedKey } from '../../src/kernel/json-scan.js';
 import { Random, sizeOf } from '../support/random.js';
 import { mutateJson } from './mutate.js';
 import { Turns } from './turns.js';
@@ -90,3 +91,31 @@ test('whatever an admin sends is taken or refused, and holds the event loop for 
   }
   expect(found).toEqual([]);
 }, 60_000);
+
+/** As long as a body may be, of what is dear to look through. */
+const LONG: [string, string, boolean][] = [
+  ['a list of objects', `[${'{"a":1},'.repeat(116_000)}1]`, false],
+  ['a list of lists', `[${'[],'.repeat(349_000)}1]`, false],
+  ['backslashes', `["${'\\\\'.repeat(520_000)}"]`, false],
+  ['quotes', `["${'\\"'.repeat(520_000)}"]`, false],
+  ['as many names as a tenant may send', `{${Array.from({ length: 5_000 }, (_, at) => `"${at}${'n'.repeat(70)}":1`).join()}}`, false],
+  ['one name, again and again', `{${'"a":1,'.repeat(174_000)}"b":1}`, true],
+  ['a name that comes again at the end', `[${'{"a":1},'.repeat(116_000)}{"a":1,"a":1}]`, true],
+];
+
+test.each(LONG)(
+  'a body of %s is looked through for a key twice, and holds the event loop for no more than 50 ms',
+  (_what, text, repeats) => {
+    expect(text.length).toBeLessThanOrEqual(1024 * 1024);
+    const turns = new Turns();
+    do {
+      turns.turn(() => JSON.parse(text));
+      const work = repeatedKey(text);
+      let next: IteratorResult<void, string | null>;
+      do next = turns.turn(() => work.next());
+      while (!next.done);
+      expect(next.value).toBe(repeats ? 'a' : null);
+    } while (turns.isUnsure());
+    expect(turns.fault).toBeNull();
+  },
+);

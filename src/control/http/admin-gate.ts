@@ -4,13 +4,15 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { AdminKeysService, type VerifiableAdminKey } from '../../api-keys/index.js';
 import { WeirError } from '../../kernel/errors.js';
 import { JsonCost } from '../../kernel/json-cost.js';
-import { announcedBytes, BadKeys, readRest } from '../../platform/listener/index.js';
+import { adviceAt, announcedBytes, BadKeys, type KnownRoute, methodsAt, nearestRoute, readRest } from '../../platform/listener/index.js';
 import { Metrics } from '../../platform/telemetry/index.js';
 
 /** Who calls the admin REST: checked before a body is read, so that strangers cannot fill the memory. */
 @Injectable()
 export class AdminGate {
   private readonly badKeys = new BadKeys();
+  private readonly routes: KnownRoute[] = [];
+  private elsewhere: readonly KnownRoute[] = [];
   private readonly verified = new WeakMap<FastifyRequest, VerifiableAdminKey>();
 
   constructor(
@@ -20,11 +22,16 @@ export class AdminGate {
     metrics.watchTotal('weir_bad_admin_keys_total', 'Requests with an admin key that is not valid.', () => this.badKeys.counted);
   }
 
-  guard(listener: FastifyInstance): void {
+  /** @param elsewhere the routes of the public listener. */
+  guard(listener: FastifyInstance, elsewhere: readonly KnownRoute[]): void {
+    this.elsewhere = elsewhere;
+    listener.addHook('onRoute', ({ method, url }) => {
+      for (const one of [method].flat()) if (one !== 'HEAD') this.routes.push({ method: one, path: url });
+    });
     listener.addHook('onRequest', async (request, reply) => {
       reply.header('cache-control', 'no-store');
       if (announcedBytes(request.raw) === 0) return;
-      if (request.is404) throw notFound(request);
+      if (request.is404) throw this.notFound(request);
       await this.verify(request);
     });
     listener.addHook('onSend', (request, _reply, _payload, done) => {
@@ -53,6 +60,21 @@ export class AdminGate {
     this.verified.set(request, key);
     return key;
   }
+
+  /** What is answered at an address without a route. */
+  notFound({ method, url }: FastifyRequest): WeirError {
+    const path = url.split('?')[0]!;
+    return new WeirError('not_found', {
+      message: `There is no ${method} ${path} here. ${this.hint(path)}GET /openapi.json lists the routes.`,
+    });
+  }
+
+  private hint(path: string): string {
+    if (methodsAt(path, this.elsewhere).length > 0)
+      return 'This is a path of the API for calls, which has a listener of its own: see WEIR_PUBLIC_HOST and WEIR_PUBLIC_PORT. ';
+    const near = adviceAt(path, this.routes) ?? nearestRoute(path.replace(/^(\/v1)?(?=\/)/, '/v1/organization'), this.routes);
+    return near === null ? '' : `${near} `;
+  }
 }
 
 /** Checking takes less than 50 ms up to here. */
@@ -73,7 +95,3 @@ class Counted extends Transform {
     else done(null, chunk);
   }
 }
-
-/** What is answered at an address without a route. */
-export const notFound = ({ method, url }: FastifyRequest): WeirError =>
-  new WeirError('not_found', { message: `There is no ${method} ${url.split('?')[0]} here. GET /openapi.json lists the routes.` });

@@ -4,7 +4,7 @@ import { type ErrorCode, WeirError } from '../../kernel/errors.js';
 import { hexOf, newId } from '../../kernel/ids.js';
 import { raised } from '../../platform/postgres/index.js';
 import { LOGGER, type Logger } from '../../platform/telemetry/index.js';
-import { notFound } from './admin-gate.js';
+import { AdminGate } from './admin-gate.js';
 
 /** What Postgres refuses to do for a tenant's admin, see the migration `guard_platform_rules`. */
 const PLATFORM_RULE = 'WR001';
@@ -22,11 +22,14 @@ const CODES: Partial<Record<number, ErrorCode>> = {
 /** Renders every failure of the admin REST as `{error: {message, type, param, code, …}}`. What nobody foresaw is logged, and told by a request id only. */
 @Catch()
 export class ErrorFilter implements ExceptionFilter {
-  constructor(@Inject(LOGGER) private readonly log: Logger) {}
+  constructor(
+    private readonly gate: AdminGate,
+    @Inject(LOGGER) private readonly log: Logger,
+  ) {}
 
   catch(thrown: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
-    const error = thrown instanceof WeirError ? thrown : refusalOf(thrown, request);
+    const error = thrown instanceof WeirError ? thrown : this.refusalOf(thrown, request);
     const requestId = `req_${hexOf(newId())}`;
     if (error.code === 'internal_error')
       this.log.error({ err: thrown, request: requestId, method: request.method, route: request.routeOptions.url }, 'admin request failed');
@@ -39,18 +42,15 @@ export class ErrorFilter implements ExceptionFilter {
       .type('application/json')
       .send({ error: { message, type, param, code, ...fields } });
   }
-}
 
-function refusalOf(thrown: unknown, request: FastifyRequest): WeirError {
-  if ((thrown as { code?: string } | null)?.code === 'FST_ERR_CTP_EMPTY_JSON_BODY') {
-    return new WeirError('invalid_json', { message: 'The body is empty but announced as JSON. Send {} or leave Content-Type out.' });
+  private refusalOf(thrown: unknown, request: FastifyRequest): WeirError {
+    const code =
+      CODES[thrown instanceof HttpException ? thrown.getStatus() : ((thrown as { statusCode?: number } | null)?.statusCode ?? 500)];
+    if (code === 'not_found') return this.gate.notFound(request);
+    const rule = raised(PLATFORM_RULE, thrown);
+    if (rule !== null) return new WeirError('platform_rule', { message: rule });
+    return new WeirError(code ?? databaseCode(thrown) ?? 'internal_error', { cause: thrown });
   }
-  const code =
-    CODES[thrown instanceof HttpException ? thrown.getStatus() : ((thrown as { statusCode?: number } | null)?.statusCode ?? 500)];
-  if (code === 'not_found') return notFound(request);
-  const rule = raised(PLATFORM_RULE, thrown);
-  if (rule !== null) return new WeirError('platform_rule', { message: rule });
-  return new WeirError(code ?? databaseCode(thrown) ?? 'internal_error', { cause: thrown });
 }
 
 function databaseCode(thrown: unknown): ErrorCode | null {

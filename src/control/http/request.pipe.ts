@@ -11,6 +11,9 @@ export class RequestPipe extends StandardSchemaValidationPipe {
     return super.transform(given as T, metadata);
   }
 
+  /** Nest would take names such as `constructor` out before they are checked, and nobody would learn that they were not known. */
+  protected override stripProtoKeys(): void {}
+
   /** @throws WeirError invalid_request */
   protected override validate<T>(value: unknown, schema: z.ZodType): { value: T } {
     checkStorable(value, []);
@@ -21,6 +24,7 @@ export class RequestPipe extends StandardSchemaValidationPipe {
 }
 
 const MAX_DEPTH = 64;
+const PROTOTYPE = '__proto__';
 
 /** Refuses what Postgres does not take, whatever the schema says of it. @throws WeirError invalid_request */
 function checkStorable(value: unknown, path: readonly string[]): void {
@@ -30,6 +34,8 @@ function checkStorable(value: unknown, path: readonly string[]): void {
     throw new WeirError('invalid_request', { message: `The request is nested more than ${MAX_DEPTH} levels deep.` });
   for (const [key, inner] of Object.entries(value)) {
     checkText(key, path);
+    // Maps of names of the client's own would leave it out without a word.
+    if (key === PROTOTYPE) throw unknownName([...path, key], null);
     checkStorable(inner, [...path, key]);
   }
 }
@@ -57,16 +63,19 @@ function refusalOf(issues: z.core.$ZodIssue[], value: unknown, schema: z.ZodType
   const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0]!;
   if (issue.code === 'unrecognized_keys') {
     const unknown = issue.keys[0]!;
-    const param = shown([...issue.path, unknown].join('.'));
-    const near = nearest(unknown, namesAt(schema, issue.path));
-    return new WeirError('invalid_request', {
-      param,
-      message: `"${param}" is not known here. ${near ? `Did you mean "${near}"?` : 'Leave it out.'}`,
-    });
+    return unknownName([...issue.path, unknown], nearest(unknown, namesAt(schema, issue.path)));
   }
   const param = shown(issue.path.join('.'));
   if (param === '') return new WeirError('invalid_request', { message: `The request ${issue.message}.` });
   return new WeirError('invalid_request', { param, message: `"${param}" ${isMissing(value, issue.path) ? 'is missing' : issue.message}.` });
+}
+
+function unknownName(path: PropertyKey[], near: string | null): WeirError {
+  const param = shown(path.join('.'));
+  return new WeirError('invalid_request', {
+    param,
+    message: `"${param}" is not known here. ${near ? `Did you mean "${near}"?` : 'Leave it out.'}`,
+  });
 }
 
 /** The names that are known in the object a path leads to. */

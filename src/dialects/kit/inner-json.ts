@@ -1,7 +1,7 @@
+import { valuesIn } from '../../kernel/json-scan.js';
 import type { Turn } from '../canonical.js';
 import { invalidMessages } from './fields.js';
 import { isObject, type JsonObject, parsed } from './json.js';
-import { valuesIn } from './json-scan.js';
 
 /** Values in all the JSON texts within one request or reply: reading more of them would hold up other calls. */
 const MAX_INNER_VALUES = 100_000;

@@ -1,4 +1,4 @@
-import { isPlainNumber, keyIn, type Survey, skipSpace, stringEnd, wordEnd } from './json-scan.js';
+import { isPlainNumber, keyIn, type Survey, skipSpace, stringEnd, wordEnd } from '../../kernel/json-scan.js';
 
 /**
  * What JavaScript loses when it reads JSON: the digits of long numbers, how others are written (`1.0`, `1e2`, `-0`), and the order of keys that

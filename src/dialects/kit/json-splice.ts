@@ -1,5 +1,5 @@
+import { type Part, partsOf, skipSpace } from '../../kernel/json-scan.js';
 import { isObject, type JsonObject, writeJson } from './json.js';
-import { type Part, partsOf, skipSpace } from './json-scan.js';
 
 /** A JSON text and the value that was read of it. */
 export interface Source {

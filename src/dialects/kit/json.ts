@@ -1,5 +1,5 @@
+import { survey, valuesIn } from '../../kernel/json-scan.js';
 import { hasLiterals, hasToKeep, keepLiterals, keysOf, literalAt, literalOf } from './json-literals.js';
-import { survey, valuesIn } from './json-scan.js';
 
 export type JsonObject = Record<string, unknown>;
 

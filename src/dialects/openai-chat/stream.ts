@@ -1,9 +1,9 @@
 import type { WeirError } from '../../kernel/errors.js';
+import { eachString } from '../../kernel/json-scan.js';
 import type { Usage } from '../../kernel/usage.js';
 import { type CallRequest, noFacts, type Refusal, type ReplyFacts, type StreamReader, type TokensOf } from '../dialect.js';
 import { isKeepAlive, joinedEvents } from '../kit/frames.js';
 import { isObject, type JsonObject, listOf, objectOf, parsed, readJson, writeJson } from '../kit/json.js';
-import { eachString } from '../kit/json-scan.js';
 import { looseOutput } from '../kit/loose-output.js';
 import { denseTokens, leastTokens } from '../kit/meter.js';
 import { isComment } from '../kit/readers.js';

@@ -9,7 +9,7 @@ import {
 } from '../../dialects/index.js';
 import { JsonCost } from '../../kernel/json-cost.js';
 import { isAnswer } from '../../platform/egress/index.js';
-import { withoutMark } from '../byte-order-mark.js';
+import { withoutMark } from '../../platform/listener/index.js';
 
 /** Parsing a whole reply takes less than 50 ms up to these; a picture of 4K fits. */
 const MAX_REPLY_BYTES = 24 * 1024 * 1024;

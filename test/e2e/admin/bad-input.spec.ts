@@ -206,6 +206,84 @@ test('a change that changes nothing, or what cannot be changed, is refused', asy
   expect(await change({ period: 'day' })).toBe('"period" is not known here. Leave it out.');
 });
 
+const post = async (body: string | Uint8Array, type = 'application/json', key = tenant.adminKey) => {
+  const response = await fetch(`${weir.adminUrl}/v1/organization/projects`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}`, 'content-type': type, ...(key !== tenant.adminKey && { 'x-weir-tenant': tenant.id }) },
+    body: body as string,
+  });
+  return { status: response.status, error: ((await response.json()) as { error: { code: string; message: string; param: string } }).error };
+};
+
+test.each(['constructor', 'prototype', 'toString', 'hasOwnProperty', '__proto__'])(
+  'a field named %s is as unknown as any other',
+  async (field) => {
+    const unknown = {
+      status: 400,
+      error: { code: 'invalid_request', param: field, message: `"${field}" is not known here. Leave it out.` },
+    };
+    for (const value of ['1', '{}', '{"prototype":{}}', 'null'])
+      expect(await post(`{"name":"x","${field}":${value}}`)).toMatchObject(unknown);
+    expect((await send('GET', `/v1/organization/projects?${field}=1`)).body).toMatchObject({ error: unknown.error });
+    const { body } = await send(
+      'POST',
+      '/v1/organization/budgets',
+      JSON.parse(`{"scope":{"kind":"tenant","${field}":1},"limit":"1","period":"day"}`),
+    );
+    expect(body.error.message).toBe(`"scope.${field}" is not known here. Leave it out.`);
+  },
+);
+
+test('a label may have the name of what every object has, but not of its prototype', async () => {
+  const metadata = { constructor: 'a', prototype: 'b', toString: 'c' };
+  expect((await send('POST', '/v1/organization/projects', { name: 'labeled', metadata })).body).toMatchObject({ metadata });
+  expect((await post('{"name":"x","metadata":{"__proto__":"a"}}')).error).toMatchObject({
+    code: 'invalid_request',
+    param: 'metadata.__proto__',
+  });
+});
+
+test.each([
+  ['{"name":"a","name":"a"}', 'name'],
+  ['{"name":"a","metadata":{"team":"a","te\\u0061m":"b"}}', 'team'],
+  ['{"name":"a","__proto__":1,"__proto__":2}', '__proto__'],
+])('a key twice in one object is refused: %s', async (body, key) => {
+  const message = `The request body has the key "${key}" more than once in one object. Send it once.`;
+  expect(await post(body)).toMatchObject({ status: 400, error: { code: 'invalid_json', message } });
+});
+
+test('the same key in two objects is no key twice', async () => {
+  const name = 'the key "name":"x" in a text';
+  expect((await post(JSON.stringify({ name, metadata: { name: 'x' } }))).status).toBe(200);
+});
+
+test('a body that is not UTF-8 or nested too deep is refused, and one with a byte order mark taken', async () => {
+  expect((await post(Buffer.from('{"name":"\xff"}', 'latin1'))).error).toMatchObject({
+    code: 'invalid_json',
+    message: 'The request body is not valid UTF-8.',
+  });
+  expect((await post(`{"a":${'['.repeat(90)}${']'.repeat(90)}}`)).error.message).toBe('The request is nested more than 64 levels deep.');
+  expect((await post('\ufeff{"name":"marked"}')).status).toBe(200);
+});
+
+test('an If-Match that nothing would check is refused, but any version will do', async () => {
+  const { body: project } = await send('POST', '/v1/organization/projects', { name: 'unversioned' });
+  const budget = (await send('POST', '/v1/organization/budgets', BUDGET)).body;
+  const changes: [string, string, object?][] = [
+    ['PATCH', `/v1/organization/projects/${project.id}`, { name: 'versioned' }],
+    ['POST', `/v1/organization/projects/${project.id}/archive`],
+    ['DELETE', '/v1/organization/providers/prov_x'],
+    ['POST', `/v1/organization/budgets/${budget.id}/reset`, {}],
+    ['POST', '/v1/organization/budgets', BUDGET],
+  ];
+  for (const [method, path, body] of changes) {
+    const reply = await send(method, path, body, { 'if-match': '"1"' });
+    expect([path, reply.status, reply.body.error]).toMatchObject([path, 400, { code: 'invalid_request', param: 'If-Match' }]);
+  }
+  expect((await send('PATCH', `/v1/organization/projects/${project.id}`, { name: 'any' }, { 'if-match': '*' })).status).toBe(200);
+  expect((await send('GET', `/v1/organization/projects/${project.id}`, undefined, { 'if-match': '"1"' })).status).toBe(200);
+});
+
 test('a name that is taken is a conflict that names it', async () => {
   const { body } = await send('POST', '/v1/organization/projects', { name: 'default' });
   expect(body.error).toMatchObject({ code: 'conflict', param: 'name', message: 'A project named "default" already exists.' });
@@ -214,20 +292,16 @@ test('a name that is taken is a conflict that names it', async () => {
 });
 
 test('a body that is no JSON, too large, or an address that is none, fails in the same shape', async () => {
-  const post = async (body: string, type = 'application/json') => {
-    const response = await fetch(`${weir.adminUrl}/v1/organization/projects`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${tenant.adminKey}`, 'content-type': type },
-      body,
-    });
-    return [response.status, ((await response.json()) as { error: { code: string } }).error.code];
+  const codeOf = async (body: string, type?: string) => {
+    const { status, error } = await post(body, type);
+    return [status, error.code];
   };
-  expect(await post('{')).toEqual([400, 'invalid_json']);
-  expect(await post('')).toEqual([400, 'invalid_json']);
-  expect(await post('<a/>', 'application/xml')).toEqual([415, 'unsupported_media_type']);
+  expect(await codeOf('{')).toEqual([400, 'invalid_json']);
+  expect(await codeOf('')).toEqual([400, 'invalid_json']);
+  expect(await codeOf('<a/>', 'application/xml')).toEqual([415, 'unsupported_media_type']);
   // Past the bounds of JSON it would be work without a bound.
-  expect(await post('name=form', 'application/x-www-form-urlencoded')).toEqual([415, 'unsupported_media_type']);
-  expect(await post(JSON.stringify({ name: 'x'.repeat(2 ** 21) }))).toEqual([413, 'request_too_large']);
+  expect(await codeOf('name=form', 'application/x-www-form-urlencoded')).toEqual([415, 'unsupported_media_type']);
+  expect(await codeOf(JSON.stringify({ name: 'x'.repeat(2 ** 21) }))).toEqual([413, 'request_too_large']);
   const nowhere = await send('GET', '/v1/organization/project');
   expect([nowhere.status, nowhere.body.error.code]).toEqual([404, 'not_found']);
   expect(nowhere.headers.get('x-request-id')).toMatch(/^req_[0-9a-f]{32}$/);

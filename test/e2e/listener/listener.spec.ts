@@ -42,6 +42,33 @@ describe('the two listeners', () => {
     expect([reply.status, await reply.text()]).toEqual([404, expect.stringContaining(JSON.stringify(hint).slice(1, -1))]);
   });
 
+  test.each([
+    ['POST', '/v1/chat/completion', 'Did you mean /v1/chat/completions?'],
+    ['POST', '/v1/chat/completions/', 'Did you mean /v1/chat/completions?'],
+    ['GET', '/v1/call/call_1', 'Did you mean /v1/calls/{id}?'],
+    ['GET', '/v1/messages', 'This path takes POST.'],
+    ['GET', '/v1/organization/projects', 'see WEIR_ADMIN_HOST and WEIR_ADMIN_PORT'],
+    ['GET', '/v1/platform/nothing', 'see WEIR_ADMIN_HOST and WEIR_ADMIN_PORT'],
+    ['GET', '/metrics', 'see WEIR_ADMIN_HOST and WEIR_ADMIN_PORT'],
+  ])('%s %s on the tenants’ listener tells which path is meant, or where it is', async (method, path, hint) => {
+    const reply = await fetch(weir.publicUrl + path, { method });
+    expect([reply.status, await reply.text()]).toEqual([404, expect.stringContaining(hint)]);
+  });
+
+  test.each([
+    ['GET', '/v1/organization/budget', 'Did you mean /v1/organization/budgets?'],
+    ['POST', '/v1/organization/budgets/bud_1/resets', 'Did you mean /v1/organization/budgets/{budget_id}/reset?'],
+    ['GET', '/v1/organization/rate-limit', 'Did you mean /v1/organization/rate_limits?'],
+    ['GET', '/v1/budgets', 'Did you mean /v1/organization/budgets?'],
+    ['GET', '/budgets', 'Did you mean /v1/organization/budgets?'],
+    ['PUT', '/v1/organization/budgets/bud_1', 'This path takes GET, POST, DELETE, PATCH.'],
+    ['POST', '/v1/chat/completions', 'see WEIR_PUBLIC_HOST and WEIR_PUBLIC_PORT'],
+    ['GET', '/v1/models/mock/echo', 'see WEIR_PUBLIC_HOST and WEIR_PUBLIC_PORT'],
+  ])('%s %s on the admin listener tells which path is meant, or where it is', async (method, path, hint) => {
+    const reply = await fetch(weir.adminUrl + path, { method });
+    expect([reply.status, await reply.text()]).toEqual([404, expect.stringContaining(hint)]);
+  });
+
   test('readiness, liveness and metrics need no key and name no tenant', async () => {
     const tenant = await createTenant(weir);
     expect(await (await fetch(`${weir.adminUrl}/readyz`)).json()).toEqual({ status: 'ready' });

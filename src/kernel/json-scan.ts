@@ -1,5 +1,7 @@
 /** Looks into a JSON text without parsing it: for streams, where most events only pass through, and for what a value does not tell of its text. */
 
+import type { Work } from './slices.js';
+
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 const COLON = 0x3a;
@@ -191,10 +193,14 @@ export function valuesIn(json: string, most: number): number {
   return values;
 }
 
+/** Members between two places where the work may be interrupted. */
+const MEMBERS_AT_ONCE = 500;
+
 /** A key that an object has twice. Null: none has. @param json valid. */
-export function repeatedKey(json: string): string | null {
+export function* repeatedKey(json: string): Work<string | null> {
   const open: Set<string>[] = [];
   let lastString: Place = { start: 0, end: 0 };
+  let members = 0;
   for (let at = 0; at < json.length; at++) {
     const code = json.charCodeAt(at);
     if (code === QUOTE) {
@@ -207,6 +213,7 @@ export function repeatedKey(json: string): string | null {
       const keys = open.at(-1)!;
       if (keys.has(key)) return key;
       keys.add(key);
+      if (++members % MEMBERS_AT_ONCE === 0) yield;
     }
   }
   return null;
