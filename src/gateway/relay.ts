@@ -238,6 +238,7 @@ export class Relay {
       refineInput: async () =>
         times * Math.max((await refinedInput(caller.tenantId, prompt, size, target)) + added.addedInputTokens, stored),
       outputTokensBound: outputBound,
+      minOutputTokens: added.leastOutputTokens,
       leastOutputTokens: plan.leastOutputTokens && Math.max(plan.leastOutputTokens, added.leastOutputTokens),
       choices: times * prompt.choices,
       maxCost: least(options.maxCost, caller.maxCallCost),

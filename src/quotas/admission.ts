@@ -36,6 +36,8 @@ export interface AdmissionRequest {
   refineInput: () => Promise<number>;
   /** Per answer. */
   outputTokensBound: number;
+  /** No answer may be asked for fewer. */
+  minOutputTokens: number;
   /** The bound is a default: it is lowered to what the budgets can bear, to this at least. Null: the client or its key chose it. */
   leastOutputTokens: number | null;
   /** How many answers are billed. */
@@ -118,10 +120,10 @@ export class Admission {
         }
       }
       const { price } = exposure;
-      const affordable = price && refusal.headroom !== null ? affordableIn(price, input, refusal.headroom, choices) : null;
+      const affordable = price && refusal.headroom !== null ? affordableIn(price, input, refusal.headroom, exposure) : null;
       const leastOfUse = Math.min(MIN_OUTPUT_TOKENS, output);
       if (!shrinkToFit || affordable === null || affordable < leastOfUse || affordable >= output || tries >= MAX_TRIES)
-        throw refusal.error(affordable);
+        throw refusal.error(affordable, price && refusal.headroom !== null && smallestCost(price, exposure) <= refusal.headroom);
       output = affordable;
     }
   }
@@ -150,7 +152,7 @@ export class Admission {
         unpriced: amount === null,
         headroom: maxCost,
         borneOutput: price && affordableOutput(price, input, maxCost),
-        error: (affordable) => callTooDear(amount, maxCost, affordable),
+        error: (affordable, fitsShorter) => callTooDear(amount, maxCost, affordable, fitsShorter),
       });
     }
     const wanted = isDefault && price ? SHARES * outputCost(price, input, output * choices) : null;
@@ -171,7 +173,7 @@ export class Admission {
         unpriced: verdict === 'unpriced',
         headroom: denial.headroom,
         borneOutput: price && outputBoughtBy(price, input, denial.headroom / SHARES),
-        error: (affordable) => deniedByBudget(verdict, denial, affordable),
+        error: (affordable, fitsShorter) => deniedByBudget(verdict, denial, affordable, fitsShorter),
       });
     }
     const { remaining, warnedPercent, rates, since } = answer;
@@ -198,11 +200,22 @@ interface Denied {
   headroom: Nano | null;
   /** To how many tokens of output, of all answers together, a default is lowered; null: to its least. */
   borneOutput: number | null;
-  /** @param affordable output tokens per answer that would fit; null: not known. */
-  error(affordable: number | null): WeirError;
+  /**
+   * @param affordable output tokens per answer that would fit, zero if none; null: not known.
+   * @param fitsShorter a call with a shorter prompt would fit; null: it has a fixed amount.
+   */
+  error(affordable: number | null, fitsShorter?: boolean | null): WeirError;
 }
 
 const refusedBy = (refusal: Denied): Attempt => ({ held: null, refusal });
 
-const affordableIn = (price: Price, input: number, headroom: Nano, choices: number): number =>
-  Math.floor(affordableOutput(price, input, headroom) / choices);
+function affordableIn(price: Price, input: number, headroom: Nano, { choices, minOutputTokens }: AdmissionRequest): number {
+  const affordable = Math.floor(affordableOutput(price, input, headroom) / choices);
+  return affordable < minOutputTokens ? 0 : affordable;
+}
+
+/** The fewest tokens that anything can be asked in. */
+const MIN_INPUT_TOKENS = 16;
+
+const smallestCost = (price: Price, { choices, minOutputTokens }: AdmissionRequest): Nano =>
+  worstCaseCost(price, MIN_INPUT_TOKENS, minOutputTokens * choices);

@@ -11,8 +11,8 @@ const CODES: Partial<Record<Verdict, ErrorCode>> = {
   unpriced: 'model_not_priced',
 };
 
-/** What a client reads when a budget is in the way. */
-export function deniedByBudget(verdict: Verdict, denial: BudgetDenial, affordable: number | null): WeirError {
+/** What a client reads when a budget is in the way. @param fitsShorter see {@link advice}. */
+export function deniedByBudget(verdict: Verdict, denial: BudgetDenial, affordable: number | null, fitsShorter: boolean | null = null): WeirError {
   const spent = verdict === 'exceeded' || verdict === 'too_large';
   // A session's budget is the cap of that session.
   const code = spent && denial.scopeKind === 'session' ? 'cost_limit_exceeded' : CODES[verdict]!;
@@ -21,7 +21,7 @@ export function deniedByBudget(verdict: Verdict, denial: BudgetDenial, affordabl
   const state = `limit $${formatUsd(denial.limit)}, spent $${formatUsd(denial.spent)}, held $${formatUsd(denial.held)}`;
   const messages: Partial<Record<Verdict, string>> = {
     exceeded: `The budget of ${scope} is spent: ${state}.${until}`,
-    too_large: `This request could cost up to $${formatUsd(denial.amount ?? 0n)}, more than the budget of ${scope} has left: ${state}. ${advice(affordable)}${until}`,
+    too_large: `This request could cost up to $${formatUsd(denial.amount ?? 0n)}, more than the budget of ${scope} has left: ${state}. ${advice(affordable, fitsShorter, 'budget')}${until}`,
     busy: `Calls in flight hold what is left of the budget of ${scope}: ${state}. Try again shortly.`,
     unpriced: `The model has no price, and the budget of ${scope} is a hard cap. Add a price for it.`,
   };
@@ -40,12 +40,12 @@ export function deniedByBudget(verdict: Verdict, denial: BudgetDenial, affordabl
   });
 }
 
-/** What a client reads when the call alone is above what one call may cost. */
-export function callTooDear(amount: Nano | null, maxCost: Nano, affordable: number | null): WeirError {
+/** What a client reads when the call alone is above what one call may cost. @param fitsShorter see {@link advice}. */
+export function callTooDear(amount: Nano | null, maxCost: Nano, affordable: number | null, fitsShorter: boolean | null = null): WeirError {
   const message =
     amount === null
       ? `The model has no price, so no cost limit can be kept. Add a price for it, or leave the limit of $${formatUsd(maxCost)} out.`
-      : `This request could cost up to $${formatUsd(amount)}, more than its cost limit of $${formatUsd(maxCost)}. ${advice(affordable)}`;
+      : `This request could cost up to $${formatUsd(amount)}, more than its cost limit of $${formatUsd(maxCost)}. ${advice(affordable, fitsShorter, 'cost limit')}`;
   return new WeirError(amount === null ? 'model_not_priced' : 'cost_limit_exceeded', {
     message,
     fields: { limit: formatUsd(maxCost), currency: 'usd', ...(affordable !== null && { affordable_max_tokens: affordable }) },
@@ -75,5 +75,15 @@ export const notPricedByPlatform = (provider: string, model: string): WeirError 
     fields: { provider, model },
   });
 
-const advice = (affordable: number | null): string =>
-  affordable !== null && affordable > 0 ? `Set max_tokens to ${affordable} or less.` : 'Shorten the prompt.';
+/**
+ * What helps a call that is too large.
+ * @param affordable tokens of output that would fit, zero if none; null: not known.
+ * @param fitsShorter a call with a shorter prompt would fit; null: the model has no price, and each of its calls a fixed amount.
+ */
+function advice(affordable: number | null, fitsShorter: boolean | null, bound: 'budget' | 'cost limit'): string {
+  if (affordable !== null && affordable > 0) return `Set max_tokens to ${affordable} or less.`;
+  if (fitsShorter) return 'Shorten the prompt.';
+  if (fitsShorter === null)
+    return `The model has no price, so every call of it is held for the same amount. Add a price for it, or raise the ${bound}.`;
+  return `No request to this model is small enough. Use a cheaper model, or raise the ${bound}.`;
+}

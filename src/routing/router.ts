@@ -44,6 +44,9 @@ interface ProviderDefaults {
 
 const ANY_MODEL = '*';
 const MAX_ABLE = 3;
+/** For the nearest name: models looked at, and providers whose models are those that have a price, which have to be searched for. */
+const MAX_CANDIDATES = 20_000;
+const MAX_OPEN = 10;
 
 /** Turns a reference into a target. There is no default and no guess: what is not configured is refused, naming the nearest name that is. */
 @Injectable()
@@ -70,9 +73,13 @@ export class Router {
   }
 
   private planTarget(requester: Requester, reference: string, requestedOutputTokens: number | null, session: string | null): TargetPlan {
-    const { provider, model } = this.resolve(requester.tenantId, reference);
+    const { provider, model } = this.resolve(requester.tenantId, reference, requester.models);
     if (requester.models && !requester.models.has(`${provider.name}/${model}`)) {
-      throw new WeirError('model_not_allowed', { param: 'model', message: `This API key may not use the model "${reference}".` });
+      const near = this.near(requester.tenantId, reference, requester.models);
+      throw new WeirError('model_not_allowed', {
+        param: 'model',
+        message: `This API key may not use the model "${reference}". ${hintAt(near)}`,
+      });
     }
     if (provider.awaitsKey) throw new WeirError('credential_missing');
     if (this.credentials.isUnreadable(provider.id)) throw new WeirError('credential_unavailable');
@@ -141,24 +148,29 @@ export class Router {
     return found && isCatalog(found) && price && price.model !== ANY_MODEL && !isCatalog(price) ? null : found;
   }
 
-  /** Splits at the first slash only: model ids may carry more. */
-  private resolve(tenantId: string, reference: string): { provider: ProviderRecord; model: string } {
+  /**
+   * Splits at the first slash only: model ids may carry more.
+   * @param allowed the references of which a refusal may name one; null: all.
+   */
+  private resolve(
+    tenantId: string,
+    reference: string,
+    allowed: ReadonlySet<string> | null = null,
+  ): { provider: ProviderRecord; model: string } {
     const slash = reference.indexOf('/');
     const name = slash === -1 ? reference : reference.slice(0, slash);
     const provider = this.providers.find(tenantId, name);
     const model = slash === -1 ? (provider?.defaultModel ?? '') : reference.slice(slash + 1);
-    if (!provider && slash === -1) {
-      throw notFound(`"${reference}" names no provider. Write the model as provider/model-id`, this.near(tenantId, reference));
-    }
-    if (!provider) throw notFound(`There is no provider "${name}", asked for by "${reference}"`, this.nearProvider(tenantId, name));
+    const unknown = (what: string) => notFound(`${what}. ${hintAt(this.near(tenantId, reference, allowed))}`);
+    if (!provider && slash === -1) throw unknown(`"${reference}" names no provider. Write the model as provider/model-id`);
+    if (!provider) throw unknown(`There is no provider "${name}", asked for by "${reference}"`);
     if (!this.isOn(provider))
-      throw notFound(`"${name}" is a mock provider, and the mock provider is disabled: set WEIR_MOCK=1 to enable it`, null);
-    if (model === '') throw notFound(`"${reference}" names no model. Write it as ${name}/model-id`, null);
+      throw notFound(`"${name}" is a mock provider, and the mock provider is disabled: set WEIR_MOCK=1 to enable it.`);
+    if (model === '') throw unknown(`"${reference}" names no model. Write it as ${name}/model-id`);
     if (model !== ANY_MODEL && provider.models.includes(model)) return { provider, model };
     const fault = faultOf(model);
-    if (fault !== null) throw notFound(`"${reference}" names no model: its id ${fault}`, null);
-    if (!provider.models.includes(ANY_MODEL))
-      throw notFound(`The provider "${name}" does not expose the model "${model}"`, nearest(model, provider.models));
+    if (fault !== null) throw notFound(`"${reference}" names no model: its id ${fault}.`);
+    if (!provider.models.includes(ANY_MODEL)) throw unknown(`The provider "${name}" does not expose the model "${model}"`);
     return { provider, model };
   }
 
@@ -230,18 +242,59 @@ export class Router {
     return this.prices.models(tenantId, record.name, listingOf(record, providerType(record.type)!));
   }
 
-  private nearProvider(tenantId: string, name: string): string | null {
-    return nearest(
-      name,
-      this.providers.list(tenantId).map((record) => record.name),
-    );
+  /** The model that was most likely meant, of those allowed (null: all). Null: none is spelled like it. */
+  private near(tenantId: string, reference: string, allowed: ReadonlySet<string> | null): string | null {
+    const known = this.candidates(tenantId, allowed);
+    const slash = reference.indexOf('/');
+    if (slash !== -1) {
+      const moved = this.onNearProvider(tenantId, reference.slice(0, slash), reference.slice(slash + 1), allowed);
+      return moved ?? nearest(reference, known);
+    }
+    const named = known.find((one) => one.endsWith(`/${reference}`));
+    if (named) return named;
+    const byId = new Map(known.map((one) => [one.slice(one.indexOf('/') + 1), one]));
+    return byId.get(nearest(reference, byId.keys()) ?? '') ?? nearest(reference, known);
   }
 
-  private near(tenantId: string, reference: string): string | null {
-    const references = this.models({ tenantId, models: null, maxOutputTokens: null }).map((model) => model.reference);
-    return references.find((candidate) => candidate.endsWith(`/${reference}`)) ?? this.nearProvider(tenantId, reference);
+  /** The same model on the provider whose name is nearest, if it may be called there. */
+  private onNearProvider(tenantId: string, name: string, model: string, allowed: ReadonlySet<string> | null): string | null {
+    const records = this.providers.list(tenantId).filter((record) => this.isOn(record));
+    const near = nearest(
+      name,
+      records.map((record) => record.name),
+    );
+    const record = records.find((one) => one.name === near);
+    const reference = `${near}/${model}`;
+    if (!record || near === name || !exposes(record, model)) return null;
+    return allowed === null || allowed.has(reference) ? reference : null;
+  }
+
+  /** References that a refusal may name: no more than can be compared in a moment. */
+  private candidates(tenantId: string, allowed: ReadonlySet<string> | null): string[] {
+    const candidates: string[] = [];
+    if (allowed) {
+      for (const reference of allowed) if (this.isCallable(tenantId, reference)) candidates.push(reference);
+      return candidates;
+    }
+    let open = 0;
+    for (const record of this.providers.list(tenantId)) {
+      const isOpen = record.models.includes(ANY_MODEL);
+      if (!this.isOn(record) || (isOpen && ++open > MAX_OPEN)) continue;
+      for (const model of isOpen ? this.pricedModels(tenantId, record) : record.models) candidates.push(`${record.name}/${model}`);
+      if (candidates.length > MAX_CANDIDATES) break;
+    }
+    return candidates;
+  }
+
+  private isCallable(tenantId: string, reference: string): boolean {
+    const slash = reference.indexOf('/');
+    const record = this.providers.find(tenantId, reference.slice(0, slash));
+    return record !== null && this.isOn(record) && exposes(record, reference.slice(slash + 1));
   }
 }
+
+const exposes = ({ models }: ProviderRecord, model: string): boolean =>
+  models.includes(model) || (models.includes(ANY_MODEL) && faultOf(model) === null);
 
 function quirksOf(record: ProviderRecord, type: ProviderType, apiVersion: string | null): Quirks {
   const known = apiVersion === null ? knownQuirks(record, type) : olderQuirks(type);
@@ -281,5 +334,7 @@ function countedModels(provider: string, model: string): readonly string[] {
   return own === counted ? [own] : [own, counted];
 }
 
-const notFound = (what: string, near: string | null): WeirError =>
-  new WeirError('model_not_found', { param: 'model', message: near ? `${what}. Did you mean "${near}"?` : `${what}.` });
+const notFound = (message: string): WeirError => new WeirError('model_not_found', { param: 'model', message });
+
+const hintAt = (near: string | null): string =>
+  near === null ? 'GET /v1/models lists the models that this key may use.' : `Did you mean "${near}"?`;

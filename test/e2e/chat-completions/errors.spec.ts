@@ -1,7 +1,7 @@
 import OpenAI from 'openai';
 import { brokenInvariants } from '../../support/ledger.js';
 import { answer, delta, hang, json, type Script, ScriptedUpstream, stream } from '../../support/upstream.js';
-import { addUpstream, booked, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { addUpstream, admin, booked, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
 
 const REQUEST = { model: 'up/test-model', messages: [{ role: 'user' as const, content: 'Hello' }], max_tokens: 100 };
 
@@ -176,6 +176,46 @@ describe('402', () => {
     await expect(call({ max_tokens: error.error.affordable_max_tokens + 50 })).rejects.toMatchObject({ status: 402 });
   });
 
+  test.each<[string, string, object, string]>([
+    [
+      'a shorter prompt fits',
+      '0.0005',
+      { messages: [{ role: 'user', content: 'word '.repeat(1_000) }], max_tokens: 1 },
+      'Shorten the prompt.',
+    ],
+    ['nothing fits', '0.000001', { max_tokens: 1 }, 'No request to this model is small enough. Use a cheaper model, or raise the budget.'],
+  ])('a request that could cost more than is left says what helps: %s', async (_what, limit, request, advice) => {
+    await budget(limit);
+    const error = await call(request).catch((caught) => caught);
+    expect(error).toMatchObject({ status: 402, code: 'request_exceeds_budget', error: { affordable_max_tokens: 0 } });
+    expect(error.message).toContain(advice);
+  });
+
+  test('a cost limit that no request fits says so', async () => {
+    const error = await tenant.openai.chat.completions
+      .create({ ...REQUEST, max_tokens: 1 }, { headers: { 'x-weir-max-cost': '0.000001' } })
+      .catch((caught) => caught);
+    expect(error).toMatchObject({ status: 402, code: 'cost_limit_exceeded' });
+    expect(error.message).toContain('No request to this model is small enough. Use a cheaper model, or raise the cost limit.');
+  });
+
+  test('a model without a price, whose calls are held for a fixed amount, does not fit by a shorter prompt', async () => {
+    await admin(weir, weir.operatorKey, 'PATCH', `/v1/platform/tenants/${tenant.id}`, { unpriced_call_cost: '0.50' });
+    await tenant.admin('POST', '/v1/organization/providers', {
+      name: 'fixed',
+      type: 'openai',
+      base_url: upstream.baseUrl,
+      key: 'sk-fixed-secret',
+      models: ['m'],
+    });
+    await budget('0.10');
+    const error = await call({ model: 'fixed/m', max_tokens: 1 }).catch((caught) => caught);
+    expect(error).toMatchObject({ status: 402, code: 'request_exceeds_budget' });
+    expect(error.message).toContain(
+      'The model has no price, so every call of it is held for the same amount. Add a price for it, or raise the budget.',
+    );
+  });
+
   test('budgets on tenant, project and key all count, and the one in the way is named', async () => {
     await budget('1.00');
     await budget('1.00', { kind: 'project', value: tenant.projectId });
@@ -221,9 +261,13 @@ describe('402', () => {
 
 describe('403 and 404', () => {
   test.each([
-    ['up/tset-model', 'Did you mean "test-model"?'],
-    ['upp/test-model', 'Did you mean "up"?'],
+    ['up/tset-model', 'Did you mean "up/test-model"?'],
+    ['upp/test-model', 'Did you mean "up/test-model"?'],
+    ['upp/tset-model', 'Did you mean "up/test-model"?'],
     ['test-model', 'Did you mean "up/test-model"?'],
+    ['tset-model', 'Did you mean "up/test-model"?'],
+    ['up', 'GET /v1/models lists the models that this key may use.'],
+    ['nothing/like-any-model', 'GET /v1/models lists the models that this key may use.'],
     ['up/../admin', 'its id has an empty part'],
   ])('the model %s is refused with the nearest name', async (model, hint) => {
     const error = await call({ model }).catch((caught) => caught);
@@ -244,6 +288,10 @@ describe('403 and 404', () => {
       ),
     );
     await expect(narrow.chat.completions.create(REQUEST)).rejects.toMatchObject({ status: 403, code: 'model_not_allowed' });
+    const messageOf = (model: string) => narrow.chat.completions.create({ ...REQUEST, model }).catch((error: Error) => error.message);
+    expect(await messageOf('up/othr/model')).toContain('Did you mean "up/other/model"?');
+    // No name of what it may not use.
+    expect(await messageOf('up/tset-model')).not.toContain('up/test-model');
   });
 
   test('a provider that does not know the model', async () => {
