@@ -56,6 +56,9 @@ function providerCost(usageRaw: unknown): string | null {
   return cost === null ? null : formatUsd(cost);
 }
 
+/** Milliseconds with three decimals at most. */
+const toMicroseconds = (ms: number): number => Math.round(ms * 1000) / 1000;
+
 /** A call as the public and the admin API show it. */
 export const renderCall = (call: CallRecord) => ({
   id: publicId('call', call.id),
@@ -87,8 +90,8 @@ export const renderCall = (call: CallRecord) => ({
     credential_id: credential && publicId('credential', credential),
     status,
     reason,
-    latency_ms,
+    latency_ms: toMicroseconds(latency_ms),
   })),
-  first_byte_ms: call.firstByteMs,
-  duration_ms: call.durationMs,
+  first_byte_ms: call.firstByteMs === null ? null : toMicroseconds(call.firstByteMs),
+  duration_ms: call.durationMs === null ? null : toMicroseconds(call.durationMs),
 });
