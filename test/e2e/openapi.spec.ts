@@ -15,7 +15,7 @@ interface Operation {
   tags: string[];
   parameters?: { name: string }[];
   requestBody?: { content: { 'application/json': { example: object } } };
-  responses: Record<string, { content: Record<string, { schema: object }> }>;
+  responses: Record<string, { headers?: Record<string, object>; content: Record<string, { schema: object }> }>;
 }
 interface Document {
   openapi: string;
@@ -74,6 +74,68 @@ test('the admin document has every route of the admin listener, and the public o
   }
 });
 
+/** Headers of ours in a reply that the document does not have at its operation and status. */
+const undeclared = ({ responses }: Operation, reply: Response): string[] =>
+  [...reply.headers.keys()].filter(
+    (name) => /^(x-|openai-|retry-after|request-id|etag|idempotent)/.test(name) && !responses[reply.status]?.headers?.[name],
+  );
+
+const schemaPointer = (template: string, method: string, status: number): string =>
+  `#/paths/${template.replaceAll('/', '~1').replaceAll('{', '%7B').replaceAll('}', '%7D')}/${method}/responses/${status}/content/application~1json/schema`;
+
+test('every body that the admin listener takes has an example that works, and what is answered is what the document says', async () => {
+  const ajv = new Ajv2020({ strict: false });
+  ajv.addSchema({ ...admin, $id: 'admin' });
+  const send = async (key: string, method: string, path: string, body?: object, headers: Record<string, string> = {}) =>
+    fetch(weir.adminUrl + path, {
+      method,
+      headers: {
+        authorization: `Bearer ${key}`,
+        ...(key === weir.operatorKey && path.startsWith('/v1/organization') && { 'x-weir-tenant': tenant.id }),
+        ...(body && { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+  const ids: Record<string, string> = { project_id: tenant.projectId, tenant_id: tenant.id, gateway_id: `gw_${'0'.repeat(32)}` };
+  /** Where the id of what a path creates is needed. */
+  const made: Record<string, string> = {
+    '/v1/organization/providers': 'provider_id',
+    '/v1/organization/budgets': 'budget_id',
+    '/v1/organization/rate_limits': 'rate_limit_id',
+    '/v1/organization/admin_api_keys': 'admin_key_id',
+    '/v1/organization/projects/{project_id}/api_keys': 'key_id',
+    '/v1/platform/credentials': 'credential_id',
+    '/v1/platform/operator_keys': 'operator_key_id',
+  };
+  const bodies = operationsOf(admin).filter(({ operation }) => operation.requestBody);
+  // What a path below needs is created first.
+  const ordered = [...bodies.filter(({ path }) => path in made), ...bodies.filter(({ path }) => !(path in made))];
+  for (const { name, path, operation } of ordered) {
+    const { example } = operation.requestBody!.content['application/json'];
+    const method = name.split(' ')[0]!;
+    const body = path.endsWith('/grants') && path.startsWith('/v1/platform') ? { tenant: tenant.id } : example;
+    const reply = await send(
+      weir.operatorKey,
+      method,
+      path.replace(/\{(\w+)\}/g, (_, id: string) => ids[id]!),
+      body,
+    );
+    const json = (await reply.json()) as { id?: string; error?: object };
+    // The gateway of the example is none that has gone.
+    expect([name, json.error ?? null]).toEqual([name, path.endsWith('/forget') ? expect.objectContaining({ code: 'not_found' }) : null]);
+    const validate = ajv.getSchema(`admin${schemaPointer(path, method.toLowerCase(), reply.status)}`)!;
+    expect([name, validate(json), validate.errors]).toEqual([name, true, null]);
+    expect([name, undeclared(operation, reply)]).toEqual([name, []]);
+    if (path in made) ids[made[path]!] = json.id!;
+  }
+  const again = async () => send(weir.operatorKey, 'POST', '/v1/platform/tenants', { name: 'once' }, { 'idempotency-key': 'once' });
+  await again();
+  const { operation: creating } = operationsOf(admin).find(({ name }) => name === 'POST /v1/platform/tenants')!;
+  const replayed = await again();
+  expect([replayed.headers.get('idempotent-replayed'), undeclared(creating, replayed)]).toEqual(['true', []]);
+});
+
 test('the public document shows no path of admins', () => {
   expect(JSON.stringify(open)).not.toMatch(/\/v1\/(organization|platform)/);
 });
@@ -86,16 +148,22 @@ test('what the public listener answers is what its document says, and the exampl
       headers: { authorization: `Bearer ${tenant.apiKey}`, 'content-type': 'application/json' },
       ...(body && { method: 'POST', body: JSON.stringify(body) }),
     });
-    return { id: response.headers.get('x-request-id'), status: response.status, json: await response.json() };
+    return { id: response.headers.get('x-request-id'), status: response.status, json: await response.json(), response };
   };
   const conforms = (template: string, method: string, status: number, json: unknown) => {
-    const pointer = template.replaceAll('/', '~1').replaceAll('{', '%7B').replaceAll('}', '%7D');
-    const validate = ajv.getSchema(`open#/paths/${pointer}/${method}/responses/${status}/content/application~1json/schema`)!;
+    const validate = ajv.getSchema(`open${schemaPointer(template, method, status)}`)!;
     return [template, validate(json), validate.errors];
   };
+  await tenant.admin('POST', '/v1/organization/rate_limits', {
+    scope: { kind: 'tenant' },
+    max_requests_per_1_minute: 1_000,
+    max_tokens_per_1_minute: 1_000_000_000,
+  });
+  await tenant.admin('POST', '/v1/organization/budgets', { scope: { kind: 'tenant' }, limit: '1000', period: 'month' });
   for (const { path, operation } of operationsOf(open).filter(({ operation }) => operation.requestBody)) {
-    const { status, json, id } = await ask(path, operation.requestBody!.content['application/json'].example);
+    const { status, json, id, response } = await ask(path, operation.requestBody!.content['application/json'].example);
     expect([path, status, json]).toEqual([path, 200, expect.anything()]);
+    expect([path, undeclared(operation, response)]).toEqual([path, []]);
     expect(conforms(path, 'post', 200, json)).toEqual([path, true, null]);
     if (path === '/v1/chat/completions') {
       await eventually(async () => (await ask(`/v1/calls/${id}`)).status === 200);
@@ -109,6 +177,7 @@ test('what the public listener answers is what its document says, and the exampl
       max_tokens: 1,
     });
     expect(conforms(path, 'post', refused.status, refused.json)).toEqual([path, true, null]);
+    expect([path, undeclared(operation, refused.response)]).toEqual([path, []]);
   }
   for (const [template, path] of [
     ['/v1/models', '/v1/models'],
@@ -116,4 +185,9 @@ test('what the public listener answers is what its document says, and the exampl
     ['/v1/key', '/v1/key'],
   ] as const)
     expect(conforms(template, 'get', 200, (await ask(path)).json)).toEqual([template, true, null]);
+  await tenant.admin('POST', '/v1/organization/rate_limits', { scope: { kind: 'tenant' }, max_requests_per_1_minute: 0 });
+  const chat = operationsOf(open).find(({ path }) => path === '/v1/chat/completions')!.operation;
+  const limited = await ask('/v1/chat/completions', chat.requestBody!.content['application/json'].example);
+  expect([limited.status, limited.response.headers.has('retry-after'), undeclared(chat, limited.response)]).toEqual([429, true, []]);
+  expect(limited.response.headers.has('x-ratelimit-limit-requests')).toBe(true);
 });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { name, Timestamp } from '../http/fields.js';
 
-export const CreateAdminKey = z.strictObject({ name });
+export const CreateAdminKey = z.strictObject({ name }).meta({ example: { name: 'deployment' } });
 
 export type CreateAdminKey = z.output<typeof CreateAdminKey>;
 

@@ -15,5 +15,6 @@ export const RotateKey = z
         'How long the old value keeps working. 0: it stops working now. A value from an earlier rotation stops working in any case.',
       ),
   })
-  .default({ overlap_seconds: DAY_SECONDS });
+  .default({ overlap_seconds: DAY_SECONDS })
+  .meta({ example: { overlap_seconds: 3600 } });
 export type RotateKey = z.output<typeof RotateKey>;

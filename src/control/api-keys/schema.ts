@@ -6,29 +6,31 @@ const MAX_MODELS = 1_000;
 
 const MAX_OUTPUT_TOKENS = 10_000_000;
 
-export const CreateApiKey = z.strictObject({
-  name,
-  models: z
-    .array(text(512).regex(/^(\*|[^/]+\/.+)$/, { error: 'must be a model reference such as "openai/gpt-5", or "*" for all' }))
-    .max(MAX_MODELS)
-    .optional()
-    .describe('The models it may use, as `provider/model-id`. Absent: all.'),
-  max_output_tokens: z.number().int().min(1).max(MAX_OUTPUT_TOKENS).optional().describe('Maximum output tokens of a call.'),
-  max_cost_per_call: usd.optional().describe('Maximum cost of a call, in USD as a decimal string.'),
-  fit: z
-    .literal('shrink')
-    .optional()
-    .describe('`shrink`: lower the output limit of a call to what its budgets still allow, instead of refusing it.'),
-  thinking_level: z
-    .enum(THINKING_LEVELS)
-    .optional()
-    .describe('Thinking level for calls that set none. Absent: the default of the provider.'),
-  unsupported: z
-    .literal('drop')
-    .optional()
-    .describe('`drop`: leave out, with a warning, what the provider cannot do, instead of refusing the call.'),
-  expires_at: time.refine((at) => at > new Date(), { error: 'must lie in the future' }).optional(),
-});
+export const CreateApiKey = z
+  .strictObject({
+    name,
+    models: z
+      .array(text(512).regex(/^(\*|[^/]+\/.+)$/, { error: 'must be a model reference such as "openai/gpt-5", or "*" for all' }))
+      .max(MAX_MODELS)
+      .optional()
+      .describe('The models it may use, as `provider/model-id`. Absent: all.'),
+    max_output_tokens: z.number().int().min(1).max(MAX_OUTPUT_TOKENS).optional().describe('Maximum output tokens of a call.'),
+    max_cost_per_call: usd.optional().describe('Maximum cost of a call, in USD as a decimal string.'),
+    fit: z
+      .literal('shrink')
+      .optional()
+      .describe('`shrink`: lower the output limit of a call to what its budgets still allow, instead of refusing it.'),
+    thinking_level: z
+      .enum(THINKING_LEVELS)
+      .optional()
+      .describe('Thinking level for calls that set none. Absent: the default of the provider.'),
+    unsupported: z
+      .literal('drop')
+      .optional()
+      .describe('`drop`: leave out, with a warning, what the provider cannot do, instead of refusing the call.'),
+    expires_at: time.refine((at) => at > new Date(), { error: 'must lie in the future' }).optional(),
+  })
+  .meta({ example: { name: 'chat service', models: ['mock/echo'], max_cost_per_call: '0.50' } });
 
 export type CreateApiKey = z.output<typeof CreateApiKey>;
 

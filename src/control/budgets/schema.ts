@@ -28,18 +28,20 @@ const thresholds = z
   .transform((percents) => [...new Set(percents)].sort((a, b) => a - b))
   .describe('Percents of the limit. Each writes one event per period.');
 
-export const CreateBudget = z.strictObject({
-  scope: scope.describe('Whose calls count against it.'),
-  limit: usd.describe('USD per period, as a decimal string.'),
-  period: z.enum(PERIOD_KINDS),
-  timezone: text(64).default('UTC').describe('IANA time zone. Decides when days, weeks and months begin.'),
-  anchor: time.optional().describe('When periods begin. Absent: the calendar.'),
-  window_seconds: z.number().int().min(60).max(MAX_WINDOW_SECONDS).optional().describe('Length of the window of a `rolling` budget.'),
-  thresholds: thresholds.default([]),
-  mode: z.enum(MODES).default('deny').describe('`deny`: a hard cap. `observe`: counts and alerts, and refuses nothing.'),
-  external_id: externalId.optional(),
-  metadata: metadata.optional(),
-});
+export const CreateBudget = z
+  .strictObject({
+    scope: scope.describe('Whose calls count against it.'),
+    limit: usd.describe('USD per period, as a decimal string.'),
+    period: z.enum(PERIOD_KINDS),
+    timezone: text(64).default('UTC').describe('IANA time zone. Decides when days, weeks and months begin.'),
+    anchor: time.optional().describe('When periods begin. Absent: the calendar.'),
+    window_seconds: z.number().int().min(60).max(MAX_WINDOW_SECONDS).optional().describe('Length of the window of a `rolling` budget.'),
+    thresholds: thresholds.default([]),
+    mode: z.enum(MODES).default('deny').describe('`deny`: a hard cap. `observe`: counts and alerts, and refuses nothing.'),
+    external_id: externalId.optional(),
+    metadata: metadata.optional(),
+  })
+  .meta({ example: { scope: { kind: 'end_user', value: '*' }, limit: '5.00', period: 'day', timezone: 'Europe/Berlin' } });
 
 export type CreateBudget = z.output<typeof CreateBudget>;
 
@@ -53,21 +55,27 @@ export const UpdateBudget = z
     set_by: setBy,
     metadata: metadata.optional(),
   })
-  .refine(...notEmpty);
+  .refine(...notEmpty)
+  .meta({ example: { limit: '10.00', thresholds: [80, 100] } });
 
 export type UpdateBudget = z.output<typeof UpdateBudget>;
 
 const scopeValue = label.optional().describe('The value whose counter is meant, if the budget has one counter per value.');
 
-export const ResetBudget = z.strictObject({ reason: text(1_000).optional(), scope_value: scopeValue }).optional();
+export const ResetBudget = z
+  .strictObject({ reason: text(1_000).optional(), scope_value: scopeValue })
+  .optional()
+  .meta({ example: { reason: 'the month was paid in advance', scope_value: 'alice' } });
 
 export type ResetBudget = z.output<typeof ResetBudget>;
 
-export const CreateGrant = z.strictObject({
-  amount: usd.refine((nano) => nano > 0n, { error: 'must be above zero' }).describe('USD that the current period may spend in addition.'),
-  reason: text(1_000).optional(),
-  scope_value: scopeValue,
-});
+export const CreateGrant = z
+  .strictObject({
+    amount: usd.refine((nano) => nano > 0n, { error: 'must be above zero' }).describe('USD that the current period may spend in addition.'),
+    reason: text(1_000).optional(),
+    scope_value: scopeValue,
+  })
+  .meta({ example: { amount: '2.50', reason: 'a launch', scope_value: 'alice' } });
 
 export type CreateGrant = z.output<typeof CreateGrant>;
 

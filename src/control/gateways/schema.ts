@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { Currency, Money, Timestamp, text } from '../http/fields.js';
 
-export const ForgetGateway = z.strictObject({
-  reason: text(1_000).min(1).describe('How you know that the process is gone. Kept with the gateway.'),
-});
+export const ForgetGateway = z
+  .strictObject({
+    reason: text(1_000).min(1).describe('How you know that the process is gone. Kept with the gateway.'),
+  })
+  .meta({ example: { reason: 'its machine was deleted' } });
 
 export type ForgetGateway = z.output<typeof ForgetGateway>;
 

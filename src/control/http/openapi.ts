@@ -1,11 +1,23 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import type { FastifyInstance } from 'fastify';
-import { type Json, type JsonObject, refusals, SERVERS, SHARED_INFO, withoutNullable } from '../../platform/openapi/index.js';
+import {
+  headerComponents,
+  headersNamed,
+  type Json,
+  type JsonObject,
+  refusals,
+  SERVERS,
+  SHARED_INFO,
+  withoutNullable,
+} from '../../platform/openapi/index.js';
 
+interface Content {
+  'application/json': { schema: JsonObject; example?: Json };
+}
 interface Operation {
   parameters?: Json[];
-  requestBody?: JsonObject;
+  requestBody?: { content: Content };
   responses: Record<string, JsonObject>;
   tags?: string[];
 }
@@ -51,6 +63,13 @@ const IDEMPOTENCY_HEADER = {
   description: 'A request that is repeated with the same key within a day gets the first response again.',
 };
 
+const HEADERS = {
+  etag: 'The version of the object, for If-Match.',
+  'idempotent-replayed': '`true`: the first response to this Idempotency-Key, again.',
+};
+/** Schemas of objects that have an ETag. */
+const VERSIONED = ['Budget', 'RateLimit'].map((name) => `#/components/schemas/${name}`);
+
 const ERROR_SCHEMA = {
   type: 'object',
   required: ['error'],
@@ -88,6 +107,11 @@ export function mountOpenApi(app: NestFastifyApplication): void {
     for (const [method, operation] of Object.entries(methods as never as Record<string, Operation>)) {
       const shared = [...(path.startsWith(TENANT_PATHS) ? [TENANT_HEADER] : []), ...(method === 'post' ? [IDEMPOTENCY_HEADER] : [])];
       if (shared.length > 0) operation.parameters = [...(operation.parameters ?? []), ...shared];
+      const body = operation.requestBody?.content['application/json'];
+      if (body) moveExample(body);
+      const done = operation.responses['200']!;
+      const isVersioned = VERSIONED.includes(String((done['content'] as unknown as Content)['application/json'].schema['$ref']));
+      done['headers'] = headersNamed([...(isVersioned ? ['etag'] : []), ...(method === 'post' ? ['idempotent-replayed'] : [])]);
       operation.responses = {
         ...operation.responses,
         ...(refusals(statusesOf(path, method, operation), 'Error') as Record<string, JsonObject>),
@@ -101,11 +125,19 @@ export function mountOpenApi(app: NestFastifyApplication): void {
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     security,
     paths,
-    components: { ...components, schemas: { ...components.schemas, Error: ERROR_SCHEMA } },
+    components: { ...components, headers: headerComponents(HEADERS), schemas: { ...components.schemas, Error: ERROR_SCHEMA } },
   };
   const bytes = Buffer.from(JSON.stringify(document));
   const listener = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
   listener.get('/openapi.json', (_request, reply) => reply.type('application/json').send(bytes));
+}
+
+/** A schema has the example of a whole body: it belongs to the body. */
+function moveExample(body: Content['application/json']): void {
+  const { example, ...schema } = body.schema;
+  if (example === undefined) return;
+  body.schema = schema;
+  body.example = example;
 }
 
 /** How a route can refuse: what is written can be wrong or conflict, and what is named can be missing. */
@@ -118,8 +150,11 @@ function statusesOf(path: string, method: string, { parameters = [] }: Operation
     403,
     ...(path.includes('{') || path.startsWith(TENANT_PATHS) ? [404] : []),
     ...(writes ? [409] : []),
+    ...(path.startsWith(TENANT_PATHS) ? [410] : []),
     ...(hasMatch ? [412] : []),
     ...(writes ? [413, 415, 422] : []),
     429,
+    500,
+    503,
   ];
 }

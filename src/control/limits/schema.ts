@@ -37,11 +37,15 @@ export const CreateLimit = z
     {
       error: 'limits nothing. Set max_requests_per_1_minute, max_tokens_per_1_minute or max_concurrent_requests',
     },
-  );
+  )
+  .meta({ example: { scope: { kind: 'tenant' }, max_requests_per_1_minute: 600, max_concurrent_requests: 20 } });
 
 export type CreateLimit = z.output<typeof CreateLimit>;
 
-export const UpdateLimit = z.strictObject({ ...LIMITS, set_by: setBy, metadata: metadata.optional() }).refine(...notEmpty);
+export const UpdateLimit = z
+  .strictObject({ ...LIMITS, set_by: setBy, metadata: metadata.optional() })
+  .refine(...notEmpty)
+  .meta({ example: { max_requests_per_1_minute: 1200 } });
 
 export type UpdateLimit = z.output<typeof UpdateLimit>;
 

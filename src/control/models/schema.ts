@@ -31,7 +31,8 @@ export const PutModel = z
   })
   .refine((body) => Object.values(body).filter((value) => value != null).length > 2, {
     error: `says nothing of the model. Set one of ${Object.keys(FACTS).join(', ')}`,
-  });
+  })
+  .meta({ example: { provider: 'acme', model: 'acme-large', context_window: 128000, vision: false } });
 
 export type PutModel = z.output<typeof PutModel>;
 

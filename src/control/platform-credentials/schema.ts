@@ -10,10 +10,12 @@ export const CreatePlatformCredential = CreateProvider.safeExtend({
     .describe(
       "true: the key, or the credential of several fields, is taken from this process's environment, `.env.local` or `.env`, as at a start. The `environment` of a provider type has the variables.",
     ),
-}).refine(({ from_existing, key, keys, credential }) => !from_existing || (key ?? keys ?? credential) === undefined, {
-  error: 'takes the credential from the environment. Leave "key", "keys" and "credential" out',
-  path: ['from_existing'],
-});
+})
+  .refine(({ from_existing, key, keys, credential }) => !from_existing || (key ?? keys ?? credential) === undefined, {
+    error: 'takes the credential from the environment. Leave "key", "keys" and "credential" out',
+    path: ['from_existing'],
+  })
+  .meta({ example: { name: 'house', type: 'openai', key: 'sk-example', models: ['gpt-5'] } });
 
 export type CreatePlatformCredential = z.output<typeof CreatePlatformCredential>;
 
@@ -22,7 +24,9 @@ export const newPlatformAccountOf = ({ from_existing: fromEnvironment, ...body }
   fromEnvironment,
 });
 
-export const CreateGrant = z.strictObject({ tenant: idText('tenant').describe('The tenant that may use it, `ten_…`.') });
+export const CreateGrant = z
+  .strictObject({ tenant: idText('tenant').describe('The tenant that may use it, `ten_…`.') })
+  .meta({ example: { tenant: 'ten_01a22936173e7000b733355d082ad693' } });
 
 export type CreateGrant = z.output<typeof CreateGrant>;
 

@@ -40,36 +40,42 @@ const tiers = z
   })
   .describe('Rates for the whole request, if its input is longer.');
 
-export const CreatePrice = z.strictObject({
-  provider: providerName.describe('The name of the provider.'),
-  model: text(256).min(1).describe('The model id. `*`: every model of the provider that has no price.'),
-  ...rates,
-  tiers: tiers.default([]),
-  effective_at: time.optional().describe('Absent: now.'),
-  notes: text(1_000).optional(),
-});
+export const CreatePrice = z
+  .strictObject({
+    provider: providerName.describe('The name of the provider.'),
+    model: text(256).min(1).describe('The model id. `*`: every model of the provider that has no price.'),
+    ...rates,
+    tiers: tiers.default([]),
+    effective_at: time.optional().describe('Absent: now.'),
+    notes: text(1_000).optional(),
+  })
+  .meta({ example: { provider: 'openai', model: 'acme-large', input: '0.50', output: '1.50' } });
 
 export type CreatePrice = z.output<typeof CreatePrice>;
 
 const MAX_UPLOADED = 2_000;
 
-export const UploadCatalog = z.strictObject({
-  source: text(200).min(1).describe('Source and date of the prices. Kept with each price as its notes.'),
-  as_of: time.optional().describe('When the file was made. Changes to prices that were set after it are flagged.'),
-  prices: z
-    .array(CreatePrice.omit({ notes: true }))
-    .min(1)
-    .max(MAX_UPLOADED)
-    .refine(
-      (all) =>
-        new Set(all.map(({ provider, model, effective_at }) => `${provider} ${model} ${effective_at?.getTime()}`)).size === all.length,
-      {
-        error: 'must have each provider, model and effective_at once',
-      },
-    ),
-  dry_run: z.boolean().default(true).describe('true: show what would change, and change nothing.'),
-  confirm: text(64).optional().describe('The digest that the dry run returned.'),
-});
+export const UploadCatalog = z
+  .strictObject({
+    source: text(200).min(1).describe('Source and date of the prices. Kept with each price as its notes.'),
+    as_of: time.optional().describe('When the file was made. Changes to prices that were set after it are flagged.'),
+    prices: z
+      .array(CreatePrice.omit({ notes: true }))
+      .min(1)
+      .max(MAX_UPLOADED)
+      .refine(
+        (all) =>
+          new Set(all.map(({ provider, model, effective_at }) => `${provider} ${model} ${effective_at?.getTime()}`)).size === all.length,
+        {
+          error: 'must have each provider, model and effective_at once',
+        },
+      ),
+    dry_run: z.boolean().default(true).describe('true: show what would change, and change nothing.'),
+    confirm: text(64).optional().describe('The digest that the dry run returned.'),
+  })
+  .meta({
+    example: { source: 'price list of December 2026', prices: [{ provider: 'openai', model: 'gpt-5', input: '1.25', output: '10' }] },
+  });
 
 export type UploadCatalog = z.output<typeof UploadCatalog>;
 
@@ -136,7 +142,8 @@ export const Rerate = z
   .refine(({ start_time, end_time }) => end_time === undefined || end_time > start_time, {
     path: ['end_time'],
     error: 'must be later than start_time',
-  });
+  })
+  .meta({ example: { start_time: '2026-11-01T00:00:00Z', provider: 'openai', model: 'gpt-5' } });
 
 export type Rerate = z.output<typeof Rerate>;
 

@@ -1,13 +1,16 @@
 import { z } from 'zod';
 import { externalId, Metadata, metadata, name, notEmpty, Timestamp } from '../http/fields.js';
 
-export const CreateProject = z.strictObject({ name, external_id: externalId.optional(), metadata: metadata.optional() });
+export const CreateProject = z
+  .strictObject({ name, external_id: externalId.optional(), metadata: metadata.optional() })
+  .meta({ example: { name: 'search', external_id: 'team-7' } });
 
 export type CreateProject = z.output<typeof CreateProject>;
 
 export const UpdateProject = z
   .strictObject({ name: name.optional(), external_id: externalId.nullable().optional(), metadata: metadata.optional() })
-  .refine(...notEmpty);
+  .refine(...notEmpty)
+  .meta({ example: { name: 'search and answers' } });
 
 export type UpdateProject = z.output<typeof UpdateProject>;
 

@@ -14,7 +14,9 @@ export const keyText = z
 
 export const keyTexts = z.array(keyText).min(1).max(MAX_KEYS);
 
-export const AddProviderKey = z.strictObject({ key: keyText.describe('The secret. Never returned.') });
+export const AddProviderKey = z
+  .strictObject({ key: keyText.describe('The secret. Never returned.') })
+  .meta({ example: { key: 'sk-example-2' } });
 export type AddProviderKey = z.output<typeof AddProviderKey>;
 
 export const ProviderKeyObject = z

@@ -85,7 +85,8 @@ export const CreateProvider = z
     models: models.optional().describe('Ids of the models that can be called. `*`: any. Absent: any.'),
     no_verify: noVerify.optional(),
   })
-  .refine(oneKind, ONE_KIND);
+  .refine(oneKind, ONE_KIND)
+  .meta({ example: { name: 'acme', type: 'openai', key: 'sk-example', models: ['acme-large'] } });
 
 export type CreateProvider = z.output<typeof CreateProvider>;
 
@@ -118,7 +119,8 @@ export const UpdateProvider = z
     models: models.optional(),
   })
   .refine(...notEmpty)
-  .refine(oneKind, ONE_KIND);
+  .refine(oneKind, ONE_KIND)
+  .meta({ example: { models: ['acme-large', 'acme-small'], default_model: 'acme-large' } });
 
 export type UpdateProvider = z.output<typeof UpdateProvider>;
 

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { externalId, Metadata, Money, metadata, name, notEmpty, Timestamp, usd } from '../http/fields.js';
 
-export const CreateTenant = z.strictObject({ name, external_id: externalId.optional(), metadata: metadata.optional() });
+export const CreateTenant = z
+  .strictObject({ name, external_id: externalId.optional(), metadata: metadata.optional() })
+  .meta({ example: { name: 'Acme', external_id: 'customer-42' } });
 
 export type CreateTenant = z.output<typeof CreateTenant>;
 
@@ -16,7 +18,8 @@ export const UpdateTenant = z
       .optional()
       .describe('USD held and booked for a call without a price under a hard budget. null: such calls are refused.'),
   })
-  .refine(...notEmpty);
+  .refine(...notEmpty)
+  .meta({ example: { name: 'Acme Inc.', unpriced_call_cost: '0.01' } });
 
 export type UpdateTenant = z.output<typeof UpdateTenant>;
 

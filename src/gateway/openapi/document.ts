@@ -1,5 +1,14 @@
 import { THINKING_LEVELS } from '../../kernel/thinking.js';
-import { componentsOf, type JsonObject, referenceTo, refusals, SERVERS, SHARED_INFO } from '../../platform/openapi/index.js';
+import {
+  componentsOf,
+  headerComponents,
+  headersNamed,
+  type JsonObject,
+  referenceTo,
+  refusals,
+  SERVERS,
+  SHARED_INFO,
+} from '../../platform/openapi/index.js';
 import type { PublicRoute } from '../routes.js';
 import type { Operation } from './operations.js';
 import { AnthropicError, ApiError } from './schemas.js';
@@ -27,14 +36,34 @@ const REQUEST_HEADERS: readonly [name: string, description: string, schema: Json
   ['x-weir-unsupported', '`drop` leaves out what the format of the provider cannot do, instead of refusing the call.', { const: 'drop' }],
 ];
 
-/** Headers of a reply to a call. */
-const REPLY_HEADERS: Readonly<Record<string, string>> = {
-  'x-request-id': 'The id of the call, for GET /v1/calls/{id}.',
-  'x-weir-model': 'The model that served the call.',
-  'x-weir-provider': 'The provider that served the call.',
-  'x-weir-cost': 'What the call cost, in USD. Not in the head of a stream.',
+/** Headers of a reply to a call, and of a failure as far as the call came. */
+const CALL_HEADERS = {
+  'x-weir-model': 'The model that served the call, percent-encoded.',
+  'x-weir-provider': 'The provider that served the call, percent-encoded.',
   'x-weir-budget-remaining': 'What is left of the tightest hard budget, in USD.',
+  'x-weir-budget-warning': 'How far the budgets are spent, if one has passed a threshold.',
+  'x-weir-max-tokens': 'The output limit, if it is not the one that the request has.',
+  'x-weir-thinking-level': 'The thinking level that was applied.',
   'x-weir-warnings': 'Fields of the request that were left out, and why.',
+  'x-weir-attempts': 'How many providers were tried. Not in the head of a stream.',
+  'x-ratelimit-limit-requests': 'Requests per minute that the tightest rate limit allows.',
+  'x-ratelimit-remaining-requests': 'Requests that are left of it.',
+  'x-ratelimit-reset-requests': 'When more are free again, such as `12s`.',
+  'x-ratelimit-limit-tokens': 'Tokens per minute that the tightest rate limit allows.',
+  'x-ratelimit-remaining-tokens': 'Tokens that are left of it.',
+  'x-ratelimit-reset-tokens': 'When more are free again, such as `12s`.',
+};
+
+/** Headers of a call that succeeded. */
+const ANSWER_HEADERS = {
+  'x-weir-cost': 'What the call cost, in USD. Not in the head of a stream.',
+  'openai-processing-ms': 'How long the call took, in ms. Not in the head of a stream.',
+};
+
+const HEADERS: Readonly<Record<string, string>> = {
+  ...CALL_HEADERS,
+  ...ANSWER_HEADERS,
+  'request-id': 'The same as `x-request-id`.',
 };
 
 const CALL_REFUSALS = [400, 401, 402, 403, 404, 409, 413, 415, 422, 429, 500, 502, 503, 504];
@@ -48,7 +77,8 @@ function operationOf({ kind, path, operation: about }: PublicRoute): JsonObject 
   const inPath = /[*:]/.test(path) ? [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }] : [];
   const json = { schema: referenceTo(reply.schema), ...(reply.example && { example: reply.example as JsonObject }) };
   const stream = { 'text/event-stream': { schema: { type: 'string', description: 'The events of the format.' } } };
-  const replyHeaders = Object.entries(REPLY_HEADERS).map(([name, text]) => [name, { description: text, schema: { type: 'string' } }]);
+  const ids = ['x-request-id', ...(error === 'AnthropicError' ? ['request-id'] : [])];
+  const ofCalls = isCall ? Object.keys(CALL_HEADERS) : [];
   return {
     operationId: id,
     tags: [tag],
@@ -65,9 +95,12 @@ function operationOf({ kind, path, operation: about }: PublicRoute): JsonObject 
       200: {
         description: isCall ? 'The answer; a stream, if `stream` asks for one.' : 'Done.',
         content: { 'application/json': json, ...(isCall && about.id !== 'createEmbeddings' && stream) },
-        ...(isCall && { headers: Object.fromEntries(replyHeaders) }),
+        ...(kind !== 'read' && { headers: headersNamed([...ids, ...ofCalls, ...(isCall ? Object.keys(ANSWER_HEADERS) : [])]) }),
       },
-      ...refusals(isCall ? CALL_REFUSALS : kind === 'count' ? CALL_REFUSALS.filter((status) => status !== 402) : READ_REFUSALS, error),
+      ...refusals(isCall ? CALL_REFUSALS : kind === 'count' ? CALL_REFUSALS.filter((status) => status !== 402) : READ_REFUSALS, error, [
+        ...ids,
+        ...ofCalls,
+      ]),
     },
   } as JsonObject;
 }
@@ -97,6 +130,7 @@ export function describePublicApi(routes: readonly PublicRoute[]): JsonObject {
         bearer: { type: 'http', scheme: 'bearer', description: 'An API key of a tenant.' },
         apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key', description: 'The same key, as clients of Anthropic send it.' },
       },
+      headers: headerComponents(HEADERS),
       schemas: componentsOf(schemas),
     },
   };

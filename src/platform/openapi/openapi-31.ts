@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ERRORS } from '../../kernel/errors.js';
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type JsonObject = { [key: string]: Json };
@@ -49,6 +50,7 @@ const REFUSALS: Readonly<Record<number, string>> = {
   403: 'The key may not do that.',
   404: 'There is no such thing, or the key may not see it.',
   409: 'It conflicts with what is there: `message` says how.',
+  410: 'The tenant was deleted.',
   412: 'It was changed since that ETag was read.',
   413: 'The request is too large.',
   415: 'The body is not JSON.',
@@ -60,13 +62,35 @@ const REFUSALS: Readonly<Record<number, string>> = {
   504: 'The provider did not answer in time.',
 };
 
-/** Refusals of a route, each in the shape of `schema`, an object of `components.schemas`. */
-export const refusals = (statuses: readonly number[], schema: string): JsonObject =>
+/** Headers of refusals, on any route of either listener. */
+const REFUSAL_HEADERS = {
+  'x-request-id': 'The id of the request. The log has it.',
+  'x-should-retry': '`false`: the same request is refused again. `true`: it may succeed later.',
+  'retry-after': 'Seconds to wait before the request is sent again.',
+};
+
+const WAITS: ReadonlySet<number> = new Set(
+  Object.values(ERRORS).flatMap(({ status, retryAfterSeconds }) => (retryAfterSeconds ? [status] : [])),
+);
+
+/** `components.headers`: those of refusals, and what else a document has, with a sentence for each. */
+export const headerComponents = (others: Readonly<Record<string, string>>): JsonObject =>
+  Object.fromEntries(
+    Object.entries({ ...REFUSAL_HEADERS, ...others }).map(([name, description]) => [name, { description, schema: { type: 'string' } }]),
+  );
+
+/** The headers of a response, each of `components.headers`. */
+export const headersNamed = (names: readonly string[]): JsonObject =>
+  Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
+
+/** Refusals of a route, each in the shape of `schema`, an object of `components.schemas`. @param headers what they may have beside those of all refusals. */
+export const refusals = (statuses: readonly number[], schema: string, headers: readonly string[] = []): JsonObject =>
   Object.fromEntries(
     statuses.map((status) => [
       String(status),
       {
         description: REFUSALS[status]!,
+        headers: headersNamed(['x-request-id', 'x-should-retry', ...(WAITS.has(status) ? ['retry-after'] : []), ...headers]),
         content: { 'application/json': { schema: { $ref: `#/components/schemas/${schema}` } } },
       },
     ]),
