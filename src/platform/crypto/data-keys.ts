@@ -20,7 +20,7 @@ export interface MasterKeys {
   previous: string | null;
 }
 
-interface DataKey {
+export interface DataKey {
   id: string;
   purpose: string;
   key: Buffer;
@@ -46,6 +46,7 @@ export class DataKeys {
   private readonly current: MasterKey;
   private readonly masters: MasterKey[];
   private readonly opened = new Map<string, DataKey>();
+  private readonly byPurpose = new Map<string, DataKey>();
 
   constructor(
     private readonly pool: Pool,
@@ -76,9 +77,15 @@ export class DataKeys {
     return this.keep(row, key);
   }
 
+  /** The key for a purpose as it was opened last, without asking whether the database still has it. */
+  known(purpose: string): DataKey | undefined {
+    return this.byPurpose.get(purpose);
+  }
+
   /** The key for a purpose, where there is one. @throws MasterKeyMismatch */
   async existing(purpose: string): Promise<DataKey> {
-    for (const dataKey of this.opened.values()) if (dataKey.purpose === purpose) return dataKey;
+    const known = this.known(purpose);
+    if (known) return known;
     const row = await this.find(purpose);
     if (!row) throw new MasterKeyMismatch('this database has no such data key');
     return this.keep(row, this.unwrap(row));
@@ -98,6 +105,7 @@ export class DataKeys {
   /** Lets go of a key that was destroyed. */
   forget(purpose: string): void {
     for (const [id, dataKey] of this.opened) if (dataKey.purpose === purpose) this.opened.delete(id);
+    this.byPurpose.delete(purpose);
   }
 
   private async find(purpose: string): Promise<Row | undefined> {
@@ -147,6 +155,7 @@ export class DataKeys {
   private keep({ id, purpose }: Row, key: Buffer): DataKey {
     const dataKey = this.opened.get(id) ?? { id, purpose, key };
     this.opened.set(id, dataKey);
+    this.byPurpose.set(purpose, dataKey);
     return dataKey;
   }
 

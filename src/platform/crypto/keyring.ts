@@ -2,7 +2,7 @@ import { createHash, createSecretKey, type KeyObject } from 'node:crypto';
 import { hexOf, idOfHex } from '../../kernel/ids.js';
 import type { Pool } from '../postgres/pool.js';
 import type { Logger } from '../telemetry/index.js';
-import { DataKeys, type MasterKeys } from './data-keys.js';
+import { type DataKey, DataKeys, type MasterKeys } from './data-keys.js';
 import { open, seal } from './sealing.js';
 import { Secret } from './secret.js';
 
@@ -51,26 +51,44 @@ export class Keyring {
    * @throws MasterKeyMismatch when the database has other keys by now, e.g. because another installation's backup was restored under this process.
    */
   async seal(owner: string | null, secret: Secret, context: string): Promise<Buffer> {
-    const { id, key } = await this.dataKeys.forPurpose(owner === null ? 'platform' : `tenant:${owner}`);
-    return Buffer.concat([Buffer.of(BY_OWNER), Buffer.from(hexOf(id), 'hex'), seal(key, Buffer.from(secret.reveal()), context)]);
+    return sealed(await this.dataKeys.forPurpose(purposeOf(owner)), Buffer.from(secret.reveal()), context);
+  }
+
+  /**
+   * Seals bytes that may be lost by the key of a tenant, without asking whether the database still has that key.
+   * @throws MasterKeyMismatch
+   */
+  async sealBytes(tenantId: string, bytes: Buffer, context: string): Promise<Buffer> {
+    const purpose = purposeOf(tenantId);
+    return sealed(this.dataKeys.known(purpose) ?? (await this.dataKeys.forPurpose(purpose)), bytes, context);
   }
 
   /** Lets go of the key of an owner that was deleted. */
   forget(owner: string): void {
-    this.dataKeys.forget(`tenant:${owner}`);
+    this.dataKeys.forget(purposeOf(owner));
   }
 
   /** @throws when the context or any byte differs from what was sealed, or no master key here opens its data key. */
   async open(sealed: Buffer, context: string): Promise<Secret> {
+    return new Secret((await this.openBytes(sealed, context)).toString());
+  }
+
+  /** @throws as open */
+  async openBytes(sealed: Buffer, context: string): Promise<Buffer> {
     if (sealed[0] === BY_OWNER) {
       const { key } = await this.dataKeys.withId(idOfHex(sealed.toString('hex', 1, 1 + KEY_ID_BYTES).padEnd(32, '0')));
-      return new Secret(open(key, sealed.subarray(1 + KEY_ID_BYTES), context).toString());
+      return open(key, sealed.subarray(1 + KEY_ID_BYTES), context);
     }
     if (!isSealedByInstallation(sealed)) throw new Error('the sealed value has an unknown format');
     const { key } = await this.dataKeys.existing('credentials');
-    return new Secret(open(key, sealed.subarray(1), context).toString());
+    return open(key, sealed.subarray(1), context);
   }
 }
+
+const purposeOf = (owner: string | null): string => (owner === null ? 'platform' : `tenant:${owner}`);
+
+const sealed = ({ id, key }: DataKey, bytes: Buffer, context: string): Buffer =>
+  Buffer.concat([Buffer.of(BY_OWNER), Buffer.from(hexOf(id), 'hex'), seal(key, bytes, context)]);
 
 /** As before each owner had a key. */
 export const isSealedByInstallation = (sealed: Buffer): boolean => sealed[0] === BY_INSTALLATION;
