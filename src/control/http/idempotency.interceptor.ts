@@ -2,13 +2,13 @@ import { type CallHandler, type ExecutionContext, Inject, Injectable, type NestI
 import type { FastifyReply } from 'fastify';
 import { firstValueFrom, from, type Observable } from 'rxjs';
 import { WeirError } from '../../kernel/errors.js';
+import { idempotencyKey } from '../../kernel/idempotency-key.js';
 import { fingerprint, Keyring, Secret } from '../../platform/crypto/index.js';
 import { LOGGER, type Logger } from '../../platform/telemetry/index.js';
 import type { AdminRequest } from './admin.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
 
 const HEADER = 'idempotency-key';
-const VALID = /^[\x21-\x7e]{1,255}$/;
 
 /** A response as it is kept. */
 interface Kept {
@@ -30,16 +30,11 @@ export class IdempotencyInterceptor implements NestInterceptor {
     const request = http.getRequest<AdminRequest>();
     const key = request.headers[HEADER];
     if (request.method !== 'POST' || key === undefined) return next.handle();
-    return from(this.once(String(key), request, http.getResponse<FastifyReply>(), next));
+    return from(this.once(idempotencyKey(String(key)), request, http.getResponse<FastifyReply>(), next));
   }
 
-  /** @throws WeirError invalid_request, idempotency_mismatch, idempotency_in_progress */
+  /** @throws WeirError idempotency_mismatch, idempotency_in_progress */
   private async once(key: string, request: AdminRequest, reply: FastifyReply, next: CallHandler): Promise<unknown> {
-    if (!VALID.test(key))
-      throw new WeirError('invalid_request', {
-        param: 'Idempotency-Key',
-        message: 'Idempotency-Key must be 1 to 255 visible ASCII characters.',
-      });
     const { keyId: scope, tenantId } = request.admin;
     const print = fingerprint(request.method, request.url, tenantId ?? '', JSON.stringify(request.body ?? null));
     const context = `v1|idempotency|${scope}|${key}`;
