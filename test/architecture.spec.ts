@@ -14,6 +14,7 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   models: [],
   ledger: [],
   calls: [],
+  idempotency: [],
   dialects: [],
   providers: ['dialects'], // the names of wire formats only
   credentials: ['providers'],
@@ -26,9 +27,21 @@ const EVERY_MODULE = Object.keys(MODULES);
 
 /** Ways in. An entry point never imports another. */
 const ENTRY_POINTS: Readonly<Record<string, readonly string[]>> = {
-  gateway: ['api-keys', 'routing', 'quotas', 'credentials', 'connections', 'dialects', 'providers', 'ledger', 'calls', 'prices'],
+  gateway: [
+    'api-keys',
+    'routing',
+    'quotas',
+    'credentials',
+    'connections',
+    'dialects',
+    'providers',
+    'ledger',
+    'calls',
+    'prices',
+    'idempotency',
+  ],
   control: EVERY_MODULE.filter((name) => name !== 'dialects'),
-  workers: ['quotas', 'ledger', 'calls', 'prices', 'credentials', 'routing', 'tenants'],
+  workers: ['quotas', 'ledger', 'calls', 'prices', 'credentials', 'routing', 'tenants', 'idempotency'],
   setup: EVERY_MODULE,
   ops: [],
 };

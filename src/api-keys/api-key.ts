@@ -51,6 +51,8 @@ export interface Caller {
   dropsUnsupported: boolean;
   /** What a call of unknown price is held and booked for under a hard budget; null: it is refused. */
   unpricedCallCost: Nano | null;
+  /** Answers of its calls with an `Idempotency-Key` are kept for repeats. */
+  keepsAnswers: boolean;
   /** The scopes whose budgets its calls count against. */
   scopes: readonly Scope[];
 }

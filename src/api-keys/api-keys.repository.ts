@@ -38,6 +38,8 @@ export interface UsableKey {
   thinkingLevel: string | null;
   unsupported: string | null;
   unpricedCallNano: bigint | null;
+  /** Its tenant lets answers be kept for repeats. */
+  keepsAnswers: boolean;
   /** Its tenant is suspended. */
   isSuspended: boolean;
   /** Unix time in ms; infinite: never. */
@@ -57,7 +59,7 @@ const USABLE: OwnedTable = {
   columns: `t.lookup_id AS "lookupId", encode(t.digest, 'base64') AS digest, t.id, t.project_id AS "projectId", t.name,
     CASE WHEN '*' <> ALL (t.models) THEN t.models END AS models, t.max_output_tokens AS "maxOutputTokens", t.max_call_nano AS "maxCallNano",
     t.fit, t.thinking_level AS "thinkingLevel", t.unsupported, tenant.unpriced_call_nano AS "unpricedCallNano",
-    tenant.suspended_at IS NOT NULL AS "isSuspended",
+    tenant.keeps_answers AS "keepsAnswers", tenant.suspended_at IS NOT NULL AS "isSuspended",
     extract(epoch FROM t.expires_at)::float8 * 1000 AS "expiresAt",
     CASE WHEN t.previous_until > now() THEN t.previous_lookup_id END AS "previousLookupId", encode(t.previous_digest, 'base64') AS "previousDigest",
     extract(epoch FROM t.previous_until)::float8 * 1000 AS "previousUntil"`,
@@ -137,6 +139,7 @@ export class ApiKeysRepository {
         thinkingLevel: once(row.thinkingLevel),
         unsupported: once(row.unsupported),
         unpricedCallNano: row.unpricedCallNano,
+        keepsAnswers: row.keepsAnswers,
         isSuspended: row.isSuspended,
         expiresAt: row.expiresAt ?? Number.POSITIVE_INFINITY,
       };

@@ -86,6 +86,7 @@ const callerOf = (key: UsableKey): Caller => ({
   thinkingLevel: key.thinkingLevel as ThinkingLevel | null,
   dropsUnsupported: key.unsupported === 'drop',
   unpricedCallCost: key.unpricedCallNano,
+  keepsAnswers: key.keepsAnswers,
   scopes: [
     { kind: 'tenant', value: publicId('tenant', key.tenantId) },
     { kind: 'project', value: publicId('project', key.projectId) },

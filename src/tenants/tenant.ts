@@ -6,6 +6,8 @@ export interface Tenant {
   metadata: unknown;
   /** What a call of unknown price is held and booked for under a hard budget, in nano-USD; null: it is refused. */
   unpricedCallNano: bigint | null;
+  /** Answers of calls with an `Idempotency-Key` are kept for repeats. */
+  keepsAnswers: boolean;
   createdAt: Date;
   archivedAt: Date | null;
   /** Since when it makes no new calls; null: it does. */

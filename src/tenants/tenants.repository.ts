@@ -35,7 +35,7 @@ export class TenantsRepository {
   }
 
   /** @throws WeirError not_found, tenant_deleted, conflict */
-  async update(id: string, changes: { name?: string; unpricedCallNano?: bigint | null } & Labels): Promise<Tenant> {
+  async update(id: string, changes: { name?: string; unpricedCallNano?: bigint | null; keepsAnswers?: boolean } & Labels): Promise<Tenant> {
     await this.existing(id);
     try {
       return await this.prisma.tenant.update({ where: { id }, data: changes });

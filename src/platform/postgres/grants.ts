@@ -25,6 +25,8 @@ export const GRANTS = {
     held_apart: 'SELECT',
     holds: SERVE,
     idempotency_keys: KEEP,
+    idempotent_calls: KEEP,
+    kept_answer_totals: SERVE,
     ledger_entries: BOOK,
     limit_counters: SERVE,
     limits: SERVE,

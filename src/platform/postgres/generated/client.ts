@@ -110,6 +110,16 @@ export type Hold = Prisma.HoldModel
  */
 export type IdempotencyKey = Prisma.IdempotencyKeyModel
 /**
+ * Model IdempotentCall
+ * 
+ */
+export type IdempotentCall = Prisma.IdempotentCallModel
+/**
+ * Model KeptAnswerTotal
+ * 
+ */
+export type KeptAnswerTotal = Prisma.KeptAnswerTotalModel
+/**
  * Model LedgerEntry
  * 
  */

@@ -411,6 +411,8 @@ export const ModelName = {
   HeldApart: 'HeldApart',
   Hold: 'Hold',
   IdempotencyKey: 'IdempotencyKey',
+  IdempotentCall: 'IdempotentCall',
+  KeptAnswerTotal: 'KeptAnswerTotal',
   LedgerEntry: 'LedgerEntry',
   OutboxEvent: 'OutboxEvent',
   Model: 'Model',
@@ -440,7 +442,7 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
     omit: GlobalOmitOptions
   }
   meta: {
-    modelProps: "adminKey" | "apiKey" | "budgetPeriod" | "budget" | "call" | "configChange" | "connection" | "credential" | "credentialHealth" | "dataKey" | "gateway" | "heldApart" | "hold" | "idempotencyKey" | "ledgerEntry" | "outboxEvent" | "model" | "price" | "project" | "providerHeaders" | "providerGrant" | "provider" | "tenant" | "budgetSlice" | "grant" | "budgetStatement" | "limit" | "limitCounter"
+    modelProps: "adminKey" | "apiKey" | "budgetPeriod" | "budget" | "call" | "configChange" | "connection" | "credential" | "credentialHealth" | "dataKey" | "gateway" | "heldApart" | "hold" | "idempotencyKey" | "idempotentCall" | "keptAnswerTotal" | "ledgerEntry" | "outboxEvent" | "model" | "price" | "project" | "providerHeaders" | "providerGrant" | "provider" | "tenant" | "budgetSlice" | "grant" | "budgetStatement" | "limit" | "limitCounter"
     txIsolationLevel: TransactionIsolationLevel
   }
   model: {
@@ -1477,6 +1479,154 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         count: {
           args: Prisma.IdempotencyKeyCountArgs<ExtArgs>
           result: runtime.Types.Utils.Optional<Prisma.IdempotencyKeyCountAggregateOutputType> | number
+        }
+      }
+    }
+    IdempotentCall: {
+      payload: Prisma.$IdempotentCallPayload<ExtArgs>
+      fields: Prisma.IdempotentCallFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.IdempotentCallFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$IdempotentCallPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.IdempotentCallFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$IdempotentCallPayload>
+        }
+        findFirst: {
+          args: Prisma.IdempotentCallFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$IdempotentCallPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.IdempotentCallFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$IdempotentCallPayload>
+        }
+        findMany: {
+          args: Prisma.IdempotentCallFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$IdempotentCallPayload>[]
+        }
+        create: {
+          args: Prisma.IdempotentCallCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$IdempotentCallPayload>
+        }
+        createMany: {
+          args: Prisma.IdempotentCallCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.IdempotentCallCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$IdempotentCallPayload>[]
+        }
+        delete: {
+          args: Prisma.IdempotentCallDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$IdempotentCallPayload>
+        }
+        update: {
+          args: Prisma.IdempotentCallUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$IdempotentCallPayload>
+        }
+        deleteMany: {
+          args: Prisma.IdempotentCallDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.IdempotentCallUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.IdempotentCallUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$IdempotentCallPayload>[]
+        }
+        upsert: {
+          args: Prisma.IdempotentCallUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$IdempotentCallPayload>
+        }
+        aggregate: {
+          args: Prisma.IdempotentCallAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateIdempotentCall>
+        }
+        groupBy: {
+          args: Prisma.IdempotentCallGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.IdempotentCallGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.IdempotentCallCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.IdempotentCallCountAggregateOutputType> | number
+        }
+      }
+    }
+    KeptAnswerTotal: {
+      payload: Prisma.$KeptAnswerTotalPayload<ExtArgs>
+      fields: Prisma.KeptAnswerTotalFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.KeptAnswerTotalFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$KeptAnswerTotalPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.KeptAnswerTotalFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$KeptAnswerTotalPayload>
+        }
+        findFirst: {
+          args: Prisma.KeptAnswerTotalFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$KeptAnswerTotalPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.KeptAnswerTotalFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$KeptAnswerTotalPayload>
+        }
+        findMany: {
+          args: Prisma.KeptAnswerTotalFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$KeptAnswerTotalPayload>[]
+        }
+        create: {
+          args: Prisma.KeptAnswerTotalCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$KeptAnswerTotalPayload>
+        }
+        createMany: {
+          args: Prisma.KeptAnswerTotalCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.KeptAnswerTotalCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$KeptAnswerTotalPayload>[]
+        }
+        delete: {
+          args: Prisma.KeptAnswerTotalDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$KeptAnswerTotalPayload>
+        }
+        update: {
+          args: Prisma.KeptAnswerTotalUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$KeptAnswerTotalPayload>
+        }
+        deleteMany: {
+          args: Prisma.KeptAnswerTotalDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.KeptAnswerTotalUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.KeptAnswerTotalUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$KeptAnswerTotalPayload>[]
+        }
+        upsert: {
+          args: Prisma.KeptAnswerTotalUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$KeptAnswerTotalPayload>
+        }
+        aggregate: {
+          args: Prisma.KeptAnswerTotalAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateKeptAnswerTotal>
+        }
+        groupBy: {
+          args: Prisma.KeptAnswerTotalGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.KeptAnswerTotalGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.KeptAnswerTotalCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.KeptAnswerTotalCountAggregateOutputType> | number
         }
       }
     }
@@ -2809,6 +2959,28 @@ export const IdempotencyKeyScalarFieldEnum = {
 export type IdempotencyKeyScalarFieldEnum = (typeof IdempotencyKeyScalarFieldEnum)[keyof typeof IdempotencyKeyScalarFieldEnum]
 
 
+export const IdempotentCallScalarFieldEnum = {
+  tenantId: 'tenantId',
+  id: 'id',
+  fingerprint: 'fingerprint',
+  callId: 'callId',
+  gatewayId: 'gatewayId',
+  state: 'state',
+  answer: 'answer',
+  createdAt: 'createdAt'
+} as const
+
+export type IdempotentCallScalarFieldEnum = (typeof IdempotentCallScalarFieldEnum)[keyof typeof IdempotentCallScalarFieldEnum]
+
+
+export const KeptAnswerTotalScalarFieldEnum = {
+  tenantId: 'tenantId',
+  bytes: 'bytes'
+} as const
+
+export type KeptAnswerTotalScalarFieldEnum = (typeof KeptAnswerTotalScalarFieldEnum)[keyof typeof KeptAnswerTotalScalarFieldEnum]
+
+
 export const LedgerEntryScalarFieldEnum = {
   tenantId: 'tenantId',
   callId: 'callId',
@@ -2948,7 +3120,8 @@ export const TenantScalarFieldEnum = {
   unpricedCallNano: 'unpricedCallNano',
   suspendedAt: 'suspendedAt',
   deletedAt: 'deletedAt',
-  erasedAt: 'erasedAt'
+  erasedAt: 'erasedAt',
+  keepsAnswers: 'keepsAnswers'
 } as const
 
 export type TenantScalarFieldEnum = (typeof TenantScalarFieldEnum)[keyof typeof TenantScalarFieldEnum]
@@ -3349,6 +3522,8 @@ export type GlobalOmitConfig = {
   heldApart?: Prisma.HeldApartOmit
   hold?: Prisma.HoldOmit
   idempotencyKey?: Prisma.IdempotencyKeyOmit
+  idempotentCall?: Prisma.IdempotentCallOmit
+  keptAnswerTotal?: Prisma.KeptAnswerTotalOmit
   ledgerEntry?: Prisma.LedgerEntryOmit
   outboxEvent?: Prisma.OutboxEventOmit
   model?: Prisma.ModelOmit

@@ -1,0 +1,44 @@
+-- Claims a key for a call, before the call is held. Of many that ask at once, one gets it. Answers what became of it: claimed · running · mismatch (another
+-- request has the key) · kept (with the first call and its sealed answer) · spent (the first call may have been charged, and there is no answer).
+--
+-- Whether a call that left no answer was charged is decided by its hold. One without a hold was not sent: its gateway is gone, or the claim is so old
+-- that the gateway would not send it any more (MAX_UNSENT_MS in idempotency.service.ts is half of this). One that was charged a moment ago may still get its answer.
+CREATE FUNCTION claim_call(p_tenant uuid, p_id bytea, p_fingerprint bytea, p_call uuid, p_gateway uuid)
+RETURNS TABLE (became text, first_call uuid, kept bytea) LANGUAGE plpgsql AS $$
+DECLARE
+  v_now timestamptz := weir_now();
+  c idempotent_calls%ROWTYPE;
+  v_is_free boolean; v_is_spent boolean; v_hold text; v_resolved_at timestamptz; v_is_gone boolean;
+BEGIN
+  LOOP
+    INSERT INTO idempotent_calls (tenant_id, id, fingerprint, call_id, gateway_id, created_at)
+      VALUES (p_tenant, p_id, p_fingerprint, p_call, p_gateway, v_now) ON CONFLICT (tenant_id, id) DO NOTHING;
+    IF FOUND THEN RETURN QUERY SELECT 'claimed', NULL::uuid, NULL::bytea; RETURN; END IF;
+    SELECT * INTO c FROM idempotent_calls i WHERE i.tenant_id = p_tenant AND i.id = p_id FOR UPDATE;
+    EXIT WHEN FOUND; -- else it was freed in between
+  END LOOP;
+
+  v_is_free := c.created_at < v_now - interval '24 hours';
+  v_is_spent := c.state = 'spent';
+  IF c.state = 'running' AND NOT v_is_free THEN
+    SELECT h.state, h.resolved_at INTO v_hold, v_resolved_at FROM holds h WHERE h.id = c.call_id;
+    v_is_gone := EXISTS (SELECT FROM gateways g WHERE g.id = c.gateway_id AND g.gone_at IS NOT NULL);
+    v_is_free := CASE WHEN v_hold IS NULL THEN v_is_gone OR c.created_at < v_now - interval '2 minutes' ELSE v_hold IN ('voided', 'refused') END;
+    v_is_spent := coalesce(v_hold IN ('settled', 'expired') AND (v_is_gone OR v_resolved_at < v_now - interval '1 minute'), false);
+  END IF;
+
+  IF v_is_free THEN
+    UPDATE idempotent_calls i SET fingerprint = p_fingerprint, call_id = p_call, gateway_id = p_gateway, state = 'running', answer = NULL, created_at = v_now
+      WHERE i.tenant_id = p_tenant AND i.id = p_id;
+    IF c.answer IS NOT NULL THEN UPDATE kept_answer_totals t SET bytes = t.bytes - octet_length(c.answer) WHERE t.tenant_id = p_tenant; END IF;
+    RETURN QUERY SELECT 'claimed', NULL::uuid, NULL::bytea;
+  ELSIF c.call_id = p_call THEN
+    RETURN QUERY SELECT 'claimed', NULL::uuid, NULL::bytea; -- by an earlier try of this very statement
+  ELSIF c.fingerprint <> p_fingerprint THEN
+    RETURN QUERY SELECT 'mismatch', NULL::uuid, NULL::bytea;
+  ELSIF c.state = 'kept' THEN
+    RETURN QUERY SELECT 'kept', c.call_id, c.answer;
+  ELSE
+    RETURN QUERY SELECT CASE WHEN v_is_spent THEN 'spent' ELSE 'running' END, c.call_id, NULL::bytea;
+  END IF;
+END $$;
