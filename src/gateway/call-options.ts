@@ -1,9 +1,10 @@
 import { WeirError } from '../kernel/errors.js';
+import { idempotencyKey } from '../kernel/idempotency-key.js';
 import { type Nano, parseUsd } from '../kernel/money.js';
 import { isThinkingLevel, THINKING_LEVELS, type ThinkingLevel } from '../kernel/thinking.js';
 import type { Scope } from '../ledger/index.js';
 
-/** What a request's `x-weir-` headers ask for. */
+/** What a request's headers ask for. */
 export interface CallOptions {
   session: string | null;
   /** Keys of the tenant's own that the call is counted by. */
@@ -22,6 +23,8 @@ export interface CallOptions {
   dropUnsupported: boolean;
   /** Options of Cloudflare's AI Gateway, for one alone: names of headers and values in turn. */
   aiGateway: readonly string[];
+  /** The client's key for this call and its repeats. */
+  idempotencyKey: string | null;
   /** The gateways it has come through, as they name themselves. */
   via: string | null;
 }
@@ -37,8 +40,15 @@ export const NO_OPTIONS: CallOptions = {
   anthropicVersion: null,
   dropUnsupported: false,
   aiGateway: [],
+  idempotencyKey: null,
   via: null,
 };
+
+/** What changes the call: all but the way it came, and its key. What is not asked for is left out, so that a new option changes nothing of older calls. */
+export function policyOf({ via: _via, idempotencyKey: _key, ...options }: CallOptions): string {
+  const asked = Object.entries(options).filter(([name, value]) => value !== NO_OPTIONS[name as keyof CallOptions]);
+  return JSON.stringify(asked, (_name, value) => (typeof value === 'bigint' ? String(value) : value));
+}
 
 const MAX_LABELS = 16;
 /** Printable and storable: no control character, no half surrogate pair, no blank at either end. `*` stands for all in a budget. */
@@ -91,6 +101,8 @@ export function withHeader(options: CallOptions, name: string, value: string): C
     case 'cf-aig-metadata':
       if (!AI_GATEWAY_VALUE.test(value)) throw invalid('must be 1 to 2000 printable ASCII characters');
       return { ...options, aiGateway: [...options.aiGateway, name, value] };
+    case 'idempotency-key':
+      return { ...options, idempotencyKey: idempotencyKey(value) };
     default:
       throw invalid('is not a supported x-weir header');
   }

@@ -3,6 +3,7 @@ import { ApiKeysModule } from '../api-keys/index.js';
 import { CallsModule } from '../calls/index.js';
 import { ConnectionsModule } from '../connections/index.js';
 import { CredentialsModule } from '../credentials/index.js';
+import { IdempotencyModule } from '../idempotency/index.js';
 import { LedgerModule } from '../ledger/index.js';
 import { ProvidersModule } from '../providers/index.js';
 import { QuotasModule } from '../quotas/index.js';
@@ -11,6 +12,7 @@ import { Drains } from './attempts/drains.js';
 import { Attempts } from './attempts/send.js';
 import { Subscriptions } from './attempts/subscriptions.js';
 import { Estimates } from './estimates.js';
+import { IdempotentCalls } from './idempotent-calls.js';
 import { InFlight } from './in-flight.js';
 import { PriceWatch } from './price-watch.js';
 import { PublicServer } from './public-server.js';
@@ -23,7 +25,17 @@ import { OwnAccount } from './surfaces/own-account.js';
 import { Traffic } from './traffic.js';
 
 @Module({
-  imports: [ApiKeysModule, RoutingModule, CredentialsModule, ProvidersModule, QuotasModule, LedgerModule, CallsModule, ConnectionsModule],
+  imports: [
+    ApiKeysModule,
+    RoutingModule,
+    CredentialsModule,
+    ProvidersModule,
+    QuotasModule,
+    LedgerModule,
+    CallsModule,
+    ConnectionsModule,
+    IdempotencyModule,
+  ],
   providers: [
     InFlight,
     Drains,
@@ -34,6 +46,7 @@ import { Traffic } from './traffic.js';
     Attempts,
     Subscriptions,
     Relay,
+    IdempotentCalls,
     RequestGate,
     Inference,
     MessageCounting,

@@ -54,6 +54,8 @@ export class InFlightCall implements Slotted {
    * @throws WeirError hold_expired when this process was stopped for so long that its money may be another call's by now.
    */
   sending(soFar: () => SoFar, limit: number): void {
+    if (this.mark === null && this.reply.recorder?.isTooLate)
+      throw new WeirError('hold_expired', { cause: 'its Idempotency-Key was claimed too long ago' });
     if (this.held.ms() > this.sendWithinMs) throw new WeirError('hold_expired', { cause: `held for ${Math.round(this.held.ms())} ms` });
     this.mark ??= this.marks.mark(this.id);
     this.soFar = soFar;

@@ -60,12 +60,15 @@ export class Relay {
   /** Never rejects: whatever is thrown ends this call with its error, and no other. */
   run(call: Call, reply: Reply, plan?: Plan): Promise<void> {
     return this.serve(call, reply, plan)
-      .catch((error: unknown) => {
-        const refusal = error instanceof WeirError ? error : new WeirError('internal_error', { cause: error });
-        this.fail(call, reply, refusal);
-        this.report(call, refusal, null);
-      })
+      .catch((error: unknown) => this.refuse(call, reply, error))
       .catch((error: unknown) => this.log.error({ err: error, call: publicId('call', call.id) }, 'call'));
+  }
+
+  /** Ends a call that is not made with its error. */
+  refuse(call: Call, reply: Reply, error: unknown): void {
+    const refusal = error instanceof WeirError ? error : new WeirError('internal_error', { cause: error });
+    this.fail(call, reply, refusal);
+    this.report(call, refusal, null);
   }
 
   private async serve(call: Call, reply: Reply, known?: Plan): Promise<void> {
@@ -103,12 +106,19 @@ export class Relay {
       }
       flights.push(held.flight);
       const { flight, hold, asked } = held;
-      const outcome = await this.attempt(flight, () => this.attempts.run({ ...held, call, reply, tries, hasNext })); // 4xx 502 503 504: an outcome, never thrown after the hold
+      const outcome = await this.attempt(flight, () => {
+        crashPoint('hold_committed');
+        this.announce(call, hold, reply);
+        return this.attempts.run({ ...held, call, reply, tries, hasNext }); // 4xx 502 503 504: an outcome, never thrown after the hold
+      });
       const again = tries.goesOn(outcome, reply, flight, hasNext);
       last = this.conclude(call, held.plan, hold, outcome, asked, again !== null);
       const { settlement } = last;
       const booking = await this.ledger.settle(hold, settlement, () => flight.booked()); // commits before the tail leaves
-      if (!booking.safe && !last.outcome.error) throw new WeirError('booking_delayed');
+      if (!booking.safe && !last.outcome.error) {
+        reply.recorder?.leaveToLedger();
+        throw new WeirError('booking_delayed');
+      }
       crashPoint('settle_committed');
       if (booking.remaining !== null) reply.setHeader(REMAINING, formatUsd(booking.remaining));
       this.watch.look(call, held.plan, settlement, last.served);
@@ -125,7 +135,8 @@ export class Relay {
     if (last === null) throw errorOfAll(faults, faults.at(-1)!.error);
     const { error } = last.outcome;
     const outcome = error ? { ...last.outcome, error: errorOfAll(faults, error) } : last.outcome;
-    this.end(call, reply, outcome, last.settlement);
+    const ending = this.end(call, reply, outcome, last.settlement);
+    if (ending instanceof Promise) await ending;
     this.report(call, outcome.error, last.settlement, outcome.untold);
   }
 
@@ -146,8 +157,6 @@ export class Relay {
     const conversion = convert(plan); //                     400
     const exposure = this.exposure(call, requestedModel, plan, conversion, size);
     const hold = await this.admit(call, plan, conversion, number === 1 ? exposure : ofLaterTarget(exposure, number)); // 402 422 429 503
-    crashPoint('hold_committed');
-    this.announce(call, hold, reply);
     const estimate = (soFar: SoFar, seen: number) => this.estimates.checkpoint(call, plan, hold, soFar, seen);
     const flight = this.inFlight.begin(hold.callId, reply, hold.since, estimate);
     return { plan, subscription, conversion, convert, hold, flight, asked: { feature: conversion.feature, heard: size.heard } };
@@ -275,9 +284,10 @@ export class Relay {
     if (hold.rates) for (const [name, value] of Object.entries(rateHeaders(hold.rates))) reply.setHeader(name, value);
   }
 
-  /** The call is booked: the client may have the end of its answer. */
-  private end(call: Call, reply: Reply, outcome: Outcome, settlement: Settlement): void {
-    if (reply.gone) return;
+  /** The call is booked: the client may have the end of its answer. A promise: once it is kept for repeats. */
+  private end(call: Call, reply: Reply, outcome: Outcome, settlement: Settlement): void | Promise<void> {
+    // Who left may come back for an answer that is kept.
+    if (reply.gone && !(reply.recorder && outcome.status === 'completed')) return;
     if (outcome.error) return this.fail(call, reply, outcome.error);
     if (outcome.reader) {
       const tail = outcome.reader.tail(settlement.usage, settlement.amount === null ? null : usdNumber(settlement.amount));
@@ -285,7 +295,7 @@ export class Relay {
     }
     if (settlement.amount !== null) reply.setHeader('x-weir-cost', formatUsd(settlement.amount));
     reply.setHeader('openai-processing-ms', String(Math.round(settlement.durationMs)));
-    reply.json(200, outcome.whole!.render(settlement.usage));
+    return reply.answer(outcome.whole!.render(settlement.usage));
   }
 
   /** What this model cannot do, others of the caller's may. */

@@ -1,8 +1,10 @@
 import type { ServerResponse } from 'node:http';
 import type { CallFormat } from '../dialects/index.js';
+import type { KeptAnswer } from '../idempotency/index.js';
 import type { WeirError } from '../kernel/errors.js';
 import { headerText } from '../kernel/header-text.js';
 import { crashAfter, crashPoint } from '../platform/faults/index.js';
+import type { AnswerRecorder } from './answer-recorder.js';
 
 const STREAM_HEAD = {
   'content-type': 'text/event-stream; charset=utf-8',
@@ -25,6 +27,8 @@ export class Reply {
   onDrain: (() => void) | null = null;
   /** The stream's own event for a failure, once there is a stream. Null, or answers null: it has none that may be shown. */
   failure: ((error: WeirError) => Buffer | null) | null = null;
+  /** Keeps the answer for repeats; null: there will be none. */
+  recorder: AnswerRecorder | null = null;
   /** A piece of the stream itself went out. */
   private answering = false;
   private collecting = false;
@@ -75,11 +79,16 @@ export class Reply {
     if (!this.started) {
       this.started = true;
       this.response.on('drain', () => this.onDrain?.());
-      this.response.writeHead(200, { ...this.headers, ...STREAM_HEAD });
+      const head = { ...this.headers, ...STREAM_HEAD };
+      this.recorder?.begin(head);
+      this.response.writeHead(200, head);
     }
     this.collect();
     let ready = true;
-    for (const piece of pieces) ready = this.response.write(piece);
+    for (const piece of pieces) {
+      this.recorder?.add(piece);
+      ready = this.response.write(piece);
+    }
     return ready;
   }
 
@@ -94,22 +103,48 @@ export class Reply {
     });
   }
 
-  endStream(tail: Buffer): void {
+  /** Sends the end of a stream. A promise: once a repeat would get it. */
+  endStream(tail: Buffer): void | Promise<void> {
     if (!this.started) this.stream([]);
+    if (!this.recorder) return this.writeTail(tail);
+    this.recorder.add(tail);
+    return this.recorder.keep().then(() => this.writeTail(tail));
+  }
+
+  private writeTail(tail: Buffer): void {
     crashPoint('before_done');
     crashAfter('after_done', this.response, 'finish');
     this.response.end(tail);
   }
 
-  json(status: number, body: Buffer | string): void {
+  /** Sends a whole answer. A promise: once a repeat would get it. */
+  answer(body: Buffer | string): void | Promise<void> {
+    if (!this.recorder) return this.json(200, body);
+    this.recorder.begin(this.jsonHead(body));
+    this.recorder.add(typeof body === 'string' ? Buffer.from(body) : body);
+    return this.recorder.keep().then(() => this.json(200, body));
+  }
+
+  /** Sends the answer of an earlier call again, byte for byte. */
+  replay({ headers, body }: KeptAnswer): void {
+    this.started = true;
+    this.response.writeHead(200, { ...headers, 'x-weir-replayed': 'true' });
+    this.response.end(body);
+  }
+
+  private json(status: number, body: Buffer | string): void {
     crashPoint('before_done');
     this.started = true;
-    const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
-    this.response.writeHead(status, { ...this.headers, 'content-type': 'application/json', 'content-length': String(length) });
+    this.response.writeHead(status, this.jsonHead(body));
     // Node joins the head with a text and sends both in one write; a buffer would be a second one. latin1 carries bytes as they are.
     crashAfter('after_done', this.response, 'finish');
     if (typeof body === 'string') this.response.end(body);
     else this.response.end(body.toString('latin1'), 'latin1');
+  }
+
+  private jsonHead(body: Buffer | string): Record<string, string> {
+    const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
+    return { ...this.headers, 'content-type': 'application/json', 'content-length': String(length) };
   }
 
   /** Before the first byte: its status and body. After: the stream's own error event, and no terminator. Never throws. */

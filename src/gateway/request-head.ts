@@ -2,7 +2,7 @@ import { WeirError } from '../kernel/errors.js';
 import { type CallOptions, NO_OPTIONS, withHeader } from './call-options.js';
 
 const MATTERS =
-  /^(?:authorization|host|content-|x-|api-key|anthropic-(?:beta|version)$|via$|cf-aig-(?:skip-cache|cache-ttl|cache-key|collect-log|event-id|metadata)$)/i;
+  /^(?:authorization|host|content-|x-|api-key|anthropic-(?:beta|version)$|idempotency-key$|via$|cf-aig-(?:skip-cache|cache-ttl|cache-key|collect-log|event-id|metadata)$)/i;
 
 /** Headers that may stand once only; Node would silently take the first. */
 const SINGLE = new Set(['authorization', 'host', 'content-type', 'content-length']);
@@ -20,7 +20,8 @@ export function readHead(rawHeaders: readonly string[]): { key: string; options:
     if (!MATTERS.test(rawHeaders[i]!)) continue;
     const name = rawHeaders[i]!.toLowerCase();
     const value = rawHeaders[i + 1]!;
-    const isOption = name.startsWith('x-weir-') || name.startsWith('anthropic-') || name.startsWith('cf-aig-');
+    const isOption =
+      name.startsWith('x-weir-') || name.startsWith('anthropic-') || name.startsWith('cf-aig-') || name === 'idempotency-key';
     if (isOption || SINGLE.has(name)) {
       if (singles.includes(name))
         throw new WeirError('invalid_request', { message: `The header "${name}" was sent more than once. Send it once.` });

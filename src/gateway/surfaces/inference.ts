@@ -8,6 +8,7 @@ import { Egress } from '../../platform/egress/index.js';
 import type { Plan } from '../../routing/index.js';
 import { statusFor } from '../agents.js';
 import { Call } from '../call.js';
+import { IdempotentCalls } from '../idempotent-calls.js';
 import { ReasoningMemory } from '../reasoning-memory.js';
 import { Relay } from '../relay.js';
 import { Reply } from '../reply.js';
@@ -20,12 +21,18 @@ export class Inference {
   constructor(
     private readonly callers: CallerDirectory,
     private readonly relay: Relay,
+    private readonly idempotent: IdempotentCalls,
     private readonly egress: Egress,
     private readonly memory: ReasoningMemory,
   ) {}
 
   handler(endpoint: string, format: CallFormat): Handler {
-    return (request, reply) => this.run(request, reply, this.read(request, endpoint, format));
+    return (request, reply) => {
+      const call = this.read(request, endpoint, format);
+      const { idempotencyKey: key } = call.options;
+      if (key === null) return this.run(request, reply, call);
+      void this.idempotent.run(call, this.takeOver(request, reply, call), key, bodyOf(request).text);
+    };
   }
 
   /** @throws WeirError for what Fastify's error handler is to answer. */
@@ -41,10 +48,15 @@ export class Inference {
     return new Call(endpoint, format, caller, { ...recalled, source, betas, anthropicVersion, dropUnsupported }, options);
   }
 
-  /** Takes the socket over from Fastify. @param plan absent: it is still to be made. */
+  /** @param plan absent: it is still to be made. */
   run(request: FastifyRequest, reply: FastifyReply, call: Call, plan?: Plan): void {
+    void this.relay.run(call, this.takeOver(request, reply, call), plan);
+  }
+
+  /** Takes the socket over from Fastify. */
+  private takeOver(request: FastifyRequest, reply: FastifyReply, call: Call): Reply {
     reply.hijack();
     const statusOf = (error: WeirError) => statusFor(error, request.headers, call.format.errors);
-    void this.relay.run(call, new Reply(reply.raw, call.format, publicId('call', call.id), statusOf), plan);
+    return new Reply(reply.raw, call.format, publicId('call', call.id), statusOf);
   }
 }

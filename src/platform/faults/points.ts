@@ -4,6 +4,7 @@ export const HAS_CRASH_POINTS: boolean = true;
 /** The moments of a call, of a job and of the journal at which a test may inject a fault. */
 export const CRASH_POINTS = [
   'after_auth',
+  'claim_committed',
   'hold_sent',
   'hold_committed',
   'before_connect',
