@@ -34,6 +34,7 @@ import { ProjectsController } from './projects/projects.controller.js';
 import { ProviderTypesController } from './provider-types/provider-types.controller.js';
 import { ProvidersController } from './providers/providers.controller.js';
 import { Scopes } from './scopes/scopes.js';
+import { SettingsController } from './settings/settings.controller.js';
 import { TenantsController } from './tenants/tenants.controller.js';
 import { UsageController } from './usage/usage.controller.js';
 
@@ -53,6 +54,7 @@ import { UsageController } from './usage/usage.controller.js';
     CallsModule,
   ],
   controllers: [
+    SettingsController,
     TenantsController,
     GatewaysController,
     PlatformCredentialsController,

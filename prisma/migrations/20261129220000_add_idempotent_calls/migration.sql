@@ -23,5 +23,13 @@ CREATE TABLE kept_answer_totals (
 
 ALTER TABLE tenants ADD COLUMN keeps_answers boolean NOT NULL DEFAULT true;
 
+-- A tenant's admin may change the settings of the tenant, and nothing else of it.
+DROP TRIGGER tenants_guarded ON tenants;
+CREATE TRIGGER tenants_guarded BEFORE INSERT OR DELETE ON tenants FOR EACH ROW
+  WHEN (weir_is_tenant_admin()) EXECUTE FUNCTION guard_for_operators();
+CREATE TRIGGER tenants_changes_guarded BEFORE UPDATE ON tenants FOR EACH ROW
+  WHEN (weir_is_tenant_admin() AND to_jsonb(OLD) - 'keeps_answers' IS DISTINCT FROM to_jsonb(NEW) - 'keeps_answers')
+  EXECUTE FUNCTION guard_for_operators();
+
 SELECT isolate_tenants('idempotent_calls');
 SELECT isolate_tenants('kept_answer_totals');

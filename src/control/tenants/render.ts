@@ -12,7 +12,6 @@ export const renderTenant = (tenant: Tenant): z.input<typeof TenantObject> => ({
   external_id: tenant.externalId,
   metadata: tenant.metadata as Record<string, string>,
   unpriced_call_cost: tenant.unpricedCallNano === null ? null : formatUsd(tenant.unpricedCallNano),
-  keep_answers: tenant.keepsAnswers,
   suspended_at: unixSecondsOrNull(tenant.suspendedAt),
   created_at: unixSeconds(tenant.createdAt),
 });

@@ -17,12 +17,6 @@ export const UpdateTenant = z
       .nullable()
       .optional()
       .describe('USD held and booked for a call without a price under a hard budget. null: such calls are refused.'),
-    keep_answers: z
-      .boolean()
-      .optional()
-      .describe(
-        'Whether answers of calls with an Idempotency-Key are kept, encrypted, for 24 hours. false: a repeat gets 409 idempotency_spent, and what was kept is removed within a minute.',
-      ),
   })
   .refine(...notEmpty)
   .meta({ example: { name: 'Acme Inc.', unpriced_call_cost: '0.01' } });
@@ -37,7 +31,6 @@ export const TenantObject = z
     external_id: z.string().nullable(),
     metadata: Metadata,
     unpriced_call_cost: Money.nullable(),
-    keep_answers: z.boolean().describe('Whether answers of calls with an Idempotency-Key are kept for 24 hours.'),
     suspended_at: Timestamp.nullable().describe('When it was suspended. null: it is not suspended.'),
     created_at: Timestamp,
   })

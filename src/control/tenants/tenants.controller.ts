@@ -82,10 +82,8 @@ export class TenantsController {
   @PostOrPatch(':tenant_id')
   @Answers(TenantObject, 'Update a tenant.')
   async update(@Param('tenant_id') id: string, @Body({ schema: UpdateTenant }) body: UpdateTenant) {
-    const { name, external_id: externalId, metadata, unpriced_call_cost: unpricedCallNano, keep_answers: keepsAnswers } = body;
-    return renderTenant(
-      await this.tenants.update((await this.find(id)).id, { name, externalId, metadata, unpricedCallNano, keepsAnswers }),
-    );
+    const { name, external_id: externalId, metadata, unpriced_call_cost: unpricedCallNano } = body;
+    return renderTenant(await this.tenants.update((await this.find(id)).id, { name, externalId, metadata, unpricedCallNano }));
   }
 
   @Get(':tenant_id')

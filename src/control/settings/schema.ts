@@ -1,0 +1,22 @@
+import { z } from 'zod';
+import { notEmpty } from '../http/fields.js';
+
+export const UpdateSettings = z
+  .strictObject({
+    keep_answers: z
+      .boolean()
+      .optional()
+      .describe(
+        'Whether answers of calls with an Idempotency-Key are kept, encrypted, for 24 hours. false: a repeat gets 409 idempotency_spent, and kept answers are removed within a minute.',
+      ),
+  })
+  .refine(...notEmpty);
+
+export type UpdateSettings = z.output<typeof UpdateSettings>;
+
+export const SettingsObject = z
+  .strictObject({
+    object: z.literal('settings'),
+    keep_answers: z.boolean().describe('Whether answers of calls with an Idempotency-Key are kept for 24 hours.'),
+  })
+  .meta({ id: 'Settings' });
