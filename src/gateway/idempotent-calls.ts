@@ -57,10 +57,10 @@ export class IdempotentCalls {
         return logHotPath(this.log, facts, 'replayed');
       }
       claim = begun;
+      crashPoint('claim_committed');
     } catch (error) {
       return this.relay.refuse(call, reply, error);
     }
-    crashPoint('claim_committed');
     const recorder = new AnswerRecorder(claim);
     reply.recorder = recorder;
     await this.relay.run(call, reply, plan);

@@ -13,32 +13,31 @@ BEGIN
   LOOP
     INSERT INTO idempotent_calls (tenant_id, id, fingerprint, call_id, gateway_id, created_at)
       VALUES (p_tenant, p_id, p_fingerprint, p_call, p_gateway, v_now) ON CONFLICT (tenant_id, id) DO NOTHING;
-    IF FOUND THEN RETURN QUERY SELECT 'claimed', NULL::uuid, NULL::bytea; RETURN; END IF;
-    SELECT * INTO c FROM idempotent_calls i WHERE i.tenant_id = p_tenant AND i.id = p_id FOR UPDATE;
-    EXIT WHEN FOUND; -- else it was freed in between
-  END LOOP;
+    IF FOUND THEN EXIT; END IF;
+    SELECT * INTO c FROM idempotent_calls i WHERE i.tenant_id = p_tenant AND i.id = p_id;
+    CONTINUE WHEN NOT FOUND; -- it was freed in between
+    EXIT WHEN c.call_id = p_call; -- by an earlier try of this very statement
 
-  v_is_free := c.created_at < v_now - interval '24 hours';
-  v_is_spent := c.state = 'spent';
-  IF c.state = 'running' AND NOT v_is_free THEN
-    SELECT h.state, h.resolved_at INTO v_hold, v_resolved_at FROM holds h WHERE h.id = c.call_id;
-    v_is_gone := EXISTS (SELECT FROM gateways g WHERE g.id = c.gateway_id AND g.gone_at IS NOT NULL);
-    v_is_free := CASE WHEN v_hold IS NULL THEN v_is_gone OR c.created_at < v_now - interval '2 minutes' ELSE v_hold IN ('voided', 'refused') END;
-    v_is_spent := coalesce(v_hold IN ('settled', 'expired') AND (v_is_gone OR v_resolved_at < v_now - interval '1 minute'), false);
-  END IF;
+    v_is_free := c.created_at < v_now - interval '24 hours';
+    v_is_spent := c.state = 'spent';
+    IF c.state = 'running' AND NOT v_is_free THEN
+      SELECT h.state, h.resolved_at INTO v_hold, v_resolved_at FROM holds h WHERE h.id = c.call_id;
+      v_is_gone := EXISTS (SELECT FROM gateways g WHERE g.id = c.gateway_id AND g.gone_at IS NOT NULL);
+      v_is_free := CASE WHEN v_hold IS NULL THEN v_is_gone OR c.created_at < v_now - interval '2 minutes' ELSE v_hold IN ('voided', 'refused') END;
+      v_is_spent := coalesce(v_hold IN ('settled', 'expired') AND (v_is_gone OR v_resolved_at < v_now - interval '1 minute'), false);
+    END IF;
+    IF NOT v_is_free THEN
+      RETURN QUERY SELECT CASE WHEN c.fingerprint <> p_fingerprint THEN 'mismatch' WHEN c.state = 'kept' THEN 'kept' WHEN v_is_spent THEN 'spent' ELSE 'running' END,
+        c.call_id, CASE WHEN c.fingerprint = p_fingerprint THEN c.answer END;
+      RETURN;
+    END IF;
 
-  IF v_is_free THEN
+    -- Of those that find it free, one gets it.
     UPDATE idempotent_calls i SET fingerprint = p_fingerprint, call_id = p_call, gateway_id = p_gateway, state = 'running', answer = NULL, created_at = v_now
-      WHERE i.tenant_id = p_tenant AND i.id = p_id;
+      WHERE i.tenant_id = p_tenant AND i.id = p_id AND i.call_id = c.call_id AND i.state = c.state;
+    CONTINUE WHEN NOT FOUND;
     IF c.answer IS NOT NULL THEN UPDATE kept_answer_totals t SET bytes = t.bytes - octet_length(c.answer) WHERE t.tenant_id = p_tenant; END IF;
-    RETURN QUERY SELECT 'claimed', NULL::uuid, NULL::bytea;
-  ELSIF c.call_id = p_call THEN
-    RETURN QUERY SELECT 'claimed', NULL::uuid, NULL::bytea; -- by an earlier try of this very statement
-  ELSIF c.fingerprint <> p_fingerprint THEN
-    RETURN QUERY SELECT 'mismatch', NULL::uuid, NULL::bytea;
-  ELSIF c.state = 'kept' THEN
-    RETURN QUERY SELECT 'kept', c.call_id, c.answer;
-  ELSE
-    RETURN QUERY SELECT CASE WHEN v_is_spent THEN 'spent' ELSE 'running' END, c.call_id, NULL::bytea;
-  END IF;
+    EXIT;
+  END LOOP;
+  RETURN QUERY SELECT 'claimed', NULL::uuid, NULL::bytea;
 END $$;
