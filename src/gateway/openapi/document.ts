@@ -25,6 +25,8 @@ const TAGS = [
   { name: 'Account', description: 'What a key may ask about itself.' },
 ];
 
+const IDEMPOTENCY_KEY = 'Idempotency-Key';
+
 /** Headers of a request that Weir itself obeys. */
 const REQUEST_HEADERS: readonly [name: string, description: string, schema: JsonObject][] = [
   ['x-weir-session', 'The session that the call belongs to.', { type: 'string', maxLength: 256 }],
@@ -33,6 +35,11 @@ const REQUEST_HEADERS: readonly [name: string, description: string, schema: Json
   ['x-weir-max-cost', 'The most that the call may cost, in USD.', { type: 'string', examples: ['0.05'] }],
   ['x-weir-fit', '`shrink` lowers the output limit to what the budgets allow, instead of refusing the call.', { const: 'shrink' }],
   ['x-weir-thinking-level', 'How much the model should think.', { type: 'string', enum: [...THINKING_LEVELS] }],
+  [
+    IDEMPOTENCY_KEY,
+    'Makes the call once: a repeat with the same key gets the first answer again.',
+    { type: 'string', minLength: 1, maxLength: 255 },
+  ],
   ['x-weir-unsupported', '`drop` leaves out what the format of the provider cannot do, instead of refusing the call.', { const: 'drop' }],
 ];
 
@@ -45,7 +52,7 @@ const CALL_HEADERS = {
   'x-weir-max-tokens': 'The output limit, if it is not the one that the request has.',
   'x-weir-thinking-level': 'The thinking level that was applied.',
   'x-weir-warnings': 'Fields of the request that were left out, and why.',
-  'x-weir-attempts': 'How many providers were tried. Not in the head of a stream.',
+  'x-weir-attempts': 'How many attempts at providers the call took.',
   'x-ratelimit-limit-requests': 'Requests per minute that the tightest rate limit allows.',
   'x-ratelimit-remaining-requests': 'Requests that are left of it.',
   'x-ratelimit-reset-requests': 'When more are free again, such as `12s`.',
@@ -56,6 +63,7 @@ const CALL_HEADERS = {
 
 /** Headers of a call that succeeded. */
 const ANSWER_HEADERS = {
+  'x-weir-replayed': '`true`: the answer of an earlier call with the same Idempotency-Key. The other headers are those of that call.',
   'x-weir-cost': 'What the call cost, in USD. Not in the head of a stream.',
   'openai-processing-ms': 'How long the call took, in ms. Not in the head of a stream.',
 };
@@ -73,7 +81,8 @@ function operationOf({ kind, path, operation: about }: PublicRoute): JsonObject 
   const { id, tag, summary, description, request, reply } = about;
   const isCall = kind === 'call';
   const error = path.startsWith('/v1/messages') ? 'AnthropicError' : 'Error';
-  const headers = kind === 'read' ? [] : REQUEST_HEADERS.map(([name, text, schema]) => ({ name, in: 'header', description: text, schema }));
+  const obeyed = REQUEST_HEADERS.filter(([name]) => kind === 'call' || (kind === 'count' && name !== IDEMPOTENCY_KEY));
+  const headers = obeyed.map(([name, text, schema]) => ({ name, in: 'header', description: text, schema }));
   const inPath = /[*:]/.test(path) ? [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }] : [];
   const json = { schema: referenceTo(reply.schema), ...(reply.example && { example: reply.example as JsonObject }) };
   const stream = { 'text/event-stream': { schema: { type: 'string', description: 'The events of the format.' } } };
