@@ -154,8 +154,7 @@ describe('over two processes', () => {
     async (stream) => {
       for (let round = 0; round < 5; round++) {
         const tag = rig.nextTag();
-        const script: Script = answer();
-        rig.upstream.script = script;
+        rig.upstream.script = answer();
         const all = await Promise.all(Array.from({ length: 64 }, (_, n) => call(gateways[n % 2]!.url!, `crowd-${tag}`, tag, stream)));
         const made = all.filter(({ status, isReplay }) => status === 200 && !isReplay);
         expect(made).toHaveLength(1);
