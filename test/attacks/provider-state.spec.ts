@@ -39,6 +39,35 @@ const outcome = async (path: string, body: object) => {
 const USER = { role: 'user', content: 'Hello' };
 const FILE = 'file-of-somebody-else';
 
+/** What can make a prompt longer than the request is. */
+const TEMPLATES: [more: object, param: string][] = [
+  [{ chat_template: '{% for i in range(9999) %}word {% endfor %}' }, 'chat_template'],
+  [{ chat_template_kwargs: { chat_template: 'x' } }, 'chat_template_kwargs'],
+  [{ extra_body: { 'chat-template': 'x' } }, 'extra_body.chat-template'],
+  [{ documents: [{ title: 'a', text: 'b' }] }, 'documents'],
+  [{ mm_processor_kwargs: { num_crops: 64 } }, 'mm_processor_kwargs'],
+  [{ media_io_kwargs: { video: { num_frames: 999 } } }, 'media_io_kwargs'],
+];
+
+test.each(TEMPLATES)('a lent provider is not told how to write a prompt: %j', async (more, param) => {
+  for (const surface of CONVERSATIONS) {
+    const reply = await post(surface.path, surface.body(lentModelOf(formatOf('openai-chat')), 'Hello', more));
+    expect([surface.route, reply.status, reply.param]).toEqual([surface.route, 400, param]);
+  }
+  expect(rig.upstream.calls).toEqual([]);
+});
+
+test('switches of a template pass, and a tenant writes the prompts of its own providers', async () => {
+  const format = formatOf('openai-chat');
+  rig.upstream.script = format.says(SAID);
+  const chat = (model: string, more: object) =>
+    outcome('/v1/chat/completions', { model, messages: [{ role: 'user', content: 'Hello' }], max_tokens: 10, ...more });
+  const switches = { chat_template_kwargs: { enable_thinking: false } };
+  expect(await chat(lentModelOf(format), switches)).toEqual({ status: 200, param: null });
+  for (const [more] of TEMPLATES.filter(([, param]) => !param.startsWith('extra_body')))
+    expect(await chat('openai-chat/m', more)).toEqual({ status: 200, param: null });
+});
+
 /** By field, on whichever surface. */
 const ANYWHERE: [more: object, param: string][] = [
   [{ previous_response_id: 'resp_1' }, 'previous_response_id'],

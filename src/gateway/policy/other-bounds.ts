@@ -1,6 +1,6 @@
 import type { CallRequest } from '../../dialects/index.js';
 import { WeirError } from '../../kernel/errors.js';
-import { type Place, pathOf, type Visit, walk } from './walk.js';
+import { isHeld, pathOf, type Visit } from './walk.js';
 
 /**
  * Names, without case, `_` and `-`, that servers have for the output limit, and for how many answers are made: llama.cpp, vLLM, TGI, Ollama,
@@ -12,9 +12,6 @@ const LIMITS = new Set([
 ]);
 const COUNTS = new Set(['n', 'bestof', 'candidatecount', 'numreturnsequences', 'numgenerations', 'numcompletions']);
 
-/** Objects at the top whose fields servers read as their own: LiteLLM takes those of `extra_body` before the request's. */
-const HOLDERS = new Set(['extrabody', 'extraparams', 'options', 'generationconfig', 'inferenceconfig', 'samplingparams', 'modelkwargs']);
-
 /** What formats call the limit. Chat knows both names, and only one is sent. */
 const OF_MESSAGES = ['max_tokens', 'max_completion_tokens'];
 const OF_RESPONSES = ['max_output_tokens'];
@@ -22,29 +19,21 @@ const OF_RESPONSES = ['max_output_tokens'];
 /**
  * What is held for an answer goes by the limit and the number of answers that its format names. The limit may be lowered, by a key, a model or
  * to fit a budget, and is written under that name only: it has no other. Another name of the number must not say more.
+ * The visit throws WeirError invalid_request naming the field.
  * @param endpoint the call's.
- * @throws WeirError invalid_request naming the field.
  */
-export function refuseOtherBounds({ body, choices }: CallRequest, endpoint: string): void {
+export function refusingOtherBounds({ choices }: Pick<CallRequest, 'choices'>, endpoint: string): Visit {
   const own = endpoint === 'responses' ? OF_RESPONSES : OF_MESSAGES;
-  const visit: Visit = (name, value, place) => {
+  return (name, value, place) => {
     const isLimit = LIMITS.has(name);
     if (!isLimit && !COUNTS.has(name)) return;
-    if (place.parent === null ? own.includes(String(place.key)) : place.inConversation || !isHeld(place)) return;
+    if (place.parent === null ? own.includes(String(place.key)) : !isHeld(place)) return;
     const number = typeof value === 'string' && value !== '' ? Number(value) : value;
     if (typeof number !== 'number' || Number.isNaN(number)) return;
     // To some, a number below zero is as much as there is.
     if (!isLimit && number >= 0 && number <= choices) return;
     throw new WeirError('invalid_request', { param: pathOf(place), message: sentence(pathOf(place), isLimit, own) });
   };
-  walk(body, visit);
-}
-
-/** Whether it stands in one of the objects that servers read. */
-function isHeld(place: Place): boolean {
-  let top = place;
-  while (top.parent !== null) top = top.parent;
-  return HOLDERS.has(String(top.key).toLowerCase().replace(/[-_]/g, ''));
 }
 
 function sentence(param: string, isLimit: boolean, [own]: readonly string[]): string {

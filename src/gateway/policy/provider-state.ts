@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type CallRequest, threadUnsupported } from '../../dialects/index.js';
 import { WeirError } from '../../kernel/errors.js';
 import type { Target } from '../../routing/index.js';
-import { type Place, pathOf, walk } from './walk.js';
+import { type Place, pathOf, type Visit } from './walk.js';
 
 /**
  * Fields that refer to what a provider keeps: conversations, files, stores, containers, caches, prompts. Names without case, `_` and `-`. Facts as
@@ -34,18 +34,18 @@ const STORED_PROMPT = /^arn:[^:]*:bedrock:[^:]*:[^:]*:prompt\//i;
 
 /**
  * An account that several tenants share keeps nothing for any of them: whoever knew an id could read what another left there.
- * @throws WeirError invalid_request naming the field.
+ * @throws WeirError invalid_request naming the model. The visit throws it naming the field.
  */
-export function refuseProviderState({ body }: CallRequest, { model }: Pick<Target, 'model'>): void {
+export function refusingProviderState({ model }: Pick<Target, 'model'>): Visit {
   if (STORED_PROMPT.test(model)) throw keeps('model');
-  walk(body, (name, value, place) => {
+  return (name, value, place) => {
     if (value === null || value === undefined || value === false) return;
     const isTop = place.parent === null;
     if (name === 'thread' && isTop)
       throw threadUnsupported('The account of this provider is shared between tenants, so no thread is kept there.');
     if (REFERENCES.has(name) || (isTop && TOP_REFERENCES.has(name)) || (KEEPING.has(name) && value === true)) throw keeps(pathOf(place));
     if (isReference(name, value, place)) throw keeps(pathOf(place));
-  });
+  };
 }
 
 /** What only its value tells from content. */

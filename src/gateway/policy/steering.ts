@@ -1,7 +1,6 @@
-import type { CallRequest } from '../../dialects/index.js';
 import { WeirError } from '../../kernel/errors.js';
 import type { Target } from '../../routing/index.js';
-import { type Place, pathOf, type Visit, walk } from './walk.js';
+import { type Place, pathOf, type Visit } from './walk.js';
 
 /** Names of fields without case, `_` and `-`. */
 type Names = readonly string[];
@@ -102,11 +101,11 @@ const CHOOSING_BY_TYPE = new Map(Object.entries(BY_TYPE).map(([type, names]) => 
 /**
  * Where a call goes and which model answers is the configuration's to say: a field that says otherwise would pass by budgets, limits, prices and
  * the models of a key.
- * @throws WeirError invalid_request naming the field.
+ * The visit throws WeirError invalid_request naming the field.
  */
-export function refuseSteering({ body }: CallRequest, { type }: Pick<Target, 'type'>): void {
+export function refusingSteering({ type }: Pick<Target, 'type'>): Visit {
   const ofType = CHOOSING_BY_TYPE.get(type);
-  const visit: Visit = (name, value, place) => {
+  return (name, value, place) => {
     if (value === null || value === undefined) return;
     if (ANYWHERE.has(name)) throw steers(place);
     if (place.inConversation) return;
@@ -114,7 +113,6 @@ export function refuseSteering({ body }: CallRequest, { type }: Pick<Target, 'ty
     const isOtherModel = name === 'model' && place.parent !== null && typeof value === 'string';
     if (isOtherModel || CHOOSING.has(name) || ofType?.has(name)) throw steers(place);
   };
-  walk(body, visit);
 }
 
 function steers(place: Place): WeirError {

@@ -48,6 +48,16 @@ function within(value: object, place: Place, visit: Visit): void {
   for (const key in fields) step(fields[key], { parent: place, key, inConversation }, visit);
 }
 
+/** Objects at the top whose fields servers read as their own: LiteLLM takes those of `extra_body` before the request's. */
+const HOLDERS = new Set(['extrabody', 'extraparams', 'options', 'generationconfig', 'inferenceconfig', 'samplingparams', 'modelkwargs']);
+
+/** Whether it stands in one of the objects whose fields servers read as those of the request. */
+export function isHeld(place: Place): boolean {
+  let top = place;
+  while (top.parent !== null) top = top.parent;
+  return !top.inConversation && HOLDERS.has(nameOf(String(top.key)));
+}
+
 /** As a client finds it: `fallbacks[0].api_base`. */
 export function pathOf({ parent, key }: Place): string {
   const own = typeof key === 'number' ? `[${key}]` : key;
