@@ -28,6 +28,9 @@ export function isCredible(usage: Usage, facts: ReplyFacts): boolean {
   return inputTotal(usage) > 0 || (usage.output === 0 && facts.finishReason === 'content_filter');
 }
 
+/** Whether a provider counted anything. */
+export const isCounted = ({ usage }: ReplyFacts): boolean => usage !== null && inputTotal(usage) + usage.output > 0;
+
 /** Classes by which a provider says that it did not begin. */
 const NOT_BEGUN: ReadonlySet<RefusalClass> = new Set<RefusalClass>([
   'auth',
@@ -46,7 +49,7 @@ const NOT_BEGUN: ReadonlySet<RefusalClass> = new Set<RefusalClass>([
  * status of its own, or where the provider says that it did not begin, and there is neither output nor a count.
  */
 export function isBilled(refusal: Refusal, facts: ReplyFacts): boolean {
-  if (meteredTokens(facts) > 0 || (facts.usage !== null && inputTotal(facts.usage) + facts.usage.output > 0)) return true;
+  if (meteredTokens(facts) > 0 || isCounted(facts)) return true;
   return refusal.class === 'failed_answer' || (facts.begun && !NOT_BEGUN.has(refusal.class));
 }
 

@@ -18,8 +18,17 @@ export function blamed(error: JsonObject | null): { param?: string; code?: strin
   };
 }
 
+/**
+ * By which a front of the provider says that the provider had the request and did not answer in time: any proxy 504, Cloudflare 522 and 524
+ * (developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors). The provider may have worked.
+ */
+const GATEWAY_TIMEOUTS = new Set([504, 522, 524]);
+
+export const isGatewayTimeout = (status: number | null): boolean => status !== null && GATEWAY_TIMEOUTS.has(status);
+
 /** What a status alone says. */
 export function classOfStatus(status: number): RefusalClass {
+  if (isGatewayTimeout(status)) return 'timeout';
   switch (status) {
     case 401:
     case 403:
@@ -29,7 +38,6 @@ export function classOfStatus(status: number): RefusalClass {
     case 404:
       return 'model_not_found';
     case 408:
-    case 504:
       return 'timeout';
     case 413:
       return 'too_large';

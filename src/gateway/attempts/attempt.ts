@@ -2,6 +2,7 @@ import type { CredentialStore } from '../../credentials/index.js';
 import {
   besideFailure,
   isBilled,
+  isCounted,
   meteredTokens,
   NoAnswer,
   ProviderRefusal,
@@ -34,7 +35,7 @@ import { DRAIN_MS, type Drain, type Drains, drainEnd } from './drains.js';
 import type { EncodedRequest } from './encoded-request.js';
 import { type Failure, failureOf } from './failure.js';
 import { Incoming } from './incoming.js';
-import type { Outcome, SoFar, Untold } from './outcome.js';
+import { billOfRefusal, type Outcome, type SoFar, type Untold } from './outcome.js';
 import { ShownSecrets } from './shown-secrets.js';
 import { cooldownOf, errorOfEgress, errorOfRefusal, repeated, unreadable, withoutSecrets, wroteNothing } from './upstream-errors.js';
 
@@ -168,7 +169,7 @@ export class UpstreamAttempt implements EgressSink {
         new WeirError('upstream_invalid_response', { message: 'The provider answered with a redirect, which is not followed.' }),
         false,
       );
-    if (headers['content-encoding'] !== undefined) return this.fail(unreadable('encoded'), incoming.answers, 'unreadable');
+    if (headers['content-encoding'] !== undefined) return this.fail(unreadable('encoded'), incoming.mayBeBilled, 'unreadable');
     const { streams } = this;
     if (!incoming.answers || !streams) return;
     const tokens = tokenizerOf(this.plan.target);
@@ -200,7 +201,7 @@ export class UpstreamAttempt implements EgressSink {
     if (this.ended) return;
     if (this.incoming.reader) return this.relay(this.incoming.reader, chunk);
     this.exchange?.progress();
-    if (!this.incoming.keep(chunk)) this.fail(unreadable('too long'), this.incoming.answers, 'unreadable');
+    if (!this.incoming.keep(chunk)) this.fail(unreadable('too long'), this.incoming.mayBeBilled, 'unreadable');
   }
 
   onUnreadable(cause: Error): void {
@@ -216,7 +217,7 @@ export class UpstreamAttempt implements EgressSink {
     const { status, reader, body, headers } = this.incoming;
     crashPoint('upstream_end');
     if (status === 401 && this.isRenewed()) return this.fail(new WeirError('provider_auth_failed'), false, 'provider_failed', 'new_token');
-    if (!this.incoming.answers) return this.refused(this.translation.decodeRefusal(status ?? 502, body, headers));
+    if (!this.incoming.answers) return this.readRefusal(this.translation.decodeRefusal(status ?? 502, body, headers), body);
     if (reader) return this.endStream(reader);
     this.readBody(body).then(
       (repeats) => this.guarded(() => this.endBody(repeats)),
@@ -316,6 +317,17 @@ export class UpstreamAttempt implements EgressSink {
     this.incoming.unanswered = await inSlices(besideFailure(this.translation, body, this.incoming.headers));
   }
 
+  /** A refusal has no output. A count that it comes with is booked. */
+  private readRefusal(refusal: Refusal, body: Buffer): void {
+    const { incoming } = this;
+    void Promise.resolve(inSlices(besideFailure(this.translation, body, incoming.headers))).then((facts) =>
+      this.guarded(() => {
+        if (isCounted(facts)) incoming.unanswered = facts;
+        if (!this.ended) this.refused(refusal);
+      }),
+    );
+  }
+
   private unread(cause: unknown): void {
     if (cause instanceof NoAnswer) this.incoming.unanswered = cause.facts;
     if (cause instanceof ProviderRefusal) this.refused(cause.refusal);
@@ -338,11 +350,11 @@ export class UpstreamAttempt implements EgressSink {
     const rest = cooldownOf(refusal, retryAfter);
     const remaining =
       target.credential && rest && !target.subscription ? this.credentials.coolDown(target.credential, rest.reason, rest.seconds) : null;
-    const used = this.incoming.mayBeBilled && isBilled(refusal, this.incoming.facts);
+    const { used, untold } = billOfRefusal(refusal, this.incoming);
     const remedy = !this.detached && this.options.mayLower && speaksOfLimit(refusal) ? 'lower_limit' : null;
     const error = errorOfRefusal(withoutSecrets(refusal, this.secrets.all), target, retryAfter, remaining);
     this.failure = failureOf(error, refusal, this.incoming.headers, remedy);
-    this.fail(error, used, 'provider_failed');
+    this.fail(error, used, untold);
   }
 
   /** @param used something was answered, so something may be billed. */

@@ -1,4 +1,5 @@
 import {
+  isGatewayTimeout,
   noFacts,
   type ReplyFacts,
   type StreamReader,
@@ -42,9 +43,9 @@ export class Incoming {
     return isAnswer(this.status);
   }
 
-  /** Whether it may be billed: it is no refusal. */
+  /** Whether it may be billed: it is no refusal, unless one by a front that waited in vain for a provider that has the request. */
   get mayBeBilled(): boolean {
-    return this.status === null || this.answers;
+    return this.status === null || this.answers || isGatewayTimeout(this.status);
   }
 
   /** What it says of itself, or how much of it came. */

@@ -1,7 +1,17 @@
-import { noFacts, type ReplyFacts, type StreamReader, type WholeReply } from '../../dialects/index.js';
+import {
+  isBilled,
+  isCounted,
+  isGatewayTimeout,
+  noFacts,
+  type Refusal,
+  type ReplyFacts,
+  type StreamReader,
+  type WholeReply,
+} from '../../dialects/index.js';
 import { WeirError } from '../../kernel/errors.js';
 import type { Attempt } from '../../ledger/index.js';
 import type { Failure } from './failure.js';
+import type { Incoming } from './incoming.js';
 
 /** Why a provider's final count did not come. Labels of a metric. */
 export type Untold =
@@ -52,6 +62,12 @@ export interface Outcome {
 
 /** What is known of a call while it goes on. */
 export type SoFar = Pick<Outcome, 'facts' | 'reader' | 'effort'>;
+
+/** What is booked of a refusal: whether there is anything, and why its count is missing where it is. */
+export function billOfRefusal(refusal: Refusal, { status, answers, facts }: Incoming): Pick<Outcome, 'used' | 'untold'> {
+  if (answers) return { used: isBilled(refusal, facts), untold: 'provider_failed' };
+  return isGatewayTimeout(status) ? { used: true, untold: 'provider_silent' } : { used: isCounted(facts), untold: 'provider_failed' };
+}
 
 /** Of a call that an exception ended. @param sent the provider may bill it, so it is booked, as an estimate. */
 export const unforeseen = (cause: unknown, sent: boolean): Outcome => ({
