@@ -2,7 +2,6 @@
 // Ends by SIGTERM, and prints, as JSON, how often each thing was done.
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
-import { setPriority } from 'node:os';
 
 export interface Target {
   publicUrl: string;
@@ -81,8 +80,6 @@ const ATTACKS: Readonly<Record<string, () => Promise<unknown>>> = {
 };
 
 async function main(): Promise<void> {
-  // Attackers have machines of their own: here they must not take the processor from the gateway.
-  setPriority(19);
   process.on('SIGTERM', () => {
     over = true;
   });
