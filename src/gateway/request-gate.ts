@@ -4,17 +4,7 @@ import { CallerDirectory } from '../api-keys/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { JsonCost } from '../kernel/json-cost.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
-import {
-  adviceAt,
-  announcedBytes,
-  BadKeys,
-  BodyMemory,
-  Connections,
-  isAdminPath,
-  methodsAt,
-  readBody,
-  TrustedProxies,
-} from '../platform/listener/index.js';
+import { BadKeys, BodyMemory, Connections, TrustedProxies, adviceAt, announcedBytes, askForBodies, isAdminPath, methodsAt, readBody, requireUtf8 } from '../platform/listener/index.js';
 import { Metrics } from '../platform/telemetry/index.js';
 import { needsNoKey } from './open-routes.js';
 import { isLong, parseBody, parseBodyInTurns, type RequestBody } from './request-body.js';
@@ -78,6 +68,7 @@ export class RequestGate {
       }
       done();
     });
+    askForBodies(app);
     app.addContentTypeParser('application/json', (request, payload, done) => {
       const cost = new JsonCost();
       const refusalOf = (chunk: Buffer) => this.refusalOf(request, chunk, cost);
@@ -96,6 +87,7 @@ export class RequestGate {
     const { tenantId } = verifyCaller(this.callers, request);
     this.connections!.verified(request.raw.socket, tenantId);
     if (announcedBytes(request.raw) === 0) return;
+    requireUtf8(request.raw);
     this.bodies.open(request.raw, tenantId);
     // The call keeps what its body said until it has ended.
     reply.raw.on('close', () => this.bodies.close(request.raw));

@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { AdminKeysService, type VerifiableAdminKey } from '../../api-keys/index.js';
 import { WeirError } from '../../kernel/errors.js';
 import { JsonCost } from '../../kernel/json-cost.js';
-import { adviceAt, announcedBytes, BadKeys, type KnownRoute, methodsAt, nearestRoute, readRest } from '../../platform/listener/index.js';
+import { BadKeys, adviceAt, announcedBytes, askForBodies, methodsAt, nearestRoute, readRest, requireUtf8, type KnownRoute } from '../../platform/listener/index.js';
 import { Metrics } from '../../platform/telemetry/index.js';
 
 /** Who calls the admin REST: checked before a body is read, so that strangers cannot fill the memory. */
@@ -33,7 +33,9 @@ export class AdminGate {
       if (announcedBytes(request.raw) === 0) return;
       if (request.is404) throw this.notFound(request);
       await this.verify(request);
+      requireUtf8(request.raw);
     });
+    askForBodies(listener);
     listener.addHook('onSend', (request, _reply, _payload, done) => {
       readRest(request.raw);
       done();

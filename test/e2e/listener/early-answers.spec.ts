@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { createTenant, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
 
@@ -62,5 +63,51 @@ describe.each(['keep-alive', 'close'])('with connection: %s', (connection) => {
   test('one that sends a head that is too long reads its 431', async () => {
     const head = [`x-long: ${'x'.repeat(4 * MIB)}`, `connection: ${connection}`];
     expect(await statusOf(weir.publicUrl + CALLS, head, Buffer.alloc(0))).toBe(431);
+  });
+});
+
+const GATES = [
+  { path: CALLS, key: () => tenant.apiKey },
+  { path: BUDGETS, key: () => tenant.adminKey },
+];
+const urlOf = (path: string): string => (path === BUDGETS ? weir.adminUrl : weir.publicUrl) + path;
+
+describe.each(GATES)('POST $path', ({ path, key }) => {
+  test.each(['utf-16', 'UTF-16LE', '"iso-8859-1"', 'latin1'])('a body in %s is 415, and told to be sent in UTF-8', async (charset) => {
+    const headers = { authorization: `Bearer ${key()}`, 'content-type': `application/json; charset=${charset}` };
+    const reply = await fetch(urlOf(path), { method: 'POST', headers, body: Buffer.from('{}', 'utf16le') });
+    expect([reply.status, await reply.json()]).toMatchObject([
+      415,
+      { error: { code: 'unsupported_media_type', message: expect.stringContaining('charset=utf-8') } },
+    ]);
+  });
+
+  test.each(['utf-8', 'UTF8', '"utf-8"', 'us-ascii'])('one in %s is read', async (charset) => {
+    const headers = { authorization: `Bearer ${key()}`, 'content-type': `application/json; charset=${charset}` };
+    expect((await fetch(urlOf(path), { method: 'POST', headers, body: '{}' })).status).toBe(400);
+  });
+
+  const expecting = async (presented: string) => {
+    const lines: string[] = [];
+    const body = Buffer.from('{}');
+    const { hostname, port } = new URL(urlOf(path));
+    const socket = connect(Number(port), hostname).setEncoding('latin1');
+    socket.on('data', (text: string) => {
+      lines.push(...(text.match(/HTTP\/1\.1 \d{3}/g) ?? []).map((line) => line.slice(-3)));
+      if (lines.length === 1 && lines[0] === '100') socket.write(body);
+      else socket.destroy();
+    });
+    const head = [`authorization: Bearer ${presented}`, JSON_TYPE, length(body), 'expect: 100-continue'];
+    socket.write([`POST ${path} HTTP/1.1`, 'host: weir', ...head, '', ''].join('\r\n'));
+    await once(socket, 'close');
+    return lines;
+  };
+
+  test('a client that waits to be asked for its body is asked once its key is known to be valid', async () => {
+    expect(await expecting(key())).toEqual(['100', '400']);
+  });
+
+  test('and is not asked where its key is not', async () => {
+    expect(await expecting('nobody')).toEqual(['401']);
   });
 });
