@@ -239,7 +239,8 @@ export type ReplyEvent =
    * The usage so far; each replaces the one before. `usage` null: reported, and not sane.
    * `final`: the provider counted when the answer was over. Counts that come earlier leave out what follows them.
    */
-  | { type: 'usage'; usage: Usage | null; raw: unknown; final: boolean }
+  /** @param replaces whether it is the count of all so far, also where it is smaller than the one before. */
+  | { type: 'usage'; usage: Usage | null; raw: unknown; final: boolean; replaces?: true }
   /** Given out once per answer, when its end is certain. */
   | {
       type: 'finish';

@@ -42,6 +42,15 @@ function total(usage: Usage, side: Side): number {
 export const inputTotal = (usage: Usage): number => total(usage, 'input');
 export const outputTotal = (usage: Usage): number => total(usage, 'output');
 
+/**
+ * Of two counts of one answer, the larger of each side: counts grow. A side is taken whole, as a later count may split it into other classes.
+ */
+export function largerUsage(before: Usage, later: Usage): Usage {
+  const larger = (side: Side) => (total(later, side) >= total(before, side) ? later : before);
+  const bySide = Object.fromEntries(SIDES.map((side) => [side, larger(side)])) as Record<Side, Usage>;
+  return usageBy(({ side, field }) => bySide[side][field]);
+}
+
 /** What is not used is left out; a part that was reported is kept, also when there is none of it. */
 export function storeUsage(usage: Usage): StoredUsage {
   const stored: StoredUsage = { units: [], quantities: [] };

@@ -178,7 +178,7 @@ export class MessageReader implements StreamDecoder {
     if (!isObject(usage)) return [];
     this.usage = mergeUsage(this.usage, usage);
     this.counted ||= final && usage['output_tokens'] != null;
-    return [{ type: 'usage', usage: readUsage(this.usage), raw: this.usage, final: this.counted }];
+    return [{ type: 'usage', usage: readUsage(this.usage), raw: this.usage, final: this.counted, replaces: true }];
   }
 
   /** The message is over. */

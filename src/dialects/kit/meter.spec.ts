@@ -1,3 +1,4 @@
+import { NO_USAGE, type Usage } from '../../kernel/usage.js';
 import type { ReplyEvent } from '../canonical.js';
 import { Meter, meteredTokens } from './meter.js';
 
@@ -52,4 +53,35 @@ test('an answer that comes letter by letter is not cut before its limit, one tha
   expect(overLimit([...answer], 16)).toBe(false);
   expect(overLimit([...answer.repeat(2)], 16)).toBe(true);
   expect(overLimit(answer.split(/(?= )/), 13)).toBe(true);
+});
+
+describe('of several counts', () => {
+  const count = (usage: Partial<Usage>, more: object = {}): ReplyEvent => ({
+    type: 'usage',
+    usage: { ...NO_USAGE, ...usage },
+    raw: null,
+    final: true,
+    ...more,
+  });
+  const last = (...events: ReplyEvent[]) => {
+    const meter = new Meter(1_000);
+    for (const event of events) meter.count(event);
+    return meter.facts.usage;
+  };
+
+  test('the larger of each side is taken', () => {
+    expect(last(count({ input: 20, output: 900 }), count({ input: 30, output: 3 }))).toEqual({ ...NO_USAGE, input: 30, output: 900 });
+  });
+
+  test('one that splits a side into other classes takes the place of the one before', () => {
+    expect(last(count({ input: 100 }), count({ input: 20, cacheRead: 80 }))).toEqual({ ...NO_USAGE, input: 20, cacheRead: 80 });
+  });
+
+  test('one that is said to replace the ones before does', () => {
+    expect(last(count({ input: 100, output: 9 }), count({ input: 20, output: 5 }, { replaces: true }))).toEqual({
+      ...NO_USAGE,
+      input: 20,
+      output: 5,
+    });
+  });
 });

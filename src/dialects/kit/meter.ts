@@ -1,4 +1,4 @@
-import { inputTotal, type Usage } from '../../kernel/usage.js';
+import { inputTotal, largerUsage, type Usage } from '../../kernel/usage.js';
 import type { ReplyEvent } from '../canonical.js';
 import { noFacts, type Refusal, type RefusalClass, type ReplyFacts, type TokensOf } from '../dialect.js';
 
@@ -102,7 +102,7 @@ export class Meter {
         facts.servedModel ??= event.model;
         return NOTHING;
       case 'usage':
-        facts.usage = event.usage ?? facts.usage;
+        facts.usage = event.usage && facts.usage && !event.replaces ? largerUsage(facts.usage, event.usage) : (event.usage ?? facts.usage);
         facts.usageIsFinal = event.usage !== null && event.final;
         facts.usageRaw = event.raw;
         return NOTHING;

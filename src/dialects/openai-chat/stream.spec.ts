@@ -181,3 +181,11 @@ test.each(['{"id":"c1","choices":[{"index":0,"delta":{"content":"x"}}]', '[1]', 
   'data that is no chunk ends the stream, and is not passed on: %s',
   (data) => expect(() => read(false, [Buffer.from(event(data)), STREAM])).toThrow(),
 );
+
+test('of two counts the larger of each side is booked, whichever came last', () => {
+  const reader = new ChatStreamReader(decode({ stream: true }), 100);
+  const smaller = { ...CHUNKS[3], usage: { prompt_tokens: 9, completion_tokens: 1, total_tokens: 10 } };
+  reader.push(Buffer.from([...CHUNKS, smaller].map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`).join('')));
+  reader.finish();
+  expect(reader.facts.usage).toMatchObject({ input: 9, output: 3 });
+});

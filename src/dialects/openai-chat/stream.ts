@@ -1,6 +1,6 @@
 import type { WeirError } from '../../kernel/errors.js';
 import { eachString } from '../../kernel/json-scan.js';
-import type { Usage } from '../../kernel/usage.js';
+import { largerUsage, type Usage } from '../../kernel/usage.js';
 import { type CallRequest, noFacts, type Refusal, type ReplyFacts, type StreamReader, type TokensOf } from '../dialect.js';
 import { isKeepAlive, joinedEvents } from '../kit/frames.js';
 import { isObject, type JsonObject, listOf, objectOf, parsed, readJson, writeJson } from '../kit/json.js';
@@ -202,7 +202,7 @@ export class ChatStreamReader implements StreamReader {
     if (raw === null) return false;
     const usage = readUsage(raw);
     if (this.facts.usage && isEmptyUsage(usage)) return true;
-    this.facts.usage = usage ?? this.facts.usage;
+    this.facts.usage = usage && this.facts.usage ? largerUsage(this.facts.usage, usage) : (usage ?? this.facts.usage);
     this.facts.usageIsFinal = usage !== null && !isEmptyUsage(usage) && this.finished >= this.prompt.choices;
     this.countedLast = usage !== null && !isEmptyUsage(usage);
     this.facts.usageRaw = raw;

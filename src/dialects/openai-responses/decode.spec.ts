@@ -233,3 +233,28 @@ describe('usage', () => {
     expect(usage({ input_tokens, output_tokens: 1 })).toBeNull();
   });
 });
+
+describe('output of kinds to come is metered', () => {
+  const bytesOf = (events: ReplyEvent[]) => events.reduce((sum, event) => sum + (event.type === 'other' ? event.bytes : 0), 0);
+  const TEXT = 'Words of a new kind. '.repeat(20);
+  const item = { type: 'novel_item', id: 'n_1', status: 'completed', parts: [{ type: 'novel_text', words: TEXT }] };
+
+  test('in a whole reply', () => {
+    expect(bytesOf(whole({ id: 'r', model: 'm', status: 'completed', output: [item] }))).toBe(TEXT.length);
+  });
+
+  test('in a stream, and once where it came in pieces', () => {
+    expect(bytesOf(read(created, done(0, item), ended('completed')).events)).toBe(TEXT.length);
+    expect(bytesOf(read(created, added(0, item), delta('novel', 0, TEXT), done(0, item), ended('completed')).events)).toBe(TEXT.length);
+  });
+
+  test('in a part of a message', () => {
+    const said = { type: 'message', content: [{ type: 'novel_text', words: TEXT }] };
+    expect(bytesOf(whole({ id: 'r', model: 'm', status: 'completed', output: [said] }))).toBe(TEXT.length);
+  });
+
+  test('what a tool of the provider found is not', () => {
+    const search = { type: 'file_search_call', id: 'f', status: 'completed', queries: ['q'], results: [{ text: TEXT }] };
+    expect(bytesOf(whole({ id: 'r', model: 'm', status: 'completed', output: [search] }))).toBe(1);
+  });
+});

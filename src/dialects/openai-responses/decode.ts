@@ -1,9 +1,8 @@
 import type { FinishReason, ReplyEvent } from '../canonical.js';
 import { type Frame, NoAnswer, type ProviderRefusal, type StreamDecoder } from '../dialect.js';
 import { isObject, type JsonObject, listOf, objectOf, readJson, textOf } from '../kit/json.js';
-import { looseOutput } from '../kit/loose-output.js';
 import { errorIn } from '../openai-chat/errors.js';
-import { OutputItems } from './output-items.js';
+import { looseEvents, OutputItems } from './output-items.js';
 import { failureOf } from './refusals.js';
 import { readUsage } from './usage.js';
 
@@ -132,7 +131,8 @@ export class ResponsesDecoder implements StreamDecoder {
       case 'response.custom_tool_call_input.done':
         return this.items.call(index)?.argumentsAre(textOf(event['input']) ?? '') ?? [];
       default:
-        return type.endsWith('.delta') || type.endsWith('.partial_image') ? otherEvents(event['delta'] ?? partialImage(event)) : [];
+        if (type.endsWith('.partial_image')) return looseEvents(partialImage(event));
+        return type.endsWith('.delta') ? this.items.other(index, event['delta']) : [];
     }
   }
 }
@@ -151,12 +151,6 @@ const usageOf = ({ usage: raw }: JsonObject, final: boolean): ReplyEvent[] =>
   isObject(raw) ? [{ type: 'usage', usage: readUsage(raw), raw, final }] : [];
 
 const partialImage = ({ partial_image_b64 }: JsonObject): JsonObject => ({ partial_image_b64 });
-
-/** Output of tools that the provider runs itself, and of kinds to come. */
-function otherEvents(said: unknown): ReplyEvent[] {
-  const { bytes, images } = looseOutput(said);
-  return bytes + images === 0 ? [] : [{ type: 'other', choice: 0, bytes, images }];
-}
 
 /** Calls of tools that are the client's to run. */
 const CLIENTS_OWN = /^(?:function|custom_tool|computer|local_shell|apply_patch|tool_search)_call$/;

@@ -1,5 +1,6 @@
 import type { ReplyEvent, UrlCitation } from '../canonical.js';
 import { isObject, type JsonObject, listOf, objectOf, textOf } from '../kit/json.js';
+import { looseOutput } from '../kit/loose-output.js';
 
 const CHOICE = { choice: 0 } as const;
 
@@ -18,12 +19,12 @@ export class OutputItems {
   }
 
   begin(index: number, item: JsonObject): ReplyEvent[] {
-    return this.open(index, item['type'])?.begin(item) ?? [];
+    return this.open(index, item['type']).begin(item);
   }
 
   /** What the finished item says beyond what its pieces said. */
   finish(index: number, item: JsonObject): ReplyEvent[] {
-    return this.open(index, item['type'])?.finish(item) ?? [];
+    return this.open(index, item['type']).finish(item);
   }
 
   message(index: number): MessageItem | null {
@@ -41,13 +42,25 @@ export class OutputItems {
     return item instanceof CallItem ? item : null;
   }
 
-  private open(index: number, type: unknown): OutputItem | null {
+  /** A piece of an item of another kind. */
+  other(index: number, piece: unknown): ReplyEvent[] {
+    const item = this.open(index, OTHER);
+    return item instanceof OtherItem ? item.piece(piece) : looseEvents(piece);
+  }
+
+  private open(index: number, type: unknown): OutputItem {
     const known = this.items.get(index);
     if (known) return known;
     const item = newItem(type, this.counts);
-    if (item) this.items.set(index, item);
+    this.items.set(index, item);
     return item;
   }
+}
+
+/** Output of tools that the provider runs itself, and of kinds to come. */
+export function looseEvents(said: unknown): ReplyEvent[] {
+  const { bytes, images } = looseOutput(said);
+  return bytes + images === 0 ? [] : [{ type: 'other', ...CHOICE, bytes, images }];
 }
 
 /** How many there were so far. */
@@ -61,7 +74,9 @@ interface OutputItem {
   finish(item: JsonObject): ReplyEvent[];
 }
 
-function newItem(type: unknown, counts: Counts): OutputItem | null {
+const OTHER = 'other';
+
+function newItem(type: unknown, counts: Counts): OutputItem {
   switch (type) {
     case 'message':
       return new MessageItem();
@@ -74,7 +89,35 @@ function newItem(type: unknown, counts: Counts): OutputItem | null {
     case 'image_generation_call':
       return new ImageItem();
     default:
-      return null;
+      return new OtherItem();
+  }
+}
+
+/** What the model reads, and did not write: what a tool found, and which tools there are. */
+const READ = new Set(['results', 'outputs', 'output', 'tools', 'sources']);
+const RUN_BY_PROVIDER = /_call$|^mcp_/;
+
+/** An item of a tool that the provider runs, or of a kind to come: only its size matters. */
+class OtherItem implements OutputItem {
+  private counted = { bytes: 0, images: 0 };
+
+  begin(): ReplyEvent[] {
+    return [];
+  }
+
+  piece(said: unknown): ReplyEvent[] {
+    const { bytes, images } = looseOutput(said);
+    this.counted = { bytes: this.counted.bytes + bytes, images: this.counted.images + images };
+    return looseEvents(said);
+  }
+
+  /** What its pieces did not have. */
+  finish(item: JsonObject): ReplyEvent[] {
+    const isRun = RUN_BY_PROVIDER.test(textOf(item['type']) ?? '');
+    const written = Object.entries(item).filter(([name]) => !(isRun && READ.has(name)));
+    const { bytes, images } = looseOutput(Object.fromEntries(written));
+    const rest = { bytes: Math.max(0, bytes - this.counted.bytes), images: Math.max(0, images - this.counted.images) };
+    return rest.bytes + rest.images === 0 ? [] : [{ type: 'other', ...CHOICE, ...rest }];
   }
 }
 
@@ -135,7 +178,7 @@ class MessageItem implements OutputItem {
 
   private finishPart(index: number, part: JsonObject): ReplyEvent[] {
     if (part['type'] === 'refusal') return this.refusalIs(index, textOf(part['refusal']) ?? '');
-    if (part['type'] !== 'output_text') return [];
+    if (part['type'] !== 'output_text') return looseEvents(part);
     const seen = this.part(index);
     const annotations = Array.isArray(part['annotations']) ? part['annotations'].slice(seen.annotations) : [];
     return [
