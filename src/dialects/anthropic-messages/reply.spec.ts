@@ -137,7 +137,7 @@ describe('stream', () => {
       { usage: { input: 9, output: 5 }, raw: { input_tokens: 9, output_tokens: 5 } },
     ]);
     const bad = read(start({ usage: { input_tokens: -4 } })).events;
-    expect(bad).toContainEqual({ type: 'usage', usage: null, raw: { input_tokens: -4 }, final: false });
+    expect(bad).toContainEqual({ type: 'usage', usage: null, raw: { input_tokens: -4 }, final: false, replaces: true });
   });
 
   test('a stop reason ends the message even when the last event is missing; without one it is cut', () => {
