@@ -17,6 +17,8 @@ const LOCK = path.join(ROOT, '.cache', 'prepare.lock');
 const NODE_MAJOR = '24';
 const GENERATED = 'src/platform/postgres/generated';
 const CLIENT_STAMP = `${GENERATED}/.stamp`;
+/** Not part of the checkout, as the types are not. */
+const TYPES_STAMP = `${GENERATED}/models/.stamp`;
 const PRISMA = 'node_modules/prisma-cli/build/index.js';
 const BUILD_STAMP = 'dist/.stamp';
 const PROGRESS_MS = 1_000;
@@ -131,7 +133,8 @@ function hostEnvironment() {
 
 /** What runs of the client is part of the checkout. Its types, which are six times as long, are made for developers. */
 function isGenerated() {
-  return readIfPresent(CLIENT_STAMP) === clientInputs() && (!forDevelopers || existsSync(at(`${GENERATED}/models.ts`)));
+  const isCurrent = (stamp) => readIfPresent(stamp) === clientInputs();
+  return isCurrent(CLIENT_STAMP) && (!forDevelopers || isCurrent(TYPES_STAMP));
 }
 
 function clientInputs() {
@@ -144,7 +147,7 @@ async function generateClient() {
   // `generate` needs no schema engine, but refuses to begin without one, and would download it.
   const env = { ...process.env, PRISMA_SCHEMA_ENGINE_BINARY: '/bin/true', PRISMA_HIDE_UPDATE_MESSAGE: '1', CHECKPOINT_DISABLE: '1' };
   run([PRISMA, 'generate', '--no-hints'], env, 'prisma generate failed.');
-  writeFileSync(at(CLIENT_STAMP), clientInputs());
+  for (const stamp of [CLIENT_STAMP, TYPES_STAMP]) writeFileSync(at(stamp), clientInputs());
 }
 
 // --- build

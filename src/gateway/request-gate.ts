@@ -4,7 +4,19 @@ import { CallerDirectory } from '../api-keys/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { JsonCost } from '../kernel/json-cost.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
-import { BadKeys, BodyMemory, Connections, TrustedProxies, adviceAt, announcedBytes, askForBodies, isAdminPath, methodsAt, readBody, requireUtf8 } from '../platform/listener/index.js';
+import {
+  adviceAt,
+  announcedBytes,
+  askForBodies,
+  BadKeys,
+  BodyMemory,
+  Connections,
+  isAdminPath,
+  methodsAt,
+  readBody,
+  requireUtf8,
+  TrustedProxies,
+} from '../platform/listener/index.js';
 import { Metrics } from '../platform/telemetry/index.js';
 import { needsNoKey } from './open-routes.js';
 import { isLong, parseBody, parseBodyInTurns, type RequestBody } from './request-body.js';

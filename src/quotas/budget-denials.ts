@@ -12,7 +12,12 @@ const CODES: Partial<Record<Verdict, ErrorCode>> = {
 };
 
 /** What a client reads when a budget is in the way. @param fitsShorter see {@link advice}. */
-export function deniedByBudget(verdict: Verdict, denial: BudgetDenial, affordable: number | null, fitsShorter: boolean | null = null): WeirError {
+export function deniedByBudget(
+  verdict: Verdict,
+  denial: BudgetDenial,
+  affordable: number | null,
+  fitsShorter: boolean | null = null,
+): WeirError {
   const spent = verdict === 'exceeded' || verdict === 'too_large';
   // A session's budget is the cap of that session.
   const code = spent && denial.scopeKind === 'session' ? 'cost_limit_exceeded' : CODES[verdict]!;

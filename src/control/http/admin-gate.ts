@@ -4,7 +4,17 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { AdminKeysService, type VerifiableAdminKey } from '../../api-keys/index.js';
 import { WeirError } from '../../kernel/errors.js';
 import { JsonCost } from '../../kernel/json-cost.js';
-import { BadKeys, adviceAt, announcedBytes, askForBodies, methodsAt, nearestRoute, readRest, requireUtf8, type KnownRoute } from '../../platform/listener/index.js';
+import {
+  adviceAt,
+  announcedBytes,
+  askForBodies,
+  BadKeys,
+  type KnownRoute,
+  methodsAt,
+  nearestRoute,
+  readRest,
+  requireUtf8,
+} from '../../platform/listener/index.js';
 import { Metrics } from '../../platform/telemetry/index.js';
 
 /** Who calls the admin REST: checked before a body is read, so that strangers cannot fill the memory. */

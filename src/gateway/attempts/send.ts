@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import type { Hold } from '../../quotas/index.js';
 import { CredentialStore } from '../../credentials/index.js';
 import { type Conversion, pathAt, type UpstreamParams, type UpstreamRequest } from '../../dialects/index.js';
 import { WeirError } from '../../kernel/errors.js';
@@ -7,6 +6,7 @@ import { encodedText } from '../../kernel/header-text.js';
 import { LedgerService } from '../../ledger/index.js';
 import { Egress, type Transport } from '../../platform/egress/index.js';
 import { CredentialAuths, Identities, MockTransport } from '../../providers/index.js';
+import type { Hold } from '../../quotas/index.js';
 import { headersFor, type Target, type TargetPlan } from '../../routing/index.js';
 import type { Call } from '../call.js';
 import type { InFlightCall } from '../in-flight.js';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { brokenInvariants } from '../../support/ledger.js';
-import { answer, chunk, delta, json, ScriptedUpstream, type Script, stream, USAGE } from '../../support/upstream.js';
+import { answer, chunk, delta, json, type Script, ScriptedUpstream, stream, USAGE } from '../../support/upstream.js';
 import { booked, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
 
 let upstream: ScriptedUpstream;
@@ -132,7 +132,10 @@ describe.each([false, true])('stream: %s', (isStream) => {
 describe('a stream', () => {
   const early: [string, Script][] = [
     ['an error event first', stream([`data: ${JSON.stringify({ error: { message: 'overloaded', code: 503 } })}\n\n`])],
-    ['a role, then an error event', stream([delta({ role: 'assistant', content: '' }), `data: ${JSON.stringify({ error: { message: 'x', type: 'server_error' } })}\n\n`])],
+    [
+      'a role, then an error event',
+      stream([delta({ role: 'assistant', content: '' }), `data: ${JSON.stringify({ error: { message: 'x', type: 'server_error' } })}\n\n`]),
+    ],
   ];
 
   it.each(early)('with %s is tried again', async (_, script) => {
