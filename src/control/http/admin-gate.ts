@@ -83,7 +83,7 @@ export class AdminGate {
 
   private hint(path: string): string {
     if (methodsAt(path, this.elsewhere).length > 0)
-      return 'This is a path of the API for calls, which has a listener of its own: see WEIR_PUBLIC_HOST and WEIR_PUBLIC_PORT. ';
+      return 'This path belongs to the API for calls, which has another listener: see WEIR_PUBLIC_HOST and WEIR_PUBLIC_PORT. ';
     const near = adviceAt(path, this.routes) ?? nearestRoute(path.replace(/^(\/v1)?(?=\/)/, '/v1/organization'), this.routes);
     return near === null ? '' : `${near} `;
   }

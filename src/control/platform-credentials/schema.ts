@@ -15,7 +15,7 @@ export const CreatePlatformCredential = CreateProvider.safeExtend({
     error: 'takes the credential from the environment. Leave "key", "keys" and "credential" out',
     path: ['from_existing'],
   })
-  .meta({ example: { name: 'house', type: 'openai', key: 'sk-example', models: ['gpt-5'] } });
+  .meta({ example: { name: 'house', type: 'openai', key: 'sk-example', models: ['your-model'] } });
 
 export type CreatePlatformCredential = z.output<typeof CreatePlatformCredential>;
 

@@ -74,7 +74,7 @@ export const UploadCatalog = z
     confirm: text(64).optional().describe('The digest that the dry run returned.'),
   })
   .meta({
-    example: { source: 'price list of December 2026', prices: [{ provider: 'openai', model: 'gpt-5', input: '1.25', output: '10' }] },
+    example: { source: 'price list of December 2026', prices: [{ provider: 'openai', model: 'your-model', input: '1.25', output: '10' }] },
   });
 
 export type UploadCatalog = z.output<typeof UploadCatalog>;
@@ -143,7 +143,7 @@ export const Rerate = z
     path: ['end_time'],
     error: 'must be later than start_time',
   })
-  .meta({ example: { start_time: '2026-11-01T00:00:00Z', provider: 'openai', model: 'gpt-5' } });
+  .meta({ example: { start_time: '2026-11-01T00:00:00Z', provider: 'openai', model: 'your-model' } });
 
 export type Rerate = z.output<typeof Rerate>;
 

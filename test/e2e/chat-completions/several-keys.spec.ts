@@ -92,16 +92,11 @@ test('keys are used in turn, and of each only its last four and its health are s
   );
 });
 
-test('a key that the provider limits is passed over as long as it says, the next call gets another, and the health is shown', async () => {
+test('a key that the provider limits is passed over as long as it says, another one serves the call, and the health is shown', async () => {
   says[B] = limited('60');
   const answers = [await call(), await call(), await call()];
-  expect(answers.find(({ key }) => key === B)).toMatchObject({
-    status: 429,
-    code: 'upstream_rate_limited',
-    retryAfter: '1',
-    retry: 'true',
-    message: 'The provider "up" is rate limiting. The next call uses another of its keys.',
-  });
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+  expect(answers.map(({ key }) => key)).toContain(B);
   expect(new Set(await keysOf(6))).toEqual(new Set([A, C]));
   await eventually(async () => (await read()).keys[1]!.health === 'cooling');
   const [, cooling] = (await read()).keys;
