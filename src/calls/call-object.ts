@@ -36,10 +36,14 @@ export const CallObject = z
     attempts: z.array(
       z.strictObject({
         provider: z.string(),
+        model: z.string().optional().describe('Absent: booked by an older version.'),
         credential_id: z.string().nullable(),
         status: z.number().int().nullable(),
         reason: z.string().nullable(),
         latency_ms: z.number(),
+        cost: Money.nullable()
+          .optional()
+          .describe('What the attempt was booked for, without later corrections. Null: the price was unknown. Absent: it cost nothing.'),
       }),
     ),
     first_byte_ms: z.number().nullable(),

@@ -10,10 +10,14 @@ export type CallStatus = (typeof CALL_STATUSES)[number];
 /** One try at a provider, as it was booked. */
 interface BookedAttempt {
   provider: string;
+  /** Absent: it was booked before models were noted. */
+  model?: string;
   credential: string | null;
   status: number | null;
   reason: string | null;
   latency_ms: number;
+  /** Nano-USD; null: its price was unknown. Absent: it cost nothing. */
+  amount?: string | null;
 }
 
 /** A call that is over, with the sums of its ledger entries. */
@@ -85,12 +89,14 @@ export const renderCall = (call: CallRecord) => ({
   provider_cost: providerCost(call.usageRaw),
   currency: 'usd' as const,
   estimated: call.estimated,
-  attempts: call.attempts.map(({ provider, credential, status, reason, latency_ms }) => ({
+  attempts: call.attempts.map(({ provider, model, credential, status, reason, latency_ms, amount }) => ({
     provider,
+    ...(model !== undefined && { model }),
     credential_id: credential && publicId('credential', credential),
     status,
     reason,
     latency_ms: toMicroseconds(latency_ms),
+    ...(amount !== undefined && { cost: amount === null ? null : formatUsd(BigInt(amount) as Nano) }),
   })),
   first_byte_ms: call.firstByteMs === null ? null : toMicroseconds(call.firstByteMs),
   duration_ms: call.durationMs === null ? null : toMicroseconds(call.durationMs),

@@ -30,7 +30,7 @@ const CALL = `c.tenant_id AS "tenantId", c.id, c.admitted_at AS "admittedAt", c.
   c.requested_model AS "requestedModel", c.served_model AS "servedModel", c.provider, c.lent, c.status, c.http_status AS "httpStatus", c.error_code AS "errorCode",
   c.finish_reason AS "finishReason", c.estimated, c.attempts, c.usage_raw AS "usageRaw", c.first_byte_ms AS "firstByteMs", c.duration_ms AS "durationMs", c.end_user AS "endUser", c.session, coalesce(c.tags, '{}') AS tags, coalesce(c.scopes, '{}') AS scopes, e.*`;
 
-/** Entries carry the call's time of admission, so one partition is looked at. No entry: nothing was used. Entries without an amount: unknown. */
+/** Of all attempts. Entries carry the call's time of admission, so one partition is looked at. No entry: nothing was used. Entries without an amount: unknown. */
 const ENTRIES = `LEFT JOIN LATERAL (
   SELECT ${usageSums('l')}, CASE WHEN count(*) = 0 THEN 0 ELSE sum(l.amount) END::bigint AS cost
   FROM ledger_entries l WHERE l.tenant_id = c.tenant_id AND l.call_id = c.id AND l.admitted_at = c.admitted_at
@@ -88,9 +88,9 @@ export class CallsRepository {
     return { calls: backwards ? calls.reverse() : calls, hasMore: rows.length > limit };
   }
 
-  /** Tokens and requests per bucket and group. */
+  /** Tokens and requests per bucket and group. A call with several attempts is one request, of each of their models. */
   usage(tenantId: string, query: SumQuery): Promise<BucketPage<UsageSum>> {
-    const sums = `count(*) FILTER (WHERE l.kind = 'usage') AS requests, ${usageSums('l')}`;
+    const sums = `count(DISTINCT l.call_id) FILTER (WHERE l.kind = 'usage') AS requests, ${usageSums('l')}`;
     return this.sum<UsageRow, UsageSum>(tenantId, query, sums, (row) => ({
       ...groupOf(row),
       requests: Number(row.requests),

@@ -201,7 +201,7 @@ const spending = (depth: Depth): string => `
 /** I2 and I7. A hold is due when its lease is over and its call too; where its gateway is known to be gone, from when it was made. */
 const holding = (depth: Depth): string => `
   WITH hold AS MATERIALIZED (
-    SELECT h.id, h.tenant_id, h.amount, h.period_ids, h.counter_ids, h.lease_until,
+    SELECT coalesce(h.call_id, h.id) AS call_id, coalesce(h.attempt, 1) AS attempt, h.tenant_id, h.amount, h.period_ids, h.counter_ids, h.lease_until,
       CASE WHEN isfinite(h.lease_until) THEN greatest(h.lease_until, call_ends(h.created_at, h.context)) ELSE h.created_at END AS due
     FROM holds h WHERE h.state = 'open'
   ), open_hold AS (
@@ -223,27 +223,39 @@ const holding = (depth: Depth): string => `
     SELECT c.tenant_id, NULL, NULL, c.scope_value, NULL, NULL, NULL, NULL, c.holds::text, NULL, c.id::text, c.limit_id::text, c.open::text
       FROM counter c WHERE c.open <> c.holds
   ), i7 AS (
-    SELECT h.tenant_id, h.id AS hold_id, h.amount::text, h.due::text, NULL AS period_id, NULL::uuid AS budget_id, NULL AS scope_value,
+    SELECT h.tenant_id, h.call_id, h.attempt::text, h.amount::text, h.due::text, NULL AS period_id, NULL::uuid AS budget_id, NULL AS scope_value,
       NULL::timestamptz AS starts_at, NULL AS held
       FROM hold h WHERE h.due < weir_now() - interval '1 minute'
     UNION ALL
-    SELECT p.tenant_id, NULL, NULL, NULL, p.id::text, p.budget_id, p.scope_value, p.starts_at, p.held::text FROM figure p WHERE p.held <> 0 AND p.holds + p.apart = 0
+    SELECT p.tenant_id, NULL, NULL, NULL, NULL, p.id::text, p.budget_id, p.scope_value, p.starts_at, p.held::text FROM figure p WHERE p.held <> 0 AND p.holds + p.apart = 0
   )
   ${answer('I2', 'holder', 'i2')} UNION ALL ${answer('I7', 'hold', 'i7')}`;
 
+/**
+ * Where a hold is booked. A later attempt is booked for its call, or, where a process of an older version did it, as a call by itself, which is looked
+ * up once for each (OFFSET), and for no other hold.
+ */
+const KEY = `CROSS JOIN LATERAL (
+    SELECT h.call_id IS NOT NULL AND NOT ${sqlFunction('is_own_call')}(h.tenant_id, h.id, h.created_at) AS is_later OFFSET 0
+  ) o CROSS JOIN LATERAL (
+    SELECT CASE WHEN o.is_later THEN h.call_id ELSE h.id END AS call_id, CASE WHEN o.is_later THEN h.attempt ELSE 1 END AS attempt,
+      CASE WHEN o.is_later THEN h.admitted_at ELSE h.created_at END AS admitted_at
+  ) k`;
+
 /** What is booked of a hold: hashed when all are looked at, looked up one by one when few are. */
 const BOOKED: Record<Depth, string> = {
-  full: `LEFT JOIN (SELECT tenant_id, id, count(*) AS calls FROM calls GROUP BY 1, 2) c ON c.tenant_id = h.tenant_id AND c.id = h.id
+  full: `LEFT JOIN (SELECT tenant_id, id, count(*) AS calls FROM calls GROUP BY 1, 2) c ON c.tenant_id = h.tenant_id AND c.id = k.call_id
     LEFT JOIN (
-      SELECT tenant_id, call_id, count(*) FILTER (WHERE kind = 'usage') AS usage, count(*) FILTER (WHERE kind <> 'usage') AS others,
+      SELECT tenant_id, call_id, attempt, count(*) FILTER (WHERE kind = 'usage') AS usage, count(*) FILTER (WHERE kind <> 'usage') AS others,
         sum(amount) AS booked
-      FROM ledger_entries WHERE kind IN ('usage', 'overrun', 'late') GROUP BY 1, 2
-    ) e ON e.tenant_id = h.tenant_id AND e.call_id = h.id`,
-  recent: `CROSS JOIN LATERAL (SELECT count(*) AS calls FROM calls c WHERE c.tenant_id = h.tenant_id AND c.id = h.id AND c.admitted_at >= h.created_at) c
+      FROM ledger_entries WHERE kind IN ('usage', 'overrun', 'late') GROUP BY 1, 2, 3
+    ) e ON e.tenant_id = h.tenant_id AND e.call_id = k.call_id AND e.attempt = k.attempt`,
+  recent: `CROSS JOIN LATERAL (SELECT count(*) AS calls FROM calls c WHERE c.tenant_id = h.tenant_id AND c.id = k.call_id AND c.admitted_at >= k.admitted_at) c
     CROSS JOIN LATERAL (
       SELECT count(*) FILTER (WHERE kind = 'usage') AS usage, count(*) FILTER (WHERE kind <> 'usage') AS others, sum(amount) AS booked
       FROM ledger_entries l
-      WHERE l.tenant_id = h.tenant_id AND l.admitted_at = h.created_at AND l.call_id = h.id AND l.kind IN ('usage', 'overrun', 'late')
+      WHERE l.tenant_id = h.tenant_id AND l.admitted_at = k.admitted_at AND l.call_id = k.call_id AND l.attempt = k.attempt
+        AND l.kind IN ('usage', 'overrun', 'late')
     ) e`,
 };
 
@@ -252,31 +264,35 @@ const ONE_BY_ONE: Record<Depth, string> = { full: '', recent: 'OFFSET 0' };
 
 const lost = (depth: Depth): string => `
   SELECT count(*)::integer AS calls, coalesce(sum(e.booked), 0)::bigint AS booked, coalesce(sum(h.amount), 0)::bigint AS held
-  FROM ${HOLDS[depth]} h CROSS JOIN LATERAL (
-    SELECT sum(l.amount) AS booked FROM ledger_entries l WHERE l.tenant_id = h.tenant_id AND l.admitted_at = h.created_at AND l.call_id = h.id
+  FROM ${HOLDS[depth]} h ${KEY} CROSS JOIN LATERAL (
+    SELECT sum(l.amount) AS booked FROM ledger_entries l
+    WHERE l.tenant_id = h.tenant_id AND l.admitted_at = k.admitted_at AND l.call_id = k.call_id
+      AND ${sqlFunction('attempt_of')}(l.kind, l.attempt) = k.attempt
   ) e WHERE h.state = 'expired' AND h.late_at IS NULL`;
 const LOST: Record<Depth, string> = { full: lost('full'), recent: lost('recent') };
 
 /** I4 and I6. A call that the platform pays for is booked for all that was held, where nobody knows what became of it. */
 const booking = (depth: Depth): string => `
   WITH hold AS MATERIALIZED (
-    SELECT h.id AS hold_id, h.tenant_id, h.state, coalesce(c.calls, 0) AS calls, coalesce(e.usage, 0) AS usage, coalesce(e.others, 0) AS others,
+    SELECT k.call_id, k.attempt, o.is_later, h.tenant_id, h.state, coalesce(c.calls, 0) AS calls, coalesce(e.usage, 0) AS usage, coalesce(e.others, 0) AS others,
       h.amount, e.booked, h.state = 'expired' AND h.late_at IS NULL AND h.context ->> 'lent' = 'true' AND h.context ? 'output_tokens' AS is_lost_lent
-    FROM ${HOLDS[depth]} h ${BOOKED[depth]}
+    FROM ${HOLDS[depth]} h ${KEY} ${BOOKED[depth]}
   ), i4 AS (
-    SELECT hold_id, tenant_id, state, calls::text FROM hold WHERE calls <> CASE WHEN state IN ('open', 'refused') THEN 0 ELSE 1 END
+    SELECT call_id, attempt::text, tenant_id, state, calls::text FROM hold
+      WHERE calls <> CASE WHEN state IN ('open', 'refused') AND NOT is_later THEN 0 ELSE 1 END
   ), i6 AS (
-    SELECT hold_id, tenant_id, state, usage::text, others::text, NULL AS kind, NULL AS total FROM hold
+    SELECT call_id, attempt::text, tenant_id, state, usage::text, others::text, NULL AS kind, NULL AS total FROM hold
       WHERE usage <> CASE WHEN state IN ('settled', 'expired') THEN 1 ELSE 0 END OR (state NOT IN ('settled', 'expired') AND others > 0)
     UNION ALL
-    SELECT hold_id, tenant_id, state, NULL, amount::text, 'estimate', booked::text FROM hold WHERE is_lost_lent AND booked < amount
+    SELECT call_id, attempt::text, tenant_id, state, NULL, amount::text, 'estimate', booked::text FROM hold WHERE is_lost_lent AND booked < amount
     UNION ALL
-    SELECT l.call_id, l.tenant_id, NULL, NULL, NULL, l.kind, l.amount::text FROM ${ENTRIES[depth]} l
+    SELECT l.call_id, NULL, l.tenant_id, NULL, NULL, NULL, l.kind, l.amount::text FROM ${ENTRIES[depth]} l
       WHERE l.kind IN ('usage', 'overrun', 'late')
         AND NOT EXISTS (SELECT FROM calls c WHERE c.tenant_id = l.tenant_id AND c.id = l.call_id AND c.admitted_at = l.admitted_at ${ONE_BY_ONE[depth]})
     UNION ALL
-    SELECT l.call_id, l.tenant_id, NULL, NULL, l.actor, l.kind, l.amount::text FROM ${ENTRIES[depth]} l
-      CROSS JOIN LATERAL (SELECT FROM calls c WHERE c.tenant_id = l.tenant_id AND c.id = l.call_id AND c.admitted_at = l.admitted_at AND c.lent ${ONE_BY_ONE[depth]}) c
+    SELECT l.call_id, NULL, l.tenant_id, NULL, NULL, l.actor, l.kind, l.amount::text FROM ${ENTRIES[depth]} l
+      CROSS JOIN LATERAL (SELECT FROM calls c WHERE c.tenant_id = l.tenant_id AND c.id = l.call_id AND c.admitted_at = l.admitted_at AND c.lent
+        AND c.provider = l.provider ${ONE_BY_ONE[depth]}) c
       JOIN admin_keys k ON k.tenant_id = l.tenant_id AND l.actor = 'akey_' || replace(k.id::text, '-', '')
       WHERE l.kind = 'adjustment'
   )
@@ -285,10 +301,10 @@ const booking = (depth: Depth): string => `
 /** I5. The key of the table has the moment of admission in it, so it does not stop a call from being billed again in another month. */
 const duplicates = (depth: Depth): string => `
   WITH entry AS (
-    SELECT l.tenant_id, l.call_id AS hold_id, l.attempt::text, l.kind, count(*) AS entries, sum(l.amount)::text AS total
+    SELECT l.tenant_id, l.call_id, l.attempt::text, l.kind, count(*) AS entries, sum(l.amount)::text AS total
     FROM ${ENTRIES[depth]} l GROUP BY 1, 2, 3, 4
   ), i5 AS (
-    SELECT tenant_id, hold_id, attempt, kind, entries::text, total FROM entry WHERE entries > 1
+    SELECT tenant_id, call_id, attempt, kind, entries::text, total FROM entry WHERE entries > 1
   )
   ${answer('I5', 'entry', 'i5')}`;
 

@@ -9,7 +9,7 @@ export const INVARIANTS = {
   I1: 'what a period has spent is the sum of its entries',
   I2: 'what a period or a limit holds are its open holds, and what is held apart',
   I3: 'no hard budget is spent and held beyond its limit',
-  I4: 'a hold that is over has one call, an open one none',
+  I4: 'a hold that is over has one call, an open one none unless it is a later attempt',
   I5: 'one entry per call, attempt and kind',
   I6: 'what was used is booked once, and nothing else is',
   I7: 'what is no longer in flight holds nothing',
@@ -92,47 +92,47 @@ const SENTENCES: Record<Invariant, (facts: Facts) => Sentence> = {
       'A call was admitted that should have been refused: keep the database as it is, and report this with the entries of the period.',
   }),
   I4: (facts) => ({
-    what: `call:${facts['hold_id']}`,
-    message: `The hold of ${call(facts)} is ${facts['state']}, but there are ${facts['calls']} rows of it in calls instead of ${isBooked(facts) ? 'one' : 'none'}.`,
+    what: holdKey(facts),
+    message: `The hold of ${hold(facts)} is ${facts['state']}, but there are ${facts['calls']} rows of it in calls instead of ${isBooked(facts) ? 'one' : 'none'}.`,
     remedy: isBooked(facts)
       ? 'The hold was resolved past settle_calls, or the call was removed: find out by whom.'
       : 'The call was booked past settle_calls: find out by whom, and void the hold.',
   }),
   I5: (facts) => ({
-    what: `call:${facts['hold_id']}:${facts['attempt']}:${facts['kind']}`,
+    what: `call:${facts['call_id']}:${facts['attempt']}:${facts['kind']}`,
     message: `${upper(call(facts))} has ${facts['entries']} entries of kind ${facts['kind']} for attempt ${facts['attempt']}, of ${usd(facts['total'])} together.`,
     remedy: 'The call is billed more than once: book an adjustment of the difference.',
   }),
   I6: (facts) => {
     if (facts['kind'] === 'estimate')
       return {
-        what: `call:${facts['hold_id']}:${facts['kind']}`,
-        message: `${upper(call(facts))} was made with a provider that the platform lends, and its gateway was lost, but it is booked at ${usd(facts['total'])} instead of the ${usd(facts['others'])} that were held.`,
+        what: `${holdKey(facts)}:${facts['kind']}`,
+        message: `${upper(hold(facts))} was made with a provider that the platform lends, and its gateway was lost, but it is booked at ${usd(facts['total'])} instead of the ${usd(facts['others'])} that were held.`,
         remedy: "The platform may pay more than is booked: look for the call in the provider's log, and find out who wrote to the ledger.",
       };
     if (facts['kind'] === 'adjustment')
       return {
-        what: `call:${facts['hold_id']}:${facts['kind']}`,
+        what: `call:${facts['call_id']}:${facts['kind']}`,
         message: `${upper(call(facts))} was made with a provider that the platform lends, but ${facts['others']}, an admin key of the tenant, adjusted it by ${usd(facts['total'])}.`,
         remedy: 'A tenant changed what the platform paid: revoke the key, and re-rate the call as an operator.',
       };
     return facts['state'] === null
       ? {
-          what: `call:${facts['hold_id']}:${facts['kind']}`,
+          what: `call:${facts['call_id']}:${facts['kind']}`,
           message: `There is an entry of kind ${facts['kind']} over ${usd(facts['total'])} for ${call(facts)}, but there is no such call.`,
           remedy: 'The entry has no call: book an adjustment that reverses it.',
         }
       : {
-          what: `call:${facts['hold_id']}`,
-          message: `The hold of ${call(facts)} is ${facts['state']}, but it has ${facts['usage']} usage entries and ${facts['others']} others, instead of ${wantedEntries(facts['state']!)}.`,
+          what: holdKey(facts),
+          message: `The hold of ${hold(facts)} is ${facts['state']}, but it has ${facts['usage']} usage entries and ${facts['others']} others, instead of ${wantedEntries(facts['state']!)}.`,
           remedy: 'Usage and booking differ: compare the call row with its entries, and book an adjustment.',
         };
   },
   I7: (facts) =>
-    facts['hold_id'] != null
+    facts['call_id'] != null
       ? {
-          what: `call:${facts['hold_id']}`,
-          message: `The hold of ${call(facts)} over ${usd(facts['amount'])} is open, but it was due at ${facts['due']}: its lease and its call were over.`,
+          what: holdKey(facts),
+          message: `The hold of ${hold(facts)} over ${usd(facts['amount'])} is open, but it was due at ${facts['due']}: its lease and its call were over.`,
           remedy:
             'Start a process with the role worker: its reaper resolves such holds within seconds. If one runs, its log says what is wrong.',
         }
@@ -144,7 +144,7 @@ const SENTENCES: Record<Invariant, (facts: Facts) => Sentence> = {
 };
 
 /** A call that was refused while Postgres was away has a hold, so that it cannot be held later, and no call row. */
-const isBooked = (facts: Facts): boolean => !['open', 'refused'].includes(facts['state']!);
+const isBooked = (facts: Facts): boolean => isLater(facts) || !['open', 'refused'].includes(facts['state']!);
 
 function wantedEntries(state: string): string {
   if (state === 'open') return 'none, because nothing is booked before a hold is over';
@@ -156,7 +156,11 @@ const apartOf = (facts: Facts): string => (facts['apart'] === '0' ? '' : ` and w
 
 const usd = (nano: string | null | undefined): string => (nano == null ? 'an unknown amount' : `$${formatUsd(BigInt(nano) as Nano)}`);
 const tenant = (facts: Facts): string => publicId('tenant', facts['tenant_id']!);
-const call = (facts: Facts): string => `${publicId('call', facts['hold_id']!)} of ${tenant(facts)}`;
+const call = (facts: Facts): string => `${publicId('call', facts['call_id']!)} of ${tenant(facts)}`;
+/** Calls have one attempt, as a rule. */
+const isLater = (facts: Facts): boolean => ![null, undefined, '1'].includes(facts['attempt']);
+const holdKey = (facts: Facts): string => `call:${facts['call_id']}${isLater(facts) ? `:${facts['attempt']}` : ''}`;
+const hold = (facts: Facts): string => (isLater(facts) ? `attempt ${facts['attempt']} of ${call(facts)}` : call(facts));
 const period = (facts: Facts): string =>
   `Period ${publicId('period', facts['period_id']!)} of budget ${publicId('budget', facts['budget_id']!)}, from ${facts['starts_at']}, scope ${facts['scope_value']}, of ${tenant(facts)}`;
 const upper = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -40,10 +40,8 @@ interface Pending extends Slotted, EncodedBooking {
   release(booking: Booking): void;
 }
 
-/** It is in Postgres; with what is left of its budgets, where this booking is the one that counted. */
-interface Booked {
-  remaining: Nano | null;
-}
+/** Nothing more is to be done. `remaining`: what is left of its budgets, where this booking is the one that counted. */
+type Booked = Omit<Booking, 'safe'>;
 
 /** Books how calls ended: in Postgres, again and again until it confirms; meanwhile in the journal. */
 export class Bookings {
@@ -113,7 +111,7 @@ export class Bookings {
           if (!booked) return;
           this.pending.delete(pending);
           if (pending.journalAt === Number.POSITIVE_INFINITY) this.forget(pending.id);
-          release({ safe: true, booked: true, remaining: booked.remaining });
+          release({ safe: true, ...booked });
           if (this.pending.size === 0) this.rest();
           onBooked();
         });
@@ -188,7 +186,7 @@ export class Bookings {
       try {
         const remaining = await this.book(batch);
         this.unconfirmed.clear();
-        return batch.map(({ id }) => ({ remaining: remaining.get(id) ?? null }));
+        return batch.map(({ id }) => ({ booked: true, remaining: remaining.get(id) ?? null }));
       } catch (error) {
         if (batch.length > 1 && mayBeOfOneCall(error)) return this.bookApart(batch);
         if (isLasting(error)) return batch.map(({ id }) => this.leave(id, error));
@@ -229,6 +227,6 @@ export class Bookings {
   /** Postgres will not take the settlement: the reaper books the call by its hold. */
   private leave(id: string, error: unknown): Booked {
     this.log.error({ err: error, call: id }, 'a settlement cannot be stored; the call will be booked as an estimate');
-    return { remaining: null };
+    return { booked: false, remaining: null };
   }
 }

@@ -44,12 +44,16 @@ const settlementFields = (s: Settlement) => ({
   finish_reason: s.finishReason,
   estimated: s.estimated,
   served_model: s.servedModel,
-  attempts: s.attempts.map(({ provider, credential, status, reason, latencyMs }) => ({
+  moved: s.moved,
+  credential_used: s.credential === null ? '' : s.credential,
+  attempts: s.attempts.map(({ provider, model, credential, status, reason, latencyMs, amount }) => ({
     provider,
+    model,
     credential,
     status,
     reason,
     latency_ms: latencyMs,
+    amount: amount?.toString() ?? amount,
   })),
   first_byte_ms: s.firstByteMs,
   duration_ms: s.durationMs,

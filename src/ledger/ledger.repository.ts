@@ -12,6 +12,7 @@ import type { Adjustment, BookedCall, Checkpoint, HoldRequest, ReapedCall, Scope
 
 interface BookedRow extends UsageSums {
   call_id: string;
+  attempt: number;
   admitted_at: string;
   provider: string;
   provider_id: string | null;
@@ -42,7 +43,7 @@ export interface Span {
 }
 
 // The statements of every call.
-const HOLD = `SELECT * FROM ${sqlFunction('hold_batch')}($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`;
+const HOLD = `SELECT * FROM ${sqlFunction('hold_batch')}($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`;
 const SETTLE = `SELECT resolved_id, remaining FROM ${sqlFunction('settle_calls')}($1, $2)`;
 const HEARTBEAT = `SELECT ${sqlFunction('heartbeat_calls')}($1, $2, $3, $4, $5)`;
 
@@ -83,6 +84,8 @@ export class LedgerRepository {
         linkScopes.push(scopes.numberOf(request.tenantId, scope));
       }
     });
+    const later = (of: (request: HoldRequest) => string | number | undefined) =>
+      requests.some(({ context }) => context.call !== undefined) ? arrayOf(requests.map((request) => of(request) ?? 'NULL')) : null;
     if (requests.length > 0) crashOnceSent('hold_sent');
     const { rows } = await this.pool.query<AdmissionRow>({
       name: 'hold_batch',
@@ -103,6 +106,8 @@ export class LedgerRepository {
         arrayOf(linkCalls),
         arrayOf(linkScopes),
         arrayOf(requests.map((request) => request.wanted ?? 'NULL')),
+        later(({ context }) => context.call),
+        later(({ context }) => context.attempt),
       ],
       query_timeout: HOLD_TIMEOUT_MS,
     } as QueryConfig);
@@ -144,25 +149,37 @@ export class LedgerRepository {
     } as QueryConfig);
   }
 
-  /** Calls of a tenant that were booked, by time of admission, after the last of the page before. */
+  /** Attempts of a tenant's calls that were booked, by time of admission, after the last of the page before. */
   async bookedCalls(tenantId: string, span: Span, after: BookedCall | null, limit: number): Promise<BookedCall[]> {
+    const attempt = `${sqlFunction('attempt_of')}(kind, l.attempt)`;
     const { rows } = await this.pool.query<BookedRow>(
       `SELECT e.*, e.at::text AS admitted_at, c.provider_id, c.lent
        FROM (
-       SELECT call_id, admitted_at AS at, max(provider) AS provider, max(model) AS model, sum(amount)::bigint AS charged,
+       SELECT call_id, admitted_at AS at, ${attempt} AS attempt, max(provider) AS provider, max(model) AS model, sum(amount)::bigint AS charged,
          ${usageSums('l')},
          (count(*) FILTER (WHERE kind = 'adjustment'))::integer AS adjustments, (sum(amount) FILTER (WHERE kind <> 'adjustment'))::bigint AS booked,
          (array_agg(rates ORDER BY booked_at DESC) FILTER (WHERE kind <> 'adjustment' AND rates IS NOT NULL))[1] AS rates
        FROM ledger_entries l
        WHERE tenant_id = $1 AND admitted_at >= $2 AND admitted_at < $3 AND kind <> 'manual' AND ($4::text IS NULL OR provider = $4)
-         AND ($5::text IS NULL OR model = $5) AND ($6::timestamptz IS NULL OR (admitted_at, call_id) > ($6, $7::uuid))
-       GROUP BY admitted_at, call_id ORDER BY admitted_at, call_id LIMIT $8
-       ) e LEFT JOIN calls c ON c.tenant_id = $1 AND c.id = e.call_id AND c.admitted_at = e.at
-       ORDER BY e.at, e.call_id`,
-      [tenantId, span.from, span.to, span.provider, span.model, after?.admittedAt ?? null, after?.callId ?? null, limit],
+         AND ($5::text IS NULL OR model = $5) AND ($6::timestamptz IS NULL OR (admitted_at, call_id, ${attempt}) > ($6, $7::uuid, $8::integer))
+       GROUP BY admitted_at, call_id, ${attempt} ORDER BY admitted_at, call_id, ${attempt} LIMIT $9
+       ) e LEFT JOIN calls c ON c.tenant_id = $1 AND c.id = e.call_id AND c.admitted_at = e.at AND c.provider = e.provider
+       ORDER BY e.at, e.call_id, e.attempt`,
+      [
+        tenantId,
+        span.from,
+        span.to,
+        span.provider,
+        span.model,
+        after?.admittedAt ?? null,
+        after?.callId ?? null,
+        after?.attempt ?? null,
+        limit,
+      ],
     );
     return rows.map((row) => ({
       callId: row.call_id,
+      attempt: row.attempt,
       admittedAt: row.admitted_at,
       provider: row.provider,
       providerId: row.provider_id,
@@ -180,7 +197,7 @@ export class LedgerRepository {
   async platformPaid(tenantId: string, { from, to, provider, model }: Span): Promise<boolean> {
     const { rows } = await this.pool.query<{ paid: boolean }>(
       `SELECT EXISTS (
-         SELECT FROM ledger_entries e LEFT JOIN calls c ON c.tenant_id = e.tenant_id AND c.id = e.call_id AND c.admitted_at = e.admitted_at
+         SELECT FROM ledger_entries e LEFT JOIN calls c ON c.tenant_id = e.tenant_id AND c.id = e.call_id AND c.admitted_at = e.admitted_at AND c.provider = e.provider
          WHERE e.tenant_id = $1 AND e.admitted_at >= $2 AND e.admitted_at < $3 AND e.kind = 'usage' AND ($4::text IS NULL OR e.provider = $4)
            AND ($5::text IS NULL OR e.model = $5) AND is_platform_paid(c.lent, e.provider)
        ) AS paid`,
@@ -192,10 +209,11 @@ export class LedgerRepository {
   /** Books corrections, each once. Answers how many this statement booked. */
   async adjust(tenantId: string, adjustments: Adjustment[], actor: string, reason: string | null): Promise<number> {
     const column = <T>(of: (adjustment: Adjustment) => T) => adjustments.map(of);
-    const { rowCount } = await this.pool.query(`SELECT * FROM ${sqlFunction('adjust_calls')}($1, $2, $3, $4, $5, $6, $7, $8, $9)`, [
+    const { rowCount } = await this.pool.query(`SELECT * FROM ${sqlFunction('adjust_calls')}($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, [
       tenantId,
       column((one) => one.callId),
       column((one) => one.admittedAt),
+      column((one) => one.attempt),
       column((one) => one.number),
       column((one) => one.amount),
       column((one) => one.priceId),

@@ -131,7 +131,7 @@ export class LedgerService {
     return this.bookings.add(held.tenantId, held, settlement, onBooked);
   }
 
-  /** Calls of a tenant that were booked, by time of admission, after the last of the page before. */
+  /** Attempts of a tenant's calls that were booked, by time of admission, after the last of the page before. */
   bookedCalls(...asked: Parameters<LedgerRepository['bookedCalls']>): Promise<BookedCall[]> {
     return this.repository.bookedCalls(...asked);
   }

@@ -3,7 +3,7 @@ import type { Usage } from '../kernel/usage.js';
 
 /** What is asked of the ledger before a call: money for its worst case, on every budget of its scopes. */
 export interface HoldRequest {
-  /** Made by the gateway; also the call's id. Repeating it is safe. */
+  /** Made by the gateway; of a first attempt also the call's id. Repeating it is safe. */
   id: string;
   tenantId: string;
   /** Null: the price is unknown. */
@@ -29,6 +29,10 @@ export interface Scope {
 export interface HoldContext {
   /** How long the call may take, from its hold on, by the time-outs it is made with. */
   deadline_ms: number;
+  /** Of a later attempt: the id of the call, which is that of the hold of its first attempt. */
+  call?: string;
+  /** Of a later attempt: its number, from 2. */
+  attempt?: number;
   project: string;
   key: string;
   surface: string;
@@ -50,9 +54,6 @@ export interface HoldContext {
   output_tokens: number;
   /** Nano-USD to book should the gateway be lost, where there are rates and no amount is held. */
   estimate?: string;
-  /** Of a later attempt: the call that it belongs to, and its number, from 2. */
-  call?: string;
-  attempt?: number;
   end_user?: string;
   session?: string;
   tags?: readonly string[];
@@ -87,15 +88,17 @@ export interface Booking {
   remaining: Nano | null;
 }
 
-/** What a call was booked for, all its entries together. */
+/** What an attempt of a call was booked for, all its entries together. */
 export interface BookedCall {
   callId: string;
+  /** From 1. */
+  attempt: number;
   /** As Postgres writes it, which keeps the microseconds. */
   admittedAt: string;
   provider: string;
-  /** The record the call was made with; null: it was booked before records were noted. */
+  /** The record it was made with; null: it is not known, of a call from before records were noted, or that went on to another provider. */
   providerId: string | null;
-  /** Whether the platform pays for it; null: it was booked before that was noted. */
+  /** Whether the platform pays for it; null: likewise not known. */
   lent: boolean | null;
   model: string;
   usage: Usage;
@@ -108,9 +111,10 @@ export interface BookedCall {
   adjustments: number;
 }
 
-/** A correction of what a call was booked for. */
+/** A correction of what an attempt of a call was booked for. */
 export interface Adjustment {
   callId: string;
+  attempt: number;
   /** As Postgres writes it, which keeps the microseconds. */
   admittedAt: string;
   /** From 1; a number that has been used is not used again. */
@@ -124,16 +128,20 @@ export interface Adjustment {
 /** One try at a provider. */
 export interface Attempt {
   provider: string;
+  model: string;
   credential: string | null;
   /** The provider's HTTP status; null when none came. */
   status: number | null;
   /** An error code, or null when it went well. */
   reason: string | null;
   latencyMs: number;
+  /** What it was booked for; null: its price is unknown. Absent: it cost nothing. */
+  amount?: Nano | null;
 }
 
-/** How a call ended. `settled`: something was used and is booked; `voided`: nothing was. */
+/** How an attempt of a call ended. `settled`: something was used and is booked; `voided`: nothing was. */
 export interface Settlement {
+  /** Of its hold. */
   id: string;
   state: 'settled' | 'voided';
   /** Null when voided, or when the price is unknown. */
@@ -145,12 +153,15 @@ export interface Settlement {
   /** By our own meter, because the provider's numbers never came. */
   estimated: boolean;
   servedModel: string | null;
+  /** The call goes on to another attempt, which is counted by its limits again: they get the request of this one back. */
+  moved?: boolean;
+  /** Which credential served it in the end; absent: the one it was held for. */
+  credential?: string | null | undefined;
+  /** Of the call so far. None: those that are known of it stay. */
   attempts: Attempt[];
   firstByteMs: number | null;
   durationMs: number;
   usage: Usage;
   usageRaw: unknown;
   rates: Record<string, number> | null;
-  /** The call goes on to another attempt. */
-  moved?: boolean;
 }

@@ -29,11 +29,11 @@ export interface RerateRequest {
 /** How each call of a page is priced; null: its price is unknown. */
 export type PricesOf = (calls: readonly BookedCall[]) => Promise<(call: BookedCall) => Price | null>;
 
-/** What came of it, or would. Amounts in nano-USD. */
+/** What came of it, or would. Each attempt of a call is priced apart, and counts. Amounts in nano-USD. */
 export interface Rerated {
   calls: number;
   changed: number;
-  /** Calls for which there is no price still; they stay as they are. */
+  /** Those for which there is no price still; they stay as they are. */
   unpriced: number;
   charged: Nano;
   corrected: Nano;
@@ -123,7 +123,7 @@ function surplusOf({ booked, rates, usage }: BookedCall): Nano {
 
 /** Counts a call, and answers the correction it needs, if any. */
 function correct(call: BookedCall, price: Price | null, rerated: Rerated): Adjustment[] {
-  const { callId, admittedAt, charged, usage } = call;
+  const { callId, attempt, admittedAt, charged, usage } = call;
   rerated.calls++;
   rerated.charged += charged ?? 0n;
   if (!price) {
@@ -137,7 +137,6 @@ function correct(call: BookedCall, price: Price | null, rerated: Rerated): Adjus
   if (corrected === charged) return [];
   rerated.changed++;
   if (rerated.changes.length < SHOWN) rerated.changes.push({ callId, charged, corrected });
-  return [
-    { callId, admittedAt, number: call.adjustments + 1, amount: corrected - (charged ?? 0n), priceId: price.id, rates: storeRates(rates) },
-  ];
+  const amount = corrected - (charged ?? 0n);
+  return [{ callId, attempt, admittedAt, number: call.adjustments + 1, amount, priceId: price.id, rates: storeRates(rates) }];
 }

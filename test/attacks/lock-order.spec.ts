@@ -55,7 +55,7 @@ let adjustments = 0;
 /** Each time in the other order. */
 function adjust(): Promise<number> {
   const number = ++adjustments;
-  const all = booked.map((call) => ({ ...call, number, amount: 1n, priceId: randomUUID(), rates: {} }));
+  const all = booked.map((call) => ({ ...call, attempt: 1, number, amount: 1n, priceId: randomUUID(), rates: {} }));
   return ledger.adjust(tenant, number % 2 === 0 ? all : all.reverse(), 'test', null);
 }
 

@@ -151,7 +151,7 @@ export const RerateObject = z
   .strictObject({
     object: z.literal('rerate'),
     dry_run: z.boolean(),
-    calls: z.number().int(),
+    calls: z.number().int().describe('Of a call with several attempts, each attempt counts.'),
     changed: z.number().int(),
     unpriced: z.number().int().describe('Calls that still have no price. They are not changed.'),
     charged: Money,

@@ -411,9 +411,9 @@ export class UpstreamAttempt implements EgressSink {
   }
 
   private attemptEnded(reason: string | null): Attempt {
-    const { provider, credential } = this.plan.target;
+    const { provider, model, credential } = this.plan.target;
     const latencyMs = Math.round((performance.now() - this.startedAt) * 1000) / 1000;
-    return { provider, credential: credential?.id ?? null, status: this.incoming.status, reason, latencyMs };
+    return { provider, model, credential: credential?.id ?? null, status: this.incoming.status, reason, latencyMs };
   }
 }
 

@@ -3,6 +3,7 @@
 --   p_wanted[i]: the headroom that every hard budget must have for the call to be held; NULL: its amount.
 --   p_link_calls[k], p_link_scopes[k]: call number and scope number (from 1) of the k-th pair, by rising call number.
 --   p_most_rows: a batch of several calls that touches more periods and counters than this is not admitted; NULL: any number.
+--   p_calls[i], p_attempts[i]: the call that a later attempt belongs to, and its number; NULL: it begins a call. NULL for both: they all do.
 --   p_lock_ms: how long a row that is locked is waited for; then the statement fails with lock_not_available.
 -- Answers one row per call, in order. verdict: held · exceeded (the budget is spent) · too_large (this call alone is more than what is left)
 -- · busy (it would fit but for open holds) · tight (it would fit, but a budget has less than is wanted; denied is the one with the least) · unpriced
@@ -18,7 +19,7 @@
 CREATE FUNCTION hold_batch(
   p_most_rows integer, p_lock_ms integer, p_gateway_id uuid, p_lease interval, p_ids uuid[], p_tenants uuid[], p_amounts bigint[], p_tokens bigint[],
   p_contexts json, p_scope_tenants uuid[], p_scope_kinds text[], p_scope_values text[], p_link_calls integer[], p_link_scopes integer[],
-  p_wanted bigint[]
+  p_wanted bigint[], p_calls uuid[], p_attempts smallint[]
 ) RETURNS TABLE (verdict text, remaining bigint, warned integer, rates jsonb, denial jsonb, touched integer) LANGUAGE plpgsql
 SECURITY DEFINER SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
@@ -36,6 +37,7 @@ DECLARE
   v_requests_added bigint[]; v_tokens_added bigint[];
   v_counter_call_of integer[]; v_counter_position_of integer[];             -- pairs: call number, position in v_counters
   v_known uuid[];
+  v_calls uuid[]; v_admitted timestamptz[];                                 -- of later attempts
   v_verdicts text[] := '{}'; v_remaining bigint[] := '{}'; v_denied_at integer[] := '{}'; v_warnings integer[] := '{}'; v_touched integer[] := '{}';
   v_tight_requests integer[] := '{}'; v_tight_tokens integer[] := '{}'; v_rest_requests bigint[] := '{}'; v_rest_tokens bigint[] := '{}';
   k integer := 1; first_pair integer; last_pair integer; pairs integer; position integer;
@@ -277,8 +279,21 @@ BEGIN
       FROM unnest(v_counters, v_requests_added, v_tokens_added) AS a (id, requests, tokens) WHERE n.id = a.id AND a.requests > 0;
   END IF;
 
-  INSERT INTO holds (id, tenant_id, gateway_id, amount, tokens, period_ids, counter_ids, context, created_at, lease_until)
-    SELECT q.id, q.tenant_id, p_gateway_id, q.amount, q.tokens, coalesce(p.period_ids, '{}'), coalesce(n.counter_ids, '{}'), x.context::jsonb, v_now, v_now + p_lease
+  -- A later attempt changes the row of its call. Where there is none, as after a failover, it is a call by itself.
+  IF p_calls IS NOT NULL THEN
+    SELECT array_agg(f.id ORDER BY q.number), array_agg(f.created_at ORDER BY q.number) INTO v_calls, v_admitted
+      FROM unnest(p_calls, p_tenants) WITH ORDINALITY AS q (call, tenant_id, number)
+      LEFT JOIN LATERAL (
+        SELECT h.id, h.created_at FROM holds h
+        WHERE h.id = q.call AND h.tenant_id = q.tenant_id AND h.call_id IS NULL AND h.state NOT IN ('open', 'refused') OFFSET 0
+      ) f ON true;
+  END IF;
+
+  -- What the call was made for is in its row: it is not kept of a later attempt.
+  INSERT INTO holds (id, tenant_id, gateway_id, amount, tokens, period_ids, counter_ids, context, created_at, lease_until, call_id, attempt, admitted_at)
+    SELECT q.id, q.tenant_id, p_gateway_id, q.amount, q.tokens, coalesce(p.period_ids, '{}'), coalesce(n.counter_ids, '{}'),
+      CASE WHEN v_calls[q.number] IS NULL THEN x.context::jsonb ELSE x.context::jsonb - '{end_user,session,tags,scopes}'::text[] END, v_now, v_now + p_lease,
+      v_calls[q.number], CASE WHEN v_calls[q.number] IS NOT NULL THEN p_attempts[q.number] END, v_admitted[q.number]
     FROM unnest(p_ids, p_tenants, p_amounts, p_tokens, v_verdicts) WITH ORDINALITY AS q (id, tenant_id, amount, tokens, verdict, number)
     JOIN json_array_elements_text(p_contexts) WITH ORDINALITY AS x (context, number) USING (number)
     LEFT JOIN (

@@ -17,7 +17,8 @@ CREATE FUNCTION write_statements(p_tenant_id uuid, p_limit integer) RETURNS inte
   ), span AS MATERIALIZED (
     SELECT tenant_id, min(starts_at) AS starts_at, max(ends_at) AS ends_at FROM due GROUP BY tenant_id
   ), booked AS (
-    SELECT u.period_id, e.provider, e.model, count(DISTINCT e.call_id) AS calls, coalesce(sum(e.amount), 0) AS amount
+    -- A call may have attempts at several models: the total is a row of its own.
+    SELECT u.period_id, e.provider, e.model, grouping(e.provider) = 1 AS is_total, count(DISTINCT e.call_id) AS calls, coalesce(sum(e.amount), 0) AS amount
     FROM span s
     -- OFFSET: once per span, whatever the planner believes of a month that it knows nothing of yet.
     CROSS JOIN LATERAL (
@@ -26,12 +27,12 @@ CREATE FUNCTION write_statements(p_tenant_id uuid, p_limit integer) RETURNS inte
     ) e
     CROSS JOIN LATERAL unnest(e.period_ids) AS u (period_id)
     WHERE u.period_id = ANY (ARRAY(SELECT id FROM due))
-    GROUP BY u.period_id, e.provider, e.model
+    GROUP BY GROUPING SETS ((u.period_id, e.provider, e.model), (u.period_id))
   ), ranked AS (
-    SELECT b.*, row_number() OVER (PARTITION BY b.period_id ORDER BY b.amount DESC) AS rank FROM booked b
+    SELECT b.*, row_number() OVER (PARTITION BY b.period_id, b.is_total ORDER BY b.amount DESC) AS rank FROM booked b
   ), told AS (
-    SELECT m.period_id, sum(m.calls)::bigint AS calls, jsonb_agg(jsonb_build_object('provider', m.provider, 'model', m.model, 'calls', m.calls,
-      'amount_nano', m.amount::text) ORDER BY m.amount DESC, m.provider, m.model) FILTER (WHERE m.rank <= 10) AS models
+    SELECT m.period_id, max(m.calls) FILTER (WHERE m.is_total) AS calls, jsonb_agg(jsonb_build_object('provider', m.provider, 'model', m.model, 'calls', m.calls,
+      'amount_nano', m.amount::text) ORDER BY m.amount DESC, m.provider, m.model) FILTER (WHERE NOT m.is_total AND m.rank <= 10) AS models
     FROM ranked m GROUP BY m.period_id
   ), written AS (
     INSERT INTO budget_statements (tenant_id, period_id, budget_id, spent, granted, limit_nano, calls, top_models, created_at)

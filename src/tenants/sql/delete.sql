@@ -78,10 +78,10 @@ BEGIN
     SELECT id, admitted_at FROM calls WHERE tenant_id = p_tenant AND (p_after_at IS NULL OR (admitted_at, id) > (p_after_at, p_after_id))
     ORDER BY admitted_at, id LIMIT p_limit
   ) c;
+  PERFORM 1 FROM holds WHERE id = ANY (v_ids) AND tenant_id = p_tenant ORDER BY id FOR NO KEY UPDATE;
   UPDATE calls c SET end_user = NULL, session = NULL, tags = '{}', scopes = '{}' FROM unnest(v_ids, v_at) AS t (id, at)
     WHERE c.tenant_id = p_tenant AND c.id = t.id AND c.admitted_at = t.at
       AND (c.end_user IS NOT NULL OR c.session IS NOT NULL OR c.tags <> '{}' OR c.scopes <> '{}');
-  PERFORM 1 FROM holds WHERE id = ANY (v_ids) AND tenant_id = p_tenant ORDER BY id FOR NO KEY UPDATE;
   UPDATE holds SET context = context - '{end_user,session,tags,scopes}'::text[] WHERE id = ANY (v_ids) AND tenant_id = p_tenant
     AND context ?| '{end_user,session,tags,scopes}';
   last_at := v_at[cardinality(v_at)];

@@ -2941,7 +2941,10 @@ export const HoldScalarFieldEnum = {
   counterIds: 'counterIds',
   tokens: 'tokens',
   checkpointInputTokens: 'checkpointInputTokens',
-  checkpointAmount: 'checkpointAmount'
+  checkpointAmount: 'checkpointAmount',
+  callId: 'callId',
+  attempt: 'attempt',
+  admittedAt: 'admittedAt'
 } as const
 
 export type HoldScalarFieldEnum = (typeof HoldScalarFieldEnum)[keyof typeof HoldScalarFieldEnum]
