@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
+import { newId } from '../../src/kernel/ids.js';
 import { UNITS } from '../../src/kernel/units.js';
 import { NO_USAGE, quantitySql, type Usage } from '../../src/kernel/usage.js';
 import { encodeSettlement } from '../../src/ledger/encode-settlement.js';
@@ -50,6 +51,15 @@ export const holdRequest = (
   scopes,
   context: { ...CONTEXT, project: tenantId, key: tenantId, rates: amount === null ? null : RATES },
 });
+
+/** A hold of a later attempt of a call, on its first one's scopes where no others are given. */
+export const nextAttempt = (
+  first: HoldRequest,
+  attempt: number,
+  amount: bigint | null,
+  target: Partial<HoldRequest['context']> = {},
+  scopes: HoldRequest['scopes'] = first.scopes,
+): HoldRequest => ({ ...first, id: newId(), amount, scopes, context: { ...first.context, ...target, call: first.id, attempt } });
 
 /** The end of a call that cost this much. */
 export const settlement = (id: string, amount: bigint | null, changes: Partial<Settlement> = {}): Settlement => ({
