@@ -51,7 +51,8 @@ const begin = (tenantId: string, amount: bigint | null, scopes?: HoldRequest['sc
   id: newId(),
 });
 const hold = async (...requests: HoldRequest[]) => (await ledger.hold(GATEWAY, requests)).map(({ verdict }) => verdict);
-const settle = (request: HoldRequest, amount: bigint | null, changes = {}) => ledger.settle(encoded([settlement(request.id, amount, changes)]));
+const settle = (request: HoldRequest, amount: bigint | null, changes = {}) =>
+  ledger.settle(encoded([settlement(request.id, amount, changes)]));
 const die = async (gateway: string, sent: string[]) => {
   await ledger.expireGateway(gateway, sent);
   return ledger.reap(100);
@@ -137,7 +138,11 @@ test('three attempts, booked in full, as an estimate and above the hold: what ea
 });
 
 test('an attempt is held for on the scopes of its own target, and only once the one before is settled', async () => {
-  const tenant = await insertTenant(db, [{ limit: 100n }, { kind: 'project', value: 'a', limit: 60n }, { kind: 'project', value: 'b', limit: 70n }]);
+  const tenant = await insertTenant(db, [
+    { limit: 100n },
+    { kind: 'project', value: 'a', limit: 60n },
+    { kind: 'project', value: 'b', limit: 70n },
+  ]);
   const first = begin(tenant, 60n, onProject(tenant, 'a'));
   expect(await hold(first)).toEqual(['held']);
   // Its budget fits one of them at a time.
@@ -146,7 +151,13 @@ test('an attempt is held for on the scopes of its own target, and only once the 
   const second = nextAttempt(first, 2, 70n, { provider: 'q' }, onProject(tenant, 'b'));
   expect(await hold(second)).toEqual(['held']);
   await settle(second, 70n);
-  expect(await moneyOf(tenant)).toEqual(expect.arrayContaining([[70n, 0n], [0n, 0n], [70n, 0n]]));
+  expect(await moneyOf(tenant)).toEqual(
+    expect.arrayContaining([
+      [70n, 0n],
+      [0n, 0n],
+      [70n, 0n],
+    ]),
+  );
 });
 
 test('where the first attempt was booked, a cap that fits one call refuses the second, and the call stays as it was', async () => {
@@ -175,7 +186,12 @@ test('a limit of ten requests a minute lets ten calls pass that each have a fall
 test('attempts of one batch, first and later ones, each get their own call', async () => {
   const tenant = await insertTenant(db, [{ limit: 1_000n }]);
   const before = [await failed(tenant, 10n), await failed(tenant, 10n, 5n)];
-  const batch = [begin(tenant, 10n), nextAttempt(before[0]!, 2, 20n, { provider: 'q' }), begin(tenant, 10n), nextAttempt(before[1]!, 2, 30n, { provider: 'r' })];
+  const batch = [
+    begin(tenant, 10n),
+    nextAttempt(before[0]!, 2, 20n, { provider: 'q' }),
+    begin(tenant, 10n),
+    nextAttempt(before[1]!, 2, 30n, { provider: 'r' }),
+  ];
   expect(await hold(...batch)).toEqual(Array(4).fill('held'));
   expect((await ledger.settle(encoded(batch.map(({ id }, i) => settlement(id, BigInt(i + 1)))))).size).toBe(4);
   expect(await callsOf(tenant)).toMatchObject([
@@ -205,6 +221,10 @@ test('the credential that served an attempt in the end is the one that its call 
     expect(await credentialOf(first.id)).toBe(expected);
     await settle(second, 1n, { credential });
     expect(await credentialOf(first.id)).toBe(expected);
+    const lost = { ...begin(tenant, 1n), context: first.context };
+    const end = encodeSettlement(settlement(lost.id, 1n, { credential }));
+    await ledger.bookUnheld(GATEWAY, new Map([[lost.id, encodeWithHold(end, lost, Date.now())]]));
+    expect(await credentialOf(lost.id)).toBe(expected);
   }
 });
 
@@ -263,9 +283,15 @@ test('a later attempt that an older process has reaped is a call by itself, and 
   const dead = randomUUID();
   await ledger.hold(dead, [second]);
   // It knows nothing of these columns.
-  const { rows } = await db.query('UPDATE holds SET call_id = NULL, attempt = NULL, admitted_at = NULL WHERE id = $1 RETURNING created_at', [second.id]);
+  const { rows } = await db.query(
+    'UPDATE holds SET call_id = NULL, attempt = NULL, admitted_at = NULL WHERE id = $1 RETURNING created_at',
+    [second.id],
+  );
   await die(dead, [second.id]);
-  await db.query('UPDATE holds SET call_id = $2, attempt = 2, admitted_at = (SELECT created_at FROM holds WHERE id = $2) WHERE id = $1', [second.id, first.id]);
+  await db.query('UPDATE holds SET call_id = $2, attempt = 2, admitted_at = (SELECT created_at FROM holds WHERE id = $2) WHERE id = $1', [
+    second.id,
+    first.id,
+  ]);
   expect(rows).toHaveLength(1);
   expect(await brokenInvariants(db)).toEqual([]);
   expect((await settle(second, 30n)).size).toBe(1);
@@ -317,7 +343,10 @@ test('the service says whether a booking is in Postgres, so that the next attemp
   const tenant = await insertTenant(db, [{ limit: 1_000n }]);
   const first = begin(tenant, 60n);
   expect(await service.hold(first)).toMatchObject({ verdict: 'held' });
-  expect(await service.settle(first, settlement(first.id, null, { ...VOIDED, ...MOVED }), () => {})).toMatchObject({ safe: true, booked: true });
+  expect(await service.settle(first, settlement(first.id, null, { ...VOIDED, ...MOVED }), () => {})).toMatchObject({
+    safe: true,
+    booked: true,
+  });
   const second = nextAttempt(first, 2, 50n);
   expect(await service.hold(second)).toMatchObject({ verdict: 'held' });
   expect(await service.settle(second, settlement(second.id, 7n), () => {})).toMatchObject({ booked: true, remaining: 993n });
@@ -334,8 +363,17 @@ test('reports count a call once, and each attempt for its own model; statements 
     await settle(second, 20n);
   }
   const now = Math.floor(Date.now() / 1000);
-  const query = { start: now - 3_600, end: now + 3_600, bucketWidth: '1d' as const, projectIds: null, apiKeyIds: null, models: null, limit: 10 };
-  const all = async (groupBy: ['model'] | []) => (await calls.usage(tenant, { ...query, groupBy })).buckets.flatMap(({ results }) => results);
+  const query = {
+    start: now - 3_600,
+    end: now + 3_600,
+    bucketWidth: '1d' as const,
+    projectIds: null,
+    apiKeyIds: null,
+    models: null,
+    limit: 10,
+  };
+  const all = async (groupBy: ['model'] | []) =>
+    (await calls.usage(tenant, { ...query, groupBy })).buckets.flatMap(({ results }) => results);
   expect(await all([])).toMatchObject([{ requests: 2, usage: { input: 4, output: 4 } }]);
   expect(await all(['model'])).toMatchObject([
     { model: 'p/m', requests: 2, usage: { input: 2 } },
@@ -379,7 +417,15 @@ test('attempts are corrected apart, each by its own price, again and again', asy
   const correct = (number: number, amounts: bigint[]) =>
     ledger.adjust(
       tenant,
-      booked.map(({ callId, attempt, admittedAt }, i) => ({ callId, attempt, admittedAt, number, amount: amounts[i]!, priceId: randomUUID(), rates: {} })),
+      booked.map(({ callId, attempt, admittedAt }, i) => ({
+        callId,
+        attempt,
+        admittedAt,
+        number,
+        amount: amounts[i]!,
+        priceId: randomUUID(),
+        rates: {},
+      })),
       'test',
       null,
     );
@@ -409,7 +455,10 @@ test('an estimate of the second attempt that was corrected before its truth came
   const dead = randomUUID();
   await ledger.hold(dead, [second]);
   await die(dead, [second.id]);
-  const [, { callId, attempt, admittedAt }] = (await ledger.bookedCalls(tenant, MONTH, null, 10)) as [unknown, { callId: string; attempt: number; admittedAt: string }];
+  const [, { callId, attempt, admittedAt }] = (await ledger.bookedCalls(tenant, MONTH, null, 10)) as [
+    unknown,
+    { callId: string; attempt: number; admittedAt: string },
+  ];
   await ledger.adjust(tenant, [{ callId, attempt, admittedAt, number: 1, amount: -10n, priceId: randomUUID(), rates: {} }], 'test', null);
   await settle(second, 45n);
   expect(await entriesOf(first.id)).toEqual(['1 usage 10 p', '2 usage 50 q', '2 late 5 q', '1001 adjustment -10 q']);
@@ -468,7 +517,10 @@ describe('the audit', () => {
     [
       'an attempt that used something and is not booked',
       `DELETE FROM ledger_entries WHERE call_id = $1 AND attempt = 2`,
-      () => [`I6:call:${first.id}:2`, expect.stringMatching(/^The hold of attempt 2 of call_\w+ of ten_\w+ is settled, but it has 0 usage entries/)],
+      () => [
+        `I6:call:${first.id}:2`,
+        expect.stringMatching(/^The hold of attempt 2 of call_\w+ of ten_\w+ is settled, but it has 0 usage entries/),
+      ],
     ],
     [
       'an attempt whose call has no row',
@@ -508,13 +560,19 @@ test('random calls of up to four attempts, with crashes and late truths: every c
   const end = fc.oneof(
     { weight: 3, arbitrary: fc.record({ end: fc.constant('voided' as const), cost: fc.constant(0n) }) },
     { weight: 3, arbitrary: fc.record({ end: fc.constantFrom('booked' as const, 'estimated' as const), cost: fc.bigInt(0n, 80n) }) },
-    { weight: 1, arbitrary: fc.record({ end: fc.constantFrom('died' as const, 'unsent' as const, 'late' as const), cost: fc.bigInt(0n, 80n) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({ end: fc.constantFrom('died' as const, 'unsent' as const, 'late' as const), cost: fc.bigInt(0n, 80n) }),
+    },
   );
   const attempt = fc.record({ how: end, amount: fc.bigInt(0n, 60n), project: fc.constantFrom('a', 'b', 'c') });
   const call = fc.array(attempt, { minLength: 1, maxLength: 4 });
   await fc.assert(
     fc.asyncProperty(fc.array(call, { minLength: 2, maxLength: 12 }), async (all) => {
-      const tenant = await insertTenant(db, [{ limit: 900n }, ...['a', 'b', 'c'].map((value) => ({ kind: 'project', value, limit: 300n }))]);
+      const tenant = await insertTenant(db, [
+        { limit: 900n },
+        ...['a', 'b', 'c'].map((value) => ({ kind: 'project', value, limit: 300n })),
+      ]);
       const costs = new Map<string, bigint>();
       const book = (id: string, cost: bigint) => costs.set(id, (costs.get(id) ?? 0n) + cost);
       await Promise.all(
@@ -523,14 +581,17 @@ test('random calls of up to four attempts, with crashes and late truths: every c
           let first: HoldRequest | null = null;
           for (const [index, { how, amount, project }] of attempts.entries()) {
             const scopes = onProject(tenant, project);
-            const one: HoldRequest = first ? nextAttempt(first, index + 1, amount, { provider: project }, scopes) : begin(tenant, amount, scopes);
+            const one: HoldRequest = first
+              ? nextAttempt(first, index + 1, amount, { provider: project }, scopes)
+              : begin(tenant, amount, scopes);
             const [answer] = await ledger.hold(gateway, [one]);
             if (answer!.verdict !== 'held') return;
             first ??= one;
             const moved = index < attempts.length - 1;
             const { cost } = how;
             if (how.end === 'voided') await settle(one, null, { ...VOIDED, moved });
-            else if (how.end === 'booked' || how.end === 'estimated') await settle(one, cost, { moved, estimated: how.end === 'estimated' });
+            else if (how.end === 'booked' || how.end === 'estimated')
+              await settle(one, cost, { moved, estimated: how.end === 'estimated' });
             else await die(gateway, how.end === 'unsent' ? [] : [one.id]);
             if (how.end === 'late') await settle(one, cost, { moved });
             book(first.id, how.end === 'died' ? amount : how.end === 'voided' || how.end === 'unsent' ? 0n : cost);

@@ -67,7 +67,7 @@ BEGIN
       credential_id, status, http_status, error_code, finish_reason, estimated, attempts, first_byte_ms, duration_ms, usage_raw, held, end_user, session, tags, scopes,
       provider_id, lent)
     SELECT r.tenant_id, r.id, r.created_at, v_now, r.project, r.key, r.surface, r.stream, r.requested_model, r.served_model, r.provider,
-      CASE WHEN r.credential_used IS NULL THEN r.credential ELSE nullif(r.credential_used, '')::uuid END, r.status, r.http_status, r.error_code, r.finish_reason, r.estimated, r.attempts, r.first_byte_ms, r.duration_ms, r.usage_raw, r.held,
+      credential_of(r.credential, r.credential_used), r.status, r.http_status, r.error_code, r.finish_reason, r.estimated, r.attempts, r.first_byte_ms, r.duration_ms, r.usage_raw, r.held,
       r.end_user, r.session, r.tags, r.scopes, r.provider_id, r.lent
     FROM told r WHERE NOT r.is_later
   ), booked_entries AS (
@@ -98,7 +98,7 @@ END $$;
 CREATE FUNCTION update_calls(p_ids uuid[], p_outcomes json, p_now timestamptz) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   UPDATE calls c SET finished_at = p_now, served_model = e.served_model, provider = e.provider, provider_id = e.provider_id, lent = e.lent,
-    credential_id = CASE WHEN e.credential_used IS NULL THEN e.credential ELSE nullif(e.credential_used, '')::uuid END, status = e.status,
+    credential_id = credential_of(e.credential, e.credential_used), status = e.status,
     http_status = e.http_status, error_code = e.error_code, finish_reason = e.finish_reason, estimated = c.estimated OR e.estimated,
     attempts = CASE WHEN e.attempts = '[]' THEN c.attempts ELSE e.attempts END, first_byte_ms = e.first_byte_ms, duration_ms = e.duration_ms,
     usage_raw = e.usage_raw, held = e.amount_held
@@ -110,6 +110,11 @@ BEGIN
   ) e
   WHERE c.tenant_id = e.tenant_id AND c.id = e.call_id AND c.admitted_at = e.admitted_at;
 END $$;
+
+-- Which credential served a call that was held for with another, perhaps.
+CREATE FUNCTION credential_of(p_held uuid, p_used text) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE WHEN p_used IS NULL THEN p_held ELSE nullif(p_used, '')::uuid END
+$$;
 
 -- Whether a hold is that of a call by itself.
 CREATE FUNCTION is_own_call(p_tenant_id uuid, p_id uuid, p_created_at timestamptz) RETURNS boolean LANGUAGE sql STABLE AS $$

@@ -4,6 +4,7 @@
 -- The row that it leaves in `holds` is what makes it happen once; a hold that should still arrive meets it, and holds nothing.
 -- Spent is counted in the periods of the moment of admission. Nothing is held of it here, and others may have been admitted in its place, so all of
 -- its cost is above its hold: an entry `overrun`, beside one of kind `usage` with its tokens.
+-- A later attempt is booked as a call by itself: which is honest, and rare.
 -- Answers what became of them: booked · held (it has a hold after all: to be settled again) · unknown (it may have been booked and its hold removed
 -- since, see purge_holds: an id begins with its time). One that is missing was resolved before.
 -- Holds and calls are looked up one by one, also where the planner does not know yet how many there are.
@@ -62,8 +63,8 @@ BEGIN
       INSERT INTO calls (tenant_id, id, admitted_at, finished_at, project_id, api_key_id, surface, stream, requested_model, served_model, provider,
         credential_id, status, http_status, error_code, finish_reason, estimated, attempts, first_byte_ms, duration_ms, usage_raw, held, end_user, session, tags, scopes,
         provider_id, lent)
-      SELECT t.tenant_id, t.id, t.at, v_now, t.project, t.key, t.surface, t.stream, t.requested_model, t.served_model, t.provider, t.credential,
-        t.status, t.http_status, t.error_code, t.finish_reason, t.estimated, t.attempts, t.first_byte_ms, t.duration_ms, t.usage_raw, t.held,
+      SELECT t.tenant_id, t.id, t.at, v_now, t.project, t.key, t.surface, t.stream, t.requested_model, t.served_model, t.provider,
+        credential_of(t.credential, t.credential_used), t.status, t.http_status, t.error_code, t.finish_reason, t.estimated, t.attempts, t.first_byte_ms, t.duration_ms, t.usage_raw, t.held,
         t.end_user, t.session, t.tags, t.scopes, t.provider_id, t.lent
       FROM told t
     ), booked_entries AS (
