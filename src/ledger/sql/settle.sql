@@ -30,8 +30,7 @@ BEGIN
     FROM o WHERE h.id = ANY (p_ids) AND h.id = o.id AND h.state NOT IN ('settled', 'voided', 'expired', 'refused') AND (o.if_expired IS NOT TRUE OR is_overdue(h.lease_until, h.created_at, h.context, v_now))
     RETURNING h.id, h.tenant_id, h.amount AS held, h.tokens, h.period_ids, h.counter_ids, h.context, h.created_at, o.state AS outcome, o.amount, o.status,
       o.http_status, o.error_code, o.finish_reason, o.estimated, o.served_model, o.attempts, o.first_byte_ms, o.duration_ms, o.usage_raw, o.rates,
-      o.units, o.quantities, o.used_tokens, o.moved, o.credential_used, h.gateway_id, h.call_id IS NOT NULL AS is_later,
-      coalesce(h.call_id, h.id) AS call_id, coalesce(h.attempt, 1) AS attempt, coalesce(h.admitted_at, h.created_at) AS admitted_at,
+      o.units, o.quantities, o.used_tokens, o.moved, o.credential_used, h.gateway_id, h.call_id, h.attempt, h.admitted_at,
       -- An estimate of a call whose gateway may still live: what the call may cost above it is not free yet.
       CASE WHEN o.if_expired AND o.state = 'settled' AND NOT is_gone(h.gateway_id, h.lease_until, h.created_at)
         THEN greatest(h.amount - coalesce(o.amount, 0), 0) ELSE 0 END AS apart
@@ -69,12 +68,12 @@ BEGIN
     SELECT r.tenant_id, r.id, r.created_at, v_now, r.project, r.key, r.surface, r.stream, r.requested_model, r.served_model, r.provider,
       credential_of(r.credential, r.credential_used), r.status, r.http_status, r.error_code, r.finish_reason, r.estimated, r.attempts, r.first_byte_ms, r.duration_ms, r.usage_raw, r.held,
       r.end_user, r.session, r.tags, r.scopes, r.provider_id, r.lent
-    FROM told r WHERE NOT r.is_later
+    FROM told r WHERE r.call_id IS NULL
   ), booked_entries AS (
     -- What exceeds the hold is booked apart, so that spent + held <= limit + grants + booked overruns can be proved.
     INSERT INTO ledger_entries (tenant_id, call_id, attempt, kind, admitted_at, booked_at, project_id, api_key_id, provider, model, units,
       quantities, price_id, rates, amount, estimated, period_ids)
-    SELECT r.tenant_id, r.call_id, r.attempt, e.kind, r.admitted_at, v_now, r.project, r.key, r.provider, r.model, e.units,
+    SELECT r.tenant_id, coalesce(r.call_id, r.id), coalesce(r.attempt, 1), e.kind, coalesce(r.admitted_at, r.created_at), v_now, r.project, r.key, r.provider, r.model, e.units,
       e.quantities, r.price, r.rates, e.amount, r.estimated, r.period_ids
     FROM told r CROSS JOIN LATERAL (
       VALUES ('usage', r.units, r.quantities, least(r.amount, r.held)), ('overrun', '{}', '{}', r.amount - r.held)
