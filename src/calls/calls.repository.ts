@@ -90,7 +90,7 @@ export class CallsRepository {
 
   /** Tokens and requests per bucket and group. A call with several attempts is one request, of each of their models. */
   usage(tenantId: string, query: SumQuery): Promise<BucketPage<UsageSum>> {
-    const sums = `count(DISTINCT l.call_id) FILTER (WHERE l.kind = 'usage') AS requests, ${usageSums('l')}`;
+    const sums = `count(*) FILTER (WHERE l.kind = 'usage' AND ${isFirstOfCall(query)}) AS requests, ${usageSums('l')}`;
     return this.sum<UsageRow, UsageSum>(tenantId, query, sums, (row) => ({
       ...groupOf(row),
       requests: Number(row.requests),
@@ -146,6 +146,16 @@ export class CallsRepository {
       throw new WeirError('invalid_request', { param, message: `"${param}" names no call. Use the first_id or last_id of a page.` });
     return rows[0].at;
   }
+}
+
+/** SQL: no entry of an earlier attempt counts its call in the same group. Looked up for later attempts only, which are few. */
+function isFirstOfCall({ groupBy }: SumQuery): string {
+  const isInGroup = groupBy.includes('model')
+    ? '(f.provider, f.model) = (l.provider, l.model)'
+    : `($7::text[] IS NULL OR f.provider || '/' || f.model = ANY ($7))`;
+  return `(l.attempt = 1 OR NOT EXISTS (
+    SELECT FROM ledger_entries f WHERE f.tenant_id = l.tenant_id AND f.admitted_at = l.admitted_at AND f.call_id = l.call_id AND f.kind = 'usage'
+      AND f.attempt < l.attempt AND ${isInGroup}))`;
 }
 
 const groupOf = ({ projectId, apiKeyId, model }: Group): Group => ({ projectId, apiKeyId, model });

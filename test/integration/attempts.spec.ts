@@ -372,26 +372,34 @@ test('reports count a call once, and each attempt for its own model; statements 
     models: null,
     limit: 10,
   };
-  const all = async (groupBy: ['model'] | []) =>
-    (await calls.usage(tenant, { ...query, groupBy })).buckets.flatMap(({ results }) => results);
-  expect(await all([])).toMatchObject([{ requests: 2, usage: { input: 4, output: 4 } }]);
+  const again = await failed(tenant, 60n);
+  for (const attempt of [2, 3]) {
+    const later = nextAttempt(again, attempt, 50n, { provider: 'q', model: 'n' });
+    await hold(later);
+    await settle(later, 1n);
+  }
+  const all = async (groupBy: ['model'] | [], models: string[] | null = null) =>
+    (await calls.usage(tenant, { ...query, groupBy, models })).buckets.flatMap(({ results }) => results);
+  expect(await all([])).toMatchObject([{ requests: 3, usage: { input: 6, output: 6 } }]);
+  expect(await all([], ['q/n'])).toMatchObject([{ requests: 3, usage: { input: 4 } }]);
+  expect(await all([], ['p/m', 'q/n'])).toMatchObject([{ requests: 3, usage: { input: 6 } }]);
   expect(await all(['model'])).toMatchObject([
     { model: 'p/m', requests: 2, usage: { input: 2 } },
-    { model: 'q/n', requests: 2, usage: { input: 2 } },
+    { model: 'q/n', requests: 3, usage: { input: 4 } },
   ]);
   const costs = await calls.costs(tenant, { ...query, groupBy: ['model'] }, 'corrected');
   expect(costs.buckets.flatMap(({ results }) => results)).toMatchObject([
     { model: 'p/m', amount: 20n },
-    { model: 'q/n', amount: 40n },
+    { model: 'q/n', amount: 42n },
   ]);
   await db.query('UPDATE budget_periods SET closed_at = now() WHERE tenant_id = $1', [tenant]);
   await db.query(`SELECT ${sqlFunction('write_statements')}($1, 10)`, [tenant]);
   const { rows } = await db.query('SELECT calls, top_models FROM budget_statements WHERE tenant_id = $1', [tenant]);
   expect(rows).toEqual([
     {
-      calls: 2n,
+      calls: 3n,
       top_models: [
-        { provider: 'q', model: 'n', calls: 2, amount_nano: '40' },
+        { provider: 'q', model: 'n', calls: 3, amount_nano: '42' },
         { provider: 'p', model: 'm', calls: 2, amount_nano: '20' },
       ],
     },
