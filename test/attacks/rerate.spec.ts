@@ -241,7 +241,7 @@ test('Postgres itself refuses a session of a tenant’s admin an adjustment of a
   const adjust = (actsAs: 'operator' | 'tenant') =>
     inTenantScope({ tenantId, actsAs, statementTimeoutMs: 10_000 }, () =>
       scoped.query(
-        `SELECT ${sqlFunction('adjust_calls')}($1, ARRAY[$2::uuid], ARRAY[$3::timestamptz], ARRAY[1], ARRAY[-1::bigint], ARRAY[NULL::uuid], ARRAY['{}'::jsonb], 'a', NULL)`,
+        `SELECT ${sqlFunction('adjust_calls')}($1, ARRAY[$2::uuid], ARRAY[$3::timestamptz], ARRAY[1], ARRAY[1], ARRAY[-1::bigint], ARRAY[NULL::uuid], ARRAY['{}'::jsonb], 'a', NULL)`,
         [tenantId, call.id, call.at],
       ),
     );
@@ -271,7 +271,7 @@ test("the audit names an adjustment of a lent call that a tenant's admin made al
   const [call] = (await weir.db.query('SELECT id, admitted_at::text AS at FROM calls WHERE tenant_id = $1', [tenantId])).rows;
   const [key] = (await weir.db.query('SELECT id FROM admin_keys WHERE tenant_id = $1', [tenantId])).rows;
   await weir.db.query(
-    `SELECT ${sqlFunction('adjust_calls')}($1, ARRAY[$2::uuid], ARRAY[$3::timestamptz], ARRAY[1], ARRAY[0::bigint], ARRAY[NULL::uuid], ARRAY['{}'::jsonb], $4, NULL)`,
+    `SELECT ${sqlFunction('adjust_calls')}($1, ARRAY[$2::uuid], ARRAY[$3::timestamptz], ARRAY[1], ARRAY[1], ARRAY[0::bigint], ARRAY[NULL::uuid], ARRAY['{}'::jsonb], $4, NULL)`,
     [tenantId, call.id, call.at, `akey_${key.id.replaceAll('-', '')}`],
   );
   expect(await brokenInvariants(weir.db)).toEqual([
