@@ -19,6 +19,11 @@ export class AnswerRecorder {
     return this.claim.isOld;
   }
 
+  /** The call goes on to another attempt. */
+  goesOn(): void {
+    this.claim.goesOn();
+  }
+
   /** The head goes out. */
   begin(headers: Record<string, string>): void {
     this.headers = headers;

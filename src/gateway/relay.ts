@@ -126,6 +126,7 @@ export class Relay {
       if (faults.at(-1)?.reference === planned.reference) faults.pop();
       if (last.outcome.error) faults.push({ reference: planned.reference, error: last.outcome.error });
       if (again === null || !booking.booked) break;
+      reply.recorder?.goesOn();
       if (again.on === 'same') await tries.pause(again.inMs, reply, flight);
       else {
         tries.beginTarget();

@@ -13,7 +13,7 @@ import { decodeAnswer, encodeAnswer, type KeptAnswer } from './kept-answer.js';
 export const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 /** Of all answers of a tenant, sealed. */
 const MAX_TENANT_BYTES = 256 * 1024 * 1024;
-/** A claim without a hold is freed at twice this age (see claim_call): its call must not be sent any more. */
+/** A claim without an open hold is freed at twice this age (see claim_call): its call must not be sent any more. */
 const MAX_UNSENT_MS = 60_000;
 /** How much of a body is hashed in a turn. */
 const HASHED_AT_ONCE = 1024 * 1024;
@@ -39,7 +39,7 @@ export interface KeyedCall {
 export class Claim {
   constructor(
     private readonly claimed: Claimed,
-    private readonly since: Elapsed,
+    private since: Elapsed,
     private readonly keepsAnswers: boolean,
     private readonly service: IdempotencyService,
   ) {}
@@ -47,6 +47,11 @@ export class Claim {
   /** Another call may have the key by now, if this one holds nothing. */
   get isOld(): boolean {
     return this.since.ms() > MAX_UNSENT_MS;
+  }
+
+  /** An attempt of the call was booked, and it goes on to another one: the ledger remembers the one before (see claim_call). */
+  goesOn(): void {
+    this.since = new Elapsed();
   }
 
   /** The call was charged. @param answer null: it is too large to keep. Never rejects. */

@@ -4,3 +4,5 @@ ALTER TABLE holds ADD COLUMN call_id uuid, ADD COLUMN attempt smallint, ADD COLU
 
 -- moved: the call goes on to another attempt. credential_used: what served it in the end, '' for none; NULL: the one in the context of its hold.
 ALTER TYPE outcome ADD ATTRIBUTE moved boolean, ADD ATTRIBUTE credential_used text;
+
+CREATE INDEX holds_call_idx ON holds (call_id) WHERE call_id IS NOT NULL;

@@ -1,14 +1,15 @@
 -- Claims a key for a call, before the call is held. Of many that ask at once, one gets it. Answers what became of it: claimed · running · mismatch (another
 -- request has the key) · kept (with the first call and its sealed answer) · spent (the first call may have been charged, and there is no answer).
 --
--- Whether a call that left no answer was charged is decided by its hold. One without a hold was not sent: its gateway is gone, or the claim is so old
--- that the gateway would not send it any more (MAX_UNSENT_MS in idempotency.service.ts is half of this). One that was charged a moment ago may still get its answer.
+-- Whether a call that left no answer was charged is decided by its holds, one per attempt. One without an open or charged hold will not be sent any more
+-- once its gateway is gone, or its claim and its last hold are so old that the gateway would not (MAX_UNSENT_MS in idempotency.service.ts is half of this).
+-- One that was charged a moment ago may still get its answer, or go on to another attempt.
 CREATE FUNCTION claim_call(p_tenant uuid, p_id bytea, p_fingerprint bytea, p_call uuid, p_gateway uuid)
 RETURNS TABLE (became text, first_call uuid, kept bytea) LANGUAGE plpgsql AS $$
 DECLARE
   v_now timestamptz := weir_now();
   c idempotent_calls%ROWTYPE;
-  v_is_free boolean; v_is_spent boolean; v_hold text; v_resolved_at timestamptz; v_is_gone boolean;
+  v_is_free boolean; v_is_spent boolean; v_is_open boolean; v_is_charged boolean; v_last_at timestamptz; v_is_gone boolean;
 BEGIN
   LOOP
     INSERT INTO idempotent_calls (tenant_id, id, fingerprint, call_id, gateway_id, created_at)
@@ -21,10 +22,13 @@ BEGIN
     v_is_free := c.created_at < v_now - interval '24 hours';
     v_is_spent := c.state = 'spent';
     IF c.state = 'running' AND NOT v_is_free THEN
-      SELECT h.state, h.resolved_at INTO v_hold, v_resolved_at FROM holds h WHERE h.id = c.call_id;
+      SELECT coalesce(bool_or(h.state = 'open'), false), coalesce(bool_or(h.state IN ('settled', 'expired')), false), max(h.resolved_at)
+        INTO v_is_open, v_is_charged, v_last_at
+        FROM (SELECT a.state, a.resolved_at FROM holds a WHERE a.id = c.call_id UNION ALL
+          SELECT b.state, b.resolved_at FROM holds b WHERE b.call_id = c.call_id) h;
       v_is_gone := EXISTS (SELECT FROM gateways g WHERE g.id = c.gateway_id AND g.gone_at IS NOT NULL);
-      v_is_free := CASE WHEN v_hold IS NULL THEN v_is_gone OR c.created_at < v_now - interval '2 minutes' ELSE v_hold IN ('voided', 'refused') END;
-      v_is_spent := coalesce(v_hold IN ('settled', 'expired') AND (v_is_gone OR v_resolved_at < v_now - interval '1 minute'), false);
+      v_is_free := NOT v_is_open AND NOT v_is_charged AND (v_is_gone OR greatest(c.created_at, v_last_at) < v_now - interval '2 minutes');
+      v_is_spent := NOT v_is_open AND v_is_charged AND (v_is_gone OR v_last_at < v_now - interval '1 minute');
     END IF;
     IF NOT v_is_free THEN
       RETURN QUERY SELECT CASE WHEN c.fingerprint <> p_fingerprint THEN 'mismatch' WHEN c.state = 'kept' THEN 'kept' WHEN v_is_spent THEN 'spent' ELSE 'running' END,
