@@ -191,11 +191,13 @@ export class Relay {
 
   /** How the attempts at a target are booked. What a provider reports and nobody can count is an estimate. @param moved the call goes on to another target. */
   private conclude(call: Call, plan: TargetPlan, hold: Hold, outcome: Outcome, asked: Beyond, moved: boolean): Concluded {
-    const book = (booked: Outcome, served: Price | null) => ({
-      outcome: booked,
-      settlement: { ...settlementOf(call, plan, hold, booked, served, asked, this.estimates), moved },
-      served,
-    });
+    const book = (booked: Outcome, served: Price | null) => {
+      const settlement = settlementOf(call, plan, hold, booked, served, asked, this.estimates);
+      const last = booked.attempts.at(-1);
+      // The cost of an only attempt is the call's.
+      if (last && settlement.state === 'settled' && (moved || booked.attempts.length > 1)) last.amount = settlement.amount;
+      return { outcome: booked, settlement: { ...settlement, moved, credential: last?.credential }, served };
+    };
     try {
       return book(outcome, this.router.servedPrice(call.caller.tenantId, plan.target, outcome.facts.servedModel));
     } catch (cause) {
