@@ -31,7 +31,7 @@ import {
   refuseSubscription,
 } from './endpoint.js';
 import type { AccountChanges, NewAccount, Owner, ProviderAccount } from './provider-account.js';
-import { secretsOf } from './secrets.js';
+import { ownKey, secretsOf } from './secrets.js';
 
 type RecordChanges = Parameters<ProvidersRepository['update']>[1];
 type NewRecord = Parameters<ProvidersRepository['insert']>[0];
@@ -172,7 +172,7 @@ export class ProviderAccountsService {
     return this.transactions.run(async (db) => {
       const provider = await this.lock(owner, id, db);
       refuseKey(knownType(provider.type).type);
-      await this.credentials.add(provider, key, db);
+      await this.credentials.add(provider, ownKey(key, provider.baseUrl), db);
       await this.takeOver(provider, db);
       return this.described(await this.find(owner, id, db), db);
     });

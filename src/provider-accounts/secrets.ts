@@ -1,7 +1,7 @@
 import { WeirError } from '../kernel/errors.js';
 import { Secret } from '../platform/crypto/index.js';
 import { type DestinationGuard, DestinationRefused } from '../platform/egress/index.js';
-import { type ProviderType, regionOf, type StructuredCredential, tokenAddressIn } from '../providers/index.js';
+import { otherVendorOf, type ProviderType, regionOf, type StructuredCredential, tokenAddressIn } from '../providers/index.js';
 import type { AccountChanges } from './provider-account.js';
 
 type Given = Pick<AccountChanges, 'keys' | 'credential'>;
@@ -11,7 +11,7 @@ type Given = Pick<AccountChanges, 'keys' | 'credential'>;
  * @throws WeirError invalid_request naming the field.
  */
 export function secretsOf({ keys, credential }: Given, type: ProviderType, baseUrl: string, guard: DestinationGuard): readonly Secret[] {
-  if (credential === undefined) return keys ?? [];
+  if (credential === undefined) return (keys ?? []).map((key) => ownKey(key, baseUrl));
   if (keys !== undefined) throw invalid('credential', 'cannot be given together with "key" or "keys". Send one of them');
   if (!type.credentialTypes.includes(credential.type)) {
     const fitting = type.credentialTypes.map((name) => `"${name}"`).join(' or ');
@@ -21,6 +21,14 @@ export function secretsOf({ keys, credential }: Given, type: ProviderType, baseU
     throw invalid('credential.region', 'is missing: the host of "base_url" names no region');
   checkTokenAddress(credential, guard);
   return [new Secret(JSON.stringify(credential))];
+}
+
+/** A plain key that is to be entered for an address. @throws WeirError invalid_request where it would be shown to another vendor than its own. */
+export function ownKey(key: Secret, baseUrl: string): Secret {
+  const vendor = otherVendorOf(key.reveal(), baseUrl);
+  if (vendor === null) return key;
+  const { host } = new URL(baseUrl);
+  throw invalid('key', `has the form of a key of ${vendor}, and this provider is at ${host}, which would see it. Enter a key for ${host}`);
 }
 
 /** Tokens are asked for by the same egress as calls are made. */

@@ -15,6 +15,7 @@ export { whenClientLeaves } from './catalog/client-gone.js';
 export { platformCredential, variablesOf } from './catalog/environment.js';
 export type { Found } from './catalog/environment-form.js';
 export { isOwnAddress } from './catalog/own-address.js';
+export { otherVendorOf } from './key-forms.js';
 export { MockTransport } from './mock/mock-transport.js';
 export {
   type AuthStyle,
