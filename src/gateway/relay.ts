@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type CallRequest, type Conversion, noFacts, Unsupported } from '../dialects/index.js';
-import { WeirError } from '../kernel/errors.js';
+import { type ErrorCode, WeirError } from '../kernel/errors.js';
 import { encodedText } from '../kernel/header-text.js';
 import { hexOf, newId, publicId } from '../kernel/ids.js';
 import { formatUsd, type Nano, usdNumber } from '../kernel/money.js';
@@ -99,7 +99,7 @@ export class Relay {
       try {
         held = await this.hold(call, reply, plan, planned, flights.length + 1); // 4xx 502 503 504
       } catch (error) {
-        if (!(error instanceof WeirError)) throw error;
+        if (!(error instanceof WeirError) || NOT_OF_A_TARGET.has(error.code)) throw error;
         if (faults.at(-1)?.reference !== planned.reference) faults.push({ reference: planned.reference, error });
         at++;
         continue;
@@ -133,9 +133,9 @@ export class Relay {
         at++;
       }
     }
-    if (last === null) throw errorOfAll(faults, faults.at(-1)!.error);
+    if (last === null) throw errorOfAll(faults, plan, faults.at(-1)!.error, 0);
     const { error } = last.outcome;
-    const outcome = error ? { ...last.outcome, error: errorOfAll(faults, error) } : last.outcome;
+    const outcome = error ? { ...last.outcome, error: errorOfAll(faults, plan, error, tries.attempts.length) } : last.outcome;
     const ending = this.end(call, reply, outcome, last.settlement);
     if (ending instanceof Promise) await ending;
     this.report(call, outcome.error, last.settlement, outcome.untold);
@@ -342,19 +342,27 @@ interface Concluded {
   served: Price | null;
 }
 
+/** What no other target would mend. */
+const NOT_OF_A_TARGET: ReadonlySet<ErrorCode> = new Set(['ledger_unavailable', 'overloaded', 'internal_error', 'request_too_large']);
+
 /** Why a target did not answer. */
 interface TargetFault {
   reference: string;
   error: WeirError;
 }
 
-/** What the client is told: the error of the last attempt, which names them all where several targets failed. */
-function errorOfAll(faults: readonly TargetFault[], error: WeirError): WeirError {
-  if (faults.length === 1) return error;
-  const { code, param, fields, cause, retry, retryAfterSeconds } = error;
-  const each = faults.map((fault) => `"${fault.reference}": ${fault.error.message} (${fault.error.code})`);
-  const message = `None of the ${faults.length} models answered. ${each.join(' ')}`;
-  return new WeirError(code, { message, fields, cause, retry, retryAfterSeconds, ...(param !== null && { param }) });
+/**
+ * What the client is told: the error of the last attempt, which names all targets where there are several. An SDK is not to repeat what was
+ * repeated here, unless it is told when.
+ */
+function errorOfAll(faults: readonly TargetFault[], { skipped }: Plan, error: WeirError, attempts: number): WeirError {
+  const repeated = attempts > 1 && error.retry && error.retryAfterSeconds === undefined ? { retry: false } : {};
+  const each = [
+    ...skipped.map(({ model, reason }) => `"${model}": ${reason}`),
+    ...faults.map((fault) => `"${fault.reference}": ${fault.error.message} (${fault.error.code})`),
+  ];
+  if (each.length === 1) return 'retry' in repeated ? error.with(repeated) : error;
+  return error.with({ message: `None of the ${each.length} models answered. ${each.join(' ')}`, ...repeated });
 }
 
 /** The hold of a call for another target than its first: with an id of its own, and said to be of that call. */

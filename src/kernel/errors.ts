@@ -226,6 +226,14 @@ export class WeirError extends Error {
     this.extraHeaders = details.headers;
   }
 
+  /** The same but for these. */
+  with(changes: ErrorDetails): WeirError {
+    const { type, retry, retryAfterSeconds, param, fields, extraHeaders: headers, message, cause } = this;
+    const same = { type, message, cause, ...(param !== null && { param }) };
+    const optional = { ...(retry !== undefined && { retry }), ...(retryAfterSeconds !== undefined && { retryAfterSeconds }) };
+    return new WeirError(this.code, { ...same, ...optional, ...(fields && { fields }), ...(headers && { headers }), ...changes });
+  }
+
   /** The headers that go with it. */
   headers(): Record<string, string> {
     const headers: Record<string, string> = { ...this.extraHeaders };

@@ -93,7 +93,7 @@ describe.each([false, true])('stream: %s', (isStream) => {
     await add('sk-first-key-of-this-provider');
     upstream.script = failed;
     const { status, headers } = await call(body);
-    expect([status, headers.get('x-weir-attempts')]).toEqual([502, '3']);
+    expect([status, headers.get('x-weir-attempts'), headers.get('x-should-retry')]).toEqual([502, '3', 'false']);
     expect(upstream.calls).toHaveLength(3);
   });
 
