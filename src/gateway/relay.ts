@@ -342,7 +342,7 @@ interface Concluded {
   served: Price | null;
 }
 
-/** What no other target would mend. */
+/** What no other target would fix. */
 const NOT_OF_A_TARGET: ReadonlySet<ErrorCode> = new Set(['ledger_unavailable', 'overloaded', 'internal_error', 'request_too_large']);
 
 /** Why a target did not answer. */
