@@ -8,6 +8,7 @@ import { ModelsModule } from '../models/index.js';
 import { PricesModule } from '../prices/index.js';
 import { ProviderAccountsModule } from '../provider-accounts/index.js';
 import { QuotasModule } from '../quotas/index.js';
+import { RoutesModule } from '../routes/index.js';
 import { RoutingModule } from '../routing/index.js';
 import { TenantsModule } from '../tenants/index.js';
 import { AdminKeysController, OperatorKeysController } from './admin-keys/admin-keys.controller.js';
@@ -33,6 +34,7 @@ import { PlatformPricesController, PricesController } from './prices/prices.cont
 import { ProjectsController } from './projects/projects.controller.js';
 import { ProviderTypesController } from './provider-types/provider-types.controller.js';
 import { ProvidersController } from './providers/providers.controller.js';
+import { PlatformRoutesController, RoutesController } from './routes/routes.controller.js';
 import { Scopes } from './scopes/scopes.js';
 import { SettingsController } from './settings/settings.controller.js';
 import { TenantsController } from './tenants/tenants.controller.js';
@@ -49,6 +51,7 @@ import { UsageController } from './usage/usage.controller.js';
     ModelsModule,
     QuotasModule,
     LedgerModule,
+    RoutesModule,
     RoutingModule,
     ProviderAccountsModule,
     CallsModule,
@@ -59,6 +62,7 @@ import { UsageController } from './usage/usage.controller.js';
     GatewaysController,
     PlatformCredentialsController,
     PlatformPricesController,
+    PlatformRoutesController,
     ProjectsController,
     ApiKeysController,
     AdminKeysController,
@@ -68,6 +72,7 @@ import { UsageController } from './usage/usage.controller.js';
     ProviderTypesController,
     PricesController,
     ModelsController,
+    RoutesController,
     BudgetsController,
     LimitsController,
     UsageController,

@@ -46,8 +46,13 @@ export class CredentialStore {
    */
   find(providerId: string, origin: string, session: string | null = null): Credential | null {
     const credential = this.byProvider.get(providerId)?.rotation?.pick(session) ?? null;
-    if (credential && credential.origin !== origin) throw new WeirError('credential_unavailable');
-    return credential;
+    return credential && assertFor(credential, origin);
+  }
+
+  /** One credential of the provider, whether it rests or not; null: it has no such. @throws WeirError credential_unavailable */
+  pinned(providerId: string, origin: string, id: string): Credential | null {
+    const credential = this.byProvider.get(providerId)?.rotation?.credentials.find((one) => one.id === id) ?? null;
+    return credential && assertFor(credential, origin);
   }
 
   /** It has a credential, but none that can be opened: a call without it would be refused there, or be made as somebody else. */
@@ -90,4 +95,10 @@ export class CredentialStore {
     const usable = credentials.filter(isOpen).map((one) => this.same(one));
     return { providerId, rotation: usable.length > 0 ? new Rotation(usable, this.cooldowns) : null };
   }
+}
+
+/** Providers and their keys are loaded one after the other. @throws WeirError credential_unavailable when it was entered for another address. */
+function assertFor(credential: Credential, origin: string): Credential {
+  if (credential.origin !== origin) throw new WeirError('credential_unavailable');
+  return credential;
 }

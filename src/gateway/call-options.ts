@@ -13,6 +13,8 @@ export interface CallOptions {
   /** The most this call may cost. */
   maxCost: Nano | null;
   shrinkToFit: boolean;
+  /** How long the call may take, with all of its attempts; null: as its route and the installation say. */
+  timeoutMs: number | null;
   /** How much the model is to think, unless the request's own field says. */
   thinkingLevel: ThinkingLevel | null;
   /** Anthropic's `anthropic-beta`, for Anthropic alone. */
@@ -35,6 +37,7 @@ export const NO_OPTIONS: CallOptions = {
   tags: [],
   maxCost: null,
   shrinkToFit: false,
+  timeoutMs: null,
   thinkingLevel: null,
   betas: [],
   anthropicVersion: null,
@@ -76,6 +79,9 @@ export function withHeader(options: CallOptions, name: string, value: string): C
     case 'x-weir-fit':
       if (value !== 'shrink') throw invalid('must be "shrink"');
       return { ...options, shrinkToFit: true };
+    case 'x-weir-timeout-ms':
+      if (!/^[1-9]\d{2,8}$/.test(value)) throw invalid('must be a whole number of milliseconds from 100');
+      return { ...options, timeoutMs: Number(value) };
     case 'x-weir-thinking-level':
       if (!isThinkingLevel(value)) throw invalid(`must be one of ${THINKING_LEVELS.join(', ')}`);
       return { ...options, thinkingLevel: value };

@@ -2,6 +2,7 @@ import type { Caller } from '../api-keys/index.js';
 import type { CallFormat, CallRequest } from '../dialects/index.js';
 import { type Id, newId } from '../kernel/ids.js';
 import type { ThinkingLevel } from '../kernel/thinking.js';
+import { type AskedModel, needsOf, type PlanRequest } from '../routing/index.js';
 import type { CallOptions } from './call-options.js';
 
 /** One request of a tenant, from its first byte to its booking. */
@@ -16,7 +17,23 @@ export class Call {
     readonly caller: Caller,
     readonly prompt: CallRequest,
     readonly options: CallOptions,
+    /** What may answer it, in order: references, and names that routes match. */
+    readonly models: readonly AskedModel[],
   ) {}
+
+  /** What routing is asked. */
+  get planned(): PlanRequest {
+    const { models, options, prompt } = this;
+    const { maxOutputTokens, inputTokensBound, body } = prompt;
+    return {
+      models,
+      maxOutputTokens,
+      session: options.session,
+      timeoutMs: options.timeoutMs,
+      inputTokensBound,
+      needs: () => needsOf(body),
+    };
+  }
 
   /** How much the model is to think, unless the request itself says. */
   get thinkingLevel(): ThinkingLevel | null {

@@ -1,6 +1,6 @@
 import { type CallRequest, type IsAble, seesImages, Unsupported } from '../dialects/index.js';
 import { type Encoding, rulesOf } from '../model-rules/index.js';
-import type { Target } from '../routing/index.js';
+import { IMAGES, partsOf, type Target } from '../routing/index.js';
 import { countTokens } from './tokenizers.js';
 
 /**
@@ -15,15 +15,12 @@ export function checkFit(tenantId: string, prompt: CallRequest, target: Target):
 }
 
 function refuseImages(prompt: CallRequest, { model }: Target): void {
-  for (const part of partsOf(prompt)) {
+  for (const part of partsOf(prompt.body)) {
     if (!IMAGES.has(part['type'])) continue;
     const message = `"${model}" takes no images. Leave them out, or use a model with vision: see "capabilities" in GET /v1/models.`;
     throw new Unsupported('messages', message, seesImages);
   }
 }
-
-/** As the formats of clients name them. */
-const IMAGES = new Set<unknown>(['image_url', 'input_image', 'image']);
 
 /** Encodings of which it is known where no token reaches across. */
 const SEAMED: ReadonlySet<Encoding> = new Set<Encoding>(['o200k_base', 'o200k_harmony']);
@@ -52,7 +49,7 @@ async function refuseTooLong(tenantId: string, prompt: CallRequest, { model, fac
 
 function* piecesOf(prompt: CallRequest): Generator<string> {
   let pieces = 0;
-  for (const { text } of partsOf(prompt)) {
+  for (const { text } of partsOf(prompt.body)) {
     if (typeof text !== 'string') continue;
     for (const piece of wholeTokens(text)) {
       yield piece;
@@ -80,30 +77,3 @@ export function* wholeTokens(text: string): Iterable<string> {
 const isSeam = (text: string, at: number): boolean =>
   text[at] === ' ' && isLetter(text.charCodeAt(at - 1)) && isLetter(text.charCodeAt(at + 1));
 const isLetter = (code: number): boolean => code >= 97 && code <= 122;
-
-type Part = Record<string, unknown>;
-
-/** Texts, images and all else that a request's messages hold, in whichever format of a client's. */
-function* partsOf({ body }: CallRequest): Iterable<Part> {
-  yield* partsIn(body['system'] ?? body['instructions']);
-  const messages = body['messages'] ?? body['input'] ?? body['prompt'];
-  if (typeof messages === 'string') yield { type: 'text', text: messages };
-  if (!Array.isArray(messages)) return;
-  for (const message of messages) if (isPart(message)) yield* partsIn(message['content'] ?? message['output']);
-}
-
-/** Of a message's content. The result of a tool has content of its own. */
-function* partsIn(content: unknown): Iterable<Part> {
-  if (typeof content === 'string') yield { type: 'text', text: content };
-  if (!Array.isArray(content)) return;
-  for (const part of content) {
-    if (!isPart(part)) continue;
-    yield part;
-    if (part['type'] !== 'tool_result') continue;
-    const inner = part['content'];
-    if (typeof inner === 'string') yield { type: 'text', text: inner };
-    else if (Array.isArray(inner)) yield* inner.filter(isPart);
-  }
-}
-
-const isPart = (value: unknown): value is Part => typeof value === 'object' && value !== null;

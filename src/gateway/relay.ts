@@ -73,7 +73,7 @@ export class Relay {
 
   private async serve(call: Call, reply: Reply, known?: Plan): Promise<void> {
     if (isLong(call.prompt.inputTokensBound)) await ownTurn();
-    const plan = known ?? this.router.plan(call.caller, call.prompt.model, call.prompt.maxOutputTokens, call.options.session); // 400 403 404
+    const plan = known ?? this.router.plan(call.caller, call.planned); // 400 403 404
     const tries = new Tries(plan.policy, call, this.ledger.deadlineMs);
     tries.start(reply);
     const flights: InFlightCall[] = [];

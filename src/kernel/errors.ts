@@ -59,6 +59,12 @@ export const ERRORS = {
   model_not_allowed: row(403, 'invalid_request_error', 'This API key may not use that model.', false),
   model_required: row(400, 'invalid_request_error', 'No model was given. Set "model" to a reference such as "mock/echo".', false),
   model_not_found: row(404, 'invalid_request_error', 'The model does not exist.', false),
+  no_target: row(
+    503,
+    'api_error',
+    'No target of the route can serve this call. An admin has to change the route, or what its targets need.',
+    false,
+  ),
   not_found: row(404, 'invalid_request_error', 'No resource exists at this path.', false),
   conflict: row(409, 'invalid_request_error', 'The resource already exists or was modified by another request.', false),
   precondition_failed: row(

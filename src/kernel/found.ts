@@ -15,6 +15,7 @@ const NOUNS: Record<Thing, string> = {
   connection: 'connection',
   price: 'price',
   model: 'entry for a model',
+  route: 'route',
   budget: 'budget',
   period: 'period',
   limit: 'limit',

@@ -13,6 +13,7 @@ const PREFIXES = {
   connection: 'conn',
   price: 'price',
   model: 'model',
+  route: 'route',
   budget: 'bud',
   period: 'per',
   limit: 'lim',

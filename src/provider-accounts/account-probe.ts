@@ -30,15 +30,15 @@ export class AccountProbe {
 
   async run(record: ProviderRecord, change: Change = {}): Promise<Capabilities> {
     const { origin } = new URL(record.baseUrl);
-    const shown = {
-      credential: change.key === undefined ? await this.stored(record, origin) : credentialOf(record, origin, change.key),
-      headers:
-        change.headers === undefined
-          ? await this.storedHeaders(record, origin)
-          : Object.entries(change.headers ?? {}).map(([name, value]) => [name, new Secret(value)] as const),
-    };
+    const credential = change.key === undefined ? await this.stored(record, origin) : credentialOf(record, origin, change.key);
+    const headers =
+      change.headers === undefined
+        ? await this.storedHeaders(record, origin)
+        : Object.entries(change.headers ?? {}).map(([name, value]) => [name, new Secret(value)] as const);
     const model = record.defaultModel ?? record.models.find((name) => name !== ANY_MODEL) ?? null;
-    return capabilitiesOf(await this.prober.probe((id) => this.router.target(record.tenantId ?? PLATFORM, record, id, null, shown), model));
+    return capabilitiesOf(
+      await this.prober.probe((id) => this.router.target(record.tenantId ?? PLATFORM, record, id, credential, headers), model),
+    );
   }
 
   /** The same, for what must work before it is saved. @throws WeirError probe_failed */

@@ -1,16 +1,21 @@
 export { BookedPrices } from './booked-prices.js';
+export { Latencies } from './latencies.js';
 export { faultOf } from './model-name.js';
+export { IMAGES, needsOf, partsOf } from './needs.js';
 export {
+  type AskedModel,
   type AttemptPolicy,
   DEFAULT_POLICY,
   FALLBACK_REASONS,
   type FallbackReason,
   headersFor,
+  MAX_TARGETS,
   type Plan,
+  type PlanRequest,
   type SkippedTarget,
   type Target,
   type TargetPlan,
 } from './plan.js';
 export { References } from './references.js';
-export { Router } from './router.js';
+export { type ListedModel, type Requester, type Resolution, Router } from './router.js';
 export { RoutingModule } from './routing.module.js';

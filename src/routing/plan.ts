@@ -3,6 +3,7 @@ import type { DialectName, Quirks } from '../dialects/index.js';
 import type { ModelFacts } from '../model-rules/index.js';
 import type { Price } from '../prices/index.js';
 import type { AuthStyle, OnClientGone, SubscriptionLogin } from '../providers/index.js';
+import type { Needs } from './needs.js';
 
 /** Where one call may go, and on what terms. */
 export interface Target {
@@ -54,6 +55,8 @@ export interface TargetPlan {
   target: Target;
   /** The output limit per answer, written upstream so that the worst case is real. */
   maxOutputTokens: number;
+  /** Its route names the key that it is called with: no other one of the provider is used. */
+  pinned: boolean;
   /** Neither the client nor its key chose the output limit: it is lowered to what budgets can bear, to this at least. Null: it was chosen. */
   leastOutputTokens: number | null;
 }
@@ -81,6 +84,28 @@ export interface AttemptPolicy {
   fallbackOn: ReadonlySet<FallbackReason>;
 }
 
+/** A name that a request asks for, and the field that says it. */
+export interface AskedModel {
+  name: string;
+  param: string;
+}
+
+/** What a request asks of routing. */
+export interface PlanRequest {
+  /** References, and names that routes match, in the order in which they are to be tried; none: a default is taken. */
+  models: readonly AskedModel[];
+  /** Its own limit on output tokens per answer; null: none. */
+  maxOutputTokens: number | null;
+  /** Its calls keep to one of a provider's keys, and to one of the targets that a route weighs. */
+  session: string | null;
+  /** How long it may take; null: as long as its route and the installation say. */
+  timeoutMs: number | null;
+  /** No tokenizer makes more input tokens of it. */
+  inputTokensBound: number;
+  /** What a model has to be able to do. It is asked for only where there is a choice. */
+  needs(): Needs;
+}
+
 /** A model that a call will not go to, and why. */
 export interface SkippedTarget {
   model: string;
@@ -96,6 +121,9 @@ export interface Plan {
   skipped: readonly SkippedTarget[];
   policy: AttemptPolicy;
 }
+
+/** How many targets a route may name, and a call may have. */
+export const MAX_TARGETS = 16;
 
 /** What a client does about a failure by itself is the same: a few tries more, of what costs nothing. */
 export const DEFAULT_POLICY: AttemptPolicy = {

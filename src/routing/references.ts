@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
+import { CredentialsRepository } from '../credentials/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { nearest } from '../kernel/nearest.js';
 import { outsideTenantScope } from '../platform/postgres/index.js';
 import { type ProviderRecord, ProvidersRepository } from '../providers/index.js';
+import { faultOfMatch, nameOf, passedOn, REST, type Route, RoutesRepository, Shelf } from '../routes/index.js';
 import { countedName, faultOf } from './model-name.js';
 import { Router } from './router.js';
 
@@ -16,6 +18,8 @@ const ANY_MODEL = '*';
 export class References {
   constructor(
     private readonly providers: ProvidersRepository,
+    private readonly credentials: CredentialsRepository,
+    private readonly routes: RoutesRepository,
     private readonly router: Router,
   ) {}
 
@@ -33,13 +37,68 @@ export class References {
     return `${provider.name}/${countedName(model)}`;
   }
 
-  /** @throws WeirError invalid_request when no call of the tenant can ask for one of them. */
-  async checkModels(tenantId: string, references: readonly string[], param: string): Promise<void> {
-    const named = references.filter((reference) => reference !== ANY_MODEL);
-    if (named.length === 0) return;
-    const records = await this.list(tenantId);
-    for (const [at, reference] of references.entries())
-      if (reference !== ANY_MODEL) this.resolve(tenantId, records, reference, `${param}.${at}`);
+  /** References, and names that routes match. @throws WeirError invalid_request when no call of the tenant can ask for one of them. */
+  async checkModels(tenantId: string, names: readonly string[], param: string): Promise<void> {
+    if (names.every((name) => name === ANY_MODEL)) return;
+    const [records, own, shared] = await Promise.all([this.list(tenantId), this.shelf(tenantId), this.shelf(null)]);
+    for (const [at, name] of names.entries())
+      if (name !== ANY_MODEL && !own.find(name) && !shared.find(name)) this.resolve(tenantId, records, name, `${param}.${at}`);
+  }
+
+  /**
+   * Checks a route of a tenant, or of the platform, as it is about to be saved.
+   * @throws WeirError invalid_request when no call can match it, or when it leads to what does not exist, or to another route.
+   */
+  async checkRoute(route: Pick<Route, 'tenantId' | 'match' | 'targets'>): Promise<void> {
+    const { match, targets, tenantId } = route;
+    const fault = faultOfMatch(match);
+    if (fault !== null) throw invalid('match.value', `"${match.value}" ${fault}.`);
+    const [records, shelf] = await Promise.all([this.list(tenantId), this.shelf(tenantId)]);
+    if (match.kind === 'exact' && records.has(match.value))
+      throw invalid('match.value', `"${match.value}" is the name of a provider, and stands for its default model. Use another name.`);
+    const keys = await outsideTenantScope(() => this.credentials.summaries([...records.values()].map(({ id }) => id)));
+    const seen = new Set<string>();
+    for (const [at, { model, credential }] of targets.entries()) {
+      const param = `targets.${at}`;
+      const provider = this.targetOf(records, route, shelf, model, `${param}.model`);
+      const isOwn = provider.tenantId === tenantId && (keys.get(provider.id) ?? []).some(({ id }) => id === credential);
+      if (credential !== null && !isOwn)
+        throw invalid(
+          `${param}.credential`,
+          `The provider "${provider.name}" has no such key. GET /v1/organization/providers lists its keys.`,
+        );
+      const key = `${model} ${credential}`;
+      if (seen.has(key)) throw invalid(`${param}.model`, `The target "${model}" is there twice. Name it once.`);
+      seen.add(key);
+    }
+  }
+
+  private targetOf(records: Records, route: Pick<Route, 'match' | 'targets'>, shelf: Shelf, model: string, param: string): ProviderRecord {
+    const { match } = route;
+    const slash = model.indexOf('/');
+    const record = slash === -1 ? undefined : records.get(model.slice(0, slash));
+    if (!record && (shelf.named.has(model) || model === nameOf(match)))
+      throw invalid(
+        param,
+        `"${model}" is the name of a route, and a target is never another route, so that routes form no loops. Name its models.`,
+      );
+    if (slash === -1) throw invalid(param, `"${model}" is no reference of a model. Write each target as provider/model-id.`);
+    const provider = this.find(records, model.slice(0, slash), param);
+    const id = model.slice(slash + 1);
+    if (!id.endsWith(REST)) {
+      this.expose(provider, id, param);
+      return provider;
+    }
+    if (match.kind !== 'prefix')
+      throw invalid(param, `"${model}" passes on the name that was asked for, which only a prefix does. Name one model.`);
+    const begins = id.slice(0, -REST.length) + passedOn(route, match.value, (name) => records.has(name));
+    const { name, models } = provider;
+    if (!models.includes(ANY_MODEL) && !models.some((one) => one.startsWith(begins)))
+      throw invalid(
+        param,
+        `The provider "${name}" exposes no model whose id begins with "${begins}", so "${model}" would never be called.`,
+      );
+    return provider;
   }
 
   /** The same of a model by itself; `*` is all of them. A provider that is not there yet may expose any. @throws WeirError invalid_request */
@@ -133,8 +192,13 @@ export class References {
     );
   }
 
-  private async list(tenantId: string): Promise<Records> {
-    const usable = await outsideTenantScope(() => this.providers.usable(tenantId));
+  private async shelf(tenantId: string | null): Promise<Shelf> {
+    return new Shelf(await outsideTenantScope(() => this.routes.list(tenantId)));
+  }
+
+  /** What a tenant may use; null: what the platform has. */
+  private async list(tenantId: string | null): Promise<Records> {
+    const usable = await outsideTenantScope(() => (tenantId === null ? this.providers.list(null) : this.providers.usable(tenantId)));
     // A tenant's own record hides one that is lent under the same name: it comes last.
     return new Map(usable.map((provider) => [provider.name, provider]));
   }

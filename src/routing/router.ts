@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CredentialStore, ProviderHeadersStore } from '../credentials/index.js';
+import { type Credential, CredentialStore, ProviderHeadersStore } from '../credentials/index.js';
 import { type DialectName, type IsAble, type Quirks } from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { nearest } from '../kernel/nearest.js';
@@ -21,14 +21,28 @@ import {
   providerType,
   whenClientLeaves,
 } from '../providers/index.js';
+import { HINT, passedOn, REST, type Route, RouteBook, type RouteTarget } from '../routes/index.js';
+import { Latencies } from './latencies.js';
 import { listingOf } from './listing.js';
 import { countedName, faultOf } from './model-name.js';
+import { cannot, type Needs, servesWorse } from './needs.js';
 import { outputLimit, SMALL_LIMIT } from './output-limit.js';
-import { DEFAULT_POLICY, type Plan, type Target, type TargetPlan } from './plan.js';
+import {
+  type AskedModel,
+  type AttemptPolicy,
+  DEFAULT_POLICY,
+  type FallbackReason,
+  MAX_TARGETS,
+  type Plan,
+  type PlanRequest,
+  type Target,
+  type TargetPlan,
+} from './plan.js';
+import { type Candidate, inOrder } from './strategy.js';
 import { modelRulesOf } from './treated-as.js';
 
 /** What routing needs to know of a caller. */
-interface Requester {
+export interface Requester {
   tenantId: string;
   models: ReadonlySet<string> | null;
   maxOutputTokens: number | null;
@@ -42,7 +56,38 @@ interface ProviderDefaults {
   prompted: Quirks;
 }
 
+/** A target that a call will not go to, and what a call to it alone would be refused with. */
+interface Skipped {
+  model: string;
+  error: WeirError;
+}
+
+/** What routing made of a request. */
+export interface Resolution {
+  requestedModel: string;
+  /** The route that what was asked for first matches; null: none. */
+  route: Route | null;
+  targets: readonly TargetPlan[];
+  skipped: readonly Skipped[];
+  policy: AttemptPolicy;
+}
+
+/** A model as it is listed. */
+export interface ListedModel {
+  reference: string;
+  provider: string;
+  createdAt: Date;
+  /** The reference whose facts and price are shown: its own, or that of the first target of its route that there is. */
+  shown: string;
+  /** The references that its route leads to; null: it has none. */
+  route: readonly string[] | null;
+}
+
+/** A provider's key, by the provider's id. */
+type Keys = Map<string, Credential | null>;
+
 const ANY_MODEL = '*';
+const TIMEOUT = 'x-weir-timeout-ms';
 const MAX_ABLE = 3;
 /** For the nearest name: models looked at, and providers whose models are those that have a price, which have to be searched for. */
 const MAX_CANDIDATES = 20_000;
@@ -59,39 +104,136 @@ export class Router {
     private readonly headers: ProviderHeadersStore,
     private readonly prices: PriceBook,
     private readonly known: ModelBook,
-    @Inject(CONFIG) private readonly config: Pick<Config, 'modelRules' | 'mock' | 'retries'>,
+    private readonly routes: RouteBook,
+    private readonly latencies: Latencies,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'modelRules' | 'mock' | 'timeouts' | 'retries'>,
   ) {}
 
   /**
-   * @param session of the call: its calls keep to one of a provider's keys.
-   * @throws WeirError model_required, model_not_found, model_not_allowed, credential_missing, credential_unavailable
+   * @throws WeirError model_required, model_not_found, model_not_allowed, credential_missing, credential_unavailable, invalid_request; no_target when
+   * none of several can be called
    */
-  plan(requester: Requester, reference: string | null, requestedOutputTokens: number | null, session: string | null = null): Plan {
-    if (reference === null) throw new WeirError('model_required', { param: 'model' });
-    const only = this.planTarget(requester, reference, requestedOutputTokens, session);
-    return { requestedModel: only.reference, targets: [only], skipped: [], policy: { ...DEFAULT_POLICY, retries: this.config.retries } };
+  plan(requester: Requester, request: PlanRequest): Plan {
+    const { requestedModel, targets, skipped, policy } = this.resolve(requester, request);
+    const [first, ...others] = targets;
+    if (!first) throw noTarget(requestedModel, skipped);
+    return {
+      requestedModel,
+      targets: [first, ...others],
+      skipped: skipped.map(({ model, error }) => ({ model, reason: error.message })),
+      policy,
+    };
   }
 
-  private planTarget(requester: Requester, reference: string, requestedOutputTokens: number | null, session: string | null): TargetPlan {
-    const { provider, model } = this.resolve(requester.tenantId, reference, requester.models);
-    if (requester.models && !requester.models.has(`${provider.name}/${model}`)) {
-      const near = this.near(requester.tenantId, reference, requester.models);
-      throw new WeirError('model_not_allowed', {
-        param: 'model',
-        message: `This API key may not use the model "${reference}". ${hintAt(near)}`,
+  /** The plan of a call as it was found, also where there is no target for it. @throws as plan, but for no_target */
+  resolve(requester: Requester, request: PlanRequest): Resolution {
+    const [asked, ...others] = this.asked(request);
+    const { totalMs } = this.config.timeouts;
+    if (request.timeoutMs !== null && request.timeoutMs > totalMs)
+      throw new WeirError('invalid_request', {
+        param: TIMEOUT,
+        message: `The header "${TIMEOUT}" must be at most ${totalMs}: a call takes no longer here.`,
       });
+    const policy = (route: Route | null) => policyOf(route, request.timeoutMs, this.config.retries);
+    const route = this.routes.find(requester.tenantId, asked.name);
+    const keys = new Map<string, Credential | null>();
+    if (!route && others.length === 0) {
+      const only = this.planTarget(requester, request, { model: asked.name, credential: null }, false, keys);
+      return { requestedModel: only.reference, route, targets: [only], skipped: [], policy: policy(null) };
+    }
+    const skipped: Skipped[] = [];
+    const needs = request.needs();
+    const targets = [asked, ...others].flatMap((one) => this.targetsFor(requester, request, one, needs, keys, skipped));
+    const best = withoutWorse(distinct(targets).slice(0, MAX_TARGETS), needs, request.maxOutputTokens, skipped);
+    return { requestedModel: asked.name, route, targets: best, skipped, policy: policy(route) };
+  }
+
+  private asked({ models }: PlanRequest): [AskedModel, ...AskedModel[]] {
+    const [first, ...others] = models;
+    if (!first) throw new WeirError('model_required', { param: 'model' });
+    return [first, ...others];
+  }
+
+  /** The targets that one name of several leads to, in order. @throws WeirError model_not_found, model_not_allowed for a name that no route matches */
+  private targetsFor(
+    requester: Requester,
+    request: PlanRequest,
+    { name, param }: AskedModel,
+    needs: Needs,
+    keys: Keys,
+    skipped: Skipped[],
+  ): TargetPlan[] {
+    const route = this.routes.find(requester.tenantId, name);
+    const listed = route ? this.targetsOf(requester.tenantId, route, name) : [{ model: name, weight: 1, credential: null }];
+    const isAllowed = route !== null && requester.models?.has(name) === true;
+    const candidates: Candidate[] = [];
+    for (const target of listed)
+      try {
+        const plan = this.planTarget(requester, request, target, isAllowed, keys);
+        const why = cannot(plan.target.facts, needs);
+        if (why !== null) throw new WeirError('invalid_request', { param: 'model', message: `"${plan.reference}" ${why}.` });
+        candidates.push({ plan, weight: target.weight });
+      } catch (error) {
+        if (!(error instanceof WeirError)) throw error;
+        // What a client names has to be right; what a route names may be gone.
+        if (!route && (error.code === 'model_not_found' || error.code === 'model_not_allowed'))
+          throw new WeirError(error.code, { param, message: error.message });
+        skipped.push({ model: target.model, error });
+      }
+    return inOrder(route?.strategy ?? 'ordered', candidates, request, this.latencies);
+  }
+
+  /** A route's targets, as references. */
+  private targetsOf(tenantId: string, route: Route, name: string): readonly RouteTarget[] {
+    const rest = route.match.kind === 'prefix' ? passedOn(route, name, (provider) => this.providers.find(tenantId, provider) !== null) : '';
+    return route.targets.map((target) =>
+      target.model.endsWith(REST) ? { ...target, model: target.model.slice(0, -REST.length) + rest } : target,
+    );
+  }
+
+  /** @param isAllowed whatever the models of the key are. @param keys of providers that were chosen for this call. */
+  private planTarget(
+    requester: Requester,
+    request: Pick<PlanRequest, 'maxOutputTokens' | 'session'>,
+    { model: asked, credential: pinned }: Pick<RouteTarget, 'model' | 'credential'>,
+    isAllowed: boolean,
+    keys: Keys,
+  ): TargetPlan {
+    const { provider, model } = this.find(requester.tenantId, asked, requester.models);
+    const reference = `${provider.name}/${model}`;
+    if (!isAllowed && requester.models && !requester.models.has(reference)) {
+      const near = this.near(requester.tenantId, asked, requester.models);
+      throw new WeirError('model_not_allowed', { param: 'model', message: `This API key may not use the model "${asked}". ${hintAt(near)}` });
     }
     if (provider.awaitsKey) throw new WeirError('credential_missing');
     if (this.credentials.isUnreadable(provider.id)) throw new WeirError('credential_unavailable');
-    const target = this.target(requester.tenantId, provider, model, session);
-    const { tokens, isDefault } = outputLimit(requestedOutputTokens, requester.maxOutputTokens, target.facts);
+    const credential = pinned === null ? this.keyOf(provider, request.session, keys) : this.pinnedKey(provider, pinned);
+    const target = this.target(requester.tenantId, provider, model, credential);
+    const { tokens, isDefault } = outputLimit(request.maxOutputTokens, requester.maxOutputTokens, target.facts);
     return {
-      reference: `${provider.name}/${model}`,
+      reference,
       countedModels: countedModels(provider.name, model),
       target,
       maxOutputTokens: tokens,
+      pinned: pinned !== null,
       leastOutputTokens: isDefault ? Math.min(SMALL_LIMIT, tokens) : null,
     };
+  }
+
+  /** The targets of one call at one provider have the same of its keys, so that keys are used in turn by calls. */
+  private keyOf(record: ProviderRecord, session: string | null, keys: Keys): Credential | null {
+    let key = keys.get(record.id);
+    if (key === undefined) {
+      key = this.credentials.find(record.id, this.lastingOf(record).target.origin, session);
+      keys.set(record.id, key);
+    }
+    return key;
+  }
+
+  private pinnedKey(record: ProviderRecord, id: string): Credential {
+    const key = this.credentials.pinned(record.id, this.lastingOf(record).target.origin, id);
+    if (key) return key;
+    throw new WeirError('credential_missing', { message: `The provider "${record.name}" no longer has the key that the route names.` });
   }
 
   /** The references a caller may use, sorted. A provider that exposes any model shows those that have a price. */
@@ -104,7 +246,32 @@ export class Router {
         return shown.map((model) => ({ reference: `${record.name}/${model}`, provider: record.name, createdAt: record.createdAt }));
       })
       .filter(({ reference }) => allowed === null || allowed.has(reference))
-      .sort((a, b) => (a.reference < b.reference ? -1 : 1));
+      .sort(byReference);
+  }
+
+  /** The same, with the names that exact routes match. */
+  listed(requester: Requester): ListedModel[] {
+    const models = new Map<string, ListedModel>(
+      this.models(requester).map((model) => [model.reference, { ...model, shown: model.reference, route: null }]),
+    );
+    for (const [name, route] of this.routes.named(requester.tenantId)) {
+      if (route.match.kind !== 'exact') continue;
+      const targets = route.targets.map(({ model }) => model);
+      const isAllowed = requester.models === null || requester.models.has(name) || targets.some((model) => requester.models!.has(model));
+      const shown = isAllowed && targets.find((model) => this.isThere(requester.tenantId, model));
+      if (!shown) continue;
+      const provider = shown.slice(0, shown.indexOf('/'));
+      models.set(name, { reference: name, provider, createdAt: route.createdAt, shown, route: targets });
+    }
+    return [...models.values()].sort(byReference);
+  }
+
+  private isThere(tenantId: string, reference: string): boolean {
+    try {
+      return this.find(tenantId, reference) !== null;
+    } catch {
+      return false;
+    }
   }
 
   /** References of the first few models of a caller's that can do what another one cannot. */
@@ -118,7 +285,7 @@ export class Router {
   }
 
   private isAble(tenantId: string, reference: string, isAble: IsAble): boolean {
-    const { provider, model } = this.resolve(tenantId, reference);
+    const { provider, model } = this.find(tenantId, reference);
     // The mock makes its answers up.
     if (provider.type === 'mock' || provider.awaitsKey) return false;
     const ruled = modelRulesOf(this.config.modelRules, model) ?? model;
@@ -128,7 +295,7 @@ export class Router {
 
   /** What is known of a model that `models` lists, and what it costs now. */
   about(tenantId: string, reference: string): { facts: ModelFacts; price: Price | null } {
-    const { provider, model } = this.resolve(tenantId, reference);
+    const { provider, model } = this.find(tenantId, reference);
     const { listing } = this.lastingOf(provider);
     return {
       facts: this.known.find(tenantId, provider.name, model, listing, modelRulesOf(this.config.modelRules, model)),
@@ -152,7 +319,7 @@ export class Router {
    * Splits at the first slash only: model ids may carry more.
    * @param allowed the references of which a refusal may name one; null: all.
    */
-  private resolve(
+  private find(
     tenantId: string,
     reference: string,
     allowed: ReadonlySet<string> | null = null,
@@ -162,6 +329,7 @@ export class Router {
     const provider = this.providers.find(tenantId, name);
     const model = slash === -1 ? (provider?.defaultModel ?? '') : reference.slice(slash + 1);
     const unknown = (what: string) => notFound(`${what}. ${hintAt(this.near(tenantId, reference, allowed))}`);
+    if (!provider && reference.startsWith(HINT)) throw unknown(`No route matches the hint "${reference}"`);
     if (!provider && slash === -1) throw unknown(`"${reference}" names no provider. Write the model as provider/model-id`);
     if (!provider) throw unknown(`There is no provider "${name}", asked for by "${reference}"`);
     if (!this.isOn(provider))
@@ -180,17 +348,9 @@ export class Router {
 
   /**
    * The target that a model of a record is, whether it is saved and exposed or not.
-   * @param session of the call, see {@link plan}.
-   * @param shown instead of what is stored for it.
-   * @throws WeirError credential_unavailable
+   * @param headers instead of those that are stored for it.
    */
-  target(
-    tenantId: string,
-    record: ProviderRecord,
-    model: string,
-    session: string | null,
-    shown?: Pick<Target, 'credential' | 'headers'>,
-  ): Target {
+  target(tenantId: string, record: ProviderRecord, model: string, credential: Credential | null, headers?: Target['headers']): Target {
     const { target, listing, prompted } = this.lastingOf(record);
     const other = modelRulesOf(this.config.modelRules, model);
     const facts = this.known.find(tenantId, record.name, model, listing, other);
@@ -201,8 +361,8 @@ export class Router {
       model,
       modelRulesOf: other,
       dialects: dialectsOf(record, target, model, other),
-      credential: shown ? shown.credential : this.credentials.find(record.id, target.origin, session),
-      headers: shown ? shown.headers : this.headers.find(record.id, target.origin),
+      credential,
+      headers: headers ?? this.headers.find(record.id, target.origin),
       price: this.prices.find(tenantId, record.name, model, listing),
     };
   }
@@ -252,6 +412,9 @@ export class Router {
     }
     const named = known.find((one) => one.endsWith(`/${reference}`));
     if (named) return named;
+    const routes = [...this.routes.named(tenantId).keys()].filter((name) => allowed === null || allowed.has(name));
+    const route = nearest(reference, routes);
+    if (route !== null) return route;
     const byId = new Map(known.map((one) => [one.slice(one.indexOf('/') + 1), one]));
     return byId.get(nearest(reference, byId.keys()) ?? '') ?? nearest(reference, known);
   }
@@ -338,3 +501,50 @@ const notFound = (message: string): WeirError => new WeirError('model_not_found'
 
 const hintAt = (near: string | null): string =>
   near === null ? 'GET /v1/models lists the models that this key may use.' : `Did you mean "${near}"?`;
+
+const byReference = (a: { reference: string }, b: { reference: string }): number => (a.reference < b.reference ? -1 : 1);
+
+function distinct(targets: readonly TargetPlan[]): TargetPlan[] {
+  const seen = new Set<string>();
+  return targets.filter(({ reference, pinned, target }) => {
+    const key = `${reference} ${pinned ? target.credential!.id : ''}`;
+    return !seen.has(key) && seen.add(key);
+  });
+}
+
+/** Where a target serves a request well, those that serve it less well are left out. */
+function withoutWorse(targets: TargetPlan[], needs: Needs, maxOutputTokens: number | null, skipped: Skipped[]): TargetPlan[] {
+  const judged = targets.map((plan) => ({ plan, worse: servesWorse(plan.target.facts, needs, maxOutputTokens) }));
+  const best = judged.filter(({ worse }) => worse === null);
+  if (best.length === 0) return targets;
+  for (const { plan, worse } of judged)
+    if (worse !== null)
+      skipped.push({ model: plan.reference, error: new WeirError('invalid_request', { message: `"${plan.reference}" ${worse}.` }) });
+  return best.map(({ plan }) => plan);
+}
+
+function policyOf(route: Route | null, timeoutMs: number | null, retries: number): AttemptPolicy {
+  const deadlines = [route?.deadlineMs ?? DEFAULT_POLICY.deadlineMs, timeoutMs].filter((ms) => ms !== null);
+  return {
+    retries: route?.retries ?? retries,
+    attempts: route?.attempts ?? DEFAULT_POLICY.attempts,
+    deadlineMs: deadlines.length === 0 ? null : Math.min(...deadlines),
+    fallbackOn: route?.fallbackOn ? new Set(route.fallbackOn as FallbackReason[]) : DEFAULT_POLICY.fallbackOn,
+  };
+}
+
+/** What a client reads that asked for a name none of whose targets can be called: its own to change only where no admin has to. */
+function noTarget(name: string, skipped: readonly Skipped[]): WeirError {
+  const is = (codes: readonly string[]) => skipped.every(({ error }) => codes.includes(error.code));
+  const code = is(['model_not_allowed'])
+    ? 'model_not_allowed'
+    : is(['model_not_allowed', 'invalid_request'])
+      ? 'invalid_request'
+      : 'no_target';
+  const why = skipped.map(({ model, error }) => `${model}: ${error.message}`).join(' ');
+  return new WeirError(code, {
+    param: 'model',
+    message: `No target of "${name}" can serve this call. ${why}`,
+    fields: { skipped: skipped.map(({ model, error }) => ({ model, reason: error.message })) },
+  });
+}

@@ -10,10 +10,12 @@ export const CreateApiKey = z
   .strictObject({
     name,
     models: z
-      .array(text(512).regex(/^(\*|[^/]+\/.+)$/, { error: 'must be a model reference such as "openai/gpt-5", or "*" for all' }))
+      .array(
+        text(512).regex(/^\S+$/, { error: 'must be a model reference such as "openai/gpt-5", a name that a route matches, or "*" for all' }),
+      )
       .max(MAX_MODELS)
       .optional()
-      .describe('The models it may use, as `provider/model-id`. Absent: all.'),
+      .describe('The models it may use, as `provider/model-id`, or as names that routes match, which allow their targets. Absent: all.'),
     max_output_tokens: z.number().int().min(1).max(MAX_OUTPUT_TOKENS).optional().describe('Maximum output tokens of a call.'),
     max_cost_per_call: usd.optional().describe('Maximum cost of a call, in USD as a decimal string.'),
     fit: z

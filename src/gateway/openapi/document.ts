@@ -34,6 +34,7 @@ const REQUEST_HEADERS: readonly [name: string, description: string, schema: Json
   ['x-weir-scope', 'Keys of your own, separated by commas. Budgets and rate limits can be set on them.', { type: 'string' }],
   ['x-weir-max-cost', 'The most that the call may cost, in USD.', { type: 'string', examples: ['0.05'] }],
   ['x-weir-fit', '`shrink` lowers the output limit to what the budgets allow, instead of refusing the call.', { const: 'shrink' }],
+  ['x-weir-timeout-ms', 'How long the call may take, with all of its attempts, in milliseconds.', { type: 'string', examples: ['30000'] }],
   ['x-weir-thinking-level', 'How much the model should think.', { type: 'string', enum: [...THINKING_LEVELS] }],
   [
     IDEMPOTENCY_KEY,

@@ -53,6 +53,10 @@ export const Model = z
       reasoning: z.boolean().nullable(),
     }),
     price: z.strictObject(PricedRatesObject).nullable().describe('USD per million tokens, by kind of token. Null: the model has no price.'),
+    route: z
+      .strictObject({ targets: z.array(z.string()) })
+      .nullable()
+      .describe('The models that this name stands for, where it is the name of a route. Limits and price are those of the first.'),
   })
   .meta({ id: 'Model' });
 

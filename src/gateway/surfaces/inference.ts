@@ -45,7 +45,8 @@ export class Inference {
     const source = { text, value: decoded.body };
     const { betas, anthropicVersion } = options;
     const dropUnsupported = options.dropUnsupported || caller.dropsUnsupported;
-    return new Call(endpoint, format, caller, { ...recalled, source, betas, anthropicVersion, dropUnsupported }, options);
+    const models = recalled.model === null ? [] : [{ name: recalled.model, param: 'model' }];
+    return new Call(endpoint, format, caller, { ...recalled, source, betas, anthropicVersion, dropUnsupported }, options, models);
   }
 
   /** @param plan absent: it is still to be made. */

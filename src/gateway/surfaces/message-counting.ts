@@ -24,8 +24,8 @@ export class MessageCounting {
 
   handle = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     const call = this.inference.read(request, ENDPOINT, messageCounting);
-    const { caller, prompt, options } = call;
-    const plan = this.router.plan(caller, prompt.model, prompt.maxOutputTokens, options.session);
+    const { caller, prompt } = call;
+    const plan = this.router.plan(caller, call.planned);
     const [planned] = plan.targets;
     const { target } = planned;
     if (target.dialects.includes('anthropic-messages')) return this.inference.run(request, reply, call, plan);

@@ -9,7 +9,7 @@ import { unixSeconds, unixSecondsOrNull } from '../../platform/openapi/index.js'
 import { inTenantScope } from '../../platform/postgres/index.js';
 import { renderRates } from '../../prices/index.js';
 import { BudgetsService, EACH, LimitsService, renderMaxima, renderSpending } from '../../quotas/index.js';
-import { Router } from '../../routing/index.js';
+import { type ListedModel, needsOf, type PlanRequest, Router } from '../../routing/index.js';
 import { type PageQuery, pageOf } from './model-pages.js';
 import { isOfAnthropic, verifyCaller } from './surface.js';
 
@@ -29,7 +29,7 @@ export class OwnAccount {
   /** `GET /v1/models` */
   listModels = (request: FastifyRequest): object => {
     const caller = verifyCaller(this.callers, request);
-    const models = this.router.models(caller);
+    const models = this.router.listed(caller);
     if (!isOfAnthropic(request)) return { object: 'list', data: models.map((model) => this.describe(caller, model)) };
     const { page, hasMore } = pageOf(models, request.query as PageQuery);
     const data = page.map((model) => this.describeToAnthropic(caller, model));
@@ -40,14 +40,28 @@ export class OwnAccount {
   getModel = (request: FastifyRequest): object => {
     const caller = verifyCaller(this.callers, request);
     const asked = (request.params as { '*': string })['*'];
-    const [{ target, reference }] = this.router.plan(caller, asked, null).targets;
-    const listed = this.router.models(caller).find((model) => model.reference === reference);
-    const model = listed ?? { reference, provider: target.provider, createdAt: new Date(0) };
+    const listed = this.router.listed(caller);
+    const model = listed.find(({ reference }) => reference === asked) ?? this.unlisted(caller, asked, listed);
     return isOfAnthropic(request) ? this.describeToAnthropic(caller, model) : this.describe(caller, model);
   };
 
-  private describe(caller: Caller, model: { reference: string; provider: string; createdAt: Date }): object {
-    const { facts, price } = this.router.about(caller.tenantId, model.reference);
+  /** One that a provider exposes without naming it, a provider's default, or one by a name that a route matches. @throws as Router.plan */
+  private unlisted(caller: Caller, name: string, listed: readonly ListedModel[]): ListedModel {
+    const [{ reference, target }] = this.router.plan(caller, nothingBut(name)).targets;
+    const { provider } = target;
+    return (
+      listed.find((model) => model.reference === reference) ?? {
+        reference,
+        provider,
+        createdAt: new Date(0),
+        shown: reference,
+        route: null,
+      }
+    );
+  }
+
+  private describe(caller: Caller, model: ListedModel): object {
+    const { facts, price } = this.router.about(caller.tenantId, model.shown);
     return {
       id: model.reference,
       object: 'model',
@@ -57,12 +71,13 @@ export class OwnAccount {
       max_output_tokens: facts.maxOutputTokens,
       capabilities: { tools: facts.tools, vision: facts.vision, reasoning: facts.reasoning },
       price: price && renderRates(price.rates),
+      route: model.route && { targets: model.route },
     };
   }
 
   /** As Anthropic's Models API does. */
-  private describeToAnthropic(caller: Caller, { reference, createdAt }: { reference: string; createdAt: Date }): object {
-    const { facts } = this.router.about(caller.tenantId, reference);
+  private describeToAnthropic(caller: Caller, { reference, createdAt, shown }: ListedModel): object {
+    const { facts } = this.router.about(caller.tenantId, shown);
     return {
       type: 'model',
       id: reference,
@@ -124,3 +139,13 @@ export class OwnAccount {
 /** In the scope of the caller's tenant. */
 const asTenant = <T>(caller: Caller, work: () => Promise<T>): Promise<T> =>
   inTenantScope({ tenantId: caller.tenantId, actsAs: 'tenant', statementTimeoutMs: READ_MS }, work);
+
+/** A request for a model that needs nothing of it. */
+const nothingBut = (name: string): PlanRequest => ({
+  models: [{ name, param: 'model' }],
+  maxOutputTokens: null,
+  session: null,
+  timeoutMs: null,
+  inputTokensBound: 0,
+  needs: () => needsOf({}),
+});

@@ -37,6 +37,7 @@ export const GRANTS = {
     provider_grants: 'SELECT, INSERT, DELETE',
     provider_headers: 'SELECT, INSERT, DELETE',
     providers: SERVE,
+    routes: KEEP,
     tenants: SERVE,
   },
   sequences: { config_version: 'USAGE' },

@@ -25,13 +25,14 @@ beforeAll(async () => {
   });
   [alice, bob] = [await createTenant(weir), await createTenant(weir)];
   operator = clientOf(weir, weir.operatorKey);
-  await addMock(alice);
+  for (const tenant of [alice, bob]) await addMock(tenant);
   const credentials = await operator('GET', '/v1/platform/credentials');
   const prices = await operator('GET', '/v1/platform/prices?limit=1');
   const platform = {
     ...(await newSilentGateway()),
     tenant_id: alice.id,
     credential_id: credentials.body.data[0]!.id,
+    ...(await newPlatformRoute()),
     platform_price_id: prices.body.data[0]!.id,
   };
   const operatorKeys = await operator('GET', '/v1/platform/operator_keys');
@@ -74,6 +75,12 @@ const BODIES: Record<string, () => object> = {
   'POST /v1/organization/rate_limits': () => ({ scope: { kind: 'tenant' }, max_concurrent_requests: 100 }),
   'POST /v1/organization/rate_limits/{rate_limit_id}': () => ({ max_concurrent_requests: 200 }),
   'PATCH /v1/organization/rate_limits/{rate_limit_id}': () => ({ max_concurrent_requests: 200 }),
+  'POST /v1/organization/routes': () => newRoute('mock/echo'),
+  'POST /v1/organization/routes/{route_id}': () => ({ attempts: 2 }),
+  'PATCH /v1/organization/routes/{route_id}': () => ({ attempts: 3 }),
+  'POST /v1/platform/routes': () => newRoute('openai/any'),
+  'POST /v1/platform/routes/{route_id}': () => ({ attempts: 2 }),
+  'PATCH /v1/platform/routes/{route_id}': () => ({ attempts: 3 }),
   'POST /v1/organization/prices/rerate': () => ({ start_time: 1795000000 }),
   'POST /v1/platform/gateways/{gateway_id}/forget': () => ({ reason: 'its machine is gone' }),
   'POST /v1/platform/tenants/{tenant_id}': () => ({ metadata: {} }),
@@ -110,6 +117,7 @@ async function newResources(): Promise<Ids> {
     provider_key_id: provider.keys[0]!.id,
     price_id: await made('/v1/organization/prices', { provider: 'mock', model: 'm', input: '1', output: '1' }),
     model_id: await made('/v1/organization/models', { provider: 'mock', model: unique(), tools: true }),
+    route_id: await made('/v1/organization/routes', newRoute('mock/echo')),
     rate_limit_id: await made('/v1/organization/rate_limits', { scope: { kind: 'project', value: project }, max_concurrent_requests: 100 }),
     budget_id: await made('/v1/organization/budgets', { scope: { kind: 'project', value: project }, limit: '1.00', period: 'month' }),
   };
@@ -121,6 +129,7 @@ async function newForOperators({ path }: Route): Promise<Ids> {
   if (path.includes('{operator_key_id}'))
     return { operator_key_id: (await operator('POST', '/v1/platform/operator_keys', { name: unique() })).body.id };
   if (path.includes('{gateway_id}')) return newSilentGateway();
+  if (path.includes('{route_id}')) return newPlatformRoute();
   if (!path.startsWith('/v1/platform/tenants/')) return {};
   const { id } = await createTenant(weir);
   await operator('POST', `/v1/platform/tenants/${id}/suspend`);
@@ -136,6 +145,13 @@ async function newSilentGateway(): Promise<Ids> {
   return { gateway_id: publicId('gateway', id) };
 }
 
+const newRoute = (model: string) => ({ name: unique(), match: { kind: 'exact', value: unique() }, targets: [{ model }] });
+
+/** A route of the platform's that may be changed and removed. */
+async function newPlatformRoute(): Promise<Ids> {
+  return { platform_route_id: (await operator('POST', '/v1/platform/routes', newRoute('openai/any'))).body.id };
+}
+
 /** A credential of the platform's that may be changed and removed. */
 async function newPlatformCredential(): Promise<Ids> {
   const fields = { type: 'openai', name: unique(), base_url: NOWHERE, key: 'sk-platform' };
@@ -146,6 +162,7 @@ async function newPlatformCredential(): Promise<Ids> {
 function requestOf({ method, path }: Route, ids = standing): { path: string; body: object | undefined } {
   const named = path
     .replace(/^(\/v1\/platform\/prices\/){price_id}/, '$1{platform_price_id}')
+    .replace(/^(\/v1\/platform\/routes\/){route_id}/, '$1{platform_route_id}')
     .replace(/{provider_id}(?=\/connection)/, '{subscription_id}');
   const body = BODIES[`${method} ${path}`];
   if (!body && ['POST', 'PATCH'].includes(method) && !WITHOUT_BODY.test(path)) throw new Error(`no body for ${method} ${path}`);

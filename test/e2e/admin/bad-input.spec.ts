@@ -169,7 +169,7 @@ test.each<[string, string, object, string, string]>([
     KEYS,
     { name: 'k', models: ['gpt-5'] },
     'models.0',
-    '"models.0" must be a model reference such as "openai/gpt-5", or "*" for all.',
+    '"gpt-5" is no reference of a model. Write it as provider/model-id.',
   ],
   ['an API key that is over already', KEYS, { name: 'k', expires_at: 1 }, 'expires_at', '"expires_at" must lie in the future.'],
 ])('%s is refused with a sentence that says what to do', async (_, path, body, param, message) => {

@@ -160,6 +160,11 @@ export type ProviderGrant = Prisma.ProviderGrantModel
  */
 export type Provider = Prisma.ProviderModel
 /**
+ * Model Route
+ * 
+ */
+export type Route = Prisma.RouteModel
+/**
  * Model Tenant
  * 
  */

@@ -1,0 +1,200 @@
+import { Body, Controller, Delete, Get, Headers, Inject, Param, Post, Query, Res } from '@nestjs/common';
+import { ApiHeader } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { WeirError } from '../../kernel/errors.js';
+import { assertMayChange, type Setter } from '../../kernel/setter.js';
+import { CONFIG, type Config } from '../../platform/config/index.js';
+import { type NewRoute, type Route, RoutesService } from '../../routes/index.js';
+import { References } from '../../routing/index.js';
+import { Access } from '../http/access.js';
+import { ActsAs, TenantId } from '../http/admin.js';
+import { IF_MATCH, versionIn } from '../http/etag.js';
+import { deleted } from '../http/fields.js';
+import { ListQuery, listOf, pageOf, renderList } from '../http/list.js';
+import { idOf } from '../http/path-id.js';
+import { Answers, PostOrPatch } from '../http/route.js';
+import { renderRoute } from './render.js';
+import { CreateRoute, RouteObject, UpdateRoute } from './schema.js';
+
+const CREATE =
+  'Create a route: a name that calls may ask for, and the models that answer it. A route that no call can reach, or whose targets do not exist, is refused.';
+const UPDATE = 'Update a route. With If-Match it is updated only if it still has that version. It applies to the next call.';
+
+/** What the routes of an owner, a tenant or the platform (null), have in common. */
+abstract class Routes {
+  constructor(
+    private readonly routes: RoutesService,
+    private readonly references: References,
+    private readonly config: Pick<Config, 'maxRules' | 'timeouts'>,
+  ) {}
+
+  protected async add(tenantId: string | null, body: CreateRoute, by: Setter, reply: FastifyReply) {
+    const route: NewRoute = {
+      tenantId,
+      name: body.name,
+      match: body.match,
+      targets: body.targets,
+      strategy: body.strategy,
+      retries: body.retries ?? null,
+      attempts: body.attempts ?? null,
+      deadlineMs: body.deadline_ms ?? null,
+      fallbackOn: body.fallback_on ?? null,
+      when: null,
+      setBy: by,
+      externalId: body.external_id ?? null,
+      metadata: body.metadata ?? {},
+    };
+    await this.check(route);
+    return render(await this.routes.create(route, by === 'operator' ? null : this.config.maxRules.ofTenant), reply);
+  }
+
+  protected async page(tenantId: string | null, query: ListQuery) {
+    const { items, hasMore } = pageOf(await this.routes.list(tenantId), 'route', query);
+    return renderList(items.map(renderRoute), hasMore);
+  }
+
+  protected async read(tenantId: string | null, id: string, reply: FastifyReply) {
+    return render(await this.routes.get(tenantId, idOf('route', id)), reply);
+  }
+
+  protected async change(
+    tenantId: string | null,
+    id: string,
+    body: UpdateRoute,
+    by: Setter,
+    ifMatch: string | undefined,
+    reply: FastifyReply,
+  ) {
+    const route = await this.changeable(tenantId, id, by);
+    if (body.set_by !== undefined) assertMayChange({ setBy: 'operator' }, by);
+    const { set_by: setBy, deadline_ms: deadlineMs, fallback_on: fallbackOn, ...others } = body;
+    const changes = Object.fromEntries(
+      Object.entries({ ...others, setBy, deadlineMs, fallbackOn }).filter(([, value]) => value !== undefined),
+    );
+    await this.check({ ...route, ...changes });
+    return render(await this.routes.update(tenantId, route.id, changes, versionIn(ifMatch)), reply);
+  }
+
+  protected async remove(tenantId: string | null, id: string, by: Setter) {
+    await this.routes.delete(tenantId, (await this.changeable(tenantId, id, by)).id);
+    return { id, object: 'route' as const, deleted: true as const };
+  }
+
+  /** @throws WeirError not_found, platform_rule */
+  private async changeable(tenantId: string | null, id: string, by: Setter): Promise<Route> {
+    const route = await this.routes.get(tenantId, idOf('route', id));
+    assertMayChange(route, by);
+    return route;
+  }
+
+  /** @throws WeirError invalid_request */
+  private check(route: NewRoute): Promise<void> {
+    const { totalMs } = this.config.timeouts;
+    if (route.deadlineMs !== null && route.deadlineMs > totalMs)
+      throw new WeirError('invalid_request', {
+        param: 'deadline_ms',
+        message: `"deadline_ms" must be at most ${totalMs}: a call takes no longer here.`,
+      });
+    return this.references.checkRoute(route);
+  }
+}
+
+@Controller('v1/organization/routes')
+@Access('tenant')
+export class RoutesController extends Routes {
+  constructor(routes: RoutesService, references: References, @Inject(CONFIG) config: Config) {
+    super(routes, references, config);
+  }
+
+  @Post()
+  @Answers(RouteObject, CREATE)
+  create(
+    @TenantId() tenantId: string,
+    @ActsAs() by: Setter,
+    @Body({ schema: CreateRoute }) body: CreateRoute,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    return this.add(tenantId, body, by, reply);
+  }
+
+  @Get()
+  @Answers(listOf(RouteObject), "List routes. The platform's are not among them.")
+  list(@TenantId() tenantId: string, @Query({ schema: ListQuery }) query: ListQuery) {
+    return this.page(tenantId, query);
+  }
+
+  @Get(':route_id')
+  @Answers(RouteObject, 'Read a route. Its version is the ETag.')
+  get(@TenantId() tenantId: string, @Param('route_id') id: string, @Res({ passthrough: true }) reply: FastifyReply) {
+    return this.read(tenantId, id, reply);
+  }
+
+  @PostOrPatch(':route_id')
+  @Answers(RouteObject, UPDATE)
+  @ApiHeader(IF_MATCH)
+  update(
+    @TenantId() tenantId: string,
+    @ActsAs() by: Setter,
+    @Param('route_id') id: string,
+    @Headers('if-match') ifMatch: string | undefined,
+    @Body({ schema: UpdateRoute }) body: UpdateRoute,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    return this.change(tenantId, id, body, by, ifMatch, reply);
+  }
+
+  @Delete(':route_id')
+  @Answers(deleted('route'), 'Delete a route. The next call no longer finds it.')
+  delete(@TenantId() tenantId: string, @ActsAs() by: Setter, @Param('route_id') id: string) {
+    return this.remove(tenantId, id, by);
+  }
+}
+
+@Controller('v1/platform/routes')
+@Access('operator')
+export class PlatformRoutesController extends Routes {
+  constructor(routes: RoutesService, references: References, @Inject(CONFIG) config: Config) {
+    super(routes, references, config);
+  }
+
+  @Post()
+  @Answers(RouteObject, 'Create a route of all tenants. A route of a tenant that matches the same name goes before it.')
+  create(@Body({ schema: CreateRoute }) body: CreateRoute, @Res({ passthrough: true }) reply: FastifyReply) {
+    return this.add(null, body, 'operator', reply);
+  }
+
+  @Get()
+  @Answers(listOf(RouteObject), "List the platform's routes.")
+  list(@Query({ schema: ListQuery }) query: ListQuery) {
+    return this.page(null, query);
+  }
+
+  @Get(':route_id')
+  @Answers(RouteObject, "Read a route of the platform's. Its version is the ETag.")
+  get(@Param('route_id') id: string, @Res({ passthrough: true }) reply: FastifyReply) {
+    return this.read(null, id, reply);
+  }
+
+  @PostOrPatch(':route_id')
+  @Answers(RouteObject, UPDATE)
+  @ApiHeader(IF_MATCH)
+  update(
+    @Param('route_id') id: string,
+    @Headers('if-match') ifMatch: string | undefined,
+    @Body({ schema: UpdateRoute }) body: UpdateRoute,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    return this.change(null, id, body, 'operator', ifMatch, reply);
+  }
+
+  @Delete(':route_id')
+  @Answers(deleted('route'), "Delete a route of the platform's.")
+  delete(@Param('route_id') id: string) {
+    return this.remove(null, id, 'operator');
+  }
+}
+
+function render(route: Route, reply: FastifyReply): RouteObject {
+  reply.header('etag', `"${route.version}"`);
+  return renderRoute(route);
+}

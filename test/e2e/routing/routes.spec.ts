@@ -1,0 +1,296 @@
+import { ScriptedUpstream } from '../../support/upstream.js';
+import { addUpstream, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { type Body, clientOf, type Send } from '../admin/client.js';
+
+let upstream: ScriptedUpstream;
+let weir: TestWeir;
+let tenant: TestTenant;
+let send: Send;
+let operator: Send;
+
+/** Two providers, `up` and `spare`, both at one upstream. */
+beforeAll(async () => {
+  upstream = await ScriptedUpstream.start();
+  weir = await startTestWeir({ WEIR_EGRESS_ALLOW: upstream.hostPort });
+  tenant = await createTenant(weir);
+  for (const name of ['up', 'spare']) await addUpstream(tenant, upstream.baseUrl, name);
+  send = clientOf(weir, tenant.adminKey);
+  operator = clientOf(weir, weir.operatorKey);
+});
+
+afterEach(async () => {
+  upstream.calls.length = 0;
+  for (const { id } of (await send('GET', '/v1/organization/routes')).body.data)
+    await operator('DELETE', `/v1/organization/routes/${id}`, undefined, { 'x-weir-tenant': tenant.id });
+  for (const { id } of (await operator('GET', '/v1/platform/routes')).body.data) await operator('DELETE', `/v1/platform/routes/${id}`);
+});
+
+afterAll(async () => {
+  await weir.stop();
+  await upstream.stop();
+});
+
+const route = (value: string, targets: (string | object)[], more: object = {}, kind = 'exact') => ({
+  name: `${kind} ${value}`,
+  match: { kind, value },
+  targets: targets.map((model) => (typeof model === 'string' ? { model } : model)),
+  ...more,
+});
+const save = async (...given: Parameters<typeof route>): Promise<Body> => {
+  const { status, body } = await send('POST', '/v1/organization/routes', route(...given));
+  expect([status, body]).toEqual([200, expect.objectContaining({ object: 'route' })]);
+  return body;
+};
+
+const call = async (model: string, apiKey = tenant.apiKey, more: object = {}) => {
+  const response = await fetch(`${weir.publicUrl}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ model, messages: [{ role: 'user', content: 'Hello' }], max_tokens: 20, ...more }),
+  });
+  const { error } = (await response.json()) as { error?: { code: string; message: string; skipped?: { model: string; reason: string }[] } };
+  return { status: response.status, served: response.headers.get('x-weir-model'), error };
+};
+/** Resolves once calls of this name go there. */
+const served = (model: string, by: string | null, apiKey?: string) => eventually(async () => (await call(model, apiKey)).served === by);
+
+test('an alias leads to its first target, and is listed with all of them', async () => {
+  await save('smart', ['up/test-model', 'spare/test-model']);
+  await served('smart', 'up/test-model');
+  expect(upstream.calls.at(-1)!.body.model).toBe('test-model');
+  const { data } = await tenant.openai.models.list();
+  expect(data.find(({ id }) => id === 'smart')).toMatchObject({
+    owned_by: 'up',
+    route: { targets: ['up/test-model', 'spare/test-model'] },
+  });
+  expect(data.find(({ id }) => id === 'up/test-model')).toMatchObject({ route: null });
+  expect(await tenant.openai.models.retrieve('smart')).toMatchObject({ id: 'smart' });
+  const pages = await fetch(`${weir.publicUrl}/v1/models`, { headers: { 'x-api-key': tenant.apiKey, 'anthropic-version': '2023-06-01' } });
+  expect(((await pages.json()) as Body).data.map(({ id }) => id)).toContain('smart');
+});
+
+test('a route is read, listed, changed at its version only, and deleted', async () => {
+  const saved = await save('smart', ['up/test-model'], {
+    retries: 0,
+    attempts: 3,
+    deadline_ms: 5_000,
+    fallback_on: ['timeout'],
+    external_id: 'x',
+    metadata: { a: 'b' },
+  });
+  expect(saved).toMatchObject({
+    id: expect.stringMatching(/^route_/),
+    strategy: 'ordered',
+    targets: [{ model: 'up/test-model', weight: 1, credential: null }],
+    retries: 0,
+    attempts: 3,
+    deadline_ms: 5_000,
+    fallback_on: ['timeout'],
+    set_by: 'tenant',
+    version: 1,
+    external_id: 'x',
+    metadata: { a: 'b' },
+  });
+  const path = `/v1/organization/routes/${saved.id}`;
+  expect((await send('GET', path)).body).toEqual(saved);
+  expect((await send('GET', '/v1/organization/routes')).body.data).toEqual([saved]);
+  await served('smart', 'up/test-model');
+
+  const changed = await send('POST', path, { targets: [{ model: 'spare/test-model' }], retries: null }, { 'if-match': '"1"' });
+  expect(changed.body).toMatchObject({ version: 2, retries: null, attempts: 3, targets: [{ model: 'spare/test-model' }] });
+  expect(await send('PATCH', path, { attempts: 1 }, { 'if-match': '"1"' })).toMatchObject({
+    status: 412,
+    body: { error: { code: 'precondition_failed' } },
+  });
+  await served('smart', 'spare/test-model');
+
+  expect((await send('DELETE', path)).body).toEqual({ id: saved.id, object: 'route', deleted: true });
+  await eventually(async () => (await call('smart')).error?.code === 'model_not_found');
+  expect((await send('GET', path)).status).toBe(404);
+});
+
+test('an exact match goes before prefixes, of which the longest counts, and a tenant’s before the platform’s', async () => {
+  await operator('POST', '/v1/platform/credentials', {
+    name: 'lent',
+    type: 'openai',
+    base_url: upstream.baseUrl,
+    key: 'sk-lent-secret',
+    models: ['*'],
+  });
+  expect((await operator('POST', '/v1/platform/routes', route('fast-', ['lent/*'], {}, 'prefix'))).body).toMatchObject({
+    set_by: 'operator',
+  });
+  // The platform lends it to nobody yet.
+  await eventually(async () => (await call('fast-1')).error?.code === 'no_target');
+  await save('fast-', ['up/other/model'], {}, 'prefix');
+  await served('fast-1', 'up/other/model');
+  await save('fast-1', ['up/gpt-4o'], {}, 'prefix');
+  await served('fast-1', 'up/gpt-4o');
+  await save('fast-1', ['spare/gpt-4o']);
+  await served('fast-1', 'spare/gpt-4o');
+  expect((await call('fast-12')).served).toBe('up/gpt-4o');
+  expect((await call('fast-2')).served).toBe('up/other/model');
+});
+
+test('a prefix passes the name on; a provider that it begins with is cut', async () => {
+  await save('gpt-', ['up/*'], {}, 'prefix');
+  await served('gpt-4o', 'up/gpt-4o');
+  await save('up/', ['spare/*', 'up/*'], {}, 'prefix');
+  await served('up/gpt-4o', 'spare/gpt-4o');
+  expect(await call('gpt-5')).toMatchObject({
+    status: 503,
+    error: { code: 'no_target', message: expect.stringContaining('does not expose the model "gpt-5"') },
+  });
+});
+
+test('a reference may have a chain of its own, which begins with itself', async () => {
+  await save('up/test-model', ['up/test-model', 'spare/test-model']);
+  await eventually(async () => ((await tenant.openai.models.retrieve('up/test-model')) as unknown as Body)['route'] !== null);
+  expect((await call('up/test-model')).served).toBe('up/test-model');
+});
+
+test('a hint is asked for by its task', async () => {
+  await save('fast', ['up/test-model'], {}, 'hint');
+  await served('hint:fast', 'up/test-model');
+  expect((await call('hint:fats')).error).toMatchObject({
+    code: 'model_not_found',
+    message: expect.stringContaining('Did you mean "hint:fast"?'),
+  });
+  expect((await tenant.openai.models.list()).data.map(({ id }) => id)).not.toContain('hint:fast');
+});
+
+test('a key is allowed the name of a route with all its targets, or targets', async () => {
+  await save('smart', ['up/test-model', 'spare/test-model']);
+  await served('smart', 'up/test-model');
+  const keyFor = async (models: string[]) =>
+    (
+      await tenant.admin<{ value: string }>('POST', `/v1/organization/projects/${tenant.projectId}/api_keys`, {
+        name: models.join(),
+        models,
+      })
+    ).value;
+  const [byAlias, byTarget, other] = [await keyFor(['smart']), await keyFor(['spare/test-model']), await keyFor(['up/gpt-4o'])];
+  await served('smart', 'up/test-model', byAlias);
+  expect(await call('up/test-model', byAlias)).toMatchObject({ status: 403, error: { code: 'model_not_allowed' } });
+  await served('smart', 'spare/test-model', byTarget);
+  await eventually(async () => (await call('smart', other)).status === 403);
+  const { error } = await call('smart', other);
+  expect(error).toMatchObject({
+    code: 'model_not_allowed',
+    message: expect.stringContaining('up/test-model: This API key may not use'),
+    skipped: [{ model: 'up/test-model' }, { model: 'spare/test-model' }],
+  });
+  expect(await send('POST', `/v1/organization/projects/${tenant.projectId}/api_keys`, { name: 'k', models: ['smrt'] })).toMatchObject({
+    status: 400,
+  });
+});
+
+test('a target that sees no images is passed over by a call that has some', async () => {
+  await tenant.admin('POST', '/v1/organization/models', { provider: 'up', model: 'test-model', vision: false });
+  await save('eyes', ['up/test-model', 'spare/test-model']);
+  await served('eyes', 'up/test-model');
+  const messages = [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA' } }] }];
+  expect((await call('eyes', tenant.apiKey, { messages })).served).toBe('spare/test-model');
+  await save('blind', ['up/test-model']);
+  await served('blind', 'up/test-model');
+  expect(await call('blind', tenant.apiKey, { messages })).toMatchObject({
+    status: 400,
+    error: { code: 'invalid_request', message: expect.stringContaining('takes no images') },
+  });
+});
+
+test('a target is called with the key that its route names', async () => {
+  const { data } = (await send('GET', '/v1/organization/providers')).body;
+  const id = data.find((one) => (one as unknown as { name: string }).name === 'up')!.id;
+  const { body } = await send('POST', `/v1/organization/providers/${id}/keys`, { key: 'sk-the-other-key-of-up' });
+  const keys = body.keys.map((key) => key.id);
+  await save('first', [{ model: 'up/test-model', credential: keys[0] }]);
+  await save('second', [{ model: 'up/test-model', credential: keys[1] }]);
+  for (const [name, key] of [
+    ['first', 'sk-up-secret-of-the-provider'],
+    ['second', 'sk-the-other-key-of-up'],
+  ] as const) {
+    await served(name, 'up/test-model');
+    for (let n = 0; n < 3; n++) await call(name);
+    expect(upstream.calls.splice(0).map(({ headers }) => headers['authorization'])).toEqual(Array(4).fill(`Bearer ${key}`));
+  }
+  expect(await send('POST', '/v1/organization/routes', route('third', [{ model: 'spare/test-model', credential: keys[0] }]))).toMatchObject(
+    {
+      status: 400,
+      body: { error: { param: 'targets.0.credential' } },
+    },
+  );
+  await send('DELETE', `/v1/organization/providers/${id}/keys/${keys[1]}`);
+  await eventually(async () => (await call('second')).error?.code === 'no_target');
+});
+
+test.each<[string, object, string, RegExp]>([
+  ['a provider that does not exist', route('x', ['upp/test-model']), 'targets.0.model', /Did you mean "up"\?/],
+  ['a model that is not exposed', route('x', ['up/test-mode']), 'targets.0.model', /Did you mean "up\/test-model"\?/],
+  ['a target that is no reference', route('x', ['test-model']), 'targets.0.model', /Write each target as provider\/model-id/],
+  ['itself as a target', route('x', ['x']), 'targets.0.model', /no loops/],
+  ['a target twice', route('x', ['up/test-model', 'up/test-model']), 'targets.1.model', /twice/],
+  ['a passed-on name without a prefix', route('x', ['up/*']), 'targets.0.model', /only a prefix/],
+  ['a prefix that no model of its target begins with', route('claude-', ['up/*'], {}, 'prefix'), 'targets.0.model', /never be called/],
+  ['the name of a provider', route('up', ['spare/test-model']), 'match.value', /name of a provider/],
+  ['an alias with a blank', route('a b', ['up/test-model']), 'match.value', /no spaces/],
+  ['a pattern', route('a*', ['up/test-model']), 'match.value', /Use \{"kind":"prefix"\}/],
+  ['a prefix that hints have', route('hint:a', ['up/test-model'], {}, 'prefix'), 'match.value', /are hints/],
+  ['no target', route('x', []), 'targets', /./],
+  [
+    'too many targets',
+    route(
+      'x',
+      Array.from({ length: 17 }, (_, n) => `up/m${n}`),
+    ),
+    'targets',
+    /./,
+  ],
+  ['a weight of zero', route('x', [{ model: 'up/test-model', weight: 0 }]), 'targets.0.weight', /./],
+  ['a deadline above the installation’s', route('x', ['up/test-model'], { deadline_ms: 86_400_000 }), 'deadline_ms', /at most/],
+  ['a failure that is none', route('x', ['up/test-model'], { fallback_on: ['sunday'] }), 'fallback_on.0', /./],
+])('%s is refused', async (_, body, param, message) => {
+  const { status, body: answer } = await send('POST', '/v1/organization/routes', body);
+  expect([status, answer.error]).toEqual([400, expect.objectContaining({ param, message: expect.stringMatching(message) })]);
+});
+
+test('a match that is there already is never reached, and refused', async () => {
+  const first = await save('smart', ['up/test-model']);
+  await save('smart', ['up/test-model'], {}, 'prefix');
+  const twin = { ...route('smart', ['spare/test-model']), name: 'twin' };
+  expect(await send('POST', '/v1/organization/routes', twin)).toMatchObject({
+    status: 409,
+    body: { error: { param: 'match', message: expect.stringContaining('never be reached') } },
+  });
+  const other = await save('other', ['up/test-model']);
+  expect(await send('POST', `/v1/organization/routes/${other.id}`, { match: { kind: 'exact', value: 'smart' } })).toMatchObject({
+    status: 409,
+  });
+  expect(await send('POST', `/v1/organization/routes/${other.id}`, { targets: [{ model: 'smart' }] })).toMatchObject({
+    status: 400,
+    body: { error: { message: expect.stringContaining('loops') } },
+  });
+  expect((await send('POST', `/v1/organization/routes/${first.id}`, { name: 'renamed' })).body).toMatchObject({ name: 'renamed' });
+});
+
+test('what an operator sets for a tenant, the tenant sees and cannot change', async () => {
+  const { body } = await operator('POST', '/v1/organization/routes', route('ruled', ['up/test-model']), { 'x-weir-tenant': tenant.id });
+  const path = `/v1/organization/routes/${body.id}`;
+  expect((await send('GET', path)).body).toMatchObject({ set_by: 'operator' });
+  expect(await send('POST', path, { attempts: 1 })).toMatchObject({ status: 403, body: { error: { code: 'platform_rule' } } });
+  expect((await send('DELETE', path)).status).toBe(403);
+  await operator('POST', path, { set_by: 'tenant' }, { 'x-weir-tenant': tenant.id });
+  expect((await send('DELETE', path)).status).toBe(200);
+});
+
+test('a call may be given a time, up to what the installation allows', async () => {
+  const timed = async (value: string) =>
+    (
+      await fetch(`${weir.publicUrl}/v1/chat/completions`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${tenant.apiKey}`, 'content-type': 'application/json', 'x-weir-timeout-ms': value },
+        body: JSON.stringify({ model: 'up/test-model', messages: [{ role: 'user', content: 'Hello' }] }),
+      })
+    ).status;
+  expect(await Promise.all(['100', '600000', '99', '1.5', '999999999'].map(timed))).toEqual([200, 200, 400, 400, 400]);
+});
