@@ -43,15 +43,12 @@ const STEERING: [more: object, param: string][] = [
   [{ api_key: 'sk-other' }, 'api_key'],
   [{ extra_headers: { authorization: 'x' } }, 'extra_headers'],
   [{ proxies: { https: AWAY } }, 'proxies'],
-  [{ fallbacks: ['other/model'] }, 'fallbacks'],
-  [{ fallbacks: [{ model: 'm', api_base: AWAY }] }, 'fallbacks'],
   [{ litellm_params: { api_base: AWAY } }, 'litellm_params'],
   [{ custom_llm_provider: 'openai' }, 'custom_llm_provider'],
   [{ aws_bedrock_runtime_endpoint: AWAY }, 'aws_bedrock_runtime_endpoint'],
   [{ vertex_project: 'other' }, 'vertex_project'],
   [{ azure_endpoint: AWAY }, 'azure_endpoint'],
   [{ virtual_key: 'other' }, 'virtual_key'],
-  [{ models: ['openai/gpt-5'] }, 'models'],
   [{ route: 'fallback' }, 'route'],
   [{ plugins: [{ id: 'web' }] }, 'plugins'],
   [{ provider: { order: ['dear'] } }, 'provider'],
@@ -109,6 +106,36 @@ test.each([
     ]);
 });
 
+/** Weir itself obeys these there. */
+const OBEYING = ['/v1/chat/completions', '/v1/responses', '/v1/messages'];
+
+test.each(['models', 'fallbacks'])('%s is a list of plain names, and no provider sees it', async (field) => {
+  for (const surface of surfaces) {
+    const steers = { [field]: [{ model: 'openai-chat/m', api_base: AWAY }] };
+    const obeys = OBEYING.includes(surface.path);
+    expect([surface.route, await post(surface.path, surface.body('openai-chat/m', 'Hello', steers))]).toEqual([
+      surface.route,
+      { status: 400, param: obeys ? `${field}[0]` : field },
+    ]);
+    if (!obeys) continue;
+    expect(await post(surface.path, surface.body('openai-chat/m', 'Hello', { [field]: 'openai-chat/m' }))).toEqual({ status: 400, param: field });
+    expect(await post(surface.path, surface.body('openai-chat/m', 'Hello', { [field]: Array(17).fill('openai-chat/m') }))).toMatchObject({ status: 400 });
+    expect((await post(surface.path, surface.body('openai-chat/m', 'Hello', { [field]: ['openai-chat/m', 'openai/none'] }))).status).toBe(404);
+    expect(rig.upstream.calls).toEqual([]);
+  }
+  for (const surface of surfaces.filter(({ path }) => OBEYING.includes(path)))
+    for (const format of PROVIDER_FORMATS) {
+      rig.upstream.script = format.says(SAID);
+      const more = { [field]: [`${format.dialect}/m`, `${format.dialect}/m`] };
+      expect([surface.route, format.dialect, (await post(surface.path, surface.body(`${format.dialect}/m`, 'Hello', more))).status]).toEqual([
+        surface.route,
+        format.dialect,
+        200,
+      ]);
+      for (const { text } of rig.upstream.calls.splice(0)) expect(text).not.toContain(field);
+    }
+});
+
 test('a message cannot carry where the request goes', async () => {
   const messages = [{ role: 'user', content: [{ type: 'text', text: 'Hello', api_base: AWAY }] }];
   for (const path of ['/v1/chat/completions', '/v1/messages'])
@@ -120,7 +147,6 @@ test('a message cannot carry where the request goes', async () => {
 
 test.each([
   ['portkey', { config: 'pc-1' }, 'config'],
-  ['openrouter', { models: ['a'] }, 'models'],
 ])('what steers %s only is refused there', async (provider, more, param) => {
   const chat = { model: `${provider}/m`, messages: [{ role: 'user', content: 'Hello' }], max_tokens: 10 };
   expect(await post('/v1/chat/completions', { ...chat, ...more })).toEqual({ status: 400, param });

@@ -7,6 +7,7 @@ import { publicId } from '../../kernel/ids.js';
 import { Egress } from '../../platform/egress/index.js';
 import type { Plan } from '../../routing/index.js';
 import { statusFor } from '../agents.js';
+import { takeModels } from '../asked-models.js';
 import { Call } from '../call.js';
 import { IdempotentCalls } from '../idempotent-calls.js';
 import { ReasoningMemory } from '../reasoning-memory.js';
@@ -40,12 +41,13 @@ export class Inference {
     const { caller, options } = verifyCall(this.callers, request);
     if (this.egress.name !== null && options.via?.includes(this.egress.name)) throw new WeirError('loop_detected');
     const { json, bytes, text } = bodyOf(request);
+    const fallbacks = takeModels(endpoint, json);
     const decoded = format.decodeRequest(json, bytes);
     const recalled = format.recallItems?.(decoded, this.memory.itemsOf(caller.tenantId)) ?? decoded;
     const source = { text, value: decoded.body };
     const { betas, anthropicVersion } = options;
     const dropUnsupported = options.dropUnsupported || caller.dropsUnsupported;
-    const models = recalled.model === null ? [] : [{ name: recalled.model, param: 'model' }];
+    const models = recalled.model === null ? fallbacks : [{ name: recalled.model, param: 'model' }, ...fallbacks];
     return new Call(endpoint, format, caller, { ...recalled, source, betas, anthropicVersion, dropUnsupported }, options, models);
   }
 

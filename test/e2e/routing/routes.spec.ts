@@ -48,7 +48,7 @@ const call = async (model: string, apiKey = tenant.apiKey, more: object = {}) =>
     headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
     body: JSON.stringify({ model, messages: [{ role: 'user', content: 'Hello' }], max_tokens: 20, ...more }),
   });
-  const { error } = (await response.json()) as { error?: { code: string; message: string; skipped?: { model: string; reason: string }[] } };
+  const { error } = (await response.json()) as { error?: { code: string; param: string; message: string; skipped?: { model: string; reason: string }[] } };
   return { status: response.status, served: response.headers.get('x-weir-model'), error };
 };
 /** Resolves once calls of this name go there. */
@@ -145,7 +145,7 @@ test('a prefix passes the name on; a provider that it begins with is cut', async
 
 test('a reference may have a chain of its own, which begins with itself', async () => {
   await save('up/test-model', ['up/test-model', 'spare/test-model']);
-  await eventually(async () => ((await tenant.openai.models.retrieve('up/test-model')) as unknown as Body)['route'] !== null);
+  await eventually(async () => ((await tenant.openai.models.retrieve('up/test-model')) as unknown as { route: object | null }).route !== null);
   expect((await call('up/test-model')).served).toBe('up/test-model');
 });
 
@@ -281,6 +281,25 @@ test('what an operator sets for a tenant, the tenant sees and cannot change', as
   expect((await send('DELETE', path)).status).toBe(403);
   await operator('POST', path, { set_by: 'tenant' }, { 'x-weir-tenant': tenant.id });
   expect((await send('DELETE', path)).status).toBe(200);
+});
+
+test('a client’s own list is tried in order after its model, each checked for the key', async () => {
+  await save('smart', ['spare/test-model', 'up/test-model']);
+  await served('smart', 'spare/test-model');
+  expect((await call('up/gpt-4o', tenant.apiKey, { models: ['smart', 'up/gpt-4o'] })).served).toBe('up/gpt-4o');
+  // Without a model the first of the list is it.
+  expect((await call(undefined as never, tenant.apiKey, { models: ['smart', 'up/gpt-4o'], fallbacks: ['up/other/model'] })).served).toBe('spare/test-model');
+  const messages = [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA' } }] }];
+  await tenant.admin('POST', '/v1/organization/models', { provider: 'up', model: 'other/model', vision: false });
+  await eventually(async () => (await call('up/other/model', tenant.apiKey, { messages, models: ['up/gpt-4o'] })).served === 'up/gpt-4o');
+  expect((await call('up/gpt-4o', tenant.apiKey, { models: ['up/gpt-5'] })).error).toMatchObject({
+    code: 'model_not_found',
+    param: 'models[0]',
+    message: expect.stringContaining('Did you mean'),
+  });
+  const { value } = await tenant.admin<{ value: string }>('POST', `/v1/organization/projects/${tenant.projectId}/api_keys`, { name: 'narrow', models: ['up/gpt-4o'] });
+  await served('up/gpt-4o', 'up/gpt-4o', value);
+  expect(await call('up/gpt-4o', value, { fallbacks: ['spare/gpt-4o'] })).toMatchObject({ status: 403, error: { code: 'model_not_allowed', param: 'fallbacks[0]' } });
 });
 
 test('a call may be given a time, up to what the installation allows', async () => {
