@@ -16,6 +16,7 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   calls: [],
   idempotency: [],
   routes: [],
+  sessions: [],
   dialects: [],
   providers: ['dialects'], // the names of wire formats only
   credentials: ['providers'],
@@ -40,6 +41,7 @@ const ENTRY_POINTS: Readonly<Record<string, readonly string[]>> = {
     'calls',
     'prices',
     'idempotency',
+    'sessions',
   ],
   control: EVERY_MODULE.filter((name) => name !== 'dialects'),
   workers: ['quotas', 'ledger', 'calls', 'prices', 'credentials', 'routing', 'tenants', 'idempotency'],

@@ -18,6 +18,8 @@ export interface ApiKey {
   fit: string | null;
   /** How much models are to think for calls that do not say; null: as the provider does. */
   thinkingLevel: string | null;
+  /** The model of calls that name none; null: that of its project. */
+  defaultModel: string | null;
   /** `drop`: what the provider of a call cannot do at all is left out with a warning, instead of refusing the call. */
   unsupported: string | null;
   createdBy: string;
@@ -49,6 +51,8 @@ export interface Caller {
   shrinksToFit: boolean;
   thinkingLevel: ThinkingLevel | null;
   dropsUnsupported: boolean;
+  /** The model of calls that name none: the key's own, else its project's, else its tenant's. Null: there is none. */
+  defaultModel: string | null;
   /** What a call of unknown price is held and booked for under a hard budget; null: it is refused. */
   unpricedCallCost: Nano | null;
   /** Answers of its calls with an `Idempotency-Key` are kept for repeats. */

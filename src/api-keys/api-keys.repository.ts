@@ -16,6 +16,7 @@ export interface NewApiKey {
   fit: string | null;
   thinkingLevel: string | null;
   unsupported: string | null;
+  defaultModel: string | null;
   createdBy: string;
   setBy: Setter;
   expiresAt: Date | null;
@@ -37,6 +38,8 @@ export interface UsableKey {
   fit: string | null;
   thinkingLevel: string | null;
   unsupported: string | null;
+  /** Its own, its project's or its tenant's. */
+  defaultModel: string | null;
   unpricedCallNano: bigint | null;
   /** Its tenant lets answers be kept for repeats. */
   keepsAnswers: boolean;
@@ -58,7 +61,8 @@ interface UsableRow extends Omit<UsableKey, 'tenantId' | 'expiresAt'> {
 const USABLE: OwnedTable = {
   columns: `t.lookup_id AS "lookupId", encode(t.digest, 'base64') AS digest, t.id, t.project_id AS "projectId", t.name,
     CASE WHEN '*' <> ALL (t.models) THEN t.models END AS models, t.max_output_tokens AS "maxOutputTokens", t.max_call_nano AS "maxCallNano",
-    t.fit, t.thinking_level AS "thinkingLevel", t.unsupported, tenant.unpriced_call_nano AS "unpricedCallNano",
+    t.fit, t.thinking_level AS "thinkingLevel", t.unsupported,
+    coalesce(t.default_model, project.default_model, tenant.default_model) AS "defaultModel", tenant.unpriced_call_nano AS "unpricedCallNano",
     tenant.keeps_answers AS "keepsAnswers", tenant.suspended_at IS NOT NULL AS "isSuspended",
     extract(epoch FROM t.expires_at)::float8 * 1000 AS "expiresAt",
     CASE WHEN t.previous_until > now() THEN t.previous_lookup_id END AS "previousLookupId", encode(t.previous_digest, 'base64') AS "previousDigest",
@@ -138,6 +142,7 @@ export class ApiKeysRepository {
         fit: once(row.fit),
         thinkingLevel: once(row.thinkingLevel),
         unsupported: once(row.unsupported),
+        defaultModel: once(row.defaultModel),
         unpricedCallNano: row.unpricedCallNano,
         keepsAnswers: row.keepsAnswers,
         isSuspended: row.isSuspended,

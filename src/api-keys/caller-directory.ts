@@ -85,6 +85,7 @@ const callerOf = (key: UsableKey): Caller => ({
   shrinksToFit: key.fit === 'shrink',
   thinkingLevel: key.thinkingLevel as ThinkingLevel | null,
   dropsUnsupported: key.unsupported === 'drop',
+  defaultModel: key.defaultModel,
   unpricedCallCost: key.unpricedCallNano,
   keepsAnswers: key.keepsAnswers,
   scopes: [

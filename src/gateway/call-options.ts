@@ -55,7 +55,7 @@ export function policyOf({ via: _via, idempotencyKey: _key, ...options }: CallOp
 
 const MAX_LABELS = 16;
 /** Printable and storable: no control character, no half surrogate pair, no blank at either end. `*` stands for all in a budget. */
-const LABEL = /^(?!\*$)[^\s\p{Cc}\p{Cs}](?:[^\p{Cc}\p{Cs}]{0,254}[^\s\p{Cc}\p{Cs}])?$/u;
+export const LABEL = /^(?!\*$)[^\s\p{Cc}\p{Cs}](?:[^\p{Cc}\p{Cs}]{0,254}[^\s\p{Cc}\p{Cs}])?$/u;
 
 const VERSION = /^[\w.-]{1,64}$/;
 const AI_GATEWAY_VALUE = /^[\x20-\x7e]{1,2000}$/;

@@ -3,6 +3,7 @@ import type { CallFormat, CallRequest } from '../dialects/index.js';
 import { type Id, newId } from '../kernel/ids.js';
 import type { ThinkingLevel } from '../kernel/thinking.js';
 import { type AskedModel, needsOf, type PlanRequest } from '../routing/index.js';
+import type { SessionDefaults } from '../sessions/index.js';
 import type { CallOptions } from './call-options.js';
 
 /** One request of a tenant, from its first byte to its booking. */
@@ -19,14 +20,17 @@ export class Call {
     readonly options: CallOptions,
     /** What may answer it, in order: references, and names that routes match. */
     readonly models: readonly AskedModel[],
+    /** What its session says; null: nothing. */
+    readonly session: SessionDefaults | null,
   ) {}
 
   /** What routing is asked. */
   get planned(): PlanRequest {
-    const { models, options, prompt } = this;
+    const { models, options, prompt, session } = this;
     const { maxOutputTokens, inputTokensBound, body } = prompt;
+    const defaultModel = session?.defaultModel ?? null;
     return {
-      models,
+      models, defaultModel,
       maxOutputTokens,
       session: options.session,
       timeoutMs: options.timeoutMs,
@@ -37,7 +41,7 @@ export class Call {
 
   /** How much the model is to think, unless the request itself says. */
   get thinkingLevel(): ThinkingLevel | null {
-    return this.options.thinkingLevel ?? this.caller.thinkingLevel;
+    return this.options.thinkingLevel ?? this.session?.thinkingLevel ?? this.caller.thinkingLevel;
   }
 
   /** Since the request arrived. */

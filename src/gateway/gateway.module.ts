@@ -11,6 +11,7 @@ import { RoutingModule } from '../routing/index.js';
 import { Drains } from './attempts/drains.js';
 import { Attempts } from './attempts/send.js';
 import { Subscriptions } from './attempts/subscriptions.js';
+import { SessionsModule } from '../sessions/index.js';
 import { Estimates } from './estimates.js';
 import { IdempotentCalls } from './idempotent-calls.js';
 import { InFlight } from './in-flight.js';
@@ -22,6 +23,7 @@ import { RequestGate } from './request-gate.js';
 import { Inference } from './surfaces/inference.js';
 import { MessageCounting } from './surfaces/message-counting.js';
 import { OwnAccount } from './surfaces/own-account.js';
+import { OwnSessions } from './surfaces/own-sessions.js';
 import { Traffic } from './traffic.js';
 
 @Module({
@@ -35,6 +37,7 @@ import { Traffic } from './traffic.js';
     CallsModule,
     ConnectionsModule,
     IdempotencyModule,
+    SessionsModule,
   ],
   providers: [
     InFlight,
@@ -51,6 +54,7 @@ import { Traffic } from './traffic.js';
     Inference,
     MessageCounting,
     OwnAccount,
+    OwnSessions,
     PublicServer,
   ],
   exports: [PublicServer],

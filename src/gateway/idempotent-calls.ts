@@ -34,7 +34,7 @@ export class IdempotentCalls {
     let claim: Claim;
     try {
       // Before the claim: only a key that may use the model gets an answer of it.
-      plan = this.router.plan(caller, prompt.model, prompt.maxOutputTokens, options.session);
+      plan = this.router.plan(caller, call.planned);
       const begun = await this.idempotency.begin({
         callId: call.id,
         tenantId: caller.tenantId,

@@ -18,6 +18,7 @@ import { formatFor, OTHER_FORMAT, PUBLIC_ROUTES, type Surfaces } from './routes.
 import { Inference } from './surfaces/inference.js';
 import { MessageCounting } from './surfaces/message-counting.js';
 import { OwnAccount } from './surfaces/own-account.js';
+import { OwnSessions } from './surfaces/own-sessions.js';
 
 const HEAD_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 60_000;
@@ -45,6 +46,7 @@ export class PublicServer {
     inference: Inference,
     counting: MessageCounting,
     own: OwnAccount,
+    sessions: OwnSessions,
     private readonly inFlight: InFlight,
     private readonly gate: RequestGate,
     private readonly health: Health,
@@ -55,7 +57,7 @@ export class PublicServer {
   ) {
     health.watch('ledger', 'ledger_unavailable', () => ledger.fault, { stopsCalls: true });
     reloads.onReload((next) => this.useCertificate(next));
-    this.app = this.build({ inference, counting, own });
+    this.app = this.build({ inference, counting, own, sessions });
   }
 
   /** Listens. Answers the URL to reach it at. @throws NodeJS.ErrnoException, e.g. EADDRINUSE */

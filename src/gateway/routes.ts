@@ -4,6 +4,7 @@ import { OPERATIONS, type Operation } from './openapi/operations.js';
 import type { Inference } from './surfaces/inference.js';
 import type { MessageCounting } from './surfaces/message-counting.js';
 import type { OwnAccount } from './surfaces/own-account.js';
+import type { OwnSessions } from './surfaces/own-sessions.js';
 import { type Handler, isOfAnthropic } from './surfaces/surface.js';
 
 /** The handlers that routes lead to. */
@@ -11,14 +12,15 @@ export interface Surfaces {
   inference: Inference;
   counting: MessageCounting;
   own: OwnAccount;
+  sessions: OwnSessions;
 }
 
 export interface PublicRoute {
-  method: 'GET' | 'POST';
+  method: 'GET' | 'POST' | 'DELETE';
   /** As Fastify takes it. */
   path: string;
-  /** `call`: held, sent to a provider and booked. `count`: tokens are counted, nothing is spent. `read`: answers about the key. */
-  kind: 'call' | 'count' | 'read';
+  /** `call`: held, sent to a provider and booked. `count`: tokens are counted, nothing is spent. `read`: answers about the key. `write`: stores defaults. */
+  kind: 'call' | 'count' | 'read' | 'write';
   /** The format of its errors, and of what is spoken there. */
   format: CallFormat;
   /** What the OpenAPI document says of it. */
@@ -67,6 +69,23 @@ export const PUBLIC_ROUTES: readonly PublicRoute[] = [
   read('/v1/models/*', OPERATIONS.getModel, (own) => own.getModel),
   read('/v1/key', OPERATIONS.getKey, (own) => own.getKey),
   read('/v1/calls/:id', OPERATIONS.getCall, (own) => own.getCall),
+  {
+    method: 'POST',
+    path: '/v1/sessions',
+    kind: 'write',
+    format: CHAT,
+    operation: OPERATIONS.putSession,
+    handler: ({ sessions }) => sessions.put,
+  },
+  { method: 'GET', path: '/v1/sessions/*', kind: 'read', format: CHAT, operation: OPERATIONS.getSession, handler: ({ sessions }) => sessions.get },
+  {
+    method: 'DELETE',
+    path: '/v1/sessions/*',
+    kind: 'write',
+    format: CHAT,
+    operation: OPERATIONS.deleteSession,
+    handler: ({ sessions }) => sessions.delete,
+  },
 ];
 
 const BY_PATH = new Map(PUBLIC_ROUTES.map((route) => [route.path, route]));
@@ -77,7 +96,7 @@ export const OTHER_FORMAT = CHAT;
 /** The format that an error of a request has: that of its endpoint, and of Anthropic's API below its addresses and for its clients. */
 export function formatFor(request: Pick<FastifyRequest, 'headers' | 'url' | 'routeOptions'>): CallFormat {
   const route = BY_PATH.get(request.routeOptions.url ?? '');
-  if (route && route.kind !== 'read') return route.format;
+  if (route && (route.kind === 'call' || route.kind === 'count')) return route.format;
   return request.url.startsWith('/v1/messages') || isOfAnthropic(request) ? MESSAGES : OTHER_FORMAT;
 }
 

@@ -62,8 +62,13 @@ export class RoutesRepository {
     return (await this.list(tenantId)).find((route) => route.id === id) ?? null;
   }
 
-  async delete(tenantId: string | null, id: string): Promise<void> {
-    await this.pool.query('DELETE FROM routes WHERE tenant_id IS NOT DISTINCT FROM $1 AND id = $2', [tenantId, id]);
+  /** False: it has another version. */
+  async delete(tenantId: string | null, id: string, version: number | null): Promise<boolean> {
+    const { rowCount } = await this.pool.query(
+      'DELETE FROM routes WHERE tenant_id IS NOT DISTINCT FROM $1 AND id = $2 AND ($3::integer IS NULL OR version = $3)',
+      [tenantId, id, version],
+    );
+    return rowCount === 1;
   }
 
   /** The routes of these owners (null: of all), owner by owner. */

@@ -44,10 +44,10 @@ export class RoutesService {
     });
   }
 
-  /** @throws WeirError not_found */
-  async delete(tenantId: string | null, id: string): Promise<void> {
-    await this.get(tenantId, id);
-    await this.repository.delete(tenantId, id);
+  /** @param version that it must have; null: any. @throws WeirError not_found, precondition_failed */
+  async delete(tenantId: string | null, id: string, version: number | null): Promise<void> {
+    const route = await this.get(tenantId, id);
+    if (!(await this.repository.delete(tenantId, route.id, version))) throw new WeirError('precondition_failed');
   }
 }
 

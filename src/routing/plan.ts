@@ -94,6 +94,8 @@ export interface AskedModel {
 export interface PlanRequest {
   /** References, and names that routes match, in the order in which they are to be tried; none: a default is taken. */
   models: readonly AskedModel[];
+  /** Of its session, for a request that names none; null: none. */
+  defaultModel: string | null;
   /** Its own limit on output tokens per answer; null: none. */
   maxOutputTokens: number | null;
   /** Its calls keep to one of a provider's keys, and to one of the targets that a route weighs. */

@@ -45,6 +45,12 @@ export class References {
       if (name !== ANY_MODEL && !own.find(name) && !shared.find(name)) this.resolve(tenantId, records, name, `${param}.${at}`);
   }
 
+  /** One of these. @throws WeirError invalid_request */
+  async checkName(tenantId: string, name: string, param: string): Promise<void> {
+    const [records, own, shared] = await Promise.all([this.list(tenantId), this.shelf(tenantId), this.shelf(null)]);
+    if (!own.find(name) && !shared.find(name)) this.resolve(tenantId, records, name, param);
+  }
+
   /**
    * Checks a route of a tenant, or of the platform, as it is about to be saved.
    * @throws WeirError invalid_request when no call can match it, or when it leads to what does not exist, or to another route.
@@ -182,7 +188,7 @@ export class References {
     const record = records.get(name);
     const near = record
       ? record.defaultModel && `${name}/${record.defaultModel}`
-      : this.router.models({ tenantId, models: null, maxOutputTokens: null }).find(({ reference }) => reference.endsWith(`/${name}`))
+      : this.router.models({ tenantId, models: null }).find(({ reference }) => reference.endsWith(`/${name}`))
           ?.reference;
     const open = [...records.values()].find(({ models }) => models.includes(ANY_MODEL));
     const meant = near ?? (record || !open ? null : `${open.name}/${name}`);

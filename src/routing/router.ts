@@ -46,6 +46,8 @@ export interface Requester {
   tenantId: string;
   models: ReadonlySet<string> | null;
   maxOutputTokens: number | null;
+  /** For requests that name no model, where their session has no default; null: none. */
+  defaultModel: string | null;
 }
 
 /** What does not change until the record of a provider does. */
@@ -106,7 +108,7 @@ export class Router {
     private readonly known: ModelBook,
     private readonly routes: RouteBook,
     private readonly latencies: Latencies,
-    @Inject(CONFIG) private readonly config: Pick<Config, 'modelRules' | 'mock' | 'timeouts' | 'retries'>,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'modelRules' | 'mock' | 'timeouts' | 'retries' | 'defaultModel'>,
   ) {}
 
   /**
@@ -127,7 +129,7 @@ export class Router {
 
   /** The plan of a call as it was found, also where there is no target for it. @throws as plan, but for no_target */
   resolve(requester: Requester, request: PlanRequest): Resolution {
-    const [asked, ...others] = this.asked(request);
+    const [asked, ...others] = this.asked(requester, request);
     const { totalMs } = this.config.timeouts;
     if (request.timeoutMs !== null && request.timeoutMs > totalMs)
       throw new WeirError('invalid_request', {
@@ -138,7 +140,7 @@ export class Router {
     const route = this.routes.find(requester.tenantId, asked.name);
     const keys = new Map<string, Credential | null>();
     if (!route && others.length === 0) {
-      const only = this.planTarget(requester, request, { model: asked.name, credential: null }, false, keys);
+      const only = aboutParam(asked.param, () => this.planTarget(requester, request, { model: asked.name, credential: null }, false, keys));
       return { requestedModel: only.reference, route, targets: [only], skipped: [], policy: policy(null) };
     }
     const skipped: Skipped[] = [];
@@ -148,10 +150,12 @@ export class Router {
     return { requestedModel: asked.name, route, targets: best, skipped, policy: policy(route) };
   }
 
-  private asked({ models }: PlanRequest): [AskedModel, ...AskedModel[]] {
+  private asked(requester: Requester, { models, defaultModel }: PlanRequest): [AskedModel, ...AskedModel[]] {
     const [first, ...others] = models;
-    if (!first) throw new WeirError('model_required', { param: 'model' });
-    return [first, ...others];
+    if (first) return [first, ...others];
+    const name = defaultModel ?? requester.defaultModel ?? this.config.defaultModel;
+    if (name === null) throw new WeirError('model_required', { param: 'model' });
+    return [{ name, param: 'model' }];
   }
 
   /** The targets that one name of several leads to, in order. @throws WeirError model_not_found, model_not_allowed for a name that no route matches */
@@ -176,8 +180,7 @@ export class Router {
       } catch (error) {
         if (!(error instanceof WeirError)) throw error;
         // What a client names has to be right; what a route names may be gone.
-        if (!route && (error.code === 'model_not_found' || error.code === 'model_not_allowed'))
-          throw new WeirError(error.code, { param, message: error.message });
+        if (!route && (error.code === 'model_not_found' || error.code === 'model_not_allowed')) throw withParam(error, param);
         skipped.push({ model: target.model, error });
       }
     return inOrder(route?.strategy ?? 'ordered', candidates, request, this.latencies);
@@ -237,7 +240,7 @@ export class Router {
   }
 
   /** The references a caller may use, sorted. A provider that exposes any model shows those that have a price. */
-  models({ tenantId, models: allowed }: Requester): { reference: string; provider: string; createdAt: Date }[] {
+  models({ tenantId, models: allowed }: Pick<Requester, 'tenantId' | 'models'>): { reference: string; provider: string; createdAt: Date }[] {
     return this.providers
       .list(tenantId)
       .filter((record) => this.isOn(record))
@@ -511,6 +514,18 @@ function distinct(targets: readonly TargetPlan[]): TargetPlan[] {
     return !seen.has(key) && seen.add(key);
   });
 }
+
+/** What was asked for by another field than `model` is refused by that. */
+function aboutParam<T>(param: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw error instanceof WeirError ? withParam(error, param) : error;
+  }
+}
+
+const withParam = (error: WeirError, param: string): WeirError =>
+  error.param === 'model' && param !== 'model' ? new WeirError(error.code, { param, message: error.message }) : error;
 
 /** Where a target serves a request well, those that serve it less well are left out. */
 function withoutWorse(targets: TargetPlan[], needs: Needs, maxOutputTokens: number | null, skipped: Skipped[]): TargetPlan[] {

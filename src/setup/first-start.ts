@@ -78,6 +78,7 @@ export class Setup {
           fit: null,
           thinkingLevel: null,
           unsupported: null,
+          defaultModel: null,
           createdBy: 'setup',
           setBy: 'tenant',
           expiresAt: null,

@@ -8,6 +8,8 @@ export interface Tenant {
   unpricedCallNano: bigint | null;
   /** Answers of calls with an `Idempotency-Key` are kept for repeats. */
   keepsAnswers: boolean;
+  /** The model of calls that name none; null: that of the platform. */
+  defaultModel: string | null;
   createdAt: Date;
   archivedAt: Date | null;
   /** Since when it makes no new calls; null: it does. */
@@ -24,6 +26,8 @@ export interface Project {
   metadata: unknown;
   createdAt: Date;
   archivedAt: Date | null;
+  /** The model of calls that name none; null: that of its tenant. */
+  defaultModel: string | null;
 }
 
 /** Every tenant starts with a project of this name. */

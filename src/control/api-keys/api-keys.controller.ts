@@ -39,6 +39,7 @@ export class ApiKeysController {
     if (project.archivedAt)
       throw new WeirError('conflict', { message: 'The project is archived, so a key of it would not work. Use another project.' });
     if (body.models) await this.references.checkModels(tenantId, body.models, 'models');
+    if (body.default_model) await this.checkDefault(tenantId, body.default_model, body.models);
     const { apiKey, value } = await this.apiKeys.create({
       tenantId,
       projectId: project.id,
@@ -49,6 +50,7 @@ export class ApiKeysController {
       fit: body.fit ?? null,
       thinkingLevel: body.thinking_level ?? null,
       unsupported: body.unsupported ?? null,
+      defaultModel: body.default_model ?? null,
       createdBy: actor,
       setBy: by,
       expiresAt: body.expires_at ?? null,
@@ -100,6 +102,16 @@ export class ApiKeysController {
     const key = await this.find(tenantId, projectId, id);
     await this.apiKeys.revoke(tenantId, key.id);
     return { id: publicId('apiKey', key.id), object: 'api_key', deleted: true };
+  }
+
+  /** @throws WeirError invalid_request */
+  private async checkDefault(tenantId: string, name: string, models: readonly string[] = ['*']): Promise<void> {
+    await this.references.checkName(tenantId, name, 'default_model');
+    if (!models.includes('*') && !models.includes(name))
+      throw new WeirError('invalid_request', {
+        param: 'default_model',
+        message: `"default_model" must be one of "models": the key may not use "${name}".`,
+      });
   }
 
   private async find(tenantId: string, projectId: string, id: string): Promise<ApiKey> {

@@ -19,6 +19,7 @@ export const renderApiKey = (key: ApiKey): z.input<typeof ApiKeyObject> => ({
   fit: key.fit as 'shrink' | null,
   thinking_level: key.thinkingLevel as ThinkingLevel | null,
   unsupported: key.unsupported as 'drop' | null,
+  default_model: key.defaultModel,
   created_by: key.createdBy,
   set_by: key.setBy as Setter,
   created_at: unixSeconds(key.createdAt),

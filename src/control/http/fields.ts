@@ -30,6 +30,10 @@ export const metadata = z
   .refine((labels) => Object.keys(labels).length <= MAX_LABELS, { error: `must have at most ${MAX_LABELS} keys` })
   .describe('Up to 16 keys with string values, for your own use.');
 
+export const DEFAULT_MODEL = 'The model of calls that name none: `provider/model-id`, or a name that a route matches.';
+
+export const defaultModel = text(256).regex(/^\S+$/, { error: 'must be the name of a model, without spaces' });
+
 /** An amount as it is sent; becomes nano-USD. */
 export const usd = z
   .string({ error: 'must be USD as a decimal string, e.g. "1.00"' })

@@ -1,5 +1,6 @@
 import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
 import { found } from '../../kernel/found.js';
+import { References } from '../../routing/index.js';
 import { type Project, TenantsRepository } from '../../tenants/index.js';
 import { Access } from '../http/access.js';
 import { TenantId } from '../http/admin.js';
@@ -12,12 +13,17 @@ import { CreateProject, ProjectObject, UpdateProject } from './schema.js';
 @Controller('v1/organization/projects')
 @Access('tenant')
 export class ProjectsController {
-  constructor(private readonly tenants: TenantsRepository) {}
+  constructor(
+    private readonly tenants: TenantsRepository,
+    private readonly references: References,
+  ) {}
 
   @Post()
   @Answers(ProjectObject, 'Create a project.')
   async create(@TenantId() tenantId: string, @Body({ schema: CreateProject }) body: CreateProject) {
-    return renderProject(await this.tenants.insertProject(tenantId, body.name, { externalId: body.external_id, metadata: body.metadata }));
+    const { name, external_id: externalId, default_model: defaultModel, metadata } = body;
+    if (defaultModel) await this.references.checkName(tenantId, defaultModel, 'default_model');
+    return renderProject(await this.tenants.insertProject(tenantId, name, { externalId, metadata, defaultModel }));
   }
 
   @Get()
@@ -37,7 +43,9 @@ export class ProjectsController {
   @Answers(ProjectObject, 'Update a project.')
   async update(@TenantId() tenantId: string, @Param('project_id') id: string, @Body({ schema: UpdateProject }) body: UpdateProject) {
     const project = await this.find(tenantId, id);
-    const changes = { name: body.name, externalId: body.external_id, metadata: body.metadata };
+    const { name, external_id: externalId, default_model: defaultModel, metadata } = body;
+    if (defaultModel) await this.references.checkName(tenantId, defaultModel, 'default_model');
+    const changes = { name, externalId, metadata, defaultModel };
     return renderProject(await this.tenants.updateProject(tenantId, project.id, changes));
   }
 

@@ -10,6 +10,7 @@ export const renderProject = (project: Project): z.input<typeof ProjectObject> =
   name: project.name,
   status: project.archivedAt ? 'archived' : 'active',
   external_id: project.externalId,
+  default_model: project.defaultModel,
   metadata: project.metadata as Record<string, string>,
   created_at: unixSeconds(project.createdAt),
   archived_at: unixSecondsOrNull(project.archivedAt),

@@ -1,14 +1,14 @@
 import { z } from 'zod';
-import { externalId, Metadata, metadata, name, notEmpty, Timestamp } from '../http/fields.js';
+import { DEFAULT_MODEL, defaultModel, externalId, Metadata, metadata, name, notEmpty, Timestamp } from '../http/fields.js';
 
 export const CreateProject = z
-  .strictObject({ name, external_id: externalId.optional(), metadata: metadata.optional() })
+  .strictObject({ name, external_id: externalId.optional(), default_model: defaultModel.optional().describe(`${DEFAULT_MODEL} Absent: that of the tenant.`), metadata: metadata.optional() })
   .meta({ example: { name: 'search', external_id: 'team-7' } });
 
 export type CreateProject = z.output<typeof CreateProject>;
 
 export const UpdateProject = z
-  .strictObject({ name: name.optional(), external_id: externalId.nullable().optional(), metadata: metadata.optional() })
+  .strictObject({ name: name.optional(), external_id: externalId.nullable().optional(), default_model: defaultModel.nullable().optional().describe(`${DEFAULT_MODEL} null: that of the tenant.`), metadata: metadata.optional() })
   .refine(...notEmpty)
   .meta({ example: { name: 'search and answers' } });
 
@@ -21,6 +21,7 @@ export const ProjectObject = z
     name: z.string(),
     status: z.enum(['active', 'archived']),
     external_id: z.string().nullable(),
+    default_model: z.string().nullable(),
     metadata: Metadata,
     created_at: Timestamp,
     archived_at: Timestamp.nullable(),

@@ -1,5 +1,4 @@
-import { Body, Controller, Delete, Get, Headers, Inject, Param, Post, Query, Res } from '@nestjs/common';
-import { ApiHeader } from '@nestjs/swagger';
+import { Body, Controller, Delete, Get, Inject, Param, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { WeirError } from '../../kernel/errors.js';
 import { assertMayChange, type Setter } from '../../kernel/setter.js';
@@ -8,7 +7,7 @@ import { type NewRoute, type Route, RoutesService } from '../../routes/index.js'
 import { References } from '../../routing/index.js';
 import { Access } from '../http/access.js';
 import { ActsAs, TenantId } from '../http/admin.js';
-import { IF_MATCH, versionIn } from '../http/etag.js';
+import { ChecksIfMatch, IfMatch } from '../http/etag.js';
 import { deleted } from '../http/fields.js';
 import { ListQuery, listOf, pageOf, renderList } from '../http/list.js';
 import { idOf } from '../http/path-id.js';
@@ -62,7 +61,7 @@ abstract class Routes {
     id: string,
     body: UpdateRoute,
     by: Setter,
-    ifMatch: string | undefined,
+    version: number | null,
     reply: FastifyReply,
   ) {
     const route = await this.changeable(tenantId, id, by);
@@ -72,11 +71,11 @@ abstract class Routes {
       Object.entries({ ...others, setBy, deadlineMs, fallbackOn }).filter(([, value]) => value !== undefined),
     );
     await this.check({ ...route, ...changes });
-    return render(await this.routes.update(tenantId, route.id, changes, versionIn(ifMatch)), reply);
+    return render(await this.routes.update(tenantId, route.id, changes, version), reply);
   }
 
-  protected async remove(tenantId: string | null, id: string, by: Setter) {
-    await this.routes.delete(tenantId, (await this.changeable(tenantId, id, by)).id);
+  protected async remove(tenantId: string | null, id: string, by: Setter, version: number | null) {
+    await this.routes.delete(tenantId, (await this.changeable(tenantId, id, by)).id, version);
     return { id, object: 'route' as const, deleted: true as const };
   }
 
@@ -131,22 +130,23 @@ export class RoutesController extends Routes {
 
   @PostOrPatch(':route_id')
   @Answers(RouteObject, UPDATE)
-  @ApiHeader(IF_MATCH)
+  @ChecksIfMatch()
   update(
     @TenantId() tenantId: string,
     @ActsAs() by: Setter,
     @Param('route_id') id: string,
-    @Headers('if-match') ifMatch: string | undefined,
+    @IfMatch() version: number | null,
     @Body({ schema: UpdateRoute }) body: UpdateRoute,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    return this.change(tenantId, id, body, by, ifMatch, reply);
+    return this.change(tenantId, id, body, by, version, reply);
   }
 
   @Delete(':route_id')
-  @Answers(deleted('route'), 'Delete a route. The next call no longer finds it.')
-  delete(@TenantId() tenantId: string, @ActsAs() by: Setter, @Param('route_id') id: string) {
-    return this.remove(tenantId, id, by);
+  @Answers(deleted('route'), 'Delete a route. With If-Match it is deleted only if it still has that version. The next call no longer finds it.')
+  @ChecksIfMatch()
+  delete(@TenantId() tenantId: string, @ActsAs() by: Setter, @Param('route_id') id: string, @IfMatch() version: number | null) {
+    return this.remove(tenantId, id, by, version);
   }
 }
 
@@ -177,20 +177,21 @@ export class PlatformRoutesController extends Routes {
 
   @PostOrPatch(':route_id')
   @Answers(RouteObject, UPDATE)
-  @ApiHeader(IF_MATCH)
+  @ChecksIfMatch()
   update(
     @Param('route_id') id: string,
-    @Headers('if-match') ifMatch: string | undefined,
+    @IfMatch() version: number | null,
     @Body({ schema: UpdateRoute }) body: UpdateRoute,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    return this.change(null, id, body, 'operator', ifMatch, reply);
+    return this.change(null, id, body, 'operator', version, reply);
   }
 
   @Delete(':route_id')
-  @Answers(deleted('route'), "Delete a route of the platform's.")
-  delete(@Param('route_id') id: string) {
-    return this.remove(null, id, 'operator');
+  @Answers(deleted('route'), "Delete a route of the platform's. With If-Match it is deleted only if it still has that version.")
+  @ChecksIfMatch()
+  delete(@Param('route_id') id: string, @IfMatch() version: number | null) {
+    return this.remove(null, id, 'operator', version);
   }
 }
 

@@ -12,6 +12,7 @@ export const renderTenant = (tenant: Tenant): z.input<typeof TenantObject> => ({
   external_id: tenant.externalId,
   metadata: tenant.metadata as Record<string, string>,
   unpriced_call_cost: tenant.unpricedCallNano === null ? null : formatUsd(tenant.unpricedCallNano),
+  default_model: tenant.defaultModel,
   suspended_at: unixSecondsOrNull(tenant.suspendedAt),
   created_at: unixSeconds(tenant.createdAt),
 });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { externalId, Metadata, Money, metadata, name, notEmpty, Timestamp, usd } from '../http/fields.js';
+import { DEFAULT_MODEL, defaultModel, externalId, Metadata, Money, metadata, name, notEmpty, Timestamp, usd } from '../http/fields.js';
 
 export const CreateTenant = z
   .strictObject({ name, external_id: externalId.optional(), metadata: metadata.optional() })
@@ -12,6 +12,7 @@ export const UpdateTenant = z
     name: name.optional(),
     external_id: externalId.nullable().optional(),
     metadata: metadata.optional(),
+    default_model: defaultModel.nullable().optional().describe(`${DEFAULT_MODEL} null: WEIR_MODEL.`),
     unpriced_call_cost: usd
       .refine((nano) => nano > 0n, { error: 'must be above zero; null refuses such calls' })
       .nullable()
@@ -31,6 +32,7 @@ export const TenantObject = z
     external_id: z.string().nullable(),
     metadata: Metadata,
     unpriced_call_cost: Money.nullable(),
+    default_model: z.string().nullable(),
     suspended_at: Timestamp.nullable().describe('When it was suspended. null: it is not suspended.'),
     created_at: Timestamp,
   })

@@ -5,6 +5,7 @@ import { found } from '../../kernel/found.js';
 import { publicId } from '../../kernel/ids.js';
 import { Transactions } from '../../platform/postgres/index.js';
 import { LOGGER, type Logger } from '../../platform/telemetry/index.js';
+import { References } from '../../routing/index.js';
 import { type Tenant, TenantDeletion, TenantsRepository } from '../../tenants/index.js';
 import { Access } from '../http/access.js';
 import { Actor } from '../http/admin.js';
@@ -25,6 +26,7 @@ export class TenantsController {
     private readonly tenants: TenantsRepository,
     private readonly adminKeys: AdminKeysService,
     private readonly deletion: TenantDeletion,
+    private readonly references: References,
     private readonly transactions: Transactions,
     @Inject(LOGGER) private readonly log: Logger,
   ) {}
@@ -82,8 +84,10 @@ export class TenantsController {
   @PostOrPatch(':tenant_id')
   @Answers(TenantObject, 'Update a tenant.')
   async update(@Param('tenant_id') id: string, @Body({ schema: UpdateTenant }) body: UpdateTenant) {
-    const { name, external_id: externalId, metadata, unpriced_call_cost: unpricedCallNano } = body;
-    return renderTenant(await this.tenants.update((await this.find(id)).id, { name, externalId, metadata, unpricedCallNano }));
+    const { name, external_id: externalId, metadata, unpriced_call_cost: unpricedCallNano, default_model: defaultModel } = body;
+    const tenant = await this.find(id);
+    if (defaultModel) await this.references.checkName(tenant.id, defaultModel, 'default_model');
+    return renderTenant(await this.tenants.update(tenant.id, { name, externalId, metadata, unpricedCallNano, defaultModel }));
   }
 
   @Get(':tenant_id')

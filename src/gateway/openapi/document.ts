@@ -77,6 +77,14 @@ const HEADERS: Readonly<Record<string, string>> = {
 
 const CALL_REFUSALS = [400, 401, 402, 403, 404, 409, 413, 415, 422, 429, 500, 502, 503, 504];
 const READ_REFUSALS = [401, 403, 404, 429];
+const WRITE_REFUSALS = [400, ...READ_REFUSALS, 413, 415, 503];
+
+const REFUSALS: Readonly<Record<PublicRoute['kind'], readonly number[]>> = {
+  call: CALL_REFUSALS,
+  count: CALL_REFUSALS.filter((status) => status !== 402),
+  read: READ_REFUSALS,
+  write: WRITE_REFUSALS,
+};
 
 function operationOf({ kind, path, operation: about }: PublicRoute): JsonObject {
   const { id, tag, summary, description, request, reply } = about;
@@ -107,10 +115,7 @@ function operationOf({ kind, path, operation: about }: PublicRoute): JsonObject 
         content: { 'application/json': json, ...(isCall && about.id !== 'createEmbeddings' && stream) },
         ...(kind !== 'read' && { headers: headersNamed([...ids, ...ofCalls, ...(isCall ? Object.keys(ANSWER_HEADERS) : [])]) }),
       },
-      ...refusals(isCall ? CALL_REFUSALS : kind === 'count' ? CALL_REFUSALS.filter((status) => status !== 402) : READ_REFUSALS, error, [
-        ...ids,
-        ...ofCalls,
-      ]),
+      ...refusals(REFUSALS[kind], error, [...ids, ...ofCalls]),
     },
   } as JsonObject;
 }

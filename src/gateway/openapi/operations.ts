@@ -1,10 +1,12 @@
 import type { z } from 'zod';
 import { CallObject } from '../../calls/index.js';
+import { PutSession } from '../surfaces/own-sessions.js';
 import {
   ChatReply,
   ChatRequest,
   CompletionRequest,
   CountRequest,
+  DeletedSession,
   EmbeddingsReply,
   EmbeddingsRequest,
   Key,
@@ -15,6 +17,7 @@ import {
   PlainReply,
   ResponsesReply,
   ResponsesRequest,
+  SessionObject,
   TokenCount,
 } from './schemas.js';
 
@@ -98,6 +101,21 @@ export const OPERATIONS = {
     tag: 'Account',
     summary: 'Get the key itself, with its limits and the budgets its calls count against.',
     reply: { schema: Key },
+  },
+  putSession: {
+    id: 'putSession',
+    tag: 'Account',
+    summary: 'Set the defaults of a session: the model and the thinking level of its calls that say nothing else.',
+    description: 'They replace the defaults that the session had. They are forgotten 30 days after its last call.',
+    request: { schema: PutSession, example: { id: 'chat-42', default_model: MODEL } },
+    reply: { schema: SessionObject },
+  },
+  getSession: { id: 'getSession', tag: 'Account', summary: 'Get the defaults of a session.', reply: { schema: SessionObject } },
+  deleteSession: {
+    id: 'deleteSession',
+    tag: 'Account',
+    summary: 'Delete the defaults of a session.',
+    reply: { schema: DeletedSession },
   },
   getCall: {
     id: 'getCall',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { THINKING_LEVELS } from '../../kernel/thinking.js';
 import { Currency, Money, Timestamp } from '../../platform/openapi/index.js';
 import { PricedRatesObject } from '../../prices/index.js';
 import { LimitMaxima } from '../../quotas/index.js';
@@ -95,6 +96,18 @@ export const Key = z
     ),
   })
   .meta({ id: 'ApiKey' });
+
+export const SessionObject = z
+  .strictObject({
+    id: z.string(),
+    object: z.literal('session'),
+    default_model: z.string().nullable(),
+    thinking_level: z.enum(THINKING_LEVELS).nullable(),
+    created_at: Timestamp,
+  })
+  .meta({ id: 'Session' });
+
+export const DeletedSession = z.strictObject({ id: z.string(), object: z.literal('session'), deleted: z.literal(true) }).meta({ id: 'DeletedSession' });
 
 export const TokenCount = z.looseObject({ input_tokens: z.number().int() }).meta({ id: 'TokenCount' });
 

@@ -6,6 +6,7 @@ import { WeirError } from '../../kernel/errors.js';
 import { publicId } from '../../kernel/ids.js';
 import { Egress } from '../../platform/egress/index.js';
 import type { Plan } from '../../routing/index.js';
+import { SessionBook } from '../../sessions/index.js';
 import { statusFor } from '../agents.js';
 import { takeModels } from '../asked-models.js';
 import { Call } from '../call.js';
@@ -25,21 +26,23 @@ export class Inference {
     private readonly idempotent: IdempotentCalls,
     private readonly egress: Egress,
     private readonly memory: ReasoningMemory,
+    private readonly sessions: SessionBook,
   ) {}
 
   handler(endpoint: string, format: CallFormat): Handler {
-    return (request, reply) => {
-      const call = this.read(request, endpoint, format);
+    return async (request, reply) => {
+      const call = await this.read(request, endpoint, format);
       const { idempotencyKey: key } = call.options;
       if (key === null) return this.run(request, reply, call);
       void this.idempotent.run(call, this.takeOver(request, reply, call), key, bodyOf(request).text);
     };
   }
 
-  /** @throws WeirError for what Fastify's error handler is to answer. */
-  read(request: FastifyRequest, endpoint: string, format: CallFormat): Call {
+  /** Rejects with a WeirError for what Fastify's error handler is to answer. */
+  async read(request: FastifyRequest, endpoint: string, format: CallFormat): Promise<Call> {
     const { caller, options } = verifyCall(this.callers, request);
     if (this.egress.name !== null && options.via?.includes(this.egress.name)) throw new WeirError('loop_detected');
+    const session = options.session === null ? null : await this.sessions.defaults(caller.tenantId, options.session);
     const { json, bytes, text } = bodyOf(request);
     const fallbacks = takeModels(endpoint, json);
     const decoded = format.decodeRequest(json, bytes);
@@ -48,7 +51,7 @@ export class Inference {
     const { betas, anthropicVersion } = options;
     const dropUnsupported = options.dropUnsupported || caller.dropsUnsupported;
     const models = recalled.model === null ? fallbacks : [{ name: recalled.model, param: 'model' }, ...fallbacks];
-    return new Call(endpoint, format, caller, { ...recalled, source, betas, anthropicVersion, dropUnsupported }, options, models);
+    return new Call(endpoint, format, caller, { ...recalled, source, betas, anthropicVersion, dropUnsupported }, options, models, session);
   }
 
   /** @param plan absent: it is still to be made. */

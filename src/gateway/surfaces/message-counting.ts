@@ -23,7 +23,7 @@ export class MessageCounting {
   ) {}
 
   handle = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
-    const call = this.inference.read(request, ENDPOINT, messageCounting);
+    const call = await this.inference.read(request, ENDPOINT, messageCounting);
     const { caller, prompt } = call;
     const plan = this.router.plan(caller, call.planned);
     const [planned] = plan.targets;

@@ -6,14 +6,11 @@ import { WeirError } from '../../kernel/errors.js';
 import { parsePublicId, publicId } from '../../kernel/ids.js';
 import { formatUsd } from '../../kernel/money.js';
 import { unixSeconds, unixSecondsOrNull } from '../../platform/openapi/index.js';
-import { inTenantScope } from '../../platform/postgres/index.js';
 import { renderRates } from '../../prices/index.js';
 import { BudgetsService, EACH, LimitsService, renderMaxima, renderSpending } from '../../quotas/index.js';
-import { type ListedModel, needsOf, type PlanRequest, Router } from '../../routing/index.js';
+import { type ListedModel, Router } from '../../routing/index.js';
 import { type PageQuery, pageOf } from './model-pages.js';
-import { isOfAnthropic, verifyCaller } from './surface.js';
-
-const READ_MS = 2_000;
+import { asTenant, isOfAnthropic, nothingBut, verifyCaller } from './surface.js';
 
 /** What a key may ask about itself: its models, its budgets, its calls. */
 @Injectable()
@@ -135,17 +132,3 @@ export class OwnAccount {
     return renderCall(call);
   };
 }
-
-/** In the scope of the caller's tenant. */
-const asTenant = <T>(caller: Caller, work: () => Promise<T>): Promise<T> =>
-  inTenantScope({ tenantId: caller.tenantId, actsAs: 'tenant', statementTimeoutMs: READ_MS }, work);
-
-/** A request for a model that needs nothing of it. */
-const nothingBut = (name: string): PlanRequest => ({
-  models: [{ name, param: 'model' }],
-  maxOutputTokens: null,
-  session: null,
-  timeoutMs: null,
-  inputTokensBound: 0,
-  needs: () => needsOf({}),
-});

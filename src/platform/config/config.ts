@@ -158,6 +158,7 @@ const variables = z.object({
   WEIR_EGRESS_PROXY: proxy,
   WEIR_DEMO: flag.optional(),
   WEIR_MOCK: flag.optional(),
+  WEIR_MODEL: z.string().regex(/^\S{1,256}$/, { error: 'must be a model such as openai/gpt-5, or the name of a route' }).optional(),
   WEIR_LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
   WEIR_CONNECT_TIMEOUT_MS: milliseconds(5_000),
   WEIR_FIRST_BYTE_TIMEOUT_MS: milliseconds(120_000),
@@ -252,6 +253,8 @@ export interface Config {
   demo: boolean;
   /** Providers of the type `mock` may be made and called. */
   mock: boolean;
+  /** The model of calls that name none, where neither their session nor key, project or tenant has one; null: none. */
+  defaultModel: string | null;
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   timeouts: { connectMs: number; firstByteMs: number; progressMs: number; totalMs: number; ledgerMs: number; clientStallMs: number };
   /** How often a failed attempt is repeated where no route says. */
@@ -327,6 +330,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env, directo
     egressProxy: v.WEIR_EGRESS_PROXY ?? null,
     demo,
     mock: v.WEIR_MOCK ?? demo,
+    defaultModel: v.WEIR_MODEL ?? null,
     logLevel: v.WEIR_LOG_LEVEL,
     timeouts: {
       connectMs: v.WEIR_CONNECT_TIMEOUT_MS,

@@ -38,6 +38,7 @@ export const GRANTS = {
     provider_headers: 'SELECT, INSERT, DELETE',
     providers: SERVE,
     routes: KEEP,
+    sessions: KEEP,
     tenants: SERVE,
   },
   sequences: { config_version: 'USAGE' },

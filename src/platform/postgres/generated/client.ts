@@ -165,6 +165,11 @@ export type Provider = Prisma.ProviderModel
  */
 export type Route = Prisma.RouteModel
 /**
+ * Model Session
+ * 
+ */
+export type Session = Prisma.SessionModel
+/**
  * Model Tenant
  * 
  */

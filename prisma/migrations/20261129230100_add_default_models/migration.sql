@@ -1,0 +1,19 @@
+-- The model of calls that name none: of the key, else of its project, else of its tenant. NULL: it has none.
+ALTER TABLE api_keys ADD COLUMN default_model text;
+ALTER TABLE projects ADD COLUMN default_model text;
+ALTER TABLE tenants ADD COLUMN default_model text;
+
+-- Defaults of a session, for its calls that say nothing else. Sessions without defaults have no row. It is forgotten 30 days after used_at, which is
+-- noted once a day.
+CREATE TABLE sessions (
+  tenant_id      uuid NOT NULL REFERENCES tenants (id),
+  id             text NOT NULL,
+  default_model  text,
+  thinking_level text,
+  created_at     timestamptz NOT NULL DEFAULT now(),
+  used_at        timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, id)
+);
+CREATE INDEX sessions_used_idx ON sessions (tenant_id, used_at);
+
+SELECT isolate_tenants('sessions');
