@@ -34,6 +34,7 @@ import { PlatformPricesController, PricesController } from './prices/prices.cont
 import { ProjectsController } from './projects/projects.controller.js';
 import { ProviderTypesController } from './provider-types/provider-types.controller.js';
 import { ProvidersController } from './providers/providers.controller.js';
+import { ResolveController } from './routes/resolve.controller.js';
 import { PlatformRoutesController, RoutesController } from './routes/routes.controller.js';
 import { Scopes } from './scopes/scopes.js';
 import { SettingsController } from './settings/settings.controller.js';
@@ -73,6 +74,7 @@ import { UsageController } from './usage/usage.controller.js';
     PricesController,
     ModelsController,
     RoutesController,
+    ResolveController,
     BudgetsController,
     LimitsController,
     UsageController,

@@ -1,5 +1,6 @@
 export { BookedPrices } from './booked-prices.js';
 export { Latencies } from './latencies.js';
+export { listedModels, MODEL_LISTS } from './model-lists.js';
 export { faultOf } from './model-name.js';
 export { IMAGES, needsOf, partsOf } from './needs.js';
 export {

@@ -43,6 +43,7 @@ const TAGS: Readonly<Record<string, string>> = {
   ProviderTypes: 'The catalog of provider types.',
   Prices: "A tenant's own prices.",
   Models: 'What models can do.',
+  Resolve: 'What would become of a call.',
   Routes: 'Names that calls may ask for, and the models that answer them.',
   Budgets: 'Budgets, their periods, grants and statements.',
   Limits: 'Rate limits.',

@@ -75,6 +75,7 @@ const BODIES: Record<string, () => object> = {
   'POST /v1/organization/rate_limits': () => ({ scope: { kind: 'tenant' }, max_concurrent_requests: 100 }),
   'POST /v1/organization/rate_limits/{rate_limit_id}': () => ({ max_concurrent_requests: 200 }),
   'PATCH /v1/organization/rate_limits/{rate_limit_id}': () => ({ max_concurrent_requests: 200 }),
+  'POST /v1/organization/models/resolve': () => ({ model: 'mock/echo' }),
   'POST /v1/organization/routes': () => newRoute('mock/echo'),
   'POST /v1/organization/routes/{route_id}': () => ({ attempts: 2 }),
   'PATCH /v1/organization/routes/{route_id}': () => ({ attempts: 3 }),

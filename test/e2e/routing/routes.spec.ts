@@ -224,6 +224,51 @@ test('a target is called with the key that its route names', async () => {
   await eventually(async () => (await call('second')).error?.code === 'no_target');
 });
 
+test('a call is resolved without being made: its route, targets in order, those that are skipped, and its policy', async () => {
+  const entry = await tenant.admin<{ id: string }>('POST', '/v1/organization/models', { provider: 'up', model: 'gpt-4o', context_window: 1_000, max_output_tokens: 500, vision: false });
+  const saved = await save('smart', ['up/gpt-4o', 'spare/test-model', 'up/test-model'], { attempts: 3, fallback_on: ['timeout'] });
+  const { id } = await tenant.admin<{ id: string }>('POST', `/v1/organization/projects/${tenant.projectId}/api_keys`, {
+    name: 'some',
+    models: ['up/gpt-4o', 'up/test-model'],
+    max_output_tokens: 50,
+    default_model: 'up/test-model',
+  });
+  const resolve = async (body: object) => (await send('POST', '/v1/organization/models/resolve', body)).body;
+  expect(await resolve({ model: 'smart', api_key: id })).toEqual({
+    object: 'model.resolution',
+    requested_model: 'smart',
+    route: { id: saved.id, name: 'exact smart', match: { kind: 'exact', value: 'smart' }, owner: 'tenant' },
+    targets: [
+      { model: 'up/gpt-4o', provider: 'up', credential: null, max_output_tokens: 50, context_window: 1_000, price: expect.objectContaining({ input: '1.00' }) },
+      expect.objectContaining({ model: 'up/test-model' }),
+    ],
+    skipped: [{ model: 'spare/test-model', reason: expect.stringContaining('may not use') }],
+    policy: { retries: 2, attempts: 3, deadline_ms: null, fallback_on: ['timeout'] },
+  });
+  const image = { messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA' } }] }] };
+  expect(await resolve({ model: 'up/gpt-4o', models: ['smart'], ...image })).toMatchObject({
+    route: null,
+    targets: [{ model: 'spare/test-model' }],
+    skipped: [{ model: 'up/gpt-4o' }, { model: 'up/gpt-4o' }, { model: 'up/test-model' }],
+  });
+  expect(await resolve({ api_key: id })).toMatchObject({ requested_model: 'up/test-model', route: null, targets: [{ model: 'up/test-model' }] });
+  expect(await resolve({ model: 'up/none' })).toMatchObject({ error: { code: 'model_not_found' } });
+  expect(await resolve({ model: 'smart', api_key: `key_${'0'.repeat(32)}` })).toMatchObject({ error: { code: 'not_found', param: 'api_key' } });
+  expect(upstream.calls).toEqual([]);
+  await tenant.admin('DELETE', `/v1/organization/models/${entry.id}`);
+});
+
+test('the cheapest target comes first where a route says so', async () => {
+  await tenant.admin('POST', '/v1/organization/prices', { provider: 'spare', model: 'test-model', input: '0.1', output: '0.2' });
+  await save('cheap', ['up/test-model', 'spare/gpt-4o', 'spare/test-model'], { strategy: 'least_cost' });
+  const { body } = await send('POST', '/v1/organization/models/resolve', { model: 'cheap' });
+  expect((body as unknown as { targets: { model: string }[] }).targets.map(({ model }) => model)).toEqual([
+    'spare/test-model',
+    'up/test-model',
+    'spare/gpt-4o',
+  ]);
+});
+
 test.each<[string, object, string, RegExp]>([
   ['a provider that does not exist', route('x', ['upp/test-model']), 'targets.0.model', /Did you mean "up"\?/],
   ['a model that is not exposed', route('x', ['up/test-mode']), 'targets.0.model', /Did you mean "up\/test-model"\?/],
