@@ -21,7 +21,7 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   providers: ['dialects'], // the names of wire formats only
   credentials: ['providers'],
   connections: ['providers'],
-  routing: ['providers', 'prices', 'models', 'credentials', 'routes', 'dialects'], // of dialects the names only
+  routing: ['providers', 'prices', 'models', 'credentials', 'routes', 'quotas', 'dialects'], // of dialects the names only
   quotas: ['prices', 'ledger'],
   'provider-accounts': ['providers', 'credentials', 'connections', 'routing', 'tenants', 'dialects', 'prices'],
 };

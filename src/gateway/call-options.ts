@@ -126,8 +126,15 @@ function fail(error: WeirError): never {
 }
 
 /** The scopes a call is counted by beyond those of its key. */
-export function scopesOf(options: CallOptions, provider: string, models: readonly string[], endUser: string | null): Scope[] {
-  const scopes: Scope[] = [{ kind: 'provider', value: provider }, ...models.map((value) => ({ kind: 'model', value }))];
+export const scopesOf = (options: CallOptions, provider: string, models: readonly string[], endUser: string | null): Scope[] => [
+  { kind: 'provider', value: provider },
+  ...models.map((value) => ({ kind: 'model', value })),
+  ...labelsOf(options, endUser),
+];
+
+/** Of these, those that are known before a call has its target. */
+export function labelsOf(options: CallOptions, endUser: string | null): Scope[] {
+  const scopes: Scope[] = [];
   if (endUser !== null) scopes.push({ kind: 'end_user', value: endUser });
   if (options.session !== null) scopes.push({ kind: 'session', value: options.session });
   for (const value of options.tags) scopes.push({ kind: 'tag', value });

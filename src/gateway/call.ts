@@ -4,7 +4,7 @@ import { type Id, newId } from '../kernel/ids.js';
 import type { ThinkingLevel } from '../kernel/thinking.js';
 import { type AskedModel, needsOf, type PlanRequest } from '../routing/index.js';
 import type { SessionDefaults } from '../sessions/index.js';
-import type { CallOptions } from './call-options.js';
+import { type CallOptions, labelsOf } from './call-options.js';
 
 /** One request of a tenant, from its first byte to its booking. */
 export class Call {
@@ -26,14 +26,17 @@ export class Call {
 
   /** What routing is asked. */
   get planned(): PlanRequest {
-    const { models, options, prompt, session } = this;
-    const { maxOutputTokens, inputTokensBound, body } = prompt;
+    const { models, options, prompt, session, caller } = this;
+    const { maxOutputTokens, inputTokensBound, body, endUser } = prompt;
+    const scopes = [...caller.scopes, ...labelsOf(options, endUser)];
     const defaultModel = session?.defaultModel ?? null;
     return {
-      models, defaultModel,
+      models,
+      defaultModel,
       maxOutputTokens,
       session: options.session,
       timeoutMs: options.timeoutMs,
+      scopes,
       inputTokensBound,
       needs: () => needsOf(body),
     };

@@ -29,7 +29,7 @@ export class IdempotentCalls {
 
   /** Never rejects. @param body as it was sent. */
   async run(call: Call, reply: Reply, key: string, body: string): Promise<void> {
-    const { caller, prompt, options, endpoint } = call;
+    const { caller, options, endpoint } = call;
     let plan: Plan;
     let claim: Claim;
     try {

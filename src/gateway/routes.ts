@@ -77,7 +77,14 @@ export const PUBLIC_ROUTES: readonly PublicRoute[] = [
     operation: OPERATIONS.putSession,
     handler: ({ sessions }) => sessions.put,
   },
-  { method: 'GET', path: '/v1/sessions/*', kind: 'read', format: CHAT, operation: OPERATIONS.getSession, handler: ({ sessions }) => sessions.get },
+  {
+    method: 'GET',
+    path: '/v1/sessions/*',
+    kind: 'read',
+    format: CHAT,
+    operation: OPERATIONS.getSession,
+    handler: ({ sessions }) => sessions.get,
+  },
   {
     method: 'DELETE',
     path: '/v1/sessions/*',

@@ -57,7 +57,12 @@ export const ERRORS = {
   ),
   tenant_deleted: row(410, 'invalid_request_error', 'The tenant was deleted. Its ledger is kept.', false),
   model_not_allowed: row(403, 'invalid_request_error', 'This API key may not use that model.', false),
-  model_required: row(400, 'invalid_request_error', 'The request names no model, and no default is set. Send "model", a reference such as "mock/echo", or set a default: of the session (POST /v1/sessions), the API key, its project or its tenant ("default_model"), or of the installation (WEIR_MODEL).', false),
+  model_required: row(
+    400,
+    'invalid_request_error',
+    'The request names no model, and no default is set. Send "model", a reference such as "mock/echo", or set a default: of the session (POST /v1/sessions), the API key, its project or its tenant ("default_model"), or of the installation (WEIR_MODEL).',
+    false,
+  ),
   model_not_found: row(404, 'invalid_request_error', 'The model does not exist.', false),
   no_target: row(
     503,

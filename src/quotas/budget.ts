@@ -50,6 +50,16 @@ interface Statement {
   topModels: { provider: string; model: string; calls: number; amount: Nano }[];
 }
 
+/** A counter of a budget of which much is spent. */
+export interface Filled {
+  tenantId: string;
+  budgetId: string;
+  scopeKind: string;
+  scopeValue: string;
+  /** How much of the limit, with its grants, is spent. */
+  percent: number;
+}
+
 /** More headroom for one period. */
 export interface Grant {
   id: string;

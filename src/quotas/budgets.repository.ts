@@ -5,7 +5,7 @@ import type { Nano } from '../kernel/money.js';
 import type { Scope } from '../ledger/index.js';
 import { crashOnceSent, crashPoint } from '../platform/faults/index.js';
 import { inTransaction, sqlFunction } from '../platform/postgres/index.js';
-import type { Budget, BudgetPeriod, Grant } from './budget.js';
+import type { Budget, BudgetPeriod, Filled, Grant } from './budget.js';
 import { assertCapacity, type MaxRules } from './capacity.repository.js';
 import { EACH } from './scope.js';
 
@@ -31,6 +31,9 @@ export interface Counting {
   scopeValue: string;
   period: BudgetPeriod;
 }
+
+/** Of which routes are told at a time. */
+const MAX_FILLED = 10_000;
 
 /** What became of a period. */
 export interface PeriodEvent {
@@ -169,6 +172,20 @@ export class BudgetsRepository {
       [tenantId, scopes.map((scope) => scope.kind), scopes.map((scope) => scope.value)],
     );
     return rows.map(({ value, ...budget }) => ({ budget, scopeValue: value }));
+  }
+
+  /** Counters of tenants of which at least so many percent, a number for each tenant, are spent now. */
+  async filled(tenantIds: readonly string[], percents: readonly number[]): Promise<Filled[]> {
+    const { rows } = await this.pool.query<Filled>(
+      `SELECT p.tenant_id AS "tenantId", p.budget_id AS "budgetId", b.scope_kind AS "scopeKind", p.scope_value AS "scopeValue", u.percent
+       FROM unnest($1::uuid[], $2::integer[]) AS t (tenant_id, least)
+       JOIN budget_periods p ON p.tenant_id = t.tenant_id AND p.closed_at IS NULL AND p.starts_at <= weir_now() AND p.ends_at > weir_now()
+       JOIN budgets b ON b.tenant_id = p.tenant_id AND b.id = p.budget_id AND b.deleted_at IS NULL
+       CROSS JOIN LATERAL (SELECT coalesce((p.spent - p.aged) * 100::float8 / nullif(p.limit_nano + p.granted, 0), 100) AS percent) u
+       WHERE u.percent >= t.least LIMIT ${MAX_FILLED}`,
+      [tenantIds, percents],
+    );
+    return rows;
   }
 
   /** Brings what the current period has spent to zero by a ledger entry of its own. */

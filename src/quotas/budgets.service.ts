@@ -3,7 +3,7 @@ import { WeirError } from '../kernel/errors.js';
 import { found } from '../kernel/found.js';
 import type { Nano } from '../kernel/money.js';
 import type { Scope } from '../ledger/index.js';
-import { type Budget, type BudgetPeriod, type Grant, isTimeZone } from './budget.js';
+import { type Budget, type BudgetPeriod, type Filled, type Grant, isTimeZone } from './budget.js';
 import { type BudgetChanges, BudgetsRepository, type Counting, type NewBudget, type PeriodEvent } from './budgets.repository.js';
 import type { MaxRules } from './capacity.repository.js';
 import { EACH } from './scope.js';
@@ -80,6 +80,11 @@ export class BudgetsService {
       counting.map(({ budget, scopeValue }) => ({ budgetId: budget.id, scopeValue })),
     );
     return counting.map((one, number) => ({ ...one, period: periods[number]! }));
+  }
+
+  /** The counters of these tenants of which at least so many percent are spent in their current periods. */
+  filled(tenants: ReadonlyMap<string, number>): Promise<Filled[]> {
+    return this.repository.filled([...tenants.keys()], [...tenants.values()]);
   }
 
   /** @param scopeValue which counter of a template; null otherwise. @throws WeirError not_found, invalid_request */

@@ -1,5 +1,5 @@
 export { Admission, type AdmissionRequest, type Hold } from './admission.js';
-export { type Budget, type BudgetPeriod, type Grant, MODES, PERIOD_KINDS } from './budget.js';
+export { type Budget, type BudgetPeriod, type Filled, type Grant, MODES, PERIOD_KINDS } from './budget.js';
 export { renderSpending } from './budget-object.js';
 export { BudgetsService } from './budgets.service.js';
 export type { Limit } from './limit.js';

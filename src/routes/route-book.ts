@@ -30,6 +30,13 @@ export class RouteBook {
     return new Map([...(this.shelves.get(PLATFORM)?.named ?? []), ...(this.shelves.get(tenantId)?.named ?? [])]);
   }
 
+  /** Of each tenant with a route that has a condition, the least percent that one asks for. */
+  conditions(): Map<string, number> {
+    const least = new Map<string, number>();
+    for (const [tenantId, { leastPercent }] of this.shelves) if (leastPercent !== null) least.set(tenantId, leastPercent);
+    return least;
+  }
+
   /** Resolves when every route that was saved before is known here. */
   refresh(): Promise<void> {
     return this.changes.catchUp();
@@ -40,6 +47,8 @@ export class RouteBook {
 export class Shelf {
   /** Of exact matches and hints, by the whole name. */
   readonly named: ReadonlyMap<string, Route>;
+  /** Of the conditions of its routes; null: none has one. */
+  readonly leastPercent: number | null;
   private readonly prefixes: ReadonlyMap<string, Route>;
   /** How long the prefixes are, the longest first. */
   private readonly lengths: readonly number[];
@@ -50,6 +59,8 @@ export class Shelf {
     );
     this.named = named!;
     this.prefixes = prefixes!;
+    const percents = routes.flatMap(({ when }) => when?.usedPercent ?? []);
+    this.leastPercent = percents.length === 0 ? null : Math.min(...percents);
     this.lengths = [...new Set([...this.prefixes.keys()].map(({ length }) => length))].sort((a, b) => b - a);
   }
 

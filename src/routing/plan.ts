@@ -84,6 +84,12 @@ export interface AttemptPolicy {
   fallbackOn: ReadonlySet<FallbackReason>;
 }
 
+/** What calls are counted by. */
+export interface Scope {
+  kind: string;
+  value: string;
+}
+
 /** A name that a request asks for, and the field that says it. */
 export interface AskedModel {
   name: string;
@@ -102,6 +108,8 @@ export interface PlanRequest {
   session: string | null;
   /** How long it may take; null: as long as its route and the installation say. */
   timeoutMs: number | null;
+  /** That budgets count it by, but for its provider and model. */
+  scopes: readonly Scope[];
   /** No tokenizer makes more input tokens of it. */
   inputTokensBound: number;
   /** What a model has to be able to do. It is asked for only where there is a choice. */

@@ -4,7 +4,7 @@ import { WeirError } from '../kernel/errors.js';
 import { nearest } from '../kernel/nearest.js';
 import { outsideTenantScope } from '../platform/postgres/index.js';
 import { type ProviderRecord, ProvidersRepository } from '../providers/index.js';
-import { faultOfMatch, nameOf, passedOn, REST, type Route, RoutesRepository, Shelf } from '../routes/index.js';
+import { faultOfMatch, nameOf, passedOn, REST, type Route, RoutesRepository, type RouteTarget, Shelf } from '../routes/index.js';
 import { countedName, faultOf } from './model-name.js';
 import { Router } from './router.js';
 
@@ -55,17 +55,17 @@ export class References {
    * Checks a route of a tenant, or of the platform, as it is about to be saved.
    * @throws WeirError invalid_request when no call can match it, or when it leads to what does not exist, or to another route.
    */
-  async checkRoute(route: Pick<Route, 'tenantId' | 'match' | 'targets'>): Promise<void> {
-    const { match, targets, tenantId } = route;
+  async checkRoute(route: Pick<Route, 'tenantId' | 'match' | 'targets' | 'when'>): Promise<void> {
+    const { match, targets, tenantId, when } = route;
     const fault = faultOfMatch(match);
     if (fault !== null) throw invalid('match.value', `"${match.value}" ${fault}.`);
     const [records, shelf] = await Promise.all([this.list(tenantId), this.shelf(tenantId)]);
     if (match.kind === 'exact' && records.has(match.value))
       throw invalid('match.value', `"${match.value}" is the name of a provider, and stands for its default model. Use another name.`);
     const keys = await outsideTenantScope(() => this.credentials.summaries([...records.values()].map(({ id }) => id)));
+    const listed = [...entriesOf('targets', targets), ...entriesOf('when.use', when?.use ?? [])];
     const seen = new Set<string>();
-    for (const [at, { model, credential }] of targets.entries()) {
-      const param = `targets.${at}`;
+    for (const { list, param, model, credential } of listed) {
       const provider = this.targetOf(records, route, shelf, model, `${param}.model`);
       const isOwn = provider.tenantId === tenantId && (keys.get(provider.id) ?? []).some(({ id }) => id === credential);
       if (credential !== null && !isOwn)
@@ -73,7 +73,7 @@ export class References {
           `${param}.credential`,
           `The provider "${provider.name}" has no such key. GET /v1/organization/providers lists its keys.`,
         );
-      const key = `${model} ${credential}`;
+      const key = `${list} ${model} ${credential}`;
       if (seen.has(key)) throw invalid(`${param}.model`, `The target "${model}" is there twice. Name it once.`);
       seen.add(key);
     }
@@ -188,8 +188,7 @@ export class References {
     const record = records.get(name);
     const near = record
       ? record.defaultModel && `${name}/${record.defaultModel}`
-      : this.router.models({ tenantId, models: null }).find(({ reference }) => reference.endsWith(`/${name}`))
-          ?.reference;
+      : this.router.models({ tenantId, models: null }).find(({ reference }) => reference.endsWith(`/${name}`))?.reference;
     const open = [...records.values()].find(({ models }) => models.includes(ANY_MODEL));
     const meant = near ?? (record || !open ? null : `${open.name}/${name}`);
     return invalid(
@@ -209,6 +208,9 @@ export class References {
     return new Map(usable.map((provider) => [provider.name, provider]));
   }
 }
+
+const entriesOf = (list: string, targets: readonly RouteTarget[]) =>
+  targets.map((target, at) => ({ ...target, list, param: `${list}.${at}` }));
 
 type Records = ReadonlyMap<string, ProviderRecord>;
 

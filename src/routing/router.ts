@@ -22,6 +22,7 @@ import {
   whenClientLeaves,
 } from '../providers/index.js';
 import { HINT, passedOn, REST, type Route, RouteBook, type RouteTarget } from '../routes/index.js';
+import { BudgetConditions } from './budget-conditions.js';
 import { Latencies } from './latencies.js';
 import { listingOf } from './listing.js';
 import { countedName, faultOf } from './model-name.js';
@@ -35,6 +36,7 @@ import {
   MAX_TARGETS,
   type Plan,
   type PlanRequest,
+  type Scope,
   type Target,
   type TargetPlan,
 } from './plan.js';
@@ -108,6 +110,7 @@ export class Router {
     private readonly known: ModelBook,
     private readonly routes: RouteBook,
     private readonly latencies: Latencies,
+    private readonly conditions: BudgetConditions,
     @Inject(CONFIG) private readonly config: Pick<Config, 'modelRules' | 'mock' | 'timeouts' | 'retries' | 'defaultModel'>,
   ) {}
 
@@ -168,7 +171,7 @@ export class Router {
     skipped: Skipped[],
   ): TargetPlan[] {
     const route = this.routes.find(requester.tenantId, name);
-    const listed = route ? this.targetsOf(requester.tenantId, route, name) : [{ model: name, weight: 1, credential: null }];
+    const listed = route ? this.targetsOf(requester.tenantId, route, name, request.scopes) : [{ model: name, weight: 1, credential: null }];
     const isAllowed = route !== null && requester.models?.has(name) === true;
     const candidates: Candidate[] = [];
     for (const target of listed)
@@ -187,9 +190,11 @@ export class Router {
   }
 
   /** A route's targets, as references. */
-  private targetsOf(tenantId: string, route: Route, name: string): readonly RouteTarget[] {
+  private targetsOf(tenantId: string, route: Route, name: string, scopes: readonly Scope[]): readonly RouteTarget[] {
+    const { when } = route;
+    const targets = when && this.conditions.hold(tenantId, when, scopes) ? when.use : route.targets;
     const rest = route.match.kind === 'prefix' ? passedOn(route, name, (provider) => this.providers.find(tenantId, provider) !== null) : '';
-    return route.targets.map((target) =>
+    return targets.map((target) =>
       target.model.endsWith(REST) ? { ...target, model: target.model.slice(0, -REST.length) + rest } : target,
     );
   }
@@ -206,7 +211,10 @@ export class Router {
     const reference = `${provider.name}/${model}`;
     if (!isAllowed && requester.models && !requester.models.has(reference)) {
       const near = this.near(requester.tenantId, asked, requester.models);
-      throw new WeirError('model_not_allowed', { param: 'model', message: `This API key may not use the model "${asked}". ${hintAt(near)}` });
+      throw new WeirError('model_not_allowed', {
+        param: 'model',
+        message: `This API key may not use the model "${asked}". ${hintAt(near)}`,
+      });
     }
     if (provider.awaitsKey) throw new WeirError('credential_missing');
     if (this.credentials.isUnreadable(provider.id)) throw new WeirError('credential_unavailable');
@@ -240,7 +248,10 @@ export class Router {
   }
 
   /** The references a caller may use, sorted. A provider that exposes any model shows those that have a price. */
-  models({ tenantId, models: allowed }: Pick<Requester, 'tenantId' | 'models'>): { reference: string; provider: string; createdAt: Date }[] {
+  models({
+    tenantId,
+    models: allowed,
+  }: Pick<Requester, 'tenantId' | 'models'>): { reference: string; provider: string; createdAt: Date }[] {
     return this.providers
       .list(tenantId)
       .filter((record) => this.isOn(record))

@@ -6,7 +6,16 @@ const planOf = (model: string): TargetPlan =>
   ({ reference: `p/${model}`, target: { providerId: 'p', model, price: null } as Target, maxOutputTokens: 10 }) as TargetPlan;
 const [a, b, c] = ['a', 'b', 'c'].map(planOf) as [TargetPlan, TargetPlan, TargetPlan];
 const weighted = (session: string | null) =>
-  inOrder('weighted', [{ plan: a, weight: 1 }, { plan: b, weight: 3 }, { plan: c, weight: 6 }], { session, inputTokensBound: 0 }, new Latencies());
+  inOrder(
+    'weighted',
+    [
+      { plan: a, weight: 1 },
+      { plan: b, weight: 3 },
+      { plan: c, weight: 6 },
+    ],
+    { session, inputTokensBound: 0 },
+    new Latencies(),
+  );
 
 test('targets are drawn by weight, each once, and anew for each call', () => {
   const first = new Map<string, number>();
@@ -15,7 +24,11 @@ test('targets are drawn by weight, each once, and anew for each call', () => {
     expect(new Set(order).size).toBe(3);
     first.set(order[0]!, (first.get(order[0]!) ?? 0) + 1);
   }
-  for (const [reference, share] of [['p/a', 0.1], ['p/b', 0.3], ['p/c', 0.6]] as const)
+  for (const [reference, share] of [
+    ['p/a', 0.1],
+    ['p/b', 0.3],
+    ['p/c', 0.6],
+  ] as const)
     expect(Math.abs(first.get(reference)! / 10_000 - share)).toBeLessThan(0.03);
 });
 
@@ -42,5 +55,12 @@ test('the quickest comes first, by a mean in which the latest counts most', () =
 
 test('one without a price comes behind all that have one', () => {
   const free = { ...b, target: { ...b.target, price: { rates: { input: 0n, output: 0n }, tiers: [] } } } as unknown as TargetPlan;
-  expect(inOrder('least_cost', [a, free, c].map((plan) => ({ plan, weight: 1 })), { session: null, inputTokensBound: 0 }, new Latencies())[0]).toBe(free);
+  expect(
+    inOrder(
+      'least_cost',
+      [a, free, c].map((plan) => ({ plan, weight: 1 })),
+      { session: null, inputTokensBound: 0 },
+      new Latencies(),
+    )[0],
+  ).toBe(free);
 });

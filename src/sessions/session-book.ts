@@ -57,7 +57,9 @@ export class SessionBook {
   private async find(tenantId: string, id: string): Promise<Session | null> {
     const session = await this.repository.find(tenantId, id);
     if (session?.isStale)
-      this.repository.noteUse(tenantId, id).catch((error: Error) => this.log.warn({ err: error.message }, 'could not note that a session is used'));
+      this.repository
+        .noteUse(tenantId, id)
+        .catch((error: Error) => this.log.warn({ err: error.message }, 'could not note that a session is used'));
     return session;
   }
 }

@@ -35,7 +35,10 @@ export class TenantsRepository {
   }
 
   /** @throws WeirError not_found, tenant_deleted, conflict */
-  async update(id: string, changes: { name?: string; unpricedCallNano?: bigint | null; keepsAnswers?: boolean; defaultModel?: string | null } & Labels): Promise<Tenant> {
+  async update(
+    id: string,
+    changes: { name?: string; unpricedCallNano?: bigint | null; keepsAnswers?: boolean; defaultModel?: string | null } & Labels,
+  ): Promise<Tenant> {
     await this.existing(id);
     try {
       return await this.prisma.tenant.update({ where: { id }, data: changes });
@@ -103,7 +106,12 @@ export class TenantsRepository {
     return rows.map((row) => row.id);
   }
 
-  async insertProject(tenantId: string, name: string, labels: Labels & { defaultModel?: string | null }, db: PrismaExecutor = this.prisma): Promise<Project> {
+  async insertProject(
+    tenantId: string,
+    name: string,
+    labels: Labels & { defaultModel?: string | null },
+    db: PrismaExecutor = this.prisma,
+  ): Promise<Project> {
     try {
       return await db.project.create({ data: { id: newId(), tenantId, name, ...labels } });
     } catch (error) {
@@ -119,7 +127,11 @@ export class TenantsRepository {
     return this.prisma.project.findMany({ where: { tenantId }, orderBy: { id: 'desc' } });
   }
 
-  async updateProject(tenantId: string, id: string, changes: { name?: string; archivedAt?: Date; defaultModel?: string | null } & Labels): Promise<Project> {
+  async updateProject(
+    tenantId: string,
+    id: string,
+    changes: { name?: string; archivedAt?: Date; defaultModel?: string | null } & Labels,
+  ): Promise<Project> {
     try {
       return await this.prisma.project.update({ where: { tenantId_id: { tenantId, id } }, data: changes });
     } catch (error) {

@@ -118,20 +118,27 @@ test.each(['models', 'fallbacks'])('%s is a list of plain names, and no provider
       { status: 400, param: obeys ? `${field}[0]` : field },
     ]);
     if (!obeys) continue;
-    expect(await post(surface.path, surface.body('openai-chat/m', 'Hello', { [field]: 'openai-chat/m' }))).toEqual({ status: 400, param: field });
-    expect(await post(surface.path, surface.body('openai-chat/m', 'Hello', { [field]: Array(17).fill('openai-chat/m') }))).toMatchObject({ status: 400 });
-    expect((await post(surface.path, surface.body('openai-chat/m', 'Hello', { [field]: ['openai-chat/m', 'openai/none'] }))).status).toBe(404);
+    expect(await post(surface.path, surface.body('openai-chat/m', 'Hello', { [field]: 'openai-chat/m' }))).toEqual({
+      status: 400,
+      param: field,
+    });
+    expect(await post(surface.path, surface.body('openai-chat/m', 'Hello', { [field]: Array(17).fill('openai-chat/m') }))).toMatchObject({
+      status: 400,
+    });
+    expect((await post(surface.path, surface.body('openai-chat/m', 'Hello', { [field]: ['openai-chat/m', 'openai/none'] }))).status).toBe(
+      404,
+    );
     expect(rig.upstream.calls).toEqual([]);
   }
   for (const surface of surfaces.filter(({ path }) => OBEYING.includes(path)))
     for (const format of PROVIDER_FORMATS) {
       rig.upstream.script = format.says(SAID);
       const more = { [field]: [`${format.dialect}/m`, `${format.dialect}/m`] };
-      expect([surface.route, format.dialect, (await post(surface.path, surface.body(`${format.dialect}/m`, 'Hello', more))).status]).toEqual([
+      expect([
         surface.route,
         format.dialect,
-        200,
-      ]);
+        (await post(surface.path, surface.body(`${format.dialect}/m`, 'Hello', more))).status,
+      ]).toEqual([surface.route, format.dialect, 200]);
       for (const { text } of rig.upstream.calls.splice(0)) expect(text).not.toContain(field);
     }
 });
@@ -145,9 +152,7 @@ test('a message cannot carry where the request goes', async () => {
     });
 });
 
-test.each([
-  ['portkey', { config: 'pc-1' }, 'config'],
-])('what steers %s only is refused there', async (provider, more, param) => {
+test.each([['portkey', { config: 'pc-1' }, 'config']])('what steers %s only is refused there', async (provider, more, param) => {
   const chat = { model: `${provider}/m`, messages: [{ role: 'user', content: 'Hello' }], max_tokens: 10 };
   expect(await post('/v1/chat/completions', { ...chat, ...more })).toEqual({ status: 400, param });
 });

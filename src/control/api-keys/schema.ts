@@ -11,7 +11,9 @@ export const CreateApiKey = z
     name,
     models: z
       .array(
-        text(512).regex(/^\S+$/, { error: 'must be a model reference such as "openai/gpt-5", a name that a route matches, or "*" for all' }),
+        text(512).regex(/^\S+$/, {
+          error: 'must be a model reference such as "openai/gpt-5", a name that a route matches, or "*" for all',
+        }),
       )
       .max(MAX_MODELS)
       .optional()

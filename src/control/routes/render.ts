@@ -15,6 +15,11 @@ export const renderRoute = (route: Route): RouteObject => ({
   attempts: route.attempts,
   deadline_ms: route.deadlineMs,
   fallback_on: route.fallbackOn as RouteObject['fallback_on'],
+  when: route.when && {
+    budget: route.when.budget && publicId('budget', route.when.budget),
+    [route.when.budget === null ? 'budget_used_percent' : 'used_percent']: route.when.usedPercent,
+    use: route.when.use.map(renderTarget),
+  },
   set_by: route.setBy as Setter,
   version: route.version,
   external_id: route.externalId,

@@ -28,7 +28,7 @@ export class ResolveController {
     'Resolve a call without making it. Takes the body of a call; the reply names the route that matches, the targets in order, and those that are skipped with the reason.',
   )
   async resolve(@TenantId() tenantId: string, @Body({ schema: ResolveModel }) { api_key: apiKeyId, ...body }: ResolveModel) {
-    const requester = await this.requester(tenantId, apiKeyId ?? null);
+    const { scopes, ...requester } = await this.requester(tenantId, apiKeyId ?? null);
     await this.routes.refresh();
     const named = body.model ? [{ name: body.model, param: 'model' }] : [];
     return render(
@@ -38,6 +38,7 @@ export class ResolveController {
         maxOutputTokens: body.max_output_tokens ?? body.max_completion_tokens ?? body.max_tokens ?? null,
         session: null,
         timeoutMs: null,
+        scopes,
         inputTokensBound: Buffer.byteLength(JSON.stringify(body)),
         needs: () => needsOf(body),
       }),
@@ -45,15 +46,21 @@ export class ResolveController {
   }
 
   /** @throws WeirError not_found when the tenant has no such key. */
-  private async requester(tenantId: string, apiKeyId: string | null): Promise<Requester> {
+  private async requester(tenantId: string, apiKeyId: string | null): Promise<Requester & { scopes: { kind: string; value: string }[] }> {
     const { defaultModel } = await this.tenants.existing(tenantId);
-    if (apiKeyId === null) return { tenantId, models: null, maxOutputTokens: null, defaultModel };
+    const scopes = [{ kind: 'tenant', value: publicId('tenant', tenantId) }];
+    if (apiKeyId === null) return { tenantId, models: null, maxOutputTokens: null, defaultModel, scopes };
     const key = found('apiKey', await this.apiKeys.findInTenant(tenantId, apiKeyId), 'api_key');
     const project = await this.tenants.findProject(tenantId, key.projectId);
     return {
       tenantId,
       models: key.models.includes('*') ? null : new Set(key.models),
       maxOutputTokens: key.maxOutputTokens,
+      scopes: [
+        ...scopes,
+        { kind: 'project', value: publicId('project', key.projectId) },
+        { kind: 'api_key', value: publicId('apiKey', key.id) },
+      ],
       defaultModel: key.defaultModel ?? project?.defaultModel ?? defaultModel,
     };
   }

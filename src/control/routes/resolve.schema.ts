@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { PricedRatesObject } from '../../prices/index.js';
 import { MATCH_KINDS } from '../../routes/index.js';
 import { FALLBACK_REASONS } from '../../routing/index.js';
-import { PricedRatesObject } from '../../prices/index.js';
 import { idText } from '../http/fields.js';
 
 const limit = z.number().int().min(1).nullable().optional();

@@ -3,7 +3,8 @@ import type { FastifyReply } from 'fastify';
 import { WeirError } from '../../kernel/errors.js';
 import { assertMayChange, type Setter } from '../../kernel/setter.js';
 import { CONFIG, type Config } from '../../platform/config/index.js';
-import { type NewRoute, type Route, RoutesService } from '../../routes/index.js';
+import { BudgetsService } from '../../quotas/index.js';
+import { type NewRoute, type Route, type RouteCondition, RoutesService } from '../../routes/index.js';
 import { References } from '../../routing/index.js';
 import { Access } from '../http/access.js';
 import { ActsAs, TenantId } from '../http/admin.js';
@@ -24,6 +25,7 @@ abstract class Routes {
   constructor(
     private readonly routes: RoutesService,
     private readonly references: References,
+    private readonly budgets: BudgetsService,
     private readonly config: Pick<Config, 'maxRules' | 'timeouts'>,
   ) {}
 
@@ -38,7 +40,7 @@ abstract class Routes {
       attempts: body.attempts ?? null,
       deadlineMs: body.deadline_ms ?? null,
       fallbackOn: body.fallback_on ?? null,
-      when: null,
+      when: conditionOf(body.when),
       setBy: by,
       externalId: body.external_id ?? null,
       metadata: body.metadata ?? {},
@@ -56,19 +58,14 @@ abstract class Routes {
     return render(await this.routes.get(tenantId, idOf('route', id)), reply);
   }
 
-  protected async change(
-    tenantId: string | null,
-    id: string,
-    body: UpdateRoute,
-    by: Setter,
-    version: number | null,
-    reply: FastifyReply,
-  ) {
+  protected async change(tenantId: string | null, id: string, body: UpdateRoute, by: Setter, version: number | null, reply: FastifyReply) {
     const route = await this.changeable(tenantId, id, by);
     if (body.set_by !== undefined) assertMayChange({ setBy: 'operator' }, by);
-    const { set_by: setBy, deadline_ms: deadlineMs, fallback_on: fallbackOn, ...others } = body;
+    const { set_by: setBy, deadline_ms: deadlineMs, fallback_on: fallbackOn, when, ...others } = body;
     const changes = Object.fromEntries(
-      Object.entries({ ...others, setBy, deadlineMs, fallbackOn }).filter(([, value]) => value !== undefined),
+      Object.entries({ ...others, setBy, deadlineMs, fallbackOn, when: when === undefined ? undefined : conditionOf(when) }).filter(
+        ([, value]) => value !== undefined,
+      ),
     );
     await this.check({ ...route, ...changes });
     return render(await this.routes.update(tenantId, route.id, changes, version), reply);
@@ -87,22 +84,28 @@ abstract class Routes {
   }
 
   /** @throws WeirError invalid_request */
-  private check(route: NewRoute): Promise<void> {
+  private async check(route: NewRoute): Promise<void> {
     const { totalMs } = this.config.timeouts;
     if (route.deadlineMs !== null && route.deadlineMs > totalMs)
       throw new WeirError('invalid_request', {
         param: 'deadline_ms',
         message: `"deadline_ms" must be at most ${totalMs}: a call takes no longer here.`,
       });
-    return this.references.checkRoute(route);
+    if (route.when && route.tenantId === null)
+      throw new WeirError('invalid_request', {
+        param: 'when',
+        message: 'A route of the platform has no condition: budgets belong to tenants. Set the route in the tenant.',
+      });
+    if (route.when?.budget) await this.budgets.get(route.tenantId!, route.when.budget);
+    await this.references.checkRoute(route);
   }
 }
 
 @Controller('v1/organization/routes')
 @Access('tenant')
 export class RoutesController extends Routes {
-  constructor(routes: RoutesService, references: References, @Inject(CONFIG) config: Config) {
-    super(routes, references, config);
+  constructor(routes: RoutesService, references: References, budgets: BudgetsService, @Inject(CONFIG) config: Config) {
+    super(routes, references, budgets, config);
   }
 
   @Post()
@@ -143,7 +146,10 @@ export class RoutesController extends Routes {
   }
 
   @Delete(':route_id')
-  @Answers(deleted('route'), 'Delete a route. With If-Match it is deleted only if it still has that version. The next call no longer finds it.')
+  @Answers(
+    deleted('route'),
+    'Delete a route. With If-Match it is deleted only if it still has that version. The next call no longer finds it.',
+  )
   @ChecksIfMatch()
   delete(@TenantId() tenantId: string, @ActsAs() by: Setter, @Param('route_id') id: string, @IfMatch() version: number | null) {
     return this.remove(tenantId, id, by, version);
@@ -153,8 +159,8 @@ export class RoutesController extends Routes {
 @Controller('v1/platform/routes')
 @Access('operator')
 export class PlatformRoutesController extends Routes {
-  constructor(routes: RoutesService, references: References, @Inject(CONFIG) config: Config) {
-    super(routes, references, config);
+  constructor(routes: RoutesService, references: References, budgets: BudgetsService, @Inject(CONFIG) config: Config) {
+    super(routes, references, budgets, config);
   }
 
   @Post()
@@ -194,6 +200,9 @@ export class PlatformRoutesController extends Routes {
     return this.remove(null, id, 'operator', version);
   }
 }
+
+const conditionOf = (when: CreateRoute['when']): RouteCondition | null =>
+  when ? { budget: when.budget ?? null, usedPercent: (when.used_percent ?? when.budget_used_percent)!, use: when.use } : null;
 
 function render(route: Route, reply: FastifyReply): RouteObject {
   reply.header('etag', `"${route.version}"`);

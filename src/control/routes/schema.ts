@@ -31,6 +31,25 @@ const strategy = z
     '`ordered`: as listed. `weighted`: drawn by weight; a session keeps its target. `least_latency`: the quickest first byte first. `least_cost`: the cheapest first.',
   );
 
+const percent = z.number().int().min(1).max(100).optional();
+
+const when = z
+  .strictObject({
+    budget: idText('budget').optional().describe('The budget that counts. Absent: the fullest of those that a call counts against.'),
+    used_percent: percent.describe('Of `budget`: from how much of its limit on.'),
+    budget_used_percent: percent.describe('The same where no budget is named.'),
+    use: targets.describe('The targets instead.'),
+  })
+  .refine((given) => (given.budget === undefined ? given.used_percent === undefined : given.budget_used_percent === undefined), {
+    error: 'has "used_percent" beside "budget", and "budget_used_percent" without it',
+  })
+  .refine((given) => (given.used_percent ?? given.budget_used_percent) !== undefined, {
+    error: 'needs "budget_used_percent", or "budget" with "used_percent"',
+  })
+  .nullable()
+  .optional()
+  .describe('Other targets while a budget is nearly spent, as of a few seconds ago. Not in routes of the platform.');
+
 const POLICY = {
   retries: z
     .number()
@@ -39,7 +58,7 @@ const POLICY = {
     .max(MAX_RETRIES)
     .nullable()
     .optional()
-    .describe(`How often one target is tried again. null: ${DEFAULT_POLICY.retries}.`),
+    .describe(`How often one target is tried again. null: WEIR_RETRIES.`),
   attempts: z
     .number()
     .int()
@@ -70,6 +89,7 @@ export const CreateRoute = z.strictObject({
   targets,
   strategy: strategy.default('ordered'),
   ...POLICY,
+  when,
   external_id: externalId.optional(),
   metadata: metadata.optional(),
 });
@@ -82,6 +102,7 @@ export const UpdateRoute = z
     targets: targets.optional(),
     strategy: strategy.optional(),
     ...POLICY,
+    when,
     set_by: setBy,
     metadata: metadata.optional(),
   })
@@ -102,6 +123,14 @@ export const RouteObject = z
     attempts: z.number().int().nullable(),
     deadline_ms: z.number().int().nullable(),
     fallback_on: z.array(z.enum(FALLBACK_REASONS)).nullable(),
+    when: z
+      .strictObject({
+        budget: z.string().nullable(),
+        used_percent: z.number().int().optional(),
+        budget_used_percent: z.number().int().optional(),
+        use: z.array(TargetObject),
+      })
+      .nullable(),
     set_by: SetBy,
     version: z.number().int().describe('The ETag.'),
     external_id: z.string().nullable(),

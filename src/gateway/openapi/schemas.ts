@@ -107,16 +107,14 @@ export const SessionObject = z
   })
   .meta({ id: 'Session' });
 
-export const DeletedSession = z.strictObject({ id: z.string(), object: z.literal('session'), deleted: z.literal(true) }).meta({ id: 'DeletedSession' });
+export const DeletedSession = z
+  .strictObject({ id: z.string(), object: z.literal('session'), deleted: z.literal(true) })
+  .meta({ id: 'DeletedSession' });
 
 export const TokenCount = z.looseObject({ input_tokens: z.number().int() }).meta({ id: 'TokenCount' });
 
 const model = z.string().describe('`provider/model-id`, as `GET /v1/models` lists it.');
-const models = z
-  .array(z.string())
-  .max(16)
-  .optional()
-  .describe('Models that are tried in order after `model`. `fallbacks` means the same.');
+const models = z.array(z.string()).max(16).optional().describe('Models that are tried in order after `model`. `fallbacks` means the same.');
 const stream = z.boolean().optional().describe('Answer as server-sent events.');
 const limit = z.number().int().min(1).nullable().optional().describe('The output limit in tokens. The call is held for it.');
 const messages = z.array(z.looseObject({ role: z.string() })).min(1);
@@ -140,11 +138,23 @@ export const CompletionRequest = z
   .meta({ id: 'CompletionRequest' });
 
 export const ResponsesRequest = z
-  .looseObject({ model: model.optional(), models, input: z.union([z.string(), z.array(z.looseObject({}))]), stream, max_output_tokens: limit })
+  .looseObject({
+    model: model.optional(),
+    models,
+    input: z.union([z.string(), z.array(z.looseObject({}))]),
+    stream,
+    max_output_tokens: limit,
+  })
   .meta({ id: 'ResponsesRequest' });
 
 export const MessagesRequest = z
-  .looseObject({ model: model.optional(), models, messages, stream, max_tokens: z.number().int().min(1).describe('The output limit in tokens.') })
+  .looseObject({
+    model: model.optional(),
+    models,
+    messages,
+    stream,
+    max_tokens: z.number().int().min(1).describe('The output limit in tokens.'),
+  })
   .meta({ id: 'MessagesRequest' });
 
 export const CountRequest = z.looseObject({ model, messages }).meta({ id: 'CountRequest' });

@@ -39,6 +39,7 @@ export const nothingBut = (name: string, param = 'model'): PlanRequest => ({
   maxOutputTokens: null,
   session: null,
   timeoutMs: null,
+  scopes: [],
   inputTokensBound: 0,
   needs: () => needsOf({}),
 });

@@ -158,7 +158,10 @@ const variables = z.object({
   WEIR_EGRESS_PROXY: proxy,
   WEIR_DEMO: flag.optional(),
   WEIR_MOCK: flag.optional(),
-  WEIR_MODEL: z.string().regex(/^\S{1,256}$/, { error: 'must be a model such as openai/gpt-5, or the name of a route' }).optional(),
+  WEIR_MODEL: z
+    .string()
+    .regex(/^\S{1,256}$/, { error: 'must be a model such as openai/gpt-5, or the name of a route' })
+    .optional(),
   WEIR_LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
   WEIR_CONNECT_TIMEOUT_MS: milliseconds(5_000),
   WEIR_FIRST_BYTE_TIMEOUT_MS: milliseconds(120_000),

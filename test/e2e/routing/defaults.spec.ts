@@ -45,7 +45,9 @@ test('a call without a model takes the default nearest to it: of its session, ke
     targets: [{ model: 'up/gpt-4o' }],
   });
   await served('up/test-model');
-  expect((await operator('POST', `/v1/platform/tenants/${tenant.id}`, { default_model: 'smart' })).body).toMatchObject({ default_model: 'smart' });
+  expect((await operator('POST', `/v1/platform/tenants/${tenant.id}`, { default_model: 'smart' })).body).toMatchObject({
+    default_model: 'smart',
+  });
   await served('up/gpt-4o');
   await tenant.admin('POST', `/v1/organization/projects/${tenant.projectId}`, { default_model: 'up/other/model' });
   await served('up/other/model');
@@ -55,7 +57,10 @@ test('a call without a model takes the default nearest to it: of its session, ke
     default_model: 'up/test-model',
   });
   await served('up/test-model', value);
-  expect(await sessions('POST', '', { id: 'chat', default_model: 'smart' }, value)).toMatchObject({ status: 200, body: { object: 'session' } });
+  expect(await sessions('POST', '', { id: 'chat', default_model: 'smart' }, value)).toMatchObject({
+    status: 200,
+    body: { object: 'session' },
+  });
   expect((await ask(value, {}, 'chat')).served).toBe('up/gpt-4o');
   expect((await ask(value, { model: 'up/test-model' }, 'chat')).served).toBe('up/test-model');
   expect((await ask(value, { models: ['up/test-model'] }, 'chat')).served).toBe('up/test-model');
@@ -81,8 +86,17 @@ test('defaults of a session are read, replaced and deleted, by keys of its tenan
 });
 
 test('the thinking level of a session stands between those of a call and of its key', async () => {
-  await tenant.admin('POST', '/v1/organization/providers', { name: 'openai', type: 'openai', dialect: 'openai-chat', base_url: upstream.baseUrl, key: 'sk-secret' });
-  const { value } = await tenant.admin<{ value: string }>('POST', `/v1/organization/projects/${tenant.projectId}/api_keys`, { name: 'k', thinking_level: 'low' });
+  await tenant.admin('POST', '/v1/organization/providers', {
+    name: 'openai',
+    type: 'openai',
+    dialect: 'openai-chat',
+    base_url: upstream.baseUrl,
+    key: 'sk-secret',
+  });
+  const { value } = await tenant.admin<{ value: string }>('POST', `/v1/organization/projects/${tenant.projectId}/api_keys`, {
+    name: 'k',
+    thinking_level: 'low',
+  });
   const effort = async (session?: string, more: object = {}) => {
     upstream.calls.length = 0;
     await ask(value, { model: 'openai/gpt-5', max_tokens: 5_000, ...more }, session);

@@ -48,7 +48,9 @@ const call = async (model: string, apiKey = tenant.apiKey, more: object = {}) =>
     headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
     body: JSON.stringify({ model, messages: [{ role: 'user', content: 'Hello' }], max_tokens: 20, ...more }),
   });
-  const { error } = (await response.json()) as { error?: { code: string; param: string; message: string; skipped?: { model: string; reason: string }[] } };
+  const { error } = (await response.json()) as {
+    error?: { code: string; param: string; message: string; skipped?: { model: string; reason: string }[] };
+  };
   return { status: response.status, served: response.headers.get('x-weir-model'), error };
 };
 /** Resolves once calls of this name go there. */
@@ -145,7 +147,9 @@ test('a prefix passes the name on; a provider that it begins with is cut', async
 
 test('a reference may have a chain of its own, which begins with itself', async () => {
   await save('up/test-model', ['up/test-model', 'spare/test-model']);
-  await eventually(async () => ((await tenant.openai.models.retrieve('up/test-model')) as unknown as { route: object | null }).route !== null);
+  await eventually(
+    async () => ((await tenant.openai.models.retrieve('up/test-model')) as unknown as { route: object | null }).route !== null,
+  );
   expect((await call('up/test-model')).served).toBe('up/test-model');
 });
 
@@ -225,7 +229,13 @@ test('a target is called with the key that its route names', async () => {
 });
 
 test('a call is resolved without being made: its route, targets in order, those that are skipped, and its policy', async () => {
-  const entry = await tenant.admin<{ id: string }>('POST', '/v1/organization/models', { provider: 'up', model: 'gpt-4o', context_window: 1_000, max_output_tokens: 500, vision: false });
+  const entry = await tenant.admin<{ id: string }>('POST', '/v1/organization/models', {
+    provider: 'up',
+    model: 'gpt-4o',
+    context_window: 1_000,
+    max_output_tokens: 500,
+    vision: false,
+  });
   const saved = await save('smart', ['up/gpt-4o', 'spare/test-model', 'up/test-model'], { attempts: 3, fallback_on: ['timeout'] });
   const { id } = await tenant.admin<{ id: string }>('POST', `/v1/organization/projects/${tenant.projectId}/api_keys`, {
     name: 'some',
@@ -239,7 +249,14 @@ test('a call is resolved without being made: its route, targets in order, those 
     requested_model: 'smart',
     route: { id: saved.id, name: 'exact smart', match: { kind: 'exact', value: 'smart' }, owner: 'tenant' },
     targets: [
-      { model: 'up/gpt-4o', provider: 'up', credential: null, max_output_tokens: 50, context_window: 1_000, price: expect.objectContaining({ input: '1.00' }) },
+      {
+        model: 'up/gpt-4o',
+        provider: 'up',
+        credential: null,
+        max_output_tokens: 50,
+        context_window: 1_000,
+        price: expect.objectContaining({ input: '1.00' }),
+      },
       expect.objectContaining({ model: 'up/test-model' }),
     ],
     skipped: [{ model: 'spare/test-model', reason: expect.stringContaining('may not use') }],
@@ -251,11 +268,56 @@ test('a call is resolved without being made: its route, targets in order, those 
     targets: [{ model: 'spare/test-model' }],
     skipped: [{ model: 'up/gpt-4o' }, { model: 'up/gpt-4o' }, { model: 'up/test-model' }],
   });
-  expect(await resolve({ api_key: id })).toMatchObject({ requested_model: 'up/test-model', route: null, targets: [{ model: 'up/test-model' }] });
+  expect(await resolve({ api_key: id })).toMatchObject({
+    requested_model: 'up/test-model',
+    route: null,
+    targets: [{ model: 'up/test-model' }],
+  });
   expect(await resolve({ model: 'up/none' })).toMatchObject({ error: { code: 'model_not_found' } });
-  expect(await resolve({ model: 'smart', api_key: `key_${'0'.repeat(32)}` })).toMatchObject({ error: { code: 'not_found', param: 'api_key' } });
+  expect(await resolve({ model: 'smart', api_key: `key_${'0'.repeat(32)}` })).toMatchObject({
+    error: { code: 'not_found', param: 'api_key' },
+  });
   expect(upstream.calls).toEqual([]);
   await tenant.admin('DELETE', `/v1/organization/models/${entry.id}`);
+});
+
+test('a route has other targets while a budget is nearly spent', async () => {
+  const budget = await tenant.admin<{ id: string }>('POST', '/v1/organization/budgets', {
+    scope: { kind: 'end_user', value: '*' },
+    limit: '0.0001',
+    period: 'day',
+    mode: 'observe',
+  });
+  const use = [{ model: 'spare/gpt-4o' }];
+  await save('fullest', ['up/gpt-4o'], { when: { budget_used_percent: 80, use } });
+  const saved = await save('named', ['up/gpt-4o'], { when: { budget: budget.id, used_percent: 80, use } });
+  expect(saved).toMatchObject({
+    when: { budget: budget.id, used_percent: 80, use: [{ model: 'spare/gpt-4o', weight: 1, credential: null }] },
+  });
+  const user = { user: 'spender' };
+  await eventually(async () => (await call('named', tenant.apiKey, { user: 'saver' })).served === 'up/gpt-4o');
+  // Each call costs 0.000033 USD.
+  for (let n = 0; n < 3; n++) await call('up/gpt-4o', tenant.apiKey, user);
+  for (const name of ['fullest', 'named']) {
+    await eventually(async () => (await call(name, tenant.apiKey, user)).served === 'spare/gpt-4o', 8_000);
+    expect((await call(name, tenant.apiKey, { user: 'another saver' })).served).toBe('up/gpt-4o');
+  }
+  await send('POST', `/v1/organization/routes/${saved.id}`, { when: null });
+  await eventually(async () => (await call('named', tenant.apiKey, user)).served === 'up/gpt-4o');
+  await tenant.admin('DELETE', `/v1/organization/budgets/${budget.id}`);
+});
+
+test.each<[object, string]>([
+  [{ budget_used_percent: 80, use: [{ model: 'up/none' }] }, 'when.use.0.model'],
+  [{ use: [{ model: 'up/gpt-4o' }] }, 'when'],
+  [{ used_percent: 80, use: [{ model: 'up/gpt-4o' }] }, 'when'],
+  [{ budget_used_percent: 0, use: [{ model: 'up/gpt-4o' }] }, 'when.budget_used_percent'],
+  [{ budget: 'bud_1', used_percent: 80, use: [{ model: 'up/gpt-4o' }] }, 'when.budget'],
+])('a condition %j is refused', async (when, param) => {
+  expect(await send('POST', '/v1/organization/routes', route('x', ['up/gpt-4o'], { when }))).toMatchObject({
+    status: 400,
+    body: { error: { param } },
+  });
 });
 
 test('the cheapest target comes first where a route says so', async () => {
@@ -333,7 +395,9 @@ test('a client’s own list is tried in order after its model, each checked for 
   await served('smart', 'spare/test-model');
   expect((await call('up/gpt-4o', tenant.apiKey, { models: ['smart', 'up/gpt-4o'] })).served).toBe('up/gpt-4o');
   // Without a model the first of the list is it.
-  expect((await call(undefined as never, tenant.apiKey, { models: ['smart', 'up/gpt-4o'], fallbacks: ['up/other/model'] })).served).toBe('spare/test-model');
+  expect((await call(undefined as never, tenant.apiKey, { models: ['smart', 'up/gpt-4o'], fallbacks: ['up/other/model'] })).served).toBe(
+    'spare/test-model',
+  );
   const messages = [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA' } }] }];
   await tenant.admin('POST', '/v1/organization/models', { provider: 'up', model: 'other/model', vision: false });
   await eventually(async () => (await call('up/other/model', tenant.apiKey, { messages, models: ['up/gpt-4o'] })).served === 'up/gpt-4o');
@@ -342,9 +406,15 @@ test('a client’s own list is tried in order after its model, each checked for 
     param: 'models[0]',
     message: expect.stringContaining('Did you mean'),
   });
-  const { value } = await tenant.admin<{ value: string }>('POST', `/v1/organization/projects/${tenant.projectId}/api_keys`, { name: 'narrow', models: ['up/gpt-4o'] });
+  const { value } = await tenant.admin<{ value: string }>('POST', `/v1/organization/projects/${tenant.projectId}/api_keys`, {
+    name: 'narrow',
+    models: ['up/gpt-4o'],
+  });
   await served('up/gpt-4o', 'up/gpt-4o', value);
-  expect(await call('up/gpt-4o', value, { fallbacks: ['spare/gpt-4o'] })).toMatchObject({ status: 403, error: { code: 'model_not_allowed', param: 'fallbacks[0]' } });
+  expect(await call('up/gpt-4o', value, { fallbacks: ['spare/gpt-4o'] })).toMatchObject({
+    status: 403,
+    error: { code: 'model_not_allowed', param: 'fallbacks[0]' },
+  });
 });
 
 test('a call may be given a time, up to what the installation allows', async () => {
