@@ -7,7 +7,6 @@ export {
   REST,
   type Route,
   type RouteCondition,
-  type RouteMatch,
   type RouteTarget,
   STRATEGIES,
   type Strategy,

@@ -2,7 +2,7 @@ import type { Id } from '../kernel/ids.js';
 
 /** `exact`: a whole name, an alias. `prefix`: what a name begins with. `hint`: the name of a task, asked for as `hint:name`. */
 export const MATCH_KINDS = ['exact', 'prefix', 'hint'] as const;
-export type MatchKind = (typeof MATCH_KINDS)[number];
+type MatchKind = (typeof MATCH_KINDS)[number];
 
 /** In which order the targets of a call are tried. */
 export const STRATEGIES = ['ordered', 'weighted', 'least_latency', 'least_cost'] as const;

@@ -102,6 +102,8 @@ test('every body that the admin listener takes has an example that works, and wh
   const made: Record<string, string> = {
     '/v1/organization/providers': 'provider_id',
     '/v1/organization/budgets': 'budget_id',
+    '/v1/organization/routes': 'route_id',
+    '/v1/platform/routes': 'platform_route_id',
     '/v1/organization/rate_limits': 'rate_limit_id',
     '/v1/organization/admin_api_keys': 'admin_key_id',
     '/v1/organization/projects/{project_id}/api_keys': 'key_id',
@@ -114,7 +116,12 @@ test('every body that the admin listener takes has an example that works, and wh
   for (const { name, path, operation } of ordered) {
     const { example } = operation.requestBody!.content['application/json'];
     const method = name.split(' ')[0]!;
-    const body = path.endsWith('/grants') && path.startsWith('/v1/platform') ? { tenant: tenant.id } : example;
+    const body =
+      path === '/v1/platform/routes'
+        ? { ...example, targets: [{ model: 'house/gpt-5' }] }
+        : path.endsWith('/grants') && path.startsWith('/v1/platform')
+          ? { tenant: tenant.id }
+          : example;
     const reply = await send(
       weir.operatorKey,
       method,

@@ -7,15 +7,17 @@ import { idText } from '../http/fields.js';
 const limit = z.number().int().min(1).nullable().optional();
 
 /** A call's body, in the format of any endpoint. */
-export const ResolveModel = z.looseObject({
-  api_key: idText('apiKey').optional().describe('Resolve as this API key. Absent: as a key that may use every model.'),
-  model: z.string().max(256).nullable().optional(),
-  models: z.array(z.string()).nullable().optional(),
-  fallbacks: z.array(z.string()).nullable().optional(),
-  max_tokens: limit,
-  max_completion_tokens: limit,
-  max_output_tokens: limit,
-});
+export const ResolveModel = z
+  .looseObject({
+    api_key: idText('apiKey').optional().describe('Resolve as this API key. Absent: as a key that may use every model.'),
+    model: z.string().max(256).nullable().optional(),
+    models: z.array(z.string()).nullable().optional(),
+    fallbacks: z.array(z.string()).nullable().optional(),
+    max_tokens: limit,
+    max_completion_tokens: limit,
+    max_output_tokens: limit,
+  })
+  .meta({ example: { model: 'mock/echo', messages: [{ role: 'user', content: 'Hello' }] } });
 export type ResolveModel = z.output<typeof ResolveModel>;
 
 const nullableInt = z.number().int().nullable();

@@ -175,17 +175,17 @@ export class PlatformRoutesController extends Routes {
     return this.page(null, query);
   }
 
-  @Get(':route_id')
+  @Get(':platform_route_id')
   @Answers(RouteObject, "Read a route of the platform's. Its version is the ETag.")
-  get(@Param('route_id') id: string, @Res({ passthrough: true }) reply: FastifyReply) {
+  get(@Param('platform_route_id') id: string, @Res({ passthrough: true }) reply: FastifyReply) {
     return this.read(null, id, reply);
   }
 
-  @PostOrPatch(':route_id')
+  @PostOrPatch(':platform_route_id')
   @Answers(RouteObject, UPDATE)
   @ChecksIfMatch()
   update(
-    @Param('route_id') id: string,
+    @Param('platform_route_id') id: string,
     @IfMatch() version: number | null,
     @Body({ schema: UpdateRoute }) body: UpdateRoute,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -193,10 +193,10 @@ export class PlatformRoutesController extends Routes {
     return this.change(null, id, body, 'operator', version, reply);
   }
 
-  @Delete(':route_id')
+  @Delete(':platform_route_id')
   @Answers(deleted('route'), "Delete a route of the platform's. With If-Match it is deleted only if it still has that version.")
   @ChecksIfMatch()
-  delete(@Param('route_id') id: string, @IfMatch() version: number | null) {
+  delete(@Param('platform_route_id') id: string, @IfMatch() version: number | null) {
     return this.remove(null, id, 'operator', version);
   }
 }

@@ -83,16 +83,18 @@ const POLICY = {
     .describe(`After which failures the next target is tried. null: ${[...DEFAULT_POLICY.fallbackOn].join(', ')}.`),
 };
 
-export const CreateRoute = z.strictObject({
-  name,
-  match,
-  targets,
-  strategy: strategy.default('ordered'),
-  ...POLICY,
-  when,
-  external_id: externalId.optional(),
-  metadata: metadata.optional(),
-});
+export const CreateRoute = z
+  .strictObject({
+    name,
+    match,
+    targets,
+    strategy: strategy.default('ordered'),
+    ...POLICY,
+    when,
+    external_id: externalId.optional(),
+    metadata: metadata.optional(),
+  })
+  .meta({ example: { name: 'quick answers', match: { kind: 'exact', value: 'quick' }, targets: [{ model: 'mock/echo' }] } });
 export type CreateRoute = z.output<typeof CreateRoute>;
 
 export const UpdateRoute = z
@@ -106,7 +108,8 @@ export const UpdateRoute = z
     set_by: setBy,
     metadata: metadata.optional(),
   })
-  .refine(...notEmpty);
+  .refine(...notEmpty)
+  .meta({ example: { strategy: 'least_latency', attempts: 3 } });
 export type UpdateRoute = z.output<typeof UpdateRoute>;
 
 const TargetObject = z.strictObject({ model: z.string(), weight: z.number().int(), credential: z.string().nullable() });

@@ -1,4 +1,5 @@
 import { Body, Controller, Get } from '@nestjs/common';
+import { References } from '../../routing/index.js';
 import { TenantsRepository } from '../../tenants/index.js';
 import { Access } from '../http/access.js';
 import { TenantId } from '../http/admin.js';
@@ -9,7 +10,10 @@ import { SettingsObject, UpdateSettings } from './schema.js';
 @Controller('v1/organization/settings')
 @Access('tenant')
 export class SettingsController {
-  constructor(private readonly tenants: TenantsRepository) {}
+  constructor(
+    private readonly tenants: TenantsRepository,
+    private readonly references: References,
+  ) {}
 
   @Get()
   @Answers(SettingsObject, 'Read the settings of the tenant.')
@@ -20,6 +24,8 @@ export class SettingsController {
   @PostOrPatch('')
   @Answers(SettingsObject, 'Update the settings of the tenant.')
   async update(@TenantId() tenantId: string, @Body({ schema: UpdateSettings }) body: UpdateSettings) {
-    return renderSettings(await this.tenants.update(tenantId, { keepsAnswers: body.keep_answers }));
+    const { keep_answers: keepsAnswers, default_model: defaultModel } = body;
+    if (defaultModel) await this.references.checkName(tenantId, defaultModel, 'default_model');
+    return renderSettings(await this.tenants.update(tenantId, { keepsAnswers, defaultModel }));
   }
 }

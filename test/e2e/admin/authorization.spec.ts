@@ -80,8 +80,8 @@ const BODIES: Record<string, () => object> = {
   'POST /v1/organization/routes/{route_id}': () => ({ attempts: 2 }),
   'PATCH /v1/organization/routes/{route_id}': () => ({ attempts: 3 }),
   'POST /v1/platform/routes': () => newRoute('openai/any'),
-  'POST /v1/platform/routes/{route_id}': () => ({ attempts: 2 }),
-  'PATCH /v1/platform/routes/{route_id}': () => ({ attempts: 3 }),
+  'POST /v1/platform/routes/{platform_route_id}': () => ({ attempts: 2 }),
+  'PATCH /v1/platform/routes/{platform_route_id}': () => ({ attempts: 3 }),
   'POST /v1/organization/prices/rerate': () => ({ start_time: 1795000000 }),
   'POST /v1/platform/gateways/{gateway_id}/forget': () => ({ reason: 'its machine is gone' }),
   'POST /v1/platform/tenants/{tenant_id}': () => ({ metadata: {} }),
@@ -130,7 +130,7 @@ async function newForOperators({ path }: Route): Promise<Ids> {
   if (path.includes('{operator_key_id}'))
     return { operator_key_id: (await operator('POST', '/v1/platform/operator_keys', { name: unique() })).body.id };
   if (path.includes('{gateway_id}')) return newSilentGateway();
-  if (path.includes('{route_id}')) return newPlatformRoute();
+  if (path.includes('{platform_route_id}')) return newPlatformRoute();
   if (!path.startsWith('/v1/platform/tenants/')) return {};
   const { id } = await createTenant(weir);
   await operator('POST', `/v1/platform/tenants/${id}/suspend`);
@@ -163,7 +163,6 @@ async function newPlatformCredential(): Promise<Ids> {
 function requestOf({ method, path }: Route, ids = standing): { path: string; body: object | undefined } {
   const named = path
     .replace(/^(\/v1\/platform\/prices\/){price_id}/, '$1{platform_price_id}')
-    .replace(/^(\/v1\/platform\/routes\/){route_id}/, '$1{platform_route_id}')
     .replace(/{provider_id}(?=\/connection)/, '{subscription_id}');
   const body = BODIES[`${method} ${path}`];
   if (!body && ['POST', 'PATCH'].includes(method) && !WITHOUT_BODY.test(path)) throw new Error(`no body for ${method} ${path}`);

@@ -49,6 +49,10 @@ test('a call without a model takes the default nearest to it: of its session, ke
     default_model: 'smart',
   });
   await served('up/gpt-4o');
+  expect(await tenant.admin('POST', '/v1/organization/settings', { default_model: null })).toMatchObject({ default_model: null });
+  await served('up/test-model');
+  await tenant.admin('POST', '/v1/organization/settings', { default_model: 'smart' });
+  await served('up/gpt-4o');
   await tenant.admin('POST', `/v1/organization/projects/${tenant.projectId}`, { default_model: 'up/other/model' });
   await served('up/other/model');
   const { value } = await tenant.admin<{ value: string }>('POST', `/v1/organization/projects/${tenant.projectId}/api_keys`, {
