@@ -11,7 +11,8 @@ export const UpdateSettings = z
       ),
     default_model: defaultModel.nullable().optional().describe(`${DEFAULT_MODEL} null: WEIR_MODEL.`),
   })
-  .refine(...notEmpty);
+  .refine(...notEmpty)
+  .meta({ example: { keep_answers: false } });
 
 export type UpdateSettings = z.output<typeof UpdateSettings>;
 
