@@ -118,7 +118,7 @@ test('every body that the admin listener takes has an example that works, and wh
     const method = name.split(' ')[0]!;
     const body =
       path === '/v1/platform/routes'
-        ? { ...example, targets: [{ model: 'house/gpt-5' }] }
+        ? { ...example, targets: [{ model: 'house/your-model' }] }
         : path.endsWith('/grants') && path.startsWith('/v1/platform')
           ? { tenant: tenant.id }
           : example;
