@@ -13,7 +13,6 @@ export {
   MAX_TARGETS,
   type Plan,
   type PlanRequest,
-  type SkippedTarget,
   type Target,
   type TargetPlan,
 } from './plan.js';

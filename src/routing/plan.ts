@@ -117,7 +117,7 @@ export interface PlanRequest {
 }
 
 /** A model that a call will not go to, and why. */
-export interface SkippedTarget {
+interface SkippedTarget {
   model: string;
   reason: string;
 }

@@ -7,7 +7,7 @@ import { LedgerService } from '../../ledger/index.js';
 import { Egress, type Transport } from '../../platform/egress/index.js';
 import { CredentialAuths, Identities, MockTransport } from '../../providers/index.js';
 import type { Hold } from '../../quotas/index.js';
-import { headersFor, type Target, type TargetPlan } from '../../routing/index.js';
+import { headersFor, Latencies, type Target, type TargetPlan } from '../../routing/index.js';
 import type { Call } from '../call.js';
 import type { InFlightCall } from '../in-flight.js';
 import type { Reply } from '../reply.js';
@@ -63,6 +63,7 @@ export class Attempts {
     private readonly credentials: CredentialStore,
     private readonly drains: Drains,
     private readonly ledger: LedgerService,
+    private readonly latencies: Latencies,
     identities: Identities,
   ) {
     this.auths = new CredentialAuths(egress, identities);
@@ -83,7 +84,9 @@ export class Attempts {
     };
     const triedKeys = new Set<string>();
     for (;;) {
+      const begunMs = run.call.elapsedMs();
       const { attempts, ...outcome } = await this.attempt(run, step);
+      if (outcome.firstByteMs !== null && !outcome.error) this.latencies.note(step.plan.target, outcome.firstByteMs - begunMs);
       tries.attempts.push(...attempts);
       const ended: Outcome = { ...outcome, attempts: [...tries.attempts] };
       if (!outcome.failure || outcome.used || reply.started || reply.gone || tries.isOver) return ended;
@@ -125,8 +128,8 @@ export class Attempts {
 
   /** A key that its provider did not want serves no call for a while: another one serves this call at once. */
   private withOtherKey({ call, convert }: TargetRun, step: Step, triedKeys: ReadonlySet<string>): Step | null {
-    const { target } = step.plan;
-    if (!target.credential) return null;
+    const { target, pinned } = step.plan;
+    if (!target.credential || pinned) return null;
     const credential = this.credentials.find(target.providerId, target.origin, call.options.session);
     if (!credential || triedKeys.has(credential.id)) return null;
     const plan = { ...step.plan, target: { ...target, credential } };
