@@ -85,6 +85,9 @@ const BODIES: Record<string, () => object> = {
   'POST /v1/organization/prices/rerate': () => ({ start_time: 1795000000 }),
   'POST /v1/platform/gateways/{gateway_id}/forget': () => ({ reason: 'its machine is gone' }),
   'POST /v1/platform/tenants/{tenant_id}': () => ({ metadata: {} }),
+  'PATCH /v1/platform/tenants/{tenant_id}': () => ({ metadata: {} }),
+  'POST /v1/organization/settings': () => ({ keep_answers: true }),
+  'PATCH /v1/organization/settings': () => ({ keep_answers: true }),
 };
 /** A provider that is asked, and is not there. */
 const NOWHERE = 'https://provider.invalid/v1';
