@@ -4,6 +4,7 @@ import { type Id, newId } from '../kernel/ids.js';
 import type { ThinkingLevel } from '../kernel/thinking.js';
 import { type AskedModel, needsOf, type PlanRequest } from '../routing/index.js';
 import type { SessionDefaults } from '../sessions/index.js';
+import { affinityOf } from './affinity.js';
 import { type CallOptions, labelsOf } from './call-options.js';
 
 /** One request of a tenant, from its first byte to its booking. */
@@ -34,12 +35,17 @@ export class Call {
       models,
       defaultModel,
       maxOutputTokens,
-      session: options.session,
+      session: this.affinity,
       timeoutMs: options.timeoutMs,
       scopes,
       inputTokensBound,
       needs: () => needsOf(body),
     };
+  }
+
+  /** Calls with the same go to the same key of a provider, as long as that is not cooling down. Null: keys are used in turn. */
+  get affinity(): string | null {
+    return this.options.session ?? affinityOf(this.prompt);
   }
 
   /** How much the model is to think, unless the request itself says. */

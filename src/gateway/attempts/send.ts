@@ -130,7 +130,7 @@ export class Attempts {
   private withOtherKey({ call, convert }: TargetRun, step: Step, triedKeys: ReadonlySet<string>): Step | null {
     const { target, pinned } = step.plan;
     if (!target.credential || pinned) return null;
-    const credential = this.credentials.find(target.providerId, target.origin, call.options.session);
+    const credential = this.credentials.find(target.providerId, target.origin, call.affinity);
     if (!credential || triedKeys.has(credential.id)) return null;
     const plan = { ...step.plan, target: { ...target, credential } };
     return { ...step, plan, conversion: convert(plan), mayRenew: true };
