@@ -65,6 +65,17 @@ async function shownBy(provider: string, calls = 2): Promise<string[]> {
   return [...new Set(upstream.calls.slice(from).map(({ headers }) => String(headers['authorization'])))].sort();
 }
 
+/** The model that answers the very next call; null: none does. */
+async function answeredBy(body: { model?: string }): Promise<string | null> {
+  const response = await fetch(`${weir.publicUrl}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${tenant.apiKey}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ ...body, messages: [{ role: 'user', content: 'Hello' }] }),
+  });
+  await response.text();
+  return response.ok ? response.headers.get('x-weir-model') : null;
+}
+
 const KEYS = () => `/v1/organization/projects/${tenant.projectId}/api_keys`;
 const PROVIDERS = '/v1/organization/providers';
 const PLATFORM = '/v1/platform/credentials';
@@ -152,6 +163,39 @@ const SEEN: Record<string, () => Promise<void>> = {
     await asOperator('DELETE', `${PLATFORM}/${credential.id}`);
     expect((await model(`${name}/m`)).status).toBe(404);
   },
+  async 'POST /v1/organization/routes and /v1/platform/routes, their POST, PATCH and DELETE'() {
+    const [own, lent, alias] = [unique(), unique(), unique()];
+    await write('POST', PROVIDERS, { ...ofUpstream(own, 'sk-routed'), models: ['m', 'other'] });
+    const credential = await asOperator('POST', PLATFORM, { ...ofUpstream(lent, 'sk-lent-routed'), models: ['m', 'other'] });
+    await asOperator('POST', `${PLATFORM}/${credential.id}/grants`, { tenant: tenant.id });
+    for (const model of ['m', 'other']) await asOperator('POST', '/v1/platform/prices', { provider: 'openai', model, input: '3', output: '3' });
+    for (const [path, by, name] of [
+      ['/v1/organization/routes', write, own],
+      ['/v1/platform/routes', asOperator, lent],
+    ] as const) {
+      const made = await by('POST', path, { name: alias, match: { kind: 'exact', value: alias }, targets: [{ model: `${name}/m` }] });
+      expect(await answeredBy({ model: alias })).toBe(`${name}/m`);
+      await by('PATCH', `${path}/${made.id}`, { targets: [{ model: `${name}/other` }] });
+      expect(await answeredBy({ model: alias })).toBe(`${name}/other`);
+      await by('POST', `${path}/${made.id}`, { targets: [{ model: `${name}/m` }] });
+      expect(await answeredBy({ model: alias })).toBe(`${name}/m`);
+      await by('DELETE', `${path}/${made.id}`);
+      expect(await answeredBy({ model: alias })).toBeNull();
+    }
+  },
+  async 'POST and PATCH /v1/organization/settings'() {
+    const name = unique();
+    await write('POST', PROVIDERS, { ...ofUpstream(name, 'sk-default'), models: ['m', 'other'] });
+    for (const [method, model] of [
+      ['POST', 'm'],
+      ['PATCH', 'other'],
+    ] as const) {
+      await write(method, '/v1/organization/settings', { default_model: `${name}/${model}` });
+      expect(await answeredBy({})).toBe(`${name}/${model}`);
+    }
+    await write('POST', '/v1/organization/settings', { default_model: null });
+    expect(await answeredBy({})).toBeNull();
+  },
   async 'POST /v1/platform/prices/catalogue'() {
     const name = unique();
     const credential = await asOperator('POST', PLATFORM, ofUpstream(name, 'sk-catalog'));
@@ -171,10 +215,10 @@ const SEEN: Record<string, () => Promise<void>> = {
 
 /** Writes that the rows above make. */
 const TESTED =
-  /^(\/v1\/organization\/(projects|projects\/{project_id}\/(api_keys(\/.*)?|archive)|prices|models(\/.*)?|providers|providers\/{provider_id}(\/keys(\/.*)?)?)|\/v1\/platform\/(prices(\/catalog\w+)?|credentials|credentials\/{credential_id}(\/(keys|grants)(\/.*)?)?|tenants\/{tenant_id}\/(suspend|resume)))$/;
+  /^(\/v1\/organization\/(settings|routes(\/.*)?|projects|projects\/{project_id}\/(api_keys(\/.*)?|archive)|prices|models(\/.*)?|providers|providers\/{provider_id}(\/keys(\/.*)?)?)|\/v1\/platform\/(routes(\/.*)?|prices(\/catalog\w+)?|credentials|credentials\/{credential_id}(\/(keys|grants)(\/.*)?)?|tenants\/{tenant_id}\/(suspend|resume)))$/;
 /** Writes of what each call reads from Postgres itself, what no call goes by, and of labels. */
 const READ_EACH_TIME =
-  /\/(budgets|rate_limits)(\/|$)|\/prices\/rerate$|\/probe$|(admin_api_keys|operator_keys)(\/|$)|^\/v1\/platform\/tenants$|^\/v1\/platform\/tenants\/{tenant_id}$|^\/v1\/organization\/projects\/{project_id}$|\/connection(\/|$)|^\/v1\/platform\/gateways\//;
+  /\/(budgets|rate_limits)(\/|$)|\/models\/resolve$|\/prices\/rerate$|\/probe$|(admin_api_keys|operator_keys)(\/|$)|^\/v1\/platform\/tenants$|^\/v1\/platform\/tenants\/{tenant_id}$|^\/v1\/organization\/projects\/{project_id}$|\/connection(\/|$)|^\/v1\/platform\/gateways\//;
 
 test('every route that writes is tested here, or writes nothing that calls go by from memory', () => {
   const writes = ROUTES.filter(({ method }) => method !== 'GET').map(({ path }) => path);
