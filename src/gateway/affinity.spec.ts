@@ -19,7 +19,14 @@ test('turns of a plain conversation have the same from its first answer on', () 
 test.each([
   ['Responses', { include: ['reasoning.encrypted_content'], instructions: 'Be short', input: 'What is a weir?' }],
   ['Responses, as items', { reasoning: {}, input: [{ role: 'user', content: [{ type: 'input_text', text: 'What is a weir?' }] }] }],
-  ['Messages', { thinking: { type: 'enabled' }, system: 'Be short', messages: [{ role: 'user', content: [{ type: 'text', text: 'What is a weir?' }] }] }],
+  [
+    'Messages',
+    {
+      thinking: { type: 'enabled' },
+      system: 'Be short',
+      messages: [{ role: 'user', content: [{ type: 'text', text: 'What is a weir?' }] }],
+    },
+  ],
 ])('%s: the beginning counts', (_, body) => expect(of(body)).toContain('What is a weir?'));
 
 test('the client’s own word goes first', () => expect(of({ prompt_cache_key: 'a', messages: [user, assistant] })).toBe('a'));

@@ -131,8 +131,7 @@ function notFound({ method, url }: FastifyRequest): WeirError {
 
 /** What most who miss a path have done. */
 function hint(path: string): string {
-  if (isAdminPath(path))
-    return ' This path belongs to the admin API, which has another listener: see WEIR_ADMIN_HOST and WEIR_ADMIN_PORT.';
+  if (isAdminPath(path)) return ' This path belongs to the admin API, which has another listener: see WEIR_ADMIN_HOST and WEIR_ADMIN_PORT.';
   if (path.startsWith('/v1/v1/')) return ' Take the "/v1" off the base URL of your client: it adds its own.';
   if (methodsAt(`/v1${path}`, PUBLIC_ROUTES).length > 0) return ' Add "/v1" to the base URL of your client.';
   const near = adviceAt(path, PUBLIC_ROUTES);

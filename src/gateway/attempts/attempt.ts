@@ -33,7 +33,7 @@ import { isLong } from '../request-body.js';
 import { tokenizerOf } from '../tokenizers.js';
 import { DRAIN_MS, type Drain, type Drains, drainEnd } from './drains.js';
 import type { EncodedRequest } from './encoded-request.js';
-import { type Failure, failureOf } from './failure.js';
+import { type Failure, failureOf, refusalIn } from './failure.js';
 import { Incoming } from './incoming.js';
 import { billOfRefusal, type Outcome, type SoFar, type Untold } from './outcome.js';
 import { ShownSecrets } from './shown-secrets.js';
@@ -339,8 +339,9 @@ export class UpstreamAttempt implements EgressSink {
     // What was counted is booked all the same.
     if (repeats && !this.detached) return this.fail(repeated(), true, 'unreadable');
     if (this.incoming.reader) return this.endStream(this.incoming.reader);
-    const { refusal } = this.incoming.whole!;
+    const { refusal, facts } = this.incoming.whole!;
     if (refusal) return this.refused(refusal);
+    this.failure = refusalIn(facts.finishReason);
     this.end('completed', null, true);
   }
 
@@ -403,7 +404,17 @@ export class UpstreamAttempt implements EgressSink {
     if (reader && this.secrets.areIn([Buffer.from(JSON.stringify([facts.usageRaw, facts.servedModel, facts.finishReason]))]))
       Object.assign(facts, { usageRaw: null, servedModel: null, finishReason: null });
     const repeatsSecret = (tail: Buffer) => this.secrets.areIn([tail]);
-    this.resolve({ ...ended, ...this.soFar, used, attempts, failure: ended.error && failure, firstByteMs, whole, repeatsSecret, untold });
+    this.resolve({
+      ...ended,
+      ...this.soFar,
+      used,
+      attempts,
+      failure: detached ? null : failure,
+      firstByteMs,
+      whole,
+      repeatsSecret,
+      untold,
+    });
   }
 
   private get soFar(): SoFar {

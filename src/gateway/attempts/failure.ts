@@ -58,6 +58,14 @@ export function failureOf(
   return kind ? { ...kind, retryAfterMs: retryAfterMs(headers, refusal?.retryAfterSeconds), remedy } : null;
 }
 
+/** Of an answer in which the provider or the model declines to answer. Null: it answers. */
+export const refusalIn = (finishReason: string | null): Failure | null =>
+  finishReason !== null && CONTENT_END.test(finishReason)
+    ? { reason: 'content_refused', isPassing: false, retryAfterMs: null, remedy: null }
+    : null;
+
+const CONTENT_END = /content.?filter|refusal|safety|prohibited|blocklist|guardrail/i;
+
 const kindOf = ({ class: ofClass, code }: Refusal): Kind =>
   code !== undefined && CONTENT_CODE.test(code) ? { reason: 'content_refused', isPassing: false } : BY_CLASS[ofClass];
 

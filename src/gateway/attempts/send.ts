@@ -120,7 +120,8 @@ export class Attempts {
     if (failure.remedy === 'lower_limit') return { ...step, maxOutputTokens: step.plan.leastOutputTokens!, mayLower: false };
     const other = subscription ? null : this.withOtherKey(run, step, triedKeys);
     if (other) return other;
-    const waitMs = run.hasNext && (failure.retryAfterMs ?? 0) > SHORT_WAIT_MS ? null : tries.retryIn(failure);
+    const movesOn = run.hasNext && tries.goesOnAfter(failure.reason) && (failure.retryAfterMs ?? 0) > SHORT_WAIT_MS;
+    const waitMs = movesOn ? null : tries.retryIn(failure);
     if (waitMs === null || hold.since.ms() + waitMs >= this.ledger.sendWithinMs) return null;
     await tries.pause(waitMs, reply, run.flight);
     return reply.gone || run.flight.isCutOff ? null : step;

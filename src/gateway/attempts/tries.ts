@@ -21,6 +21,8 @@ export class Tries {
   readonly attempts: Attempt[] = [];
   /** How often the present target was tried again after a failure that may pass. */
   private retried = 0;
+  /** The deadline is over, maybe a moment early by another clock. */
+  private isExpired = false;
 
   /** @param longestMs no attempt begins later than so long after the request arrived. */
   constructor(
@@ -40,12 +42,12 @@ export class Tries {
 
   /** No further attempt may be made. */
   get isOver(): boolean {
-    return this.attempts.length >= this.policy.attempts || this.leftMs <= 0;
+    return this.isExpired || this.attempts.length >= this.policy.attempts || this.leftMs <= 0;
   }
 
   /** Watches the time: at the deadline the attempt under way ends, and a stream that has nothing of the answer yet begins with comments. */
   start(reply: Reply): void {
-    if (this.policy.deadlineMs !== null) this.timers.push(setTimeout(() => this.current?.expire(), Math.max(0, this.leftMs)));
+    if (this.policy.deadlineMs !== null) this.timers.push(setTimeout(() => this.expire(), Math.max(0, this.leftMs)));
     if (!this.call.prompt.stream) return;
     const wait = setInterval(() => {
       if (!reply.keepAlive()) return clearInterval(wait);
@@ -56,6 +58,11 @@ export class Tries {
 
   stop(): void {
     for (const timer of this.timers) clearTimeout(timer);
+  }
+
+  private expire(): void {
+    this.isExpired = true;
+    this.current?.expire();
   }
 
   /** Waits before the next attempt. A client that leaves and a process that ends are not waited for. */

@@ -200,6 +200,32 @@ test('a prompt that is too long goes to the next target only where a route says 
   expect(last).toMatchObject({ provider: 'b', status: 'completed' });
 });
 
+test('an answer that declines goes to the next target only where a route says so, and both are charged', async () => {
+  upstreams.a.script = json(200, {
+    id: 'chatcmpl-1',
+    object: 'chat.completion',
+    created: 1,
+    model: 'test-model',
+    choices: [{ index: 0, message: { role: 'assistant', content: '' }, finish_reason: 'content_filter' }],
+    usage: USAGE,
+  });
+  expect((await call()).text).toContain('content_filter');
+  expect(requests()).toEqual([1, 0, 0]);
+  await tenant.admin('POST', '/v1/organization/routes', {
+    name: 'brave',
+    match: { kind: 'exact', value: 'brave' },
+    targets: [{ model: MODELS[0] }, { model: MODELS[1] }],
+    fallback_on: ['content_refused'],
+  });
+  const answered = await call({ models: undefined, model: 'brave' });
+  expect([answered.status, answered.text.includes('I am b')]).toEqual([200, true]);
+  const [last] = (await booked()).slice(-1);
+  expect(last!.entries.map(({ provider, amount }) => [provider, amount])).toEqual([
+    ['a', USAGE_COST],
+    ['b', USAGE_COST],
+  ]);
+});
+
 test('a stream that is silent for 15 seconds begins with comments, and stays with its target', async () => {
   let finish = () => {};
   const finished = new Promise<void>((resolve) => (finish = resolve));
