@@ -165,7 +165,7 @@ describe('a stream', () => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       response.write(delta({ role: 'assistant', content: '' }) + delta({ content: 'first' }));
       await more;
-      response.end(delta({}, 'stop') + chunk({ choices: [], usage: USAGE }) + 'data: [DONE]\n\n');
+      response.end(`${delta({}, 'stop')}${chunk({ choices: [], usage: USAGE })}data: [DONE]\n\n`);
     };
     const response = await fetch(`${weir.publicUrl}/v1/chat/completions`, {
       method: 'POST',
