@@ -1,4 +1,5 @@
 import { Secret } from '../platform/crypto/index.js';
+import type { ConfigChanges } from '../platform/postgres/index.js';
 import type { Credential, Opened } from './credential.js';
 import { CredentialStore } from './credential-store.js';
 
@@ -11,24 +12,28 @@ const key = (id: string): Credential => ({
 });
 
 type Reload = (tenantIds: null) => Promise<void>;
+type Ears = Parameters<ConfigChanges['hear']>[1];
 
 /** A store that has loaded these keys, and what it noted of their health. */
 async function loaded(keys = [key('c')], broken: Opened[] = []) {
   const reloads: Reload[] = [];
   const noted: string[] = [];
+  const told = {} as Ears;
+  const stored: { id: string; seconds: number }[] = [];
   const repository = {
     open: async function* () {
       yield ['t', [...keys, ...broken]];
     },
     noteRest: async (...note: unknown[]) => void noted.push(note.join(' ')),
+    resting: async () => stored,
   };
   const store = new CredentialStore(
     repository as never,
     { error: () => {} } as never,
-    { subscribe: (reload: Reload) => reloads.push(reload) } as never,
+    { subscribe: (reload: Reload) => reloads.push(reload), hear: (_: string, ears: Ears) => Object.assign(told, ears) } as never,
   );
   for (const reload of reloads) await reload(null);
-  return { store, noted };
+  return { store, noted, told, stored };
 }
 
 test('a key is found for the origin it was entered for', async () => {
@@ -52,6 +57,20 @@ test('a key that was not wanted rests as long as the provider says, or by what w
   expect(store.find('p', 'https://old.example')).toMatchObject({ id: 'a' });
   expect(store.coolDown(a, 'rate_limited', 7)).toEqual({ credentials: 3, readyInSeconds: 7 });
   expect(noted).toEqual(['a rate_limited 7', 'b rate_limited 30', 'c refused 600']);
+});
+
+test('a key that rests for another process rests here, told or recalled, and a rest is noted once', async () => {
+  const { store, noted, told, stored } = await loaded([key('a'), key('b')]);
+  const used = () => new Set([0, 1].map(() => store.find('p', 'https://old.example')!.id));
+  told.hear('a 7');
+  expect(used()).toEqual(new Set(['b']));
+  expect(store.coolDown(key('b'), 'rate_limited', 3)).toEqual({ credentials: 2, readyInSeconds: 3 });
+  told.hear('b 3');
+  store.coolDown(key('b'), 'rate_limited', 3);
+  expect(noted).toEqual(['b rate_limited 3']);
+  stored.push({ id: 'b', seconds: 60 }, { id: 'a', seconds: 7 });
+  await told.recall();
+  expect(used()).toEqual(new Set(['a']));
 });
 
 test('a provider is closed by a key that cannot be opened only where it has no other', async () => {

@@ -3,12 +3,14 @@ import { WeirError } from '../kernel/errors.js';
 import { ConfigChanges, OwnedMap } from '../platform/postgres/index.js';
 import { LOGGER, type Logger } from '../platform/telemetry/index.js';
 import { type CooldownReason, type Credential, isOpen, type Opened } from './credential.js';
-import { CredentialsRepository } from './credentials.repository.js';
+import { COOLDOWN, CredentialsRepository } from './credentials.repository.js';
 import { Cooldowns, Rotation } from './rotation.js';
 
 /** A refused credential is tried again after this; entering it again is quicker. */
 const REFUSED_REST_SECONDS = 600;
 const RATE_LIMITED_REST_SECONDS = 30;
+/** A cooldown is made longer by no less: each time is noted. */
+const LEAST_LONGER_MS = 500;
 
 /** What is left of a provider's credentials after one was not wanted. */
 export interface Remaining {
@@ -36,6 +38,15 @@ export class CredentialStore {
     changes: ConfigChanges,
   ) {
     changes.subscribe((owners) => this.byProvider.refill(owners, this.read(owners)), { first: true });
+    changes.hear(COOLDOWN, {
+      hear: (news) => {
+        const [id, seconds] = news.split(' ');
+        this.rest(id!, Number(seconds));
+      },
+      recall: async () => {
+        for (const { id, seconds } of await this.repository.resting()) this.rest(id, seconds);
+      },
+    });
   }
 
   /**
@@ -61,21 +72,28 @@ export class CredentialStore {
   }
 
   /**
-   * The provider did not want a credential: the next calls get another, where there is one. Noted in Postgres for whoever asks, without waiting.
+   * The provider did not want a credential: the next calls get another, where there is one, here and in other processes. Noted in Postgres
+   * without waiting.
    * @param forSeconds as the provider said; null: it did not.
    */
   coolDown({ id, providerId }: Credential, reason: CooldownReason, forSeconds: number | null): Remaining {
     const seconds = reason === 'rate_limited' ? (forSeconds ?? RATE_LIMITED_REST_SECONDS) : REFUSED_REST_SECONDS;
-    const now = performance.now();
-    this.cooldowns.prune(now);
-    const rested = this.cooldowns.endOf(id) > now;
-    this.cooldowns.add(id, now + seconds * 1000);
-    if (!rested)
+    if (this.rest(id, seconds))
       this.repository.noteRest(id, reason, seconds).catch((error: Error) => {
         this.log.warn({ credential: id, err: error.message }, 'could not store the health of a credential');
       });
     const rotation = this.byProvider.get(providerId)?.rotation;
     return { credentials: rotation?.credentials.length ?? 0, readyInSeconds: Math.ceil((rotation?.readyInMs() ?? 0) / 1000) };
+  }
+
+  /** Answers whether it rests longer than it did. */
+  private rest(id: string, seconds: number): boolean {
+    const now = performance.now();
+    this.cooldowns.prune(now);
+    const end = now + seconds * 1000;
+    if (end < Math.max(now, this.cooldowns.endOf(id)) + LEAST_LONGER_MS) return false;
+    this.cooldowns.add(id, end);
+    return true;
   }
 
   /** One that did not change stays the same object: what was fetched for it is remembered by it. */

@@ -6,6 +6,9 @@ import { CONFIG_POOL, type OwnedTable, PLATFORM, type Pool, Prisma, type PrismaE
 import type { ProviderRecord } from '../providers/index.js';
 import { type CooldownReason, type Credential, type CredentialSummary, isOpen, last4Of, type Opened } from './credential.js';
 
+/** What processes tell each other of: `<credential> <seconds>`. */
+export const COOLDOWN = 'cooldown';
+
 /** What a credential is bound to. */
 type Binding = Pick<Credential, 'id' | 'tenantId' | 'providerId' | 'origin'>;
 
@@ -77,14 +80,27 @@ export class CredentialsRepository {
     return Map.groupBy(summaries, ({ providerId }) => providerId);
   }
 
-  /** Notes that a credential rests, unless it is gone. */
+  /** Notes that a credential rests, unless it is gone or rests longer already, and tells every process. */
   async noteRest(id: string, reason: CooldownReason, seconds: number): Promise<void> {
     await this.pool.query(
-      `INSERT INTO credential_health (credential_id, tenant_id, reason, resting_until)
-       SELECT id, tenant_id, $2, now() + make_interval(secs => $3) FROM credentials WHERE id = $1
-       ON CONFLICT (credential_id) DO UPDATE SET reason = excluded.reason, resting_until = excluded.resting_until`,
-      [id, reason, seconds],
+      `WITH noted AS (
+         INSERT INTO credential_health (credential_id, tenant_id, reason, resting_until)
+         SELECT id, tenant_id, $2, now() + make_interval(secs => $3) FROM credentials WHERE id = $1
+         ON CONFLICT (credential_id) DO UPDATE SET reason = excluded.reason, resting_until = excluded.resting_until
+           WHERE credential_health.resting_until < excluded.resting_until
+         RETURNING credential_id
+       ) SELECT pg_notify('weir_health', concat_ws(' ', $4::text, credential_id, $3::float8)) FROM noted`,
+      [id, reason, seconds, COOLDOWN],
     );
+  }
+
+  /** The credentials that rest, and for how long. */
+  async resting(): Promise<{ id: string; seconds: number }[]> {
+    const { rows } = await this.pool.query<{ id: string; seconds: number }>(
+      `SELECT credential_id AS id, extract(epoch FROM resting_until - now())::float8 AS seconds FROM credential_health
+       WHERE resting_until > now()`,
+    );
+    return rows;
   }
 
   /** Opens every credential of these owners (null: all), owner by owner, the oldest first. */

@@ -31,6 +31,20 @@ export interface TestTenant {
 
 type Environment = Record<string, string>;
 
+const COMMON: Environment = {
+  WEIR_PUBLIC_PORT: '0',
+  WEIR_ADMIN_PORT: '0',
+  WEIR_MASTER_KEY: 'test master key, at least 32 characters',
+  WEIR_LOG_LEVEL: 'silent',
+  WEIR_MOCK: '1',
+  // Most tests are about one attempt.
+  WEIR_RETRIES: '0',
+  // Tests say which address a request comes from.
+  WEIR_TRUSTED_PROXIES: '127.0.0.1',
+  // A busy machine is no frozen Postgres: that is tested where it is meant.
+  WEIR_LEDGER_TIMEOUT_MS: '5000',
+};
+
 /** The whole product in this process, on a database of its own. */
 export async function startTestWeir(
   given: Environment | ((databaseUrl: string) => Environment | Promise<Environment>) = {},
@@ -40,19 +54,9 @@ export async function startTestWeir(
   const environment = typeof given === 'function' ? await given(database.url) : given;
   const config = readConfig(
     {
+      ...COMMON,
       DATABASE_URL: database.url,
       WEIR_HOME: home,
-      WEIR_PUBLIC_PORT: '0',
-      WEIR_ADMIN_PORT: '0',
-      WEIR_MASTER_KEY: 'test master key, at least 32 characters',
-      WEIR_LOG_LEVEL: 'silent',
-      WEIR_MOCK: '1',
-      // Most tests are about one attempt.
-      WEIR_RETRIES: '0',
-      // Tests say which address a request comes from.
-      WEIR_TRUSTED_PROXIES: '127.0.0.1',
-      // A busy machine is no frozen Postgres: that is tested where it is meant.
-      WEIR_LEDGER_TIMEOUT_MS: '5000',
       ...environment,
     },
     home,
@@ -72,6 +76,25 @@ export async function startTestWeir(
       await weir.stop(1_000);
       await db.end();
       await database.drop();
+      rmSync(home, { recursive: true, force: true });
+    },
+  };
+}
+
+export interface SecondGateway {
+  publicUrl: string;
+  stop(): Promise<void>;
+}
+
+/** One more gateway on the same database. It is in this process, and shares nothing with the first but Postgres. */
+export async function startSecondGateway({ databaseUrl }: Pick<TestWeir, 'databaseUrl'>, given: Environment): Promise<SecondGateway> {
+  const home = mkdtempSync(join(tmpdir(), 'weir-second-'));
+  const environment = { ...COMMON, DATABASE_URL: databaseUrl, WEIR_HOME: home, WEIR_ROLES: 'gateway', ...given };
+  const weir = await startWeir(readConfig(environment, home));
+  return {
+    publicUrl: weir.publicUrl!,
+    async stop() {
+      await weir.stop(1_000);
       rmSync(home, { recursive: true, force: true });
     },
   };

@@ -9,6 +9,14 @@ import { outsideTenantScope } from './tenant-scope.js';
 /** Which tenants' configuration to read again; null: everything. */
 export type Reload = (tenantIds: string[] | null) => Promise<void>;
 
+/** What processes tell each other beside changes of the configuration. */
+interface Topic {
+  /** Takes what another process told, or this one. */
+  hear(news: string): void;
+  /** Reads what may have been missed. */
+  recall(): Promise<void>;
+}
+
 /** Something of a tenant's may no longer be used: what nobody has read yet. */
 export type Withdrawal = (tenantId: string, what: string) => void;
 
@@ -19,15 +27,20 @@ const HURRIED_POLL_MS = 1_000;
 const OVERLAP_MS = 60_000;
 const TENANTS_AT_ONCE = 500;
 /** A tenant that changed; with what of it may no longer be used. */
+const CHANGED = 'weir_config';
+/** A topic, and the news of it. */
+const NEWS = 'weir_health';
 const PAYLOAD = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?: (.+))?$/;
 
 /**
  * Keeps in-memory snapshots current: what changed is read at once where a NOTIFY tells of it, and in a poll every five seconds where a broken
- * connection missed it. What could not be read stays due and is tried again every second; until then an alarm is raised.
+ * connection missed it. What could not be read stays due and is tried again every second; until then an alarm is raised. The same connection
+ * hears what processes tell each other.
  */
 export class ConfigChanges {
   private readonly reloads: Reload[] = [];
   private readonly withdrawals: Withdrawal[] = [];
+  private readonly topics = new Map<string, Topic>();
   private readonly seen = new Map<string, bigint>();
   /** Tenants that changed and were not read since. */
   private readonly due = new Set<string>();
@@ -64,6 +77,11 @@ export class ConfigChanges {
   /** Whom to tell of what may no longer be used, at once: before it is read, however much is read before it. */
   onWithdrawn(withdrawal: Withdrawal): void {
     this.withdrawals.push(withdrawal);
+  }
+
+  /** Passes on what is told of a topic by `pg_notify('weir_health', '<topic> <news>')`. Without a listener it is recalled in each poll. */
+  hear(topic: string, ears: Topic): void {
+    this.topics.set(topic, ears);
   }
 
   /** Loads every snapshot, then keeps them current. Rejects when the first load fails. */
@@ -111,6 +129,7 @@ export class ConfigChanges {
       const versions = await this.changedVersions();
       if (this.loaded) await this.readTenants(versions);
       else await this.readAll(versions);
+      if (this.lookAtAll || this.listener === null) await this.recall();
       this.lookAtAll = false;
       this.confirmedAt = startedAt;
       this.alarm.clear();
@@ -132,6 +151,10 @@ export class ConfigChanges {
     for (const reload of this.reloads) await reload(null);
     this.loaded = true;
     this.note(versions.keys(), versions);
+  }
+
+  private async recall(): Promise<void> {
+    for (const topic of this.topics.values()) await topic.recall();
   }
 
   /** What changes meanwhile is read along, so that a revocation does not wait behind ten thousand other changes. */
@@ -191,16 +214,22 @@ export class ConfigChanges {
     client.on('end', () => {
       this.listener = null;
     });
-    client.on('notification', ({ payload }) => {
-      const [, tenantId, what] = PAYLOAD.exec(payload ?? '') ?? [];
+    client.on('notification', ({ channel, payload = '' }) => {
+      if (channel === NEWS) return this.passOn(payload);
+      const [, tenantId, what] = PAYLOAD.exec(payload) ?? [];
       if (!tenantId) return;
       if (what) for (const withdrawal of this.withdrawals) withdrawal(tenantId, what);
       this.due.add(tenantId);
       this.catchUp().catch(() => {});
     });
     await client.connect();
-    await client.query('LISTEN weir_config');
+    await client.query(`LISTEN ${CHANGED}; LISTEN ${NEWS}`);
     this.listener = client;
     this.lookAtAll = true;
+  }
+
+  private passOn(payload: string): void {
+    const space = payload.indexOf(' ');
+    this.topics.get(payload.slice(0, space))?.hear(payload.slice(space + 1));
   }
 }
