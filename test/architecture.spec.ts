@@ -9,6 +9,7 @@ const SRC = path.join(ROOT, 'src');
 /** Who may import whom, besides itself and the ground (`platform`, `model-rules`, `kernel`). A new arrow is a new word here, for a reviewer to see. */
 const MODULES: Readonly<Record<string, readonly string[]>> = {
   tenants: [],
+  breakers: [],
   'api-keys': [],
   prices: [],
   models: [],
@@ -23,7 +24,7 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   connections: ['providers'],
   routing: ['providers', 'prices', 'models', 'credentials', 'routes', 'quotas', 'dialects'], // of dialects the names only
   quotas: ['prices', 'ledger'],
-  'provider-accounts': ['providers', 'credentials', 'connections', 'routing', 'tenants', 'dialects', 'prices'],
+  'provider-accounts': ['providers', 'credentials', 'connections', 'routing', 'tenants', 'dialects', 'prices', 'breakers'],
 };
 const EVERY_MODULE = Object.keys(MODULES);
 
@@ -42,9 +43,10 @@ const ENTRY_POINTS: Readonly<Record<string, readonly string[]>> = {
     'prices',
     'idempotency',
     'sessions',
+    'breakers',
   ],
   control: EVERY_MODULE.filter((name) => name !== 'dialects'),
-  workers: ['quotas', 'ledger', 'calls', 'prices', 'credentials', 'routing', 'tenants', 'idempotency'],
+  workers: ['quotas', 'ledger', 'calls', 'prices', 'credentials', 'routing', 'tenants', 'idempotency', 'breakers'],
   setup: EVERY_MODULE,
   ops: [],
 };

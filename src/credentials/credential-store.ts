@@ -10,7 +10,7 @@ import { Cooldowns, Rotation } from './rotation.js';
 const REFUSED_REST_SECONDS = 600;
 const RATE_LIMITED_REST_SECONDS = 30;
 /** A cooldown is made longer by no less: each time is noted. */
-const LEAST_LONGER_MS = 500;
+const MIN_EXTENSION_MS = 500;
 
 /** What is left of a provider's credentials after one was not wanted. */
 export interface Remaining {
@@ -91,7 +91,7 @@ export class CredentialStore {
     const now = performance.now();
     this.cooldowns.prune(now);
     const end = now + seconds * 1000;
-    if (end < Math.max(now, this.cooldowns.endOf(id)) + LEAST_LONGER_MS) return false;
+    if (end < Math.max(now, this.cooldowns.endOf(id)) + MIN_EXTENSION_MS) return false;
     this.cooldowns.add(id, end);
     return true;
   }

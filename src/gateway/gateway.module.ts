@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { ApiKeysModule } from '../api-keys/index.js';
+import { BreakersModule } from '../breakers/index.js';
 import { CallsModule } from '../calls/index.js';
 import { ConnectionsModule } from '../connections/index.js';
 import { CredentialsModule } from '../credentials/index.js';
@@ -38,6 +39,7 @@ import { Traffic } from './traffic.js';
     ConnectionsModule,
     IdempotencyModule,
     SessionsModule,
+    BreakersModule,
   ],
   providers: [
     InFlight,

@@ -97,7 +97,7 @@ export class Relay {
       const hasNext = at + 1 < plan.targets.length;
       let held: HeldTarget;
       try {
-        held = await this.hold(call, reply, plan, planned, flights.length + 1); // 4xx 502 503 504
+        held = await this.hold(call, reply, plan, this.attempts.ready(planned, call), flights.length + 1); // 4xx 502 503 504
       } catch (error) {
         if (!(error instanceof WeirError) || NOT_OF_A_TARGET.has(error.code)) throw error;
         if (faults.at(-1)?.reference !== planned.reference) faults.push({ reference: planned.reference, error });

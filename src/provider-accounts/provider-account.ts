@@ -1,3 +1,4 @@
+import type { StoredBreaker } from '../breakers/index.js';
 import type { CredentialSummary } from '../credentials/index.js';
 import type { Secret } from '../platform/crypto/index.js';
 import type { AiGatewayOptions, OnClientGone, ProviderRecord, Quirks, StructuredCredential } from '../providers/index.js';
@@ -9,6 +10,8 @@ export type Owner = ProviderRecord['tenantId'];
 export interface ProviderAccount {
   provider: ProviderRecord;
   keys: readonly CredentialSummary[];
+  /** What of it is left alone for now. */
+  breakers: readonly StoredBreaker[];
   /** The names of its additional headers. */
   headerNames: readonly string[];
 }

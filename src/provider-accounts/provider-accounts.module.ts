@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { BreakersModule } from '../breakers/index.js';
 import { ConnectionsModule } from '../connections/index.js';
 import { CredentialsModule } from '../credentials/index.js';
 import { ProvidersModule } from '../providers/index.js';
@@ -13,7 +14,7 @@ import { ProviderLogins } from './provider-logins.js';
 const VERBS = [ProviderAccountsService, ProviderGrants, ProviderLogins];
 
 @Module({
-  imports: [ProvidersModule, CredentialsModule, ConnectionsModule, RoutingModule, TenantsModule],
+  imports: [BreakersModule, ProvidersModule, CredentialsModule, ConnectionsModule, RoutingModule, TenantsModule],
   providers: [...VERBS, AccountProbe, Prober],
   exports: VERBS,
 })

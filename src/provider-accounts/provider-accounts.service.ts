@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { BreakersRepository } from '../breakers/index.js';
 import { ConnectionsRepository } from '../connections/index.js';
 import { type Credential, CredentialsRepository, ProviderHeadersRepository } from '../credentials/index.js';
 import { found } from '../kernel/found.js';
@@ -50,6 +51,7 @@ export class ProviderAccountsService {
     private readonly credentials: CredentialsRepository,
     private readonly headers: ProviderHeadersRepository,
     private readonly connections: ConnectionsRepository,
+    private readonly breakers: BreakersRepository,
     private readonly guard: DestinationGuard,
     private readonly probing: AccountProbe,
     private readonly transactions: Transactions,
@@ -104,9 +106,11 @@ export class ProviderAccountsService {
   async describe(providers: readonly ProviderRecord[], db?: PrismaExecutor): Promise<ProviderAccount[]> {
     const ids = providers.map(({ id }) => id);
     const [keys, headers] = [await this.credentials.summaries(ids, db), await this.headers.names(ids, db)];
+    const breakers = await this.breakers.ofProviders(ids);
     return providers.map((provider) => ({
       provider,
       keys: keys.get(provider.id) ?? [],
+      breakers: breakers.get(provider.id) ?? [],
       headerNames: headers.get(provider.id) ?? [],
     }));
   }

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { BreakersRepository } from '../breakers/index.js';
 import { IdempotencyService } from '../idempotency/index.js';
 import { RetentionRepository } from '../ledger/index.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
@@ -17,6 +18,7 @@ export class KeepPartitions implements ScheduledJob {
   constructor(
     private readonly retention: RetentionRepository,
     private readonly idempotency: IdempotencyService,
+    private readonly breakers: BreakersRepository,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(LOGGER) private readonly log: Logger,
   ) {}
@@ -25,7 +27,11 @@ export class KeepPartitions implements ScheduledJob {
     await this.retention.ensurePartitions();
     for (const month of await this.retention.moveDefaultRows(PATIENCE_MS))
       this.log.warn({ month }, 'rows that were written before their month had a partition were moved to it');
-    const removed = { ...(await this.retention.purge(PATIENCE_MS)), idempotency_keys: await this.idempotency.purge(PATIENCE_MS) };
+    const removed = {
+      ...(await this.retention.purge(PATIENCE_MS)),
+      idempotency_keys: await this.idempotency.purge(PATIENCE_MS),
+      breakers: await this.breakers.purge(PATIENCE_MS),
+    };
     const purged = Object.entries(removed).filter(([, rows]) => rows > 0);
     if (purged.length > 0) this.log.info(Object.fromEntries(purged), 'old rows were removed');
     if (this.config.retentionMonths !== null) await this.dropMonths(this.config.retentionMonths);

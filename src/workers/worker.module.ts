@@ -1,4 +1,5 @@
 import { Inject, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { BreakersModule } from '../breakers/index.js';
 import { IdempotencyModule } from '../idempotency/index.js';
 import { LedgerModule } from '../ledger/index.js';
 import { CONFIG, type Config, Reloads } from '../platform/config/index.js';
@@ -14,7 +15,7 @@ import { OpenPeriods } from './open-periods.js';
 import { ReapHolds } from './reap-holds.js';
 
 @Module({
-  imports: [QuotasModule, IdempotencyModule, LedgerModule, TenantsModule],
+  imports: [BreakersModule, QuotasModule, IdempotencyModule, LedgerModule, TenantsModule],
   providers: [OpenPeriods, ReapHolds, KeepPartitions, AuditLedger, EraseTenants],
 })
 export class WorkerModule implements OnApplicationBootstrap, OnApplicationShutdown {

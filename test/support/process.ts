@@ -57,6 +57,7 @@ export class WeirProcess {
       WEIR_LOG_LEVEL: 'warn',
       // Most tests are about one attempt.
       WEIR_RETRIES: '0',
+      WEIR_BREAKER_FAILURES: '0',
       ...environment,
     };
     return new WeirProcess(

@@ -39,6 +39,8 @@ const COMMON: Environment = {
   WEIR_MOCK: '1',
   // Most tests are about one attempt.
   WEIR_RETRIES: '0',
+  // Their providers fail as they are told.
+  WEIR_BREAKER_FAILURES: '0',
   // Tests say which address a request comes from.
   WEIR_TRUSTED_PROXIES: '127.0.0.1',
   // A busy machine is no frozen Postgres: that is tested where it is meant.

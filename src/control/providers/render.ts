@@ -4,12 +4,13 @@ import type { ProviderAccount } from '../../provider-accounts/index.js';
 import { ON_CLIENT_GONE } from '../../providers/index.js';
 import { unixSeconds } from '../http/fields.js';
 import { AiGatewayOptions } from './ai-gateway.js';
+import { renderBreaker } from './breakers.js';
 import { Capabilities } from './capabilities.js';
 import { renderKey } from './keys.js';
 import { renderQuirks } from './quirks.js';
 import type { ProviderObject } from './schema.js';
 
-export const renderProvider = ({ provider, keys, headerNames }: ProviderAccount): z.input<typeof ProviderObject> => ({
+export const renderProvider = ({ provider, keys, breakers, headerNames }: ProviderAccount): z.input<typeof ProviderObject> => ({
   id: publicId('provider', provider.id),
   object: 'provider',
   name: provider.name,
@@ -24,6 +25,7 @@ export const renderProvider = ({ provider, keys, headerNames }: ProviderAccount)
   has_key: keys.length > 0,
   awaits_key: provider.awaitsKey,
   keys: keys.map(renderKey),
+  breakers: breakers.map(renderBreaker),
   auth: provider.auth,
   headers: [...headerNames],
   default_model: provider.defaultModel,

@@ -5,6 +5,7 @@ import { DIALECTS, ON_CLIENT_GONE, PROVIDER_NAME, StructuredCredential } from '.
 import { notEmpty, Timestamp, text } from '../http/fields.js';
 import { AiGatewayOptions } from './ai-gateway.js';
 import { auth, headers } from './auth.js';
+import { BreakerObject } from './breakers.js';
 import { Capabilities } from './capabilities.js';
 import { keyText, keyTexts, ProviderKeyObject } from './keys.js';
 import { Quirks, QuirksObject } from './quirks.js';
@@ -169,6 +170,7 @@ export const ProviderObject = z
       .boolean()
       .describe('true: its origin changed, so its key was removed. It is not called until a key is entered or `key` is set to null.'),
     keys: z.array(ProviderKeyObject),
+    breakers: z.array(BreakerObject).describe('Models that Weir leaves alone for now, because the provider kept failing.'),
     created_at: Timestamp,
   })
   .meta({ id: 'Provider' });

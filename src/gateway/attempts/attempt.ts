@@ -49,6 +49,8 @@ export interface AttemptOptions {
   mayLower: boolean;
   /** Whether the call goes on to another target after such a failure. */
   goesOn(reason: FallbackReason): boolean;
+  /** Something of the answer of a stream is there. */
+  answers(): void;
 }
 
 /**
@@ -276,6 +278,7 @@ export class UpstreamAttempt implements EgressSink {
       if (!atOnce && !this.reply.started && !hasOutput(this.incoming.facts)) return;
       pieces = this.waiting;
       this.waiting = null;
+      if (!atOnce) this.options.answers();
     }
     if (pieces.length > 0 && !this.reply.stream(pieces)) this.exchange?.pause();
   }

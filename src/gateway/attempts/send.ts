@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { Breakers } from '../../breakers/index.js';
 import { CredentialStore } from '../../credentials/index.js';
 import { type Conversion, pathAt, type UpstreamParams, type UpstreamRequest } from '../../dialects/index.js';
 import { WeirError } from '../../kernel/errors.js';
@@ -19,9 +20,13 @@ import type { Failure } from './failure.js';
 import { type Outcome, unforeseen } from './outcome.js';
 import type { ConnectedTarget } from './subscriptions.js';
 import type { Tries } from './tries.js';
+import { wentOf } from './went.js';
 
 /** A provider that wants to be left alone for longer is not waited for where another one is at hand. */
 const SHORT_WAIT_MS = 1_000;
+
+/** Of a target that is left alone with one key, how many others are looked at. */
+const MAX_OTHER_KEYS = 8;
 
 /** What the client is told of an attempt, and of no other. */
 const HEADERS_OF_ATTEMPT = ['x-weir-thinking-level', 'x-weir-warnings'];
@@ -62,11 +67,26 @@ export class Attempts {
     private readonly egress: Egress,
     private readonly credentials: CredentialStore,
     private readonly drains: Drains,
+    private readonly breakers: Breakers,
     private readonly ledger: LedgerService,
     private readonly latencies: Latencies,
     identities: Identities,
   ) {
     this.auths = new CredentialAuths(egress, identities);
+  }
+
+  /** The plan with a key that its target may be tried with now. @throws WeirError provider_unavailable: it is left alone */
+  ready(plan: TargetPlan, { caller, options }: Call): TargetPlan {
+    const { target } = plan;
+    const refusal = this.breakers.refusal(target, caller.tenantId);
+    if (refusal === null) return plan;
+    // A session keeps to its key.
+    const others = target.credential && !target.subscription && options.session === null ? MAX_OTHER_KEYS : 0;
+    for (let n = 0; n < others; n++) {
+      const other = { ...target, credential: this.credentials.find(target.providerId, target.origin) };
+      if (this.breakers.refusal(other, caller.tenantId) === null) return { ...plan, target: other };
+    }
+    throw refusal;
   }
 
   /**
@@ -83,12 +103,20 @@ export class Attempts {
       mayLower: least !== null && hold.maxOutputTokens > least,
     };
     const triedKeys = new Set<string>();
+    const { tenantId } = run.call.caller;
+    let ended: Outcome | null = null;
     for (;;) {
       const begunMs = run.call.elapsedMs();
+      const { target } = step.plan;
+      const refusal = this.breakers.begin(target, tenantId, flight);
+      if (refusal) return ended ?? { ...unforeseen(refusal, false), attempts: [...tries.attempts], failure: LEFT_ALONE };
       const { attempts, ...outcome } = await this.attempt(run, step);
       if (outcome.firstByteMs !== null && !outcome.error) this.latencies.note(step.plan.target, outcome.firstByteMs - begunMs);
       tries.attempts.push(...attempts);
-      const ended: Outcome = { ...outcome, attempts: [...tries.attempts] };
+      const last = `${outcome.error?.code} (${attempts.at(-1)?.status ?? 'no answer'})`;
+      this.breakers.end(target, tenantId, flight, wentOf({ ...outcome, attempts }, tries.isOverdue), last);
+      if (outcome.failure && this.breakers.refusal(target, tenantId)) outcome.failure.isPassing = false;
+      ended = { ...outcome, attempts: [...tries.attempts] };
       if (!outcome.failure || outcome.used || reply.started || reply.gone || tries.isOver) return ended;
       flight.takenBack();
       const { credential } = step.plan.target;
@@ -152,6 +180,7 @@ export class Attempts {
         mayRenew,
         mayLower,
         goesOn: (reason: Failure['reason']) => run.hasNext && tries.goesOnAfter(reason),
+        answers: () => this.breakers.answers(plan.target, call.caller.tenantId, flight),
       };
       return await new Promise((resolve) => {
         const attempt = new UpstreamAttempt(
@@ -191,6 +220,10 @@ export class Attempts {
     };
   }
 }
+
+/** Of a target that was not tried: another one may be. */
+const LEFT_ALONE: Failure = { reason: 'provider_error', isPassing: false, retryAfterMs: null, remedy: null };
+
 /** What is written into a request on its way to a target. */
 export const rewriteFor = (
   { thinkingLevel }: Call,

@@ -45,6 +45,11 @@ export class Tries {
     return this.isExpired || this.attempts.length >= this.policy.attempts || this.leftMs <= 0;
   }
 
+  /** The deadline that the call came with is over. */
+  get isOverdue(): boolean {
+    return this.policy.deadlineMs !== null && this.leftMs <= 0;
+  }
+
   /** Watches the time: at the deadline the attempt under way ends, and a stream that has nothing of the answer yet begins with comments. */
   start(reply: Reply): void {
     if (this.policy.deadlineMs !== null) this.timers.push(setTimeout(() => this.expire(), Math.max(0, this.leftMs)));

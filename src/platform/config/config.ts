@@ -168,6 +168,7 @@ const variables = z.object({
   WEIR_PROGRESS_TIMEOUT_MS: milliseconds(60_000),
   WEIR_TOTAL_TIMEOUT_MS: milliseconds(1_800_000),
   WEIR_RETRIES: whole('a number of retries', 0, 5).default(2),
+  WEIR_BREAKER_FAILURES: whole('a number of failures', 0, 1_000).default(5),
   WEIR_RETENTION_MONTHS: whole('a number of months', 3, 1_200).optional(),
   WEIR_LEDGER_TIMEOUT_MS: milliseconds(250),
   WEIR_MAX_BUDGETS: whole('a number of budgets', 1, 1_000_000).default(1_000),
@@ -262,6 +263,8 @@ export interface Config {
   timeouts: { connectMs: number; firstByteMs: number; progressMs: number; totalMs: number; ledgerMs: number; clientStallMs: number };
   /** How often a failed attempt is repeated where no route says. */
   retries: number;
+  /** How many failures in a row of a target are too many; 0: none are. */
+  breakerFailures: number;
   /** The types of providers that may be connected by login. */
   connections: Readonly<Partial<Record<string, Login>>>;
   /** For tests: where to die. */
@@ -344,6 +347,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env, directo
       clientStallMs: v.WEIR_CLIENT_STALL_TIMEOUT_MS,
     },
     retries: v.WEIR_RETRIES,
+    breakerFailures: v.WEIR_BREAKER_FAILURES,
     retentionMonths: v.WEIR_RETENTION_MONTHS ?? null,
     maxRules: { ofTenant: v.WEIR_MAX_BUDGETS, onScope: MAX_ON_SCOPE },
     modelRules: rules,

@@ -39,6 +39,7 @@ export const GRANTS = {
     providers: SERVE,
     routes: KEEP,
     sessions: KEEP,
+    target_health: KEEP,
     tenants: SERVE,
   },
   sequences: { config_version: 'USAGE' },

@@ -88,6 +88,12 @@ export class Metrics {
     labelNames: ['code'],
     registers: [this.registry],
   });
+  readonly breakerChanges = new Counter({
+    name: 'weir_breaker_changes_total',
+    help: 'Breakers that opened, were tried or closed by what this process saw.',
+    labelNames: ['to'],
+    registers: [this.registry],
+  });
   readonly jobRuns = new Gauge({
     name: 'weir_job_last_success_timestamp_seconds',
     help: 'When a background job last ended well in this process.',
@@ -154,6 +160,20 @@ export class Metrics {
       registers: [this.registry],
       collect() {
         this.set(read());
+      },
+    });
+  }
+
+  /** The same, with a figure for each value of a label; those without one are left out. */
+  watchBy(name: string, help: string, label: string, read: () => ReadonlyMap<string, number>): void {
+    new Gauge({
+      name,
+      help,
+      labelNames: [label],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const [value, figure] of read()) this.set({ [label]: value }, figure);
       },
     });
   }

@@ -175,6 +175,11 @@ export type Session = Prisma.SessionModel
  */
 export type Tenant = Prisma.TenantModel
 /**
+ * Model TargetHealth
+ * 
+ */
+export type TargetHealth = Prisma.TargetHealthModel
+/**
  * Model BudgetSlice
  * 
  */

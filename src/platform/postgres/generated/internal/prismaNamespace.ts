@@ -424,6 +424,7 @@ export const ModelName = {
   Route: 'Route',
   Session: 'Session',
   Tenant: 'Tenant',
+  TargetHealth: 'TargetHealth',
   BudgetSlice: 'BudgetSlice',
   Grant: 'Grant',
   BudgetStatement: 'BudgetStatement',
@@ -444,7 +445,7 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
     omit: GlobalOmitOptions
   }
   meta: {
-    modelProps: "adminKey" | "apiKey" | "budgetPeriod" | "budget" | "call" | "configChange" | "connection" | "credential" | "credentialHealth" | "dataKey" | "gateway" | "heldApart" | "hold" | "idempotencyKey" | "idempotentCall" | "keptAnswerTotal" | "ledgerEntry" | "outboxEvent" | "model" | "price" | "project" | "providerHeaders" | "providerGrant" | "provider" | "route" | "session" | "tenant" | "budgetSlice" | "grant" | "budgetStatement" | "limit" | "limitCounter"
+    modelProps: "adminKey" | "apiKey" | "budgetPeriod" | "budget" | "call" | "configChange" | "connection" | "credential" | "credentialHealth" | "dataKey" | "gateway" | "heldApart" | "hold" | "idempotencyKey" | "idempotentCall" | "keptAnswerTotal" | "ledgerEntry" | "outboxEvent" | "model" | "price" | "project" | "providerHeaders" | "providerGrant" | "provider" | "route" | "session" | "tenant" | "targetHealth" | "budgetSlice" | "grant" | "budgetStatement" | "limit" | "limitCounter"
     txIsolationLevel: TransactionIsolationLevel
   }
   model: {
@@ -2446,6 +2447,80 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         }
       }
     }
+    TargetHealth: {
+      payload: Prisma.$TargetHealthPayload<ExtArgs>
+      fields: Prisma.TargetHealthFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.TargetHealthFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TargetHealthPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.TargetHealthFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TargetHealthPayload>
+        }
+        findFirst: {
+          args: Prisma.TargetHealthFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TargetHealthPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.TargetHealthFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TargetHealthPayload>
+        }
+        findMany: {
+          args: Prisma.TargetHealthFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TargetHealthPayload>[]
+        }
+        create: {
+          args: Prisma.TargetHealthCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TargetHealthPayload>
+        }
+        createMany: {
+          args: Prisma.TargetHealthCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.TargetHealthCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TargetHealthPayload>[]
+        }
+        delete: {
+          args: Prisma.TargetHealthDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TargetHealthPayload>
+        }
+        update: {
+          args: Prisma.TargetHealthUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TargetHealthPayload>
+        }
+        deleteMany: {
+          args: Prisma.TargetHealthDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.TargetHealthUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.TargetHealthUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TargetHealthPayload>[]
+        }
+        upsert: {
+          args: Prisma.TargetHealthUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TargetHealthPayload>
+        }
+        aggregate: {
+          args: Prisma.TargetHealthAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateTargetHealth>
+        }
+        groupBy: {
+          args: Prisma.TargetHealthGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.TargetHealthGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.TargetHealthCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.TargetHealthCountAggregateOutputType> | number
+        }
+      }
+    }
     BudgetSlice: {
       payload: Prisma.$BudgetSlicePayload<ExtArgs>
       fields: Prisma.BudgetSliceFieldRefs
@@ -3318,6 +3393,21 @@ export const TenantScalarFieldEnum = {
 export type TenantScalarFieldEnum = (typeof TenantScalarFieldEnum)[keyof typeof TenantScalarFieldEnum]
 
 
+export const TargetHealthScalarFieldEnum = {
+  id: 'id',
+  providerId: 'providerId',
+  credentialId: 'credentialId',
+  model: 'model',
+  tenantId: 'tenantId',
+  reason: 'reason',
+  failures: 'failures',
+  openUntil: 'openUntil',
+  changedAt: 'changedAt'
+} as const
+
+export type TargetHealthScalarFieldEnum = (typeof TargetHealthScalarFieldEnum)[keyof typeof TargetHealthScalarFieldEnum]
+
+
 export const BudgetSliceScalarFieldEnum = {
   tenantId: 'tenantId',
   periodId: 'periodId',
@@ -3726,6 +3816,7 @@ export type GlobalOmitConfig = {
   route?: Prisma.RouteOmit
   session?: Prisma.SessionOmit
   tenant?: Prisma.TenantOmit
+  targetHealth?: Prisma.TargetHealthOmit
   budgetSlice?: Prisma.BudgetSliceOmit
   grant?: Prisma.GrantOmit
   budgetStatement?: Prisma.BudgetStatementOmit
