@@ -60,6 +60,10 @@ async function furnish(): Promise<string> {
     tenant,
   ]);
   await db.query(`INSERT INTO credentials (tenant_id, id, provider_id, origin, sealed) VALUES (${owned}, $1, '', '')`, [tenant]);
+  await db.query(
+    `INSERT INTO target_health (tenant_id, id, provider_id, model, reason, failures, open_until, changed_at) VALUES (${owned}, $1, 'm', '', 5, now(), now())`,
+    [tenant],
+  );
   await db.query(`INSERT INTO provider_headers (tenant_id, provider_id, origin, names, sealed) VALUES (${owned}, '', '{}', '')`, [tenant]);
   await db.query('INSERT INTO provider_grants (tenant_id, provider_id) VALUES ($1, $1)', [tenant]);
   await db.query(

@@ -81,8 +81,8 @@ export class Attempts {
     const refusal = this.breakers.refusal(target, caller.tenantId);
     if (refusal === null) return plan;
     // A session keeps to its key.
-    const others = target.credential && !target.subscription && options.session === null ? MAX_OTHER_KEYS : 0;
-    for (let n = 0; n < others; n++) {
+    const isFree = target.credential && !target.subscription && !plan.pinned && options.session === null;
+    for (let n = 0; isFree && n < MAX_OTHER_KEYS; n++) {
       const other = { ...target, credential: this.credentials.find(target.providerId, target.origin) };
       if (this.breakers.refusal(other, caller.tenantId) === null) return { ...plan, target: other };
     }

@@ -1,3 +1,4 @@
+import { BreakersRepository } from '../../../src/breakers/index.js';
 import { lend, operator } from '../../attacks/support/lent.js';
 import { brokenInvariants } from '../../support/ledger.js';
 import { answer, delta, hang, json, type Script, ScriptedUpstream } from '../../support/upstream.js';
@@ -231,6 +232,20 @@ test('clients that leave never open it', async () => {
   expect((await call()).status).toBe(200);
 });
 
+test('a call with several targets goes on past one that is left alone, and where none answers the error says why', async () => {
+  await open();
+  upstream.script = (seen, response) => (seen.body.model === 'test-model' ? failed : answer())(seen, response);
+  const models = { models: ['up/test-model', 'up/other-model'] };
+  const sent = upstream.calls.length;
+  expect(await call(weir, tenant, models)).toMatchObject({ status: 200, attempts: '1' });
+  expect(upstream.calls.slice(sent).map(({ body }) => body.model)).toEqual(['other-model']);
+  upstream.script = json(503, { error: { message: 'down', type: 'server_error' } });
+  const { status, message } = await call(weir, tenant, models);
+  expect(status).toBe(502);
+  expect(message).toContain(`"up/test-model": The model "test-model" of the provider "up" ${REASON}.`);
+  expect(message).toContain('"up/other-model"');
+});
+
 test('a key with which it fails is left alone, and the calls are served with the other', async () => {
   const FIRST = 'Bearer sk-breakers-first-key-aaaa';
   await tenant.admin('POST', `/v1/organization/providers/${provider.id}/keys`, { key: 'sk-breakers-second-key-bbbb' });
@@ -298,4 +313,20 @@ test("a platform's provider is left alone for the tenant whose calls fail, and f
   await eventually(async () => (await shown()).length === 3);
   expect(new Set((await shown()).map((breaker) => breaker.tenant))).toEqual(new Set([a.id, b.id, null]));
   await eventually(async () => (await ask(c)).status === 200, 10_000);
+});
+
+test('what nobody called for ten minutes is removed', async () => {
+  const providerId = provider.id.replace('prov_', '');
+  for (const [model, minutes] of [
+    ['old', 11],
+    ['young', 9],
+  ] as const)
+    await weir.db.query(
+      `INSERT INTO target_health (id, provider_id, model, reason, failures, open_until, changed_at)
+       VALUES (gen_random_uuid(), $1, $2, 'failed 5 times in a row', 5, now() - make_interval(mins => $3), now())`,
+      [providerId, model, minutes],
+    );
+  await new BreakersRepository(weir.db).purge(1_000);
+  const { rows } = await weir.db.query('SELECT model FROM target_health WHERE provider_id = $1', [providerId]);
+  expect(rows).toEqual([{ model: 'young' }]);
 });
