@@ -72,6 +72,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   ioredis: ['platform/queue/*'],
   pino: ['platform/telemetry/*'],
   'prom-client': ['platform/telemetry/*'],
+  '@opentelemetry/*': ['platform/telemetry/*'],
   '@pydantic/genai-prices': ['prices/*', 'models/*'],
   'gpt-tokenizer/*': ['gateway/tokenizers.ts'],
   '@nestjs/passport': ['control/*'],

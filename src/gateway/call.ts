@@ -6,11 +6,14 @@ import { type AskedModel, needsOf, type PlanRequest } from '../routing/index.js'
 import type { SessionDefaults } from '../sessions/index.js';
 import { affinityOf } from './affinity.js';
 import { type CallOptions, labelsOf } from './call-options.js';
+import type { CallTrace } from './call-trace.js';
 
 /** One request of a tenant, from its first byte to its booking. */
 export class Call {
   readonly id: Id = newId();
   readonly receivedAt = performance.now();
+  /** Null: it is not traced. */
+  trace: CallTrace | null = null;
 
   constructor(
     /** As the ledger names it, e.g. `chat.completions`. */

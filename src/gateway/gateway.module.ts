@@ -13,6 +13,7 @@ import { SessionsModule } from '../sessions/index.js';
 import { Drains } from './attempts/drains.js';
 import { Attempts } from './attempts/send.js';
 import { Subscriptions } from './attempts/subscriptions.js';
+import { CallTraces } from './call-trace.js';
 import { Estimates } from './estimates.js';
 import { IdempotentCalls } from './idempotent-calls.js';
 import { InFlight } from './in-flight.js';
@@ -48,6 +49,7 @@ import { Traffic } from './traffic.js';
     ReasoningMemory,
     PriceWatch,
     Traffic,
+    CallTraces,
     Attempts,
     Subscriptions,
     Relay,

@@ -49,10 +49,12 @@ export class IdempotentCalls {
       if (!(begun instanceof Claim)) {
         reply.replay(begun);
         this.replayed++;
+        call.trace?.end(200, null, { 'weir.replayed': true });
         const facts = {
           call: begun.headers['x-request-id'],
           tenant: publicId('tenant', caller.tenantId),
           key: publicId('apiKey', caller.apiKeyId),
+          trace: call.trace?.id,
         };
         return logHotPath(this.log, facts, 'replayed');
       }

@@ -115,6 +115,7 @@ export class Relay {
       last = this.conclude(call, held.plan, hold, outcome, asked, again !== null);
       const { settlement } = last;
       const booking = await this.ledger.settle(hold, settlement, () => flight.booked()); // commits before the tail leaves
+      call.trace?.settled(settlement, booking);
       if (!booking.safe && !last.outcome.error) {
         reply.recorder?.leaveToLedger();
         throw new WeirError('booking_delayed');
@@ -158,6 +159,7 @@ export class Relay {
     const conversion = convert(plan); //                     400
     const exposure = this.exposure(call, requestedModel, plan, conversion, size);
     const hold = await this.admit(call, plan, conversion, number === 1 ? exposure : ofLaterTarget(exposure, number)); // 402 422 429 503
+    call.trace?.held(hold);
     const estimate = (soFar: SoFar, seen: number) => this.estimates.checkpoint(call, plan, hold, soFar, seen);
     const flight = this.inFlight.begin(hold.callId, reply, hold.since, estimate);
     return { plan, subscription, conversion, convert, hold, flight, asked: { feature: conversion.feature, heard: size.heard } };
@@ -309,6 +311,7 @@ export class Relay {
   private report(call: Call, error: WeirError | null, settlement: Settlement | null, untold?: Untold): void {
     const status = settlement?.httpStatus ?? error!.status;
     const ms = call.elapsedMs();
+    call.trace?.end(status, error);
     this.metrics.countCall(status, ms / 1000, error?.code);
     const { caller, prompt } = call;
     const beyond = settlement?.rates?.['beyond_text'];
@@ -325,6 +328,7 @@ export class Relay {
       cost: settlement?.amount == null ? undefined : formatUsd(settlement.amount),
       estimated: settlement?.estimated ? (untold ?? true) : undefined,
       beyond_text: beyond === undefined ? undefined : formatUsd(BigInt(beyond)),
+      trace: call.trace?.id,
       ms: Math.round(ms * 10) / 10,
     };
     if (error?.code === 'internal_error') this.log.error({ ...facts, err: error.cause }, 'call');

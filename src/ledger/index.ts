@@ -8,6 +8,7 @@ export type {
   Adjustment,
   Attempt,
   BookedCall,
+  Booking,
   Checkpoint,
   HeldFacts,
   HoldContext,

@@ -20,7 +20,7 @@ import {
   Transactions,
 } from '../platform/postgres/index.js';
 import { INSTALLATION, installationId } from '../platform/queue/index.js';
-import { droppedLines, Health, LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
+import { droppedLines, Health, LOGGER, type Logger, Metrics, Tracing } from '../platform/telemetry/index.js';
 
 const POOL = { setting: 'WEIR_DATABASE_CALL_CONNECTIONS', statementTimeoutMs: 10_000, name: 'gateway' };
 const PRISMA_POOL = { setting: 'WEIR_DATABASE_CONFIG_CONNECTIONS', statementTimeoutMs: 10_000, connectTimeoutMs: 5_000, name: 'config' };
@@ -65,6 +65,7 @@ export async function openPlatform(config: Config, databaseUrl: string, masterKe
   });
   const metrics = new Metrics();
   const health = new Health();
+  const tracing = config.tracing && Tracing.open(config.tracing, metrics, log);
   watchConfiguration(changes, metrics, health);
   metrics.watchPool('gateway', pool);
   metrics.watchPool('config', prismaPool);
@@ -76,6 +77,7 @@ export async function openPlatform(config: Config, databaseUrl: string, masterKe
     { provide: DATABASE_URL, useValue: databaseUrl },
     { provide: DIRECT_URL, useValue: directUrl },
     { provide: Metrics, useValue: metrics },
+    { provide: Tracing, useValue: tracing },
     { provide: Health, useValue: health },
     { provide: Pool, useValue: pool },
     { provide: CONFIG_POOL, useValue: prismaPool },
@@ -95,9 +97,11 @@ export async function openPlatform(config: Config, databaseUrl: string, masterKe
     reloads,
     async close() {
       stopKeeping();
+      const traced = tracing?.close();
       await changes.stop();
       await egress.close();
       await prisma.$disconnect();
+      await traced;
       await Promise.all([pool.end(), prismaPool.end(), tenantPool.end()]);
     },
   };

@@ -25,10 +25,10 @@ test('.env.example sets nothing as it stands', () => {
 });
 
 test('what .env.example shows as defaults are the defaults', () => {
-  const { DATABASE_URL, REDIS_URL, WEIR_EGRESS_ALLOW, ...shown } = example;
+  const { DATABASE_URL, REDIS_URL, WEIR_EGRESS_ALLOW, OTEL_EXPORTER_OTLP_ENDPOINT, ...shown } = example;
   const { environment: _shown, ...config } = readConfig(shown, tmpdir());
   const { environment: _none, ...defaults } = readConfig({}, tmpdir());
-  expect([DATABASE_URL, REDIS_URL, WEIR_EGRESS_ALLOW].every((text) => text)).toBe(true);
+  expect([DATABASE_URL, REDIS_URL, WEIR_EGRESS_ALLOW, OTEL_EXPORTER_OTLP_ENDPOINT].every((text) => text)).toBe(true);
   expect(config).toEqual(defaults);
   expect(() => readConfig(example, tmpdir())).not.toThrow();
 });

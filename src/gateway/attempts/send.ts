@@ -112,6 +112,7 @@ export class Attempts {
       if (refusal) return ended ?? { ...unforeseen(refusal, false), attempts: [...tries.attempts], failure: LEFT_ALONE };
       const { attempts, ...outcome } = await this.attempt(run, step);
       if (outcome.firstByteMs !== null && !outcome.error) this.latencies.note(step.plan.target, outcome.firstByteMs - begunMs);
+      run.call.trace?.ended({ ...outcome, attempts });
       tries.attempts.push(...attempts);
       const last = `${outcome.error?.code} (${attempts.at(-1)?.status ?? 'no answer'})`;
       this.breakers.end(target, tenantId, flight, wentOf({ ...outcome, attempts }, tries.isOverdue), last);
@@ -170,6 +171,7 @@ export class Attempts {
     const { call, reply, flight, tries, hold } = run;
     const { plan, conversion, maxOutputTokens, mayRenew, mayLower } = step;
     try {
+      call.trace?.begin(plan, tries.attempts.length + 1, maxOutputTokens, hold);
       const encoded = this.encode(call, reply, step);
       reply.setHeader('x-weir-attempts', String(tries.attempts.length + 1));
       if (maxOutputTokens !== hold.maxOutputTokens) reply.setHeader('x-weir-max-tokens', String(maxOutputTokens));
@@ -212,7 +214,11 @@ export class Attempts {
       unsigned: {
         origin: target.origin,
         path: pathAt(target, dialect, request.path),
-        headers: headersFor(target, accept, [...request.headers, ...gatewayHeaders(target, call)]),
+        headers: headersFor(target, accept, [
+          ...request.headers,
+          ...gatewayHeaders(target, call),
+          ...(call.trace?.headersTo(target) ?? []),
+        ]),
         body: request.body,
       },
       effort: request.thinkingLevel,

@@ -10,6 +10,7 @@ import { SessionBook } from '../../sessions/index.js';
 import { statusFor } from '../agents.js';
 import { takeModels } from '../asked-models.js';
 import { Call } from '../call.js';
+import { CallTraces } from '../call-trace.js';
 import { IdempotentCalls } from '../idempotent-calls.js';
 import { ReasoningMemory } from '../reasoning-memory.js';
 import { Relay } from '../relay.js';
@@ -27,6 +28,7 @@ export class Inference {
     private readonly egress: Egress,
     private readonly memory: ReasoningMemory,
     private readonly sessions: SessionBook,
+    private readonly traces: CallTraces,
   ) {}
 
   handler(endpoint: string, format: CallFormat): Handler {
@@ -62,6 +64,7 @@ export class Inference {
   /** Takes the socket over from Fastify. */
   private takeOver(request: FastifyRequest, reply: FastifyReply, call: Call): Reply {
     reply.hijack();
+    call.trace = this.traces.begin(call, request, verifyCall(this.callers, request).arrivedAt);
     const statusOf = (error: WeirError) => statusFor(error, request.headers, call.format.errors);
     return new Reply(reply.raw, call.format, publicId('call', call.id), statusOf);
   }

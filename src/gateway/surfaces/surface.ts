@@ -12,6 +12,8 @@ export const verifyCaller = (callers: CallerDirectory, request: FastifyRequest):
 interface Verified {
   caller: Caller;
   options: CallOptions;
+  /** When the head of its request was read, by `performance.now()`. */
+  arrivedAt: number;
 }
 
 const verified = new WeakMap<FastifyRequest, Verified>();
@@ -20,8 +22,9 @@ const verified = new WeakMap<FastifyRequest, Verified>();
 export function verifyCall(callers: CallerDirectory, request: FastifyRequest): Verified {
   const known = verified.get(request);
   if (known) return known;
+  const arrivedAt = performance.now();
   const { key, options } = readHead(request.raw.rawHeaders);
-  const call = { caller: callers.verify(key), options };
+  const call = { caller: callers.verify(key), options, arrivedAt };
   verified.set(request, call);
   crashPoint('after_auth');
   return call;

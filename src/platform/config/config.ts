@@ -5,11 +5,13 @@ import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { nearest } from '../../kernel/nearest.js';
 import { CRASH_KINDS, CRASH_POINTS, type Crash, HAS_CRASH_POINTS } from '../faults/points.js';
+import type { TracingOptions } from '../telemetry/index.js';
 import { ConfigError } from './config-error.js';
 import { readDatabaseUrl, withContents } from './database-url.js';
 import { type ProxyAddress, proxy } from './proxy.js';
 import { type RedisAddress, readRedis } from './redis.js';
 import { type CertificatePair, readPair } from './tls-files.js';
+import { readTracing } from './tracing.js';
 import { readVariables, SECRETS, secretIn } from './variables.js';
 import { warningsOf } from './warnings.js';
 
@@ -78,6 +80,10 @@ const hostPorts = commaList('').refine(
     error: 'must be a comma list of host:port or network/bits:port, such as vllm:8000,10.8.0.0/16:443,[fd12::]/16:443',
   },
 );
+
+const hosts = commaList('').refine((parts) => parts.every((part) => /^(\[[0-9a-fA-F:.]+\]|[^\s:/@]+):\d{1,5}$/.test(part)), {
+  error: 'must be a comma list of host:port, such as vllm:8000,gateway.example.com:443',
+});
 
 const networks = commaList('').refine((parts) => parts.every((part) => ipaddr.isValid(part) || ipaddr.isValidCIDR(part)), {
   error: 'must be a comma list of addresses and networks, such as 10.0.0.0/8,fd00::/8',
@@ -177,6 +183,17 @@ const variables = z.object({
   /** These two are read beside the variables of the vendors. */
   WEIR_INSTANCE_IDENTITY: z.enum(['aws', 'azure', 'google'], { error: 'must be aws, azure or google' }).optional(),
   WEIR_AWS_ROLE_ARN: z.string().optional(),
+  /** OpenTelemetry's own are read together, and only where there is an endpoint: its operator sets them for every container. */
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.string().optional(),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: z.string().optional(),
+  OTEL_EXPORTER_OTLP_HEADERS: z.string().optional(),
+  OTEL_EXPORTER_OTLP_TIMEOUT: z.string().optional(),
+  OTEL_SERVICE_NAME: z.string().optional(),
+  OTEL_RESOURCE_ATTRIBUTES: z.string().optional(),
+  OTEL_TRACES_SAMPLER: z.string().optional(),
+  OTEL_TRACES_SAMPLER_ARG: z.string().optional(),
+  OTEL_PROPAGATORS: z.string().optional(),
+  WEIR_TRACE_PROVIDERS: hosts,
   WEIR_CRASH: HAS_CRASH_POINTS ? crash.optional() : z.undefined('must not be set: this build has no fault injection').optional(),
 });
 
@@ -267,6 +284,10 @@ export interface Config {
   breakerFailures: number;
   /** The types of providers that may be connected by login. */
   connections: Readonly<Partial<Record<string, Login>>>;
+  /** Null: calls are not traced. */
+  tracing: TracingOptions | null;
+  /** `host:port` of providers that the trace of a call is passed on to. */
+  tracedProviders: ReadonlySet<string>;
   /** For tests: where to die. */
   crash: Crash | null;
   /** Months that calls and ledger entries are kept after their own; null: for good. */
@@ -307,6 +328,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env, directo
   const redis = readRedis(merged, directory, faults);
   const databaseUrl = readDatabaseUrl('DATABASE_URL', merged, directory, faults);
   const databaseDirectUrl = readDatabaseUrl('DATABASE_DIRECT_URL', merged, directory, faults);
+  const tracing = readTracing(merged, faults);
   if (faults.length > 0 || !parsed.success) throw new ConfigError(faults);
 
   const v = parsed.data;
@@ -352,6 +374,8 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env, directo
     maxRules: { ofTenant: v.WEIR_MAX_BUDGETS, onScope: MAX_ON_SCOPE },
     modelRules: rules,
     connections: v.WEIR_CONNECTIONS,
+    tracing,
+    tracedProviders: new Set(v.WEIR_TRACE_PROVIDERS.map((hostPort) => hostPort.toLowerCase())),
     crash: v.WEIR_CRASH ?? null,
     warnings: warningsOf(merged, environment, directory, KNOWN),
     environment() {
