@@ -43,7 +43,13 @@ export class CallTraces {
 
   /** @param arrivedAt the head of its request, by `performance.now()`. */
   begin(call: TracedCall, request: FastifyRequest, arrivedAt: number): CallTrace | null {
-    return this.tracing && new CallTrace(this.tracing, this.config.tracedProviders, call, request, arrivedAt);
+    const { tracing } = this;
+    if (!tracing) return null;
+    let trace: CallTrace | null = null;
+    tracing.safely(() => {
+      trace = new CallTrace(tracing, this.config.tracedProviders, call, request, arrivedAt);
+    });
+    return trace;
   }
 }
 
@@ -105,109 +111,115 @@ export class CallTrace {
   }
 
   held({ callId, amount, remaining, maxOutputTokens }: Hold): void {
-    const facts = { 'weir.hold.id': publicId('call', callId), 'weir.hold.max_output_tokens': maxOutputTokens };
-    this.root.addEvent(
-      'weir.hold',
-      { ...facts, ...usd('weir.hold.usd', amount), ...usd('weir.budget.remaining_usd', remaining) },
-      this.now,
-    );
+    this.tracing.safely(() => {
+      const facts = { 'weir.hold.id': publicId('call', callId), 'weir.hold.max_output_tokens': maxOutputTokens };
+      const amounts = { ...usd('weir.hold.usd', amount), ...usd('weir.budget.remaining_usd', remaining) };
+      this.root.addEvent('weir.hold', { ...facts, ...amounts }, this.now);
+    });
   }
 
   /** A request to a provider is about to be made. @param number among those of the call, from 1. */
   begin({ reference, target }: TargetPlan, number: number, maxOutputTokens: number, { callId }: Hold): void {
-    this.close();
-    const { call, tracing, root } = this;
-    const operation = OPERATIONS[call.endpoint] ?? 'chat';
-    const { hostname, port, protocol } = new URL(target.origin);
-    const { session } = call.options;
-    const attributes: Attributes = {
-      'gen_ai.operation.name': operation,
-      'gen_ai.provider.name': PROVIDERS[target.type] ?? target.type,
-      'gen_ai.request.model': target.model,
-      'gen_ai.request.stream': call.prompt.stream,
-      'server.address': hostname,
-      'server.port': port === '' ? DEFAULT_PORT[protocol] : Number(port),
-      'weir.hold.id': publicId('call', callId),
-      'weir.tenant.id': publicId('tenant', call.caller.tenantId),
-      'weir.key.id': publicId('apiKey', call.caller.apiKeyId),
-      'weir.model': reference,
-      'weir.attempt.number': number,
-      ...(maxOutputTokens > 0 && { 'gen_ai.request.max_tokens': maxOutputTokens }),
-      ...(session !== null && { 'gen_ai.conversation.id': session }),
-    };
-    const span = tracing.client({ name: `${operation} ${target.model}`, attributes, startedAt: this.now }, root);
-    this.attempt = { span, endedAt: null, error: null };
+    this.tracing.safely(() => {
+      this.close();
+      const { call, tracing, root } = this;
+      const operation = OPERATIONS[call.endpoint] ?? 'chat';
+      const server = addressOf(target);
+      const { session } = call.options;
+      const attributes: Attributes = {
+        'gen_ai.operation.name': operation,
+        'gen_ai.provider.name': PROVIDERS[target.type] ?? target.type,
+        'gen_ai.request.model': target.model,
+        'gen_ai.request.stream': call.prompt.stream,
+        'weir.hold.id': publicId('call', callId),
+        'weir.tenant.id': publicId('tenant', call.caller.tenantId),
+        'weir.key.id': publicId('apiKey', call.caller.apiKeyId),
+        'weir.model': reference,
+        'weir.attempt.number': number,
+        ...(maxOutputTokens > 0 && { 'gen_ai.request.max_tokens': maxOutputTokens }),
+        ...(server && { 'server.address': server.host, 'server.port': server.port }),
+        ...(session !== null && { 'gen_ai.conversation.id': session }),
+      };
+      const span = tracing.client({ name: `${operation} ${target.model}`, attributes, startedAt: this.now }, root);
+      this.attempt = { span, endedAt: null, error: null };
+    });
   }
 
   /** Headers that pass the trace on to a provider that the operator has named; no other is told of it. */
-  headersTo({ origin }: Target): string[] {
+  headersTo(target: Target): string[] {
     if (!this.attempt || this.tracedProviders.size === 0) return [];
-    const { hostname, port, protocol } = new URL(origin);
-    const isNamed = this.tracedProviders.has(`${hostname}:${port || DEFAULT_PORT[protocol]}`);
+    const server = addressOf(target);
+    const isNamed = server !== null && this.tracedProviders.has(`${server.host}:${server.port}`);
     return isNamed ? this.tracing.headersOf(this.attempt.span) : [];
   }
 
   /** It is over. The last one before a booking stays open for what it is booked at. */
   ended({ error, attempts, firstByteMs }: Outcome): void {
-    if (!this.attempt) return;
-    const { status = null, reason = error?.code ?? null } = attempts.at(-1) ?? {};
-    this.attempt.endedAt = this.now;
-    this.attempt.error = reason;
-    this.attempt.span.setAttributes({
-      ...(status !== null && { 'http.response.status_code': status }),
-      ...(reason !== null && { 'weir.attempt.reason': reason }),
-      ...(firstByteMs !== null && { 'weir.call.first_byte_ms': firstByteMs }),
+    this.tracing.safely(() => {
+      if (!this.attempt) return;
+      const { status = null, reason = error?.code ?? null } = attempts.at(-1) ?? {};
+      this.attempt.endedAt = this.now;
+      this.attempt.error = reason;
+      this.attempt.span.setAttributes({
+        ...(status !== null && { 'http.response.status_code': status }),
+        ...(reason !== null && { 'weir.attempt.reason': reason }),
+        ...(firstByteMs !== null && { 'weir.call.first_byte_ms': firstByteMs }),
+      });
     });
   }
 
   settled(settlement: Settlement, { booked, remaining }: Booking): void {
-    const { id, state, amount, estimated, usage, servedModel, finishReason } = settlement;
-    this.root.addEvent(
-      'weir.settle',
-      {
-        'weir.hold.id': publicId('call', id),
-        'weir.settle.state': state,
-        'weir.settle.booked': booked,
-        'weir.estimated': estimated,
+    this.tracing.safely(() => {
+      const { id, state, amount, estimated, usage, servedModel, finishReason } = settlement;
+      this.root.addEvent(
+        'weir.settle',
+        {
+          'weir.hold.id': publicId('call', id),
+          'weir.settle.state': state,
+          'weir.settle.booked': booked,
+          'weir.estimated': estimated,
+          ...usd('weir.cost.usd', amount),
+          ...usd('weir.budget.remaining_usd', remaining),
+        },
+        this.now,
+      );
+      if (amount !== null) this.cost = (this.cost ?? 0n) + amount;
+      this.isEstimated ||= estimated;
+      const cacheWrite = usage.cacheWrite5m + usage.cacheWrite1h;
+      this.attempt?.span.setAttributes({
+        ...(state === 'settled' && {
+          'gen_ai.usage.input_tokens': inputTotal(usage),
+          'gen_ai.usage.output_tokens': outputTotal(usage),
+          ...(usage.cacheRead > 0 && { 'gen_ai.usage.cache_read.input_tokens': usage.cacheRead }),
+          ...(cacheWrite > 0 && { 'gen_ai.usage.cache_write.input_tokens': cacheWrite }),
+          ...(usage.reasoning !== null && { 'gen_ai.usage.reasoning.output_tokens': usage.reasoning }),
+        }),
+        ...(amount !== null && { 'gen_ai.usage.cost_usd': usdNumber(amount) }),
         ...usd('weir.cost.usd', amount),
-        ...usd('weir.budget.remaining_usd', remaining),
-      },
-      this.now,
-    );
-    if (amount !== null) this.cost = (this.cost ?? 0n) + amount;
-    this.isEstimated ||= estimated;
-    const cacheWrite = usage.cacheWrite5m + usage.cacheWrite1h;
-    this.attempt?.span.setAttributes({
-      ...(state === 'settled' && {
-        'gen_ai.usage.input_tokens': inputTotal(usage),
-        'gen_ai.usage.output_tokens': outputTotal(usage),
-        ...(usage.cacheRead > 0 && { 'gen_ai.usage.cache_read.input_tokens': usage.cacheRead }),
-        ...(cacheWrite > 0 && { 'gen_ai.usage.cache_write.input_tokens': cacheWrite }),
-        ...(usage.reasoning !== null && { 'gen_ai.usage.reasoning.output_tokens': usage.reasoning }),
-      }),
-      ...(amount !== null && { 'gen_ai.usage.cost_usd': usdNumber(amount) }),
-      ...usd('weir.cost.usd', amount),
-      ...(servedModel !== null && { 'gen_ai.response.model': servedModel }),
-      ...(finishReason !== null && { 'gen_ai.response.finish_reasons': [finishReason] }),
-      'weir.estimated': estimated,
+        ...(servedModel !== null && { 'gen_ai.response.model': servedModel }),
+        ...(finishReason !== null && { 'gen_ai.response.finish_reasons': [finishReason] }),
+        'weir.estimated': estimated,
+      });
+      this.close();
     });
-    this.close();
   }
 
   /** The reply is complete, or its client is gone. */
   end(status: number, error: WeirError | null, further: Attributes = {}): void {
-    this.close();
-    const { root, cost, isEstimated } = this;
-    root.setAttributes({
-      'http.response.status_code': status,
-      'weir.estimated': isEstimated,
-      ...usd('weir.cost.usd', cost),
-      ...(error && { 'error.type': error.code }),
-      ...further,
+    this.tracing.safely(() => {
+      this.close();
+      const { root, cost, isEstimated } = this;
+      root.setAttributes({
+        'http.response.status_code': status,
+        'weir.estimated': isEstimated,
+        ...usd('weir.cost.usd', cost),
+        ...(error && { 'error.type': error.code }),
+        ...further,
+      });
+      // What a client did wrong is no failure of the server.
+      if (error && status >= 500) this.tracing.fail(root, error.code, this.now);
+      else root.end(this.now);
     });
-    // What a client did wrong is no failure of the server.
-    if (error && status >= 500) this.tracing.fail(root, error.code, this.now);
-    else root.end(this.now);
   }
 
   private close(): void {
@@ -221,3 +233,9 @@ export class CallTrace {
 
 /** An exact amount; none where it is not known. */
 const usd = (name: string, amount: Nano | null): Attributes => (amount === null ? {} : { [name]: formatUsd(amount) });
+
+/** Null: it has none, as the mock provider. */
+function addressOf({ origin }: Target): { host: string; port: number | undefined } | null {
+  const url = URL.parse(origin);
+  return url && { host: url.hostname, port: url.port === '' ? DEFAULT_PORT[url.protocol] : Number(url.port) };
+}

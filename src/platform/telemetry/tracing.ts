@@ -47,6 +47,7 @@ export class Tracing {
     private readonly tracer: Tracer,
     private readonly propagator: TextMapPropagator,
     private readonly joinsClients: boolean,
+    private readonly alarm: Alarm,
   ) {}
 
   static open(options: TracingOptions, metrics: Metrics, log: Logger): Tracing {
@@ -75,7 +76,23 @@ export class Tracing {
       spanProcessors: [queue],
     });
     const tracer = provider.getTracer('weir');
-    return new Tracing(api, provider, tracer, new core.W3CTraceContextPropagator(), options.joinsClients);
+    return new Tracing(
+      api,
+      provider,
+      tracer,
+      new core.W3CTraceContextPropagator(),
+      options.joinsClients,
+      new Alarm(log, 'a call could not be traced', 'calls are traced again'),
+    );
+  }
+
+  /** What fails here fails nothing else. */
+  safely(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.alarm.raise(error);
+    }
   }
 
   /** Of a request that a client sent: a child of the span that its headers name, where they do. */

@@ -156,6 +156,13 @@ describe.each([false, true])('stream: %s', (stream) => {
   });
 });
 
+it('a provider without an address is traced too', async () => {
+  await tenant.admin('POST', '/v1/organization/providers', { name: 'mock', type: 'mock' });
+  await eventually(async () => (await tenant.openai.models.list()).data.some(({ id }) => id === 'mock/echo'));
+  const { status, spans } = await trace({ model: 'mock/echo' });
+  expect([status, spans.length, spans[1]!.attributes['gen_ai.provider.name']]).toEqual([200, 2, 'mock']);
+});
+
 it('the hold and the booking are events with their amounts, and what the budget has left', async () => {
   await tenant.admin('POST', '/v1/organization/budgets', { scope: { kind: 'tenant' }, limit: '1.00', period: 'month' });
   const { spans } = await trace();
