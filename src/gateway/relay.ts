@@ -123,7 +123,7 @@ export class Relay {
       crashPoint('settle_committed');
       if (booking.remaining !== null) reply.setHeader(REMAINING, formatUsd(booking.remaining));
       this.watch.look(call, held.plan, settlement, last.served);
-      this.traffic.count(held.plan.target, settlement);
+      this.traffic.count(held.plan.target, settlement, call.elapsedMs() - settlement.durationMs);
       if (faults.at(-1)?.reference === planned.reference) faults.pop();
       if (last.outcome.error) faults.push({ reference: planned.reference, error: last.outcome.error });
       if (again === null || !booking.booked) break;
@@ -158,7 +158,9 @@ export class Relay {
     const convert = (to: TargetPlan) => this.conversion(call, prompt, to);
     const conversion = convert(plan); //                     400
     const exposure = this.exposure(call, requestedModel, plan, conversion, size);
+    const askedAt = call.elapsedMs();
     const hold = await this.admit(call, plan, conversion, number === 1 ? exposure : ofLaterTarget(exposure, number)); // 402 422 429 503
+    this.traffic.held(call, askedAt, number === 1);
     call.trace?.held(hold);
     const estimate = (soFar: SoFar, seen: number) => this.estimates.checkpoint(call, plan, hold, soFar, seen);
     const flight = this.inFlight.begin(hold.callId, reply, hold.since, estimate);
@@ -312,7 +314,7 @@ export class Relay {
     const status = settlement?.httpStatus ?? error!.status;
     const ms = call.elapsedMs();
     call.trace?.end(status, error);
-    this.metrics.countCall(status, ms / 1000, error?.code);
+    this.metrics.countCall(status, call.endpoint, call.prompt.stream, ms / 1000, error?.code);
     const { caller, prompt } = call;
     const beyond = settlement?.rates?.['beyond_text'];
     if (beyond !== undefined) this.metrics.countBeyondText();

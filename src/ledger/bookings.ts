@@ -1,7 +1,7 @@
 import type { Nano } from '../kernel/money.js';
 import { Slots, type Slotted } from '../kernel/slots.js';
 import type { ServerClock } from '../platform/postgres/index.js';
-import { Alarm, type Logger } from '../platform/telemetry/index.js';
+import { Alarm, type Logger, type Metrics } from '../platform/telemetry/index.js';
 import { encodeSettlement, encodeWithHold } from './encode-settlement.js';
 import { Journal } from './journal.js';
 import { Lanes } from './lanes.js';
@@ -59,6 +59,7 @@ export class Bookings {
     weights: Weights,
     private readonly clock: ServerClock,
     private readonly log: Logger,
+    metrics: Metrics,
   ) {
     this.unconfirmed = new Alarm(log, 'settlements not confirmed; retrying', 'settlements are confirmed again');
     this.lanes = new Lanes(
@@ -68,6 +69,7 @@ export class Bookings {
       },
       weights,
       ({ tenantId }) => weights.ofHeld(tenantId),
+      (calls) => metrics.batches.observe({ statement: 'settle' }, calls),
     );
   }
 

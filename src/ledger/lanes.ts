@@ -18,25 +18,37 @@ export class Lanes<In extends OfTenant, Out> {
   private readonly shards: Batcher<In, Out>[];
   private readonly dear: Batcher<In, Out>;
 
-  /** @param run of a batch; its lane is given to it. */
+  /** @param run of a batch; its lane is given to it. @param count is told how many calls each batch has. */
   constructor(
     run: (batch: Asked<In, Out>[], lane: Batcher<In, Out>) => Promise<void>,
     private readonly weights: Weights,
     private readonly weightOf: (item: In) => number,
+    count: (calls: number) => void,
     maxWaiting = Number.POSITIVE_INFINITY,
   ) {
     const turnOf = ({ tenantId }: In) => tenantId;
     const open = (options: object): Batcher<In, Out> => {
-      const lane: Batcher<In, Out> = new Batcher((batch: Asked<In, Out>[]) => run(batch, lane), {
-        turnOf,
-        weightOf,
-        maxWaiting,
-        ...options,
-      });
+      const lane: Batcher<In, Out> = new Batcher(
+        (batch: Asked<In, Out>[]) => {
+          count(batch.length);
+          return run(batch, lane);
+        },
+        {
+          turnOf,
+          weightOf,
+          maxWaiting,
+          ...options,
+        },
+      );
       return lane;
     };
     this.shards = Array.from({ length: SHARDS }, () => open({ maxWeight: MAX_ROWS }));
     this.dear = open({ ...DEAR, maxWaiting: Math.min(DEAR.maxWaiting, maxWaiting) });
+  }
+
+  /** How many calls wait for their batch. */
+  get size(): number {
+    return this.shards.reduce((sum, { size }) => sum + size, this.dear.size);
   }
 
   of(item: In): Batcher<In, Out> {

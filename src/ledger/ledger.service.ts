@@ -42,6 +42,8 @@ export class LedgerService {
   /** Calls whose hold was given up and may land still. */
   private givenUp = 0;
   private stopped = false;
+  /** Holds that are not booked yet. */
+  private open = 0;
   private readonly timeouts: Config['timeouts'];
   private readonly reachability: Reachability;
   /** Also a hold of nothing gets no answer in time. */
@@ -68,13 +70,16 @@ export class LedgerService {
       (batch, lane) => this.holdInTime(lane, batch),
       this.weights,
       ({ tenantId, scopes }) => this.weights.of(tenantId, scopes.length),
+      (calls) => metrics.batches.observe({ statement: 'hold' }, calls),
       MAX_WAITING_HOLDS,
     );
     this.abandoned = new Batcher(async (batch) => {
       await this.abandonUntilConfirmed(batch.map(({ item }) => item));
       for (const { resolve } of batch) resolve();
     });
-    this.bookings = new Bookings(this.gatewayId, repository, this.weights, clock, log);
+    this.bookings = new Bookings(this.gatewayId, repository, this.weights, clock, log, metrics);
+    metrics.watch('weir_holds_open', 'Holds of this process that are not booked yet.', () => this.open);
+    metrics.watch('weir_holds_waiting', 'Calls that wait until a statement takes their hold.', () => this.holds.size);
     metrics.watch('weir_settlements_pending', 'Settlements that Postgres has not confirmed yet.', () => this.bookings.size);
   }
 
@@ -121,14 +126,19 @@ export class LedgerService {
   async hold(request: HoldRequest): Promise<DatedAnswer> {
     const lane = this.holds.of(request);
     if (lane.isFullFor(request)) throw new WeirError('overloaded');
-    return lane.add(request);
+    const answer = await lane.add(request);
+    if (answer.verdict === 'held') this.open++;
+    return answer;
   }
 
   /**
    * Books how a call ended. Resolves when that is safe, or when neither Postgres nor the journal has taken it in time. `onBooked` follows the commit.
    */
   settle(held: HeldFacts, settlement: Settlement, onBooked: () => void): Promise<Booking> {
-    return this.bookings.add(held.tenantId, held, settlement, onBooked);
+    return this.bookings.add(held.tenantId, held, settlement, () => {
+      this.open--;
+      onBooked();
+    });
   }
 
   /** Attempts of a tenant's calls that were booked, by time of admission, after the last of the page before. */

@@ -13,6 +13,7 @@ import type { Call } from '../call.js';
 import type { InFlightCall } from '../in-flight.js';
 import type { Reply } from '../reply.js';
 import { isLong } from '../request-body.js';
+import { Traffic } from '../traffic.js';
 import { UpstreamAttempt } from './attempt.js';
 import { Drains } from './drains.js';
 import { type EncodedRequest, joinBody } from './encoded-request.js';
@@ -70,6 +71,7 @@ export class Attempts {
     private readonly breakers: Breakers,
     private readonly ledger: LedgerService,
     private readonly latencies: Latencies,
+    private readonly traffic: Traffic,
     identities: Identities,
   ) {
     this.auths = new CredentialAuths(egress, identities);
@@ -112,6 +114,7 @@ export class Attempts {
       if (refusal) return ended ?? { ...unforeseen(refusal, false), attempts: [...tries.attempts], failure: LEFT_ALONE };
       const { attempts, ...outcome } = await this.attempt(run, step);
       if (outcome.firstByteMs !== null && !outcome.error) this.latencies.note(step.plan.target, outcome.firstByteMs - begunMs);
+      this.traffic.attempted(step.plan.target, begunMs, { ...outcome, attempts });
       run.call.trace?.ended({ ...outcome, attempts });
       tries.attempts.push(...attempts);
       const last = `${outcome.error?.code} (${attempts.at(-1)?.status ?? 'no answer'})`;

@@ -53,6 +53,11 @@ export class Batcher<In, Out> {
     this.options = { ...defaults, ...options };
   }
 
+  /** How many wait for their batch. */
+  get size(): number {
+    return this.next.length + this.crowd.size;
+  }
+
   /**
    * Whether too many wait to add this item: who has the queue to himself may fill it, and where several wait each has a part of it. Never, while
    * nothing of the same turn waits.

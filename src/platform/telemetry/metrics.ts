@@ -12,14 +12,36 @@ export class Metrics {
   readonly registry = new Registry();
   private readonly calls = new Counter({
     name: 'weir_calls_total',
-    help: 'Calls by final HTTP status.',
-    labelNames: ['status'],
+    help: 'Calls by final HTTP status, endpoint, and whether a stream was asked for.',
+    labelNames: ['status', 'endpoint', 'stream'],
     registers: [this.registry],
   });
   private readonly duration = new Histogram({
     name: 'weir_call_duration_seconds',
     help: 'Time from the first byte of the request to the last byte of the reply.',
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
+    registers: [this.registry],
+  });
+  readonly admission = this.latency('weir_admission_seconds', 'Time from the arrival of a call to its first hold.');
+  readonly hold = this.latency('weir_hold_seconds', 'Time that a call waited for its hold.');
+  readonly settle = this.latency('weir_settle_seconds', 'Time that a call waited for its booking.');
+  readonly batches = new Histogram({
+    name: 'weir_ledger_batch_calls',
+    help: 'Calls in one statement of the ledger.',
+    labelNames: ['statement'],
+    buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256],
+    registers: [this.registry],
+  });
+  readonly attempts = new Counter({
+    name: 'weir_attempts_total',
+    help: 'Attempts at providers, by the type of the provider and why they failed; none: they did not.',
+    labelNames: ['provider', 'reason'],
+    registers: [this.registry],
+  });
+  readonly tokens = new Counter({
+    name: 'weir_tokens_total',
+    help: 'Tokens that were booked, by class. Those of reasoning are counted as output too.',
+    labelNames: ['class'],
     registers: [this.registry],
   });
   readonly jobs = new Counter({
@@ -65,7 +87,7 @@ export class Metrics {
   });
   readonly providerFirstByte = new Histogram({
     name: 'weir_provider_first_byte_seconds',
-    help: 'Time from sending a request to the head of its answer.',
+    help: 'Time from the beginning of an attempt to the head of its answer.',
     labelNames: ['provider'],
     buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120],
     registers: [this.registry],
@@ -109,8 +131,8 @@ export class Metrics {
   });
   private readonly pools: { name: string; pool: PoolCounts }[] = [];
 
-  /** By status: finding one by its label costs more than counting. */
-  private readonly callsBy = new Map<number, Counter.Internal>();
+  /** By labels: finding one by them costs more than counting. */
+  private readonly callsBy = new Map<string, Counter.Internal>();
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
@@ -129,15 +151,22 @@ export class Metrics {
   }
 
   /** Counts a call that has ended. @param code of its error; undefined: it has none. */
-  countCall(status: number, seconds: number, code?: string): void {
+  countCall(status: number, endpoint: string, isStream: boolean, seconds: number, code?: string): void {
     if (code !== undefined) this.callErrors.inc({ code });
-    let calls = this.callsBy.get(status);
+    const key = `${status} ${endpoint} ${isStream}`;
+    let calls = this.callsBy.get(key);
     if (!calls) {
-      calls = this.calls.labels(String(status));
-      this.callsBy.set(status, calls);
+      calls = this.calls.labels(String(status), endpoint, String(isStream));
+      this.callsBy.set(key, calls);
     }
     calls.inc();
     this.duration.observe(seconds);
+  }
+
+  /** Of a step that takes a few milliseconds. */
+  private latency(name: string, help: string): Histogram {
+    const buckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
+    return new Histogram({ name, help, buckets, registers: [this.registry] });
   }
 
   watchPool(name: string, pool: PoolCounts): void {
