@@ -1,7 +1,12 @@
 import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { formatUsd } from '../../../src/kernel/money.js';
 import { findSecrets } from '../../support/canary.js';
 import { type CollectedSpan, Collector } from '../../support/collector.js';
+import { createDatabase } from '../../support/database.js';
+import { WeirProcess } from '../../support/process.js';
 import { answer, json, type Script, ScriptedUpstream } from '../../support/upstream.js';
 import {
   addUpstream,
@@ -154,13 +159,6 @@ describe.each([false, true])('stream: %s', (stream) => {
     expect(failed!.attributes['gen_ai.usage.cost_usd']).toBeUndefined();
     expect(second!.attributes).toMatchObject({ 'weir.attempt.number': 2, 'gen_ai.usage.cost_usd': Number(formatUsd(entry.amount!)) });
   });
-});
-
-it('a provider without an address is traced too', async () => {
-  await tenant.admin('POST', '/v1/organization/providers', { name: 'mock', type: 'mock' });
-  await eventually(async () => (await tenant.openai.models.list()).data.some(({ id }) => id === 'mock/echo'));
-  const { status, spans } = await trace({ model: 'mock/echo' });
-  expect([status, spans.length, spans[1]!.attributes['gen_ai.provider.name']]).toEqual([200, 2, 'mock']);
 });
 
 it('the hold and the booking are events with their amounts, and what the budget has left', async () => {
@@ -322,4 +320,32 @@ describe('a collector that does not take them', () => {
     await other.stop();
     expect(away.spans.some(({ attributes }) => attributes['weir.call.id'] === entry!.id)).toBe(true);
   });
+});
+
+it('the line of a call in the log has the id of its trace', async () => {
+  const home = mkdtempSync(join(tmpdir(), 'weir-trace-'));
+  const database = await createDatabase();
+  const started = WeirProcess.spawn({
+    DATABASE_URL: database.url,
+    WEIR_HOME: home,
+    WEIR_DEMO: '1',
+    WEIR_LOG_LEVEL: 'info',
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+  });
+  const ready = await started.ready();
+  const response = await fetch(`${ready.public}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${ready.api_key}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ model: 'mock/echo', messages: [{ role: 'user', content: 'Hello' }] }),
+  });
+  const id = response.headers.get('x-request-id');
+  await response.text();
+  await started.kill('SIGINT');
+  const lines = started.stderr.split('\n').filter((line) => line.includes('"msg":"call"'));
+  const line = lines.map((text) => JSON.parse(text) as { call: string; trace?: string }).find(({ call }) => call === id);
+  const span = collector.spans.find(({ attributes }) => attributes['weir.call.id'] === id);
+  expect(span).toBeDefined();
+  expect(line!.trace).toBe(span!.traceId);
+  await database.drop();
+  rmSync(home, { recursive: true, force: true });
 });
