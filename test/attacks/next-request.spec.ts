@@ -168,7 +168,8 @@ const SEEN: Record<string, () => Promise<void>> = {
     await write('POST', PROVIDERS, { ...ofUpstream(own, 'sk-routed'), models: ['m', 'other'] });
     const credential = await asOperator('POST', PLATFORM, { ...ofUpstream(lent, 'sk-lent-routed'), models: ['m', 'other'] });
     await asOperator('POST', `${PLATFORM}/${credential.id}/grants`, { tenant: tenant.id });
-    for (const model of ['m', 'other']) await asOperator('POST', '/v1/platform/prices', { provider: 'openai', model, input: '3', output: '3' });
+    for (const model of ['m', 'other'])
+      await asOperator('POST', '/v1/platform/prices', { provider: 'openai', model, input: '3', output: '3' });
     for (const [path, by, name] of [
       ['/v1/organization/routes', write, own],
       ['/v1/platform/routes', asOperator, lent],
