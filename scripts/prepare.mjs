@@ -106,7 +106,7 @@ function showProgress(places) {
   process.stderr.write(`\r  ${there} of ${places.length}`);
 }
 
-/** Half of what the packages weigh, and nothing Weir runs: C headers of Node, and Prisma for other databases. */
+/** Half of what the packages weigh, and nothing Weir runs: C headers of Node, Prisma for other databases, and types where nobody develops. */
 function removeUnused() {
   for (const name of readdirSync(at('node_modules')).filter((one) => one.startsWith('node-linux-')))
     rmSync(at(`node_modules/${name}/include`), { recursive: true, force: true });
@@ -114,6 +114,9 @@ function removeUnused() {
   for (const name of readdirSync(at(runtime)))
     if (/cockroachdb|mysql|sqlite|sqlserver|\.map$/.test(name)) rmSync(at(`${runtime}/${name}`), { force: true });
   rmSync(at('node_modules/swagger-ui-dist'), { recursive: true, force: true });
+  if (forDevelopers) return;
+  for (const name of readdirSync(at('node_modules'), { recursive: true }))
+    if (/\.(?:d\.[cm]?ts|map)$/.test(name)) rmSync(at(`node_modules/${name}`), { force: true });
 }
 
 /** The host's npm on the host's Node: the pinned Node is inside the directory that `npm ci` deletes. */
