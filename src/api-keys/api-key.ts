@@ -34,14 +34,15 @@ export interface ApiKey {
 
 /** What a budget can be set on. The value is a public id. */
 interface Scope {
-  kind: 'tenant' | 'project' | 'api_key';
+  kind: 'tenant' | 'project' | 'api_key' | 'binding';
   value: string;
 }
 
-/** A verified key: who is calling. */
+/** Who is calling: a verified key, or a network identity that is bound to a tenant. */
 export interface Caller {
   tenantId: string;
   projectId: string;
+  /** Of a call without a key, the id of its binding. */
   apiKeyId: string;
   keyName: string;
   /** Null: any model. */

@@ -25,6 +25,12 @@ export const ERRORS = {
     'The API key is missing or not valid. Send it as "Authorization: Bearer <key>".',
     false,
   ),
+  unknown_network_identity: row(
+    401,
+    'invalid_request_error',
+    'No API key was sent, and the network identity of the connection is bound to no tenant. Send a key, or ask the operator to bind it.',
+    false,
+  ),
   too_many_bad_keys: row(
     429,
     'rate_limit_exceeded',
@@ -56,6 +62,12 @@ export const ERRORS = {
     false,
   ),
   tenant_deleted: row(410, 'invalid_request_error', 'The tenant was deleted. Its ledger is kept.', false),
+  inference_not_configured: row(
+    503,
+    'api_error',
+    'No model is set for inference.local. An admin of the tenant sets one with PUT /v1/organization/inference.',
+    false,
+  ),
   model_not_allowed: row(403, 'invalid_request_error', 'This API key may not use that model.', false),
   model_required: row(
     400,

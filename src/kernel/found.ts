@@ -22,6 +22,7 @@ const NOUNS: Record<Thing, string> = {
   grant: 'grant',
   call: 'call',
   gateway: 'gateway that holds money',
+  binding: 'binding',
 };
 
 /** @throws WeirError not_found when there is nothing. */

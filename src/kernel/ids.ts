@@ -20,6 +20,7 @@ const PREFIXES = {
   grant: 'grant',
   call: 'call',
   gateway: 'gw',
+  binding: 'bind',
 } as const;
 export type IdKind = keyof typeof PREFIXES;
 

@@ -1,5 +1,5 @@
-/** What a call is counted by. The first three are ids; the others are names, of ours or the tenant's own. */
-export const SCOPE_KINDS = ['tenant', 'project', 'api_key', 'end_user', 'session', 'model', 'provider', 'tag', 'scope'] as const;
+/** What a call is counted by. The first four are ids; the others are names, of ours or the tenant's own. */
+export const SCOPE_KINDS = ['tenant', 'project', 'api_key', 'binding', 'end_user', 'session', 'model', 'provider', 'tag', 'scope'] as const;
 export type ScopeKind = (typeof SCOPE_KINDS)[number];
 
 /** As people read it. */

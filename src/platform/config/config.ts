@@ -10,7 +10,7 @@ import { ConfigError } from './config-error.js';
 import { readDatabaseUrl, withContents } from './database-url.js';
 import { type ProxyAddress, proxy } from './proxy.js';
 import { type RedisAddress, readRedis } from './redis.js';
-import { type CertificatePair, readPair } from './tls-files.js';
+import { type CertificatePair, readPair, readPem } from './tls-files.js';
 import { readTracing } from './tracing.js';
 import { readVariables, SECRETS, secretIn } from './variables.js';
 import { warningsOf } from './warnings.js';
@@ -89,6 +89,25 @@ const networks = commaList('').refine((parts) => parts.every((part) => ipaddr.is
   error: 'must be a comma list of addresses and networks, such as 10.0.0.0/8,fd00::/8',
 });
 
+const INFERENCE_LISTENER = /^([a-z0-9][a-z0-9-]{0,62})=(?:(\/.{1,99})|(\[[0-9a-fA-F:.]+\]|[^\s:/@[\]]+):(\d{1,5}))$/;
+
+/** `name=host:port` or `name=/path/to.sock`. */
+const inferenceListeners = commaList('').transform((parts, context): InferenceListener[] => {
+  const listeners = parts.flatMap((part) => {
+    const [, name, path, host, port] = INFERENCE_LISTENER.exec(part) ?? [];
+    if (name === undefined || Number(port ?? 0) > 65_535) return [];
+    return [{ name, at: path === undefined ? { host: host!.replace(/^\[|\]$/g, ''), port: Number(port) } : { path } }];
+  });
+  const names = new Set(listeners.map(({ name }) => name));
+  if (listeners.length === parts.length && names.size === parts.length) return listeners;
+  context.addIssue({
+    code: 'custom',
+    message:
+      'must be a comma list of name=host:port or name=/path/to.sock, such as pods=10.0.0.5:8082,box=/run/weir/box.sock; each name once, in small letters, digits and hyphens',
+  });
+  return z.NEVER;
+});
+
 const CLIENT_ID = 'needs a "client_id" for each type';
 const login = z
   .strictObject(
@@ -138,6 +157,8 @@ const variables = z.object({
   WEIR_KEEP_ALIVE_TIMEOUT_MS: milliseconds(65_000),
   WEIR_DRAIN_DELAY_MS: milliseconds(0, 0),
   WEIR_DRAIN_TIMEOUT_MS: milliseconds(20_000),
+  WEIR_INFERENCE_LISTEN: inferenceListeners,
+  WEIR_INFERENCE_CLIENT_CA: z.string().optional(),
   WEIR_TLS_CERT: z.string().optional(),
   WEIR_TLS_KEY: z.string().optional(),
   DATABASE_URL: z.string().optional(),
@@ -238,11 +259,20 @@ interface Login {
   loginOrigin: string | null;
 }
 
+/** A listener beside the public one, for calls to `inference.local` only. */
+export interface InferenceListener {
+  name: string;
+  /** `path`: of a Unix socket. */
+  at: { host: string; port: number } | { path: string };
+}
+
 /** The configuration of one process, read once before anything starts. Durations are in ms. */
 export interface Config {
   home: string;
   roles: ReadonlySet<Role>;
   public: { host: string; port: number; tls: CertificatePair | null };
+  /** clientCa: who signs the client certificates that those with an address ask for; null: they ask for none. */
+  inference: { listeners: readonly InferenceListener[]; clientCa: Buffer | null };
   admin: { host: string; port: number };
   /** Addresses and networks of the proxies whose `X-Forwarded-For` is believed. */
   trustedProxies: readonly string[];
@@ -325,6 +355,10 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env, directo
   if (!parsed.success) faults.push(...parsed.error.issues.map((issue) => `${String(issue.path[0])} ${issue.message}`));
   const rules = merged.WEIR_MODEL_RULES === undefined ? [] : readModelRules(resolve(directory, merged.WEIR_MODEL_RULES), faults);
   const tls = readPair(['WEIR_TLS_CERT', 'WEIR_TLS_KEY'], merged, directory, faults);
+  const clientCa = merged.WEIR_INFERENCE_CLIENT_CA
+    ? readPem('WEIR_INFERENCE_CLIENT_CA', merged.WEIR_INFERENCE_CLIENT_CA, directory, faults)
+    : null;
+  if (clientCa && !tls) faults.push('WEIR_INFERENCE_CLIENT_CA needs TLS: set WEIR_TLS_CERT and WEIR_TLS_KEY as well');
   const redis = readRedis(merged, directory, faults);
   const databaseUrl = readDatabaseUrl('DATABASE_URL', merged, directory, faults);
   const databaseDirectUrl = readDatabaseUrl('DATABASE_DIRECT_URL', merged, directory, faults);
@@ -337,6 +371,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env, directo
     home: resolve(directory, v.WEIR_HOME),
     roles: new Set(v.WEIR_ROLES),
     public: { host: v.WEIR_PUBLIC_HOST, port: v.WEIR_PUBLIC_PORT, tls },
+    inference: { listeners: v.WEIR_INFERENCE_LISTEN, clientCa },
     admin: { host: v.WEIR_ADMIN_HOST, port: v.WEIR_ADMIN_PORT },
     trustedProxies: v.WEIR_TRUSTED_PROXIES,
     maxConnections: v.WEIR_MAX_CONNECTIONS,
@@ -390,7 +425,12 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env, directo
   };
   const own = Object.keys(variables.shape).map((name) => [name, merged[name]]);
   const databases = { DATABASE_URL: withContents(databaseUrl), DATABASE_DIRECT_URL: withContents(databaseDirectUrl) };
-  sources.set(config, { ...Object.fromEntries(own), ...databases, ...contents(tls, redis) });
+  sources.set(config, {
+    ...Object.fromEntries(own),
+    ...databases,
+    ...contents(tls, redis),
+    WEIR_INFERENCE_CLIENT_CA: clientCa?.toString(),
+  });
   return config;
 }
 

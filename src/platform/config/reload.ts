@@ -8,6 +8,7 @@ import { type Config, sourceOf } from './config.js';
 const RELOADED: Readonly<Record<string, 'any' | 'replaced' | 'proof'>> = {
   DATABASE_URL: 'proof',
   DATABASE_DIRECT_URL: 'proof',
+  WEIR_INFERENCE_CLIENT_CA: 'replaced',
   WEIR_TLS_CERT: 'replaced',
   WEIR_TLS_KEY: 'replaced',
   WEIR_LOG_LEVEL: 'any',

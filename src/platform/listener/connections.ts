@@ -2,6 +2,8 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { networkOf } from './addresses.js';
 
+/** Stands for the address of all who come by one. */
+const UNIX_SOCKET = 'unix';
 const SWEEP_MS = 1_000;
 /** A client gets a second more for each of these bytes that wait for it. */
 const SLOWEST_BYTES_PER_SECOND = 16 * 1024;
@@ -17,8 +19,11 @@ export interface ConnectionLimits {
   isProxy(address: string): boolean;
 }
 
+/** The remote address and port, which a TLS socket shares with the one below it. Of a Unix socket, the socket. */
+type ConnectionKey = string | Socket;
+
 interface Connection {
-  readonly key: string;
+  readonly key: ConnectionKey;
   socket: Socket;
   group: Group;
   /** Requests that are being answered. */
@@ -39,15 +44,14 @@ interface Group {
  * others out. A client that does not read what it asked for is cut off.
  */
 export class Connections {
-  /** By remote address and port, which a TLS socket shares with the one below it. */
-  private readonly all = new Map<string, Connection>();
+  private readonly all = new Map<ConnectionKey, Connection>();
   private readonly groups = new Map<string, Group>();
   private unverified = 0;
   private crowded = 0;
   private slow = 0;
 
   constructor(
-    server: Server,
+    private readonly server: Server,
     private readonly limits: ConnectionLimits,
   ) {
     server.on('connection', (socket: Socket) => this.open(socket));
@@ -79,7 +83,7 @@ export class Connections {
   }
 
   private open(socket: Socket): void {
-    const { remoteAddress } = socket;
+    const remoteAddress = socket.remoteAddress ?? (this.isOfUnixSocket() ? UNIX_SOCKET : undefined);
     if (remoteAddress === undefined) return void socket.destroy(); // it is gone already
     const isProxy = this.limits.isProxy(remoteAddress);
     if (!this.hasRoom(isProxy)) {
@@ -91,6 +95,10 @@ export class Connections {
     this.all.set(connection.key, connection);
     this.join(connection, group);
     socket.on('close', () => this.forget(connection));
+  }
+
+  private isOfUnixSocket(): boolean {
+    return typeof this.server.address() === 'string';
   }
 
   private forget(connection: Connection): void {
@@ -167,4 +175,5 @@ export class Connections {
   }
 }
 
-const keyOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress}|${remotePort}`;
+const keyOf = (socket: Socket): ConnectionKey =>
+  socket.remoteAddress === undefined ? socket : `${socket.remoteAddress}|${socket.remotePort}`;

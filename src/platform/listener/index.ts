@@ -1,11 +1,13 @@
-export { TrustedProxies } from './addresses.js';
+export { canonicalNetwork, holdsLoopback, networksAround, TrustedProxies } from './addresses.js';
 export { BadKeys } from './bad-keys.js';
 export { BodyMemory } from './body-memory.js';
 export { withoutMark } from './byte-order-mark.js';
 export { requireUtf8 } from './charset.js';
+export { certificateOf } from './client-certificate.js';
 export { Connections } from './connections.js';
 export { askForBodies } from './expect-continue.js';
 export { jsonOfBody, keyTwice, textOfBody } from './json-body.js';
 export { adviceAt, isAdminPath, type KnownRoute, methodsAt, nearestRoute } from './missing-path.js';
 export { announcedBytes, readBody } from './read-body.js';
 export { endWith, readRest } from './read-rest.js';
+export { listenOnSocket } from './unix-socket.js';

@@ -40,6 +40,8 @@ BEGIN
   DELETE FROM provider_headers WHERE tenant_id = p_tenant;
   DELETE FROM connections WHERE tenant_id = p_tenant;
   DELETE FROM provider_grants WHERE tenant_id = p_tenant;
+  DELETE FROM inference_routes WHERE tenant_id = p_tenant;
+  DELETE FROM network_bindings WHERE tenant_id = p_tenant;
   DELETE FROM models WHERE tenant_id = p_tenant;
   DELETE FROM routes WHERE tenant_id = p_tenant;
   DELETE FROM sessions WHERE tenant_id = p_tenant;

@@ -115,6 +115,11 @@ export type IdempotencyKey = Prisma.IdempotencyKeyModel
  */
 export type IdempotentCall = Prisma.IdempotentCallModel
 /**
+ * Model InferenceRoute
+ * 
+ */
+export type InferenceRoute = Prisma.InferenceRouteModel
+/**
  * Model KeptAnswerTotal
  * 
  */
@@ -124,6 +129,11 @@ export type KeptAnswerTotal = Prisma.KeptAnswerTotalModel
  * 
  */
 export type LedgerEntry = Prisma.LedgerEntryModel
+/**
+ * Model NetworkBinding
+ * 
+ */
+export type NetworkBinding = Prisma.NetworkBindingModel
 /**
  * Model OutboxEvent
  * 

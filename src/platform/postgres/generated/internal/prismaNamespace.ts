@@ -412,8 +412,10 @@ export const ModelName = {
   Hold: 'Hold',
   IdempotencyKey: 'IdempotencyKey',
   IdempotentCall: 'IdempotentCall',
+  InferenceRoute: 'InferenceRoute',
   KeptAnswerTotal: 'KeptAnswerTotal',
   LedgerEntry: 'LedgerEntry',
+  NetworkBinding: 'NetworkBinding',
   OutboxEvent: 'OutboxEvent',
   Model: 'Model',
   Price: 'Price',
@@ -445,7 +447,7 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
     omit: GlobalOmitOptions
   }
   meta: {
-    modelProps: "adminKey" | "apiKey" | "budgetPeriod" | "budget" | "call" | "configChange" | "connection" | "credential" | "credentialHealth" | "dataKey" | "gateway" | "heldApart" | "hold" | "idempotencyKey" | "idempotentCall" | "keptAnswerTotal" | "ledgerEntry" | "outboxEvent" | "model" | "price" | "project" | "providerHeaders" | "providerGrant" | "provider" | "route" | "session" | "tenant" | "targetHealth" | "budgetSlice" | "grant" | "budgetStatement" | "limit" | "limitCounter"
+    modelProps: "adminKey" | "apiKey" | "budgetPeriod" | "budget" | "call" | "configChange" | "connection" | "credential" | "credentialHealth" | "dataKey" | "gateway" | "heldApart" | "hold" | "idempotencyKey" | "idempotentCall" | "inferenceRoute" | "keptAnswerTotal" | "ledgerEntry" | "networkBinding" | "outboxEvent" | "model" | "price" | "project" | "providerHeaders" | "providerGrant" | "provider" | "route" | "session" | "tenant" | "targetHealth" | "budgetSlice" | "grant" | "budgetStatement" | "limit" | "limitCounter"
     txIsolationLevel: TransactionIsolationLevel
   }
   model: {
@@ -1559,6 +1561,80 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         }
       }
     }
+    InferenceRoute: {
+      payload: Prisma.$InferenceRoutePayload<ExtArgs>
+      fields: Prisma.InferenceRouteFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.InferenceRouteFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$InferenceRoutePayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.InferenceRouteFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$InferenceRoutePayload>
+        }
+        findFirst: {
+          args: Prisma.InferenceRouteFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$InferenceRoutePayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.InferenceRouteFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$InferenceRoutePayload>
+        }
+        findMany: {
+          args: Prisma.InferenceRouteFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$InferenceRoutePayload>[]
+        }
+        create: {
+          args: Prisma.InferenceRouteCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$InferenceRoutePayload>
+        }
+        createMany: {
+          args: Prisma.InferenceRouteCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.InferenceRouteCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$InferenceRoutePayload>[]
+        }
+        delete: {
+          args: Prisma.InferenceRouteDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$InferenceRoutePayload>
+        }
+        update: {
+          args: Prisma.InferenceRouteUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$InferenceRoutePayload>
+        }
+        deleteMany: {
+          args: Prisma.InferenceRouteDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.InferenceRouteUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.InferenceRouteUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$InferenceRoutePayload>[]
+        }
+        upsert: {
+          args: Prisma.InferenceRouteUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$InferenceRoutePayload>
+        }
+        aggregate: {
+          args: Prisma.InferenceRouteAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateInferenceRoute>
+        }
+        groupBy: {
+          args: Prisma.InferenceRouteGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.InferenceRouteGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.InferenceRouteCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.InferenceRouteCountAggregateOutputType> | number
+        }
+      }
+    }
     KeptAnswerTotal: {
       payload: Prisma.$KeptAnswerTotalPayload<ExtArgs>
       fields: Prisma.KeptAnswerTotalFieldRefs
@@ -1704,6 +1780,80 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         count: {
           args: Prisma.LedgerEntryCountArgs<ExtArgs>
           result: runtime.Types.Utils.Optional<Prisma.LedgerEntryCountAggregateOutputType> | number
+        }
+      }
+    }
+    NetworkBinding: {
+      payload: Prisma.$NetworkBindingPayload<ExtArgs>
+      fields: Prisma.NetworkBindingFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.NetworkBindingFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$NetworkBindingPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.NetworkBindingFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$NetworkBindingPayload>
+        }
+        findFirst: {
+          args: Prisma.NetworkBindingFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$NetworkBindingPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.NetworkBindingFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$NetworkBindingPayload>
+        }
+        findMany: {
+          args: Prisma.NetworkBindingFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$NetworkBindingPayload>[]
+        }
+        create: {
+          args: Prisma.NetworkBindingCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$NetworkBindingPayload>
+        }
+        createMany: {
+          args: Prisma.NetworkBindingCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.NetworkBindingCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$NetworkBindingPayload>[]
+        }
+        delete: {
+          args: Prisma.NetworkBindingDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$NetworkBindingPayload>
+        }
+        update: {
+          args: Prisma.NetworkBindingUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$NetworkBindingPayload>
+        }
+        deleteMany: {
+          args: Prisma.NetworkBindingDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.NetworkBindingUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.NetworkBindingUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$NetworkBindingPayload>[]
+        }
+        upsert: {
+          args: Prisma.NetworkBindingUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$NetworkBindingPayload>
+        }
+        aggregate: {
+          args: Prisma.NetworkBindingAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateNetworkBinding>
+        }
+        groupBy: {
+          args: Prisma.NetworkBindingGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.NetworkBindingGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.NetworkBindingCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.NetworkBindingCountAggregateOutputType> | number
         }
       }
     }
@@ -3202,6 +3352,26 @@ export const IdempotentCallScalarFieldEnum = {
 export type IdempotentCallScalarFieldEnum = (typeof IdempotentCallScalarFieldEnum)[keyof typeof IdempotentCallScalarFieldEnum]
 
 
+export const InferenceRouteScalarFieldEnum = {
+  id: 'id',
+  tenantId: 'tenantId',
+  provider: 'provider',
+  model: 'model',
+  timeoutMs: 'timeoutMs',
+  localProvider: 'localProvider',
+  localModel: 'localModel',
+  probeSeconds: 'probeSeconds',
+  localHealthy: 'localHealthy',
+  localSince: 'localSince',
+  localCheckedAt: 'localCheckedAt',
+  version: 'version',
+  updatedAt: 'updatedAt',
+  deletedAt: 'deletedAt'
+} as const
+
+export type InferenceRouteScalarFieldEnum = (typeof InferenceRouteScalarFieldEnum)[keyof typeof InferenceRouteScalarFieldEnum]
+
+
 export const KeptAnswerTotalScalarFieldEnum = {
   tenantId: 'tenantId',
   bytes: 'bytes'
@@ -3233,6 +3403,19 @@ export const LedgerEntryScalarFieldEnum = {
 } as const
 
 export type LedgerEntryScalarFieldEnum = (typeof LedgerEntryScalarFieldEnum)[keyof typeof LedgerEntryScalarFieldEnum]
+
+
+export const NetworkBindingScalarFieldEnum = {
+  tenantId: 'tenantId',
+  id: 'id',
+  projectId: 'projectId',
+  kind: 'kind',
+  value: 'value',
+  createdBy: 'createdBy',
+  createdAt: 'createdAt'
+} as const
+
+export type NetworkBindingScalarFieldEnum = (typeof NetworkBindingScalarFieldEnum)[keyof typeof NetworkBindingScalarFieldEnum]
 
 
 export const OutboxEventScalarFieldEnum = {
@@ -3804,8 +3987,10 @@ export type GlobalOmitConfig = {
   hold?: Prisma.HoldOmit
   idempotencyKey?: Prisma.IdempotencyKeyOmit
   idempotentCall?: Prisma.IdempotentCallOmit
+  inferenceRoute?: Prisma.InferenceRouteOmit
   keptAnswerTotal?: Prisma.KeptAnswerTotalOmit
   ledgerEntry?: Prisma.LedgerEntryOmit
+  networkBinding?: Prisma.NetworkBindingOmit
   outboxEvent?: Prisma.OutboxEventOmit
   model?: Prisma.ModelOmit
   price?: Prisma.PriceOmit
