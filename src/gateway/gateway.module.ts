@@ -5,6 +5,7 @@ import { CallsModule } from '../calls/index.js';
 import { ConnectionsModule } from '../connections/index.js';
 import { CredentialsModule } from '../credentials/index.js';
 import { IdempotencyModule } from '../idempotency/index.js';
+import { InferenceLocalModule } from '../inference-local/index.js';
 import { LedgerModule } from '../ledger/index.js';
 import { ProvidersModule } from '../providers/index.js';
 import { QuotasModule } from '../quotas/index.js';
@@ -17,10 +18,12 @@ import { CallTraces } from './call-trace.js';
 import { Estimates } from './estimates.js';
 import { IdempotentCalls } from './idempotent-calls.js';
 import { InFlight } from './in-flight.js';
+import { LocalInference } from './local-inference.js';
 import { PriceWatch } from './price-watch.js';
 import { PublicServer } from './public-server.js';
 import { ReasoningMemory } from './reasoning-memory.js';
 import { Relay } from './relay.js';
+import { RequestAuth } from './request-auth.js';
 import { RequestGate } from './request-gate.js';
 import { Inference } from './surfaces/inference.js';
 import { MessageCounting } from './surfaces/message-counting.js';
@@ -41,6 +44,7 @@ import { Traffic } from './traffic.js';
     IdempotencyModule,
     SessionsModule,
     BreakersModule,
+    InferenceLocalModule,
   ],
   providers: [
     InFlight,
@@ -54,7 +58,9 @@ import { Traffic } from './traffic.js';
     Subscriptions,
     Relay,
     IdempotentCalls,
+    RequestAuth,
     RequestGate,
+    LocalInference,
     Inference,
     MessageCounting,
     OwnAccount,

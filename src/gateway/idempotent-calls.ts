@@ -27,14 +27,14 @@ export class IdempotentCalls {
     metrics.watchTotal('weir_calls_replayed_total', 'Requests that got the kept answer of an earlier call.', () => this.replayed);
   }
 
-  /** Never rejects. @param body as it was sent. */
-  async run(call: Call, reply: Reply, key: string, body: string): Promise<void> {
+  /** Never rejects. @param body as it was sent. @param known absent: it is still to be made. */
+  async run(call: Call, reply: Reply, key: string, body: string, known?: Plan): Promise<void> {
     const { caller, options, endpoint } = call;
     let plan: Plan;
     let claim: Claim;
     try {
       // Before the claim: only a key that may use the model gets an answer of it.
-      plan = this.router.plan(caller, call.planned);
+      plan = known ?? this.router.plan(caller, call.planned);
       const begun = await this.idempotency.begin({
         callId: call.id,
         tenantId: caller.tenantId,

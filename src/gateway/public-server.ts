@@ -1,18 +1,21 @@
 import type { Server } from 'node:https';
 import type { Socket } from 'node:net';
+import type { SecureContextOptions, TlsOptions } from 'node:tls';
 import { Inject, Injectable } from '@nestjs/common';
 import Fastify, { type ConnectionError, type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
 import type { CallFormat } from '../dialects/index.js';
 import { type ErrorCode, WeirError } from '../kernel/errors.js';
 import { newId, publicId } from '../kernel/ids.js';
+import { setBy } from '../kernel/setting-of.js';
 import { LedgerService } from '../ledger/index.js';
-import { CONFIG, type Config, Reloads } from '../platform/config/index.js';
-import { endWith, readRest } from '../platform/listener/index.js';
+import { CONFIG, type Config, type InferenceListener, Reloads } from '../platform/config/index.js';
+import { endWith, listenOnSocket, readRest } from '../platform/listener/index.js';
 import { Health, LOGGER, type Logger } from '../platform/telemetry/index.js';
 import { statusFor } from './agents.js';
 import { InFlight } from './in-flight.js';
 import { needsNoKey, registerDocument, registerHealth } from './open-routes.js';
 import { describePublicApi } from './openapi/document.js';
+import { RequestAuth } from './request-auth.js';
 import { RequestGate } from './request-gate.js';
 import { formatFor, OTHER_FORMAT, PUBLIC_ROUTES, type Surfaces } from './routes.js';
 import { Inference } from './surfaces/inference.js';
@@ -40,6 +43,8 @@ const PARSER_CODES: Partial<Record<string, ErrorCode>> = {
 @Injectable()
 export class PublicServer {
   private readonly app: FastifyInstance;
+  /** For calls to `inference.local` only. */
+  private readonly others: { listener: InferenceListener; app: FastifyInstance }[];
   private draining = false;
 
   constructor(
@@ -49,6 +54,7 @@ export class PublicServer {
     sessions: OwnSessions,
     private readonly inFlight: InFlight,
     private readonly gate: RequestGate,
+    private readonly auth: RequestAuth,
     private readonly health: Health,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(LOGGER) private readonly log: Logger,
@@ -57,12 +63,23 @@ export class PublicServer {
   ) {
     health.watch('ledger', 'ledger_unavailable', () => ledger.fault, { stopsCalls: true });
     reloads.onReload((next) => this.useCertificate(next));
-    this.app = this.build({ inference, counting, own, sessions });
+    const surfaces = { inference, counting, own, sessions };
+    this.app = this.build(surfaces, config.public.tls);
+    this.others = config.inference.listeners.map((listener) => {
+      const app = this.build(surfaces, 'path' in listener.at ? null : inferenceTls(config));
+      auth.addListener(app, listener.name);
+      return { listener, app };
+    });
   }
 
   /** Listens. Answers the URL to reach it at. @throws NodeJS.ErrnoException, e.g. EADDRINUSE */
   async start(): Promise<string> {
     await this.inFlight.start();
+    for (const { listener, app } of this.others)
+      await setBy<unknown>(
+        'WEIR_INFERENCE_LISTEN',
+        'path' in listener.at ? listenOnSocket(app, listener.at.path) : app.listen(listener.at),
+      );
     await this.app.listen({ host: this.config.public.host, port: this.config.public.port });
     const { address, port, family } = this.app.server.address() as { address: string; port: number; family: string };
     const host = ['0.0.0.0', '::'].includes(address) ? 'localhost' : family === 'IPv6' ? `[${address}]` : address;
@@ -70,17 +87,21 @@ export class PublicServer {
   }
 
   /** Shows a new certificate on connections that are made from now on. */
-  private useCertificate({ public: { tls } }: Config): void {
-    const { server } = this.app as { server: object };
-    if (tls && 'setSecureContext' in server) (server as Server).setSecureContext(tls);
+  private useCertificate(config: Config): void {
+    const use = ({ server }: { server: object }, tls: SecureContextOptions | null) => {
+      if (tls && 'setSecureContext' in server) (server as Server).setSecureContext(tls);
+    };
+    use(this.app, config.public.tls);
+    for (const { app } of this.others) use(app, inferenceTls(config));
   }
 
   /** Takes no new calls, and waits for those in flight; after `limitMs` they are cut off. Every one is booked when this resolves. */
   async stop(limitMs: number): Promise<void> {
     this.draining = true;
-    const closed = this.app.close();
+    const apps = [this.app, ...this.others.map(({ app }) => app)];
+    const closed = Promise.all(apps.map((app) => app.close()));
     await this.inFlight.drain(limitMs);
-    this.app.server.closeAllConnections();
+    for (const { server } of apps) server.closeAllConnections();
     await closed;
   }
 
@@ -89,9 +110,8 @@ export class PublicServer {
     this.inFlight.cut();
   }
 
-  private build(surfaces: Surfaces): FastifyInstance {
+  private build(surfaces: Surfaces, tls: TlsOptions | null): FastifyInstance {
     const { keepAliveMs } = this.config;
-    const { tls } = this.config.public;
     const http = {
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: HEAD_TIMEOUT_MS,
@@ -105,7 +125,7 @@ export class PublicServer {
       requestTimeout: REQUEST_TIMEOUT_MS,
       keepAliveTimeout: keepAliveMs,
       exposeHeadRoutes: false,
-      trustProxy: this.gate.trusts,
+      trustProxy: this.auth.trusts,
       forceCloseConnections: 'idle' as const,
       return503OnClosing: false,
       clientErrorHandler: refuseMalformed,
@@ -142,6 +162,10 @@ export class PublicServer {
       .send(JSON.stringify(format.encodeError(known)));
   }
 }
+
+/** Where clients have to show a certificate, a connection without one is refused before anything is read. */
+const inferenceTls = ({ public: { tls }, inference: { clientCa } }: Config): TlsOptions | null =>
+  tls && (clientCa ? { ...tls, ca: clientCa, requestCert: true, rejectUnauthorized: true } : tls);
 
 /** What Node's parser refuses has no request to answer through: the reply is written straight on the socket. */
 function refuseMalformed({ code }: ConnectionError, socket: Socket): void {

@@ -1,6 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { CallerDirectory } from '../api-keys/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { JsonCost } from '../kernel/json-cost.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
@@ -15,13 +14,12 @@ import {
   methodsAt,
   readBody,
   requireUtf8,
-  TrustedProxies,
 } from '../platform/listener/index.js';
 import { Metrics } from '../platform/telemetry/index.js';
 import { needsNoKey } from './open-routes.js';
+import { RequestAuth } from './request-auth.js';
 import { isLong, parseBody, parseBodyInTurns, type RequestBody } from './request-body.js';
-import { CALL_PATHS, PUBLIC_ROUTES } from './routes.js';
-import { verifyCaller } from './surfaces/surface.js';
+import { CALL_PATHS, isLocalRoute, LOCAL_ROUTES, PUBLIC_ROUTES } from './routes.js';
 
 const BODY_LIMIT_BYTES = 20 * 1024 * 1024;
 /** Parsing takes less than 50 ms up to here. */
@@ -33,47 +31,53 @@ const MAX_IGNORED_BYTES = 1024 * 1024;
 /** What a request must pass before its body is read: a valid key, and room for the body. */
 @Injectable()
 export class RequestGate {
-  private readonly proxies: TrustedProxies;
   private readonly badKeys = new BadKeys();
   private readonly bodies = new BodyMemory(BODY_LIMIT_BYTES);
-  private connections: Connections | null = null;
+  /** Of each listener. */
+  private readonly connections: Connections[] = [];
 
   constructor(
-    private readonly callers: CallerDirectory,
+    private readonly auth: RequestAuth,
     metrics: Metrics,
-    @Inject(CONFIG) private readonly config: Pick<Config, 'trustedProxies' | 'maxConnections' | 'timeouts'>,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'maxConnections' | 'timeouts'>,
   ) {
-    this.proxies = new TrustedProxies(config.trustedProxies);
     const { badKeys, bodies } = this;
-    metrics.watch('weir_connections', 'Connections of clients.', () => this.connections?.size ?? 0);
+    const sum = (count: (connections: Connections) => number) => () => this.connections.reduce((total, one) => total + count(one), 0);
+    metrics.watch(
+      'weir_connections',
+      'Connections of clients.',
+      sum(({ size }) => size),
+    );
     metrics.watchTotal(
       'weir_connections_crowded_out_total',
       'Connections closed because there were too many.',
-      () => this.connections?.crowdedOut ?? 0,
+      sum(({ crowdedOut }) => crowdedOut),
     );
-    metrics.watchTotal('weir_connections_stalled_total', 'Connections closed because the client did not read.', () => {
-      return this.connections?.stalled ?? 0;
-    });
+    metrics.watchTotal(
+      'weir_connections_stalled_total',
+      'Connections closed because the client did not read.',
+      sum(({ stalled }) => stalled),
+    );
     metrics.watchTotal('weir_bad_keys_total', 'Requests with an API key that is not valid.', () => badKeys.counted);
     metrics.watch('weir_request_body_bytes', 'Bytes of request bodies in memory.', () => bodies.bytes);
   }
 
-  /** Whether an address is a proxy whose `X-Forwarded-For` is believed. */
-  trusts = (address: string): boolean => this.proxies.trusts(address);
-
   guard(app: FastifyInstance): void {
     const { maxConnections: max, timeouts } = this.config;
-    this.connections = new Connections(app.server, {
+    const connections = new Connections(app.server, {
       max,
       maxUnverified: Math.min(MAX_UNVERIFIED_CONNECTIONS, Math.ceil(max / 2)),
       stallMs: () => timeouts.clientStallMs,
-      isProxy: this.trusts,
+      isProxy: this.auth.trusts,
     });
+    this.connections.push(connections);
     app.addHook('onRequest', (request, reply, done) => {
-      if (needsNoKey(request)) return done();
+      const isLocal = this.auth.isLocal(request);
+      if (needsNoKey(request) && !isLocal) return done();
       try {
+        if (isLocal && !isLocalRoute(request)) throw notFoundLocally(request);
         if (request.is404) throw notFound(request);
-        this.admit(request, reply);
+        this.admit(request, reply, connections);
       } catch (error) {
         if (announcedBytes(request.raw) > MAX_IGNORED_BYTES) reply.header('connection', 'close');
         return done(this.answerTo(request, error as Error));
@@ -95,9 +99,9 @@ export class RequestGate {
     return cost.total > MAX_JSON_COST ? new WeirError('request_too_large', { message: TOO_MANY_VALUES }) : null;
   }
 
-  private admit(request: FastifyRequest, reply: FastifyReply): void {
-    const { tenantId } = verifyCaller(this.callers, request);
-    this.connections!.verified(request.raw.socket, tenantId);
+  private admit(request: FastifyRequest, reply: FastifyReply, connections: Connections): void {
+    const { tenantId } = this.auth.verify(request).caller;
+    connections.verified(request.raw.socket, tenantId);
     if (announcedBytes(request.raw) === 0) return;
     requireUtf8(request.raw);
     this.bodies.open(request.raw, tenantId);
@@ -127,6 +131,12 @@ function notFound({ method, url }: FastifyRequest): WeirError {
   const path = url.split('?')[0]!;
   const message = `There is no ${method} ${path} here.${hint(path)} Calls go to POST ${CALL_PATHS.join(', ')}; GET /v1/models lists the models.`;
   return new WeirError('not_found', { message });
+}
+
+/** On `inference.local` there is less. */
+function notFoundLocally({ method, url }: FastifyRequest): WeirError {
+  const there = LOCAL_ROUTES.map((route) => `${route.method} ${route.path}`).join(', ');
+  return new WeirError('not_found', { message: `There is no ${method} ${url.split('?')[0]} on inference.local. It has ${there}.` });
 }
 
 /** What most who miss a path have done. */

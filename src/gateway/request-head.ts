@@ -8,10 +8,10 @@ const MATTERS =
 const SINGLE = new Set(['authorization', 'host', 'content-type', 'content-length']);
 
 /**
- * Reads the API key and the call's options, and checks the head of a request, in one pass over its raw headers.
- * @throws WeirError invalid_api_key, key_conflict, invalid_request, unsupported_media_type
+ * Reads the API key (null: none was sent) and the call's options, and checks the head of a request, in one pass over its raw headers.
+ * @throws WeirError key_conflict, invalid_request, unsupported_media_type
  */
-export function readHead(rawHeaders: readonly string[]): { key: string; options: CallOptions } {
+export function readHead(rawHeaders: readonly string[]): { key: string | null; options: CallOptions } {
   let key: string | null = null;
   let seen = 0;
   let options = NO_OPTIONS;
@@ -39,7 +39,6 @@ export function readHead(rawHeaders: readonly string[]): { key: string; options:
       throw new WeirError('unsupported_media_type');
     }
   }
-  if (key === null) throw new WeirError('invalid_api_key');
   return { key, options };
 }
 

@@ -95,6 +95,21 @@ export const PUBLIC_ROUTES: readonly PublicRoute[] = [
   },
 ];
 
+/** What a key needs for itself, and what counts without a model of its own, is not on `inference.local`. */
+const LOCAL_PATHS: ReadonlySet<string> = new Set([
+  '/v1/chat/completions',
+  '/v1/completions',
+  '/v1/responses',
+  '/v1/messages',
+  '/v1/embeddings',
+  '/v1/models',
+]);
+
+/** The routes that are there on `inference.local` too. */
+export const LOCAL_ROUTES: readonly PublicRoute[] = PUBLIC_ROUTES.filter(({ path }) => LOCAL_PATHS.has(path));
+
+export const isLocalRoute = ({ routeOptions }: Pick<FastifyRequest, 'routeOptions'>): boolean => LOCAL_PATHS.has(routeOptions.url ?? '');
+
 const BY_PATH = new Map(PUBLIC_ROUTES.map((route) => [route.path, route]));
 
 /** The format of errors where nothing tells another. */

@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { CallerDirectory } from '../../api-keys/index.js';
 import type { CallFormat } from '../../dialects/index.js';
 import { WeirError } from '../../kernel/errors.js';
 import { publicId } from '../../kernel/ids.js';
@@ -12,17 +11,20 @@ import { takeModels } from '../asked-models.js';
 import { Call } from '../call.js';
 import { CallTraces } from '../call-trace.js';
 import { IdempotentCalls } from '../idempotent-calls.js';
+import { LocalInference } from '../local-inference.js';
 import { ReasoningMemory } from '../reasoning-memory.js';
 import { Relay } from '../relay.js';
 import { Reply } from '../reply.js';
+import { RequestAuth } from '../request-auth.js';
 import { bodyOf } from '../request-body.js';
-import { type Handler, verifyCall } from './surface.js';
+import type { Handler } from './surface.js';
 
 /** The endpoints that make calls: each speaks a format of its own, and all take the same way through the relay. */
 @Injectable()
 export class Inference {
   constructor(
-    private readonly callers: CallerDirectory,
+    private readonly auth: RequestAuth,
+    private readonly local: LocalInference,
     private readonly relay: Relay,
     private readonly idempotent: IdempotentCalls,
     private readonly egress: Egress,
@@ -34,15 +36,16 @@ export class Inference {
   handler(endpoint: string, format: CallFormat): Handler {
     return async (request, reply) => {
       const call = await this.read(request, endpoint, format);
+      const plan = this.auth.verify(request).isLocal ? this.local.plan(call) : undefined;
       const { idempotencyKey: key } = call.options;
-      if (key === null) return this.run(request, reply, call);
-      void this.idempotent.run(call, this.takeOver(request, reply, call), key, bodyOf(request).text);
+      if (key === null) return this.run(request, reply, call, plan);
+      void this.idempotent.run(call, this.takeOver(request, reply, call), key, bodyOf(request).text, plan);
     };
   }
 
   /** Rejects with a WeirError for what Fastify's error handler is to answer. */
   async read(request: FastifyRequest, endpoint: string, format: CallFormat): Promise<Call> {
-    const { caller, options } = verifyCall(this.callers, request);
+    const { caller, options, isLocal } = this.auth.verify(request);
     if (this.egress.name !== null && options.via?.includes(this.egress.name)) throw new WeirError('loop_detected');
     const session = options.session === null ? null : await this.sessions.defaults(caller.tenantId, options.session);
     const { json, bytes, text } = bodyOf(request);
@@ -52,7 +55,8 @@ export class Inference {
     const source = { text, value: decoded.body };
     const { betas, anthropicVersion } = options;
     const dropUnsupported = options.dropUnsupported || caller.dropsUnsupported;
-    const models = recalled.model === null ? fallbacks : [{ name: recalled.model, param: 'model' }, ...fallbacks];
+    const named = recalled.model === null ? fallbacks : [{ name: recalled.model, param: 'model' }, ...fallbacks];
+    const models = isLocal ? [{ name: this.local.reference(caller), param: 'model' }] : named;
     return new Call(endpoint, format, caller, { ...recalled, source, betas, anthropicVersion, dropUnsupported }, options, models, session);
   }
 
@@ -64,7 +68,7 @@ export class Inference {
   /** Takes the socket over from Fastify. */
   private takeOver(request: FastifyRequest, reply: FastifyReply, call: Call): Reply {
     reply.hijack();
-    call.trace = this.traces.begin(call, request, verifyCall(this.callers, request).arrivedAt);
+    call.trace = this.traces.begin(call, request, this.auth.verify(request).arrivedAt);
     const statusOf = (error: WeirError) => statusFor(error, request.headers, call.format.errors);
     return new Reply(reply.raw, call.format, publicId('call', call.id), statusOf);
   }

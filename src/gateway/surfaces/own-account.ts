@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { type Caller, CallerDirectory } from '../../api-keys/index.js';
+import type { Caller } from '../../api-keys/index.js';
 import { CallsRepository, renderCall } from '../../calls/index.js';
 import { WeirError } from '../../kernel/errors.js';
 import { parsePublicId, publicId } from '../../kernel/ids.js';
@@ -9,14 +9,17 @@ import { unixSeconds, unixSecondsOrNull } from '../../platform/openapi/index.js'
 import { renderRates } from '../../prices/index.js';
 import { BudgetsService, EACH, LimitsService, renderMaxima, renderSpending } from '../../quotas/index.js';
 import { type ListedModel, Router } from '../../routing/index.js';
+import { LocalInference } from '../local-inference.js';
+import { RequestAuth } from '../request-auth.js';
 import { type PageQuery, pageOf } from './model-pages.js';
-import { asTenant, isOfAnthropic, nothingBut, verifyCaller } from './surface.js';
+import { asTenant, isOfAnthropic, nothingBut } from './surface.js';
 
 /** What a key may ask about itself: its models, its budgets, its calls. */
 @Injectable()
 export class OwnAccount {
   constructor(
-    private readonly callers: CallerDirectory,
+    private readonly auth: RequestAuth,
+    private readonly local: LocalInference,
     private readonly router: Router,
     private readonly budgets: BudgetsService,
     private readonly limits: LimitsService,
@@ -25,8 +28,8 @@ export class OwnAccount {
 
   /** `GET /v1/models` */
   listModels = (request: FastifyRequest): object => {
-    const caller = verifyCaller(this.callers, request);
-    const models = this.router.listed(caller);
+    const { caller, isLocal } = this.auth.verify(request);
+    const models = isLocal ? [this.local.listed(caller)] : this.router.listed(caller);
     if (!isOfAnthropic(request)) return { object: 'list', data: models.map((model) => this.describe(caller, model)) };
     const { page, hasMore } = pageOf(models, request.query as PageQuery);
     const data = page.map((model) => this.describeToAnthropic(caller, model));
@@ -35,7 +38,7 @@ export class OwnAccount {
 
   /** `GET /v1/models/{id}`, where the id carries slashes. */
   getModel = (request: FastifyRequest): object => {
-    const caller = verifyCaller(this.callers, request);
+    const { caller } = this.auth.verify(request);
     const asked = (request.params as { '*': string })['*'];
     const listed = this.router.listed(caller);
     const model = listed.find(({ reference }) => reference === asked) ?? this.unlisted(caller, asked, listed);
@@ -92,7 +95,7 @@ export class OwnAccount {
 
   /** `GET /v1/key`: the key itself and the budgets its calls count against. */
   getKey = async (request: FastifyRequest): Promise<object> => {
-    const caller = verifyCaller(this.callers, request);
+    const { caller } = this.auth.verify(request);
     const [counting, limits] = await asTenant(caller, () =>
       Promise.all([this.budgets.counting(caller.tenantId, caller.scopes), this.limits.list(caller.tenantId)]),
     );
@@ -125,7 +128,7 @@ export class OwnAccount {
 
   /** `GET /v1/calls/{id}`: a call this key made. */
   getCall = async (request: FastifyRequest): Promise<object> => {
-    const caller = verifyCaller(this.callers, request);
+    const { caller } = this.auth.verify(request);
     const id = parsePublicId('call', (request.params as { id: string }).id);
     const call = id && (await asTenant(caller, () => this.calls.find(caller.tenantId, id, { apiKeyId: caller.apiKeyId })));
     if (!call) throw new WeirError('not_found', { message: 'This key made no such call.' });

@@ -1,15 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { CallerDirectory } from '../../api-keys/index.js';
 import { WeirError } from '../../kernel/errors.js';
 import { THINKING_LEVELS } from '../../kernel/thinking.js';
 import { unixSeconds } from '../../platform/openapi/index.js';
 import { Router } from '../../routing/index.js';
 import { type Session, SessionBook } from '../../sessions/index.js';
 import { LABEL } from '../call-options.js';
+import { RequestAuth } from '../request-auth.js';
 import { bodyOf } from '../request-body.js';
-import { asTenant, nothingBut, verifyCaller } from './surface.js';
+import { asTenant, nothingBut } from './surface.js';
 
 export const PutSession = z
   .strictObject({
@@ -23,27 +23,27 @@ export const PutSession = z
 @Injectable()
 export class OwnSessions {
   constructor(
-    private readonly callers: CallerDirectory,
+    private readonly auth: RequestAuth,
     private readonly router: Router,
     private readonly sessions: SessionBook,
   ) {}
 
   put = async (request: FastifyRequest): Promise<object> => {
-    const caller = verifyCaller(this.callers, request);
+    const { caller } = this.auth.verify(request);
     const { id, default_model: defaultModel = null, thinking_level: thinkingLevel = null } = read(bodyOf(request).json);
     if (defaultModel !== null) this.router.plan(caller, nothingBut(defaultModel, 'default_model')); // 403 404
     return render(await asTenant(caller, () => this.sessions.put({ tenantId: caller.tenantId, id, defaultModel, thinkingLevel })));
   };
 
   get = async (request: FastifyRequest): Promise<object> => {
-    const caller = verifyCaller(this.callers, request);
+    const { caller } = this.auth.verify(request);
     const session = await asTenant(caller, () => this.sessions.get(caller.tenantId, idOf(request)));
     if (!session) throw noSession();
     return render(session);
   };
 
   delete = async (request: FastifyRequest): Promise<object> => {
-    const caller = verifyCaller(this.callers, request);
+    const { caller } = this.auth.verify(request);
     const id = idOf(request);
     if (!(await asTenant(caller, () => this.sessions.delete(caller.tenantId, id)))) throw noSession();
     return { id, object: 'session', deleted: true };
