@@ -25,6 +25,7 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   routing: ['providers', 'prices', 'models', 'credentials', 'routes', 'quotas', 'dialects'], // of dialects the names only
   quotas: ['prices', 'ledger'],
   'provider-accounts': ['providers', 'credentials', 'connections', 'routing', 'tenants', 'dialects', 'prices', 'breakers'],
+  'inference-local': ['api-keys'],
 };
 const EVERY_MODULE = Object.keys(MODULES);
 
@@ -44,9 +45,22 @@ const ENTRY_POINTS: Readonly<Record<string, readonly string[]>> = {
     'idempotency',
     'sessions',
     'breakers',
+    'inference-local',
   ],
   control: EVERY_MODULE.filter((name) => name !== 'dialects'),
-  workers: ['quotas', 'ledger', 'calls', 'prices', 'credentials', 'routing', 'tenants', 'idempotency', 'breakers'],
+  workers: [
+    'quotas',
+    'ledger',
+    'calls',
+    'prices',
+    'credentials',
+    'routing',
+    'tenants',
+    'idempotency',
+    'breakers',
+    'inference-local',
+    'provider-accounts',
+  ],
   setup: EVERY_MODULE,
   ops: [],
 };

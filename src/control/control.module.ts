@@ -3,6 +3,7 @@ import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE, DiscoveryModule, Disc
 import { PassportModule } from '@nestjs/passport';
 import { ApiKeysModule } from '../api-keys/index.js';
 import { CallsModule } from '../calls/index.js';
+import { InferenceLocalModule } from '../inference-local/index.js';
 import { LedgerModule } from '../ledger/index.js';
 import { ModelsModule } from '../models/index.js';
 import { PricesModule } from '../prices/index.js';
@@ -27,6 +28,10 @@ import { NextRequestInterceptor } from './http/next-request.interceptor.js';
 import { AdminKeyStrategy, OperatorGuard } from './http/operator.guard.js';
 import { RequestPipe } from './http/request.pipe.js';
 import { TenantScopeInterceptor } from './http/tenant-scope.interceptor.js';
+import { BindingsController, TenantBindingsController } from './inference/bindings.controller.js';
+import { Bindings } from './inference/bindings.js';
+import { InferenceController, PlatformInferenceController } from './inference/inference.controller.js';
+import { InferenceRoutes } from './inference/inference-routes.js';
 import { LimitsController } from './limits/limits.controller.js';
 import { ModelsController } from './models/models.controller.js';
 import { PlatformCredentialsController } from './platform-credentials/platform-credentials.controller.js';
@@ -55,6 +60,7 @@ import { UsageController } from './usage/usage.controller.js';
     RoutesModule,
     RoutingModule,
     ProviderAccountsModule,
+    InferenceLocalModule,
     CallsModule,
   ],
   controllers: [
@@ -75,6 +81,10 @@ import { UsageController } from './usage/usage.controller.js';
     ModelsController,
     RoutesController,
     ResolveController,
+    InferenceController,
+    PlatformInferenceController,
+    BindingsController,
+    TenantBindingsController,
     BudgetsController,
     LimitsController,
     UsageController,
@@ -85,6 +95,8 @@ import { UsageController } from './usage/usage.controller.js';
     AdminKeyStrategy,
     IdempotencyRepository,
     Scopes,
+    InferenceRoutes,
+    Bindings,
     { provide: APP_GUARD, useClass: OperatorGuard },
     { provide: APP_GUARD, useClass: IfMatchGuard },
     { provide: APP_PIPE, useClass: RequestPipe },

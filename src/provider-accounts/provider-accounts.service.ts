@@ -160,6 +160,12 @@ export class ProviderAccountsService {
     return capabilities;
   }
 
+  /** Whether a model of a provider answers. Null: whoever is logged in to the provider is not asked for. */
+  async probeModel(record: ProviderRecord, model: string): Promise<Capabilities | null> {
+    if (knownType(record.type).type.subscription) return null;
+    return this.probing.run({ ...record, defaultModel: model });
+  }
+
   /** Destroys its keys, its headers and its connection with it; its grants end. @throws WeirError not_found */
   delete(owner: Owner, id: Id): Promise<void> {
     return this.transactions.run(async (db) => {

@@ -107,6 +107,13 @@ export class References {
     return provider;
   }
 
+  /** The record of a provider that exposes a model: of those that a tenant may use, or of the platform's (null). @throws WeirError invalid_request */
+  async exposing(owner: string | null, provider: string, model: string): Promise<ProviderRecord> {
+    const record = this.find(await this.list(owner), provider, 'provider');
+    this.expose(record, model, 'model');
+    return record;
+  }
+
   /** The same of a model by itself; `*` is all of them. A provider that is not there yet may expose any. @throws WeirError invalid_request */
   async checkModelOf(tenantId: string, provider: string, model: string, param: string): Promise<void> {
     if (model === ANY_MODEL) return;

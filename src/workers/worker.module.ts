@@ -1,22 +1,35 @@
 import { Inject, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { BreakersModule } from '../breakers/index.js';
 import { IdempotencyModule } from '../idempotency/index.js';
+import { InferenceLocalModule } from '../inference-local/index.js';
 import { LedgerModule } from '../ledger/index.js';
 import { CONFIG, type Config, Reloads } from '../platform/config/index.js';
 import { DIRECT_URL } from '../platform/postgres/index.js';
 import { INSTALLATION, Queues } from '../platform/queue/index.js';
 import { Health, LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
+import { ProviderAccountsModule } from '../provider-accounts/index.js';
 import { QuotasModule } from '../quotas/index.js';
+import { RoutingModule } from '../routing/index.js';
 import { TenantsModule } from '../tenants/index.js';
 import { AuditLedger } from './audit-ledger.js';
 import { EraseTenants } from './erase-tenants.js';
 import { KeepPartitions } from './keep-partitions.js';
 import { OpenPeriods } from './open-periods.js';
+import { ProbeLocalModel } from './probe-local-model.js';
 import { ReapHolds } from './reap-holds.js';
 
 @Module({
-  imports: [BreakersModule, QuotasModule, IdempotencyModule, LedgerModule, TenantsModule],
-  providers: [OpenPeriods, ReapHolds, KeepPartitions, AuditLedger, EraseTenants],
+  imports: [
+    BreakersModule,
+    QuotasModule,
+    IdempotencyModule,
+    LedgerModule,
+    TenantsModule,
+    InferenceLocalModule,
+    ProviderAccountsModule,
+    RoutingModule,
+  ],
+  providers: [OpenPeriods, ReapHolds, KeepPartitions, AuditLedger, EraseTenants, ProbeLocalModel],
 })
 export class WorkerModule implements OnApplicationBootstrap, OnApplicationShutdown {
   private queues: Queues | null = null;
@@ -32,6 +45,7 @@ export class WorkerModule implements OnApplicationBootstrap, OnApplicationShutdo
     private readonly keepPartitions: KeepPartitions,
     private readonly auditLedger: AuditLedger,
     private readonly eraseTenants: EraseTenants,
+    private readonly probeLocalModel: ProbeLocalModel,
     health: Health,
     reloads: Reloads,
   ) {
@@ -48,7 +62,7 @@ export class WorkerModule implements OnApplicationBootstrap, OnApplicationShutdo
     const queues = new Queues({ redis: config.redis, databaseUrl, connections: config.databaseConnections.queue, installation }, this.log);
     await queues.prepare();
     this.queues = queues;
-    const jobs = [this.openPeriods, this.reapHolds, this.keepPartitions, this.auditLedger, this.eraseTenants];
+    const jobs = [this.openPeriods, this.reapHolds, this.keepPartitions, this.auditLedger, this.eraseTenants, this.probeLocalModel];
     queues.start(jobs, (queue, ok) => {
       this.metrics.jobs.inc({ queue, result: ok ? 'completed' : 'failed' });
       if (ok) this.metrics.jobRuns.setToCurrentTime({ queue });

@@ -119,9 +119,11 @@ test('every body that the admin listener takes has an example that works, and wh
     const body =
       path === '/v1/platform/routes'
         ? { ...example, targets: [{ model: 'house/your-model' }] }
-        : path.endsWith('/grants') && path.startsWith('/v1/platform')
-          ? { tenant: tenant.id }
-          : example;
+        : path === '/v1/platform/inference'
+          ? { provider: 'house', model: 'acme-large', verify: false }
+          : path.endsWith('/grants') && path.startsWith('/v1/platform')
+            ? { tenant: tenant.id }
+            : example;
     const reply = await send(
       weir.operatorKey,
       method,

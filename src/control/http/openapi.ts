@@ -71,7 +71,7 @@ const HEADERS = {
   'idempotent-replayed': '`true`: the first response to this Idempotency-Key, again.',
 };
 /** Schemas of objects that have an ETag. */
-const VERSIONED = ['Budget', 'RateLimit', 'Route'].map((name) => `#/components/schemas/${name}`);
+const VERSIONED = ['Budget', 'RateLimit', 'Route', 'InferenceRoute'].map((name) => `#/components/schemas/${name}`);
 
 const ERROR_SCHEMA = {
   type: 'object',

@@ -8,7 +8,7 @@ export const scope = z
     value: label
       .optional()
       .describe(
-        'The id of the tenant, project or API key, or the name of the model, provider, end user, session, tag or scope. `*`: one counter per value. Not needed for the tenant.',
+        'The id of the tenant, project, API key or binding, or the name of the model, provider, end user, session, tag or scope. `*`: one counter per value. Not needed for the tenant.',
       ),
   })
   .refine(({ kind, value }) => kind === 'tenant' || value !== undefined, { path: ['value'], error: 'is missing' });

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { ApiKeysService } from '../../api-keys/index.js';
+import { NetworkBindingsRepository } from '../../inference-local/index.js';
 import { found } from '../../kernel/found.js';
 import { publicId } from '../../kernel/ids.js';
 import { EACH, type ScopeKind } from '../../quotas/index.js';
@@ -13,6 +14,7 @@ export class Scopes {
   constructor(
     private readonly tenants: TenantsRepository,
     private readonly apiKeys: ApiKeysService,
+    private readonly bindings: NetworkBindingsRepository,
     private readonly references: References,
   ) {}
 
@@ -32,6 +34,9 @@ export class Scopes {
         return value;
       case 'api_key':
         found('apiKey', await this.apiKeys.findInTenant(tenantId, idOf('apiKey', value, param)), param);
+        return value;
+      case 'binding':
+        found('binding', await this.bindings.find(tenantId, idOf('binding', value, param)), param);
         return value;
       case 'provider':
         return (await this.references.provider(tenantId, value, param)).name;
@@ -64,6 +69,10 @@ export class Scopes {
     if (scopeKind === 'project') {
       const project = await this.tenants.findProject(tenantId, idOf('project', scopeValue));
       return project?.archivedAt ? 'The project is archived.' : null;
+    }
+    if (scopeKind === 'binding') {
+      const binding = await this.bindings.find(tenantId, idOf('binding', scopeValue));
+      return binding ? null : 'The binding is deleted.';
     }
     if (scopeKind !== 'api_key') return null;
     const key = await this.apiKeys.findInTenant(tenantId, idOf('apiKey', scopeValue));

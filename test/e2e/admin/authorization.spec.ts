@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { Controller, Get } from '@nestjs/common';
 import { Access, undeclaredRoutes } from '../../../src/control/http/access.js';
 import { newId, parsePublicId, publicId } from '../../../src/kernel/ids.js';
@@ -68,6 +69,10 @@ const BODIES: Record<string, () => object> = {
   'POST /v1/organization/providers/{provider_id}/keys': () => ({ key: 'sk-alice-too' }),
   'POST /v1/organization/prices': () => ({ provider: 'mock', model: unique(), input: '1', output: '1' }),
   'POST /v1/organization/models': () => ({ provider: 'mock', model: unique(), vision: false }),
+  'PUT /v1/organization/inference': () => INFERENCE,
+  'PUT /v1/platform/inference': () => ({ provider: 'openai', model: 'any', verify: false }),
+  'POST /v1/organization/inference/bindings': newCertificate,
+  'POST /v1/platform/tenants/{tenant_id}/inference/bindings': newListener,
   'POST /v1/organization/budgets': () => ({ scope: { kind: 'tenant' }, limit: '1.00', period: 'month' }),
   'POST /v1/organization/budgets/{budget_id}': () => ({ limit: '2.00' }),
   'PATCH /v1/organization/budgets/{budget_id}': () => ({ limit: '2.00' }),
@@ -97,6 +102,14 @@ const QUERIES: Record<string, string> = {
   '/v1/organization/costs': '?start_time=1795000000',
 };
 
+const INFERENCE = { provider: 'mock', model: 'echo', verify: false };
+function newCertificate() {
+  return { kind: 'client_certificate', value: randomBytes(32).toString('hex') };
+}
+function newListener() {
+  return { kind: 'listener', value: unique() };
+}
+
 let count = 0;
 const unique = (): string => `name-${++count}`;
 
@@ -112,6 +125,7 @@ async function newResources(): Promise<Ids> {
   });
   const subscription = await made('/v1/organization/providers', { type: 'copilot', name: unique() });
   await alice.admin('POST', `/v1/organization/providers/${subscription}/connection`);
+  await alice.admin('PUT', '/v1/organization/inference', INFERENCE);
   return {
     project_id: project,
     subscription_id: subscription,
@@ -121,6 +135,7 @@ async function newResources(): Promise<Ids> {
     provider_key_id: provider.keys[0]!.id,
     price_id: await made('/v1/organization/prices', { provider: 'mock', model: 'm', input: '1', output: '1' }),
     model_id: await made('/v1/organization/models', { provider: 'mock', model: unique(), tools: true }),
+    binding_id: await made('/v1/organization/inference/bindings', newCertificate()),
     route_id: await made('/v1/organization/routes', newRoute('mock/echo')),
     rate_limit_id: await made('/v1/organization/rate_limits', { scope: { kind: 'project', value: project }, max_concurrent_requests: 100 }),
     budget_id: await made('/v1/organization/budgets', { scope: { kind: 'project', value: project }, limit: '1.00', period: 'month' }),
@@ -134,6 +149,8 @@ async function newForOperators({ path }: Route): Promise<Ids> {
     return { operator_key_id: (await operator('POST', '/v1/platform/operator_keys', { name: unique() })).body.id };
   if (path.includes('{gateway_id}')) return newSilentGateway();
   if (path.includes('{platform_route_id}')) return newPlatformRoute();
+  if (path.includes('{binding_id}'))
+    return { binding_id: (await operator('POST', `/v1/platform/tenants/${alice.id}/inference/bindings`, newListener())).body.id };
   if (!path.startsWith('/v1/platform/tenants/')) return {};
   const { id } = await createTenant(weir);
   await operator('POST', `/v1/platform/tenants/${id}/suspend`);
@@ -168,7 +185,7 @@ function requestOf({ method, path }: Route, ids = standing): { path: string; bod
     .replace(/^(\/v1\/platform\/prices\/){price_id}/, '$1{platform_price_id}')
     .replace(/{provider_id}(?=\/connection)/, '{subscription_id}');
   const body = BODIES[`${method} ${path}`];
-  if (!body && ['POST', 'PATCH'].includes(method) && !WITHOUT_BODY.test(path)) throw new Error(`no body for ${method} ${path}`);
+  if (!body && ['POST', 'PUT', 'PATCH'].includes(method) && !WITHOUT_BODY.test(path)) throw new Error(`no body for ${method} ${path}`);
   return { path: named.replace(/\{(\w+)\}/g, (_, name: string) => ids[name]!) + (QUERIES[path] ?? ''), body: body?.() };
 }
 
