@@ -6,7 +6,7 @@ import { hexOf, newId, publicId } from '../kernel/ids.js';
 import { formatUsd, type Nano, usdNumber } from '../kernel/money.js';
 import { ownTurn } from '../kernel/slices.js';
 import { NO_USAGE } from '../kernel/usage.js';
-import { LedgerService, type Settlement } from '../ledger/index.js';
+import { type Attempt, LedgerService, type Settlement } from '../ledger/index.js';
 import { crashPoint } from '../platform/faults/index.js';
 import { LOGGER, type Logger, logHotPath, Metrics } from '../platform/telemetry/index.js';
 import { type Price, priceWithSound, ratesFor, storeRates } from '../prices/index.js';
@@ -85,23 +85,19 @@ export class Relay {
     }
   }
 
-  /**
-   * One target after the other, each with money held for itself, until one answers. A target that cannot be tried is passed over. One that may
-   * have billed what came to nothing is tried again with another hold.
-   */
+  /** One target after the other, each with money held for itself, until one answers. A target that cannot be tried is passed over. */
   private async tryTargets(call: Call, reply: Reply, plan: Plan, tries: Tries, flights: InFlightCall[]): Promise<void> {
     const faults: TargetFault[] = [];
     let last: Concluded | null = null;
-    for (let at = 0; at < plan.targets.length; ) {
-      const planned = plan.targets[at]!;
-      const hasNext = at + 1 < plan.targets.length;
+    let spent: Nano = 0n;
+    for (const [at, planned] of plan.targets.entries()) {
+      tries.beginTarget(plan.targets.length - 1 - at, reply);
       let held: HeldTarget;
       try {
-        held = await this.hold(call, reply, plan, this.attempts.ready(planned, call), flights.length + 1); // 4xx 502 503 504
+        held = await this.hold(call, reply, plan, this.attempts.ready(planned, call), { number: flights.length + 1, spent }); // 4xx 502 503 504
       } catch (error) {
         if (!(error instanceof WeirError) || NOT_OF_A_TARGET.has(error.code)) throw error;
-        if (faults.at(-1)?.reference !== planned.reference) faults.push({ reference: planned.reference, error });
-        at++;
+        faults.push({ reference: planned.reference, error });
         continue;
       }
       flights.push(held.flight);
@@ -109,10 +105,10 @@ export class Relay {
       const outcome = await this.attempt(flight, () => {
         crashPoint('hold_committed');
         this.announce(call, hold, reply);
-        return this.attempts.run({ ...held, call, reply, tries, hasNext }); // 4xx 502 503 504: an outcome, never thrown after the hold
+        return this.attempts.run({ ...held, call, reply, tries }); // 4xx 502 503 504: an outcome, never thrown after the hold
       });
-      const again = tries.goesOn(outcome, reply, flight, hasNext);
-      last = this.conclude(call, held.plan, hold, outcome, asked, again !== null);
+      const moves = tries.goesOn(outcome, reply, flight);
+      last = this.conclude(call, held.plan, hold, outcome, asked, moves);
       const { settlement } = last;
       const booking = await this.ledger.settle(hold, settlement, () => flight.booked()); // commits before the tail leaves
       call.trace?.settled(settlement, booking);
@@ -124,26 +120,29 @@ export class Relay {
       if (booking.remaining !== null) reply.setHeader(REMAINING, formatUsd(booking.remaining));
       this.watch.look(call, held.plan, settlement, last.served);
       this.traffic.count(held.plan.target, settlement, call.elapsedMs() - settlement.durationMs);
-      if (faults.at(-1)?.reference === planned.reference) faults.pop();
       if (last.outcome.error) faults.push({ reference: planned.reference, error: last.outcome.error });
-      if (again === null || !booking.booked) break;
+      if (!moves || !booking.booked) break;
+      spent += settlement.amount ?? 0n;
       reply.recorder?.goesOn();
-      if (again.on === 'same') await tries.pause(again.inMs, reply, flight);
-      else {
-        tries.beginTarget();
-        at++;
-      }
     }
     if (last === null) throw errorOfAll(faults, plan, faults.at(-1)!.error, 0);
     const { error } = last.outcome;
     const outcome = error ? { ...last.outcome, error: errorOfAll(faults, plan, error, tries.attempts.length) } : last.outcome;
-    const ending = this.end(call, reply, outcome, last.settlement);
+    const { amount } = last.settlement;
+    const cost = amount === null ? null : amount + spent;
+    const ending = this.end(call, reply, outcome, last.settlement, cost);
     if (ending instanceof Promise) await ending;
-    this.report(call, outcome.error, last.settlement, outcome.untold);
+    this.report(call, outcome.error, last.settlement, outcome.untold, { cost, attempts: tries.attempts });
   }
 
-  /** Everything that comes before money moves, and the money. @param number of the hold among those of the call, from 1. */
-  private async hold(call: Call, reply: Reply, { requestedModel }: Plan, planned: TargetPlan, number: number): Promise<HeldTarget> {
+  /** Everything that comes before money moves, and the money. @param before number: of the hold among those of the call, from 1. spent: by those before it. */
+  private async hold(
+    call: Call,
+    reply: Reply,
+    { requestedModel }: Plan,
+    planned: TargetPlan,
+    { number, spent }: { number: number; spent: Nano },
+  ): Promise<HeldTarget> {
     tellTarget(planned, reply);
     const { tenantId } = call.caller;
     const prompt = permitted(call.prompt, call.endpoint, tenantId, planned.target); // 400
@@ -159,7 +158,7 @@ export class Relay {
     const conversion = convert(plan); //                     400
     const exposure = this.exposure(call, requestedModel, plan, conversion, size);
     const askedAt = call.elapsedMs();
-    const hold = await this.admit(call, plan, conversion, number === 1 ? exposure : ofLaterTarget(exposure, number)); // 402 422 429 503
+    const hold = await this.admit(call, plan, conversion, number === 1 ? exposure : ofLaterTarget(exposure, number, spent)); // 402 422 429 503
     this.traffic.held(call, askedAt, number === 1);
     call.trace?.held(hold);
     const estimate = (soFar: SoFar, seen: number) => this.estimates.checkpoint(call, plan, hold, soFar, seen);
@@ -292,15 +291,15 @@ export class Relay {
   }
 
   /** The call is booked: the client may have the end of its answer. A promise: once it is kept for repeats. */
-  private end(call: Call, reply: Reply, outcome: Outcome, settlement: Settlement): void | Promise<void> {
+  private end(call: Call, reply: Reply, outcome: Outcome, settlement: Settlement, cost: Nano | null): void | Promise<void> {
     // Who left may come back for an answer that is kept.
     if (reply.gone && !(reply.recorder && outcome.status === 'completed')) return;
     if (outcome.error) return this.fail(call, reply, outcome.error);
     if (outcome.reader) {
-      const tail = outcome.reader.tail(settlement.usage, settlement.amount === null ? null : usdNumber(settlement.amount));
+      const tail = outcome.reader.tail(settlement.usage, cost === null ? null : usdNumber(cost));
       return outcome.repeatsSecret(tail) ? reply.fail(new WeirError('upstream_invalid_response')) : reply.endStream(tail);
     }
-    if (settlement.amount !== null) reply.setHeader('x-weir-cost', formatUsd(settlement.amount));
+    if (cost !== null) reply.setHeader('x-weir-cost', formatUsd(cost));
     reply.setHeader('openai-processing-ms', String(Math.round(settlement.durationMs)));
     return reply.answer(outcome.whole!.render(settlement.usage));
   }
@@ -310,7 +309,7 @@ export class Relay {
     reply.fail(error instanceof Unsupported ? error.naming(this.router.able(caller, error.isAble)) : error);
   }
 
-  private report(call: Call, error: WeirError | null, settlement: Settlement | null, untold?: Untold): void {
+  private report(call: Call, error: WeirError | null, settlement: Settlement | null, untold?: Untold, made: Made = NOTHING_MADE): void {
     const status = settlement?.httpStatus ?? error!.status;
     const ms = call.elapsedMs();
     call.trace?.end(status, error);
@@ -327,7 +326,9 @@ export class Relay {
       status,
       error: error?.code,
       cause: error ? describe(error.cause) : undefined,
-      cost: settlement?.amount == null ? undefined : formatUsd(settlement.amount),
+      cost: made.cost === null ? undefined : formatUsd(made.cost),
+      // What happened on the way: which provider answered in the end, and why others did not.
+      ...(made.attempts.length > 1 && { attempts: made.attempts.map(({ provider, status, reason }) => `${provider} ${reason ?? status}`) }),
       estimated: settlement?.estimated ? (untold ?? true) : undefined,
       beyond_text: beyond === undefined ? undefined : formatUsd(BigInt(beyond)),
       trace: call.trace?.id,
@@ -337,6 +338,14 @@ export class Relay {
     else logHotPath(this.log, facts, 'call');
   }
 }
+
+/** What a call cost, and what it took. */
+interface Made {
+  cost: Nano | null;
+  attempts: readonly Attempt[];
+}
+
+const NOTHING_MADE: Made = { cost: null, attempts: [] };
 
 /** A target that money is held for. */
 type HeldTarget = Pick<TargetRun, 'plan' | 'subscription' | 'conversion' | 'convert' | 'hold' | 'flight'> & { asked: Beyond };
@@ -359,10 +368,10 @@ interface TargetFault {
 
 /**
  * What the client is told: the error of the last attempt, which names all targets where there are several. An SDK is not to repeat what was
- * repeated here, unless it is told when.
+ * repeated here.
  */
 function errorOfAll(faults: readonly TargetFault[], { skipped }: Plan, error: WeirError, attempts: number): WeirError {
-  const repeated = attempts > 1 && error.retry && error.retryAfterSeconds === undefined ? { retry: false } : {};
+  const repeated = attempts > 1 && error.retry ? { retry: false } : {};
   const each = [
     ...skipped.map(({ model, reason }) => `"${model}": ${reason}`),
     ...faults.map((fault) => `"${fault.reference}": ${fault.error.message} (${fault.error.code})`),
@@ -372,9 +381,10 @@ function errorOfAll(faults: readonly TargetFault[], { skipped }: Plan, error: We
 }
 
 /** The hold of a call for another target than its first: with an id of its own, and said to be of that call. */
-const ofLaterTarget = (exposure: AdmissionRequest, number: number): AdmissionRequest => ({
+const ofLaterTarget = (exposure: AdmissionRequest, number: number, spent: Nano): AdmissionRequest => ({
   ...exposure,
   callId: newId(),
+  maxCost: exposure.maxCost === null ? null : larger(exposure.maxCost - spent, 0n),
   context: { ...exposure.context, call: exposure.callId, attempt: number },
 });
 
@@ -398,6 +408,7 @@ const ANSWERED: Outcome = {
   facts: { ...noFacts(), usage: NO_USAGE, usageIsFinal: true },
 };
 
+const larger = (a: Nano, b: Nano): Nano => (a > b ? a : b);
 const least = (a: Nano | null, b: Nano | null): Nano | null => (a === null ? b : b === null || a < b ? a : b);
 
 /** A cause in a few words for the log. */

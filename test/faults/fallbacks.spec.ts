@@ -119,6 +119,7 @@ test(`${SECONDS} s with ${FAULTY * 100} % of the attempts faulty before their an
   process.stderr.write(
     `fallbacks: ${seen.length} calls, ${failed.length} failed, p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, ${(attempts / calls).toFixed(2)} attempts a call\n`,
   );
+  for (const { text } of failed) process.stderr.write(`fallbacks: ${text.slice(0, 600)}\n`);
   expect(failed.length).toBeLessThanOrEqual(Math.floor(seen.length * 0.005));
   expect(latencies.at(-1)!).toBeLessThan(DEADLINE_MS + LATE_MS);
   expect(calls).toBe(seen.length);

@@ -16,6 +16,6 @@ export function retryAfterMs(
   return bounded(NUMBER.test(seconds) ? Number(seconds) * 1000 : Date.parse(seconds) - now);
 }
 
-const NUMBER = /^\d{1,9}(?:\.\d+)?$/;
+const NUMBER = /^\d{1,15}(?:\.\d+)?$/;
 
 const bounded = (ms: number): number | null => (Number.isNaN(ms) ? null : Math.min(MAX_MS, Math.max(0, ms)));

@@ -26,6 +26,9 @@ import { wentOf } from './went.js';
 /** A provider that wants to be left alone for longer is not waited for where another one is at hand. */
 const SHORT_WAIT_MS = 1_000;
 
+/** Failures that are those of a key. */
+const OF_A_KEY: ReadonlySet<Failure['reason']> = new Set(['auth', 'billing', 'rate_limited']);
+
 /** Of a target that is left alone with one key, how many others are looked at. */
 const MAX_OTHER_KEYS = 8;
 
@@ -45,8 +48,6 @@ export interface TargetRun {
   hold: Hold;
   flight: InFlightCall;
   tries: Tries;
-  /** There is another target after this one. */
-  hasNext: boolean;
 }
 
 /** What the next attempt differs by. */
@@ -121,7 +122,7 @@ export class Attempts {
       this.breakers.end(target, tenantId, flight, wentOf({ ...outcome, attempts }, tries.isOverdue), last);
       if (outcome.failure && this.breakers.refusal(target, tenantId)) outcome.failure.isPassing = false;
       ended = { ...outcome, attempts: [...tries.attempts] };
-      if (!outcome.failure || outcome.used || reply.started || reply.gone || tries.isOver) return ended;
+      if (!outcome.failure || outcome.used || reply.started || reply.gone || tries.isOverHere) return ended;
       flight.takenBack();
       const { credential } = step.plan.target;
       if (credential) triedKeys.add(credential.id);
@@ -150,13 +151,19 @@ export class Attempts {
     }
     if (failure.remedy === 'new_token') return { ...step, mayRenew: false };
     if (failure.remedy === 'lower_limit') return { ...step, maxOutputTokens: step.plan.leastOutputTokens!, mayLower: false };
-    const other = subscription ? null : this.withOtherKey(run, step, triedKeys);
+    const other = subscription || !OF_A_KEY.has(failure.reason) ? null : this.withOtherKey(run, step, triedKeys);
     if (other) return other;
-    const movesOn = run.hasNext && tries.goesOnAfter(failure.reason) && (failure.retryAfterMs ?? 0) > SHORT_WAIT_MS;
+    const movesOn = tries.hasNext && tries.goesOnAfter(failure.reason) && (failure.retryAfterMs ?? 0) > SHORT_WAIT_MS;
     const waitMs = movesOn ? null : tries.retryIn(failure);
     if (waitMs === null || hold.since.ms() + waitMs >= this.ledger.sendWithinMs) return null;
     await tries.pause(waitMs, reply, run.flight);
-    return reply.gone || run.flight.isCutOff ? null : step;
+    return reply.gone || run.flight.isCutOff || !this.isUsable(step) ? null : step;
+  }
+
+  /** A key that was destroyed meanwhile is not shown again. */
+  private isUsable({ plan: { target } }: Step): boolean {
+    const { credential, subscription, providerId, origin } = target;
+    return !credential || subscription !== null || this.credentials.pinned(providerId, origin, credential.id) !== null;
   }
 
   /** A key that its provider did not want serves no call for a while: another one serves this call at once. */
@@ -184,7 +191,7 @@ export class Attempts {
         limit: maxOutputTokens * call.prompt.choices,
         mayRenew,
         mayLower,
-        goesOn: (reason: Failure['reason']) => run.hasNext && tries.goesOnAfter(reason),
+        goesOn: (reason: Failure['reason']) => tries.hasNext && tries.goesOnAfter(reason),
         answers: () => this.breakers.answers(plan.target, call.caller.tenantId, flight),
       };
       return await new Promise((resolve) => {

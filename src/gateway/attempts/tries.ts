@@ -11,11 +11,6 @@ import type { Outcome } from './outcome.js';
 const QUIET_MS = 15_000;
 const BACKOFF = { firstMs: 500, mostMs: 10_000 };
 
-export interface NextStep {
-  on: 'same' | 'next';
-  inMs: number;
-}
-
 /** What one call has tried so far, and what it may still try. */
 export class Tries {
   readonly attempts: Attempt[] = [];
@@ -34,15 +29,40 @@ export class Tries {
   /** The attempt that is under way. */
   current: Pick<UpstreamAttempt, 'expire' | 'release'> | null = null;
   private readonly timers: NodeJS.Timeout[] = [];
+  private share: NodeJS.Timeout | undefined;
+  private further = 0;
 
-  /** From now on another target is tried. */
-  beginTarget(): void {
+  /**
+   * From now on another target is tried. Where the call has a deadline and targets after this one, an attempt that has nothing of an answer leaves
+   * them their part of the time.
+   * @param further targets after it.
+   */
+  beginTarget(further: number, reply: Reply): void {
     this.retried = 0;
+    this.further = further;
+    clearTimeout(this.share);
+    if (this.policy.deadlineMs === null || further === 0) return;
+    this.share = setTimeout(
+      () => {
+        if (!reply.started && this.goesOnAfter('timeout')) this.current?.expire();
+      },
+      Math.max(0, this.leftMs / (further + 1)),
+    );
+  }
+
+  /** There are targets after the present one. */
+  get hasNext(): boolean {
+    return this.further > 0;
   }
 
   /** No further attempt may be made. */
   get isOver(): boolean {
     return this.isExpired || this.attempts.length >= this.policy.attempts || this.leftMs <= 0;
+  }
+
+  /** No further attempt may be made at the present target: those that are left belong to the targets after it. */
+  get isOverHere(): boolean {
+    return this.isOver || this.attempts.length + this.further >= this.policy.attempts;
   }
 
   /** The deadline that the call came with is over. */
@@ -62,6 +82,7 @@ export class Tries {
   }
 
   stop(): void {
+    clearTimeout(this.share);
     for (const timer of this.timers) clearTimeout(timer);
   }
 
@@ -87,14 +108,11 @@ export class Tries {
   }
 
   /**
-   * What follows once an attempt is booked. Nothing where the client has something of an answer, or is gone, or its process ends.
-   * @returns the same target again, for an attempt that may be billed and came to nothing; the next one; null: the call ends.
+   * Whether the call goes on to its next target once an attempt is booked. Not where the client has something of an answer, or is gone, or its
+   * process ends.
    */
-  goesOn({ failure, used }: Outcome, reply: Reply, { isCutOff }: InFlightCall, hasNext: boolean): NextStep | null {
-    if (!failure || reply.started || reply.gone || isCutOff) return null;
-    const inMs = used ? this.retryIn(failure) : null;
-    if (inMs !== null) return { on: 'same', inMs };
-    return hasNext && this.goesOnAfter(failure.reason) ? { on: 'next', inMs: 0 } : null;
+  goesOn({ failure }: Outcome, reply: Reply, { isCutOff }: InFlightCall): boolean {
+    return failure !== null && !reply.started && !reply.gone && !isCutOff && this.hasNext && this.goesOnAfter(failure.reason);
   }
 
   /** Whether a failure is one that the call goes on to its next target for. */
@@ -104,7 +122,7 @@ export class Tries {
 
   /** How long to wait until the target is tried again, in ms; null: it is not. Waiting is drawn evenly from none to all of the backoff. */
   retryIn({ isPassing, retryAfterMs }: Failure): number | null {
-    if (!isPassing || this.isOver || this.retried >= this.policy.retries) return null;
+    if (!isPassing || this.isOverHere || this.retried >= this.policy.retries) return null;
     const backoffMs = Math.random() * Math.min(BACKOFF.mostMs, BACKOFF.firstMs * 2 ** this.retried);
     const waitMs = Math.max(backoffMs, retryAfterMs ?? 0);
     if (waitMs >= this.leftMs) return null;

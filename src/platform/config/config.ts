@@ -219,6 +219,8 @@ const variables = z.object({
 });
 
 /** Weir's own variables, and those that name the files of secrets. */
+/** What the documents have clients keep their keys in, maybe in the same shell. */
+const OF_CLIENTS: ReadonlySet<string> = new Set(['WEIR_API_KEY', 'WEIR_ADMIN_KEY']);
 const KNOWN = [...Object.keys(variables.shape), ...SECRETS.map((name) => `${name}_FILE`)];
 
 /** A call is counted by all budgets on each of its scopes, so this bounds what one call can make Postgres do. */
@@ -345,7 +347,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env, directo
   const read = (found: string[]) => readVariables(environment, directory, envFile, found);
   const merged = read(faults);
   for (const name of Object.keys(merged))
-    if (name.startsWith('WEIR_') && !(name in variables.shape)) {
+    if (name.startsWith('WEIR_') && !(name in variables.shape) && !OF_CLIENTS.has(name)) {
       const meant = nearest(name, KNOWN);
       faults.push(
         `${name} is not a variable of Weir; ${meant === null ? 'see' : `did you mean ${meant}? See`} .env.example for those that are`,

@@ -78,7 +78,6 @@ describe.each([false, true])('stream: %s', (isStream) => {
     ['502', json(502, 'bad gateway')],
     ['503', failed],
     ['429', limited()],
-    ['a broken connection before any answer', ((_, response) => void response.socket?.destroy()) as Script],
   ])('%s: the second attempt answers', async (_, script) => {
     await add('sk-first-key-of-this-provider');
     upstream.script = inTurn(script, answer());
@@ -97,8 +96,8 @@ describe.each([false, true])('stream: %s', (isStream) => {
     expect(upstream.calls).toHaveLength(3);
   });
 
-  it.each([400, 404, 422])('%d is not repeated', async (refused) => {
-    await add('sk-first-key-of-this-provider');
+  it.each([400, 404, 422])('%d is not repeated, with no other key either', async (refused) => {
+    await add('sk-first-key-of-this-provider', 'sk-second-key-of-this-provider');
     upstream.script = json(refused, { error: { message: 'no' } });
     await call(body);
     expect(upstream.calls).toHaveLength(1);
@@ -132,10 +131,6 @@ describe.each([false, true])('stream: %s', (isStream) => {
 describe('a stream', () => {
   const early: [string, Script][] = [
     ['an error event first', stream([`data: ${JSON.stringify({ error: { message: 'overloaded', code: 503 } })}\n\n`])],
-    [
-      'a role, then an error event',
-      stream([delta({ role: 'assistant', content: '' }), `data: ${JSON.stringify({ error: { message: 'x', type: 'server_error' } })}\n\n`]),
-    ],
   ];
 
   it.each(early)('with %s is tried again', async (_, script) => {
@@ -145,6 +140,17 @@ describe('a stream', () => {
     expect(status).toBe(200);
     expect(text).not.toContain('error');
     expect(upstream.calls).toHaveLength(2);
+  });
+
+  it.each<[string, Script]>([
+    ['a connection that breaks once it has the request', (_, response) => void response.socket?.destroy()],
+    ['an answer that breaks off', stream([delta({ role: 'assistant', content: '' })], 'reset')],
+    ['a reply that cannot be read', json(200, '{"choices": [')],
+  ])('%s may be billed, and is not repeated on its own', async (_, script) => {
+    await add('sk-first-key-of-this-provider');
+    upstream.script = script;
+    expect((await call({ stream: true })).status).toBe(502);
+    expect(upstream.calls).toHaveLength(1);
   });
 
   it('is not tried again once there was something of the answer', async () => {

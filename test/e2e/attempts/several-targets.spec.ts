@@ -150,12 +150,41 @@ describe.each([false, true])('stream: %s', (isStream) => {
     expect(requests()).toEqual([1, 0, 0]);
   });
 
-  it('ends at the time that the client allows', async () => {
+  it('leaves later targets their part of the time that the client allows, and ends when it is over', async () => {
     upstreams.a.script = hang;
-    const { status, ms } = await call(body, { 'x-weir-timeout-ms': '300' });
+    const answered = await call(body, { 'x-weir-timeout-ms': '600' });
+    expect([answered.status, answered.headers.get('x-weir-model')]).toEqual([200, MODELS[1]]);
+    for (const upstream of Object.values(upstreams)) upstream.script = hang;
+    const { status, ms } = await call(body, { 'x-weir-timeout-ms': '600' });
     expect(status).toBe(504);
-    expect(ms).toBeGreaterThan(290);
-    expect(requests()).toEqual([1, 0, 0]);
+    expect(ms).toBeGreaterThan(590);
+    expect(requests()).toEqual([2, 2, 1]);
+  });
+
+  it('a limit on the cost of the call counts all its attempts, and the cost that is told is that of all', async () => {
+    upstreams.a.script = hang;
+    const free = await call(body);
+    const [{ entries }] = (await booked()) as [Booked];
+    const sum = entries.reduce((total, { amount }) => total + amount, 0);
+    if (!isStream) expect(Math.round(Number(free.headers.get('x-weir-cost')) * 1e9)).toBe(sum);
+    const limited = await call(body, { 'x-weir-max-cost': String(entries[0]!.amount / 1e9) });
+    expect(limited.status).toBe(504);
+    expect(requests()).toEqual([2, 1, 0]);
+  });
+
+  it('keys and retries leave each target an attempt', async () => {
+    const { data } = await tenant.admin<{ data: { id: string; name: string }[] }>('GET', '/v1/organization/providers');
+    for (const name of ['a', 'b'])
+      for (const n of [1, 2, 3, 4]) {
+        await tenant.admin('POST', `/v1/organization/providers/${data.find((one) => one.name === name)!.id}/keys`, {
+          key: `sk-more-${name}-${n}`,
+        });
+      }
+    upstreams.a.script = json(429, { error: { message: 'slow down' } });
+    upstreams.b.script = json(429, { error: { message: 'slow down' } });
+    const answered = await call(body);
+    expect([answered.status, answered.headers.get('x-weir-model')]).toEqual([200, MODELS[2]]);
+    expect(requests()[2]).toBe(1);
   });
 });
 
