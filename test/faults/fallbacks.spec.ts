@@ -11,6 +11,8 @@ const FAULTY = 0.2;
 const DEADLINE_MS = 10_000;
 /** What a busy machine may add to a deadline. */
 const LATE_MS = 2_000;
+/** Of a short run a share says little. */
+const FEW = 4;
 const NAMES = ['a', 'b', 'c'] as const;
 
 /** What can happen to an attempt before there is anything of its answer. */
@@ -120,7 +122,7 @@ test(`${SECONDS} s with ${FAULTY * 100} % of the attempts faulty before their an
     `fallbacks: ${seen.length} calls, ${failed.length} failed, p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, ${(attempts / calls).toFixed(2)} attempts a call\n`,
   );
   for (const { text } of failed) process.stderr.write(`fallbacks: ${text.slice(0, 600)}\n`);
-  expect(failed.length).toBeLessThanOrEqual(Math.floor(seen.length * 0.005));
+  expect(failed.length).toBeLessThanOrEqual(Math.max(FEW, Math.floor(seen.length * 0.005)));
   expect(latencies.at(-1)!).toBeLessThan(DEADLINE_MS + LATE_MS);
   expect(calls).toBe(seen.length);
   expect(attempts).toBe(requests);
