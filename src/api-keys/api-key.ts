@@ -1,4 +1,5 @@
 import type { Nano } from '../kernel/money.js';
+import type { DefaultOwner } from '../kernel/plan-sources.js';
 import type { ThinkingLevel } from '../kernel/thinking.js';
 
 /** A tenant's key for inference. The key itself is shown once, when it is made. */
@@ -54,6 +55,7 @@ export interface Caller {
   dropsUnsupported: boolean;
   /** The model of calls that name none: the key's own, else its project's, else its tenant's. Null: there is none. */
   defaultModel: string | null;
+  defaultModelFrom: DefaultOwner | null;
   /** What a call of unknown price is held and booked for under a hard budget; null: it is refused. */
   unpricedCallCost: Nano | null;
   /** Answers of its calls with an `Idempotency-Key` are kept for repeats. */

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { WeirError } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
+import type { DefaultOwner } from '../kernel/plan-sources.js';
 import type { Setter } from '../kernel/setter.js';
 import { CONFIG_POOL, type OwnedTable, type Pool, Prisma, type PrismaExecutor, rowsByOwner } from '../platform/postgres/index.js';
 import type { ApiKey } from './api-key.js';
@@ -40,6 +41,7 @@ export interface UsableKey {
   unsupported: string | null;
   /** Its own, its project's or its tenant's. */
   defaultModel: string | null;
+  defaultModelFrom: DefaultOwner | null;
   unpricedCallNano: bigint | null;
   /** Its tenant lets answers be kept for repeats. */
   keepsAnswers: boolean;
@@ -63,6 +65,8 @@ const USABLE: OwnedTable = {
     CASE WHEN '*' <> ALL (t.models) THEN t.models END AS models, t.max_output_tokens AS "maxOutputTokens", t.max_call_nano AS "maxCallNano",
     t.fit, t.thinking_level AS "thinkingLevel", t.unsupported,
     coalesce(t.default_model, project.default_model, tenant.default_model) AS "defaultModel", tenant.unpriced_call_nano AS "unpricedCallNano",
+    CASE WHEN t.default_model IS NOT NULL THEN 'api_key' WHEN project.default_model IS NOT NULL THEN 'project'
+      WHEN tenant.default_model IS NOT NULL THEN 'tenant' END AS "defaultModelFrom",
     tenant.keeps_answers AS "keepsAnswers", tenant.suspended_at IS NOT NULL AS "isSuspended",
     extract(epoch FROM t.expires_at)::float8 * 1000 AS "expiresAt",
     CASE WHEN t.previous_until > now() THEN t.previous_lookup_id END AS "previousLookupId", encode(t.previous_digest, 'base64') AS "previousDigest",
@@ -143,6 +147,7 @@ export class ApiKeysRepository {
         thinkingLevel: once(row.thinkingLevel),
         unsupported: once(row.unsupported),
         defaultModel: once(row.defaultModel),
+        defaultModelFrom: row.defaultModelFrom,
         unpricedCallNano: row.unpricedCallNano,
         keepsAnswers: row.keepsAnswers,
         isSuspended: row.isSuspended,

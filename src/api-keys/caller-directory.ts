@@ -86,6 +86,7 @@ const callerOf = (key: UsableKey): Caller => ({
   thinkingLevel: key.thinkingLevel as ThinkingLevel | null,
   dropsUnsupported: key.unsupported === 'drop',
   defaultModel: key.defaultModel,
+  defaultModelFrom: key.defaultModelFrom,
   unpricedCallCost: key.unpricedCallNano,
   keepsAnswers: key.keepsAnswers,
   scopes: [

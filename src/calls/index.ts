@@ -2,6 +2,7 @@ export { CALL_STATUSES, renderCall } from './call.js';
 export { CallObject } from './call-object.js';
 export { CallsModule } from './calls.module.js';
 export { CallsRepository } from './calls.repository.js';
+export type { StoredHold, StoredPlan } from './stored-plan.js';
 export {
   BUCKET_WIDTHS,
   type BucketPage,

@@ -23,6 +23,7 @@ import { Estimates } from './estimates.js';
 import { checkFit } from './fit-model.js';
 import { InFlight, type InFlightCall } from './in-flight.js';
 import { boundOf, guessOf, type InputSize, inputSize, storedBound } from './input-size.js';
+import { PlanRecord } from './plan-record.js';
 import { permitted } from './policy/index.js';
 import { PriceWatch } from './price-watch.js';
 import { ReasoningMemory } from './reasoning-memory.js';
@@ -88,6 +89,7 @@ export class Relay {
   /** One target after the other, each with money held for itself, until one answers. A target that cannot be tried is passed over. */
   private async tryTargets(call: Call, reply: Reply, plan: Plan, tries: Tries, flights: InFlightCall[]): Promise<void> {
     const faults: TargetFault[] = [];
+    const record = new PlanRecord(call, plan);
     let last: Concluded | null = null;
     let spent: Nano = 0n;
     for (const [at, planned] of plan.targets.entries()) {
@@ -98,6 +100,7 @@ export class Relay {
       } catch (error) {
         if (!(error instanceof WeirError) || NOT_OF_A_TARGET.has(error.code)) throw error;
         faults.push({ reference: planned.reference, error });
+        record.refuse(at, error);
         continue;
       }
       flights.push(held.flight);
@@ -110,6 +113,7 @@ export class Relay {
       const moves = tries.goesOn(outcome, reply, flight);
       last = this.conclude(call, held.plan, hold, outcome, asked, moves);
       const { settlement } = last;
+      settlement.plan = record.book(at, hold, tries.sent, last.outcome, settlement, moves);
       const booking = await this.ledger.settle(hold, settlement, () => flight.booked()); // commits before the tail leaves
       call.trace?.settled(settlement, booking);
       if (!booking.safe && !last.outcome.error) {

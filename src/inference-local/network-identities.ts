@@ -87,6 +87,7 @@ const callerOf = (binding: UsableBinding): Caller => ({
   shrinksToFit: false,
   thinkingLevel: null,
   defaultModel: null,
+  defaultModelFrom: null,
   dropsUnsupported: false,
   unpricedCallCost: binding.unpricedCallNano,
   keepsAnswers: binding.keepsAnswers,

@@ -7,7 +7,8 @@ import type { HeldFacts, Settlement } from './ledger.js';
  * written, or far too long.
  */
 export function encodeSettlement(s: Settlement): string {
-  const facts = storableFacts(s) ?? JSON.stringify(settlementFields({ ...s, usageRaw: null, servedModel: null, finishReason: null }));
+  const facts =
+    storableFacts(s) ?? JSON.stringify(settlementFields({ ...s, usageRaw: null, servedModel: null, finishReason: null, plan: undefined }));
   return `${facts.slice(0, -1)},"amount":${s.amount ?? 'null'}}`;
 }
 
@@ -58,6 +59,7 @@ const settlementFields = (s: Settlement) => ({
   first_byte_ms: s.firstByteMs,
   duration_ms: s.durationMs,
   usage_raw: s.usageRaw,
+  plan: s.plan,
   rates: s.rates,
   ...storeUsage(s.usage),
   used_tokens: inputTotal(s.usage) + outputTotal(s.usage),

@@ -164,4 +164,6 @@ export interface Settlement {
   usage: Usage;
   usageRaw: unknown;
   rates: Record<string, number> | null;
+  /** How the call was routed and what was changed in it. Absent: nothing of note; what is known of it stays. */
+  plan?: object | undefined;
 }

@@ -1,8 +1,8 @@
 import { outputLimit } from './output-limit.js';
 
 const UNKNOWN = { maxOutputTokens: null, contextWindow: null };
-const byDefault = (tokens: number) => ({ tokens, isDefault: true });
-const chosen = (tokens: number) => ({ tokens, isDefault: false });
+const byDefault = (tokens: number) => ({ tokens, isDefault: true, from: expect.stringMatching(/^(default|model)$/) });
+const chosen = (tokens: number, from: string) => ({ tokens, isDefault: false, from });
 
 test('without a limit of the client or its key there is room for a long file', () =>
   expect(outputLimit(null, null, UNKNOWN)).toEqual(byDefault(32_768)));
@@ -19,14 +19,14 @@ test.each([
 );
 
 test.each([
-  [100, 50, 50],
-  [100, null, 100],
-  [null, 9_000, 9_000],
-  [0, 50, 0],
-  [100_000, null, 100_000],
-])('of a client that asks for %p and a key that allows %p the least counts', (requested, ofKey, limit) =>
-  expect(outputLimit(requested, ofKey, UNKNOWN)).toEqual(chosen(limit)),
+  [100, 50, 50, 'api_key'],
+  [100, null, 100, 'client'],
+  [null, 9_000, 9_000, 'api_key'],
+  [0, 50, 0, 'client'],
+  [100_000, null, 100_000, 'client'],
+])('of a client that asks for %p and a key that allows %p the least counts', (requested, ofKey, limit, from) =>
+  expect(outputLimit(requested, ofKey, UNKNOWN)).toEqual(chosen(limit, from)),
 );
 
 test('what a model is known to give at most bounds what is asked for', () =>
-  expect(outputLimit(9_000, null, { maxOutputTokens: 2_000, contextWindow: null })).toEqual(chosen(2_000)));
+  expect(outputLimit(9_000, null, { maxOutputTokens: 2_000, contextWindow: null })).toEqual(chosen(2_000, 'model')));

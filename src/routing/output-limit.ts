@@ -1,3 +1,4 @@
+import type { LimitSource } from '../kernel/plan-sources.js';
 import type { ModelFacts } from '../model-rules/index.js';
 
 /** What a call may make when neither its client nor its key says: enough for a long file and the thinking before it. */
@@ -11,6 +12,7 @@ export interface OutputLimit {
   tokens: number;
   /** Nobody asked for it: it may be lowered to what a budget can bear. */
   isDefault: boolean;
+  from: LimitSource;
 }
 
 /**
@@ -18,11 +20,16 @@ export interface OutputLimit {
  * needs a bound and the bound must be true. Never more than the model is known to give.
  */
 export function outputLimit(requested: number | null, keyLimit: number | null, known: Known): OutputLimit {
-  const limits = [requested, keyLimit].filter((limit) => limit !== null);
-  const isDefault = limits.length === 0;
-  if (isDefault) limits.push(defaultFor(known));
-  if (known.maxOutputTokens !== null) limits.push(known.maxOutputTokens);
-  return { tokens: Math.min(...limits), isDefault };
+  const isDefault = requested === null && keyLimit === null;
+  const limits: [LimitSource, number | null][] = [
+    ['default', isDefault ? defaultFor(known) : null],
+    ['client', requested],
+    ['api_key', keyLimit],
+    ['model', known.maxOutputTokens],
+  ];
+  let least: { tokens: number; from: LimitSource } = { tokens: Number.POSITIVE_INFINITY, from: 'default' };
+  for (const [from, tokens] of limits) if (tokens !== null && tokens < least.tokens) least = { tokens, from };
+  return { ...least, isDefault };
 }
 
 /** Half of a small window is left to the prompt. */

@@ -1,8 +1,10 @@
 import type { Credential, ProviderHeaders } from '../credentials/index.js';
 import type { DialectName, Quirks } from '../dialects/index.js';
+import type { DefaultOwner, LimitSource } from '../kernel/plan-sources.js';
 import type { ModelFacts } from '../model-rules/index.js';
 import type { Price } from '../prices/index.js';
 import type { AuthStyle, OnClientGone, SubscriptionLogin } from '../providers/index.js';
+import type { Route } from '../routes/index.js';
 import type { Needs } from './needs.js';
 
 /** Where one call may go, and on what terms. */
@@ -55,6 +57,7 @@ export interface TargetPlan {
   target: Target;
   /** The output limit per answer, written upstream so that the worst case is real. */
   maxOutputTokens: number;
+  limitFrom: LimitSource;
   /** Its route names the key that it is called with: no other one of the provider is used. */
   pinned: boolean;
   /** Neither the client nor its key chose the output limit: it is lowered to what budgets can bear, to this at least. Null: it was chosen. */
@@ -126,6 +129,10 @@ interface SkippedTarget {
 export interface Plan {
   /** What was asked for: one reference `provider/model-id`, or the name that a route matched. */
   requestedModel: string;
+  /** The route that what was asked for first matches; null: none. */
+  route: Route | null;
+  /** Null: the request named its model. */
+  defaultFrom: DefaultOwner | null;
   /** At least one. */
   targets: readonly [TargetPlan, ...TargetPlan[]];
   skipped: readonly SkippedTarget[];

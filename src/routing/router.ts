@@ -3,6 +3,7 @@ import { type Credential, CredentialStore, ProviderHeadersStore } from '../crede
 import { type DialectName, type IsAble, type Quirks } from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { nearest } from '../kernel/nearest.js';
+import type { DefaultOwner } from '../kernel/plan-sources.js';
 import { type ModelFacts, rulesOf } from '../model-rules/index.js';
 import { ModelBook } from '../models/index.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
@@ -50,6 +51,14 @@ export interface Requester {
   maxOutputTokens: number | null;
   /** For requests that name no model, where their session has no default; null: none. */
   defaultModel: string | null;
+  /** Whose default it is; null: there is none. */
+  defaultModelFrom: DefaultOwner | null;
+}
+
+/** What is asked for, the first to be tried first. */
+interface Asked {
+  models: [AskedModel, ...AskedModel[]];
+  defaultFrom: DefaultOwner | null;
 }
 
 /** What does not change until the record of a provider does. */
@@ -71,6 +80,8 @@ export interface Resolution {
   requestedModel: string;
   /** The route that what was asked for first matches; null: none. */
   route: Route | null;
+  /** Null: the request named its model. */
+  defaultFrom: DefaultOwner | null;
   targets: readonly TargetPlan[];
   skipped: readonly Skipped[];
   policy: AttemptPolicy;
@@ -119,20 +130,28 @@ export class Router {
    * none of several can be called
    */
   plan(requester: Requester, request: PlanRequest): Plan {
-    const { requestedModel, targets, skipped, policy } = this.resolve(requester, request);
+    const { requestedModel, route, defaultFrom, targets, skipped, policy } = this.resolve(requester, request);
     const [first, ...others] = targets;
     if (!first) throw noTarget(requestedModel, skipped);
     return {
       requestedModel,
+      route,
+      defaultFrom,
       targets: [first, ...others],
       skipped: skipped.map(({ model, error }) => ({ model, reason: error.message })),
       policy,
     };
   }
 
+  /** How far a call goes that no route matches. */
+  get defaultPolicy(): AttemptPolicy {
+    return policyOf(null, null, this.config.retries);
+  }
+
   /** The plan of a call as it was found, also where there is no target for it. @throws as plan, but for no_target */
   resolve(requester: Requester, request: PlanRequest): Resolution {
-    const [asked, ...others] = this.asked(requester, request);
+    const { models, defaultFrom } = this.asked(requester, request);
+    const [asked, ...others] = models;
     const { totalMs } = this.config.timeouts;
     if (request.timeoutMs !== null && request.timeoutMs > totalMs)
       throw new WeirError('invalid_request', {
@@ -144,21 +163,23 @@ export class Router {
     const keys = new Map<string, Credential | null>();
     if (!route && others.length === 0) {
       const only = aboutParam(asked.param, () => this.planTarget(requester, request, { model: asked.name, credential: null }, false, keys));
-      return { requestedModel: only.reference, route, targets: [only], skipped: [], policy: policy(null) };
+      return { requestedModel: only.reference, route, defaultFrom, targets: [only], skipped: [], policy: policy(null) };
     }
     const skipped: Skipped[] = [];
     const needs = request.needs();
     const targets = [asked, ...others].flatMap((one) => this.targetsFor(requester, request, one, needs, keys, skipped));
     const best = withoutWorse(distinct(targets).slice(0, MAX_TARGETS), needs, request.maxOutputTokens, skipped);
-    return { requestedModel: asked.name, route, targets: best, skipped, policy: policy(route) };
+    return { requestedModel: asked.name, route, defaultFrom, targets: best, skipped, policy: policy(route) };
   }
 
-  private asked(requester: Requester, { models, defaultModel }: PlanRequest): [AskedModel, ...AskedModel[]] {
+  private asked(requester: Requester, { models, defaultModel: ofSession }: PlanRequest): Asked {
     const [first, ...others] = models;
-    if (first) return [first, ...others];
-    const name = defaultModel ?? requester.defaultModel ?? this.config.defaultModel;
+    if (first) return { models: [first, ...others], defaultFrom: null };
+    const { defaultModel, defaultModelFrom } = requester;
+    const name = ofSession ?? defaultModel ?? this.config.defaultModel;
     if (name === null) throw new WeirError('model_required', { param: 'model' });
-    return [{ name, param: 'model' }];
+    const defaultFrom = ofSession !== null ? 'session' : defaultModel !== null ? defaultModelFrom : 'installation';
+    return { models: [{ name, param: 'model' }], defaultFrom };
   }
 
   /** The targets that one name of several leads to, in order. @throws WeirError model_not_found, model_not_allowed for a name that no route matches */
@@ -220,12 +241,13 @@ export class Router {
     if (this.credentials.isUnreadable(provider.id)) throw new WeirError('credential_unavailable');
     const credential = pinned === null ? this.keyOf(provider, request.session, keys) : this.pinnedKey(provider, pinned);
     const target = this.target(requester.tenantId, provider, model, credential);
-    const { tokens, isDefault } = outputLimit(request.maxOutputTokens, requester.maxOutputTokens, target.facts);
+    const { tokens, isDefault, from } = outputLimit(request.maxOutputTokens, requester.maxOutputTokens, target.facts);
     return {
       reference,
       countedModels: countedModels(provider.name, model),
       target,
       maxOutputTokens: tokens,
+      limitFrom: from,
       pinned: pinned !== null,
       leastOutputTokens: isDefault ? Math.min(SMALL_LIMIT, tokens) : null,
     };

@@ -49,7 +49,7 @@ export class ResolveController {
   private async requester(tenantId: string, apiKeyId: string | null): Promise<Requester & { scopes: { kind: string; value: string }[] }> {
     const { defaultModel } = await this.tenants.existing(tenantId);
     const scopes = [{ kind: 'tenant', value: publicId('tenant', tenantId) }];
-    if (apiKeyId === null) return { tenantId, models: null, maxOutputTokens: null, defaultModel, scopes };
+    if (apiKeyId === null) return { tenantId, models: null, maxOutputTokens: null, defaultModel, defaultModelFrom: 'tenant', scopes };
     const key = found('apiKey', await this.apiKeys.findInTenant(tenantId, apiKeyId), 'api_key');
     const project = await this.tenants.findProject(tenantId, key.projectId);
     return {
@@ -62,6 +62,7 @@ export class ResolveController {
         { kind: 'api_key', value: publicId('apiKey', key.id) },
       ],
       defaultModel: key.defaultModel ?? project?.defaultModel ?? defaultModel,
+      defaultModelFrom: key.defaultModel !== null ? 'api_key' : project?.defaultModel ? 'project' : 'tenant',
     };
   }
 }

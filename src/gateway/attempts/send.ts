@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Breakers } from '../../breakers/index.js';
 import { CredentialStore } from '../../credentials/index.js';
-import { type Conversion, pathAt, type UpstreamParams, type UpstreamRequest } from '../../dialects/index.js';
+import { type Conversion, pathAt, type UpstreamParams } from '../../dialects/index.js';
 import { WeirError } from '../../kernel/errors.js';
 import { encodedText } from '../../kernel/header-text.js';
 import { LedgerService } from '../../ledger/index.js';
@@ -20,7 +20,7 @@ import { type EncodedRequest, joinBody } from './encoded-request.js';
 import type { Failure } from './failure.js';
 import { type Outcome, unforeseen } from './outcome.js';
 import type { ConnectedTarget } from './subscriptions.js';
-import type { Tries } from './tries.js';
+import type { Sent, Tries } from './tries.js';
 import { wentOf } from './went.js';
 
 /** A provider that wants to be left alone for longer is not waited for where another one is at hand. */
@@ -182,7 +182,7 @@ export class Attempts {
     const { plan, conversion, maxOutputTokens, mayRenew, mayLower } = step;
     try {
       call.trace?.begin(plan, tries.attempts.length + 1, maxOutputTokens, hold);
-      const encoded = this.encode(call, reply, step);
+      const encoded = this.encode(run, step);
       reply.setHeader('x-weir-attempts', String(tries.attempts.length + 1));
       if (maxOutputTokens !== hold.maxOutputTokens) reply.setHeader('x-weir-max-tokens', String(maxOutputTokens));
       if (isLong(encoded.unsigned.body.length)) await joinBody(encoded);
@@ -215,10 +215,15 @@ export class Attempts {
     }
   }
 
-  private encode(call: Call, reply: Reply, { plan: { target }, conversion, maxOutputTokens }: Step): EncodedRequest {
+  private encode({ call, reply, tries }: TargetRun, { plan: { target }, conversion, maxOutputTokens }: Step): EncodedRequest {
     const { dialect, translation, warnings } = conversion;
     const request = translation.encodeRequest(rewriteFor(call, target, maxOutputTokens));
-    tellClient(reply, request, [...warnings, ...(call.prompt.leftOut ?? [])]);
+    tries.sent = {
+      maxOutputTokens,
+      thinkingLevel: request.thinkingLevel,
+      warnings: [...warnings, ...(call.prompt.leftOut ?? []), ...request.warnings],
+    };
+    tellClient(reply, tries.sent);
     const accept = call.prompt.stream && translation.streams ? translation.streams.type : 'application/json';
     return {
       unsigned: {
@@ -255,8 +260,7 @@ export const rewriteFor = (
 });
 
 /** What became of the request on its way into the provider's format. */
-function tellClient(reply: Reply, { warnings: ofRequest, thinkingLevel }: UpstreamRequest, leftOut: readonly string[]): void {
-  const warnings = [...leftOut, ...ofRequest];
+function tellClient(reply: Reply, { warnings, thinkingLevel }: Sent): void {
   reply.dropHeaders(HEADERS_OF_ATTEMPT);
   if (thinkingLevel !== null) reply.setHeader('x-weir-thinking-level', thinkingLevel);
   if (warnings.length > 0) reply.setHeader('x-weir-warnings', warningsText(warnings));

@@ -11,9 +11,20 @@ import type { Outcome } from './outcome.js';
 const QUIET_MS = 15_000;
 const BACKOFF = { firstMs: 500, mostMs: 10_000 };
 
+/** What was made of the request in its last attempt. */
+export interface Sent {
+  /** Per answer; null: nothing was sent yet. */
+  maxOutputTokens: number | null;
+  thinkingLevel: string | null;
+  warnings: readonly string[];
+}
+
+const NOTHING_SENT: Sent = { maxOutputTokens: null, thinkingLevel: null, warnings: [] };
+
 /** What one call has tried so far, and what it may still try. */
 export class Tries {
   readonly attempts: Attempt[] = [];
+  sent: Sent = NOTHING_SENT;
   /** How often the present target was tried again after a failure that may pass. */
   private retried = 0;
   /** The deadline is over, maybe a moment early by another clock. */
@@ -40,6 +51,7 @@ export class Tries {
   beginTarget(further: number, reply: Reply): void {
     this.retried = 0;
     this.further = further;
+    this.sent = NOTHING_SENT;
     clearTimeout(this.share);
     if (this.policy.deadlineMs === null || further === 0) return;
     this.share = setTimeout(

@@ -29,7 +29,7 @@ BEGIN
     UPDATE holds h SET state = CASE WHEN o.if_expired AND o.state = 'settled' THEN 'expired' ELSE o.state END, resolved_at = v_now
     FROM o WHERE h.id = ANY (p_ids) AND h.id = o.id AND h.state NOT IN ('settled', 'voided', 'expired', 'refused') AND (o.if_expired IS NOT TRUE OR is_overdue(h.lease_until, h.created_at, h.context, v_now))
     RETURNING h.id, h.tenant_id, h.amount AS held, h.tokens, h.period_ids, h.counter_ids, h.context, h.created_at, o.state AS outcome, o.amount, o.status,
-      o.http_status, o.error_code, o.finish_reason, o.estimated, o.served_model, o.attempts, o.first_byte_ms, o.duration_ms, o.usage_raw, o.rates,
+      o.http_status, o.error_code, o.finish_reason, o.estimated, o.served_model, o.attempts, o.first_byte_ms, o.duration_ms, o.usage_raw, o.plan, o.rates,
       o.units, o.quantities, o.used_tokens, o.moved, o.credential_used, h.gateway_id, h.call_id, h.attempt, h.admitted_at,
       -- An estimate of a call whose gateway may still live: what the call may cost above it is not free yet.
       CASE WHEN o.if_expired AND o.state = 'settled' AND NOT is_gone(h.gateway_id, h.lease_until, h.created_at)
@@ -64,10 +64,10 @@ BEGIN
   ), booked_calls AS (
     INSERT INTO calls (tenant_id, id, admitted_at, finished_at, project_id, api_key_id, surface, stream, requested_model, served_model, provider,
       credential_id, status, http_status, error_code, finish_reason, estimated, attempts, first_byte_ms, duration_ms, usage_raw, held, end_user, session, tags, scopes,
-      provider_id, lent)
+      provider_id, lent, plan)
     SELECT r.tenant_id, r.id, r.created_at, v_now, r.project, r.key, r.surface, r.stream, r.requested_model, r.served_model, r.provider,
       credential_of(r.credential, r.credential_used), r.status, r.http_status, r.error_code, r.finish_reason, r.estimated, r.attempts, r.first_byte_ms, r.duration_ms, r.usage_raw, r.held,
-      r.end_user, r.session, r.tags, r.scopes, r.provider_id, r.lent
+      r.end_user, r.session, r.tags, r.scopes, r.provider_id, r.lent, r.plan
     FROM told r WHERE r.call_id IS NULL
   ), booked_entries AS (
     -- What exceeds the hold is booked apart, so that spent + held <= limit + grants + booked overruns can be proved.
@@ -100,7 +100,7 @@ BEGIN
     credential_id = credential_of(e.credential, e.credential_used), status = e.status,
     http_status = e.http_status, error_code = e.error_code, finish_reason = e.finish_reason, estimated = c.estimated OR e.estimated,
     attempts = CASE WHEN e.attempts = '[]' THEN c.attempts ELSE e.attempts END, first_byte_ms = e.first_byte_ms, duration_ms = e.duration_ms,
-    usage_raw = e.usage_raw, held = e.amount_held
+    usage_raw = e.usage_raw, held = e.amount_held, plan = coalesce(e.plan, c.plan)
   FROM (
     SELECT h.tenant_id, h.call_id, h.admitted_at, h.amount AS amount_held, o.*, x.*
     FROM holds h JOIN json_populate_recordset(NULL::outcome, p_outcomes) o ON o.id = h.id

@@ -62,10 +62,10 @@ BEGIN
     ), booked_calls AS (
       INSERT INTO calls (tenant_id, id, admitted_at, finished_at, project_id, api_key_id, surface, stream, requested_model, served_model, provider,
         credential_id, status, http_status, error_code, finish_reason, estimated, attempts, first_byte_ms, duration_ms, usage_raw, held, end_user, session, tags, scopes,
-        provider_id, lent)
+        provider_id, lent, plan)
       SELECT t.tenant_id, t.id, t.at, v_now, t.project, t.key, t.surface, t.stream, t.requested_model, t.served_model, t.provider,
         credential_of(t.credential, t.credential_used), t.status, t.http_status, t.error_code, t.finish_reason, t.estimated, t.attempts, t.first_byte_ms, t.duration_ms, t.usage_raw, t.held,
-        t.end_user, t.session, t.tags, t.scopes, t.provider_id, t.lent
+        t.end_user, t.session, t.tags, t.scopes, t.provider_id, t.lent, t.plan
       FROM told t
     ), booked_entries AS (
       INSERT INTO ledger_entries (tenant_id, call_id, attempt, kind, admitted_at, booked_at, project_id, api_key_id, provider, model, units,

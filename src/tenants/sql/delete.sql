@@ -84,9 +84,9 @@ BEGIN
     ORDER BY admitted_at, id LIMIT p_limit
   ) c;
   PERFORM 1 FROM holds WHERE id = ANY (v_ids) AND tenant_id = p_tenant ORDER BY id FOR NO KEY UPDATE;
-  UPDATE calls c SET end_user = NULL, session = NULL, tags = '{}', scopes = '{}' FROM unnest(v_ids, v_at) AS t (id, at)
+  UPDATE calls c SET end_user = NULL, session = NULL, tags = '{}', scopes = '{}', plan = NULL FROM unnest(v_ids, v_at) AS t (id, at)
     WHERE c.tenant_id = p_tenant AND c.id = t.id AND c.admitted_at = t.at
-      AND (c.end_user IS NOT NULL OR c.session IS NOT NULL OR c.tags <> '{}' OR c.scopes <> '{}');
+      AND (c.end_user IS NOT NULL OR c.session IS NOT NULL OR c.tags <> '{}' OR c.scopes <> '{}' OR c.plan IS NOT NULL);
   UPDATE holds SET context = context - '{end_user,session,tags,scopes}'::text[] WHERE id = ANY (v_ids) AND tenant_id = p_tenant
     AND context ?| '{end_user,session,tags,scopes}';
   last_at := v_at[cardinality(v_at)];

@@ -3203,7 +3203,8 @@ export const CallScalarFieldEnum = {
   tags: 'tags',
   scopes: 'scopes',
   providerId: 'providerId',
-  lent: 'lent'
+  lent: 'lent',
+  plan: 'plan'
 } as const
 
 export type CallScalarFieldEnum = (typeof CallScalarFieldEnum)[keyof typeof CallScalarFieldEnum]
