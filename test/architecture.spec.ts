@@ -14,7 +14,7 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   prices: [],
   models: [],
   ledger: [],
-  calls: [],
+  calls: ['prices'],
   idempotency: [],
   routes: [],
   sessions: [],

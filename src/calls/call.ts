@@ -63,6 +63,16 @@ function providerCost(usageRaw: unknown): string | null {
 /** Milliseconds with three decimals at most. */
 const toMicroseconds = (ms: number): number => Math.round(ms * 1000) / 1000;
 
+export const renderAttempt = ({ provider, model, credential, status, reason, latency_ms, amount }: BookedAttempt) => ({
+  provider,
+  ...(model !== undefined && { model }),
+  credential_id: credential && publicId('credential', credential),
+  status,
+  reason,
+  latency_ms: toMicroseconds(latency_ms),
+  ...(amount !== undefined && { cost: amount === null ? null : formatUsd(BigInt(amount) as Nano) }),
+});
+
 /** A call as the public and the admin API show it. */
 export const renderCall = (call: CallRecord) => ({
   id: publicId('call', call.id),
@@ -89,15 +99,7 @@ export const renderCall = (call: CallRecord) => ({
   provider_cost: providerCost(call.usageRaw),
   currency: 'usd' as const,
   estimated: call.estimated,
-  attempts: call.attempts.map(({ provider, model, credential, status, reason, latency_ms, amount }) => ({
-    provider,
-    ...(model !== undefined && { model }),
-    credential_id: credential && publicId('credential', credential),
-    status,
-    reason,
-    latency_ms: toMicroseconds(latency_ms),
-    ...(amount !== undefined && { cost: amount === null ? null : formatUsd(BigInt(amount) as Nano) }),
-  })),
+  attempts: call.attempts.map(renderAttempt),
   first_byte_ms: call.firstByteMs === null ? null : toMicroseconds(call.firstByteMs),
   duration_ms: call.durationMs === null ? null : toMicroseconds(call.durationMs),
 });

@@ -2,6 +2,8 @@ export { CALL_STATUSES, renderCall } from './call.js';
 export { CallObject } from './call-object.js';
 export { CallsModule } from './calls.module.js';
 export { CallsRepository } from './calls.repository.js';
+export { ExplainService } from './explain.service.js';
+export { ExplanationObject } from './explain-object.js';
 export type { StoredHold, StoredPlan } from './stored-plan.js';
 export {
   BUCKET_WIDTHS,

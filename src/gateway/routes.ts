@@ -69,6 +69,7 @@ export const PUBLIC_ROUTES: readonly PublicRoute[] = [
   read('/v1/models/*', OPERATIONS.getModel, (own) => own.getModel),
   read('/v1/key', OPERATIONS.getKey, (own) => own.getKey),
   read('/v1/calls/:id', OPERATIONS.getCall, (own) => own.getCall),
+  read('/v1/calls/:id/explain', OPERATIONS.explainCall, (own) => own.explainCall),
   {
     method: 'POST',
     path: '/v1/sessions',

@@ -177,6 +177,8 @@ test('what the public listener answers is what its document says, and the exampl
     if (path === '/v1/chat/completions') {
       await eventually(async () => (await ask(`/v1/calls/${id}`)).status === 200);
       expect(conforms('/v1/calls/{id}', 'get', 200, (await ask(`/v1/calls/${id}`)).json)).toEqual(['/v1/calls/{id}', true, null]);
+      const { json: explanation } = await ask(`/v1/calls/${id}/explain`);
+      expect(conforms('/v1/calls/{id}/explain', 'get', 200, explanation)).toEqual(['/v1/calls/{id}/explain', true, null]);
     }
     const refused = await ask(path, {
       model: 'nobody/nothing',

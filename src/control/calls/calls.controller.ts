@@ -1,6 +1,7 @@
 import { Controller, Get, Param, Query } from '@nestjs/common';
-import { CallObject, CallsRepository, renderCall } from '../../calls/index.js';
+import { CallObject, CallsRepository, ExplainService, ExplanationObject, renderCall } from '../../calls/index.js';
 import { found } from '../../kernel/found.js';
+import { Router } from '../../routing/index.js';
 import { Access, ReadsKeptLedger } from '../http/access.js';
 import { TenantId } from '../http/admin.js';
 import { cursors, listOf, renderList } from '../http/list.js';
@@ -12,7 +13,11 @@ import { CallQuery } from './schema.js';
 @Access('tenant')
 @ReadsKeptLedger(true)
 export class CallsController {
-  constructor(private readonly calls: CallsRepository) {}
+  constructor(
+    private readonly calls: CallsRepository,
+    private readonly explain: ExplainService,
+    private readonly router: Router,
+  ) {}
 
   @Get()
   @Answers(listOf(CallObject), 'List finished calls.')
@@ -27,5 +32,14 @@ export class CallsController {
   @Answers(CallObject, 'Read a call: its tokens, cost and attempts.')
   async get(@TenantId() tenantId: string, @Param('call_id') id: string) {
     return renderCall(found('call', await this.calls.find(tenantId, idOf('call', id))));
+  }
+
+  @Get(':call_id/explain')
+  @Answers(
+    ExplanationObject,
+    'Explain a call: its route, targets, attempts, holds, costs and budgets. Refused calls for which no money was held are not kept, and get 404.',
+  )
+  async explainCall(@TenantId() tenantId: string, @Param('call_id') id: string) {
+    return found('call', await this.explain.explain(tenantId, idOf('call', id), this.router.defaultPolicy));
   }
 }

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { CallObject } from '../../calls/index.js';
+import { CallObject, ExplanationObject } from '../../calls/index.js';
 import { PutSession } from '../surfaces/own-sessions.js';
 import {
   ChatReply,
@@ -122,5 +122,12 @@ export const OPERATIONS = {
     tag: 'Account',
     summary: 'Get a call that the key made: its tokens, cost and attempts.',
     reply: { schema: CallObject },
+  },
+  explainCall: {
+    id: 'explainCall',
+    tag: 'Account',
+    summary: 'Explain a call that the key made: its route, targets, attempts, holds, costs and budgets.',
+    description: 'Calls that were refused before money was held are not kept, and get 404.',
+    reply: { schema: ExplanationObject },
   },
 } as const satisfies Record<string, Operation>;

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { Caller } from '../../api-keys/index.js';
-import { CallsRepository, renderCall } from '../../calls/index.js';
+import { CallsRepository, ExplainService, renderCall } from '../../calls/index.js';
 import { WeirError } from '../../kernel/errors.js';
 import { parsePublicId, publicId } from '../../kernel/ids.js';
 import { formatUsd } from '../../kernel/money.js';
@@ -14,6 +14,8 @@ import { RequestAuth } from '../request-auth.js';
 import { type PageQuery, pageOf } from './model-pages.js';
 import { asTenant, isOfAnthropic, nothingBut } from './surface.js';
 
+const NO_SUCH_CALL = 'This key made no such call.';
+
 /** What a key may ask about itself: its models, its budgets, its calls. */
 @Injectable()
 export class OwnAccount {
@@ -24,6 +26,7 @@ export class OwnAccount {
     private readonly budgets: BudgetsService,
     private readonly limits: LimitsService,
     private readonly calls: CallsRepository,
+    private readonly explain: ExplainService,
   ) {}
 
   /** `GET /v1/models` */
@@ -131,7 +134,19 @@ export class OwnAccount {
     const { caller } = this.auth.verify(request);
     const id = parsePublicId('call', (request.params as { id: string }).id);
     const call = id && (await asTenant(caller, () => this.calls.find(caller.tenantId, id, { apiKeyId: caller.apiKeyId })));
-    if (!call) throw new WeirError('not_found', { message: 'This key made no such call.' });
+    if (!call) throw new WeirError('not_found', { message: NO_SUCH_CALL });
     return renderCall(call);
+  };
+
+  /** `GET /v1/calls/{id}/explain`: why a call of this key went as it did. */
+  explainCall = async (request: FastifyRequest): Promise<object> => {
+    const { caller } = this.auth.verify(request);
+    const id = parsePublicId('call', (request.params as { id: string }).id);
+    const explain = (callId: string) =>
+      this.explain.explain(caller.tenantId, callId, this.router.defaultPolicy, { apiKeyId: caller.apiKeyId });
+    const explanation = id && (await asTenant(caller, () => explain(id)));
+    if (!explanation)
+      throw new WeirError('not_found', { message: `${NO_SUCH_CALL} Calls that were refused before money was held are not kept.` });
+    return explanation;
   };
 }
