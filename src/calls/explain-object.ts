@@ -151,8 +151,7 @@ export const ExplanationObject = z
       object: 'call.explanation',
       call_id: 'call_0193a1b2c3d470008000000000000001',
       created_at: 1764460800,
-      summary:
-        'A call of chat.completions asked for "smart". The route "smart" matched. "mock/echo" answered. The call cost $0.0012.',
+      summary: 'A call of chat.completions asked for "smart". The route "smart" matched. "mock/echo" answered. The call cost $0.0012.',
       status: 'completed',
       http_status: 200,
       error_code: null,

@@ -8,9 +8,8 @@ import type { StoredPlan } from './stored-plan.js';
 
 type EntryRow = Omit<Entry, 'usage'> & UsageSums;
 
-/** The last minute of a ring of counts. */
-const minute = (ring: string) =>
-  `(SELECT coalesce(sum(v), 0)::float8 FROM unnest(${sqlFunction('ring_at')}(c.${ring}, c.second, floor(extract(epoch FROM weir_now()))::bigint)) AS r (v))`;
+/** What was counted in the last minute. */
+const minute = (ring: string) => `${sqlFunction('ring_total')}(c.${ring}, c.second)::float8`;
 
 /** Reads all that is stored of one call: what it held, what it cost, and what it counted against. */
 @Injectable()

@@ -67,13 +67,13 @@ export interface Hold extends HeldFacts {
 }
 
 /** A call is not shrunk below this: an answer that breaks off at once helps nobody. */
-const MIN_OUTPUT_TOKENS = 16;
+export const MIN_OUTPUT_TOKENS = 16;
 /** Output that nobody asked for takes at most one part in so many of what a budget has left: calls beside it find room. */
-const SHARES = 8n;
+export const SHARES = 8n;
 /** Headroom moves while a call is fitted to it. */
 const MAX_TRIES = 4;
 /** A million dollars, far below what Postgres can add up: one absurd call must not make a statement fail that carries others. */
-const MAX_COST: Nano = 1_000_000_000_000_000n;
+export const MAX_COST: Nano = 1_000_000_000_000_000n;
 
 @Injectable()
 export class Admission {

@@ -1,11 +1,13 @@
 export { Admission, type AdmissionRequest, type Hold } from './admission.js';
 export { type Budget, type BudgetPeriod, type Filled, type Grant, MODES, PERIOD_KINDS } from './budget.js';
 export { renderSpending } from './budget-object.js';
+export type { Counting } from './budgets.repository.js';
 export { BudgetsService } from './budgets.service.js';
-export type { Limit } from './limit.js';
+export type { CountingLimit, Limit } from './limit.js';
 export { rateHeaders } from './limit-denials.js';
 export { LimitMaxima, renderMaxima } from './limit-object.js';
 export { LimitsService } from './limits.service.js';
 export { QuotasModule } from './quotas.module.js';
 export { type Rerated, Rerating } from './rerating.js';
 export { EACH, SCOPE_KINDS, type ScopeKind } from './scope.js';
+export { type Prospect, worstCaseOf } from './worst-case.js';

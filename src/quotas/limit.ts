@@ -8,3 +8,12 @@ export interface Limit extends Rule {
   /** Calls in flight. */
   concurrency: number | null;
 }
+
+/** A limit as it counts calls of one scope, with what it counted in the last minute and what is in flight. */
+export interface CountingLimit {
+  limit: Limit;
+  scopeValue: string;
+  requests: number;
+  tokens: number;
+  open: number;
+}

@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { Pool } from 'pg';
 import { newId } from '../kernel/ids.js';
-import { inTransaction } from '../platform/postgres/index.js';
+import type { Scope } from '../ledger/index.js';
+import { inTransaction, sqlFunction } from '../platform/postgres/index.js';
 import { assertCapacity, type MaxRules } from './capacity.repository.js';
-import type { Limit } from './limit.js';
+import type { CountingLimit, Limit } from './limit.js';
 
 export type NewLimit = Omit<Limit, 'id' | 'version' | 'createdAt' | 'metadata'> & { metadata: Record<string, string> };
 
@@ -44,6 +45,21 @@ export class LimitsRepository {
       [tenantId],
     );
     return rows;
+  }
+
+  /** The limits that count calls of these scopes, with the value each counts them by. */
+  async counting(tenantId: string, scopes: readonly Scope[]): Promise<CountingLimit[]> {
+    const { rows } = await this.pool.query<Limit & Omit<CountingLimit, 'limit' | 'scopeValue'> & { scopeValueNow: string }>(
+      `SELECT ${LIMIT}, value AS "scopeValueNow", coalesce(n.requests_now, 0) AS requests, coalesce(n.tokens_now, 0) AS tokens, coalesce(n.open_now, 0) AS open
+       FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS s (kind, value, number)
+       JOIN limits l ON l.tenant_id = $1 AND l.scope_kind = s.kind AND l.scope_value IN (s.value, '*') AND l.deleted_at IS NULL
+       LEFT JOIN LATERAL (
+         SELECT ${sqlFunction('ring_total')}(c.requests, c.second)::float8 AS requests_now, ${sqlFunction('ring_total')}(c.tokens, c.second)::float8 AS tokens_now, c.open AS open_now
+         FROM limit_counters c WHERE c.tenant_id = l.tenant_id AND c.limit_id = l.id AND c.scope_value = s.value
+       ) n ON true ORDER BY number, id`,
+      [tenantId, scopes.map((scope) => scope.kind), scopes.map((scope) => scope.value)],
+    );
+    return rows.map(({ scopeValueNow: scopeValue, requests, tokens, open, ...limit }) => ({ limit, scopeValue, requests, tokens, open }));
   }
 
   /** Changes a limit if it still has this version (null: whatever it has). Holds for the next call. Null: it has another version. */

@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { WeirError } from '../kernel/errors.js';
 import { found } from '../kernel/found.js';
+import type { Scope } from '../ledger/index.js';
 import type { MaxRules } from './capacity.repository.js';
-import type { Limit } from './limit.js';
+import type { CountingLimit, Limit } from './limit.js';
 import { type LimitChanges, LimitsRepository, type NewLimit } from './limits.repository.js';
 
 /** What is set. Calls are counted where they are admitted, in the ledger's own statement. */
@@ -22,6 +23,11 @@ export class LimitsService {
 
   list(tenantId: string): Promise<Limit[]> {
     return this.repository.list(tenantId);
+  }
+
+  /** The limits that count calls of these scopes, as they are now. */
+  counting(tenantId: string, scopes: readonly Scope[]): Promise<CountingLimit[]> {
+    return this.repository.counting(tenantId, scopes);
   }
 
   /** @throws WeirError not_found, precondition_failed, invalid_request when nothing would be limited any more. */

@@ -1,5 +1,8 @@
 import { z } from 'zod';
+import { DEFAULT_OWNERS, LIMIT_SOURCES } from '../../kernel/plan-sources.js';
+import { Currency, Money } from '../../platform/openapi/index.js';
 import { PricedRatesObject } from '../../prices/index.js';
+import { LimitMaxima } from '../../quotas/index.js';
 import { MATCH_KINDS } from '../../routes/index.js';
 import { FALLBACK_REASONS } from '../../routing/index.js';
 import { idText } from '../http/fields.js';
@@ -16,16 +19,20 @@ export const ResolveModel = z
     max_tokens: limit,
     max_completion_tokens: limit,
     max_output_tokens: limit,
+    n: z.number().int().min(1).nullable().optional(),
+    reasoning_effort: z.string().nullable().optional(),
   })
   .meta({ example: { model: 'mock/echo', messages: [{ role: 'user', content: 'Hello' }] } });
 export type ResolveModel = z.output<typeof ResolveModel>;
 
 const nullableInt = z.number().int().nullable();
+const scope = z.strictObject({ kind: z.string(), value: z.string() });
 
 export const ResolutionObject = z
   .strictObject({
     object: z.literal('model.resolution'),
     requested_model: z.string(),
+    default_from: z.enum(DEFAULT_OWNERS).nullable().describe('Whose default model is used. null: the body names the model.'),
     route: z
       .strictObject({
         id: z.string(),
@@ -41,9 +48,51 @@ export const ResolutionObject = z
           model: z.string().describe('`provider/model-id`.'),
           provider: z.string(),
           credential: z.string().nullable().describe('The one key that the route names. null: any key of the provider.'),
-          max_output_tokens: z.number().int().describe('The output limit that the call would have.'),
+          max_output_tokens: z.number().int().describe('The output limit that the call would have, per answer.'),
+          output_limit: z.strictObject({
+            set_by: z.enum(LIMIT_SOURCES),
+            lowered_from: nullableInt.describe(
+              'What it was before it was lowered to fit budgets and cost limits. null: it is not lowered.',
+            ),
+          }),
           context_window: nullableInt,
           price: z.strictObject(PricedRatesObject).nullable(),
+          price_id: z.string().nullable(),
+          worst_case: z
+            .strictObject({
+              input_tokens: z.number().int().describe('At most as many as the body has bytes.'),
+              output_tokens: z.number().int().describe('Of all answers together.'),
+              amount: Money.nullable().describe('What would be held. null: the model has no price.'),
+              fits: z
+                .boolean()
+                .describe('false: the call would be refused by a budget or a cost limit, unless a tokenizer counts fewer tokens.'),
+            })
+            .describe('The most the call can cost now.'),
+          budgets: z.array(
+            z.strictObject({
+              id: z.string(),
+              scope,
+              set_by: z.string(),
+              mode: z.string(),
+              period: z.string(),
+              limit: Money,
+              spent: Money,
+              held: Money,
+              remaining: Money,
+              currency: Currency,
+            }),
+          ),
+          rate_limits: z.array(
+            z.strictObject({
+              id: z.string(),
+              scope,
+              set_by: z.string(),
+              ...LimitMaxima,
+              requests_now: z.number().int().describe('Of the last minute.'),
+              tokens_now: z.number().int().describe('Of the last minute.'),
+              concurrent_requests_now: z.number().int(),
+            }),
+          ),
         }),
       )
       .describe('The targets that the call would be tried at, in order. Empty: the call would be refused.'),
@@ -54,5 +103,6 @@ export const ResolutionObject = z
       deadline_ms: nullableInt,
       fallback_on: z.array(z.enum(FALLBACK_REASONS)),
     }),
+    thinking_level: z.string().nullable().describe('Asked for by the body, or else by the API key. null: by neither.'),
   })
   .meta({ id: 'ModelResolution' });

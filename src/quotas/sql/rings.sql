@@ -24,5 +24,10 @@ CREATE FUNCTION ring_wait(p_ring bigint[], p_now bigint, p_amount bigint) RETURN
   ) AS t WHERE total >= p_amount
 $$;
 
+-- What a ring counted in the last minute.
+CREATE FUNCTION ring_total(p_ring bigint[], p_second bigint) RETURNS bigint LANGUAGE sql STABLE AS $$
+  SELECT coalesce(sum(v), 0)::bigint FROM unnest(ring_at(p_ring, p_second, floor(extract(epoch FROM weir_now()))::bigint)) AS r (v)
+$$;
+
 -- A counter that has counted nothing.
 CREATE FUNCTION no_ring() RETURNS bigint[] LANGUAGE sql IMMUTABLE AS $$ SELECT array_fill(0::bigint, ARRAY[61]) $$;

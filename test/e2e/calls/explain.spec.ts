@@ -200,9 +200,12 @@ test('targets that are skipped, refused and not reached say so', async () => {
 test('a default model, a lowered limit and a thinking level are recorded', async () => {
   await tenant.admin('POST', '/v1/organization/settings', { default_model: 'b/test-model' });
   await tenant.admin('POST', '/v1/organization/budgets', { scope: { kind: 'tenant' }, limit: '0.00005', period: 'lifetime' });
+  const { messages, ...asked } = { messages: [{ role: 'user', content: 'Hello' }], reasoning_effort: 'low' };
+  const resolve = () => tenant.admin<Body>('POST', '/v1/organization/models/resolve', { messages, ...asked });
+  const resolution = await resolve();
   let id = '';
   await eventually(async () => {
-    const answered = await call({ model: undefined, max_tokens: undefined, reasoning_effort: 'low' });
+    const answered = await call({ model: undefined, max_tokens: undefined, ...asked });
     id = answered.id;
     return answered.status === 200;
   });
@@ -213,6 +216,22 @@ test('a default model, a lowered limit and a thinking level are recorded', async
   });
   expect(explanation.bookings[0].output_limit.tokens).toBeLessThan(32_768);
   expect(explanation.summary).toContain('the default of the tenant');
+  const [{ held, input_bound, output_bound, output_limit }] = explanation.bookings;
+  expect(resolution).toMatchObject({
+    default_from: 'tenant',
+    thinking_level: 'low',
+    targets: [
+      {
+        max_output_tokens: output_limit.tokens,
+        output_limit: { set_by: 'default', lowered_from: 32_768 },
+        worst_case: { input_tokens: expect.any(Number), output_tokens: output_bound, fits: true },
+        budgets: [{ scope: { kind: 'tenant', value: tenant.id }, set_by: 'tenant', remaining: '0.00005', spent: '0.00', held: '0.00' }],
+      },
+    ],
+  });
+  const [{ worst_case }] = resolution.targets;
+  expect(Math.abs(worst_case.input_tokens - input_bound)).toBeLessThan(50);
+  expect(Math.abs(Number(exact(worst_case.amount) - exact(held)))).toBeLessThan(50 * 300_000);
   await expectSums(explanation);
 });
 
@@ -220,6 +239,19 @@ test('a refused call is not kept, and nobody reads the calls of others', async (
   const { id } = await call();
   await explained(id);
   await tenant.admin('POST', '/v1/organization/budgets', { scope: { kind: 'tenant' }, limit: '0', period: 'lifetime' });
+  await tenant.admin('POST', '/v1/organization/rate_limits', {
+    scope: { kind: 'model', value: 'a/test-model' },
+    max_requests_per_1_minute: 9,
+  });
+  const { targets } = await tenant.admin<Body>('POST', '/v1/organization/models/resolve', {
+    model: 'a/test-model',
+    models: ['b/test-model'],
+  });
+  expect(targets.map((target: Body) => [target.worst_case.fits, target.rate_limits.length])).toEqual([
+    [false, 1],
+    [false, 0],
+  ]);
+  expect(targets[0].rate_limits[0]).toMatchObject({ max_requests_per_1_minute: 9, requests_now: 0, concurrent_requests_now: 0 });
   const refused = await call();
   expect(refused.status).toBe(402);
   const other = await createTenant(weir);

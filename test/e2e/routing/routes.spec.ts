@@ -264,6 +264,8 @@ test('a call is resolved without being made: its route, targets in order, those 
   expect(await resolve({ model: 'smart', api_key: id })).toEqual({
     object: 'model.resolution',
     requested_model: 'smart',
+    default_from: null,
+    thinking_level: null,
     route: { id: saved.id, name: 'exact smart', match: { kind: 'exact', value: 'smart' }, owner: 'tenant' },
     targets: [
       {
@@ -271,8 +273,13 @@ test('a call is resolved without being made: its route, targets in order, those 
         provider: 'up',
         credential: null,
         max_output_tokens: 50,
+        output_limit: { set_by: 'api_key', lowered_from: null },
         context_window: 1_000,
         price: expect.objectContaining({ input: '1.00' }),
+        price_id: expect.stringMatching(/^price_/),
+        worst_case: { input_tokens: expect.any(Number), output_tokens: 50, amount: expect.any(String), fits: true },
+        budgets: [],
+        rate_limits: [],
       },
       expect.objectContaining({ model: 'up/test-model' }),
     ],
@@ -287,6 +294,7 @@ test('a call is resolved without being made: its route, targets in order, those 
   });
   expect(await resolve({ api_key: id })).toMatchObject({
     requested_model: 'up/test-model',
+    default_from: 'api_key',
     route: null,
     targets: [{ model: 'up/test-model' }],
   });
