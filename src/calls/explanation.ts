@@ -87,7 +87,7 @@ export interface CallFacts {
 }
 
 /** Quantity times rate, exact: in 10⁻¹⁵ USD. */
-export interface Line {
+interface Line {
   class: string;
   quantity: number | null;
   rate: Nano | null;

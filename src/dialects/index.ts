@@ -21,7 +21,6 @@ export {
   type TokensOf,
   type Translation,
   type UpstreamParams,
-  type UpstreamRequest,
   type WholeReply,
 } from './dialect.js';
 export { embeddings } from './embeddings/format.js';
