@@ -1,3 +1,4 @@
+import { request } from 'node:http';
 import { ROUTES } from '../e2e/admin/routes.js';
 import { answer, ScriptedUpstream } from '../support/upstream.js';
 import { createTenant, startTestWeir, type TestTenant, type TestWeir } from '../support/weir.js';
@@ -74,6 +75,21 @@ async function answeredBy(body: { model?: string }): Promise<string | null> {
   });
   await response.text();
   return response.ok ? response.headers.get('x-weir-model') : null;
+}
+
+/** The same on inference.local, by the key of the tenant. */
+async function answeredLocally(): Promise<string | null> {
+  const { port } = new URL(weir.publicUrl);
+  const body = JSON.stringify({ messages: [{ role: 'user', content: 'Hello' }] });
+  const headers = { host: 'inference.local', authorization: `Bearer ${tenant.apiKey}`, 'content-type': 'application/json' };
+  return new Promise((resolve, reject) => {
+    const sent = request({ host: '127.0.0.1', port, path: '/v1/chat/completions', method: 'POST', headers }, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200 ? String(response.headers['x-weir-model']) : null);
+    });
+    sent.on('error', reject);
+    sent.end(body);
+  });
 }
 
 const KEYS = () => `/v1/organization/projects/${tenant.projectId}/api_keys`;
@@ -197,6 +213,24 @@ const SEEN: Record<string, () => Promise<void>> = {
     await write('POST', '/v1/organization/settings', { default_model: null });
     expect(await answeredBy({})).toBeNull();
   },
+  async 'PUT and DELETE /v1/organization/inference and /v1/platform/inference'() {
+    const [own, lent] = [unique(), unique()];
+    await write('POST', PROVIDERS, ofUpstream(own, 'sk-local'));
+    const credential = await asOperator('POST', PLATFORM, ofUpstream(lent, 'sk-lent-local'));
+    await asOperator('POST', `${PLATFORM}/${credential.id}/grants`, { tenant: tenant.id });
+    await asOperator('POST', '/v1/platform/prices', { provider: 'openai', model: 'm', input: '3', output: '3' });
+    for (const [path, by, name] of [
+      ['/v1/platform/inference', asOperator, lent],
+      ['/v1/organization/inference', write, own],
+    ] as const) {
+      await by('PUT', path, { provider: name, model: 'm', verify: false });
+      expect(await answeredLocally()).toBe(`${name}/m`);
+    }
+    await write('DELETE', '/v1/organization/inference');
+    expect(await answeredLocally()).toBe(`${lent}/m`);
+    await asOperator('DELETE', '/v1/platform/inference');
+    expect(await answeredLocally()).toBeNull();
+  },
   async 'POST /v1/platform/prices/catalogue'() {
     const name = unique();
     const credential = await asOperator('POST', PLATFORM, ofUpstream(name, 'sk-catalog'));
@@ -216,10 +250,10 @@ const SEEN: Record<string, () => Promise<void>> = {
 
 /** Writes that the rows above make. */
 const TESTED =
-  /^(\/v1\/organization\/(settings|routes(\/.*)?|projects|projects\/{project_id}\/(api_keys(\/.*)?|archive)|prices|models(\/.*)?|providers|providers\/{provider_id}(\/keys(\/.*)?)?)|\/v1\/platform\/(routes(\/.*)?|prices(\/catalog\w+)?|credentials|credentials\/{credential_id}(\/(keys|grants)(\/.*)?)?|tenants\/{tenant_id}\/(suspend|resume)))$/;
+  /^(\/v1\/organization\/(settings|routes(\/.*)?|inference|projects|projects\/{project_id}\/(api_keys(\/.*)?|archive)|prices|models(\/.*)?|providers|providers\/{provider_id}(\/keys(\/.*)?)?)|\/v1\/platform\/(routes(\/.*)?|inference|prices(\/catalog\w+)?|credentials|credentials\/{credential_id}(\/(keys|grants)(\/.*)?)?|tenants\/{tenant_id}\/(suspend|resume)))$/;
 /** Writes of what each call reads from Postgres itself, what no call goes by, and of labels. */
 const READ_EACH_TIME =
-  /\/(budgets|rate_limits)(\/|$)|\/models\/resolve$|\/prices\/rerate$|\/probe$|(admin_api_keys|operator_keys)(\/|$)|^\/v1\/platform\/tenants$|^\/v1\/platform\/tenants\/{tenant_id}$|^\/v1\/organization\/projects\/{project_id}$|\/connection(\/|$)|^\/v1\/platform\/gateways\//;
+  /\/(budgets|rate_limits)(\/|$)|\/inference\/bindings(\/|$)|\/models\/resolve$|\/prices\/rerate$|\/probe$|(admin_api_keys|operator_keys)(\/|$)|^\/v1\/platform\/tenants$|^\/v1\/platform\/tenants\/{tenant_id}$|^\/v1\/organization\/projects\/{project_id}$|\/connection(\/|$)|^\/v1\/platform\/gateways\//;
 
 test('every route that writes is tested here, or writes nothing that calls go by from memory', () => {
   const writes = ROUTES.filter(({ method }) => method !== 'GET').map(({ path }) => path);

@@ -125,7 +125,10 @@ export function errorOfRefusal(
     case 'timeout':
       return new WeirError('upstream_timeout', { cause: refusal.message });
     case 'server':
-      return new WeirError('upstream_error', { cause: refusal.message });
+      return new WeirError('upstream_error', {
+        cause: refusal.message,
+        ...(retryAfter !== undefined && { retryAfterSeconds: normalizeRetryAfter(retryAfter) }),
+      });
   }
 }
 
