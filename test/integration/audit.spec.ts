@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
+import { newId } from '../../src/kernel/ids.js';
 import { AuditRepository } from '../../src/ledger/audit.repository.js';
 import { Auditor } from '../../src/ledger/auditor.js';
 import type { Depth } from '../../src/ledger/index.js';
@@ -124,7 +125,7 @@ test('what left a rolling window, what became known late and what was corrected 
 });
 
 test('a call that was refused because its hold was not confirmed in time has no call row, and needs none', async () => {
-  await ledger.abandon(GATEWAY, [{ id: randomUUID(), tenantId: tenant }]);
+  await ledger.abandon(GATEWAY, [{ id: newId(), tenantId: tenant }]);
   expect(await breaches()).toEqual([]);
 });
 

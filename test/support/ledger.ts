@@ -44,7 +44,7 @@ export const holdRequest = (
   amount: bigint | null,
   scopes: HoldRequest['scopes'] = [{ kind: 'tenant', value: tenantId }],
 ): HoldRequest => ({
-  id: randomUUID(),
+  id: newId(),
   tenantId,
   amount,
   tokens: 100,

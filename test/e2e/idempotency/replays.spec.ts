@@ -231,7 +231,7 @@ test('answers of more than 256 MiB in all are not kept; what is kept is counted 
 test('a tenant that keeps no answers is charged once all the same', async () => {
   expect((await call('before')).status).toBe(200);
   const settings = await tenant.admin('POST', '/v1/organization/settings', { keep_answers: false });
-  expect(settings).toEqual({ object: 'settings', keep_answers: false });
+  expect(settings).toEqual({ object: 'settings', keep_answers: false, default_model: null });
   expect(await tenant.admin('GET', '/v1/organization/settings')).toEqual(settings);
   await eventually(async () => (await call('before')).code === 'idempotency_spent');
   expect((await call('a')).status).toBe(200);
