@@ -4,11 +4,14 @@ import { WeirError } from '../../kernel/errors.js';
 import { found } from '../../kernel/found.js';
 import type { Id } from '../../kernel/ids.js';
 import { CONFIG, type Config } from '../../platform/config/index.js';
+import { inTenantScope } from '../../platform/postgres/index.js';
 import { TenantsRepository } from '../../tenants/index.js';
 import { type ListQuery, pageOf, renderList } from '../http/list.js';
 import { idOf } from '../http/path-id.js';
 import { renderBinding } from './render.js';
 import type { CreateBinding, CreateCertificateBinding } from './schema.js';
+
+const READ_MS = 2_000;
 
 /** What operators and tenants do with bindings alike. */
 @Injectable()
@@ -23,7 +26,10 @@ export class Bindings {
   async create(tenantId: string, createdBy: string, asked: CreateBinding | CreateCertificateBinding) {
     const value = bindingValue(asked.kind, asked.value, asked.kind !== 'client_certificate' && asked.allow_loopback);
     if (asked.kind === 'listener') this.checkListener(value);
-    const projectId = await this.projectOf(tenantId, asked.project_id);
+    // An operator sees every tenant: the project is looked for in this one.
+    const projectId = await inTenantScope({ tenantId, actsAs: 'tenant', statementTimeoutMs: READ_MS }, () =>
+      this.projectOf(tenantId, asked.project_id),
+    );
     return renderBinding(await this.bindings.insert({ tenantId, projectId, kind: asked.kind, value, createdBy }));
   }
 
