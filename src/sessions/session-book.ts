@@ -1,8 +1,12 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
+import { WeirError } from '../kernel/errors.js';
 import { LOGGER, type Logger } from '../platform/telemetry/index.js';
 import type { Session, SessionDefaults } from './session.js';
 import { SessionsRepository } from './sessions.repository.js';
 
+/** A Postgres that does not answer is told by the ledger a moment later; until then no call waits for defaults. */
+const PATIENCE_MS = 2_000;
 /** What another process changed is seen after this. */
 const FRESH_MS = 500;
 const MAX_SESSIONS = 10_000;
@@ -22,8 +26,23 @@ export class SessionBook {
     @Inject(LOGGER) private readonly log: Logger,
   ) {}
 
-  /** Null: it has none. */
-  defaults(tenantId: string, id: string): Promise<SessionDefaults | null> {
+  /** Null: it has none. @throws WeirError ledger_unavailable */
+  async defaults(tenantId: string, id: string): Promise<SessionDefaults | null> {
+    const late = new AbortController();
+    const patience = delay(PATIENCE_MS, null, { signal: late.signal, ref: false }).then(() => {
+      throw new Error('Postgres does not answer');
+    });
+    patience.catch(() => {});
+    try {
+      return await Promise.race([this.known(tenantId, id), patience]);
+    } catch (cause) {
+      throw new WeirError('ledger_unavailable', { cause });
+    } finally {
+      late.abort();
+    }
+  }
+
+  private known(tenantId: string, id: string): Promise<Session | null> {
     const key = `${tenantId} ${id}`;
     const known = this.read.get(key);
     const now = performance.now();

@@ -113,13 +113,14 @@ export class Attempts {
       const { target } = step.plan;
       const refusal = this.breakers.begin(target, tenantId, flight);
       if (refusal) return ended ?? { ...unforeseen(refusal, false), attempts: [...tries.attempts], failure: LEFT_ALONE };
-      const { attempts, ...outcome } = await this.attempt(run, step);
+      const outcome = await this.attempt(run, step);
       if (outcome.firstByteMs !== null && !outcome.error) this.latencies.note(step.plan.target, outcome.firstByteMs - begunMs);
-      this.traffic.attempted(step.plan.target, begunMs, { ...outcome, attempts });
-      run.call.trace?.ended({ ...outcome, attempts });
-      tries.attempts.push(...attempts);
-      const last = `${outcome.error?.code} (${attempts.at(-1)?.status ?? 'no answer'})`;
-      this.breakers.end(target, tenantId, flight, wentOf({ ...outcome, attempts }, tries.isOverdue), last);
+      this.traffic.attempted(step.plan.target, begunMs, outcome);
+      run.call.trace?.ended(outcome);
+      tries.attempts.push(...outcome.attempts);
+      const status = outcome.attempts.at(-1)?.status ?? null;
+      const last = outcome.error ? `${outcome.error.code} (${status ?? 'no answer'})` : '';
+      this.breakers.end(target, tenantId, flight, wentOf(outcome, tries.isOverdue), last);
       if (outcome.failure && this.breakers.refusal(target, tenantId)) outcome.failure.isPassing = false;
       ended = { ...outcome, attempts: [...tries.attempts] };
       if (!outcome.failure || outcome.used || reply.started || reply.gone || tries.isOverHere) return ended;
@@ -127,7 +128,7 @@ export class Attempts {
       const { credential } = step.plan.target;
       if (credential) triedKeys.add(credential.id);
       try {
-        const next = await this.next(run, step, outcome.failure, attempts.at(-1)?.status ?? null, triedKeys);
+        const next = await this.next(run, step, outcome.failure, status, triedKeys);
         if (next === null) return ended;
         step = next;
       } catch (error) {
