@@ -15,7 +15,9 @@ import { Drains } from './attempts/drains.js';
 import { Attempts } from './attempts/send.js';
 import { Subscriptions } from './attempts/subscriptions.js';
 import { CallTraces } from './call-trace.js';
+import { Endings } from './endings.js';
 import { Estimates } from './estimates.js';
+import { Holding } from './holding.js';
 import { IdempotentCalls } from './idempotent-calls.js';
 import { InFlight } from './in-flight.js';
 import { LocalInference } from './local-inference.js';
@@ -56,6 +58,8 @@ import { Traffic } from './traffic.js';
     CallTraces,
     Attempts,
     Subscriptions,
+    Holding,
+    Endings,
     Relay,
     IdempotentCalls,
     RequestAuth,

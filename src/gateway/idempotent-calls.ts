@@ -8,6 +8,7 @@ import { type Plan, Router } from '../routing/index.js';
 import { AnswerRecorder } from './answer-recorder.js';
 import type { Call } from './call.js';
 import { policyOf } from './call-options.js';
+import { Endings } from './endings.js';
 import { Relay } from './relay.js';
 import type { Reply } from './reply.js';
 
@@ -20,6 +21,7 @@ export class IdempotentCalls {
     private readonly idempotency: IdempotencyService,
     private readonly router: Router,
     private readonly relay: Relay,
+    private readonly endings: Endings,
     private readonly ledger: LedgerService,
     metrics: Metrics,
     @Inject(LOGGER) private readonly log: Logger,
@@ -61,7 +63,7 @@ export class IdempotentCalls {
       claim = begun;
       crashPoint('claim_committed');
     } catch (error) {
-      return this.relay.refuse(call, reply, error);
+      return this.endings.refuse(call, reply, error);
     }
     const recorder = new AnswerRecorder(claim);
     reply.recorder = recorder;

@@ -5,7 +5,7 @@ import { newId } from '../kernel/ids.js';
 import { Secret } from '../platform/crypto/index.js';
 import { outsideTenantScope, PLATFORM } from '../platform/postgres/index.js';
 import type { ProviderRecord } from '../providers/index.js';
-import { Router, type Target } from '../routing/index.js';
+import { type Target, Targets } from '../routing/index.js';
 import { type Capabilities, capabilitiesOf } from './capabilities.js';
 import { Prober } from './prober.js';
 
@@ -23,7 +23,7 @@ const ANY_MODEL = '*';
 export class AccountProbe {
   constructor(
     private readonly prober: Prober,
-    private readonly router: Router,
+    private readonly targets: Targets,
     private readonly credentials: CredentialsRepository,
     private readonly headers: ProviderHeadersRepository,
   ) {}
@@ -37,7 +37,7 @@ export class AccountProbe {
         : Object.entries(change.headers ?? {}).map(([name, value]) => [name, new Secret(value)] as const);
     const model = record.defaultModel ?? record.models.find((name) => name !== ANY_MODEL) ?? null;
     return capabilitiesOf(
-      await this.prober.probe((id) => this.router.target(record.tenantId ?? PLATFORM, record, id, credential, headers), model),
+      await this.prober.probe((id) => this.targets.of(record.tenantId ?? PLATFORM, record, id, credential, headers), model),
     );
   }
 

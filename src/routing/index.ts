@@ -13,9 +13,12 @@ export {
   MAX_TARGETS,
   type Plan,
   type PlanRequest,
+  type Requester,
   type Target,
   type TargetPlan,
 } from './plan.js';
 export { References } from './references.js';
-export { type ListedModel, type Requester, type Resolution, Router } from './router.js';
+export { type Resolution, Router } from './router.js';
 export { RoutingModule } from './routing.module.js';
+export { Targets } from './targets.js';
+export { type ListedModel, UsableModels } from './usable-models.js';

@@ -93,6 +93,17 @@ export interface Scope {
   value: string;
 }
 
+/** What routing needs to know of a caller. */
+export interface Requester {
+  tenantId: string;
+  models: ReadonlySet<string> | null;
+  maxOutputTokens: number | null;
+  /** For requests that name no model, where their session has no default; null: none. */
+  defaultModel: string | null;
+  /** Whose default it is; null: there is none. */
+  defaultModelFrom: DefaultOwner | null;
+}
+
 /** A name that a request asks for, and the field that says it. */
 export interface AskedModel {
   name: string;

@@ -6,7 +6,7 @@ import { outsideTenantScope } from '../platform/postgres/index.js';
 import { type ProviderRecord, ProvidersRepository } from '../providers/index.js';
 import { faultOfMatch, nameOf, passedOn, REST, type Route, RoutesRepository, type RouteTarget, Shelf } from '../routes/index.js';
 import { countedName, faultOf } from './model-name.js';
-import { Router } from './router.js';
+import { UsableModels } from './usable-models.js';
 
 const ANY_MODEL = '*';
 
@@ -20,7 +20,7 @@ export class References {
     private readonly providers: ProvidersRepository,
     private readonly credentials: CredentialsRepository,
     private readonly routes: RoutesRepository,
-    private readonly router: Router,
+    private readonly models: UsableModels,
   ) {}
 
   /** @throws WeirError invalid_request when the tenant has no such provider. */
@@ -195,7 +195,7 @@ export class References {
     const record = records.get(name);
     const near = record
       ? record.defaultModel && `${name}/${record.defaultModel}`
-      : this.router.models({ tenantId, models: null }).find(({ reference }) => reference.endsWith(`/${name}`))?.reference;
+      : this.models.list({ tenantId, models: null }).find(({ reference }) => reference.endsWith(`/${name}`))?.reference;
     const open = [...records.values()].find(({ models }) => models.includes(ANY_MODEL));
     const meant = near ?? (record || !open ? null : `${open.name}/${name}`);
     return invalid(

@@ -10,10 +10,12 @@ import { BudgetConditions } from './budget-conditions.js';
 import { Latencies } from './latencies.js';
 import { References } from './references.js';
 import { Router } from './router.js';
+import { Targets } from './targets.js';
+import { UsableModels } from './usable-models.js';
 
 @Module({
   imports: [ProvidersModule, CredentialsModule, PricesModule, ModelsModule, RoutesModule, QuotasModule],
-  providers: [BudgetConditions, Router, References, BookedPrices, Latencies],
-  exports: [Router, References, BookedPrices, Latencies],
+  providers: [BudgetConditions, Targets, UsableModels, Router, References, BookedPrices, Latencies],
+  exports: [Targets, UsableModels, Router, References, BookedPrices, Latencies],
 })
 export class RoutingModule {}

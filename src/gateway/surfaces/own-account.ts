@@ -8,7 +8,7 @@ import { formatUsd } from '../../kernel/money.js';
 import { unixSeconds, unixSecondsOrNull } from '../../platform/openapi/index.js';
 import { renderRates } from '../../prices/index.js';
 import { BudgetsService, EACH, LimitsService, renderMaxima, renderSpending } from '../../quotas/index.js';
-import { type ListedModel, Router } from '../../routing/index.js';
+import { type ListedModel, Router, UsableModels } from '../../routing/index.js';
 import { LocalInference } from '../local-inference.js';
 import { RequestAuth } from '../request-auth.js';
 import { type PageQuery, pageOf } from './model-pages.js';
@@ -23,6 +23,7 @@ export class OwnAccount {
     private readonly auth: RequestAuth,
     private readonly local: LocalInference,
     private readonly router: Router,
+    private readonly models: UsableModels,
     private readonly budgets: BudgetsService,
     private readonly limits: LimitsService,
     private readonly calls: CallsRepository,
@@ -32,7 +33,7 @@ export class OwnAccount {
   /** `GET /v1/models` */
   listModels = (request: FastifyRequest): object => {
     const { caller, isLocal } = this.auth.verify(request);
-    const models = isLocal ? [this.local.listed(caller)] : this.router.listed(caller);
+    const models = isLocal ? [this.local.listed(caller)] : this.models.listed(caller);
     if (!isOfAnthropic(request)) return { object: 'list', data: models.map((model) => this.describe(caller, model)) };
     const { page, hasMore } = pageOf(models, request.query as PageQuery);
     const data = page.map((model) => this.describeToAnthropic(caller, model));
@@ -43,7 +44,7 @@ export class OwnAccount {
   getModel = (request: FastifyRequest): object => {
     const { caller } = this.auth.verify(request);
     const asked = (request.params as { '*': string })['*'];
-    const listed = this.router.listed(caller);
+    const listed = this.models.listed(caller);
     const model = listed.find(({ reference }) => reference === asked) ?? this.unlisted(caller, asked, listed);
     return isOfAnthropic(request) ? this.describeToAnthropic(caller, model) : this.describe(caller, model);
   };
@@ -64,7 +65,7 @@ export class OwnAccount {
   }
 
   private describe(caller: Caller, model: ListedModel): object {
-    const { facts, price } = this.router.about(caller.tenantId, model.shown);
+    const { facts, price } = this.models.about(caller.tenantId, model.shown);
     return {
       id: model.reference,
       object: 'model',
@@ -80,7 +81,7 @@ export class OwnAccount {
 
   /** As Anthropic's Models API does. */
   private describeToAnthropic(caller: Caller, { reference, createdAt, shown }: ListedModel): object {
-    const { facts } = this.router.about(caller.tenantId, shown);
+    const { facts } = this.models.about(caller.tenantId, shown);
     return {
       type: 'model',
       id: reference,
