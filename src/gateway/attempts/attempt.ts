@@ -1,19 +1,6 @@
 import type { CredentialStore } from '../../credentials/index.js';
-import {
-  besideFailure,
-  isBilled,
-  isCounted,
-  meteredTokens,
-  NoAnswer,
-  ProviderRefusal,
-  type Refusal,
-  type ReplyFacts,
-  type StreamReader,
-  type Streams,
-  type Translation,
-} from '../../dialects/index.js';
+import { type Refusal, type Translation } from '../../dialects/index.js';
 import { WeirError } from '../../kernel/errors.js';
-import { inSlices, ownTurn } from '../../kernel/slices.js';
 import type { Attempt } from '../../ledger/index.js';
 import {
   type EgressError,
@@ -29,15 +16,13 @@ import type { FallbackReason, TargetPlan } from '../../routing/index.js';
 import type { Call } from '../call.js';
 import type { InFlightCall } from '../in-flight.js';
 import type { Reply } from '../reply.js';
-import { isLong } from '../request-body.js';
-import { tokenizerOf } from '../tokenizers.js';
+import { Answer, type Attempted } from './answer.js';
 import { DRAIN_MS, type Drain, type Drains, drainEnd } from './drains.js';
 import type { EncodedRequest } from './encoded-request.js';
-import { type Failure, failureOf, refusalIn } from './failure.js';
-import { Incoming } from './incoming.js';
+import { type Failure, failureOf } from './failure.js';
 import { billOfRefusal, type Outcome, type SoFar, type Untold } from './outcome.js';
 import { ShownSecrets } from './shown-secrets.js';
-import { cooldownOf, errorOfEgress, errorOfRefusal, repeated, unreadable, withoutSecrets, wroteNothing } from './upstream-errors.js';
+import { cooldownOf, errorOfEgress, errorOfRefusal, unreadable, withoutSecrets, wroteNothing } from './upstream-errors.js';
 
 /** How an attempt stands among those of its call. */
 export interface AttemptOptions {
@@ -57,27 +42,25 @@ export interface AttemptOptions {
  * One request to a provider: takes what comes, gives the client what it may have, and ends in an outcome exactly once. It tries nothing a second
  * time. A client gets nothing of a stream before there is something of the answer in it: until then another attempt may take its place.
  */
-export class UpstreamAttempt implements EgressSink {
+export class UpstreamAttempt implements EgressSink, Attempted {
   private readonly reply: Reply;
   private exchange: Exchange | null = null;
   private readonly startedAt = performance.now();
   private sent = false;
   /** Why it may not be sent, or could not be noted as sent; then it is not. */
   private unmarked: WeirError | null = null;
-  private readonly incoming: Incoming;
+  private readonly answer: Answer;
   private readonly secrets: ShownSecrets;
-  /** Of a stream, what came before anything of the answer did; null: the client has it. */
-  private waiting: Buffer[] | null = [];
   /** The client is served no more: it left, or was told of this error. The provider is read on for its usage. */
   private detached: { drain: Drain; error: WeirError | null } | null = null;
   private failure: Failure | null = null;
-  private ended = false;
+  ended = false;
 
   constructor(
     private readonly plan: TargetPlan,
     private readonly call: Call,
     private readonly flight: InFlightCall,
-    private readonly translation: Translation,
+    translation: Translation,
     private readonly encoded: EncodedRequest,
     private readonly options: AttemptOptions,
     private readonly transport: Transport,
@@ -86,8 +69,8 @@ export class UpstreamAttempt implements EgressSink {
     private readonly resolve: (outcome: Outcome) => void,
   ) {
     this.reply = flight.reply;
-    this.incoming = new Incoming(this.translation.vectors);
     this.secrets = new ShownSecrets(plan.target.headers);
+    this.answer = new Answer(this, call, plan.target, flight, translation, this.secrets);
   }
 
   start(): void {
@@ -106,7 +89,7 @@ export class UpstreamAttempt implements EgressSink {
 
   /** The client is not kept waiting any longer for something of the answer: it has what came. */
   release(): void {
-    this.guarded(() => this.waiting && !this.ended && this.give([], true));
+    this.guarded(() => !this.ended && this.answer.release());
   }
 
   /** Sends at once, unless a token has to be fetched first: then nothing is sent before it is there. */
@@ -128,11 +111,11 @@ export class UpstreamAttempt implements EgressSink {
   }
 
   /** Whatever a callback throws ends this call, in order, and nothing else. */
-  private guarded(run: () => void): void {
+  guarded(run: () => void): void {
     try {
       run();
     } catch (cause) {
-      this.fail(new WeirError('internal_error', { cause }), this.sent && this.incoming.mayBeBilled, 'exception');
+      this.fail(new WeirError('internal_error', { cause }), this.sent && this.answer.incoming.mayBeBilled, 'exception');
     }
   }
 
@@ -157,74 +140,24 @@ export class UpstreamAttempt implements EgressSink {
   }
 
   onHead(status: number, headers: Record<string, string | string[] | undefined>): void {
-    this.guarded(() => this.readHead(status, headers));
-  }
-
-  private readHead(status: number, headers: Record<string, string | string[] | undefined>): void {
-    const { incoming } = this;
-    incoming.status = status;
-    incoming.firstByteMs = this.call.elapsedMs();
-    crashPoint('first_byte');
-    incoming.headers = headers;
-    if (status >= 300 && status < 400)
-      return this.fail(
-        new WeirError('upstream_invalid_response', { message: 'The provider answered with a redirect, which is not followed.' }),
-        false,
-      );
-    if (headers['content-encoding'] !== undefined) return this.fail(unreadable('encoded'), incoming.mayBeBilled, 'unreadable');
-    const { streams } = this;
-    if (!incoming.answers || !streams) return;
-    const tokens = tokenizerOf(this.plan.target);
-    if (this.call.prompt.stream) this.read(streams.read(this.options.limit, tokens));
-    else incoming.meterBy(streams, tokens);
-  }
-
-  /** Null: the reply is no stream. */
-  private get streams(): Streams | null {
-    const { streams } = this.translation;
-    return streams && this.incoming.headers['content-type']?.toString().startsWith(streams.type) ? streams : null;
-  }
-
-  private read(reader: StreamReader): void {
-    this.incoming.reader = reader;
-    if (this.detached) return;
-    this.reply.failure = (error) => {
-      const event = reader.failure(error);
-      // Some formats repeat the answer so far.
-      return this.secrets.areIn([event]) ? null : event;
-    };
+    this.guarded(() => this.answer.head(status, headers));
   }
 
   onData(chunk: Buffer): void {
-    this.guarded(() => this.take(chunk));
-  }
-
-  private take(chunk: Buffer): void {
-    if (this.ended) return;
-    if (this.incoming.reader) return this.relay(this.incoming.reader, chunk);
-    this.exchange?.progress();
-    if (!this.incoming.keep(chunk)) this.fail(unreadable('too long'), this.incoming.mayBeBilled, 'unreadable');
+    this.guarded(() => !this.ended && this.answer.data(chunk));
   }
 
   onUnreadable(cause: Error): void {
-    this.guarded(() => this.fail(unreadable(cause), this.incoming.mayBeBilled, 'unreadable'));
+    this.guarded(() => this.fail(unreadable(cause), this.answer.incoming.mayBeBilled, 'unreadable'));
   }
 
   onEnd(): void {
-    this.guarded(() => this.conclude());
-  }
-
-  private conclude(): void {
-    if (this.ended) return;
-    const { status, reader, body, headers } = this.incoming;
-    crashPoint('upstream_end');
-    if (status === 401 && this.isRenewed()) return this.fail(new WeirError('provider_auth_failed'), false, 'provider_failed', 'new_token');
-    if (!this.incoming.answers) return this.readRefusal(this.translation.decodeRefusal(status ?? 502, body, headers), body);
-    if (reader) return this.endStream(reader);
-    this.readBody(body).then(
-      (repeats) => this.guarded(() => this.endBody(repeats)),
-      (cause) => this.guarded(() => this.unread(cause)),
-    );
+    this.guarded(() => {
+      if (this.ended) return;
+      if (this.answer.incoming.status === 401 && this.isRenewed())
+        return this.fail(new WeirError('provider_auth_failed'), false, 'provider_failed', 'new_token');
+      this.answer.conclude();
+    });
   }
 
   onError(error: EgressError): void {
@@ -235,135 +168,62 @@ export class UpstreamAttempt implements EgressSink {
     if (this.ended) return;
     if (this.unmarked) return this.fail(this.unmarked, false);
     const untold = this.detached && error.late ? 'drain_late' : error.late ? 'provider_silent' : 'provider_broke';
-    this.fail(errorOfEgress(error), this.sent && this.incoming.mayBeBilled && !wroteNothing(error), untold);
+    this.fail(errorOfEgress(error), this.sent && this.answer.incoming.mayBeBilled && !wroteNothing(error), untold);
   }
 
   /** The client is told now; what the provider makes of the request until its deadline is booked. */
   onLate(): void {
     this.guarded(() => {
-      const { status, mayBeBilled } = this.incoming;
+      const { status, mayBeBilled } = this.answer.incoming;
       if (this.detached || !this.sent || !mayBeBilled) return;
       if (!this.reply.started && this.options.goesOn('timeout')) return this.expire();
       this.detach(new WeirError(status === null ? 'upstream_timeout' : 'upstream_interrupted'), 'provider_silent');
     });
   }
 
-  private relay(reader: StreamReader, chunk: Buffer): void {
-    let pieces: Buffer[];
-    try {
-      pieces = reader.push(chunk);
-    } catch (cause) {
-      return this.fail(unreadable(cause), true, 'unreadable');
-    }
-    if (reader.takeProgress()) this.exchange?.progress();
-    this.flight.progressed();
-    const { refusal } = reader;
-    // A client that got nothing yet is told by the status.
-    if (!refusal || this.reply.started || isBilled(refusal, reader.facts)) this.give(pieces);
-    if (this.ended) return;
-    crashPoint('mid_stream');
-    if (refusal) return this.refused(refusal);
-    if (!reader.overLimit) return;
+  get isDetached(): boolean {
+    return this.detached !== null;
+  }
+
+  get limit(): number {
+    return this.options.limit;
+  }
+
+  progressed(): void {
+    this.exchange?.progress();
+  }
+
+  pause(): void {
+    this.exchange?.pause();
+  }
+
+  answers(): void {
+    this.options.answers();
+  }
+
+  completed(failure: Failure | null, untold?: 'output_limit'): void {
+    this.failure = failure;
     // The provider goes on past the output limit it was given, which the money is held for.
-    this.exchange?.cancel();
-    this.end('completed', null, true, 'output_limit');
+    if (untold) this.exchange?.cancel();
+    this.end('completed', null, true, untold);
   }
 
-  /** Gives the client what it may have. @param atOnce also if there is nothing of the answer in it yet. */
-  private give(pieces: readonly Buffer[], atOnce = false): void {
-    if (this.detached) return;
-    if (this.secrets.areIn(pieces)) return this.detach(repeated(), 'unreadable');
-    if (this.waiting) {
-      this.waiting.push(...pieces);
-      if (!atOnce && !this.reply.started && !hasOutput(this.incoming.facts)) return;
-      pieces = this.waiting;
-      this.waiting = null;
-      if (!atOnce) this.options.answers();
-    }
-    if (pieces.length > 0 && !this.reply.stream(pieces)) this.exchange?.pause();
-  }
-
-  private endStream(reader: StreamReader): void {
-    let pieces: Buffer[];
-    try {
-      pieces = reader.finish();
-    } catch (cause) {
-      // What cannot be read here is an event that never got its end.
-      return this.fail(new WeirError('upstream_interrupted', { cause }), true, 'provider_broke');
-    }
-    if (!this.detached && this.secrets.areIn(pieces)) return this.fail(repeated(), true, 'unreadable');
-    const last = [...(this.waiting ?? []), ...pieces];
-    if (!this.detached && last.length > 0 && (reader.complete || this.reply.started)) this.reply.stream(last);
-    if (reader.refusal) return this.refused(reader.refusal);
-    if (!reader.complete) return this.fail(new WeirError('upstream_interrupted'), true, 'provider_broke');
-    this.end('completed', null, true);
-  }
-
-  /** In a turn for each step, where there is much to work on. Answers whether it repeats a secret that the client must not see. */
-  private async readBody(body: Buffer): Promise<boolean> {
-    const { translation, incoming, streams } = this;
-    if (isLong(body.length)) await ownTurn();
-    try {
-      if (this.call.prompt.stream) this.read(translation.streams!.readFromWhole(body, incoming.headers));
-      else incoming.whole = await inSlices(streams ? streams.fold(body) : translation.readWhole(body, incoming.headers));
-    } catch (cause) {
-      if (cause instanceof ProviderRefusal) await this.readBesideFailure(body);
-      throw cause;
-    }
-    if (incoming.whole?.refusal && isBare(incoming.whole.facts)) await this.readBesideFailure(body);
-    if (isLong(body.length)) await ownTurn();
-    return this.detached === null && inSlices(this.secrets.search(body));
-  }
-
-  /** The words of a failure are no output; what stands beside them may be. */
-  private async readBesideFailure(body: Buffer): Promise<void> {
-    this.incoming.unanswered = await inSlices(besideFailure(this.translation, body, this.incoming.headers));
-  }
-
-  /** A refusal has no output. A count that it comes with is booked. */
-  private readRefusal(refusal: Refusal, body: Buffer): void {
-    const { incoming } = this;
-    void Promise.resolve(inSlices(besideFailure(this.translation, body, incoming.headers))).then((facts) =>
-      this.guarded(() => {
-        if (isCounted(facts)) incoming.unanswered = facts;
-        if (!this.ended) this.refused(refusal);
-      }),
-    );
-  }
-
-  private unread(cause: unknown): void {
-    if (cause instanceof NoAnswer) this.incoming.unanswered = cause.facts;
-    if (cause instanceof ProviderRefusal) this.refused(cause.refusal);
-    else this.fail(unreadable(cause), true, 'unreadable');
-  }
-
-  private endBody(repeats: boolean): void {
-    if (this.ended) return;
-    // What was counted is booked all the same.
-    if (repeats && !this.detached) return this.fail(repeated(), true, 'unreadable');
-    if (this.incoming.reader) return this.endStream(this.incoming.reader);
-    const { refusal, facts } = this.incoming.whole!;
-    if (refusal) return this.refused(refusal);
-    this.failure = refusalIn(facts.finishReason);
-    this.end('completed', null, true);
-  }
-
-  private refused(refusal: Refusal): void {
+  refused(refusal: Refusal): void {
     const { target } = this.plan;
-    const retryAfter = refusal.retryAfterSeconds?.toString() ?? this.incoming.headers['retry-after']?.toString();
+    const retryAfter = refusal.retryAfterSeconds?.toString() ?? this.answer.incoming.headers['retry-after']?.toString();
     const rest = cooldownOf(refusal, retryAfter);
     const remaining =
       target.credential && rest && !target.subscription ? this.credentials.coolDown(target.credential, rest.reason, rest.seconds) : null;
-    const { used, untold } = billOfRefusal(refusal, this.incoming);
+    const { used, untold } = billOfRefusal(refusal, this.answer.incoming);
     const remedy = !this.detached && this.options.mayLower && speaksOfLimit(refusal) ? 'lower_limit' : null;
     const error = errorOfRefusal(withoutSecrets(refusal, this.secrets.all), target, retryAfter, remaining);
-    this.failure = failureOf(error, refusal, this.incoming.headers, remedy);
+    this.failure = failureOf(error, refusal, this.answer.incoming.headers, remedy);
     this.fail(error, used, untold);
   }
 
   /** @param used something was answered, so something may be billed. */
-  private fail(error: WeirError | null, used: boolean, untold: Untold = 'exception', remedy: Failure['remedy'] = null): void {
-    this.failure ??= failureOf(error, null, this.incoming.headers, remedy);
+  fail(error: WeirError | null, used: boolean, untold: Untold = 'exception', remedy: Failure['remedy'] = null): void {
+    this.failure ??= failureOf(error, null, this.answer.incoming.headers, remedy);
     this.exchange?.cancel();
     this.end(used ? 'cut' : 'failed', error, used, untold);
   }
@@ -376,7 +236,7 @@ export class UpstreamAttempt implements EgressSink {
   }
 
   /** The client is served no more. @param error what it is told; null: it is gone. */
-  private detach(error: WeirError | null, untold: Untold): void {
+  detach(error: WeirError | null, untold: Untold): void {
     const { clientGone } = this.plan.target;
     if ((this.call.prompt.stream ? clientGone.stream : clientGone.whole) === 'cancel') return this.breakOff(error, untold);
     const drain = this.drains.begin(this.call.caller.tenantId, () => this.breakOff(error, 'drain_refused'));
@@ -387,7 +247,7 @@ export class UpstreamAttempt implements EgressSink {
   }
 
   private breakOff(error: WeirError | null, untold: Untold): void {
-    this.fail(error, this.sent && this.incoming.mayBeBilled, untold);
+    this.fail(error, this.sent && this.answer.incoming.mayBeBilled, untold);
   }
 
   private end(status: Outcome['status'], error: WeirError | null, used: boolean, untold: Untold = 'not_counted'): void {
@@ -397,7 +257,7 @@ export class UpstreamAttempt implements EgressSink {
     this.reply.onDrain = null;
     this.flight.cutOff = null;
     const { detached } = this;
-    const { facts, firstByteMs, whole, reader } = this.incoming;
+    const { facts, firstByteMs, whole, reader } = this.answer.incoming;
     // A client that left, or was told of a failure, did not get the answer, whatever became of it.
     const ended = detached ? { status: used ? ('cut' as const) : ('failed' as const), error: detached.error } : { status, error };
     const { failure } = this;
@@ -421,22 +281,15 @@ export class UpstreamAttempt implements EgressSink {
   }
 
   private get soFar(): SoFar {
-    return { facts: this.incoming.facts, reader: this.incoming.reader, effort: this.encoded.effort };
+    return { facts: this.answer.incoming.facts, reader: this.answer.incoming.reader, effort: this.encoded.effort };
   }
 
   private attemptEnded(reason: string | null): Attempt {
     const { provider, model, credential } = this.plan.target;
     const latencyMs = Math.round((performance.now() - this.startedAt) * 1000) / 1000;
-    return { provider, model, credential: credential?.id ?? null, status: this.incoming.status, reason, latencyMs };
+    return { provider, model, credential: credential?.id ?? null, status: this.answer.incoming.status, reason, latencyMs };
   }
 }
-
-/** Whether a reply says nothing of what was made or counted. */
-const isBare = (facts: ReplyFacts): boolean => facts.usage === null && meteredTokens(facts) === 0;
-
-/** Whether there is something of the answer: text, reasoning, a tool call, a refusal, a picture. A role or a ping is nothing. */
-const hasOutput = ({ outputPieces, outputBytes, outputImages, toolRuns }: ReplyFacts): boolean =>
-  outputPieces > 0 || outputBytes > 0 || outputImages > 0 || toolRuns.size > 0;
 
 /** Of a refusal that a lower limit on the output may not meet. */
 const speaksOfLimit = ({ class: kind, message }: Refusal): boolean =>
