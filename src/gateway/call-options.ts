@@ -80,7 +80,7 @@ export function withHeader(options: CallOptions, name: string, value: string): C
       if (value !== 'shrink') throw invalid('must be "shrink"');
       return { ...options, shrinkToFit: true };
     case 'x-weir-timeout-ms':
-      if (!/^[1-9]\d{2,8}$/.test(value)) throw invalid('must be a whole number of milliseconds from 100');
+      if (!/^[1-9]\d{2,}$/.test(value)) throw invalid('must be a whole number of milliseconds from 100');
       return { ...options, timeoutMs: Number(value) };
     case 'x-weir-thinking-level':
       if (!isThinkingLevel(value)) throw invalid(`must be one of ${THINKING_LEVELS.join(', ')}`);

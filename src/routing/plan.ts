@@ -68,6 +68,7 @@ export interface TargetPlan {
 export const FALLBACK_REASONS = [
   'rate_limited',
   'provider_error',
+  'model_not_found',
   'timeout',
   'auth',
   'billing',
@@ -158,7 +159,7 @@ export const DEFAULT_POLICY: AttemptPolicy = {
   retries: 2,
   attempts: 6,
   deadlineMs: null,
-  fallbackOn: new Set(['rate_limited', 'provider_error', 'timeout', 'auth', 'billing']),
+  fallbackOn: new Set(['rate_limited', 'provider_error', 'model_not_found', 'timeout', 'auth', 'billing']),
 };
 
 /**

@@ -76,7 +76,7 @@ export class Router {
   plan(requester: Requester, request: PlanRequest): Plan {
     const { requestedModel, route, defaultFrom, targets, skipped, policy } = this.resolve(requester, request);
     const [first, ...others] = targets;
-    if (!first) throw noTarget(requestedModel, skipped);
+    if (!first) throw this.misspelled(requester, requestedModel, route, skipped) ?? noTarget(requestedModel, skipped);
     return {
       requestedModel,
       route,
@@ -85,6 +85,18 @@ export class Router {
       skipped: skipped.map(({ model, error }) => ({ model, reason: error.message })),
       policy,
     };
+  }
+
+  /** Of a name that a prefix passes on, and that none of its providers has: it is the client's to change. Null: it is no such. */
+  private misspelled({ tenantId, models }: Requester, name: string, route: Route | null, skipped: readonly Skipped[]): WeirError | null {
+    const [target] = skipped;
+    if (!target || route?.match.kind !== 'prefix' || ![...route.targets, ...(route.when?.use ?? [])].every(passesOn)) return null;
+    const isUnknown = ({ model, error }: Skipped) =>
+      error.code === 'model_not_found' && this.providers.find(tenantId, model.slice(0, model.indexOf('/'))) !== null;
+    if (!skipped.every(isUnknown)) return null;
+    const near = this.models.near(tenantId, target.model, models);
+    const message = `No provider that the route "${route.match.value}" leads to has the model "${name}". ${hintAt(near)}`;
+    return new WeirError('model_not_found', { param: 'model', message });
   }
 
   /** How far a call goes that no route matches. */
@@ -159,9 +171,7 @@ export class Router {
     const { when } = route;
     const targets = when && this.conditions.hold(tenantId, when, scopes) ? when.use : route.targets;
     const rest = route.match.kind === 'prefix' ? passedOn(route, name, (provider) => this.providers.find(tenantId, provider) !== null) : '';
-    return targets.map((target) =>
-      target.model.endsWith(REST) ? { ...target, model: target.model.slice(0, -REST.length) + rest } : target,
-    );
+    return targets.map((target) => (passesOn(target) ? { ...target, model: target.model.slice(0, -REST.length) + rest } : target));
   }
 
   /** @param isAllowed whatever the models of the key are. @param keys of providers that were chosen for this call. */
@@ -213,6 +223,9 @@ export class Router {
     throw new WeirError('credential_missing', { message: `The provider "${record.name}" no longer has the key that the route names.` });
   }
 }
+
+/** A target that is called by the name that was asked for. */
+const passesOn = ({ model }: RouteTarget): boolean => model.endsWith(REST);
 
 /** References that rules count a call by: the model's own, and the one that stands for all its names. */
 function countedModels(provider: string, model: string): readonly string[] {

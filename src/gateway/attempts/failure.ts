@@ -25,7 +25,7 @@ const BY_CLASS: Record<RefusalClass, Kind> = {
   auth: { reason: 'auth', isPassing: false },
   billing: { reason: 'billing', isPassing: false },
   rate_limit: { reason: 'rate_limited', isPassing: true },
-  model_not_found: LASTING,
+  model_not_found: { reason: 'model_not_found', isPassing: false },
   context_length: { reason: 'context_length', isPassing: false },
   too_large: { reason: 'context_length', isPassing: false },
   unprocessable: NOT_THE_PROVIDERS,

@@ -156,10 +156,35 @@ test('a prefix passes the name on; a provider that it begins with is cut', async
   await served('gpt-4o', 'up/gpt-4o');
   await save('up/', ['spare/*', 'up/*'], {}, 'prefix');
   await served('up/gpt-4o', 'spare/gpt-4o');
-  expect(await call('gpt-5')).toMatchObject({
-    status: 503,
-    error: { code: 'no_target', message: expect.stringContaining('does not expose the model "gpt-5"') },
+});
+
+test('a name under a prefix that none of its providers has is told the nearest one', async () => {
+  await save('gpt-', ['up/*'], {}, 'prefix');
+  await save('up/', ['spare/*', 'up/*'], {}, 'prefix');
+  await served('up/gpt-4o', 'spare/gpt-4o');
+  expect((await call('gpt-4p')).error).toEqual(
+    expect.objectContaining({
+      code: 'model_not_found',
+      param: 'model',
+      message: 'No provider that the route "gpt-" leads to has the model "gpt-4p". Did you mean "up/gpt-4o"?',
+    }),
+  );
+  expect(await call('up/gpt-4p')).toMatchObject({
+    status: 404,
+    error: { message: expect.stringContaining('Did you mean "spare/gpt-4o"?') },
   });
+});
+
+test('what a prefix leads to may be missing for reasons that are not the client’s', async () => {
+  await save('gpt-', [{ model: 'up/*' }, { model: 'spare/test-model' }], {}, 'prefix');
+  await served('gpt-4o', 'up/gpt-4o');
+  await weir.db.query(`UPDATE providers SET models = '{other}' WHERE name = 'spare'`);
+  await eventually(async () => (await call('spare/test-model')).status === 404);
+  try {
+    expect(await call('gpt-5')).toMatchObject({ status: 503, error: { code: 'no_target' } });
+  } finally {
+    await weir.db.query(`UPDATE providers SET models = '{test-model,other/model,gpt-4o}' WHERE name = 'spare'`);
+  }
 });
 
 test('a reference may have a chain of its own, which begins with itself', async () => {
@@ -443,13 +468,17 @@ test('a client’s own list is tried in order after its model, each checked for 
 });
 
 test('a call may be given a time, up to what the installation allows', async () => {
-  const timed = async (value: string) =>
-    (
-      await fetch(`${weir.publicUrl}/v1/chat/completions`, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${tenant.apiKey}`, 'content-type': 'application/json', 'x-weir-timeout-ms': value },
-        body: JSON.stringify({ model: 'up/test-model', messages: [{ role: 'user', content: 'Hello' }] }),
-      })
-    ).status;
-  expect(await Promise.all(['5000', '600000', '99', '1.5', '999999999'].map(timed))).toEqual([200, 200, 400, 400, 400]);
+  const timed = async (value: string) => {
+    const response = await fetch(`${weir.publicUrl}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${tenant.apiKey}`, 'content-type': 'application/json', 'x-weir-timeout-ms': value },
+      body: JSON.stringify({ model: 'up/test-model', messages: [{ role: 'user', content: 'Hello' }] }),
+    });
+    const { error } = (await response.json()) as { error?: { message: string } };
+    return { status: response.status, message: error?.message };
+  };
+  const statuses = (await Promise.all(['5000', '600000', '99', '1.5', '999999999'].map(timed))).map(({ status }) => status);
+  expect(statuses).toEqual([200, 200, 400, 400, 400]);
+  for (const value of ['999999999', '9'.repeat(12), '9'.repeat(400)])
+    expect((await timed(value)).message).toMatch(/must be at most \d+: a call takes no longer here\.$/);
 });
