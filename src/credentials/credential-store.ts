@@ -60,6 +60,11 @@ export class CredentialStore {
     return credential && assertFor(credential, origin);
   }
 
+  /** Credentials that a call may be made with now, in the order in which calls of a session go on to them. @throws WeirError credential_unavailable */
+  ready(providerId: string, origin: string, session: string | null): Credential[] {
+    return (this.byProvider.get(providerId)?.rotation?.ready(session) ?? []).map((credential) => assertFor(credential, origin));
+  }
+
   /** One credential of the provider, whether it rests or not; null: it has no such. @throws WeirError credential_unavailable */
   pinned(providerId: string, origin: string, id: string): Credential | null {
     const credential = this.byProvider.get(providerId)?.rotation?.credentials.find((one) => one.id === id) ?? null;

@@ -54,6 +54,16 @@ export class Rotation {
     return readyFirst;
   }
 
+  /** Those that do not rest, in the order in which calls of a session go on to them. */
+  ready(session: string | null): Credential[] {
+    const { credentials } = this;
+    const first = session === null ? this.turn++ : hash(session);
+    const now = performance.now();
+    return credentials
+      .map((_, step) => credentials[(first + step) % credentials.length]!)
+      .filter(({ id }) => this.cooldowns.endOf(id) <= now);
+  }
+
   /** How long until one does not rest, in ms; 0: now. */
   readyInMs(): number {
     return Math.max(0, Math.min(...this.credentials.map(({ id }) => this.cooldowns.endOf(id))) - performance.now());

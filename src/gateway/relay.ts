@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { StoredPlan } from '../calls/index.js';
 import { noFacts } from '../dialects/index.js';
 import { type ErrorCode, WeirError } from '../kernel/errors.js';
 import { publicId } from '../kernel/ids.js';
@@ -91,9 +92,10 @@ export class Relay {
         return this.attempts.run({ ...held, call, reply, tries }); // 4xx 502 503 504: an outcome, never thrown after the hold
       });
       const moves = tries.goesOn(outcome, reply, flight);
-      last = this.conclude(call, held.plan, hold, outcome, asked, moves);
-      const { settlement } = last;
-      settlement.plan = record.book(at, hold, tries.sent, last.outcome, settlement, moves);
+      const concluded = this.conclude(call, held.plan, hold, outcome, asked, moves);
+      last = concluded;
+      const { settlement } = concluded;
+      settlement.plan = this.explained(call, () => record.book(at, hold, tries.sent, concluded.outcome, settlement, moves));
       const booking = await this.ledger.settle(hold, settlement, () => flight.booked()); // commits before the tail leaves
       call.trace?.settled(settlement, booking);
       if (!booking.safe && !last.outcome.error) {
@@ -141,6 +143,16 @@ export class Relay {
       return await send();
     } catch (cause) {
       return unforeseen(cause, flight.sent);
+    }
+  }
+
+  /** What a call is explained by. It is booked without it rather than not at all. */
+  private explained(call: Call, make: () => StoredPlan | undefined): StoredPlan | undefined {
+    try {
+      return make();
+    } catch (err) {
+      this.log.error({ err, call: publicId('call', call.id) }, 'a call cannot be explained');
+      return undefined;
     }
   }
 

@@ -18,5 +18,6 @@ export function errorOfAll(faults: readonly TargetFault[], { skipped }: Plan, er
     ...faults.map((fault) => `"${fault.reference}": ${fault.error.message} (${fault.error.code})`),
   ];
   if (each.length === 1) return 'retry' in repeated ? error.with(repeated) : error;
-  return error.with({ message: `None of the ${each.length} models answered. ${each.join(' ')}`, ...repeated });
+  const what = attempts === 0 ? 'could be called' : 'answered';
+  return error.with({ message: `None of the ${each.length} models ${what}. ${each.join(' ')}`, ...repeated });
 }

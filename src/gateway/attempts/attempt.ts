@@ -22,7 +22,7 @@ import type { EncodedRequest } from './encoded-request.js';
 import { type Failure, failureOf } from './failure.js';
 import { billOfRefusal, type Outcome, type SoFar, type Untold } from './outcome.js';
 import { ShownSecrets } from './shown-secrets.js';
-import { cooldownOf, errorOfEgress, errorOfRefusal, unreadable, withoutSecrets, wroteNothing } from './upstream-errors.js';
+import { cooldownOf, errorOfEgress, errorOfRefusal, naming, unreadable, withoutSecrets, wroteNothing } from './upstream-errors.js';
 
 /** How an attempt stands among those of its call. */
 export interface AttemptOptions {
@@ -181,6 +181,11 @@ export class UpstreamAttempt implements EgressSink, Attempted {
     });
   }
 
+  /** A whole answer is on its way. */
+  get isAnswering(): boolean {
+    return this.answer.incoming.answers && !this.call.prompt.stream;
+  }
+
   get isDetached(): boolean {
     return this.detached !== null;
   }
@@ -222,7 +227,8 @@ export class UpstreamAttempt implements EgressSink, Attempted {
   }
 
   /** @param used something was answered, so something may be billed. */
-  fail(error: WeirError | null, used: boolean, untold: Untold = 'exception', remedy: Failure['remedy'] = null): void {
+  fail(cause: WeirError | null, used: boolean, untold: Untold = 'exception', remedy: Failure['remedy'] = null): void {
+    const error = cause && naming(cause, this.plan.target.provider);
     this.failure ??= failureOf(error, null, this.answer.incoming.headers, remedy);
     this.exchange?.cancel();
     this.end(used ? 'cut' : 'failed', error, used, untold);
@@ -242,7 +248,7 @@ export class UpstreamAttempt implements EgressSink, Attempted {
     const drain = this.drains.begin(this.call.caller.tenantId, () => this.breakOff(error, 'drain_refused'));
     if (!drain) return this.breakOff(error, 'drain_refused');
     this.detached = { drain, error };
-    if (error) this.reply.fail(error);
+    if (error) this.reply.fail(naming(error, this.plan.target.provider));
     this.exchange?.endWithin(DRAIN_MS);
   }
 

@@ -79,14 +79,14 @@ export class Attempts {
   }
 
   /** The plan with a key that its target may be tried with now. @throws WeirError provider_unavailable: it is left alone */
-  ready(plan: TargetPlan, { caller, options }: Call): TargetPlan {
+  ready(plan: TargetPlan, { caller, affinity }: Call): TargetPlan {
     const { target } = plan;
     const refusal = this.breakers.refusal(target, caller.tenantId);
     if (refusal === null) return plan;
-    // A session keeps to its key.
-    const isFree = target.credential && !target.subscription && !plan.pinned && options.session === null;
-    for (let n = 0; isFree && n < MAX_OTHER_KEYS; n++) {
-      const other = { ...target, credential: this.credentials.find(target.providerId, target.origin) };
+    if (!target.credential || target.subscription || plan.pinned) throw refusal;
+    // Calls of one conversation move to the same key, for as long as theirs is left alone.
+    for (const credential of this.credentials.ready(target.providerId, target.origin, affinity).slice(0, MAX_OTHER_KEYS)) {
+      const other = { ...target, credential };
       if (this.breakers.refusal(other, caller.tenantId) === null) return { ...plan, target: other };
     }
     throw refusal;
@@ -129,7 +129,7 @@ export class Attempts {
       if (credential) triedKeys.add(credential.id);
       try {
         const next = await this.next(run, step, outcome.failure, status, triedKeys);
-        if (next === null) return ended;
+        if (next === null) return reply.gone ? { ...ended, error: null } : ended;
         step = next;
       } catch (error) {
         return { ...ended, error: error instanceof WeirError ? error : new WeirError('internal_error', { cause: error }) };

@@ -38,14 +38,14 @@ export class Tries {
   ) {}
 
   /** The attempt that is under way. */
-  current: Pick<UpstreamAttempt, 'expire' | 'release'> | null = null;
+  current: Pick<UpstreamAttempt, 'expire' | 'release' | 'isAnswering'> | null = null;
   private readonly timers: NodeJS.Timeout[] = [];
   private share: NodeJS.Timeout | undefined;
   private further = 0;
 
   /**
    * From now on another target is tried. Where the call has a deadline and targets after this one, an attempt that has nothing of an answer leaves
-   * them their part of the time.
+   * them their part of the time: a stream without content, or a whole answer that has not begun.
    * @param further targets after it.
    */
   beginTarget(further: number, reply: Reply): void {
@@ -56,7 +56,7 @@ export class Tries {
     if (this.policy.deadlineMs === null || further === 0) return;
     this.share = setTimeout(
       () => {
-        if (!reply.started && this.goesOnAfter('timeout')) this.current?.expire();
+        if (!reply.started && !this.current?.isAnswering && this.goesOnAfter('timeout')) this.current?.expire();
       },
       Math.max(0, this.leftMs / (further + 1)),
     );

@@ -1,6 +1,6 @@
 import type { CooldownReason, Remaining } from '../../credentials/index.js';
 import type { Refusal, RefusalClass } from '../../dialects/index.js';
-import { type ErrorCode, WeirError } from '../../kernel/errors.js';
+import { ERRORS, type ErrorCode, WeirError } from '../../kernel/errors.js';
 import type { Secret } from '../../platform/crypto/index.js';
 import type { EgressError, EgressFailure } from '../../platform/egress/index.js';
 import type { Target } from '../../routing/index.js';
@@ -47,6 +47,14 @@ function withoutCut(message: string, secret: string): string {
     if (message.endsWith(secret.slice(0, length))) return `${message.slice(0, -length)}[redacted]`;
   return message;
 }
+
+/** A text of the table speaks of "the provider": which one it is, in the words of its record. Nothing that came from there is said. */
+export function naming(error: WeirError, provider: string): WeirError {
+  const isOwnText = error.message === ERRORS[error.code].text && error.message.startsWith(THE_PROVIDER);
+  return isOwnText ? error.with({ message: `${THE_PROVIDER}"${provider}" ${error.message.slice(THE_PROVIDER.length)}` }) : error;
+}
+
+const THE_PROVIDER = 'The provider ';
 
 /** An answer that cannot be given on. @param cause for the log. */
 export const unreadable = (cause: unknown): WeirError => new WeirError('upstream_invalid_response', { cause });

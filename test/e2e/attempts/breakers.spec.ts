@@ -67,10 +67,10 @@ beforeEach(async () => {
 
 afterEach(async () => expect(await brokenInvariants(weir.db)).toEqual([]));
 
-async function call(at: { publicUrl: string } = weir, { apiKey } = tenant, body: object = {}) {
+async function call(at: { publicUrl: string } = weir, { apiKey } = tenant, body: object = {}, headers: Record<string, string> = {}) {
   const response = await fetch(`${at.publicUrl}/v1/chat/completions`, {
     method: 'POST',
-    headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
+    headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json', ...headers },
     body: JSON.stringify({ model: 'up/test-model', messages: [{ role: 'user', content: 'Hello' }], max_tokens: 100, ...body }),
   });
   const text = await response.text();
@@ -259,6 +259,11 @@ test('a key with which it fails is left alone, and the calls are served with the
   });
   upstream.calls.length = 0;
   for (let n = 0; n < 6; n++) expect(await call()).toMatchObject({ status: 200, attempts: '1' });
+  // Conversations keep to a key only while it is not left alone.
+  for (let n = 0; n < 6; n++) {
+    const session = { 'x-weir-session': `chat-${n}` };
+    expect(await call(weir, tenant, {}, session)).toMatchObject({ status: 200, attempts: '1' });
+  }
   expect(keys()).not.toContain(FIRST);
 });
 

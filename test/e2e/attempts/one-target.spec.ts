@@ -200,4 +200,17 @@ test('a client that leaves during the wait ends the call', async () => {
   expect(await gone).toBe('left');
   await eventually(async () => (await booked(weir, tenant)).length === 1);
   expect(upstream.calls).toHaveLength(1);
+  const { rows } = await weir.db.query('SELECT status, http_status, error_code FROM calls ORDER BY id DESC LIMIT 1');
+  expect(rows).toEqual([{ status: 'failed', http_status: 499, error_code: 'client_gone' }]);
+});
+
+it.each<[string, Script, string]>([
+  ['fails', failed, 'The provider "up" failed.'],
+  ['is overloaded', json(529, { error: { message: 'busy' } }), 'The provider "up" is overloaded. Try again shortly.'],
+  ['cannot be read', json(200, '{"choices": ['), 'The provider "up" sent a reply that cannot be read.'],
+  ['breaks off', (_, response) => void response.socket?.destroy(), 'The provider "up" could not be reached.'],
+])('a provider that %s is named', async (_, script, message) => {
+  await add('sk-first-key-of-this-provider');
+  upstream.script = script;
+  expect(JSON.parse((await call()).text).error.message).toBe(message);
 });

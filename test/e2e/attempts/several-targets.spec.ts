@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { PlanRecord } from '../../../src/gateway/plan-record.js';
 import { brokenInvariants } from '../../support/ledger.js';
 import { answer, delta, hang, json, type Script, ScriptedUpstream, stream, USAGE } from '../../support/upstream.js';
 import { createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
@@ -227,6 +229,53 @@ test('a prompt that is too long goes to the next target only where a route says 
   await eventually(async () => (await call({ models: undefined, model: 'long' })).status === 200);
   const [last] = (await booked()).slice(-1);
   expect(last).toMatchObject({ provider: 'b', status: 'completed' });
+});
+
+test('a model that its provider does not know goes to the next target where a route names just that', async () => {
+  await tenant.admin('POST', '/v1/organization/routes', {
+    name: 'known',
+    match: { kind: 'exact', value: 'known' },
+    targets: [{ model: MODELS[0] }, { model: MODELS[1] }],
+    fallback_on: ['model_not_found'],
+  });
+  upstreams.a.script = json(404, { error: { message: 'no such model', code: 'model_not_found' } });
+  await eventually(async () => (await call({ models: undefined, model: 'known' })).status === 200);
+  upstreams.a.script = down;
+  expect((await call({ models: undefined, model: 'known' })).status).toBe(502);
+});
+
+test('targets that were all refused before anything was sent did not fail to answer', async () => {
+  await tenant.admin('POST', '/v1/organization/budgets', { scope: { kind: 'tenant' }, limit: '0.00000001', period: 'month' });
+  await eventually(async () => (await call()).status !== 200);
+  for (const upstream of Object.values(upstreams)) upstream.calls.length = 0;
+  const { text } = await call();
+  expect(requests()).toEqual([0, 0, 0]);
+  expect(JSON.parse(text).error.message).toMatch(/^None of the 3 models could be called\. /);
+});
+
+test('a whole answer that has begun has all the time that is left', async () => {
+  upstreams.a.script = async (_, response) => {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.write(' ');
+    await delay(900);
+    response.end(JSON.stringify({ choices: [{ message: { role: 'assistant', content: 'slow' }, finish_reason: 'stop' }], usage: USAGE }));
+  };
+  const { status, text } = await call({}, { 'x-weir-timeout-ms': '1500' });
+  expect([status, text.includes('slow')]).toEqual([200, true]);
+  expect(requests()).toEqual([1, 0, 0]);
+});
+
+test('a call is booked also where what explains it cannot be told', async () => {
+  const broken = jest.spyOn(PlanRecord.prototype, 'book').mockImplementation(() => {
+    throw new Error('a fault of ours');
+  });
+  try {
+    expect((await call()).status).toBe(200);
+    await eventually(async () => (await booked())[0]?.status === 'completed');
+    expect((await booked())[0]!.entries).toEqual([{ attempt: 1, kind: 'usage', provider: 'a', amount: USAGE_COST }]);
+  } finally {
+    broken.mockRestore();
+  }
 });
 
 test('an answer that declines goes to the next target only where a route says so, and both are charged', async () => {
