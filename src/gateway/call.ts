@@ -1,5 +1,6 @@
 import type { Caller } from '../api-keys/index.js';
 import type { CallFormat, CallRequest } from '../dialects/index.js';
+import type { WeirError } from '../kernel/errors.js';
 import { type Id, newId } from '../kernel/ids.js';
 import type { ThinkingLevel } from '../kernel/thinking.js';
 import { type AskedModel, needsOf, type PlanRequest } from '../routing/index.js';
@@ -14,6 +15,8 @@ export class Call {
   readonly receivedAt = performance.now();
   /** Null: it is not traced. */
   trace: CallTrace | null = null;
+  /** Why no further attempt may be made for its caller, such as a key that was revoked since; null: one may. */
+  refusal: () => WeirError | null = () => null;
 
   constructor(
     /** As the ledger names it, e.g. `chat.completions`. */

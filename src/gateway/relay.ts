@@ -91,8 +91,10 @@ export class Relay {
         this.holding.announce(call, hold, reply);
         return this.attempts.run({ ...held, call, reply, tries }); // 4xx 502 503 504: an outcome, never thrown after the hold
       });
-      const moves = tries.goesOn(outcome, reply, flight);
-      const concluded = this.conclude(call, held.plan, hold, outcome, asked, moves);
+      const goesOn = tries.goesOn(outcome, reply, flight);
+      const refusal = goesOn ? call.refusal() : null;
+      const moves = goesOn && refusal === null;
+      const concluded = this.conclude(call, held.plan, hold, refusal ? { ...outcome, error: refusal } : outcome, asked, moves);
       last = concluded;
       const { settlement } = concluded;
       settlement.plan = this.explained(call, () => record.book(at, hold, tries.sent, concluded.outcome, settlement, moves));

@@ -69,6 +69,17 @@ export class RequestAuth {
     return verified;
   }
 
+  /** Why the request would not be let in any more; null: it would. */
+  refusal(request: FastifyRequest): WeirError | null {
+    try {
+      this.callerOf(request, readHead(request.raw.rawHeaders).key, this.isLocal(request));
+      return null;
+    } catch (error) {
+      if (error instanceof WeirError) return error;
+      throw error;
+    }
+  }
+
   private callerOf(request: FastifyRequest, key: string | null, isLocal: boolean): Caller {
     if (isLocal && (key === null || !isOurs(key))) return this.bound(request);
     if (key === null) throw withoutKey(hostOf(request));

@@ -57,7 +57,10 @@ export class Inference {
     const dropUnsupported = options.dropUnsupported || caller.dropsUnsupported;
     const named = recalled.model === null ? fallbacks : [{ name: recalled.model, param: 'model' }, ...fallbacks];
     const models = isLocal ? [{ name: this.local.reference(caller), param: 'model' }] : named;
-    return new Call(endpoint, format, caller, { ...recalled, source, betas, anthropicVersion, dropUnsupported }, options, models, session);
+    const prompt = { ...recalled, source, betas, anthropicVersion, dropUnsupported };
+    const call = new Call(endpoint, format, caller, prompt, options, models, session);
+    call.refusal = () => this.auth.refusal(request);
+    return call;
   }
 
   /** @param plan absent: it is still to be made. */

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { PlanRecord } from '../../../src/gateway/plan-record.js';
 import { brokenInvariants } from '../../support/ledger.js';
 import { answer, delta, hang, json, type Script, ScriptedUpstream, stream, USAGE } from '../../support/upstream.js';
-import { createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { admin, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
 
 const FIRST_BYTE_MS = 700;
 
@@ -251,6 +251,16 @@ test('targets that were all refused before anything was sent did not fail to ans
   const { text } = await call();
   expect(requests()).toEqual([0, 0, 0]);
   expect(JSON.parse(text).error.message).toMatch(/^None of the 3 models could be called\. /);
+});
+
+test('a tenant that is suspended during a call is not served by its next target', async () => {
+  upstreams.a.script = async (seen, response) => {
+    await admin(weir, weir.operatorKey, 'POST', `/v1/platform/tenants/${tenant.id}/suspend`);
+    return down(seen, response);
+  };
+  const { status, text } = await call();
+  expect([status, JSON.parse(text).error.code]).toEqual([403, 'tenant_suspended']);
+  expect(requests()).toEqual([1, 0, 0]);
 });
 
 test('a whole answer that has begun has all the time that is left', async () => {
