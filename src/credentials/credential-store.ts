@@ -40,29 +40,34 @@ export class CredentialStore {
     changes.subscribe((owners) => this.byProvider.refill(owners, this.read(owners)), { first: true });
     changes.hear(COOLDOWN, {
       hear: (news) => {
-        const [id, seconds] = news.split(' ');
-        this.rest(id!, Number(seconds));
+        const [id, seconds, ...model] = news.split(' ');
+        this.rest(id!, Number(seconds), model.length === 0 ? null : model.join(' '));
       },
       recall: async () => {
-        for (const { id, seconds } of await this.repository.resting()) this.rest(id, seconds);
+        for (const { id, seconds, model } of await this.repository.resting()) this.rest(id, seconds, model);
       },
     });
   }
 
   /**
-   * The credential for the next call; null: the provider has none.
+   * The credential for the next call of a model; null: the provider has none.
    * @param origin where the provider is now. Providers and their keys are loaded one after the other.
    * @param session see {@link Rotation.pick}
    * @throws WeirError credential_unavailable when its key was entered for another.
    */
-  find(providerId: string, origin: string, session: string | null = null): Credential | null {
-    const credential = this.byProvider.get(providerId)?.rotation?.pick(session) ?? null;
+  find(providerId: string, origin: string, model: string, session: string | null): Credential | null {
+    const credential = this.byProvider.get(providerId)?.rotation?.pick(session, model) ?? null;
     return credential && assertFor(credential, origin);
   }
 
-  /** Credentials that a call may be made with now, in the order in which calls of a session go on to them. @throws WeirError credential_unavailable */
-  ready(providerId: string, origin: string, session: string | null): Credential[] {
-    return (this.byProvider.get(providerId)?.rotation?.ready(session) ?? []).map((credential) => assertFor(credential, origin));
+  /** Credentials that a model may be called with now, in the order in which calls of a session go on to them. @throws WeirError credential_unavailable */
+  ready(providerId: string, origin: string, model: string, session: string | null): Credential[] {
+    return (this.byProvider.get(providerId)?.rotation?.ready(session, model) ?? []).map((credential) => assertFor(credential, origin));
+  }
+
+  /** Whether a model is not to be called with it now. */
+  rests({ id }: Credential, model: string): boolean {
+    return this.cooldowns.endOf(id, model) > performance.now();
   }
 
   /** One credential of the provider, whether it rests or not; null: it has no such. @throws WeirError credential_unavailable */
@@ -80,24 +85,29 @@ export class CredentialStore {
    * The provider did not want a credential: the next calls get another, where there is one, here and in other processes. Noted in Postgres
    * without waiting.
    * @param forSeconds as the provider said; null: it did not.
+   * @param model the one that it is not wanted for; null: all.
    */
-  coolDown({ id, providerId }: Credential, reason: CooldownReason, forSeconds: number | null): Remaining {
+  coolDown({ id, providerId }: Credential, reason: CooldownReason, forSeconds: number | null, model: string | null): Remaining {
     const seconds = reason === 'rate_limited' ? (forSeconds ?? RATE_LIMITED_REST_SECONDS) : REFUSED_REST_SECONDS;
-    if (this.rest(id, seconds))
-      this.repository.noteRest(id, reason, seconds).catch((error: Error) => {
+    if (this.rest(id, seconds, model))
+      this.noteRest(id, reason, seconds, model).catch((error: Error) => {
         this.log.warn({ credential: id, err: error.message }, 'could not store the health of a credential');
       });
     const rotation = this.byProvider.get(providerId)?.rotation;
-    return { credentials: rotation?.credentials.length ?? 0, readyInSeconds: Math.ceil((rotation?.readyInMs() ?? 0) / 1000) };
+    return { credentials: rotation?.credentials.length ?? 0, readyInSeconds: Math.ceil((rotation?.readyInMs(model) ?? 0) / 1000) };
+  }
+
+  private noteRest(id: string, reason: CooldownReason, seconds: number, model: string | null): Promise<void> {
+    return model === null ? this.repository.noteRest(id, reason, seconds) : this.repository.noteRestOf(id, model, seconds);
   }
 
   /** Answers whether it rests longer than it did. */
-  private rest(id: string, seconds: number): boolean {
+  private rest(id: string, seconds: number, model: string | null): boolean {
     const now = performance.now();
     this.cooldowns.prune(now);
     const end = now + seconds * 1000;
-    if (end < Math.max(now, this.cooldowns.endOf(id)) + MIN_EXTENSION_MS) return false;
-    this.cooldowns.add(id, end);
+    if (end < Math.max(now, this.cooldowns.endOf(id, model)) + MIN_EXTENSION_MS) return false;
+    this.cooldowns.add(id, end, model);
     return true;
   }
 

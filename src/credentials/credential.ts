@@ -28,6 +28,8 @@ export interface CredentialSummary {
   createdAt: Date;
   /** Until when it is passed over, and why; null: it is in use. */
   resting: { reason: CooldownReason; until: Date } | null;
+  /** Models that the provider limits it for. */
+  restingModels: readonly { model: string; until: Date }[];
 }
 
 /** Four characters of a short secret are much of it. */

@@ -6,7 +6,7 @@ import { CONFIG_POOL, type OwnedTable, PLATFORM, type Pool, Prisma, type PrismaE
 import type { ProviderRecord } from '../providers/index.js';
 import { type CooldownReason, type Credential, type CredentialSummary, isOpen, last4Of, type Opened } from './credential.js';
 
-/** What processes tell each other of: `<credential> <seconds>`. */
+/** What processes tell each other of: `<credential> <seconds>`, and the model, unless it is all of them. */
 export const COOLDOWN = 'cooldown';
 
 /** What a credential is bound to. */
@@ -68,14 +68,24 @@ export class CredentialsRepository {
   async summaries(providerIds: string[], db: PrismaExecutor = this.prisma): Promise<Map<string, CredentialSummary[]>> {
     const rows = await db.credential.findMany({
       where: { providerId: { in: providerIds } },
-      select: { id: true, providerId: true, last4: true, createdAt: true, health: { select: { reason: true, restingUntil: true } } },
+      select: {
+        id: true,
+        providerId: true,
+        last4: true,
+        createdAt: true,
+        health: { select: { reason: true, restingUntil: true } },
+        modelHealth: { select: { model: true, restingUntil: true } },
+      },
       orderBy: { id: 'asc' },
     });
     const now = Date.now();
-    const summaries = rows.map(({ health, ...row }) => ({
+    const summaries = rows.map(({ health, modelHealth, ...row }) => ({
       ...row,
       resting:
         health && health.restingUntil.getTime() > now ? { reason: health.reason as CooldownReason, until: health.restingUntil } : null,
+      restingModels: modelHealth
+        .filter(({ restingUntil }) => restingUntil.getTime() > now)
+        .map(({ model, restingUntil: until }) => ({ model, until })),
     }));
     return Map.groupBy(summaries, ({ providerId }) => providerId);
   }
@@ -94,10 +104,28 @@ export class CredentialsRepository {
     );
   }
 
-  /** The credentials that rest, and for how long. */
-  async resting(): Promise<{ id: string; seconds: number }[]> {
-    const { rows } = await this.pool.query<{ id: string; seconds: number }>(
-      `SELECT credential_id AS id, extract(epoch FROM resting_until - now())::float8 AS seconds FROM credential_health
+  /** The same for one of the models that it may be used for. What is over for the credential is forgotten. */
+  async noteRestOf(id: string, model: string, seconds: number): Promise<void> {
+    await this.pool.query(
+      `WITH over AS (
+         DELETE FROM credential_model_health WHERE credential_id = $1 AND model <> $2 AND resting_until < now()
+       ), noted AS (
+         INSERT INTO credential_model_health (credential_id, model, tenant_id, resting_until)
+         SELECT id, $2, tenant_id, now() + make_interval(secs => $3) FROM credentials WHERE id = $1
+         ON CONFLICT (credential_id, model) DO UPDATE SET resting_until = excluded.resting_until
+           WHERE credential_model_health.resting_until < excluded.resting_until
+         RETURNING credential_id
+       ) SELECT pg_notify('weir_health', concat_ws(' ', $4::text, credential_id, $3::float8, $2::text)) FROM noted`,
+      [id, model, seconds, COOLDOWN],
+    );
+  }
+
+  /** The credentials that rest, and for how long. The model is null where it is all of them. */
+  async resting(): Promise<{ id: string; seconds: number; model: string | null }[]> {
+    const { rows } = await this.pool.query<{ id: string; seconds: number; model: string | null }>(
+      `SELECT credential_id AS id, extract(epoch FROM resting_until - now())::float8 AS seconds, model
+       FROM (SELECT credential_id, resting_until, NULL AS model FROM credential_health
+             UNION ALL SELECT credential_id, resting_until, model FROM credential_model_health) all_rests
        WHERE resting_until > now()`,
     );
     return rows;

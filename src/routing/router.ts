@@ -193,7 +193,7 @@ export class Router {
     }
     if (provider.awaitsKey) throw new WeirError('credential_missing');
     if (this.credentials.isUnreadable(provider.id)) throw new WeirError('credential_unavailable');
-    const credential = pinned === null ? this.keyOf(provider, request.session, keys) : this.pinnedKey(provider, pinned);
+    const credential = pinned === null ? this.keyOf(provider, model, request.session, keys) : this.pinnedKey(provider, pinned);
     const target = this.targets.of(requester.tenantId, provider, model, credential);
     const { tokens, isDefault, from } = outputLimit(request.maxOutputTokens, requester.maxOutputTokens, target.facts);
     return {
@@ -207,11 +207,11 @@ export class Router {
     };
   }
 
-  /** The targets of one call at one provider have the same of its keys, so that keys are used in turn by calls. */
-  private keyOf(record: ProviderRecord, session: string | null, keys: Keys): Credential | null {
+  /** The targets of one call at one provider have the same of its keys, unless it is limited for one, so that keys are used in turn by calls. */
+  private keyOf(record: ProviderRecord, model: string, session: string | null, keys: Keys): Credential | null {
     let key = keys.get(record.id);
-    if (key === undefined) {
-      key = this.credentials.find(record.id, this.targets.originOf(record), session);
+    if (key === undefined || (key && this.credentials.rests(key, model))) {
+      key = this.credentials.find(record.id, this.targets.originOf(record), model, session);
       keys.set(record.id, key);
     }
     return key;

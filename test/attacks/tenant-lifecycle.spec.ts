@@ -238,6 +238,7 @@ describe('a deleted tenant', () => {
     for (const table of [
       'credentials',
       'credential_health',
+      'credential_model_health',
       'target_health',
       'provider_headers',
       'connections',

@@ -33,15 +33,19 @@ export const ProviderKeyObject = z
         '`cooling`: the provider limited it. `unhealthy`: refused, or its account is out of money. Both are passed over until `ready_at`.',
       ),
     ready_at: Timestamp.nullable().describe('When the key becomes available again; null if it is available now.'),
+    cooling_models: z
+      .array(z.strictObject({ model: z.string(), ready_at: Timestamp }))
+      .describe('Models that the provider limits this key for. It serves the others.'),
     created_at: Timestamp,
   })
   .meta({ id: 'ProviderKey' });
 
-export const renderKey = ({ id, last4, resting, createdAt }: CredentialSummary): z.input<typeof ProviderKeyObject> => ({
+export const renderKey = ({ id, last4, resting, restingModels, createdAt }: CredentialSummary): z.input<typeof ProviderKeyObject> => ({
   id: publicId('credential', id),
   object: 'provider.key',
   last4,
   health: resting === null ? 'healthy' : resting.reason === 'rate_limited' ? 'cooling' : 'unhealthy',
   ready_at: resting && unixSeconds(resting.until),
+  cooling_models: restingModels.map(({ model, until }) => ({ model, ready_at: unixSeconds(until) })),
   created_at: unixSeconds(createdAt),
 });

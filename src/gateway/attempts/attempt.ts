@@ -216,9 +216,11 @@ export class UpstreamAttempt implements EgressSink, Attempted {
   refused(refusal: Refusal): void {
     const { target } = this.plan;
     const retryAfter = refusal.retryAfterSeconds?.toString() ?? this.answer.incoming.headers['retry-after']?.toString();
-    const rest = cooldownOf(refusal, retryAfter);
+    const rest = cooldownOf(refusal, retryAfter, target.model);
     const remaining =
-      target.credential && rest && !target.subscription ? this.credentials.coolDown(target.credential, rest.reason, rest.seconds) : null;
+      target.credential && rest && !target.subscription
+        ? this.credentials.coolDown(target.credential, rest.reason, rest.seconds, rest.model)
+        : null;
     const { used, untold } = billOfRefusal(refusal, this.answer.incoming);
     const remedy = !this.detached && this.options.mayLower && speaksOfLimit(refusal) ? 'lower_limit' : null;
     const error = errorOfRefusal(withoutSecrets(refusal, this.secrets.all), target, retryAfter, remaining);

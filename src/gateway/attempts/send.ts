@@ -85,7 +85,7 @@ export class Attempts {
     if (refusal === null) return plan;
     if (!target.credential || target.subscription || plan.pinned) throw refusal;
     // Calls of one conversation move to the same key, for as long as theirs is left alone.
-    for (const credential of this.credentials.ready(target.providerId, target.origin, affinity).slice(0, MAX_OTHER_KEYS)) {
+    for (const credential of this.credentials.ready(target.providerId, target.origin, target.model, affinity).slice(0, MAX_OTHER_KEYS)) {
       const other = { ...target, credential };
       if (this.breakers.refusal(other, caller.tenantId) === null) return { ...plan, target: other };
     }
@@ -130,6 +130,8 @@ export class Attempts {
       try {
         const next = await this.next(run, step, outcome.failure, status, triedKeys);
         if (next === null) return reply.gone ? { ...ended, error: null } : ended;
+        const refusal = run.call.refusal();
+        if (refusal) return { ...ended, error: refusal, failure: null };
         step = next;
       } catch (error) {
         return { ...ended, error: error instanceof WeirError ? error : new WeirError('internal_error', { cause: error }) };
@@ -171,7 +173,7 @@ export class Attempts {
   private withOtherKey({ call, convert }: TargetRun, step: Step, triedKeys: ReadonlySet<string>): Step | null {
     const { target, pinned } = step.plan;
     if (!target.credential || pinned) return null;
-    const credential = this.credentials.find(target.providerId, target.origin, call.affinity);
+    const credential = this.credentials.find(target.providerId, target.origin, target.model, call.affinity);
     if (!credential || triedKeys.has(credential.id)) return null;
     const plan = { ...step.plan, target: { ...target, credential } };
     return { ...step, plan, conversion: convert(plan), mayRenew: true };

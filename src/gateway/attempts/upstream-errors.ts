@@ -21,11 +21,26 @@ const REST_REASONS: Partial<Record<RefusalClass, CooldownReason>> = {
   rate_limit: 'rate_limited',
 };
 
-/** Why, and for how many seconds as the provider says, its credential is to rest after this; null: it need not. */
-export function cooldownOf(refusal: Refusal, retryAfter: string | undefined): { reason: CooldownReason; seconds: number | null } | null {
-  const reason = REST_REASONS[refusal.class];
-  return reason ? { reason, seconds: retryAfter === undefined ? null : normalizeRetryAfter(retryAfter) } : null;
+/** How a credential is to rest. */
+interface Rest {
+  reason: CooldownReason;
+  /** For how many, as the provider says; null: it does not. */
+  seconds: number | null;
+  /** For which model; null: for all of them. */
+  model: string | null;
 }
+
+/** How a credential is to rest after a refusal; null: it need not. Limits on calls belong to a model, unless the provider says otherwise. */
+export function cooldownOf(refusal: Refusal, retryAfter: string | undefined, model: string): Rest | null {
+  const reason = REST_REASONS[refusal.class];
+  if (!reason) return null;
+  const isOfModel = reason === 'rate_limited' && !speaksOfAccount(refusal, model);
+  return { reason, seconds: retryAfter === undefined ? null : normalizeRetryAfter(retryAfter), model: isOfModel ? model : null };
+}
+
+/** OpenAI names the organization beside the model that it limits. */
+const speaksOfAccount = ({ message }: Refusal, model: string): boolean =>
+  message !== null && !message.includes(model) && /\b(?:accounts?|organi[sz]ations?|workspaces?|api keys?|all models)\b/i.test(message);
 
 /** A shorter one is a word of the sentence. */
 const SHORTEST_TO_REDACT = 8;

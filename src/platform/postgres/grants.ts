@@ -18,6 +18,7 @@ export const GRANTS = {
     config_changes: SERVE,
     connections: KEEP,
     credential_health: SERVE,
+    credential_model_health: KEEP,
     credentials: KEEP,
     data_keys: SERVE,
     gateways: BOOK,

@@ -35,6 +35,7 @@ BEGIN
   UPDATE admin_keys SET name = 'deleted', digest = '', last4 = '', previous_lookup_id = NULL, previous_digest = NULL, previous_until = NULL,
     revoked_at = coalesce(revoked_at, v_now) WHERE tenant_id = p_tenant AND digest <> '';
   DELETE FROM credential_health WHERE tenant_id = p_tenant;
+  DELETE FROM credential_model_health WHERE tenant_id = p_tenant;
   DELETE FROM target_health WHERE tenant_id = p_tenant;
   DELETE FROM credentials WHERE tenant_id = p_tenant;
   DELETE FROM provider_headers WHERE tenant_id = p_tenant;

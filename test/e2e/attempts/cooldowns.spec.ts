@@ -43,7 +43,7 @@ beforeEach(async () => {
     type: 'openai',
     base_url: upstream.baseUrl,
     keys: [A, B],
-    models: ['test-model'],
+    models: ['test-model', 'other-model'],
   }));
   for (const { publicUrl } of [weir, second]) await eventually(async () => (await call(publicUrl)).status === 200);
   upstream.calls.length = 0;
@@ -53,26 +53,26 @@ afterEach(async () => expect(await brokenInvariants(weir.db)).toEqual([]));
 
 const keyOf = ({ headers }: { headers: Record<string, unknown> }) => String(headers['authorization']).replace('Bearer ', '');
 
-async function call(publicUrl: string) {
+async function call(publicUrl: string, model = 'up/test-model') {
   const response = await fetch(`${publicUrl}/v1/chat/completions`, {
     method: 'POST',
     headers: { authorization: `Bearer ${tenant.apiKey}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ model: 'up/test-model', messages: [{ role: 'user', content: 'Hello' }], max_tokens: 100 }),
+    body: JSON.stringify({ model, messages: [{ role: 'user', content: 'Hello' }], max_tokens: 100 }),
   });
   await response.arrayBuffer();
   return { status: response.status, attempts: response.headers.get('x-weir-attempts') };
 }
 
 /** Keys that the next calls of a gateway show. */
-async function keysAt({ publicUrl }: { publicUrl: string }, calls = 4): Promise<Set<string>> {
+async function keysAt({ publicUrl }: { publicUrl: string }, calls = 4, model?: string): Promise<Set<string>> {
   const before = upstream.calls.length;
-  for (let n = 0; n < calls; n++) await call(publicUrl);
+  for (let n = 0; n < calls; n++) await call(publicUrl, model);
   return new Set(upstream.calls.slice(before).map(keyOf));
 }
 
 /** Lets the first gateway meet a key that is limited; resolves when it did. */
-async function limit(key: string, seconds: number): Promise<void> {
-  says[key] = json(429, { error: { message: 'slow down', type: 'requests' } }, { 'retry-after': String(seconds) });
+async function limit(key: string, seconds: number, message = 'slow down'): Promise<void> {
+  says[key] = json(429, { error: { message, type: 'requests' } }, { 'retry-after': String(seconds) });
   await eventually(async () => {
     const { status, attempts } = await call(weir.publicUrl);
     expect(status).toBe(200);
@@ -87,6 +87,17 @@ test('a limited key costs its call a second attempt, and the other gateway does 
   await eventually(async () => !(await keysAt(second)).has(A), 1_000);
   expect(performance.now() - limitedAt).toBeLessThan(1_000);
   expect(await keysAt(second, 6)).toEqual(new Set([B]));
+});
+
+test('a key that is limited for a model serves the others, unless the provider limits its account', async () => {
+  const OTHER = 'up/other-model';
+  await limit(A, 60);
+  await eventually(async () => !(await keysAt(second)).has(A), 1_000);
+  for (const gateway of [weir, second]) expect(await keysAt(gateway, 4, OTHER)).toEqual(new Set([A, B]));
+  const { keys } = await tenant.admin<{ keys: object[] }>('GET', `/v1/organization/providers/${providerId}`);
+  expect(keys).toMatchObject([{ last4: 'aaaa', health: 'healthy', cooling_models: [{ model: 'test-model' }] }, { cooling_models: [] }]);
+  await limit(B, 60, 'Your account has reached its limit.');
+  await eventually(async () => !(await keysAt(second, 2, OTHER)).has(B), 1_000);
 });
 
 test('the other gateway uses the key again when its time is over, or once it is entered again', async () => {

@@ -204,6 +204,16 @@ test('a client that leaves during the wait ends the call', async () => {
   expect(rows).toEqual([{ status: 'failed', http_status: 499, error_code: 'client_gone' }]);
 });
 
+test('a key that is revoked during the wait is not served again', async () => {
+  await add('sk-first-key-of-this-provider');
+  upstream.script = limited({ 'retry-after': '1' });
+  const waiting = call();
+  await eventually(async () => upstream.calls.length === 1);
+  await tenant.admin('DELETE', `/v1/organization/projects/${tenant.projectId}/api_keys/${tenant.keyId}`);
+  const { status, text } = await waiting;
+  expect([status, JSON.parse(text).error.code, upstream.calls.length]).toEqual([401, 'invalid_api_key', 1]);
+});
+
 it.each<[string, Script, string]>([
   ['fails', failed, 'The provider "up" failed.'],
   ['is overloaded', json(529, { error: { message: 'busy' } }), 'The provider "up" is overloaded. Try again shortly.'],

@@ -87,6 +87,7 @@ test('keys are used in turn, and of each only its last four and its health are s
       last4,
       health: 'healthy',
       ready_at: null,
+      cooling_models: [],
       created_at: expect.any(Number),
     })),
   );

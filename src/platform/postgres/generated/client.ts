@@ -85,6 +85,11 @@ export type Credential = Prisma.CredentialModel
  */
 export type CredentialHealth = Prisma.CredentialHealthModel
 /**
+ * Model CredentialModelHealth
+ * 
+ */
+export type CredentialModelHealth = Prisma.CredentialModelHealthModel
+/**
  * Model DataKey
  * 
  */

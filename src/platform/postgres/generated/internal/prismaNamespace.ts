@@ -406,6 +406,7 @@ export const ModelName = {
   Connection: 'Connection',
   Credential: 'Credential',
   CredentialHealth: 'CredentialHealth',
+  CredentialModelHealth: 'CredentialModelHealth',
   DataKey: 'DataKey',
   Gateway: 'Gateway',
   HeldApart: 'HeldApart',
@@ -447,7 +448,7 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
     omit: GlobalOmitOptions
   }
   meta: {
-    modelProps: "adminKey" | "apiKey" | "budgetPeriod" | "budget" | "call" | "configChange" | "connection" | "credential" | "credentialHealth" | "dataKey" | "gateway" | "heldApart" | "hold" | "idempotencyKey" | "idempotentCall" | "inferenceRoute" | "keptAnswerTotal" | "ledgerEntry" | "networkBinding" | "outboxEvent" | "model" | "price" | "project" | "providerHeaders" | "providerGrant" | "provider" | "route" | "session" | "tenant" | "targetHealth" | "budgetSlice" | "grant" | "budgetStatement" | "limit" | "limitCounter"
+    modelProps: "adminKey" | "apiKey" | "budgetPeriod" | "budget" | "call" | "configChange" | "connection" | "credential" | "credentialHealth" | "credentialModelHealth" | "dataKey" | "gateway" | "heldApart" | "hold" | "idempotencyKey" | "idempotentCall" | "inferenceRoute" | "keptAnswerTotal" | "ledgerEntry" | "networkBinding" | "outboxEvent" | "model" | "price" | "project" | "providerHeaders" | "providerGrant" | "provider" | "route" | "session" | "tenant" | "targetHealth" | "budgetSlice" | "grant" | "budgetStatement" | "limit" | "limitCounter"
     txIsolationLevel: TransactionIsolationLevel
   }
   model: {
@@ -1114,6 +1115,80 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         count: {
           args: Prisma.CredentialHealthCountArgs<ExtArgs>
           result: runtime.Types.Utils.Optional<Prisma.CredentialHealthCountAggregateOutputType> | number
+        }
+      }
+    }
+    CredentialModelHealth: {
+      payload: Prisma.$CredentialModelHealthPayload<ExtArgs>
+      fields: Prisma.CredentialModelHealthFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.CredentialModelHealthFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.CredentialModelHealthFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>
+        }
+        findFirst: {
+          args: Prisma.CredentialModelHealthFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.CredentialModelHealthFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>
+        }
+        findMany: {
+          args: Prisma.CredentialModelHealthFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>[]
+        }
+        create: {
+          args: Prisma.CredentialModelHealthCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>
+        }
+        createMany: {
+          args: Prisma.CredentialModelHealthCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.CredentialModelHealthCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>[]
+        }
+        delete: {
+          args: Prisma.CredentialModelHealthDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>
+        }
+        update: {
+          args: Prisma.CredentialModelHealthUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>
+        }
+        deleteMany: {
+          args: Prisma.CredentialModelHealthDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.CredentialModelHealthUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.CredentialModelHealthUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>[]
+        }
+        upsert: {
+          args: Prisma.CredentialModelHealthUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>
+        }
+        aggregate: {
+          args: Prisma.CredentialModelHealthAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateCredentialModelHealth>
+        }
+        groupBy: {
+          args: Prisma.CredentialModelHealthGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.CredentialModelHealthGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.CredentialModelHealthCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.CredentialModelHealthCountAggregateOutputType> | number
         }
       }
     }
@@ -3264,6 +3339,16 @@ export const CredentialHealthScalarFieldEnum = {
 export type CredentialHealthScalarFieldEnum = (typeof CredentialHealthScalarFieldEnum)[keyof typeof CredentialHealthScalarFieldEnum]
 
 
+export const CredentialModelHealthScalarFieldEnum = {
+  credentialId: 'credentialId',
+  model: 'model',
+  tenantId: 'tenantId',
+  restingUntil: 'restingUntil'
+} as const
+
+export type CredentialModelHealthScalarFieldEnum = (typeof CredentialModelHealthScalarFieldEnum)[keyof typeof CredentialModelHealthScalarFieldEnum]
+
+
 export const DataKeyScalarFieldEnum = {
   id: 'id',
   purpose: 'purpose',
@@ -3982,6 +4067,7 @@ export type GlobalOmitConfig = {
   connection?: Prisma.ConnectionOmit
   credential?: Prisma.CredentialOmit
   credentialHealth?: Prisma.CredentialHealthOmit
+  credentialModelHealth?: Prisma.CredentialModelHealthOmit
   dataKey?: Prisma.DataKeyOmit
   gateway?: Prisma.GatewayOmit
   heldApart?: Prisma.HeldApartOmit
