@@ -64,7 +64,7 @@ async function furnish(): Promise<string> {
     `INSERT INTO target_health (tenant_id, id, provider_id, model, reason, failures, open_until, changed_at) VALUES (${owned}, $1, 'm', '', 5, now(), now())`,
     [tenant],
   );
-  await db.query(`INSERT INTO credential_model_health (tenant_id, credential_id, model, resting_until) VALUES (${owned}, $1, 'm', now())`, [
+  await db.query(`INSERT INTO credential_model_health (tenant_id, credential_id, model, resting_until) VALUES ($1, $1, 'm', now())`, [
     tenant,
   ]);
   await db.query(`INSERT INTO provider_headers (tenant_id, provider_id, origin, names, sealed) VALUES (${owned}, '', '{}', '')`, [tenant]);

@@ -30,9 +30,9 @@ export const ProviderKeyObject = z
     health: z
       .enum(['healthy', 'cooling', 'unhealthy'])
       .describe(
-        '`cooling`: the provider limited it. `unhealthy`: refused, or its account is out of money. Both are passed over until `ready_at`.',
+        '`cooling`: the provider limited it, for all models or for those in `cooling_models`. `unhealthy`: refused, or its account is out of money. Both are passed over until `ready_at`.',
       ),
-    ready_at: Timestamp.nullable().describe('When the key becomes available again; null if it is available now.'),
+    ready_at: Timestamp.nullable().describe('When the key becomes available again, for all models; null if it is available now.'),
     cooling_models: z
       .array(z.strictObject({ model: z.string(), ready_at: Timestamp }))
       .describe('Models that the provider limits this key for. It serves the others.'),
@@ -44,8 +44,11 @@ export const renderKey = ({ id, last4, resting, restingModels, createdAt }: Cred
   id: publicId('credential', id),
   object: 'provider.key',
   last4,
-  health: resting === null ? 'healthy' : resting.reason === 'rate_limited' ? 'cooling' : 'unhealthy',
-  ready_at: resting && unixSeconds(resting.until),
+  health: resting && resting.reason !== 'rate_limited' ? 'unhealthy' : resting || restingModels.length > 0 ? 'cooling' : 'healthy',
+  ready_at: latest([...(resting ? [resting] : []), ...restingModels]),
   cooling_models: restingModels.map(({ model, until }) => ({ model, ready_at: unixSeconds(until) })),
   created_at: unixSeconds(createdAt),
 });
+
+const latest = (rests: readonly { until: Date }[]): number | null =>
+  rests.length === 0 ? null : Math.max(...rests.map(({ until }) => unixSeconds(until)));
