@@ -9,23 +9,26 @@ const LIMIT = 1_000;
 
 /** A call in flight, of which so many tokens were seen. */
 function flightThat({ isMetered = true } = {}) {
+  const marked = new Set<number>();
+  let slots = 0;
   const facts = noFacts();
   const outrun: number[] = [];
   const flight = new InFlightCall(
     'call' as Id,
     {} as Reply,
-    { mark: () => 0, clear: () => {} } as unknown as SentMarks,
+    { mark: () => (marked.add(++slots), slots), erase: (slot: number) => marked.delete(slot), clear: () => {} } as unknown as SentMarks,
     { ms: () => 0 } as Elapsed,
     1_000,
     (_, seen) => (isMetered ? { inputTokens: 1, outputTokens: seen, amount: BigInt(seen) } : null),
     () => outrun.push(facts.outputPieces),
   );
-  flight.sending(() => ({ facts, reader: null, effort: null }), LIMIT);
+  const send = () => flight.sending(() => ({ facts, reader: null, effort: null }), LIMIT);
+  send();
   const saw = (tokens: number) => {
     facts.outputPieces = tokens;
     flight.progressed();
   };
-  return { flight, saw, outrun };
+  return { flight, saw, outrun, send, marked };
 }
 
 test('what is noted of a call is ahead of what its client got, by twice its pace, and never above its limit', () => {
@@ -65,4 +68,13 @@ test('a call that is booked for all that is held has nothing to note, however mu
   expect(flight.checkpoint()).toBeNull();
   saw(500);
   expect(outrun).toEqual([]);
+});
+
+test('a call whose request was refused at no cost is marked as sent no more, until its next attempt is', () => {
+  const { flight, send, marked } = flightThat();
+  expect([flight.sent, marked.size]).toEqual([true, 1]);
+  flight.takenBack();
+  expect([flight.sent, marked.size]).toEqual([false, 0]);
+  send();
+  expect([flight.sent, marked.size]).toEqual([true, 1]);
 });

@@ -64,6 +64,8 @@ export class InFlightCall implements Slotted {
 
   /** What was sent was refused, at no cost: until the next attempt is sent there is nothing to bill. */
   takenBack(): void {
+    if (this.mark !== null) this.marks.erase(this.mark);
+    this.mark = null;
     this.soFar = null;
     this.seen = 0;
     this.notedUpTo = null;
@@ -192,7 +194,8 @@ export class InFlight {
   private async noteDue(): Promise<void> {
     this.isNoting = true;
     while (this.due.size > 0) {
-      const calls = [...this.due].map((flight) => ({ id: flight.id, checkpoint: flight.checkpoint() }));
+      // One whose request was refused meanwhile has nothing to note.
+      const calls = [...this.due].filter(({ sent }) => sent).map((flight) => ({ id: flight.id, checkpoint: flight.checkpoint() }));
       this.due.clear();
       await this.ledger.heartbeat(calls).catch((error) => this.log.warn({ err: error }, 'heartbeat not confirmed'));
     }

@@ -19,12 +19,13 @@ const pretend = (gatewayId: string, host: string, pid: number) =>
 const NO_SUCH_PROCESS = 2 ** 22 + 1;
 
 test('a dead gateway is found with the calls it had sent and not yet booked', () => {
-  const [gatewayId, booked, open, again] = [newId(), newId(), newId(), newId()];
+  const [gatewayId, booked, open, again, refused] = [newId(), newId(), newId(), newId(), newId()];
   const marks = new SentMarks(directory, gatewayId);
   const slot = marks.mark(booked);
   marks.mark(open);
   marks.clear(slot);
   marks.mark(again);
+  marks.erase(marks.mark(refused));
   pretend(gatewayId, hostname(), NO_SUCH_PROCESS);
 
   const [dead, ...others] = findDeadGateways(directory, newId());

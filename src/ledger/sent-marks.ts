@@ -5,6 +5,7 @@ import { hexOf, idOfHex } from '../kernel/ids.js';
 import { journalPath, readJournal } from './journal.js';
 
 const ID_BYTES = 16;
+const ERASED = '00'.repeat(ID_BYTES);
 /** The gateway, the host it ran on and its process: a process id says nothing about another host, e.g. another container on the same volume. */
 const FILE = /^([0-9a-f-]{36})\.(.+)\.(\d+)$/;
 
@@ -40,6 +41,12 @@ export class SentMarks {
 
   /** The call is booked: its slot may be used again. What stands there still does no harm, its hold is no longer open. */
   clear(slot: number): void {
+    this.free.push(slot);
+  }
+
+  /** What was sent was refused, at no cost: nothing is to be booked of it. */
+  erase(slot: number): void {
+    writeSync(this.file, Buffer.alloc(ID_BYTES), 0, ID_BYTES, slot * ID_BYTES);
     this.free.push(slot);
   }
 
@@ -91,5 +98,5 @@ function isAlive(pid: number): boolean {
 
 function readIds(path: string): string[] {
   const hex = readFileSync(path).toString('hex');
-  return (hex.match(/.{32}/g) ?? []).map(idOfHex);
+  return (hex.match(/.{32}/g) ?? []).filter((id) => id !== ERASED).map(idOfHex);
 }
