@@ -31,6 +31,8 @@ export interface Attempted {
   readonly ended: boolean;
   /** The client is served no more. */
   readonly isDetached: boolean;
+  /** It is gone, and its answer is recorded for when it asks again. */
+  readonly isRecorded: boolean;
   /** Output tokens of all answers together, as the request says. */
   readonly limit: number;
   /** Data came: the clock of its provider starts anew. */
@@ -58,6 +60,8 @@ export class Answer {
   readonly incoming: Incoming;
   /** Of a stream, what came before anything of the answer did; null: the client has it. */
   private waiting: Buffer[] | null = [];
+  /** It repeats what the provider was shown, so nobody may have it. */
+  isWithheld = false;
 
   constructor(
     private readonly attempt: Attempted,
@@ -150,8 +154,8 @@ export class Answer {
 
   /** Gives the client what it may have. @param atOnce also if there is nothing of the answer in it yet. */
   private give(pieces: readonly Buffer[], atOnce = false): void {
-    if (this.attempt.isDetached) return;
-    if (this.secrets.areIn(pieces)) return this.attempt.detach(repeated(), 'unreadable');
+    if (!this.isWanted) return;
+    if (this.secrets.areIn(pieces)) return this.withhold();
     if (this.waiting) {
       this.waiting.push(...pieces);
       if (!atOnce && !this.reply.started && !hasOutput(this.incoming.facts)) return;
@@ -159,7 +163,17 @@ export class Answer {
       this.waiting = null;
       if (!atOnce) this.attempt.answers();
     }
-    if (pieces.length > 0 && !this.reply.stream(pieces)) this.attempt.pause();
+    if (pieces.length > 0 && !this.reply.stream(pieces) && !this.attempt.isDetached) this.attempt.pause();
+  }
+
+  /** Somebody gets it: the client, or whoever repeats its call. */
+  private get isWanted(): boolean {
+    return !this.isWithheld && (!this.attempt.isDetached || this.attempt.isRecorded);
+  }
+
+  private withhold(): void {
+    this.isWithheld = true;
+    this.attempt.detach(repeated(), 'unreadable');
   }
 
   private endStream(reader: StreamReader): void {
@@ -170,9 +184,12 @@ export class Answer {
       // What cannot be read here is an event that never got its end.
       return this.attempt.fail(new WeirError('upstream_interrupted', { cause }), true, 'provider_broke');
     }
-    if (!this.attempt.isDetached && this.secrets.areIn(pieces)) return this.attempt.fail(repeated(), true, 'unreadable');
+    if (this.isWanted && this.secrets.areIn(pieces)) {
+      if (!this.attempt.isDetached) return this.attempt.fail(repeated(), true, 'unreadable');
+      this.isWithheld = true;
+    }
     const last = [...(this.waiting ?? []), ...pieces];
-    if (!this.attempt.isDetached && last.length > 0 && (reader.complete || this.reply.started)) this.reply.stream(last);
+    if (this.isWanted && last.length > 0 && (reader.complete || this.reply.started)) this.reply.stream(last);
     if (reader.refusal) return this.attempt.refused(reader.refusal);
     if (!reader.complete) return this.attempt.fail(new WeirError('upstream_interrupted'), true, 'provider_broke');
     this.attempt.completed(null);
@@ -191,7 +208,7 @@ export class Answer {
     }
     if (incoming.whole?.refusal && isBare(incoming.whole.facts)) await this.readBesideFailure(body);
     if (isLong(body.length)) await ownTurn();
-    return !this.attempt.isDetached && inSlices(this.secrets.search(body));
+    return this.isWanted && inSlices(this.secrets.search(body));
   }
 
   /** The words of a failure are no output; what stands beside them may be. */
@@ -220,6 +237,7 @@ export class Answer {
     if (this.attempt.ended) return;
     // What was counted is booked all the same.
     if (repeats && !this.attempt.isDetached) return this.attempt.fail(repeated(), true, 'unreadable');
+    this.isWithheld ||= repeats;
     if (this.incoming.reader) return this.endStream(this.incoming.reader);
     const { refusal, facts } = this.incoming.whole!;
     if (refusal) return this.attempt.refused(refusal);

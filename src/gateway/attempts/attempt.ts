@@ -190,6 +190,10 @@ export class UpstreamAttempt implements EgressSink, Attempted {
     return this.detached !== null;
   }
 
+  get isRecorded(): boolean {
+    return this.detached?.error === null && this.reply.recorder !== null;
+  }
+
   get limit(): number {
     return this.options.limit;
   }
@@ -223,7 +227,7 @@ export class UpstreamAttempt implements EgressSink, Attempted {
         : null;
     const { used, untold } = billOfRefusal(refusal, this.answer.incoming);
     const remedy = !this.detached && this.options.mayLower && speaksOfLimit(refusal) ? 'lower_limit' : null;
-    const error = errorOfRefusal(withoutSecrets(refusal, this.secrets.all), target, retryAfter, remaining);
+    const error = errorOfRefusal(withoutSecrets(refusal, this.secrets.all), target, retryAfter, remaining, this.call.prompt.body);
     this.failure = failureOf(error, refusal, this.answer.incoming.headers, remedy);
     this.fail(error, used, untold);
   }
@@ -245,6 +249,7 @@ export class UpstreamAttempt implements EgressSink, Attempted {
 
   /** The client is served no more. @param error what it is told; null: it is gone. */
   detach(error: WeirError | null, untold: Untold): void {
+    if (this.detached) return;
     const { clientGone } = this.plan.target;
     if ((this.call.prompt.stream ? clientGone.stream : clientGone.whole) === 'cancel') return this.breakOff(error, untold);
     const drain = this.drains.begin(this.call.caller.tenantId, () => this.breakOff(error, 'drain_refused'));
@@ -266,8 +271,10 @@ export class UpstreamAttempt implements EgressSink, Attempted {
     this.flight.cutOff = null;
     const { detached } = this;
     const { facts, firstByteMs, whole, reader } = this.answer.incoming;
-    // A client that left, or was told of a failure, did not get the answer, whatever became of it.
-    const ended = detached ? { status: used ? ('cut' as const) : ('failed' as const), error: detached.error } : { status, error };
+    // A client that left, or was told of a failure, did not get the answer, whatever became of it. One that left may come back for it.
+    const isKept = this.isRecorded && !this.answer.isWithheld && status === 'completed';
+    const ended =
+      detached && !isKept ? { status: used ? ('cut' as const) : ('failed' as const), error: detached.error } : { status, error };
     const { failure } = this;
     const reason = error?.code ?? ended.error?.code ?? (ended.status === 'completed' ? null : 'client_gone');
     const attempts = [this.attemptEnded(failure?.remedy === 'lower_limit' ? 'output_limit_refused' : reason)];

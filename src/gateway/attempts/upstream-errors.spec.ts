@@ -5,7 +5,7 @@ import { errorOfRefusal, withoutSecrets } from './upstream-errors.js';
 const KEY = 'sk-live-0123456789abcdefghijKLMNOPqrstuv';
 const refusal = (message: string, of: Refusal['class'] = 'bad_request'): Refusal => ({ class: of, message });
 const told = (message: string, isVendor: boolean, of?: Refusal['class']): string =>
-  errorOfRefusal(withoutSecrets(refusal(message, of), [new Secret(KEY)]), { provider: 'up', model: 'm', isVendor }, undefined, null)
+  errorOfRefusal(withoutSecrets(refusal(message, of), [new Secret(KEY)]), { provider: 'up', model: 'm', isVendor }, undefined, null, {})
     .message;
 
 test('a vendor says why it refused a request, without the key', () => {
@@ -39,9 +39,23 @@ test('what another address answers is not passed on', () => {
 test.each([true, false])('the field and the word of a refusal come back from a vendor alone, without secrets: %s', (isVendor) => {
   const of = (param: string, code: string) => {
     const clean = withoutSecrets({ ...refusal('No.'), param, code }, [new Secret(KEY)]);
-    const { param: field, fields } = errorOfRefusal(clean, { provider: 'up', model: 'm', isVendor }, undefined, null);
+    const { param: field, fields } = errorOfRefusal(clean, { provider: 'up', model: 'm', isVendor }, undefined, null, {});
     return [field, fields];
   };
-  expect(of('text.verbosity', 'unsupported_value')).toEqual(isVendor ? ['text.verbosity', { code: 'unsupported_value' }] : [null, {}]);
+  expect(of('text.verbosity', 'unsupported_verbosity')).toEqual(
+    isVendor ? ['text.verbosity', { code: 'unsupported_verbosity' }] : [null, {}],
+  );
   expect(of(KEY, `x.${KEY}`)).toEqual([null, {}]);
+});
+
+test.each([
+  ['a known code and a field of the request', 'unsupported_value', 'messages[0].content', ['unsupported_value', 'messages[0].content']],
+  ['a code and a path of its own', 'secret_of_a_server', 'admin.password', [undefined, null]],
+  ['a path that goes past the request', undefined, 'messages[1].content', [undefined, null]],
+  ['the name of what every object has', undefined, 'constructor', [undefined, null]],
+])('from a server of anybody: %s', (_, code, param, told) => {
+  const refused = { ...refusal('no'), ...(code && { code }), param };
+  const request = { messages: [{ role: 'user', content: 'Hello' }] };
+  const error = errorOfRefusal(refused, { provider: 'up', model: 'm', isVendor: false }, undefined, null, request);
+  expect([error.fields?.['code'], error.param]).toEqual(told);
 });

@@ -86,7 +86,9 @@ export function wroteNothing({ cause }: EgressError): boolean {
 
 /**
  * What a client reads when a provider refuses. The provider's own sentence is passed on only where it speaks of the client's request, and only
- * from a vendor's own address: from any other it could be the answer of a server that the client must not read.
+ * from a vendor's own address: from any other it could be the answer of a server that the client must not read. From there go only codes of
+ * OpenAI and Anthropic, and the names of fields that the request has.
+ * @param request the client's.
  * @param refusal without anything that looks like a key: see {@link withoutSecrets}.
  * @param remaining the provider's credentials, where the refusal speaks of the one it was shown.
  */
@@ -95,6 +97,7 @@ export function errorOfRefusal(
   { provider, model, isVendor }: Pick<Target, 'provider' | 'model' | 'isVendor'>,
   retryAfter: string | undefined,
   remaining: Remaining | null,
+  request: Readonly<Record<string, unknown>>,
 ): WeirError {
   const sentence = isVendor ? refusal.message : null;
   const told = refusal.details && { details: refusal.details };
@@ -102,9 +105,9 @@ export function errorOfRefusal(
   const refused = (code: ErrorCode) =>
     new WeirError(code, {
       message: sentence ? `The provider "${provider}" refused the request: ${sentence}` : `The provider "${provider}" refused the request.`,
-      ...(isVendor && refusal.param !== undefined && { param: refusal.param }),
+      ...(refusal.param !== undefined && (isVendor || isFieldOf(request, refusal.param)) && { param: refusal.param }),
       // The provider's word goes before Weir's.
-      fields: { ...told, ...(isVendor && refusal.code !== undefined && { code: refusal.code }) },
+      fields: { ...told, ...(refusal.code !== undefined && (isVendor || KNOWN_CODES.has(refusal.code)) && { code: refusal.code }) },
       cause: refusal.message,
     });
   switch (refusal.class) {
@@ -153,6 +156,50 @@ export function errorOfRefusal(
         ...(retryAfter !== undefined && { retryAfterSeconds: normalizeRetryAfter(retryAfter) }),
       });
   }
+}
+
+/** Of OpenAI and Anthropic, for requests that they refuse. Many servers use the same. */
+const KNOWN_CODES: ReadonlySet<string> = new Set([
+  'invalid_request_error',
+  'invalid_value',
+  'invalid_type',
+  'missing_required_parameter',
+  'unknown_parameter',
+  'unsupported_parameter',
+  'unsupported_value',
+  'integer_above_max_value',
+  'integer_below_min_value',
+  'decimal_above_max_value',
+  'decimal_below_min_value',
+  'array_above_max_length',
+  'array_below_min_length',
+  'string_above_max_length',
+  'string_below_min_length',
+  'empty_array',
+  'empty_string',
+  'invalid_json',
+  'invalid_image',
+  'invalid_image_format',
+  'invalid_image_url',
+  'invalid_base64',
+  'image_too_large',
+  'image_parse_error',
+  'invalid_function_parameters',
+  'invalid_json_schema',
+  'content_policy_violation',
+  'content_filter',
+  'invalid_prompt',
+  'request_too_large',
+]);
+
+/** Whether a request has a field at this path, such as `messages[0].content` or `tools.0.name`. */
+function isFieldOf(request: Readonly<Record<string, unknown>>, path: string): boolean {
+  let at: unknown = request;
+  for (const name of path.split(/[.[\]]+/).filter(Boolean)) {
+    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, name)) return false;
+    at = (at as Record<string, unknown>)[name];
+  }
+  return at !== request;
 }
 
 const THREAD_GONE = 'The provider does not have the message thread. Send the whole conversation.';

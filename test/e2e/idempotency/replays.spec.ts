@@ -3,7 +3,7 @@ import { createPool } from '../../../src/platform/postgres/index.js';
 import { CALLS, type SurfaceRow, send } from '../../attacks/support/surfaces.js';
 import { moveClock } from '../../support/clock.js';
 import { brokenInvariants } from '../../support/ledger.js';
-import { answer, delta, json, ScriptedUpstream, stream } from '../../support/upstream.js';
+import { answer, chunk, delta, json, ScriptedUpstream, stream, USAGE } from '../../support/upstream.js';
 import { addUpstream, admin, booked, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
 
 const CHAT = CALLS.find(({ path }) => path === '/v1/chat/completions')!;
@@ -124,6 +124,47 @@ test.each([
   expect([status, code, headers['x-should-retry']]).toEqual([422, 'idempotency_mismatch', 'false']);
   expect(upstream.calls).toHaveLength(1);
 });
+
+test.each([false, true])(
+  'a client that leaves gets the answer that its provider was read on for when it asks again; stream: %s',
+  async (isStream) => {
+    let release = () => {};
+    const released = new Promise<void>((resolve) => (release = resolve));
+    upstream.script = async (seen, response) => {
+      if (isStream) {
+        response.writeHead(200, { 'content-type': 'text/event-stream' });
+        response.write(delta({ role: 'assistant', content: 'first ' }));
+      }
+      await released;
+      if (!isStream) return answer('first and last')(seen, response);
+      response.write(delta({ content: 'and last' }));
+      response.write(delta({}, 'stop'));
+      response.end(`${chunk({ choices: [], usage: USAGE })}data: [DONE]\n\n`);
+    };
+    const body = CHAT.body('up/test-model', 'Hello', { stream: isStream });
+    const leaving = new AbortController();
+    const gone = fetch(`${weir.publicUrl}/v1/chat/completions`, {
+      method: 'POST',
+      signal: leaving.signal,
+      headers: { authorization: `Bearer ${tenant.apiKey}`, 'content-type': 'application/json', 'idempotency-key': 'left' },
+      body: JSON.stringify(body),
+    })
+      .then((response) => response.text())
+      .catch(() => 'left');
+    await upstream.received(1);
+    leaving.abort();
+    expect(await gone).toBe('left');
+    expect((await call('left', { body })).code).toBe('idempotency_in_progress');
+    release();
+    await eventually(async () => (await booked(weir, tenant)).length === 1);
+    let again: Got;
+    await eventually(async () => (again = await call('left', { body })).status === 200);
+    expect(again!.headers['x-weir-replayed']).toBe('true');
+    expect(again!.bytes.toString()).toContain('and last');
+    expect(upstream.calls).toHaveLength(1);
+    expect(await booked(weir, tenant)).toMatchObject([{ status: 'completed' }]);
+  },
+);
 
 test('headers that change nothing of the call may differ', async () => {
   const first = await call('a', { headers: { 'X-Weir-Tags': 'a', 'user-agent': 'one' } });
