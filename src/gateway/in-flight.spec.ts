@@ -10,13 +10,16 @@ const LIMIT = 1_000;
 /** A call in flight, of which so many tokens were seen. */
 function flightThat({ isMetered = true } = {}) {
   const marked = new Set<number>();
-  let slots = 0;
+  const mark = () => {
+    marked.add(marked.size);
+    return marked.size - 1;
+  };
   const facts = noFacts();
   const outrun: number[] = [];
   const flight = new InFlightCall(
     'call' as Id,
     {} as Reply,
-    { mark: () => (marked.add(++slots), slots), erase: (slot: number) => marked.delete(slot), clear: () => {} } as unknown as SentMarks,
+    { mark, erase: (slot: number) => marked.delete(slot), clear: () => {} } as unknown as SentMarks,
     { ms: () => 0 } as Elapsed,
     1_000,
     (_, seen) => (isMetered ? { inputTokens: 1, outputTokens: seen, amount: BigInt(seen) } : null),
