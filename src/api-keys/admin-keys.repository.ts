@@ -6,7 +6,7 @@ import type { AdminKey } from './admin-key.js';
 import type { StoredDigest } from './key-format.js';
 
 /** What a presented key is verified against. */
-export interface VerifiableAdminKey extends AdminKey {
+interface VerifiableAdminKey extends AdminKey {
   lookupId: string;
   digest: Uint8Array;
   previousDigest: Uint8Array | null;

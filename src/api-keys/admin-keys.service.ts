@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
+import type { AdminCaller } from '../kernel/admin-caller.js';
 import { Keyring } from '../platform/crypto/index.js';
 import { type PrismaExecutor, ServerClock } from '../platform/postgres/index.js';
 import type { AdminKey } from './admin-key.js';
-import { AdminKeysRepository, type VerifiableAdminKey } from './admin-keys.repository.js';
+import { AdminKeysRepository } from './admin-keys.repository.js';
 import { digestOf, newKey, parseKey, sameDigest } from './key-format.js';
 
 @Injectable()
@@ -44,7 +45,7 @@ export class AdminKeysService {
   }
 
   /** Null: unknown, wrong, revoked or expired. Read from Postgres each time: admin calls are few. */
-  async verify(presented: string): Promise<VerifiableAdminKey | null> {
+  async verify(presented: string): Promise<AdminCaller | null> {
     const parsed = parseKey(presented);
     const key = parsed && parsed.kind !== 'sk' ? await this.repository.findByLookupId(parsed.lookupId) : null;
     if (!key) return null;
@@ -53,6 +54,9 @@ export class AdminKeysService {
     if (!digest || !sameDigest(digestOf(this.keyring.pepper, presented), digest)) return null;
     const ends = [key.expiresAt, isCurrent ? null : key.previousUntil].filter((end) => end !== null);
     const isUsable = key.revokedAt === null && !key.tenant?.deletedAt && ends.every((end) => end.getTime() > this.clock.now());
-    return isUsable ? key : null;
+    if (!isUsable) return null;
+    const { id, tenantId } = key;
+    if (tenantId === null) return { kind: 'operator', id, tenantId };
+    return { kind: 'admin_key', id, tenantId, role: 'owner', projectId: null, isSuspended: key.tenant?.suspendedAt != null };
   }
 }

@@ -1,5 +1,4 @@
 export type { AdminKey } from './admin-key.js';
-export type { VerifiableAdminKey } from './admin-keys.repository.js';
 export { AdminKeysService } from './admin-keys.service.js';
 export type { ApiKey, Caller } from './api-key.js';
 export { ApiKeysModule } from './api-keys.module.js';

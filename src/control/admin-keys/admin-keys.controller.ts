@@ -45,7 +45,7 @@ abstract class AdminKeys {
 
 /** Keys of a tenant's admins. */
 @Controller('v1/organization/admin_api_keys')
-@Access('tenant')
+@Access('admin_keys')
 export class AdminKeysController extends AdminKeys {
   constructor(keys: AdminKeysService) {
     super(keys);

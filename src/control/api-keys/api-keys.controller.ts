@@ -18,7 +18,7 @@ import { RotateKey } from './rotation.js';
 import { ApiKeyObject, CreateApiKey, NewApiKeyObject } from './schema.js';
 
 @Controller('v1/organization/projects/:project_id/api_keys')
-@Access('tenant')
+@Access('api_keys')
 export class ApiKeysController {
   constructor(
     private readonly apiKeys: ApiKeysService,

@@ -25,7 +25,7 @@ import {
 } from './schema.js';
 
 @Controller('v1/organization/budgets')
-@Access('tenant')
+@Access('budgets')
 export class BudgetsController {
   constructor(
     private readonly budgets: BudgetsService,

@@ -10,7 +10,7 @@ import { Answers } from '../http/route.js';
 import { CallQuery } from './schema.js';
 
 @Controller('v1/organization/calls')
-@Access('tenant')
+@Access('calls')
 @ReadsKeptLedger(true)
 export class CallsController {
   constructor(

@@ -11,7 +11,7 @@ import { ConnectionObject, StartedConnectionObject } from './schema.js';
 
 /** Providers that are used by a person's login instead of a key. */
 @Controller('v1/organization/providers/:provider_id/connection')
-@Access('tenant')
+@Access('providers')
 export class ConnectionsController {
   constructor(private readonly logins: ProviderLogins) {}
 

@@ -1,12 +1,23 @@
 import type { Type } from '@nestjs/common';
 import { METHOD_METADATA } from '@nestjs/common/constants';
 import { MetadataScanner, Reflector } from '@nestjs/core';
+import { type Resource, type Role, rolesFor, type Verb } from '../../kernel/permissions.js';
 
-/** Who may call a route. `operator`: the platform's. `tenant`: a tenant's admin, or an operator inside a tenant. `any`: either, as itself. */
-export type Audience = 'operator' | 'tenant' | 'any';
+/**
+ * Who may call a route. `operator`: the platform's. `any`: each admin key, as itself. A resource: who may read it, for a GET, or else write it, in a
+ * tenant, by the table in kernel/permissions.ts; and operators, inside a tenant. `resource:verb`: the same where the method does not tell the verb.
+ */
+export type Audience = 'operator' | 'any' | Resource | `${Resource}:${Verb}`;
 
 /** Declares who may call a route, or all routes of a controller. A route without it fails the start. */
 export const Access = Reflector.createDecorator<Audience>();
+
+/** The roles in a tenant that may call a route; null: it is no route of a tenant. */
+export function rolesOf(audience: Audience, method: string): readonly Role[] | null {
+  if (audience === 'operator' || audience === 'any') return null;
+  const [resource, verb] = audience.split(':') as [Resource, Verb?];
+  return rolesFor(resource, verb ?? (method === 'GET' ? 'read' : 'write'));
+}
 
 /** Of a tenant that was deleted, an operator may still call these: they read the ledger, which is kept. */
 export const ReadsKeptLedger = Reflector.createDecorator<true>();

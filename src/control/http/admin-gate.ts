@@ -1,7 +1,8 @@
 import { Transform, type TransformCallback } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { AdminKeysService, type VerifiableAdminKey } from '../../api-keys/index.js';
+import { AdminKeysService } from '../../api-keys/index.js';
+import type { AdminCaller } from '../../kernel/admin-caller.js';
 import { WeirError } from '../../kernel/errors.js';
 import { JsonCost } from '../../kernel/json-cost.js';
 import {
@@ -23,7 +24,7 @@ export class AdminGate {
   private readonly badKeys = new BadKeys();
   private readonly routes: KnownRoute[] = [];
   private elsewhere: readonly KnownRoute[] = [];
-  private readonly verified = new WeakMap<FastifyRequest, VerifiableAdminKey>();
+  private readonly verified = new WeakMap<FastifyRequest, AdminCaller>();
 
   constructor(
     private readonly adminKeys: AdminKeysService,
@@ -52,7 +53,7 @@ export class AdminGate {
     });
     // Operators upload whole price catalogs, and are trusted with the time that takes.
     listener.addHook('preParsing', (request, _reply, payload, done) =>
-      done(null, this.verified.get(request)?.tenantId === null ? payload : payload.pipe(new Counted())),
+      done(null, this.verified.get(request)?.kind === 'operator' ? payload : payload.pipe(new Counted())),
     );
   }
 
@@ -60,17 +61,17 @@ export class AdminGate {
    * The key in `Authorization: Bearer <admin key>`, the only place one is accepted in. A request is verified once.
    * @throws WeirError invalid_admin_key, too_many_bad_keys
    */
-  async verify(request: FastifyRequest): Promise<VerifiableAdminKey> {
+  async verify(request: FastifyRequest): Promise<AdminCaller> {
     const known = this.verified.get(request);
     if (known) return known;
     const presented = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
-    const key = presented ? await this.adminKeys.verify(presented) : null;
-    if (!key) {
+    const caller = presented ? await this.adminKeys.verify(presented) : null;
+    if (!caller) {
       const refusal = new WeirError('invalid_admin_key');
       throw presented ? this.badKeys.count(request.ip, refusal) : refusal;
     }
-    this.verified.set(request, key);
-    return key;
+    this.verified.set(request, caller);
+    return caller;
   }
 
   /** What is answered at an address without a route. */

@@ -1,12 +1,12 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
+import { type AdminCaller, actsAs } from '../../kernel/admin-caller.js';
 import { publicId } from '../../kernel/ids.js';
 import type { Setter } from '../../kernel/setter.js';
 
-/** Who is calling the admin REST, verified, and where. */
+/** Who is calling the admin REST, and where. */
 export interface Admin {
-  keyId: string;
-  actsAs: Setter;
+  caller: AdminCaller;
   /** The tenant it acts inside; null: on the platform. */
   tenantId: string | null;
 }
@@ -19,7 +19,9 @@ export const adminOf = (context: ExecutionContext): Admin => context.switchToHtt
 export const TenantId = createParamDecorator((_: unknown, context: ExecutionContext): string => adminOf(context).tenantId!);
 
 /** Who did it, for records: the public id of the admin key. */
-export const Actor = createParamDecorator((_: unknown, context: ExecutionContext): string => publicId('adminKey', adminOf(context).keyId));
+export const Actor = createParamDecorator((_: unknown, context: ExecutionContext): string =>
+  publicId('adminKey', adminOf(context).caller.id),
+);
 
 /** Whose rules it makes: an operator's are the platform's, also inside a tenant. */
-export const ActsAs = createParamDecorator((_: unknown, context: ExecutionContext): Setter => adminOf(context).actsAs);
+export const ActsAs = createParamDecorator((_: unknown, context: ExecutionContext): Setter => actsAs(adminOf(context).caller));

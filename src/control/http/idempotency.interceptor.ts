@@ -35,7 +35,8 @@ export class IdempotencyInterceptor implements NestInterceptor {
 
   /** @throws WeirError idempotency_mismatch, idempotency_in_progress */
   private async once(key: string, request: AdminRequest, reply: FastifyReply, next: CallHandler): Promise<unknown> {
-    const { keyId: scope, tenantId } = request.admin;
+    const { tenantId, caller } = request.admin;
+    const scope = caller.id;
     const print = fingerprint(request.method, request.url, tenantId ?? '', JSON.stringify(request.body ?? null));
     const context = `v1|idempotency|${scope}|${key}`;
 

@@ -3,13 +3,13 @@ import { Reflector } from '@nestjs/core';
 import { AuthGuard, PassportStrategy } from '@nestjs/passport';
 import type { FastifyRequest } from 'fastify';
 import { Strategy } from 'passport-custom';
-import type { VerifiableAdminKey } from '../../api-keys/index.js';
+import type { AdminCaller } from '../../kernel/admin-caller.js';
 import { WeirError } from '../../kernel/errors.js';
 import { found } from '../../kernel/found.js';
 import { parsePublicId } from '../../kernel/ids.js';
 import { TenantsRepository } from '../../tenants/index.js';
-import { Access, type Audience, ReadsKeptLedger } from './access.js';
-import type { Admin, AdminRequest } from './admin.js';
+import { Access, type Audience, ReadsKeptLedger, rolesOf } from './access.js';
+import type { AdminRequest } from './admin.js';
 import { AdminGate } from './admin-gate.js';
 
 const STRATEGY = 'admin-key';
@@ -26,7 +26,7 @@ export class AdminKeyStrategy extends PassportStrategy(Strategy, STRATEGY) {
     super({ passOptionsToCallback: true });
   }
 
-  validate(request: FastifyRequest, { gate }: Verification): Promise<VerifiableAdminKey> {
+  validate(request: FastifyRequest, { gate }: Verification): Promise<AdminCaller> {
     return gate.verify(request);
   }
 }
@@ -43,17 +43,19 @@ export class OperatorGuard extends AuthGuard(STRATEGY) {
   }
 
   /**
-   * @throws WeirError invalid_admin_key, too_many_bad_keys, forbidden, invalid_request, not_found, tenant_suspended, tenant_deleted
+   * @throws WeirError invalid_admin_key, too_many_bad_keys, forbidden, insufficient_role, invalid_request, not_found, tenant_suspended, tenant_deleted
    */
   override async canActivate(context: ExecutionContext): Promise<boolean> {
     await super.canActivate(context);
-    const request = context.switchToHttp().getRequest<AdminRequest & { user: VerifiableAdminKey }>();
+    const request = context.switchToHttp().getRequest<AdminRequest & { user: AdminCaller }>();
+    const caller = request.user;
     const declared = [context.getHandler(), context.getClass()];
     const audience = this.reflector.getAllAndOverride(Access, declared);
     const readsLedger = this.reflector.getAllAndOverride(ReadsKeptLedger, declared) === true;
-    // Its admins may look, so that they can tell why.
-    if (request.user.tenant?.suspendedAt && request.method !== 'GET') throw new WeirError('tenant_suspended');
-    request.admin = await this.admit(request.user, audience, request.headers[TENANT_HEADER], readsLedger);
+    if (caller.kind !== 'operator' && caller.isSuspended && request.method !== 'GET') throw new WeirError('tenant_suspended');
+    const tenantId = await this.placeOf(caller, audience, request.headers[TENANT_HEADER], readsLedger);
+    assertMay(caller, audience, request.method);
+    request.admin = { caller, tenantId };
     return true;
   }
 
@@ -61,22 +63,22 @@ export class OperatorGuard extends AuthGuard(STRATEGY) {
     return { gate: this.gate };
   }
 
-  private async admit(
-    key: VerifiableAdminKey,
+  /** The tenant that a request acts inside; null: it acts on the platform. */
+  private async placeOf(
+    caller: AdminCaller,
     audience: Audience,
     named: string | string[] | undefined,
     readsLedger: boolean,
-  ): Promise<Admin> {
-    const actsAs = key.tenantId === null ? 'operator' : 'tenant';
+  ): Promise<string | null> {
     switch (audience) {
       case 'any':
-        return { keyId: key.id, actsAs, tenantId: key.tenantId };
+        return caller.tenantId;
       case 'operator':
-        if (actsAs !== 'operator')
+        if (caller.kind !== 'operator')
           throw new WeirError('forbidden', { message: 'Only an operator key may do that; this key administers one tenant.' });
-        return { keyId: key.id, actsAs, tenantId: null };
-      case 'tenant':
-        return { keyId: key.id, actsAs, tenantId: await this.tenantOf(key.tenantId, named, readsLedger) };
+        return null;
+      default:
+        return this.tenantOf(caller.tenantId, named, readsLedger);
     }
   }
 
@@ -94,4 +96,11 @@ export class OperatorGuard extends AuthGuard(STRATEGY) {
     if (tenant.deletedAt && !readsLedger) throw new WeirError('tenant_deleted', { param: TENANT_HEADER });
     return tenant.id;
   }
+}
+
+/** @throws WeirError insufficient_role */
+function assertMay(caller: AdminCaller, audience: Audience, method: string): void {
+  const roles = rolesOf(audience, method);
+  if (roles === null || caller.kind === 'operator' || roles.includes(caller.role)) return;
+  throw new WeirError('insufficient_role', { message: `This needs the role ${roles.join(' or ')}; yours is ${caller.role}.` });
 }

@@ -2,6 +2,7 @@ import { type CallHandler, type ExecutionContext, Injectable, type NestIntercept
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import type { Observable } from 'rxjs';
+import { actsAs } from '../../kernel/admin-caller.js';
 import { EVERY_TENANT, inTenantScope } from '../../platform/postgres/index.js';
 import { adminOf } from './admin.js';
 
@@ -23,7 +24,8 @@ export class TenantScopeInterceptor implements NestInterceptor {
     const { method } = context.switchToHttp().getRequest<FastifyRequest>();
     const declared = this.reflector.getAllAndOverride(StatementTimeout, [context.getHandler(), context.getClass()]);
     const statementTimeoutMs = declared ?? (method === 'GET' ? READ_MS : WRITE_MS);
-    const { tenantId, actsAs } = adminOf(context);
-    return inTenantScope({ tenantId: tenantId ?? EVERY_TENANT, actsAs, statementTimeoutMs }, () => next.handle());
+    const { tenantId, caller } = adminOf(context);
+    const scope = { tenantId: tenantId ?? EVERY_TENANT, actsAs: actsAs(caller), statementTimeoutMs };
+    return inTenantScope(scope, () => next.handle());
   }
 }

@@ -10,7 +10,7 @@ import { Bindings } from './bindings.js';
 import { BindingObject, CreateBinding, CreateCertificateBinding } from './schema.js';
 
 @Controller('v1/organization/inference/bindings')
-@Access('tenant')
+@Access('inference')
 export class BindingsController {
   constructor(private readonly bindings: Bindings) {}
 

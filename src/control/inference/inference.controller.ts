@@ -11,7 +11,7 @@ import { DeletedRoute, InferenceRouteObject, InferenceRouteQuery, PutInferenceRo
 type RouteReply = z.input<typeof InferenceRouteObject>;
 
 @Controller('v1/organization/inference')
-@Access('tenant')
+@Access('inference')
 export class InferenceController {
   constructor(private readonly routes: InferenceRoutes) {}
 

@@ -15,7 +15,7 @@ import { renderLimit } from './render.js';
 import { CreateLimit, LimitObject, UpdateLimit } from './schema.js';
 
 @Controller('v1/organization/rate_limits')
-@Access('tenant')
+@Access('rate_limits')
 export class LimitsController {
   constructor(
     private readonly limits: LimitsService,

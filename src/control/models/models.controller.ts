@@ -12,7 +12,7 @@ import { renderModel } from './render.js';
 import { ModelObject, ModelQuery, PutModel } from './schema.js';
 
 @Controller('v1/organization/models')
-@Access('tenant')
+@Access('models')
 export class ModelsController {
   constructor(private readonly models: ModelsRepository) {}
 

@@ -63,7 +63,7 @@ abstract class Prices {
 }
 
 @Controller('v1/organization/prices')
-@Access('tenant')
+@Access('prices')
 export class PricesController extends Prices {
   constructor(
     prices: PricesService,

@@ -11,7 +11,7 @@ import { renderProject } from './render.js';
 import { CreateProject, ProjectObject, UpdateProject } from './schema.js';
 
 @Controller('v1/organization/projects')
-@Access('tenant')
+@Access('projects')
 export class ProjectsController {
   constructor(
     private readonly tenants: TenantsRepository,

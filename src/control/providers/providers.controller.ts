@@ -13,7 +13,7 @@ import { renderProvider } from './render.js';
 import { accountChangesOf, CreateProvider, newAccountOf, ProviderObject, UpdateProvider } from './schema.js';
 
 @Controller('v1/organization/providers')
-@Access('tenant')
+@Access('providers')
 export class ProvidersController {
   constructor(private readonly accounts: ProviderAccountsService) {}
 

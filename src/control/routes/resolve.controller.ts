@@ -19,7 +19,7 @@ interface Resolver extends Requester {
 }
 
 @Controller('v1/organization/models/resolve')
-@Access('tenant')
+@Access('models:read')
 export class ResolveController {
   constructor(
     private readonly router: Router,

@@ -105,7 +105,7 @@ abstract class Routes {
 }
 
 @Controller('v1/organization/routes')
-@Access('tenant')
+@Access('routes')
 export class RoutesController extends Routes {
   constructor(routes: RoutesService, references: References, budgets: BudgetsService, @Inject(CONFIG) config: Config) {
     super(routes, references, budgets, config);

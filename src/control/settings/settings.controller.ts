@@ -8,7 +8,7 @@ import { renderSettings } from './render.js';
 import { SettingsObject, UpdateSettings } from './schema.js';
 
 @Controller('v1/organization/settings')
-@Access('tenant')
+@Access('settings')
 export class SettingsController {
   constructor(
     private readonly tenants: TenantsRepository,

@@ -9,7 +9,7 @@ import { CostsPage, CostsQuery, costsSumQuery, UsagePage, UsageQuery, usageSumQu
 
 /** Sums in the shape of OpenAI's organization API. */
 @Controller('v1/organization')
-@Access('tenant')
+@Access('usage')
 @ReadsKeptLedger(true)
 @StatementTimeout(10_000)
 export class UsageController {

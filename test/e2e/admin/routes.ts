@@ -1,13 +1,16 @@
 import 'reflect-metadata';
 import { RequestMethod, type Type } from '@nestjs/common';
-import { Access, type Audience } from '../../../src/control/http/access.js';
+import { Access, type Audience, rolesOf } from '../../../src/control/http/access.js';
 import { ControlModule } from '../../../src/control/index.js';
+import type { Role } from '../../../src/kernel/permissions.js';
 
 export interface Route {
   method: string;
   /** With `{name}` for what varies. */
   path: string;
-  audience: Audience;
+  audience: 'operator' | 'any' | 'tenant';
+  /** The roles in a tenant that may call it; null: it is no route of a tenant. */
+  roles: readonly Role[] | null;
 }
 
 function pathOf(...parts: string[]): string {
@@ -19,9 +22,14 @@ function pathOf(...parts: string[]): string {
 export const ROUTES: Route[] = (Reflect.getMetadata('controllers', ControlModule) as Type[]).flatMap((controller) => {
   const { prototype } = controller as { prototype: Record<string, object> };
   const handlers = Object.getOwnPropertyNames(prototype).filter((name) => Reflect.hasMetadata('method', prototype[name]!));
-  return handlers.map((name) => ({
-    method: RequestMethod[Reflect.getMetadata('method', prototype[name]!)]!,
-    path: pathOf(Reflect.getMetadata('path', controller), Reflect.getMetadata('path', prototype[name]!)),
-    audience: Reflect.getMetadata(Access.KEY, prototype[name]!) ?? Reflect.getMetadata(Access.KEY, controller),
-  }));
+  return handlers.map((name) => {
+    const access: Audience = Reflect.getMetadata(Access.KEY, prototype[name]!) ?? Reflect.getMetadata(Access.KEY, controller);
+    const method = RequestMethod[Reflect.getMetadata('method', prototype[name]!)]!;
+    return {
+      method,
+      path: pathOf(Reflect.getMetadata('path', controller), Reflect.getMetadata('path', prototype[name]!)),
+      audience: access === 'operator' || access === 'any' ? access : 'tenant',
+      roles: rolesOf(access, method),
+    };
+  });
 });

@@ -1,0 +1,30 @@
+import type { Id } from './ids.js';
+import type { Role } from './permissions.js';
+import type { Setter } from './setter.js';
+
+/** Who sends a request to the admin REST, verified. */
+export type AdminCaller = Operator | TenantCaller;
+
+/** May do everything, on the platform and inside each tenant. */
+interface Operator {
+  kind: 'operator';
+  /** Of its operator key. */
+  id: Id;
+  tenantId: null;
+}
+
+/** An admin key of a tenant, or a person who is signed in. */
+interface TenantCaller {
+  kind: 'admin_key' | 'person';
+  /** Of the key or the person. */
+  id: Id;
+  tenantId: Id;
+  role: Role;
+  /** The only project it may see and change; null: all of the tenant. */
+  projectId: Id | null;
+  /** Its tenant is suspended: it may look, so that it can tell why. */
+  isSuspended: boolean;
+}
+
+/** Whose rules a caller makes: an operator's are the platform's, also inside a tenant. */
+export const actsAs = ({ kind }: AdminCaller): Setter => (kind === 'operator' ? 'operator' : 'tenant');

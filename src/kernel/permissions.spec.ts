@@ -1,0 +1,19 @@
+import { PERMISSIONS, ROLES } from './permissions.js';
+
+const rights = Object.entries(PERMISSIONS).flatMap(([resource, verbs]) =>
+  Object.entries(verbs).map(([verb, roles]) => [`${resource}:${verb}`, roles as readonly string[]] as const),
+);
+
+test('an owner and an admin may do what anybody may', () => {
+  for (const [right, roles] of rights)
+    if (roles.length > 0) expect([right, roles]).toEqual([right, expect.arrayContaining(['owner', 'admin'])]);
+});
+
+test.each(ROLES.filter((role) => role !== 'owner' && role !== 'admin'))(
+  '%s: reads no admin keys, and writes nothing but its own',
+  (role) => {
+    const writes = rights.filter(([right, roles]) => right.endsWith(':write') && roles.includes(role)).map(([right]) => right);
+    expect(writes).toEqual({ billing: ['prices:write'], developer: ['api_keys:write'] }[role as string] ?? []);
+    expect(PERMISSIONS.admin_keys.read).not.toContain(role);
+  },
+);

@@ -1,0 +1,32 @@
+/** What a person or an admin key is in its tenant. */
+export const ROLES = ['owner', 'admin', 'billing', 'approver', 'developer', 'viewer'] as const;
+export type Role = (typeof ROLES)[number];
+
+export type Verb = 'read' | 'write';
+
+const EVERYBODY: readonly Role[] = ROLES;
+const ADMINS: readonly Role[] = ['owner', 'admin'];
+
+/**
+ * Who may do what in a tenant: each resource of the admin REST, who may read it and who may write it. Operators may do everything.
+ * A route names its resource with `@Access`; a GET reads and what is not a GET writes, unless the route says otherwise.
+ */
+export const PERMISSIONS = {
+  admin_keys: { read: ADMINS, write: ADMINS },
+  api_keys: { read: EVERYBODY, write: [...ADMINS, 'developer'] },
+  budgets: { read: EVERYBODY, write: ADMINS },
+  calls: { read: EVERYBODY, write: [] },
+  inference: { read: EVERYBODY, write: ADMINS },
+  models: { read: EVERYBODY, write: ADMINS },
+  prices: { read: EVERYBODY, write: [...ADMINS, 'billing'] },
+  projects: { read: EVERYBODY, write: ADMINS },
+  providers: { read: EVERYBODY, write: ADMINS },
+  rate_limits: { read: EVERYBODY, write: ADMINS },
+  routes: { read: EVERYBODY, write: ADMINS },
+  settings: { read: EVERYBODY, write: ADMINS },
+  usage: { read: EVERYBODY, write: [] },
+} as const satisfies Record<string, Record<Verb, readonly Role[]>>;
+
+export type Resource = keyof typeof PERMISSIONS;
+
+export const rolesFor = (resource: Resource, verb: Verb): readonly Role[] => PERMISSIONS[resource][verb];
