@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import type { AdminCaller } from '../kernel/admin-caller.js';
+import { WeirError } from '../kernel/errors.js';
 import { Keyring } from '../platform/crypto/index.js';
+import { Networks } from '../platform/listener/index.js';
 import { type PrismaExecutor, ServerClock } from '../platform/postgres/index.js';
-import type { AdminKey } from './admin-key.js';
+import type { AdminKey, NewAdminKey } from './admin-key.js';
 import { AdminKeysRepository } from './admin-keys.repository.js';
 import { digestOf, newKey, parseKey, sameDigest } from './key-format.js';
 
@@ -15,9 +17,9 @@ export class AdminKeysService {
   ) {}
 
   /** Makes a key for a tenant, or for an operator of the platform (null). `value` is the only copy of it there will ever be. */
-  async create(tenantId: string | null, name: string, db?: PrismaExecutor): Promise<{ adminKey: AdminKey; value: string }> {
+  async create(tenantId: string | null, key: NewAdminKey, db?: PrismaExecutor): Promise<{ adminKey: AdminKey; value: string }> {
     const { value, stored } = newKey(tenantId === null ? 'op' : 'adm', this.keyring.pepper);
-    return { adminKey: await this.repository.insert(tenantId, name, stored, db), value };
+    return { adminKey: await this.repository.insert(tenantId, key, stored, db), value };
   }
 
   /** Gives a key another value, which is shown once; the present one works for so long still. @throws WeirError conflict */
@@ -36,16 +38,25 @@ export class AdminKeysService {
     return this.repository.find(tenantId, id);
   }
 
-  list(tenantId: string | null): Promise<AdminKey[]> {
-    return this.repository.list(tenantId);
+  /** @param projectId null: of all projects, and of none. */
+  list(tenantId: string | null, projectId: string | null): Promise<AdminKey[]> {
+    return this.repository.list(tenantId, projectId);
+  }
+
+  /** @throws WeirError conflict, last_operator_key */
+  update(tenantId: string | null, id: string, changes: Partial<NewAdminKey>): Promise<void> {
+    return this.repository.update(tenantId, id, changes);
   }
 
   operatorExists(): Promise<boolean> {
     return this.repository.operatorExists();
   }
 
-  /** Null: unknown, wrong, revoked or expired. Read from Postgres each time: admin calls are few. */
-  async verify(presented: string): Promise<AdminCaller | null> {
+  /**
+   * Null: unknown, wrong, revoked or expired. Read from Postgres each time: admin calls are few.
+   * @param address where it comes from. @throws WeirError address_not_allowed
+   */
+  async verify(presented: string, address: string): Promise<AdminCaller | null> {
     const parsed = parseKey(presented);
     const key = parsed && parsed.kind !== 'sk' ? await this.repository.findByLookupId(parsed.lookupId) : null;
     if (!key) return null;
@@ -55,8 +66,9 @@ export class AdminKeysService {
     const ends = [key.expiresAt, isCurrent ? null : key.previousUntil].filter((end) => end !== null);
     const isUsable = key.revokedAt === null && !key.tenant?.deletedAt && ends.every((end) => end.getTime() > this.clock.now());
     if (!isUsable) return null;
-    const { id, tenantId } = key;
-    if (tenantId === null) return { kind: 'operator', id, tenantId };
-    return { kind: 'admin_key', id, tenantId, role: 'owner', projectId: null, isSuspended: key.tenant?.suspendedAt != null };
+    const { id, tenantId, role, projectId, cidrs, expiresAt } = key;
+    if (!cidrs.includes('*') && !new Networks(cidrs).hold(address)) throw new WeirError('address_not_allowed');
+    if (tenantId === null) return { kind: 'operator', id, tenantId, cidrs, expiresAt };
+    return { kind: 'admin_key', id, tenantId, role, projectId, cidrs, expiresAt, isSuspended: key.tenant?.suspendedAt != null };
   }
 }

@@ -1,4 +1,4 @@
-export type { AdminKey } from './admin-key.js';
+export type { AdminKey, AdminKeyRights, NewAdminKey } from './admin-key.js';
 export { AdminKeysService } from './admin-keys.service.js';
 export type { ApiKey, Caller } from './api-key.js';
 export { ApiKeysModule } from './api-keys.module.js';

@@ -25,7 +25,7 @@ export class ExplainService {
     tenantId: string,
     callId: string,
     policy: Policy,
-    filters: Pick<CallFilters, 'apiKeyId'> = {},
+    filters: Pick<CallFilters, 'apiKeyId' | 'projectId'> = {},
   ): Promise<ReturnType<typeof renderExplanation> | null> {
     const call = await this.calls.find(tenantId, callId, filters);
     return call && renderExplanation(await this.repository.read(call), stored(policy));

@@ -6,7 +6,7 @@ import { WeirError } from '../kernel/errors.js';
 import { nearest } from '../kernel/nearest.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
 import { crashPoint } from '../platform/faults/index.js';
-import { certificateOf, TrustedProxies } from '../platform/listener/index.js';
+import { certificateOf, Networks } from '../platform/listener/index.js';
 import type { CallOptions } from './call-options.js';
 import { readHead } from './request-head.js';
 
@@ -29,7 +29,7 @@ interface Verified {
 /** Who makes a request: by its API key, or on `inference.local` by its network identity. A request is verified once, before its body is read. */
 @Injectable()
 export class RequestAuth {
-  private readonly proxies: TrustedProxies;
+  private readonly proxies: Networks;
   private readonly verified = new WeakMap<FastifyRequest, Verified>();
   private readonly listeners = new WeakMap<FastifyInstance, string>();
 
@@ -38,11 +38,11 @@ export class RequestAuth {
     private readonly identities: NetworkIdentities,
     @Inject(CONFIG) config: Pick<Config, 'trustedProxies'>,
   ) {
-    this.proxies = new TrustedProxies(config.trustedProxies);
+    this.proxies = new Networks(config.trustedProxies);
   }
 
   /** Whether an address is a proxy whose `X-Forwarded-For` is believed. */
-  trusts = (address: string | undefined): boolean => this.proxies.trusts(address);
+  trusts = (address: string | undefined): boolean => this.proxies.hold(address);
 
   /** All that comes in there is for `inference.local`. */
   addListener(app: FastifyInstance, name: string): void {

@@ -5,8 +5,15 @@ import type { Setter } from './setter.js';
 /** Who sends a request to the admin REST, verified. */
 export type AdminCaller = Operator | TenantCaller;
 
+/** What keys that it makes are held to as well. */
+interface Bounds {
+  /** Networks that it comes from; `*` stands for all. */
+  cidrs: readonly string[];
+  expiresAt: Date | null;
+}
+
 /** May do everything, on the platform and inside each tenant. */
-interface Operator {
+interface Operator extends Bounds {
   kind: 'operator';
   /** Of its operator key. */
   id: Id;
@@ -14,7 +21,7 @@ interface Operator {
 }
 
 /** An admin key of a tenant, or a person who is signed in. */
-interface TenantCaller {
+interface TenantCaller extends Bounds {
   kind: 'admin_key' | 'person';
   /** Of the key or the person. */
   id: Id;

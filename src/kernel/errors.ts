@@ -46,6 +46,7 @@ export const ERRORS = {
     false,
   ),
   forbidden: row(403, 'invalid_request_error', 'This key may not do that.', false),
+  address_not_allowed: row(403, 'invalid_request_error', 'The key may not be used from this address. Its "cidrs" say from where.', false),
   insufficient_role: row(403, 'invalid_request_error', 'Your role may not do that. Ask an owner or admin of the tenant.', false),
   platform_rule: row(
     403,

@@ -1,4 +1,4 @@
-import { PERMISSIONS, ROLES } from './permissions.js';
+import { mayAssign, PERMISSIONS, ROLES } from './permissions.js';
 
 const rights = Object.entries(PERMISSIONS).flatMap(([resource, verbs]) =>
   Object.entries(verbs).map(([verb, roles]) => [`${resource}:${verb}`, roles as readonly string[]] as const),
@@ -17,3 +17,11 @@ test.each(ROLES.filter((role) => role !== 'owner' && role !== 'admin'))(
     expect(PERMISSIONS.admin_keys.read).not.toContain(role);
   },
 );
+
+test('nobody makes a role that may do more than its own', () => {
+  for (const own of ROLES)
+    for (const other of ROLES.filter((role) => mayAssign(own, role)))
+      for (const [right, roles] of rights)
+        if (roles.includes(other)) expect([own, right, roles]).toEqual([own, right, expect.arrayContaining([own])]);
+  expect(mayAssign('admin', 'owner')).toBe(false);
+});

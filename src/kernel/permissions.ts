@@ -29,4 +29,7 @@ export const PERMISSIONS = {
 
 export type Resource = keyof typeof PERMISSIONS;
 
+/** Whether one with a role may make another one with that role, or change it. Nobody makes more than itself. */
+export const mayAssign = (own: Role, other: Role): boolean => own === 'owner' || (own === 'admin' && other !== 'owner');
+
 export const rolesFor = (resource: Resource, verb: Verb): readonly Role[] => PERMISSIONS[resource][verb];

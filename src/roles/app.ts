@@ -6,7 +6,7 @@ import { AdminGate, ControlModule, mountOpenApi, parseJsonBody } from '../contro
 import { GatewayModule, PUBLIC_ROUTES } from '../gateway/index.js';
 import { WeirError } from '../kernel/errors.js';
 import type { Config } from '../platform/config/index.js';
-import { Connections, TrustedProxies } from '../platform/listener/index.js';
+import { Connections, Networks } from '../platform/listener/index.js';
 import type { Logger } from '../platform/telemetry/index.js';
 import { SetupModule } from '../setup/index.js';
 import { WorkerModule } from '../workers/index.js';
@@ -33,7 +33,7 @@ export async function createApp(config: Config, platform: DynamicModule, log: Lo
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT_BYTES,
     forceCloseConnections: 'idle',
-    trustProxy: new TrustedProxies(config.trustedProxies).trusts,
+    trustProxy: new Networks(config.trustedProxies).hold,
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: config.keepAliveMs,
     frameworkErrors: (_error: unknown, _request: unknown, reply: FastifyReply) => refuseAddress(reply),

@@ -54,7 +54,9 @@ export class Setup {
     const platform = await this.accounts.adoptEnvironment();
     const platformProviders = platform.map((provider) => provider.name);
     if (!this.config.demo) {
-      const operatorKey = (await this.adminKeys.operatorExists()) ? null : (await this.adminKeys.create(null, 'first operator')).value;
+      const operatorKey = (await this.adminKeys.operatorExists())
+        ? null
+        : (await this.adminKeys.create(null, { name: 'first operator' })).value;
       return { operatorKey, demo: null, platformProviders };
     }
     const demo = readDemoKeys(this.config.home) ?? (await this.createDemo());
@@ -93,8 +95,8 @@ export class Setup {
         tenant,
         project,
         apiKey: value,
-        adminKey: (await this.adminKeys.create(tenant.id, 'demo admin', db)).value,
-        operatorKey: (await this.adminKeys.create(null, 'demo operator', db)).value,
+        adminKey: (await this.adminKeys.create(tenant.id, { name: 'demo admin' }, db)).value,
+        operatorKey: (await this.adminKeys.create(null, { name: 'demo operator' }, db)).value,
       };
     });
     await this.budgets.create({

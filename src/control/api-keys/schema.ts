@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { THINKING_LEVELS } from '../../kernel/thinking.js';
-import { DEFAULT_MODEL, defaultModel, Money, name, SetBy, Timestamp, text, time, usd } from '../http/fields.js';
+import { DEFAULT_MODEL, defaultModel, expiry, Money, name, SetBy, Timestamp, text, usd } from '../http/fields.js';
 
 const MAX_MODELS = 1_000;
 
@@ -33,7 +33,7 @@ export const CreateApiKey = z
       .optional()
       .describe('`drop`: leave out, with a warning, what the provider cannot do, instead of refusing the call.'),
     default_model: defaultModel.optional().describe(`${DEFAULT_MODEL} Absent: that of its project.`),
-    expires_at: time.refine((at) => at > new Date(), { error: 'must lie in the future' }).optional(),
+    expires_at: expiry.optional(),
   })
   .meta({ example: { name: 'chat service', models: ['mock/echo'], max_cost_per_call: '0.50' } });
 

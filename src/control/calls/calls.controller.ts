@@ -2,8 +2,8 @@ import { Controller, Get, Param, Query } from '@nestjs/common';
 import { CallObject, CallsRepository, ExplainService, ExplanationObject, renderCall } from '../../calls/index.js';
 import { found } from '../../kernel/found.js';
 import { Router } from '../../routing/index.js';
-import { Access, ReadsKeptLedger } from '../http/access.js';
-import { TenantId } from '../http/admin.js';
+import { Access, KeepsToProject, ReadsKeptLedger } from '../http/access.js';
+import { ProjectId, TenantId } from '../http/admin.js';
 import { cursors, listOf, renderList } from '../http/list.js';
 import { idOf } from '../http/path-id.js';
 import { Answers } from '../http/route.js';
@@ -12,6 +12,7 @@ import { CallQuery } from './schema.js';
 @Controller('v1/organization/calls')
 @Access('calls')
 @ReadsKeptLedger(true)
+@KeepsToProject(true)
 export class CallsController {
   constructor(
     private readonly calls: CallsRepository,
@@ -21,17 +22,18 @@ export class CallsController {
 
   @Get()
   @Answers(listOf(CallObject), 'List finished calls.')
-  async list(@TenantId() tenantId: string, @Query({ schema: CallQuery }) query: CallQuery) {
-    const { limit, order, project_id: projectId, api_key_id: apiKeyId, model, status } = query;
-    const filters = { projectId, apiKeyId, model, status };
+  async list(@TenantId() tenantId: string, @ProjectId() only: string | null, @Query({ schema: CallQuery }) query: CallQuery) {
+    const { limit, order, project_id: asked, api_key_id: apiKeyId, model, status } = query;
+    if (only !== null) found('project', asked === undefined || asked === only ? only : null, 'project_id');
+    const filters = { projectId: only ?? asked, apiKeyId, model, status };
     const { calls, hasMore } = await this.calls.list(tenantId, { ...cursors('call', query), limit, order, filters });
     return renderList(calls.map(renderCall), hasMore);
   }
 
   @Get(':call_id')
   @Answers(CallObject, 'Read a call: its tokens, cost and attempts.')
-  async get(@TenantId() tenantId: string, @Param('call_id') id: string) {
-    return renderCall(found('call', await this.calls.find(tenantId, idOf('call', id))));
+  async get(@TenantId() tenantId: string, @ProjectId() only: string | null, @Param('call_id') id: string) {
+    return renderCall(found('call', await this.calls.find(tenantId, idOf('call', id), { projectId: only ?? undefined })));
   }
 
   @Get(':call_id/explain')
@@ -39,7 +41,10 @@ export class CallsController {
     ExplanationObject,
     'Explain a call: its route, targets, attempts, holds, costs and budgets. Refused calls for which no money was held are not kept, and get 404.',
   )
-  async explainCall(@TenantId() tenantId: string, @Param('call_id') id: string) {
-    return found('call', await this.explain.explain(tenantId, idOf('call', id), this.router.defaultPolicy));
+  async explainCall(@TenantId() tenantId: string, @ProjectId() only: string | null, @Param('call_id') id: string) {
+    return found(
+      'call',
+      await this.explain.explain(tenantId, idOf('call', id), this.router.defaultPolicy, { projectId: only ?? undefined }),
+    );
   }
 }

@@ -19,6 +19,12 @@ export function rolesOf(audience: Audience, method: string): readonly Role[] | n
   return rolesFor(resource, verb ?? (method === 'GET' ? 'read' : 'write'));
 }
 
+/**
+ * A caller that works in one project may call these: they show and change nothing of other projects than `ProjectId` says. It may also call each route
+ * with a `:project_id` in its path, for its own, and no others.
+ */
+export const KeepsToProject = Reflector.createDecorator<true>();
+
 /** Of a tenant that was deleted, an operator may still call these: they read the ledger, which is kept. */
 export const ReadsKeptLedger = Reflector.createDecorator<true>();
 

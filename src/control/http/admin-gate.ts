@@ -59,13 +59,13 @@ export class AdminGate {
 
   /**
    * The key in `Authorization: Bearer <admin key>`, the only place one is accepted in. A request is verified once.
-   * @throws WeirError invalid_admin_key, too_many_bad_keys
+   * @throws WeirError invalid_admin_key, address_not_allowed, too_many_bad_keys
    */
   async verify(request: FastifyRequest): Promise<AdminCaller> {
     const known = this.verified.get(request);
     if (known) return known;
     const presented = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
-    const caller = presented ? await this.adminKeys.verify(presented) : null;
+    const caller = presented ? await this.adminKeys.verify(presented, request.ip) : null;
     if (!caller) {
       const refusal = new WeirError('invalid_admin_key');
       throw presented ? this.badKeys.count(request.ip, refusal) : refusal;

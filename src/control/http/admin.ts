@@ -18,6 +18,15 @@ export const adminOf = (context: ExecutionContext): Admin => context.switchToHtt
 /** The tenant a route for tenants acts inside. */
 export const TenantId = createParamDecorator((_: unknown, context: ExecutionContext): string => adminOf(context).tenantId!);
 
+/** Who sends the request. */
+export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): AdminCaller => adminOf(context).caller);
+
+/** The only project that the caller may see and change; null: all of the tenant. */
+export const ProjectId = createParamDecorator((_: unknown, context: ExecutionContext): string | null => {
+  const { caller } = adminOf(context);
+  return caller.kind === 'operator' ? null : caller.projectId;
+});
+
 /** Who did it, for records: the public id of the admin key. */
 export const Actor = createParamDecorator((_: unknown, context: ExecutionContext): string =>
   publicId('adminKey', adminOf(context).caller.id),

@@ -2,8 +2,10 @@ import { z } from 'zod';
 import { type Id, type IdKind, parsePublicId, publicId } from '../../kernel/ids.js';
 import { parseUsd } from '../../kernel/money.js';
 import { SETTERS } from '../../kernel/setter.js';
+import { canonicalNetwork } from '../../platform/listener/index.js';
 
 const MAX_LABELS = 16;
+const MAX_NETWORKS = 100;
 const LAST_INSTANT = Date.UTC(2100, 0);
 
 /** Far below what a bigint of nano-USD holds. */
@@ -48,6 +50,23 @@ export const time = z
   .union([z.number().int(), z.iso.datetime({ offset: true, error: NO_TIME })], { error: NO_TIME })
   .transform((given) => new Date(typeof given === 'number' ? given * 1000 : given))
   .refine((at) => at.getTime() >= 0 && at.getTime() < LAST_INSTANT, { error: 'must lie between 1970 and 2100' });
+
+const NO_NETWORK = 'must be an address or a network, such as 10.1.0.0/16, or "*" for all';
+
+/** Networks as they are sent; become networks as they are looked up. */
+export const cidrs = z
+  .array(
+    text(64).transform((given, context): string => {
+      const network = given === '*' ? given : canonicalNetwork(given);
+      if (network !== null) return network;
+      context.addIssue({ code: 'custom', message: NO_NETWORK });
+      return z.NEVER;
+    }),
+  )
+  .max(MAX_NETWORKS)
+  .describe('Addresses and networks that it may be used from. `*` stands for all.');
+
+export const expiry = time.refine((at) => at > new Date(), { error: 'must lie in the future' });
 
 /** A public id as it is sent; becomes the id. */
 export const idText = (kind: IdKind) =>

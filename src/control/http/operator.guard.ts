@@ -8,7 +8,7 @@ import { WeirError } from '../../kernel/errors.js';
 import { found } from '../../kernel/found.js';
 import { parsePublicId } from '../../kernel/ids.js';
 import { TenantsRepository } from '../../tenants/index.js';
-import { Access, type Audience, ReadsKeptLedger, rolesOf } from './access.js';
+import { Access, type Audience, KeepsToProject, ReadsKeptLedger, rolesOf } from './access.js';
 import type { AdminRequest } from './admin.js';
 import { AdminGate } from './admin-gate.js';
 
@@ -43,7 +43,7 @@ export class OperatorGuard extends AuthGuard(STRATEGY) {
   }
 
   /**
-   * @throws WeirError invalid_admin_key, too_many_bad_keys, forbidden, insufficient_role, invalid_request, not_found, tenant_suspended, tenant_deleted
+   * @throws WeirError invalid_admin_key, address_not_allowed, too_many_bad_keys, forbidden, insufficient_role, invalid_request, not_found, tenant_suspended, tenant_deleted
    */
   override async canActivate(context: ExecutionContext): Promise<boolean> {
     await super.canActivate(context);
@@ -55,6 +55,7 @@ export class OperatorGuard extends AuthGuard(STRATEGY) {
     if (caller.kind !== 'operator' && caller.isSuspended && request.method !== 'GET') throw new WeirError('tenant_suspended');
     const tenantId = await this.placeOf(caller, audience, request.headers[TENANT_HEADER], readsLedger);
     assertMay(caller, audience, request.method);
+    if (audience !== 'any' && !this.reflector.getAllAndOverride(KeepsToProject, declared)) assertInProject(caller, request);
     request.admin = { caller, tenantId };
     return true;
   }
@@ -103,4 +104,15 @@ function assertMay(caller: AdminCaller, audience: Audience, method: string): voi
   const roles = rolesOf(audience, method);
   if (roles === null || caller.kind === 'operator' || roles.includes(caller.role)) return;
   throw new WeirError('insufficient_role', { message: `This needs the role ${roles.join(' or ')}; yours is ${caller.role}.` });
+}
+
+/** @throws WeirError forbidden, not_found */
+function assertInProject(caller: AdminCaller, { params }: AdminRequest): void {
+  if (caller.kind === 'operator' || caller.projectId === null) return;
+  const named = (params as Record<string, string>)['project_id'];
+  if (named === undefined)
+    throw new WeirError('forbidden', {
+      message: 'Your key works in one project, and this is not of a project alone. Use a key of all projects.',
+    });
+  found('project', parsePublicId('project', named) === caller.projectId ? named : null, 'project_id');
 }

@@ -2,7 +2,7 @@ import { Body, Controller, Delete, Get, Param, Post, Query } from '@nestjs/commo
 import { found } from '../../kernel/found.js';
 import { publicId } from '../../kernel/ids.js';
 import { ModelsRepository } from '../../models/index.js';
-import { Access } from '../http/access.js';
+import { Access, KeepsToProject } from '../http/access.js';
 import { TenantId } from '../http/admin.js';
 import { deleted } from '../http/fields.js';
 import { listOf, pageOf, renderList } from '../http/list.js';
@@ -26,6 +26,7 @@ export class ModelsController {
   }
 
   @Get()
+  @KeepsToProject(true)
   @Answers(listOf(ModelObject), 'List the model entries of the tenant. GET /v1/models shows the resulting facts of each model.')
   async list(@TenantId() tenantId: string, @Query({ schema: ModelQuery }) query: ModelQuery) {
     const { provider, model } = query;
@@ -37,6 +38,7 @@ export class ModelsController {
   }
 
   @Get(':model_id')
+  @KeepsToProject(true)
   @Answers(ModelObject, 'Read a model entry.')
   async get(@TenantId() tenantId: string, @Param('model_id') id: string) {
     return renderModel(found('model', await this.models.find(tenantId, idOf('model', id))));

@@ -2,8 +2,8 @@ import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
 import { found } from '../../kernel/found.js';
 import { References } from '../../routing/index.js';
 import { type Project, TenantsRepository } from '../../tenants/index.js';
-import { Access } from '../http/access.js';
-import { TenantId } from '../http/admin.js';
+import { Access, KeepsToProject } from '../http/access.js';
+import { ProjectId, TenantId } from '../http/admin.js';
 import { ListQuery, listOf, pageOf, renderList } from '../http/list.js';
 import { idOf } from '../http/path-id.js';
 import { Answers, PostOrPatch } from '../http/route.js';
@@ -28,8 +28,10 @@ export class ProjectsController {
 
   @Get()
   @Answers(listOf(ProjectObject), 'List projects, including archived ones.')
-  async list(@TenantId() tenantId: string, @Query({ schema: ListQuery }) query: ListQuery) {
-    const { items, hasMore } = pageOf(await this.tenants.listProjects(tenantId), 'project', query);
+  @KeepsToProject(true)
+  async list(@TenantId() tenantId: string, @ProjectId() only: string | null, @Query({ schema: ListQuery }) query: ListQuery) {
+    const projects = (await this.tenants.listProjects(tenantId)).filter(({ id }) => only === null || id === only);
+    const { items, hasMore } = pageOf(projects, 'project', query);
     return renderList(items.map(renderProject), hasMore);
   }
 

@@ -6,7 +6,7 @@ import { CONFIG, type Config } from '../../platform/config/index.js';
 import { BudgetsService } from '../../quotas/index.js';
 import { type NewRoute, type Route, type RouteCondition, RoutesService } from '../../routes/index.js';
 import { References } from '../../routing/index.js';
-import { Access } from '../http/access.js';
+import { Access, KeepsToProject } from '../http/access.js';
 import { ActsAs, TenantId } from '../http/admin.js';
 import { ChecksIfMatch, IfMatch } from '../http/etag.js';
 import { deleted } from '../http/fields.js';
@@ -123,12 +123,14 @@ export class RoutesController extends Routes {
   }
 
   @Get()
+  @KeepsToProject(true)
   @Answers(listOf(RouteObject), "List routes. The platform's are not among them.")
   list(@TenantId() tenantId: string, @Query({ schema: ListQuery }) query: ListQuery) {
     return this.page(tenantId, query);
   }
 
   @Get(':route_id')
+  @KeepsToProject(true)
   @Answers(RouteObject, 'Read a route. Its version is the ETag.')
   get(@TenantId() tenantId: string, @Param('route_id') id: string, @Res({ passthrough: true }) reply: FastifyReply) {
     return this.read(tenantId, id, reply);

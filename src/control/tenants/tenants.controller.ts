@@ -36,7 +36,7 @@ export class TenantsController {
   create(@Body({ schema: CreateTenant }) body: CreateTenant): Promise<z.input<typeof NewTenantObject>> {
     return this.transactions.run(async (db) => {
       const { tenant, project } = await this.tenants.insert(body.name, { externalId: body.external_id, metadata: body.metadata }, db);
-      const { value } = await this.adminKeys.create(tenant.id, 'first admin key', db);
+      const { value } = await this.adminKeys.create(tenant.id, { name: 'first admin key' }, db);
       return { ...renderTenant(tenant), admin_key: value, default_project_id: publicId('project', project.id) };
     });
   }

@@ -94,22 +94,26 @@ export const CostsPage = pageOf(
     .meta({ id: 'CostsResult' }),
 );
 
-export const usageSumQuery = (query: UsageQuery): SumQuery => sumQuery(query, query.group_by ?? [], USAGE_LIMITS);
+/** @param only the only project to sum up; null: those that the query asks for. */
+export const usageSumQuery = (query: UsageQuery, only: string | null): SumQuery =>
+  sumQuery(query, query.group_by ?? [], USAGE_LIMITS, only);
 
-export const costsSumQuery = (query: CostsQuery): SumQuery =>
+export const costsSumQuery = (query: CostsQuery, only: string | null): SumQuery =>
   sumQuery(
     query,
     (query.group_by ?? []).map((field) => (field === 'line_item' ? 'model' : field)),
     COST_LIMITS,
+    only,
   );
 
-function sumQuery(query: Omit<UsageQuery, 'group_by'>, groupBy: GroupField[], limits: Limits): SumQuery {
+function sumQuery(query: Omit<UsageQuery, 'group_by'>, groupBy: GroupField[], limits: Limits, only: string | null): SumQuery {
+  const asked = query.project_ids ?? null;
   return {
     start: Math.max(query.start_time, Number(PAGE.exec(query.page ?? '')?.[1] ?? 0)),
     end: query.end_time ?? Math.ceil(Date.now() / 1000),
     bucketWidth: query.bucket_width,
     groupBy,
-    projectIds: query.project_ids ?? null,
+    projectIds: only === null ? asked : [only].filter((id) => asked?.includes(id) ?? true),
     apiKeyIds: query.api_key_ids ?? null,
     models: query.models ?? null,
     limit: query.limit ?? limits[query.bucket_width].usual,

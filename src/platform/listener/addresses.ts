@@ -1,22 +1,29 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
-/** Networks whose `X-Forwarded-For` is believed. */
-export class TrustedProxies {
-  private readonly networks: [ipaddr.IPv4 | ipaddr.IPv6, number][];
+/** Networks that addresses lie in, or not. */
+export class Networks {
+  private readonly networks: Network[];
 
   /** @param networks addresses or networks, e.g. `10.0.0.0/8`. @throws when one is not valid */
   constructor(networks: readonly string[]) {
-    this.networks = networks.map((network) =>
-      network.includes('/') ? ipaddr.parseCIDR(network) : [ipaddr.parse(network), ipaddr.parse(network).kind() === 'ipv6' ? 128 : 32],
-    );
+    this.networks = networks.map(parseNetwork);
   }
 
   /** @param address absent: a Unix socket has none. */
-  trusts = (address: string | undefined): boolean => {
+  hold = (address: string | undefined): boolean => {
     const parsed = address === undefined ? null : parse(address);
     return parsed !== null && this.networks.some(([network, bits]) => network.kind() === parsed.kind() && parsed.match(network, bits));
   };
+}
+
+const parseNetwork = (text: string): Network =>
+  text.includes('/') ? ipaddr.parseCIDR(text) : [ipaddr.parse(text), lengthOf(ipaddr.parse(text))];
+
+/** Whether all addresses of a network lie in another one. */
+export function liesWithin(inner: string, outer: string): boolean {
+  const [[a, aBits], [b, bBits]] = [parseNetwork(inner), parseNetwork(outer)];
+  return aBits >= bBits && networksOverlap([a, aBits], [b, bBits]);
 }
 
 /** A network as it is looked up; an address is a network of one. Bits after the prefix are cleared. Null: neither, or IPv4 in the form of IPv6. */

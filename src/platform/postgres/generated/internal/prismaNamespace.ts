@@ -3165,6 +3165,9 @@ export const AdminKeyScalarFieldEnum = {
   previousLookupId: 'previousLookupId',
   previousDigest: 'previousDigest',
   previousUntil: 'previousUntil',
+  role: 'role',
+  projectId: 'projectId',
+  cidrs: 'cidrs',
   createdAt: 'createdAt',
   expiresAt: 'expiresAt',
   revokedAt: 'revokedAt'
