@@ -11,6 +11,10 @@ export interface ApiKey {
   last4: string;
   /** Model references the key may use; `*` stands for all, an empty list for none. */
   models: readonly string[];
+  /** Endpoints it may call; `*` stands for all, an empty list for none. */
+  endpoints: readonly string[];
+  /** Networks it may be used from; `*` stands for all. */
+  cidrs: readonly string[];
   /** The most output tokens a call may ask for; null: no limit of its own. */
   maxOutputTokens: number | null;
   /** The most one call may cost, in nano-USD; null: no limit of its own. */
@@ -23,11 +27,16 @@ export interface ApiKey {
   defaultModel: string | null;
   /** `drop`: what the provider of a call cannot do at all is left out with a warning, instead of refusing the call. */
   unsupported: string | null;
+  metadata: unknown;
   createdBy: string;
   /** `operator`: the tenant can rotate it, and neither change nor revoke it. */
   setBy: string;
   createdAt: Date;
   expiresAt: Date | null;
+  /** Since when it may not be used for now. */
+  disabledAt: Date | null;
+  /** To about a minute. */
+  lastUsedAt: Date | null;
   revokedAt: Date | null;
   /** How long its value from before the last rotation works. */
   previousUntil: Date | null;
@@ -48,6 +57,8 @@ export interface Caller {
   keyName: string;
   /** Null: any model. */
   models: ReadonlySet<string> | null;
+  /** Null: any endpoint. */
+  endpoints: ReadonlySet<string> | null;
   maxOutputTokens: number | null;
   maxCallCost: Nano | null;
   shrinksToFit: boolean;

@@ -7,20 +7,30 @@ import { CONFIG_POOL, type OwnedTable, type Pool, Prisma, type PrismaExecutor, r
 import type { ApiKey } from './api-key.js';
 import type { StoredDigest } from './key-format.js';
 
-export interface NewApiKey {
-  tenantId: string;
-  projectId: string;
+/** What can be changed of a key. */
+export interface ApiKeySettings {
   name: string;
-  models: readonly string[];
+  models: string[];
+  endpoints: string[];
+  cidrs: string[];
   maxOutputTokens: number | null;
   maxCallNano: bigint | null;
   fit: string | null;
   thinkingLevel: string | null;
   unsupported: string | null;
   defaultModel: string | null;
+  metadata: Record<string, string>;
+  disabledAt: Date | null;
+  expiresAt: Date | null;
+}
+
+/** What is absent: all models and endpoints, from everywhere, without limits. */
+export interface NewApiKey extends Partial<ApiKeySettings> {
+  tenantId: string;
+  projectId: string;
+  name: string;
   createdBy: string;
   setBy: Setter;
-  expiresAt: Date | null;
 }
 
 /** What verifying a key needs of it. Small: there may be hundreds of thousands in memory. */
@@ -34,6 +44,10 @@ export interface UsableKey {
   name: string;
   /** Null: any. */
   models: readonly string[] | null;
+  /** Null: any. */
+  endpoints: readonly string[] | null;
+  /** Null: from everywhere. */
+  cidrs: readonly string[] | null;
   maxOutputTokens: number | null;
   maxCallNano: bigint | null;
   fit: string | null;
@@ -59,10 +73,11 @@ interface UsableRow extends Omit<UsableKey, 'tenantId' | 'expiresAt'> {
   previousUntil: number;
 }
 
-/** Not revoked, of a project and a tenant that are not archived. */
+/** Not revoked or disabled, of a project and a tenant that are not archived. */
 const USABLE: OwnedTable = {
   columns: `t.lookup_id AS "lookupId", encode(t.digest, 'base64') AS digest, t.id, t.project_id AS "projectId", t.name,
-    CASE WHEN '*' <> ALL (t.models) THEN t.models END AS models, t.max_output_tokens AS "maxOutputTokens", t.max_call_nano AS "maxCallNano",
+    CASE WHEN '*' <> ALL (t.models) THEN t.models END AS models, CASE WHEN '*' <> ALL (t.endpoints) THEN t.endpoints END AS endpoints,
+    CASE WHEN '*' <> ALL (t.cidrs) THEN t.cidrs END AS cidrs, t.max_output_tokens AS "maxOutputTokens", t.max_call_nano AS "maxCallNano",
     t.fit, t.thinking_level AS "thinkingLevel", t.unsupported,
     coalesce(t.default_model, project.default_model, tenant.default_model) AS "defaultModel", tenant.unpriced_call_nano AS "unpricedCallNano",
     CASE WHEN t.default_model IS NOT NULL THEN 'api_key' WHEN project.default_model IS NOT NULL THEN 'project'
@@ -73,7 +88,7 @@ const USABLE: OwnedTable = {
     extract(epoch FROM t.previous_until)::float8 * 1000 AS "previousUntil"`,
   table: 'api_keys',
   key: 'id',
-  where: 't.revoked_at IS NULL',
+  where: 't.revoked_at IS NULL AND t.disabled_at IS NULL',
   joined: {
     joins: `LEFT JOIN projects project ON project.tenant_id = t.tenant_id AND project.id = t.project_id
       LEFT JOIN tenants tenant ON tenant.id = t.tenant_id`,
@@ -90,7 +105,7 @@ export class ApiKeysRepository {
   ) {}
 
   insert(key: NewApiKey, stored: StoredDigest, db: PrismaExecutor = this.prisma): Promise<ApiKey> {
-    return db.apiKey.create({ data: { id: newId(), ...key, models: [...key.models], ...stored } });
+    return db.apiKey.create({ data: { id: newId(), ...key, ...stored } });
   }
 
   find(tenantId: string, projectId: string, id: string): Promise<ApiKey | null> {
@@ -103,6 +118,21 @@ export class ApiKeysRepository {
 
   list(tenantId: string, projectId: string): Promise<ApiKey[]> {
     return this.prisma.apiKey.findMany({ where: { tenantId, projectId }, orderBy: { id: 'desc' } });
+  }
+
+  /** @throws WeirError conflict when it is revoked. */
+  async update(tenantId: string, id: string, changes: Partial<ApiKeySettings>): Promise<void> {
+    const { count } = await this.prisma.apiKey.updateMany({ where: { tenantId, id, revokedAt: null }, data: changes });
+    if (count === 0) throw new WeirError('conflict', { message: 'The key is revoked. Make a new one.' });
+  }
+
+  /** Notes that these keys are in use. What another process writes at the same time is left to it. */
+  async noteUsed(ids: readonly string[]): Promise<void> {
+    await this.pool.query(
+      `UPDATE api_keys SET last_used_at = weir_now() WHERE (tenant_id, id) IN
+         (SELECT tenant_id, id FROM api_keys WHERE id = ANY ($1::uuid[]) FOR UPDATE SKIP LOCKED)`,
+      [ids],
+    );
   }
 
   /** Marks a key revoked; the first time stands. */
@@ -141,6 +171,8 @@ export class ApiKeysRepository {
         projectId: once(row.projectId),
         name: once(row.name),
         models: row.models,
+        endpoints: row.endpoints,
+        cidrs: row.cidrs,
         maxOutputTokens: row.maxOutputTokens,
         maxCallNano: row.maxCallNano,
         fit: once(row.fit),

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Keyring } from '../platform/crypto/index.js';
 import type { PrismaExecutor } from '../platform/postgres/index.js';
 import type { ApiKey } from './api-key.js';
-import { ApiKeysRepository, type NewApiKey } from './api-keys.repository.js';
+import { type ApiKeySettings, ApiKeysRepository, type NewApiKey } from './api-keys.repository.js';
 import { newKey } from './key-format.js';
 
 @Injectable()
@@ -29,6 +29,11 @@ export class ApiKeysService {
 
   list(tenantId: string, projectId: string): Promise<ApiKey[]> {
     return this.repository.list(tenantId, projectId);
+  }
+
+  /** @throws WeirError conflict */
+  update(tenantId: string, id: string, changes: Partial<ApiKeySettings>): Promise<void> {
+    return this.repository.update(tenantId, id, changes);
   }
 
   revoke(tenantId: string, id: string): Promise<void> {

@@ -4,14 +4,18 @@ import { WeirError } from '../kernel/errors.js';
 import { publicId } from '../kernel/ids.js';
 import type { ThinkingLevel } from '../kernel/thinking.js';
 import { Keyring } from '../platform/crypto/index.js';
+import { Networks } from '../platform/listener/index.js';
 import { ConfigChanges, OwnedMap, ServerClock } from '../platform/postgres/index.js';
 import type { Caller } from './api-key.js';
 import { ApiKeysRepository, type UsableKey } from './api-keys.repository.js';
 import { digestOf, parseKey, sameDigest } from './key-format.js';
+import { KeyUses } from './key-uses.js';
 
 interface Verified {
   key: UsableKey;
   caller: Caller;
+  /** Where it may be used from; null: everywhere. */
+  from: Networks | null;
 }
 
 const NO_DIGEST = Buffer.alloc(32);
@@ -35,6 +39,7 @@ export class CallerDirectory {
     private readonly keyring: Keyring,
     private readonly clock: ServerClock,
     private readonly changes: ConfigChanges,
+    private readonly uses: KeyUses,
   ) {
     changes.subscribe((tenantIds) => this.reload(tenantIds));
     changes.onWithdrawn((tenantId, what) => this.withdrawn.set(what, tenantId));
@@ -47,8 +52,11 @@ export class CallerDirectory {
     for (const [what, tenantId] of withdrawnBefore) if (!tenantIds || tenantIds.includes(tenantId)) this.withdrawn.delete(what);
   }
 
-  /** @throws WeirError invalid_api_key, keys_unconfirmed, tenant_suspended */
-  verify(presented: string): Caller {
+  /**
+   * @param address where it comes from; null: nobody knows.
+   * @throws WeirError invalid_api_key, keys_unconfirmed, tenant_suspended, address_not_allowed
+   */
+  verify(presented: string, address: string | null): Caller {
     if (this.changes.ageMs > MAX_UNCONFIRMED_MS) throw new WeirError('keys_unconfirmed');
     const digest = hash('sha256', this.secret + presented, 'binary');
     let found = this.verified.get(digest);
@@ -61,6 +69,8 @@ export class CallerDirectory {
     if (expiresAt <= this.clock.now() || this.withdrawn.has(lookupId) || this.withdrawn.has(projectId))
       throw new WeirError('invalid_api_key');
     if (isSuspended || this.withdrawn.has(tenantId)) throw new WeirError('tenant_suspended');
+    if (found.from && !found.from.hold(address ?? undefined)) throw new WeirError('address_not_allowed');
+    this.uses.note(found.key.id);
     return found.caller;
   }
 
@@ -70,7 +80,7 @@ export class CallerDirectory {
     // An unknown key is compared too, so that the time taken tells nothing.
     const matches = sameDigest(digestOf(this.keyring.pepper, presented), key ? Buffer.from(key.digest, 'base64') : NO_DIGEST);
     if (!key || !matches) throw new WeirError('invalid_api_key');
-    return { key, caller: callerOf(key) };
+    return { key, caller: callerOf(key), from: key.cidrs && new Networks(key.cidrs) };
   }
 }
 
@@ -80,6 +90,7 @@ const callerOf = (key: UsableKey): Caller => ({
   apiKeyId: key.id,
   keyName: key.name,
   models: key.models && new Set(key.models),
+  endpoints: key.endpoints && new Set(key.endpoints),
   maxOutputTokens: key.maxOutputTokens,
   maxCallCost: key.maxCallNano,
   shrinksToFit: key.fit === 'shrink',

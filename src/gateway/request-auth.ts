@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Caller, CallerDirectory } from '../api-keys/index.js';
 import { NetworkIdentities, type NetworkIdentity } from '../inference-local/index.js';
+import { endpointAt } from '../kernel/endpoints.js';
 import { WeirError } from '../kernel/errors.js';
 import { nearest } from '../kernel/nearest.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
@@ -54,8 +55,8 @@ export class RequestAuth {
   }
 
   /**
-   * @throws WeirError invalid_api_key, unknown_network_identity, keys_unconfirmed, tenant_suspended, key_conflict, invalid_request,
-   * unsupported_media_type
+   * @throws WeirError invalid_api_key, unknown_network_identity, keys_unconfirmed, tenant_suspended, address_not_allowed, endpoint_not_allowed,
+   * key_conflict, invalid_request, unsupported_media_type
    */
   verify(request: FastifyRequest): Verified {
     const known = this.verified.get(request);
@@ -83,7 +84,13 @@ export class RequestAuth {
   private callerOf(request: FastifyRequest, key: string | null, isLocal: boolean): Caller {
     if (isLocal && (key === null || !isOurs(key))) return this.bound(request);
     if (key === null) throw withoutKey(hostOf(request));
-    return this.callers.verify(key);
+    const caller = this.callers.verify(key, this.addressOf(request));
+    const endpoint = endpointAt(request.routeOptions.url);
+    if (endpoint !== null && caller.endpoints && !caller.endpoints.has(endpoint))
+      throw new WeirError('endpoint_not_allowed', {
+        message: `This API key may not call ${request.routeOptions.url}. Its "endpoints" say what it may.`,
+      });
+    return caller;
   }
 
   private bound(request: FastifyRequest): Caller {

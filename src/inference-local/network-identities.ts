@@ -82,6 +82,7 @@ const callerOf = (binding: UsableBinding): Caller => ({
   apiKeyId: binding.id,
   keyName: binding.value,
   models: null,
+  endpoints: null,
   maxOutputTokens: null,
   maxCallCost: null,
   shrinksToFit: false,

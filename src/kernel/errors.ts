@@ -70,6 +70,7 @@ export const ERRORS = {
     'No model is set for inference.local. An admin of the tenant sets one with PUT /v1/organization/inference.',
     false,
   ),
+  endpoint_not_allowed: row(403, 'invalid_request_error', 'This API key may not call that endpoint.', false),
   model_not_allowed: row(403, 'invalid_request_error', 'This API key may not use that model.', false),
   model_required: row(
     400,

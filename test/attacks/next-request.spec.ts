@@ -106,9 +106,13 @@ const ofUpstream = (name: string, key: string) => ({
 
 /** Writes by each of these routes, and looks at the very next request. A route that changes what calls go by belongs here. */
 const SEEN: Record<string, () => Promise<void>> = {
-  async 'POST /v1/organization/projects/{project_id}/api_keys, its rotate, revoke and DELETE'() {
+  async 'POST /v1/organization/projects/{project_id}/api_keys, its update, rotate, revoke and DELETE'() {
     const made = await write('POST', KEYS(), { name: unique() });
     expect(await status('/v1/key', made.value)).toBe(200);
+    for (const disabled of [true, false]) {
+      await write('POST', `${KEYS()}/${made.id}`, { disabled });
+      expect(await status('/v1/key', made.value)).toBe(disabled ? 401 : 200);
+    }
     const rotated = await write('POST', `${KEYS()}/${made.id}/rotate`);
     expect(await status('/v1/key', rotated.value)).toBe(200);
     await write('POST', `${KEYS()}/${rotated.id}/revoke`);

@@ -2,7 +2,7 @@
 CREATE OR REPLACE FUNCTION guard_api_key() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF OLD.revoked_at IS NULL AND (OLD.set_by = 'operator' OR has_platform_rule(OLD.tenant_id, 'api_key', 'key_' || replace(OLD.id::text, '-', ''))) THEN
-    PERFORM refuse_platform_rule('An operator made this key or set a rule on it. Only an operator may revoke it; rotate it if its value may be known to others.');
+    PERFORM refuse_platform_rule('An operator made this key or set a rule on it. Only an operator may change or revoke it; rotate it if its value may be known to others.');
   END IF;
   RETURN NEW;
 END $$;

@@ -4,7 +4,7 @@ CREATE OR REPLACE FUNCTION tell_key_withdrawn() RETURNS trigger LANGUAGE plpgsql
 BEGIN
   PERFORM pg_notify('weir_config', OLD.tenant_id || ' ' || gone.lookup_id) FROM (
     SELECT unnest(ARRAY[OLD.lookup_id, OLD.previous_lookup_id])
-    EXCEPT SELECT unnest(ARRAY[NEW.lookup_id, CASE WHEN NEW.previous_until > now() THEN NEW.previous_lookup_id END]) WHERE NEW.revoked_at IS NULL
+    EXCEPT SELECT unnest(ARRAY[NEW.lookup_id, CASE WHEN NEW.previous_until > now() THEN NEW.previous_lookup_id END]) WHERE NEW.revoked_at IS NULL AND NEW.disabled_at IS NULL
   ) AS gone (lookup_id) WHERE gone.lookup_id IS NOT NULL;
   RETURN NULL;
 END $$;

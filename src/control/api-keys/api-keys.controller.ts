@@ -1,21 +1,22 @@
 import { Body, Controller, Delete, Get, Param, Post, Query } from '@nestjs/common';
 import type { z } from 'zod';
-import { type ApiKey, ApiKeysService } from '../../api-keys/index.js';
+import { type ApiKey, type ApiKeySettings, ApiKeysService } from '../../api-keys/index.js';
+import { type AdminCaller, actsAs } from '../../kernel/admin-caller.js';
 import { WeirError } from '../../kernel/errors.js';
 import { found } from '../../kernel/found.js';
 import { publicId } from '../../kernel/ids.js';
-import type { Setter } from '../../kernel/setter.js';
+import { assertMayChange, type Setter } from '../../kernel/setter.js';
 import { References } from '../../routing/index.js';
 import { type Project, TenantsRepository } from '../../tenants/index.js';
 import { Access } from '../http/access.js';
-import { Actor, ActsAs, TenantId } from '../http/admin.js';
+import { Actor, ActsAs, Caller, publicIdOf, TenantId } from '../http/admin.js';
 import { deleted } from '../http/fields.js';
 import { ListQuery, listOf, pageOf, renderList } from '../http/list.js';
 import { idOf } from '../http/path-id.js';
-import { Answers } from '../http/route.js';
+import { Answers, PostOrPatch } from '../http/route.js';
 import { renderApiKey } from './render.js';
 import { RotateKey } from './rotation.js';
-import { ApiKeyObject, CreateApiKey, NewApiKeyObject } from './schema.js';
+import { ApiKeyObject, CreateApiKey, NewApiKeyObject, UpdateApiKey } from './schema.js';
 
 @Controller('v1/organization/projects/:project_id/api_keys')
 @Access('api_keys')
@@ -38,23 +39,10 @@ export class ApiKeysController {
     const project = await this.findProject(tenantId, projectId);
     if (project.archivedAt)
       throw new WeirError('conflict', { message: 'The project is archived, so a key of it would not work. Use another project.' });
-    if (body.models) await this.references.checkModels(tenantId, body.models, 'models');
-    if (body.default_model) await this.checkDefault(tenantId, body.default_model, body.models);
-    const { apiKey, value } = await this.apiKeys.create({
-      tenantId,
-      projectId: project.id,
-      name: body.name,
-      models: body.models ?? ['*'],
-      maxOutputTokens: body.max_output_tokens ?? null,
-      maxCallNano: body.max_cost_per_call ?? null,
-      fit: body.fit ?? null,
-      thinkingLevel: body.thinking_level ?? null,
-      unsupported: body.unsupported ?? null,
-      defaultModel: body.default_model ?? null,
-      createdBy: actor,
-      setBy: by,
-      expiresAt: body.expires_at ?? null,
-    });
+    const settings = settingsIn(body);
+    await this.checkModels(tenantId, settings, settings.models);
+    const key = { ...settings, name: body.name, tenantId, projectId: project.id, createdBy: actor, setBy: by };
+    const { apiKey, value } = await this.apiKeys.create(key);
     return { ...renderApiKey(apiKey), value };
   }
 
@@ -72,6 +60,24 @@ export class ApiKeysController {
     return renderApiKey(await this.find(tenantId, projectId, id));
   }
 
+  @PostOrPatch(':key_id')
+  @Answers(ApiKeyObject, 'Update an API key. What is absent stays as it is.')
+  async update(
+    @TenantId() tenantId: string,
+    @Caller() caller: AdminCaller,
+    @Param('project_id') projectId: string,
+    @Param('key_id') id: string,
+    @Body({ schema: UpdateApiKey }) body: UpdateApiKey,
+  ) {
+    const key = await this.findOwn(caller, tenantId, projectId, id);
+    assertMayChange(key, actsAs(caller));
+    const changes = settingsIn(body);
+    if (changes.disabledAt && key.disabledAt) changes.disabledAt = key.disabledAt;
+    await this.checkModels(tenantId, changes, changes.models ?? key.models);
+    await this.apiKeys.update(tenantId, key.id, changes);
+    return renderApiKey(await this.find(tenantId, projectId, id));
+  }
+
   @Post(':key_id/rotate')
   @Answers(
     NewApiKeyObject,
@@ -79,29 +85,50 @@ export class ApiKeysController {
   )
   async rotate(
     @TenantId() tenantId: string,
+    @Caller() caller: AdminCaller,
     @Param('project_id') projectId: string,
     @Param('key_id') id: string,
     @Body({ schema: RotateKey }) { overlap_seconds }: RotateKey,
   ) {
-    const key = await this.find(tenantId, projectId, id);
+    const key = await this.findOwn(caller, tenantId, projectId, id);
     const value = await this.apiKeys.rotate(tenantId, key.id, overlap_seconds);
     return { ...renderApiKey(await this.find(tenantId, projectId, id)), value };
   }
 
   @Post(':key_id/revoke')
   @Answers(ApiKeyObject, 'Revoke an API key permanently.')
-  async revoke(@TenantId() tenantId: string, @Param('project_id') projectId: string, @Param('key_id') id: string) {
-    const key = await this.find(tenantId, projectId, id);
+  async revoke(
+    @TenantId() tenantId: string,
+    @Caller() caller: AdminCaller,
+    @Param('project_id') projectId: string,
+    @Param('key_id') id: string,
+  ) {
+    const key = await this.findOwn(caller, tenantId, projectId, id);
     await this.apiKeys.revoke(tenantId, key.id);
     return renderApiKey(await this.find(tenantId, projectId, id));
   }
 
   @Delete(':key_id')
   @Answers(deleted('api_key'), 'Revoke an API key permanently. Its record stays readable.')
-  async delete(@TenantId() tenantId: string, @Param('project_id') projectId: string, @Param('key_id') id: string) {
-    const key = await this.find(tenantId, projectId, id);
+  async delete(
+    @TenantId() tenantId: string,
+    @Caller() caller: AdminCaller,
+    @Param('project_id') projectId: string,
+    @Param('key_id') id: string,
+  ) {
+    const key = await this.findOwn(caller, tenantId, projectId, id);
     await this.apiKeys.revoke(tenantId, key.id);
     return { id: publicId('apiKey', key.id), object: 'api_key', deleted: true };
+  }
+
+  /** @param allowed the models that the key may use. @throws WeirError invalid_request */
+  private async checkModels(
+    tenantId: string,
+    { models, defaultModel }: Partial<ApiKeySettings>,
+    allowed?: readonly string[],
+  ): Promise<void> {
+    if (models) await this.references.checkModels(tenantId, models, 'models');
+    if (defaultModel) await this.checkDefault(tenantId, defaultModel, allowed);
   }
 
   /** @throws WeirError invalid_request */
@@ -118,7 +145,37 @@ export class ApiKeysController {
     return found('apiKey', await this.apiKeys.find(tenantId, idOf('project', projectId), idOf('apiKey', id)));
   }
 
+  /** A key that the caller may change: a developer only what it has made. @throws WeirError not_found, insufficient_role */
+  private async findOwn(caller: AdminCaller, tenantId: string, projectId: string, id: string): Promise<ApiKey> {
+    const key = await this.find(tenantId, projectId, id);
+    if (caller.kind !== 'operator' && caller.role === 'developer' && key.createdBy !== publicIdOf(caller))
+      throw new WeirError('insufficient_role', {
+        message: 'A developer changes the API keys that it has made itself. This one needs the role owner or admin.',
+      });
+    return key;
+  }
+
   private async findProject(tenantId: string, id: string): Promise<Project> {
     return found('project', await this.tenants.findProject(tenantId, idOf('project', id)));
   }
+}
+
+/** What is absent is left out. */
+function settingsIn(body: UpdateApiKey): Partial<ApiKeySettings> {
+  const settings = {
+    name: body.name,
+    models: body.models,
+    endpoints: body.endpoints,
+    cidrs: body.cidrs,
+    maxOutputTokens: body.max_output_tokens,
+    maxCallNano: body.max_cost_per_call,
+    fit: body.fit,
+    thinkingLevel: body.thinking_level,
+    unsupported: body.unsupported,
+    defaultModel: body.default_model,
+    metadata: body.metadata,
+    disabledAt: body.disabled === undefined ? undefined : body.disabled ? new Date() : null,
+    expiresAt: body.expires_at,
+  };
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 }

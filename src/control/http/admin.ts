@@ -27,10 +27,11 @@ export const ProjectId = createParamDecorator((_: unknown, context: ExecutionCon
   return caller.kind === 'operator' ? null : caller.projectId;
 });
 
-/** Who did it, for records: the public id of the admin key. */
-export const Actor = createParamDecorator((_: unknown, context: ExecutionContext): string =>
-  publicId('adminKey', adminOf(context).caller.id),
-);
+/** A caller as records name it. */
+export const publicIdOf = ({ id }: AdminCaller): string => publicId('adminKey', id);
+
+/** Who did it, for records. */
+export const Actor = createParamDecorator((_: unknown, context: ExecutionContext): string => publicIdOf(adminOf(context).caller));
 
 /** Whose rules it makes: an operator's are the platform's, also inside a tenant. */
 export const ActsAs = createParamDecorator((_: unknown, context: ExecutionContext): Setter => actsAs(adminOf(context).caller));

@@ -67,6 +67,8 @@ const BODIES: Record<string, () => object> = {
   'POST /v1/organization/projects/{project_id}': () => ({ name: unique() }),
   'PATCH /v1/organization/projects/{project_id}': () => ({ name: unique() }),
   'POST /v1/organization/projects/{project_id}/api_keys': () => ({ name: 'k' }),
+  'POST /v1/organization/projects/{project_id}/api_keys/{key_id}': () => ({ name: 'k' }),
+  'PATCH /v1/organization/projects/{project_id}/api_keys/{key_id}': () => ({ name: 'k' }),
   'POST /v1/organization/providers': () => ({ type: 'groq', name: unique() }),
   'POST /v1/organization/providers/{provider_id}': () => ({ models: ['m'] }),
   'PATCH /v1/organization/providers/{provider_id}': () => ({ models: ['m'] }),
