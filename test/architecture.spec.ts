@@ -11,6 +11,7 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   tenants: [],
   breakers: [],
   'api-keys': [],
+  'audit-log': [],
   prices: [],
   models: [],
   ledger: [],

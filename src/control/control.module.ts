@@ -2,6 +2,7 @@ import { Module, type OnModuleInit, type Type } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE, DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import { PassportModule } from '@nestjs/passport';
 import { ApiKeysModule } from '../api-keys/index.js';
+import { AuditLogModule } from '../audit-log/index.js';
 import { CallsModule } from '../calls/index.js';
 import { InferenceLocalModule } from '../inference-local/index.js';
 import { LedgerModule } from '../ledger/index.js';
@@ -14,6 +15,7 @@ import { RoutingModule } from '../routing/index.js';
 import { TenantsModule } from '../tenants/index.js';
 import { AdminKeysController, OperatorKeysController } from './admin-keys/admin-keys.controller.js';
 import { ApiKeysController } from './api-keys/api-keys.controller.js';
+import { AuditLogsController, PlatformAuditLogsController } from './audit-log/audit-log.controller.js';
 import { BudgetsController } from './budgets/budgets.controller.js';
 import { CallsController } from './calls/calls.controller.js';
 import { ConnectionsController } from './connections/connections.controller.js';
@@ -62,8 +64,11 @@ import { UsageController } from './usage/usage.controller.js';
     ProviderAccountsModule,
     InferenceLocalModule,
     CallsModule,
+    AuditLogModule,
   ],
   controllers: [
+    AuditLogsController,
+    PlatformAuditLogsController,
     SettingsController,
     TenantsController,
     GatewaysController,

@@ -23,6 +23,7 @@ const NOUNS: Record<Thing, string> = {
   call: 'call',
   gateway: 'gateway that holds money',
   binding: 'binding',
+  auditLine: 'line of the audit log',
 };
 
 /** @throws WeirError not_found when there is nothing. */

@@ -21,6 +21,7 @@ const PREFIXES = {
   call: 'call',
   gateway: 'gw',
   binding: 'bind',
+  auditLine: 'audit',
 } as const;
 export type IdKind = keyof typeof PREFIXES;
 

@@ -14,6 +14,7 @@ const ADMINS: readonly Role[] = ['owner', 'admin'];
 export const PERMISSIONS = {
   admin_keys: { read: ADMINS, write: ADMINS },
   api_keys: { read: EVERYBODY, write: [...ADMINS, 'developer'] },
+  audit_logs: { read: ADMINS, write: [] },
   budgets: { read: EVERYBODY, write: ADMINS },
   calls: { read: EVERYBODY, write: [] },
   inference: { read: EVERYBODY, write: ADMINS },

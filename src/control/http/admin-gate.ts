@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { AdminKeysService } from '../../api-keys/index.js';
 import type { AdminCaller } from '../../kernel/admin-caller.js';
 import { WeirError } from '../../kernel/errors.js';
+import { hexOf, newId } from '../../kernel/ids.js';
 import { JsonCost } from '../../kernel/json-cost.js';
 import {
   adviceAt,
@@ -17,6 +18,7 @@ import {
   requireUtf8,
 } from '../../platform/listener/index.js';
 import { Metrics } from '../../platform/telemetry/index.js';
+import { REQUEST_ID } from './admin.js';
 
 /** Who calls the admin REST: checked before a body is read, so that strangers cannot fill the memory. */
 @Injectable()
@@ -40,7 +42,7 @@ export class AdminGate {
       for (const one of [method].flat()) if (one !== 'HEAD') this.routes.push({ method: one, path: url });
     });
     listener.addHook('onRequest', async (request, reply) => {
-      reply.header('cache-control', 'no-store');
+      reply.headers({ 'cache-control': 'no-store', [REQUEST_ID]: `req_${hexOf(newId())}` });
       if (announcedBytes(request.raw) === 0) return;
       if (request.is404) throw this.notFound(request);
       await this.verify(request);

@@ -1,5 +1,5 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type AdminCaller, actsAs } from '../../kernel/admin-caller.js';
 import { publicId } from '../../kernel/ids.js';
 import type { Setter } from '../../kernel/setter.js';
@@ -26,6 +26,11 @@ export const ProjectId = createParamDecorator((_: unknown, context: ExecutionCon
   const { caller } = adminOf(context);
   return caller.kind === 'operator' ? null : caller.projectId;
 });
+
+/** The header with the id of a request, which answers, the log and the audit log have. */
+export const REQUEST_ID = 'x-request-id';
+
+export const requestIdOf = (reply: FastifyReply): string => String(reply.getHeader(REQUEST_ID));
 
 /** A caller as records name it. */
 export const publicIdOf = ({ id }: AdminCaller): string => publicId('adminKey', id);

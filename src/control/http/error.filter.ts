@@ -1,9 +1,9 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Inject } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type ErrorCode, WeirError } from '../../kernel/errors.js';
-import { hexOf, newId } from '../../kernel/ids.js';
 import { raised } from '../../platform/postgres/index.js';
 import { LOGGER, type Logger } from '../../platform/telemetry/index.js';
+import { requestIdOf } from './admin.js';
 import { AdminGate } from './admin-gate.js';
 
 /** What Postgres refuses to do for a tenant's admin, see the migration `guard_platform_rules`. */
@@ -30,15 +30,14 @@ export class ErrorFilter implements ExceptionFilter {
   catch(thrown: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     const error = thrown instanceof WeirError ? thrown : this.refusalOf(thrown, request);
-    const requestId = `req_${hexOf(newId())}`;
+    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    const requestId = requestIdOf(reply);
     if (error.code === 'internal_error')
       this.log.error({ err: thrown, request: requestId, method: request.method, route: request.routeOptions.url }, 'admin request failed');
     const { message, type, param, code, fields } = error;
-    host
-      .switchToHttp()
-      .getResponse<FastifyReply>()
+    reply
       .code(error.status)
-      .headers({ ...error.headers(), 'x-request-id': requestId })
+      .headers(error.headers())
       .type('application/json')
       .send({ error: { message, type, param, code, ...fields } });
   }

@@ -35,6 +35,8 @@ const TAGS: Readonly<Record<string, string>> = {
   PlatformPrices: 'The price catalog and the prices of platform providers.',
   PlatformRoutes: 'Routes of all tenants.',
   Projects: 'Projects of a tenant.',
+  AuditLogs: 'Changes in a tenant.',
+  PlatformAuditLogs: 'Changes on the platform and in all tenants.',
   ApiKeys: 'API keys, with which applications call models.',
   AdminKeys: 'Admin keys of a tenant.',
   OperatorKeys: 'Operator keys.',

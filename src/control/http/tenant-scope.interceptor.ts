@@ -1,10 +1,10 @@
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Observable } from 'rxjs';
 import { actsAs } from '../../kernel/admin-caller.js';
 import { EVERY_TENANT, inTenantScope } from '../../platform/postgres/index.js';
-import { adminOf } from './admin.js';
+import { adminOf, publicIdOf, requestIdOf } from './admin.js';
 
 /** How long one statement of a route, or of all routes of a controller, may take in ms, where the default does not fit. */
 export const StatementTimeout = Reflector.createDecorator<number>();
@@ -21,11 +21,13 @@ export class TenantScopeInterceptor implements NestInterceptor {
   constructor(private readonly reflector: Reflector) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    const { method } = context.switchToHttp().getRequest<FastifyRequest>();
+    const { method, ip } = context.switchToHttp().getRequest<FastifyRequest>();
     const declared = this.reflector.getAllAndOverride(StatementTimeout, [context.getHandler(), context.getClass()]);
     const statementTimeoutMs = declared ?? (method === 'GET' ? READ_MS : WRITE_MS);
     const { tenantId, caller } = adminOf(context);
-    const scope = { tenantId: tenantId ?? EVERY_TENANT, actsAs: actsAs(caller), statementTimeoutMs };
+    const request = requestIdOf(context.switchToHttp().getResponse<FastifyReply>());
+    const actor = JSON.stringify({ kind: caller.kind, id: publicIdOf(caller), request, address: ip });
+    const scope = { tenantId: tenantId ?? EVERY_TENANT, actsAs: actsAs(caller), statementTimeoutMs, actor };
     return inTenantScope(scope, () => next.handle());
   }
 }

@@ -10,6 +10,7 @@ export const GRANTS = {
   tables: {
     admin_keys: SERVE,
     api_keys: SERVE,
+    audit_log: BOOK,
     budget_periods: SERVE,
     budget_slices: KEEP,
     budget_statements: BOOK,

@@ -19,7 +19,7 @@ const PLACE = (schema: string | null) => {
 /** What every transaction begins with. A commit means what it says, whatever the server's own settings are. */
 const ENTER = `SELECT set_config('role', $1, true), set_config('search_path', $2, true), set_config('weir.tenant', $3, true),
   set_config('weir.admin', $4, true), set_config('statement_timeout', $5, true), set_config('synchronous_commit', 'on', true),
-  set_config('jit', 'off', true)`;
+  set_config('jit', 'off', true), set_config('weir.actor', $6, true)`;
 const ENTER_NAME = 'weir_enter';
 
 type Answered = (error: Error | undefined, result: unknown) => void;
@@ -69,8 +69,8 @@ export class RuntimeClient extends RoutedClient {
   /** The values of `ENTER`. */
   enterValues(): string[] {
     const { schema, role } = this.place!;
-    const { tenantId, actsAs, statementTimeoutMs } = this.scope;
-    return [role, `${pg.escapeIdentifier(schema)}, pg_temp`, tenantId, actsAs, String(statementTimeoutMs)];
+    const { tenantId, actsAs, statementTimeoutMs, actor = '' } = this.scope;
+    return [role, `${pg.escapeIdentifier(schema)}, pg_temp`, tenantId, actsAs, String(statementTimeoutMs), actor];
   }
 
   protected override async open(): Promise<pg.Client> {

@@ -10,6 +10,8 @@ export interface TenantScope {
   /** `tenant`: a tenant's own, for whom Postgres refuses to change what an operator set. */
   actsAs: 'operator' | 'tenant';
   statementTimeoutMs: number;
+  /** Who does it, for the audit log, as JSON: `{kind, id, request, address}`. Absent: a job. */
+  actor?: string;
 }
 
 /** Sees nothing. */

@@ -68,6 +68,9 @@ BEGIN
   DELETE FROM limit_counters WHERE id = ANY (ARRAY(SELECT n.id FROM limit_counters n WHERE n.tenant_id = p_tenant AND n.open = 0 ORDER BY n.id FOR UPDATE));
   UPDATE grants SET reason = NULL WHERE tenant_id = p_tenant AND reason IS NOT NULL;
   UPDATE ledger_entries SET reason = NULL WHERE tenant_id = p_tenant AND reason IS NOT NULL;
+  -- Who did what and when is kept; what it was about may name a person.
+  UPDATE audit_log SET before = NULL, after = NULL, address = NULL WHERE tenant_id = p_tenant
+    AND (before IS NOT NULL OR after IS NOT NULL OR address IS NOT NULL);
   DELETE FROM outbox WHERE tenant_id = p_tenant AND kind NOT LIKE 'tenant.%';
 END $$;
 

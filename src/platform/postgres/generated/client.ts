@@ -50,6 +50,11 @@ export type AdminKey = Prisma.AdminKeyModel
  */
 export type ApiKey = Prisma.ApiKeyModel
 /**
+ * Model AuditLine
+ * 
+ */
+export type AuditLine = Prisma.AuditLineModel
+/**
  * Model BudgetPeriod
  * 
  */

@@ -399,6 +399,7 @@ type FieldRefInputType<Model, FieldType> = Model extends never ? never : FieldRe
 export const ModelName = {
   AdminKey: 'AdminKey',
   ApiKey: 'ApiKey',
+  AuditLine: 'AuditLine',
   BudgetPeriod: 'BudgetPeriod',
   Budget: 'Budget',
   Call: 'Call',
@@ -406,7 +407,6 @@ export const ModelName = {
   Connection: 'Connection',
   Credential: 'Credential',
   CredentialHealth: 'CredentialHealth',
-  CredentialModelHealth: 'CredentialModelHealth',
   DataKey: 'DataKey',
   Gateway: 'Gateway',
   HeldApart: 'HeldApart',
@@ -448,7 +448,7 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
     omit: GlobalOmitOptions
   }
   meta: {
-    modelProps: "adminKey" | "apiKey" | "budgetPeriod" | "budget" | "call" | "configChange" | "connection" | "credential" | "credentialHealth" | "credentialModelHealth" | "dataKey" | "gateway" | "heldApart" | "hold" | "idempotencyKey" | "idempotentCall" | "inferenceRoute" | "keptAnswerTotal" | "ledgerEntry" | "networkBinding" | "outboxEvent" | "model" | "price" | "project" | "providerHeaders" | "providerGrant" | "provider" | "route" | "session" | "tenant" | "targetHealth" | "budgetSlice" | "grant" | "budgetStatement" | "limit" | "limitCounter"
+    modelProps: "adminKey" | "apiKey" | "auditLine" | "budgetPeriod" | "budget" | "call" | "configChange" | "connection" | "credential" | "credentialHealth" | "dataKey" | "gateway" | "heldApart" | "hold" | "idempotencyKey" | "idempotentCall" | "inferenceRoute" | "keptAnswerTotal" | "ledgerEntry" | "networkBinding" | "outboxEvent" | "model" | "price" | "project" | "providerHeaders" | "providerGrant" | "provider" | "route" | "session" | "tenant" | "targetHealth" | "budgetSlice" | "grant" | "budgetStatement" | "limit" | "limitCounter"
     txIsolationLevel: TransactionIsolationLevel
   }
   model: {
@@ -597,6 +597,80 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         count: {
           args: Prisma.ApiKeyCountArgs<ExtArgs>
           result: runtime.Types.Utils.Optional<Prisma.ApiKeyCountAggregateOutputType> | number
+        }
+      }
+    }
+    AuditLine: {
+      payload: Prisma.$AuditLinePayload<ExtArgs>
+      fields: Prisma.AuditLineFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.AuditLineFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.AuditLineFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>
+        }
+        findFirst: {
+          args: Prisma.AuditLineFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.AuditLineFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>
+        }
+        findMany: {
+          args: Prisma.AuditLineFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>[]
+        }
+        create: {
+          args: Prisma.AuditLineCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>
+        }
+        createMany: {
+          args: Prisma.AuditLineCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.AuditLineCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>[]
+        }
+        delete: {
+          args: Prisma.AuditLineDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>
+        }
+        update: {
+          args: Prisma.AuditLineUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>
+        }
+        deleteMany: {
+          args: Prisma.AuditLineDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.AuditLineUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.AuditLineUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>[]
+        }
+        upsert: {
+          args: Prisma.AuditLineUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>
+        }
+        aggregate: {
+          args: Prisma.AuditLineAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateAuditLine>
+        }
+        groupBy: {
+          args: Prisma.AuditLineGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AuditLineGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.AuditLineCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AuditLineCountAggregateOutputType> | number
         }
       }
     }
@@ -1115,80 +1189,6 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         count: {
           args: Prisma.CredentialHealthCountArgs<ExtArgs>
           result: runtime.Types.Utils.Optional<Prisma.CredentialHealthCountAggregateOutputType> | number
-        }
-      }
-    }
-    CredentialModelHealth: {
-      payload: Prisma.$CredentialModelHealthPayload<ExtArgs>
-      fields: Prisma.CredentialModelHealthFieldRefs
-      operations: {
-        findUnique: {
-          args: Prisma.CredentialModelHealthFindUniqueArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload> | null
-        }
-        findUniqueOrThrow: {
-          args: Prisma.CredentialModelHealthFindUniqueOrThrowArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>
-        }
-        findFirst: {
-          args: Prisma.CredentialModelHealthFindFirstArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload> | null
-        }
-        findFirstOrThrow: {
-          args: Prisma.CredentialModelHealthFindFirstOrThrowArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>
-        }
-        findMany: {
-          args: Prisma.CredentialModelHealthFindManyArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>[]
-        }
-        create: {
-          args: Prisma.CredentialModelHealthCreateArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>
-        }
-        createMany: {
-          args: Prisma.CredentialModelHealthCreateManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        createManyAndReturn: {
-          args: Prisma.CredentialModelHealthCreateManyAndReturnArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>[]
-        }
-        delete: {
-          args: Prisma.CredentialModelHealthDeleteArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>
-        }
-        update: {
-          args: Prisma.CredentialModelHealthUpdateArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>
-        }
-        deleteMany: {
-          args: Prisma.CredentialModelHealthDeleteManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        updateMany: {
-          args: Prisma.CredentialModelHealthUpdateManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        updateManyAndReturn: {
-          args: Prisma.CredentialModelHealthUpdateManyAndReturnArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>[]
-        }
-        upsert: {
-          args: Prisma.CredentialModelHealthUpsertArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>
-        }
-        aggregate: {
-          args: Prisma.CredentialModelHealthAggregateArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.AggregateCredentialModelHealth>
-        }
-        groupBy: {
-          args: Prisma.CredentialModelHealthGroupByArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.CredentialModelHealthGroupByOutputType>[]
-        }
-        count: {
-          args: Prisma.CredentialModelHealthCountArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.CredentialModelHealthCountAggregateOutputType> | number
         }
       }
     }
@@ -3209,6 +3209,24 @@ export const ApiKeyScalarFieldEnum = {
 export type ApiKeyScalarFieldEnum = (typeof ApiKeyScalarFieldEnum)[keyof typeof ApiKeyScalarFieldEnum]
 
 
+export const AuditLineScalarFieldEnum = {
+  id: 'id',
+  at: 'at',
+  tenantId: 'tenantId',
+  event: 'event',
+  resource: 'resource',
+  resourceId: 'resourceId',
+  actorKind: 'actorKind',
+  actorId: 'actorId',
+  requestId: 'requestId',
+  address: 'address',
+  before: 'before',
+  after: 'after'
+} as const
+
+export type AuditLineScalarFieldEnum = (typeof AuditLineScalarFieldEnum)[keyof typeof AuditLineScalarFieldEnum]
+
+
 export const BudgetPeriodScalarFieldEnum = {
   id: 'id',
   tenantId: 'tenantId',
@@ -3345,16 +3363,6 @@ export const CredentialHealthScalarFieldEnum = {
 } as const
 
 export type CredentialHealthScalarFieldEnum = (typeof CredentialHealthScalarFieldEnum)[keyof typeof CredentialHealthScalarFieldEnum]
-
-
-export const CredentialModelHealthScalarFieldEnum = {
-  credentialId: 'credentialId',
-  model: 'model',
-  tenantId: 'tenantId',
-  restingUntil: 'restingUntil'
-} as const
-
-export type CredentialModelHealthScalarFieldEnum = (typeof CredentialModelHealthScalarFieldEnum)[keyof typeof CredentialModelHealthScalarFieldEnum]
 
 
 export const DataKeyScalarFieldEnum = {
@@ -4068,6 +4076,7 @@ export type PrismaClientOptions = PrismaClientOptionsWithAccelerateUrl | PrismaC
 export type GlobalOmitConfig = {
   adminKey?: Prisma.AdminKeyOmit
   apiKey?: Prisma.ApiKeyOmit
+  auditLine?: Prisma.AuditLineOmit
   budgetPeriod?: Prisma.BudgetPeriodOmit
   budget?: Prisma.BudgetOmit
   call?: Prisma.CallOmit
@@ -4075,7 +4084,6 @@ export type GlobalOmitConfig = {
   connection?: Prisma.ConnectionOmit
   credential?: Prisma.CredentialOmit
   credentialHealth?: Prisma.CredentialHealthOmit
-  credentialModelHealth?: Prisma.CredentialModelHealthOmit
   dataKey?: Prisma.DataKeyOmit
   gateway?: Prisma.GatewayOmit
   heldApart?: Prisma.HeldApartOmit
