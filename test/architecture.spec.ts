@@ -17,6 +17,7 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   ledger: [],
   calls: ['prices'],
   idempotency: [],
+  approvals: ['ledger'], // of its scopes
   routes: [],
   sessions: [],
   dialects: [],
@@ -44,6 +45,7 @@ const ENTRY_POINTS: Readonly<Record<string, readonly string[]>> = {
     'calls',
     'prices',
     'idempotency',
+    'approvals',
     'sessions',
     'breakers',
     'inference-local',
@@ -58,6 +60,7 @@ const ENTRY_POINTS: Readonly<Record<string, readonly string[]>> = {
     'routing',
     'tenants',
     'idempotency',
+    'approvals',
     'breakers',
     'inference-local',
     'provider-accounts',

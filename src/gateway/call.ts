@@ -3,6 +3,7 @@ import type { CallFormat, CallRequest } from '../dialects/index.js';
 import type { WeirError } from '../kernel/errors.js';
 import { type Id, newId } from '../kernel/ids.js';
 import type { ThinkingLevel } from '../kernel/thinking.js';
+import type { PresentedApproval } from '../ledger/index.js';
 import { type AskedModel, needsOf, type PlanRequest } from '../routing/index.js';
 import type { SessionDefaults } from '../sessions/index.js';
 import { affinityOf } from './affinity.js';
@@ -17,6 +18,8 @@ export class Call {
   trace: CallTrace | null = null;
   /** Why no further attempt may be made for its caller, such as a key that was revoked since; null: one may. */
   refusal: () => WeirError | null = () => null;
+  /** May hold it beyond its budgets; null: nothing may. */
+  approval: PresentedApproval | null = null;
 
   constructor(
     /** As the ledger names it, e.g. `chat.completions`. */

@@ -145,6 +145,7 @@ export class Holding {
       choices: times * prompt.choices,
       maxCost: least(options.maxCost, caller.maxCallCost),
       shrinkToFit: options.shrinkToFit || caller.shrinksToFit,
+      approval: call.approval,
       context: {
         deadline_ms: this.ledger.deadlineMs,
         project: caller.projectId,

@@ -1,10 +1,8 @@
-import { createHmac } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { Elapsed } from '../kernel/elapsed.js';
 import { WeirError } from '../kernel/errors.js';
 import { type Id, publicId } from '../kernel/ids.js';
-import { ownTurn } from '../kernel/slices.js';
-import { Keyring } from '../platform/crypto/index.js';
+import { digest, Keyring, requestDigest } from '../platform/crypto/index.js';
 import { LOGGER, type Logger } from '../platform/telemetry/index.js';
 import { type Claimed, IdempotencyRepository } from './idempotency.repository.js';
 import { decodeAnswer, encodeAnswer, type KeptAnswer } from './kept-answer.js';
@@ -15,8 +13,6 @@ export const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 const MAX_TENANT_BYTES = 256 * 1024 * 1024;
 /** A claim without an open hold is freed at twice this age (see claim_call): its call must not be sent any more. */
 const MAX_UNSENT_MS = 60_000;
-/** How much of a body is hashed in a turn. */
-const HASHED_AT_ONCE = 1024 * 1024;
 
 /** A call that came with a key. */
 export interface KeyedCall {
@@ -80,8 +76,8 @@ export class IdempotencyService {
    */
   async begin(call: KeyedCall): Promise<Claim | KeptAnswer> {
     const { callId, tenantId } = call;
-    const claimed = { tenantId, callId, id: this.digest('idempotency-key', call.apiKeyId, call.endpoint, call.key).digest() };
-    const fingerprint = await this.fingerprint(call);
+    const claimed = { tenantId, callId, id: digest(this.keyring.pepper, 'idempotency-key', call.apiKeyId, call.endpoint, call.key).digest() };
+    const fingerprint = await requestDigest(this.keyring.pepper, 'idempotency-request', call.body, call.policy);
     // From before the statement: this process may be stopped while the answer waits for it.
     const since = new Elapsed();
     const answer = await this.repository.claim(claimed, fingerprint, call.gatewayId).catch((cause) => {
@@ -133,24 +129,6 @@ export class IdempotencyService {
       this.log.error({ err: cause, call: publicId('call', claimed.callId) }, 'a kept answer cannot be opened');
       throw new WeirError('idempotency_spent', { cause });
     }
-  }
-
-  private async fingerprint({ body, policy }: KeyedCall): Promise<Buffer> {
-    const digest = this.digest('idempotency-request', policy);
-    if (body.length <= HASHED_AT_ONCE) return digest.update(body).digest();
-    const bytes = Buffer.from(body);
-    for (let at = 0; at < bytes.length; at += HASHED_AT_ONCE) {
-      await ownTurn();
-      digest.update(bytes.subarray(at, at + HASHED_AT_ONCE));
-    }
-    return digest.digest();
-  }
-
-  /** Parts may hold anything: each comes with its length. */
-  private digest(purpose: string, ...parts: string[]) {
-    const digest = createHmac('sha256', this.keyring.pepper).update(`v1|${purpose}`);
-    for (const part of parts) digest.update(`|${part.length}|${part}`);
-    return digest;
   }
 }
 

@@ -20,6 +20,7 @@ const NOUNS: Record<Thing, string> = {
   period: 'period',
   limit: 'limit',
   grant: 'grant',
+  approval: 'approval',
   call: 'call',
   gateway: 'gateway that holds money',
   binding: 'binding',

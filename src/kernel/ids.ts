@@ -18,6 +18,7 @@ const PREFIXES = {
   period: 'per',
   limit: 'lim',
   grant: 'grant',
+  approval: 'apr',
   call: 'call',
   gateway: 'gw',
   binding: 'bind',

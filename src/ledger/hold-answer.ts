@@ -11,6 +11,8 @@ export type Verdict = 'held' | BudgetVerdict | LimitVerdict | 'split';
 /** The budget that stood in the way. Amounts in nano-USD. */
 export interface BudgetDenial {
   budgetId: string;
+  /** Whether somebody may approve what is beyond it. */
+  mode: 'deny' | 'approve';
   scopeKind: string;
   scopeValue: string;
   amount: Nano | null;
@@ -60,6 +62,8 @@ export interface HoldAnswer {
   rates: RateLimitState | null;
   /** How many periods and counters the call touches. */
   rows: number;
+  /** It was held beyond its budgets, by an approval. */
+  isApproved: boolean;
 }
 
 /** An answer, and how old the hold is by now. */
@@ -73,10 +77,13 @@ export interface AdmissionRow {
   rates: RateLimitState | null;
   denial: BudgetDenialRow | LimitDenialRow | null;
   touched: number;
+  /** Of `hold_approved` only: the approval that was used. */
+  approval?: string | null;
 }
 
 interface BudgetDenialRow {
   budget_id: string;
+  mode: BudgetDenial['mode'];
   scope_kind: string;
   scope_value: string;
   amount: string | null;
@@ -96,7 +103,7 @@ interface LimitDenialRow {
   wait: number;
 }
 
-export function toAnswer({ verdict, remaining, warned, rates, denial, touched }: AdmissionRow): HoldAnswer {
+export function toAnswer({ verdict, remaining, warned, rates, denial, touched, approval }: AdmissionRow): HoldAnswer {
   const isLimit = denial !== null && 'limit_id' in denial;
   return {
     verdict,
@@ -106,11 +113,13 @@ export function toAnswer({ verdict, remaining, warned, rates, denial, touched }:
     denial: denial && !isLimit ? toDenial(denial as BudgetDenialRow) : null,
     limitDenial: isLimit ? toLimitDenial(denial) : null,
     rows: touched,
+    isApproved: approval != null,
   };
 }
 
 const toDenial = (row: BudgetDenialRow): BudgetDenial => ({
   budgetId: row.budget_id,
+  mode: row.mode,
   scopeKind: row.scope_kind,
   scopeValue: row.scope_value,
   amount: row.amount === null ? null : BigInt(row.amount),

@@ -13,6 +13,7 @@ export type {
   HeldFacts,
   HoldContext,
   HoldRequest,
+  PresentedApproval,
   Scope,
   Settlement,
 } from './ledger.js';

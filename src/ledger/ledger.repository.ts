@@ -8,7 +8,7 @@ import { sqlFunction } from '../platform/postgres/index.js';
 import { LEASE_SECONDS } from './deadline.js';
 import { type AdmissionRow, type HoldAnswer, toAnswer } from './hold-answer.js';
 import { MAX_ROWS } from './lanes.js';
-import type { Adjustment, BookedCall, Checkpoint, HoldRequest, ReapedCall, Scope } from './ledger.js';
+import type { Adjustment, BookedCall, Checkpoint, HoldRequest, PresentedApproval, ReapedCall, Scope } from './ledger.js';
 
 interface BookedRow extends UsageSums {
   call_id: string;
@@ -44,6 +44,7 @@ export interface Span {
 
 // The statements of every call.
 const HOLD = `SELECT * FROM ${sqlFunction('hold_batch')}($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`;
+const HOLD_APPROVED = `SELECT * FROM ${sqlFunction('hold_approved')}($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`;
 const SETTLE = `SELECT resolved_id, remaining FROM ${sqlFunction('settle_calls')}($1, $2)`;
 const HEARTBEAT = `SELECT ${sqlFunction('heartbeat_calls')}($1, $2, $3, $4, $5)`;
 
@@ -75,43 +76,18 @@ export class LedgerRepository {
    * @param lockMs how long a row that is locked is waited for. @param mostRows a batch of several calls that touches more is not admitted: `split`.
    */
   async hold(gatewayId: string, requests: HoldRequest[], lockMs = HOLD_TIMEOUT_MS, mostRows = MAX_ROWS): Promise<HoldAnswer[]> {
-    const scopes = new ScopeTable();
-    const linkCalls: number[] = [];
-    const linkScopes: number[] = [];
-    requests.forEach((request, index) => {
-      for (const scope of request.scopes) {
-        linkCalls.push(index + 1);
-        linkScopes.push(scopes.numberOf(request.tenantId, scope));
-      }
-    });
-    const later = (of: (request: HoldRequest) => string | number | undefined) =>
-      requests.some(({ context }) => context.call !== undefined) ? arrayOf(requests.map((request) => of(request) ?? 'NULL')) : null;
     if (requests.length > 0) crashOnceSent('hold_sent');
-    const { rows } = await this.pool.query<AdmissionRow>({
-      name: 'hold_batch',
-      text: HOLD,
-      values: [
-        mostRows,
-        Math.ceil(lockMs),
-        gatewayId,
-        `${LEASE_SECONDS} seconds`,
-        arrayOf(requests.map((request) => request.id)),
-        arrayOf(requests.map((request) => request.tenantId)),
-        arrayOf(requests.map((request) => request.amount ?? 'NULL')),
-        arrayOf(requests.map((request) => request.tokens)),
-        JSON.stringify(requests.map((request) => request.context)),
-        arrayOf(scopes.tenants),
-        arrayOf(scopes.kinds),
-        scopes.values,
-        arrayOf(linkCalls),
-        arrayOf(linkScopes),
-        arrayOf(requests.map((request) => request.wanted ?? 'NULL')),
-        later(({ context }) => context.call),
-        later(({ context }) => context.attempt),
-      ],
-      query_timeout: HOLD_TIMEOUT_MS,
-    } as QueryConfig);
+    const values = holdValues(gatewayId, requests, lockMs, mostRows);
+    const { rows } = await this.pool.query<AdmissionRow>({ name: 'hold_batch', text: HOLD, values, query_timeout: HOLD_TIMEOUT_MS } as QueryConfig);
     return rows.map(toAnswer);
+  }
+
+  /** Admits a call, beyond its budgets where its approval allows that. */
+  async holdApproved(gatewayId: string, request: HoldRequest, { id, fingerprint }: PresentedApproval, lockMs: number): Promise<HoldAnswer> {
+    crashOnceSent('hold_sent');
+    const values = [id, request.context.key, fingerprint, ...holdValues(gatewayId, [request], lockMs, MAX_ROWS)];
+    const { rows } = await this.pool.query<AdmissionRow>({ text: HOLD_APPROVED, values, query_timeout: HOLD_TIMEOUT_MS } as QueryConfig);
+    return toAnswer(rows[0]!);
   }
 
   /**
@@ -272,6 +248,40 @@ export class LedgerRepository {
     }
     return rows;
   }
+}
+
+/** The arguments of `hold_batch`. */
+function holdValues(gatewayId: string, requests: HoldRequest[], lockMs: number, mostRows: number): unknown[] {
+  const scopes = new ScopeTable();
+  const linkCalls: number[] = [];
+  const linkScopes: number[] = [];
+  requests.forEach((request, index) => {
+    for (const scope of request.scopes) {
+      linkCalls.push(index + 1);
+      linkScopes.push(scopes.numberOf(request.tenantId, scope));
+    }
+  });
+  const later = (of: (request: HoldRequest) => string | number | undefined) =>
+    requests.some(({ context }) => context.call !== undefined) ? arrayOf(requests.map((request) => of(request) ?? 'NULL')) : null;
+  return [
+    mostRows,
+    Math.ceil(lockMs),
+    gatewayId,
+    `${LEASE_SECONDS} seconds`,
+    arrayOf(requests.map((request) => request.id)),
+    arrayOf(requests.map((request) => request.tenantId)),
+    arrayOf(requests.map((request) => request.amount ?? 'NULL')),
+    arrayOf(requests.map((request) => request.tokens)),
+    JSON.stringify(requests.map((request) => request.context)),
+    arrayOf(scopes.tenants),
+    arrayOf(scopes.kinds),
+    scopes.values,
+    arrayOf(linkCalls),
+    arrayOf(linkScopes),
+    arrayOf(requests.map((request) => request.wanted ?? 'NULL')),
+    later(({ context }) => context.call),
+    later(({ context }) => context.attempt),
+  ];
 }
 
 /** The distinct scopes of a batch, numbered from 1. */

@@ -12,7 +12,7 @@ import { deadlineMs, sendWithinMs } from './deadline.js';
 import type { DatedAnswer, HoldAnswer } from './hold-answer.js';
 import { type AskedHold, holdInParts } from './hold-in-parts.js';
 import { Lanes } from './lanes.js';
-import type { Adjustment, BookedCall, Booking, Checkpoint, HeldFacts, HoldRequest, ReapedCall, Settlement } from './ledger.js';
+import type { Adjustment, BookedCall, Booking, Checkpoint, HeldFacts, HoldRequest, PresentedApproval, ReapedCall, Settlement } from './ledger.js';
 import { LedgerRepository } from './ledger.repository.js';
 import { Reachability, TooSlow } from './reachability.js';
 import { isLasting, isLocked, isTransient } from './refusals.js';
@@ -124,11 +124,25 @@ export class LedgerService {
    * @throws WeirError ledger_unavailable when Postgres does not confirm in time, overloaded when too many holds of the tenant wait; then nothing may be sent.
    */
   async hold(request: HoldRequest): Promise<DatedAnswer> {
-    const lane = this.holds.of(request);
-    if (lane.isFullFor(request)) throw new WeirError('overloaded');
-    const answer = await lane.add(request);
+    const answer = request.approval ? await this.holdApproved(request, request.approval) : await this.holdInBatch(request);
     if (answer.verdict === 'held') this.open++;
     return answer;
+  }
+
+  private holdInBatch(request: HoldRequest): Promise<DatedAnswer> {
+    const lane = this.holds.of(request);
+    if (lane.isFullFor(request)) throw new WeirError('overloaded');
+    return lane.add(request);
+  }
+
+  /** By itself: such calls are few, and a person has waited for each. */
+  private async holdApproved(request: HoldRequest, approval: PresentedApproval): Promise<DatedAnswer> {
+    const since = new Elapsed();
+    try {
+      return { ...(await this.repository.holdApproved(this.gatewayId, request, approval, this.patienceMs / LOCK_TRIES)), since };
+    } catch (cause) {
+      throw this.refuse(request, cause);
+    }
   }
 
   /**

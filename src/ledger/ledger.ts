@@ -14,6 +14,14 @@ export interface HoldRequest {
   tokens: number;
   scopes: readonly Scope[];
   context: HoldContext;
+  /** May hold it beyond its budgets. */
+  approval?: PresentedApproval | null;
+}
+
+/** An approval that a request named. fingerprint: digest of what is asked for, which must be what was approved. */
+export interface PresentedApproval {
+  id: string;
+  fingerprint: Buffer;
 }
 
 /** What a call that is held was held for: enough to book it should Postgres lose the hold. */

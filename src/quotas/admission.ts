@@ -4,7 +4,7 @@ import type { WeirError } from '../kernel/errors.js';
 import type { Id } from '../kernel/ids.js';
 import type { Nano } from '../kernel/money.js';
 import { NO_USAGE } from '../kernel/usage.js';
-import { type HeldFacts, type HoldContext, LedgerService, type RateLimitState, type Scope } from '../ledger/index.js';
+import { type HeldFacts, type HoldContext, LedgerService, type PresentedApproval, type RateLimitState, type Scope } from '../ledger/index.js';
 import {
   affordableOutput,
   costOf,
@@ -15,7 +15,7 @@ import {
   type StoredRates,
   worstCaseCost,
 } from '../prices/index.js';
-import { callTooDear, deniedByBudget, featureNotPriced, notPricedByPlatform, type Unbounded } from './budget-denials.js';
+import { callTooDear, deniedByBudget, featureNotPriced, notPricedByPlatform, orApproval, type Unbounded } from './budget-denials.js';
 import { deniedByLimit } from './limit-denials.js';
 
 /** What a call is held for. */
@@ -46,6 +46,8 @@ export interface AdmissionRequest {
   maxCost: Nano | null;
   /** Lower the output limit to what fits, instead of refusing. */
   shrinkToFit: boolean;
+  /** May hold it beyond its budgets; null: nothing may. */
+  approval: PresentedApproval | null;
   context: Omit<HoldContext, 'output_tokens'>;
 }
 
@@ -64,6 +66,8 @@ export interface Hold extends HeldFacts {
   warnedPercent: number | null;
   /** Null: no limit applies. */
   rates: RateLimitState | null;
+  /** It was held beyond its budgets, by an approval. */
+  isApproved: boolean;
 }
 
 /** A call is not shrunk below this: an answer that breaks off at once helps nobody. */
@@ -83,7 +87,7 @@ export class Admission {
    * Counts a call by its limits and holds its worst case on every budget of its scopes, all or none. A default for its output is lowered first:
    * to a share of the tightest budget, and to its least where that is more. Before the call is refused for its size, its tokens are counted
    * exactly, and, where that is wanted, its output limit is lowered to what fits.
-   * @throws WeirError budget_exceeded, request_exceeds_budget, cost_limit_exceeded, budget_held, model_not_priced,
+   * @throws WeirError budget_exceeded, request_exceeds_budget, cost_limit_exceeded, approval_required, budget_held, model_not_priced,
    * feature_not_priced, rate_limit_exceeded,
    * ledger_unavailable, overloaded
    */
@@ -136,7 +140,7 @@ export class Admission {
     unpricedCost: Nano | null,
     isDefault: boolean,
   ): Promise<Attempt> {
-    const { callId: id, tenantId, price, choices, scopes } = exposure;
+    const { callId: id, tenantId, price, choices, scopes, approval } = exposure;
     const amount = exposure.unbounded ? null : price ? worstCaseCost(price, input, output * choices) : unpricedCost;
     const { rates: stored } = exposure.context;
     const context: HoldContext = {
@@ -156,7 +160,7 @@ export class Admission {
       });
     }
     const wanted = isDefault && price ? SHARES * outputCost(price, input, output * choices) : null;
-    const answer = await this.ledger.hold({ id, tenantId, amount, wanted, tokens: input + context.output_tokens, scopes, context });
+    const answer = await this.ledger.hold({ id, tenantId, amount, wanted, tokens: input + context.output_tokens, scopes, context, approval });
     const { verdict, denial, limitDenial } = answer;
     if (limitDenial)
       return refusedBy({
@@ -173,11 +177,11 @@ export class Admission {
         unpriced: verdict === 'unpriced',
         headroom: denial.headroom,
         borneOutput: price && outputBoughtBy(price, input, denial.headroom / SHARES),
-        error: (affordable, fitsShorter) => deniedByBudget(verdict, denial, affordable, fitsShorter),
+        error: (affordable, fitsShorter) => orApproval(deniedByBudget(verdict, denial, affordable, fitsShorter), verdict, denial, scopes),
       });
     }
-    const { remaining, warnedPercent, rates, since } = answer;
-    return { held: { amount, context, remaining, warnedPercent, rates, since }, refusal: null };
+    const { remaining, warnedPercent, rates, since, isApproved } = answer;
+    return { held: { amount, context, remaining, warnedPercent, rates, since, isApproved }, refusal: null };
   }
 }
 
@@ -188,7 +192,7 @@ function paidUnpriced({ unpricedCost, context }: AdmissionRequest): Nano {
 }
 
 type Attempt =
-  | { held: Pick<Hold, 'amount' | 'context' | 'remaining' | 'warnedPercent' | 'rates' | 'since'>; refusal: null }
+  | { held: Pick<Hold, 'amount' | 'context' | 'remaining' | 'warnedPercent' | 'rates' | 'since' | 'isApproved'>; refusal: null }
   | { held: null; refusal: Denied };
 
 interface Denied {

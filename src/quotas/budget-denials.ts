@@ -1,7 +1,7 @@
 import { type ErrorCode, WeirError } from '../kernel/errors.js';
 import { publicId } from '../kernel/ids.js';
 import { formatUsd, type Nano } from '../kernel/money.js';
-import type { BudgetDenial, Verdict } from '../ledger/index.js';
+import type { BudgetDenial, Scope, Verdict } from '../ledger/index.js';
 import { scopeText } from './scope.js';
 
 const CODES: Partial<Record<Verdict, ErrorCode>> = {
@@ -10,6 +10,24 @@ const CODES: Partial<Record<Verdict, ErrorCode>> = {
   busy: 'budget_held',
   unpriced: 'model_not_priced',
 };
+
+/** A call that somebody may approve: the cause of `approval_required`. */
+export class ApprovalNeeded {
+  constructor(
+    /** The most it may cost. */
+    readonly amount: Nano,
+    readonly scopes: readonly Scope[],
+    /** What the client reads where no approval would help. */
+    readonly denied: WeirError,
+  ) {}
+}
+
+/** What a client reads when a budget is in the way that somebody may lift for the call; else as it is. */
+export function orApproval(denied: WeirError, verdict: Verdict, { mode, amount }: BudgetDenial, scopes: readonly Scope[]): WeirError {
+  if (mode !== 'approve' || amount === null || (verdict !== 'exceeded' && verdict !== 'too_large')) return denied;
+  const { message, fields } = denied;
+  return new WeirError('approval_required', { message, fields: fields ?? {}, cause: new ApprovalNeeded(amount, scopes, denied) });
+}
 
 /** What a client reads when a budget is in the way. @param fitsShorter see {@link advice}. */
 export function deniedByBudget(

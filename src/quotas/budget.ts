@@ -3,8 +3,8 @@ import type { Rule } from './rule.js';
 
 export const PERIOD_KINDS = ['minute', 'hour', 'day', 'week', 'month', 'year', 'lifetime', 'rolling'] as const;
 
-/** `deny`: a hard cap. `observe`: it counts and alerts, and never refuses a call. */
-export const MODES = ['deny', 'observe'] as const;
+/** `deny`: a hard cap. `approve`: one that somebody may lift for a call. `observe`: it counts and alerts, and never refuses a call. */
+export const MODES = ['deny', 'approve', 'observe'] as const;
 
 /** An amount per period on one scope, or on each value of a kind of scope. */
 export interface Budget extends Rule {
@@ -19,6 +19,8 @@ export interface Budget extends Rule {
   /** Percents of the limit at which an event is due, once per period. */
   thresholds: readonly number[];
   mode: string;
+  /** Of mode `approve`: whoever owns or made the API key of a call may not approve it. */
+  fourEyes: boolean;
 }
 
 /** One period of a budget and what became of its money. */
@@ -66,6 +68,12 @@ export interface Grant {
   periodId: bigint;
   scopeValue: string;
   amount: Nano;
+  /** What was not needed of it. */
+  takenBack: Nano;
+  /** When what is left of it is taken back; null: it stays. */
+  expiresAt: Date | null;
+  /** The approval it comes of; null: none. */
+  approvalId: string | null;
   actor: string;
   reason: string | null;
   createdAt: Date;

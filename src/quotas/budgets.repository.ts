@@ -13,7 +13,7 @@ export type NewBudget = Pick<
   Budget,
   'tenantId' | 'scopeKind' | 'scopeValue' | 'limit' | 'periodKind' | 'timezone' | 'mode' | 'externalId'
 > &
-  Partial<Pick<Budget, 'anchor' | 'windowSeconds' | 'thresholds' | 'setBy'>> & { metadata: Record<string, string> };
+  Partial<Pick<Budget, 'anchor' | 'windowSeconds' | 'thresholds' | 'setBy' | 'fourEyes'>> & { metadata: Record<string, string> };
 
 export interface BudgetChanges {
   limit?: Nano;
@@ -21,6 +21,7 @@ export interface BudgetChanges {
   anchor?: Date | null;
   thresholds?: readonly number[];
   mode?: string;
+  fourEyes?: boolean;
   setBy?: string;
   metadata?: Record<string, string>;
 }
@@ -42,7 +43,7 @@ export interface PeriodEvent {
 }
 
 const BUDGET = `tenant_id AS "tenantId", id, scope_kind AS "scopeKind", scope_value AS "scopeValue", limit_nano AS "limit", period_kind AS "periodKind",
-  timezone, anchor, window_seconds AS "windowSeconds", thresholds, mode, set_by AS "setBy", external_id AS "externalId", metadata, version, created_at AS "createdAt"`;
+  timezone, anchor, window_seconds AS "windowSeconds", thresholds, mode, four_eyes AS "fourEyes", set_by AS "setBy", external_id AS "externalId", metadata, version, created_at AS "createdAt"`;
 const PERIOD = `id, budget_id AS "budgetId", scope_value AS "scopeValue", starts_at AS "startsAt", CASE WHEN isfinite(ends_at) THEN ends_at END AS "endsAt",
   limit_nano AS "limit", granted, spent - aged AS spent, held,
   (SELECT coalesce(sum(a.amount), 0)::bigint FROM held_apart a WHERE budget_periods.id = ANY (a.period_ids)) AS "heldApart", opened_at AS "openedAt", closed_at AS "closedAt"`;
@@ -72,8 +73,8 @@ export class BudgetsRepository {
     return inTransaction(this.pool, async (client) => {
       await assertCapacity(client, 'budgets', budget, max);
       const { rows } = await client.query<Budget>(
-        `INSERT INTO budgets (tenant_id, id, scope_kind, scope_value, limit_nano, period_kind, timezone, anchor, window_seconds, thresholds, mode, external_id, metadata, set_by, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, weir_now()) RETURNING ${BUDGET}`,
+        `INSERT INTO budgets (tenant_id, id, scope_kind, scope_value, limit_nano, period_kind, timezone, anchor, window_seconds, thresholds, mode, external_id, metadata, set_by, four_eyes, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, weir_now()) RETURNING ${BUDGET}`,
         [
           budget.tenantId,
           newId(),
@@ -89,6 +90,7 @@ export class BudgetsRepository {
           budget.externalId,
           budget.metadata,
           budget.setBy ?? 'operator',
+          budget.fourEyes ?? false,
         ],
       );
       return rows[0]!;
@@ -117,7 +119,7 @@ export class BudgetsRepository {
    */
   update(tenantId: string, id: string, changes: BudgetChanges, version: number | null): Promise<Budget | null> {
     return inTransaction(this.pool, async (client) => {
-      const { limit = null, timezone = null, thresholds = null, mode = null, setBy = null, metadata = null } = changes;
+      const { limit = null, timezone = null, thresholds = null, mode = null, fourEyes = null, setBy = null, metadata = null } = changes;
       if (timezone !== null || changes.anchor !== undefined)
         await client.query(
           `SELECT ${sqlFunction('ensure_period')}(tenant_id, id, scope_value, weir_now()) FROM budgets WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL AND scope_value <> '${EACH}'`,
@@ -126,9 +128,9 @@ export class BudgetsRepository {
       const { rows } = await client.query<Budget>(
         `UPDATE budgets SET limit_nano = coalesce($3, limit_nano), timezone = coalesce($4, timezone), metadata = coalesce($5, metadata),
            thresholds = coalesce($6, thresholds), mode = coalesce($7, mode), anchor = CASE WHEN $8 THEN $9 ELSE anchor END,
-           set_by = coalesce($11, set_by), version = version + 1
+           set_by = coalesce($11, set_by), four_eyes = coalesce($12, four_eyes), version = version + 1
          WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL AND ($10::integer IS NULL OR version = $10) RETURNING ${BUDGET}`,
-        [tenantId, id, limit, timezone, metadata, thresholds, mode, changes.anchor !== undefined, changes.anchor ?? null, version, setBy],
+        [tenantId, id, limit, timezone, metadata, thresholds, mode, changes.anchor !== undefined, changes.anchor ?? null, version, setBy, fourEyes],
       );
       if (rows[0]) await client.query(`SELECT ${sqlFunction('follow_budget')}($1, $2)`, [tenantId, id]);
       return rows[0] ?? null;
@@ -208,7 +210,7 @@ export class BudgetsRepository {
   /** The grants of a budget, the latest first. */
   async grants(tenantId: string, budgetId: string, limit: number, id: string | null = null): Promise<Grant[]> {
     const { rows } = await this.pool.query<Grant>(
-      `SELECT g.id, g.period_id AS "periodId", p.scope_value AS "scopeValue", g.amount, g.actor, g.reason, g.created_at AS "createdAt"
+      `SELECT g.id, g.period_id AS "periodId", p.scope_value AS "scopeValue", g.amount, g.taken_back AS "takenBack", g.expires_at AS "expiresAt", g.approval_id AS "approvalId", g.actor, g.reason, g.created_at AS "createdAt"
        FROM grants g JOIN budget_periods p ON p.id = g.period_id
        WHERE g.tenant_id = $1 AND p.budget_id = $2 AND ($3::uuid IS NULL OR g.id = $3) ORDER BY g.created_at DESC, g.id DESC LIMIT $4`,
       [tenantId, budgetId, id, limit],

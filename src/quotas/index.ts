@@ -1,5 +1,6 @@
 export { Admission, type AdmissionRequest, type Hold } from './admission.js';
 export { type Budget, type BudgetPeriod, type Filled, type Grant, MODES, PERIOD_KINDS } from './budget.js';
+export { ApprovalNeeded } from './budget-denials.js';
 export { renderSpending } from './budget-object.js';
 export type { Counting } from './budgets.repository.js';
 export { BudgetsService } from './budgets.service.js';

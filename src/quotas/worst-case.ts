@@ -23,7 +23,7 @@ export interface WorstCase {
 /** As `Admission.admit` does, by the headroom that budgets have now, and without a tokenizer. Nothing is held. */
 export function worstCaseOf(call: Prospect, budgets: readonly Pick<Counting, 'budget' | 'period'>[]): WorstCase {
   const { price, choices, inputTokensBound: input, outputTokensBound: output, leastOutputTokens: least } = call;
-  const hard = budgets.filter(({ budget }) => budget.mode === 'deny').map(({ period }) => headroomOf(period));
+  const hard = budgets.filter(({ budget }) => budget.mode !== 'observe').map(({ period }) => headroomOf(period));
   const headroom = hard.reduce<Nano | null>((tightest, left) => (tightest === null || left < tightest ? left : tightest), null);
   if (price === null) {
     const isBounded = headroom !== null || call.maxCost !== null || call.lent;

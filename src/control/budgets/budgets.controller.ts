@@ -56,6 +56,7 @@ export class BudgetsController {
         windowSeconds: body.window_seconds,
         thresholds: body.thresholds,
         mode: body.mode,
+        fourEyes: body.four_eyes,
         setBy: by,
         externalId: body.external_id ?? null,
         metadata: body.metadata ?? {},
@@ -93,11 +94,11 @@ export class BudgetsController {
     @Body({ schema: UpdateBudget }) body: UpdateBudget,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const { set_by: setBy, ...changes } = body;
+    const { set_by: setBy, four_eyes: fourEyes, ...changes } = body;
     const budget = await this.changeable(tenantId, id, by);
     assertMaySetSetter(setBy, by);
     await this.scopes.check(tenantId, budget);
-    return this.render(await this.budgets.update(tenantId, budget.id, { ...changes, setBy }, version), reply);
+    return this.render(await this.budgets.update(tenantId, budget.id, { ...changes, setBy, fourEyes }, version), reply);
   }
 
   @Delete(':budget_id')

@@ -117,7 +117,7 @@ BEGIN
       RAISE serialization_failure USING MESSAGE = 'a period was removed while it was looked for';
     END IF;
     IF v_missing > 0 THEN
-      SELECT v_periods || array_agg(m.period_id ORDER BY m.period_id), v_headroom || array_agg(CASE WHEN b.mode = 'deny' THEN b.limit_nano END ORDER BY m.period_id),
+      SELECT v_periods || array_agg(m.period_id ORDER BY m.period_id), v_headroom || array_agg(CASE WHEN b.mode <> 'observe' THEN b.limit_nano END ORDER BY m.period_id),
           v_held || array_agg(0::bigint), v_added || array_agg(0::bigint), v_warned || array_agg(0)
         INTO v_periods, v_headroom, v_held, v_added, v_warned
         FROM unnest(v_pair_tenants, v_pair_budgets, v_scope_periods) AS m (tenant_id, budget_id, period_id)
@@ -245,7 +245,7 @@ BEGIN
   IF v_missing > 0 AND true = ANY (v_used) THEN
     WITH made AS (
       INSERT INTO budget_periods (tenant_id, budget_id, scope_value, starts_at, ends_at, limit_nano, hard, slice, next_threshold, held, opened_at)
-      SELECT b.tenant_id, b.id, v_pair_values[-n.id], t.starts_at, t.ends_at, b.limit_nano, b.mode = 'deny', slice_of(b.window_seconds),
+      SELECT b.tenant_id, b.id, v_pair_values[-n.id], t.starts_at, t.ends_at, b.limit_nano, b.mode <> 'observe', slice_of(b.window_seconds),
         next_threshold(b.limit_nano, b.thresholds, 0), n.added, v_now
       FROM unnest(v_periods, v_added, v_used) AS n (id, added, used)
       JOIN budgets b ON b.tenant_id = v_pair_tenants[-n.id] AND b.id = v_pair_budgets[-n.id]
@@ -333,7 +333,7 @@ BEGIN
         FROM unnest(ARRAY[v_counters[q.denied_at]]) AS u (id) LEFT JOIN limit_counters n ON n.id = u.id
         JOIN limits l ON l.tenant_id = coalesce(n.tenant_id, v_limit_tenants[-u.id]) AND l.id = coalesce(n.limit_id, v_limit_ids[-u.id]))
       ELSE (
-        SELECT jsonb_build_object('budget_id', b.id, 'scope_kind', b.scope_kind, 'scope_value', coalesce(p.scope_value, v_pair_values[-u.id]), 'amount', q.amount::text,
+        SELECT jsonb_build_object('budget_id', b.id, 'mode', b.mode, 'scope_kind', b.scope_kind, 'scope_value', coalesce(p.scope_value, v_pair_values[-u.id]), 'amount', q.amount::text,
           'limit', coalesce(p.limit_nano + p.granted, b.limit_nano)::text, 'spent', coalesce(p.spent - p.aged, 0)::text, 'held', coalesce(p.held, 0)::text,
           'headroom', v_headroom[q.denied_at]::text,
           'resets_at', CASE

@@ -14,13 +14,15 @@ BEGIN
     WHERE q.id = p.id RETURNING *;
 END $$;
 
--- More headroom for one period. What it comes to stays far below what can be added up: else every statement with a call of this budget would fail.
-CREATE FUNCTION grant_period(p_tenant_id uuid, p_budget_id uuid, p_scope_value text, p_grant_id uuid, p_amount bigint, p_actor text, p_reason text) RETURNS SETOF budget_periods LANGUAGE plpgsql AS $$
+-- More headroom for one period. p_approval, p_hold, p_until: the approval it comes of, and the call and the time that it is for; NULL: it stays. What it comes to stays far below what can be added up: else every statement with a call of this budget would fail.
+CREATE FUNCTION grant_period(p_tenant_id uuid, p_budget_id uuid, p_scope_value text, p_grant_id uuid, p_amount bigint, p_actor text, p_reason text,
+  p_approval uuid DEFAULT NULL, p_hold uuid DEFAULT NULL, p_until timestamptz DEFAULT NULL) RETURNS SETOF budget_periods LANGUAGE plpgsql AS $$
 DECLARE v_now timestamptz := weir_now(); v_period bigint := ensure_period(p_tenant_id, p_budget_id, p_scope_value, weir_now());
 BEGIN
   PERFORM 1 FROM budget_periods q WHERE q.id = v_period AND q.granted + p_amount::numeric <= 1000000000000000000 FOR UPDATE;
   IF NOT FOUND THEN RAISE numeric_value_out_of_range USING MESSAGE = 'the grants of a period come to too much'; END IF;
-  INSERT INTO grants (tenant_id, id, period_id, amount, actor, reason, created_at) VALUES (p_tenant_id, p_grant_id, v_period, p_amount, p_actor, p_reason, v_now);
+  INSERT INTO grants (tenant_id, id, period_id, amount, actor, reason, created_at, approval_id, for_hold, expires_at, is_open)
+    VALUES (p_tenant_id, p_grant_id, v_period, p_amount, p_actor, p_reason, v_now, p_approval, p_hold, p_until, p_hold IS NOT NULL OR p_until IS NOT NULL);
   PERFORM emit_event(p_tenant_id, 'budget.granted', 'budget.granted:' || p_grant_id, jsonb_build_object('budget_id', p_budget_id,
     'scope_value', p_scope_value, 'amount_nano', p_amount::text, 'actor', p_actor, 'reason', p_reason));
   RETURN QUERY UPDATE budget_periods q SET granted = q.granted + p_amount,

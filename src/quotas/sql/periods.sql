@@ -21,7 +21,7 @@ END $$;
 -- The periods that budgets of a tenant are in now, each for its value, in this order. One that has no row is computed; its id is NULL.
 CREATE FUNCTION periods_now(p_tenant_id uuid, p_budgets uuid[], p_values text[]) RETURNS SETOF budget_periods LANGUAGE sql STABLE AS $$
   SELECT (coalesce(p, jsonb_populate_record(NULL::budget_periods, jsonb_build_object('tenant_id', b.tenant_id, 'budget_id', b.id, 'scope_value', c.value,
-    'starts_at', t.starts_at, 'ends_at', t.ends_at, 'limit_nano', b.limit_nano, 'granted', 0, 'spent', 0, 'held', 0, 'aged', 0, 'hard', b.mode = 'deny',
+    'starts_at', t.starts_at, 'ends_at', t.ends_at, 'limit_nano', b.limit_nano, 'granted', 0, 'spent', 0, 'held', 0, 'aged', 0, 'hard', b.mode <> 'observe',
     'warned', 0, 'stated', false, 'archived', 0, 'archived_above', 0)))).*
   FROM unnest(p_budgets, p_values) WITH ORDINALITY AS c (budget_id, value, number)
   JOIN budgets b ON b.tenant_id = p_tenant_id AND b.id = c.budget_id
@@ -40,7 +40,7 @@ BEGIN
   period_id := t.period_id; made := t.period_id IS NULL;
   IF NOT made THEN RETURN; END IF;
   INSERT INTO budget_periods (tenant_id, budget_id, scope_value, starts_at, ends_at, limit_nano, hard, slice, next_threshold)
-    VALUES (p_tenant_id, p_budget_id, p_scope_value, t.starts_at, t.ends_at, b.limit_nano, b.mode = 'deny', slice_of(b.window_seconds),
+    VALUES (p_tenant_id, p_budget_id, p_scope_value, t.starts_at, t.ends_at, b.limit_nano, b.mode <> 'observe', slice_of(b.window_seconds),
       next_threshold(b.limit_nano, b.thresholds, 0))
     RETURNING id INTO period_id;
   PERFORM open_period(period_id, weir_now());
@@ -55,7 +55,7 @@ $$;
 CREATE FUNCTION follow_budget(p_tenant_id uuid, p_budget_id uuid) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM 1 FROM budget_periods WHERE tenant_id = p_tenant_id AND budget_id = p_budget_id AND ends_at > weir_now() ORDER BY id FOR UPDATE;
-  UPDATE budget_periods p SET limit_nano = b.limit_nano, hard = b.mode = 'deny',
+  UPDATE budget_periods p SET limit_nano = b.limit_nano, hard = b.mode <> 'observe',
     next_threshold = next_threshold(b.limit_nano + p.granted, b.thresholds, p.spent - p.aged)
   FROM budgets b WHERE b.tenant_id = p_tenant_id AND b.id = p_budget_id AND p.tenant_id = b.tenant_id AND p.budget_id = b.id AND p.ends_at > weir_now();
 END $$;

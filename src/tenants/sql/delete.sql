@@ -29,6 +29,7 @@ BEGIN
 
   DELETE FROM idempotency_keys WHERE scope IN (SELECT id::text FROM admin_keys WHERE tenant_id = p_tenant);
   DELETE FROM idempotent_calls WHERE tenant_id = p_tenant;
+  DELETE FROM approvals WHERE tenant_id = p_tenant;
   DELETE FROM kept_answer_totals WHERE tenant_id = p_tenant;
   UPDATE api_keys SET name = 'deleted', digest = '', last4 = '', previous_lookup_id = NULL, previous_digest = NULL, previous_until = NULL,
     revoked_at = coalesce(revoked_at, v_now) WHERE tenant_id = p_tenant AND digest <> '';

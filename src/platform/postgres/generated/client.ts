@@ -210,6 +210,11 @@ export type BudgetSlice = Prisma.BudgetSliceModel
  */
 export type Grant = Prisma.GrantModel
 /**
+ * Model Approval
+ * 
+ */
+export type Approval = Prisma.ApprovalModel
+/**
  * Model BudgetStatement
  * 
  */

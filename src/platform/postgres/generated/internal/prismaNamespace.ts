@@ -399,7 +399,6 @@ type FieldRefInputType<Model, FieldType> = Model extends never ? never : FieldRe
 export const ModelName = {
   AdminKey: 'AdminKey',
   ApiKey: 'ApiKey',
-  AuditLine: 'AuditLine',
   BudgetPeriod: 'BudgetPeriod',
   Budget: 'Budget',
   Call: 'Call',
@@ -430,6 +429,7 @@ export const ModelName = {
   TargetHealth: 'TargetHealth',
   BudgetSlice: 'BudgetSlice',
   Grant: 'Grant',
+  Approval: 'Approval',
   BudgetStatement: 'BudgetStatement',
   Limit: 'Limit',
   LimitCounter: 'LimitCounter'
@@ -448,7 +448,7 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
     omit: GlobalOmitOptions
   }
   meta: {
-    modelProps: "adminKey" | "apiKey" | "auditLine" | "budgetPeriod" | "budget" | "call" | "configChange" | "connection" | "credential" | "credentialHealth" | "dataKey" | "gateway" | "heldApart" | "hold" | "idempotencyKey" | "idempotentCall" | "inferenceRoute" | "keptAnswerTotal" | "ledgerEntry" | "networkBinding" | "outboxEvent" | "model" | "price" | "project" | "providerHeaders" | "providerGrant" | "provider" | "route" | "session" | "tenant" | "targetHealth" | "budgetSlice" | "grant" | "budgetStatement" | "limit" | "limitCounter"
+    modelProps: "adminKey" | "apiKey" | "budgetPeriod" | "budget" | "call" | "configChange" | "connection" | "credential" | "credentialHealth" | "dataKey" | "gateway" | "heldApart" | "hold" | "idempotencyKey" | "idempotentCall" | "inferenceRoute" | "keptAnswerTotal" | "ledgerEntry" | "networkBinding" | "outboxEvent" | "model" | "price" | "project" | "providerHeaders" | "providerGrant" | "provider" | "route" | "session" | "tenant" | "targetHealth" | "budgetSlice" | "grant" | "approval" | "budgetStatement" | "limit" | "limitCounter"
     txIsolationLevel: TransactionIsolationLevel
   }
   model: {
@@ -597,80 +597,6 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         count: {
           args: Prisma.ApiKeyCountArgs<ExtArgs>
           result: runtime.Types.Utils.Optional<Prisma.ApiKeyCountAggregateOutputType> | number
-        }
-      }
-    }
-    AuditLine: {
-      payload: Prisma.$AuditLinePayload<ExtArgs>
-      fields: Prisma.AuditLineFieldRefs
-      operations: {
-        findUnique: {
-          args: Prisma.AuditLineFindUniqueArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload> | null
-        }
-        findUniqueOrThrow: {
-          args: Prisma.AuditLineFindUniqueOrThrowArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>
-        }
-        findFirst: {
-          args: Prisma.AuditLineFindFirstArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload> | null
-        }
-        findFirstOrThrow: {
-          args: Prisma.AuditLineFindFirstOrThrowArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>
-        }
-        findMany: {
-          args: Prisma.AuditLineFindManyArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>[]
-        }
-        create: {
-          args: Prisma.AuditLineCreateArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>
-        }
-        createMany: {
-          args: Prisma.AuditLineCreateManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        createManyAndReturn: {
-          args: Prisma.AuditLineCreateManyAndReturnArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>[]
-        }
-        delete: {
-          args: Prisma.AuditLineDeleteArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>
-        }
-        update: {
-          args: Prisma.AuditLineUpdateArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>
-        }
-        deleteMany: {
-          args: Prisma.AuditLineDeleteManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        updateMany: {
-          args: Prisma.AuditLineUpdateManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        updateManyAndReturn: {
-          args: Prisma.AuditLineUpdateManyAndReturnArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>[]
-        }
-        upsert: {
-          args: Prisma.AuditLineUpsertArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>
-        }
-        aggregate: {
-          args: Prisma.AuditLineAggregateArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.AggregateAuditLine>
-        }
-        groupBy: {
-          args: Prisma.AuditLineGroupByArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.AuditLineGroupByOutputType>[]
-        }
-        count: {
-          args: Prisma.AuditLineCountArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.AuditLineCountAggregateOutputType> | number
         }
       }
     }
@@ -2894,6 +2820,80 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         }
       }
     }
+    Approval: {
+      payload: Prisma.$ApprovalPayload<ExtArgs>
+      fields: Prisma.ApprovalFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.ApprovalFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.ApprovalFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>
+        }
+        findFirst: {
+          args: Prisma.ApprovalFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.ApprovalFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>
+        }
+        findMany: {
+          args: Prisma.ApprovalFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>[]
+        }
+        create: {
+          args: Prisma.ApprovalCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>
+        }
+        createMany: {
+          args: Prisma.ApprovalCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.ApprovalCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>[]
+        }
+        delete: {
+          args: Prisma.ApprovalDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>
+        }
+        update: {
+          args: Prisma.ApprovalUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>
+        }
+        deleteMany: {
+          args: Prisma.ApprovalDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.ApprovalUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.ApprovalUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>[]
+        }
+        upsert: {
+          args: Prisma.ApprovalUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>
+        }
+        aggregate: {
+          args: Prisma.ApprovalAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateApproval>
+        }
+        groupBy: {
+          args: Prisma.ApprovalGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.ApprovalGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.ApprovalCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.ApprovalCountAggregateOutputType> | number
+        }
+      }
+    }
     BudgetStatement: {
       payload: Prisma.$BudgetStatementPayload<ExtArgs>
       fields: Prisma.BudgetStatementFieldRefs
@@ -3209,24 +3209,6 @@ export const ApiKeyScalarFieldEnum = {
 export type ApiKeyScalarFieldEnum = (typeof ApiKeyScalarFieldEnum)[keyof typeof ApiKeyScalarFieldEnum]
 
 
-export const AuditLineScalarFieldEnum = {
-  id: 'id',
-  at: 'at',
-  tenantId: 'tenantId',
-  event: 'event',
-  resource: 'resource',
-  resourceId: 'resourceId',
-  actorKind: 'actorKind',
-  actorId: 'actorId',
-  requestId: 'requestId',
-  address: 'address',
-  before: 'before',
-  after: 'after'
-} as const
-
-export type AuditLineScalarFieldEnum = (typeof AuditLineScalarFieldEnum)[keyof typeof AuditLineScalarFieldEnum]
-
-
 export const BudgetPeriodScalarFieldEnum = {
   id: 'id',
   tenantId: 'tenantId',
@@ -3268,6 +3250,7 @@ export const BudgetScalarFieldEnum = {
   anchor: 'anchor',
   windowSeconds: 'windowSeconds',
   thresholds: 'thresholds',
+  fourEyes: 'fourEyes',
   version: 'version',
   createdAt: 'createdAt',
   deletedAt: 'deletedAt'
@@ -3711,10 +3694,42 @@ export const GrantScalarFieldEnum = {
   approvalId: 'approvalId',
   actor: 'actor',
   reason: 'reason',
-  createdAt: 'createdAt'
+  createdAt: 'createdAt',
+  takenBack: 'takenBack',
+  forHold: 'forHold',
+  expiresAt: 'expiresAt',
+  isOpen: 'isOpen'
 } as const
 
 export type GrantScalarFieldEnum = (typeof GrantScalarFieldEnum)[keyof typeof GrantScalarFieldEnum]
+
+
+export const ApprovalScalarFieldEnum = {
+  tenantId: 'tenantId',
+  id: 'id',
+  projectId: 'projectId',
+  apiKeyId: 'apiKeyId',
+  endpoint: 'endpoint',
+  model: 'model',
+  fingerprint: 'fingerprint',
+  amount: 'amount',
+  shorts: 'shorts',
+  facts: 'facts',
+  byOperator: 'byOperator',
+  fourEyes: 'fourEyes',
+  state: 'state',
+  kind: 'kind',
+  granted: 'granted',
+  decidedBy: 'decidedBy',
+  decidedAt: 'decidedAt',
+  reason: 'reason',
+  holdId: 'holdId',
+  usedAt: 'usedAt',
+  createdAt: 'createdAt',
+  expiresAt: 'expiresAt'
+} as const
+
+export type ApprovalScalarFieldEnum = (typeof ApprovalScalarFieldEnum)[keyof typeof ApprovalScalarFieldEnum]
 
 
 export const BudgetStatementScalarFieldEnum = {
@@ -4076,7 +4091,6 @@ export type PrismaClientOptions = PrismaClientOptionsWithAccelerateUrl | PrismaC
 export type GlobalOmitConfig = {
   adminKey?: Prisma.AdminKeyOmit
   apiKey?: Prisma.ApiKeyOmit
-  auditLine?: Prisma.AuditLineOmit
   budgetPeriod?: Prisma.BudgetPeriodOmit
   budget?: Prisma.BudgetOmit
   call?: Prisma.CallOmit
@@ -4107,6 +4121,7 @@ export type GlobalOmitConfig = {
   targetHealth?: Prisma.TargetHealthOmit
   budgetSlice?: Prisma.BudgetSliceOmit
   grant?: Prisma.GrantOmit
+  approval?: Prisma.ApprovalOmit
   budgetStatement?: Prisma.BudgetStatementOmit
   limit?: Prisma.LimitOmit
   limitCounter?: Prisma.LimitCounterOmit
