@@ -30,6 +30,7 @@ export class CallerDirectory {
   private readonly keys = new OwnedMap<UsableKey>(({ lookupId }) => lookupId);
   /** Keys that were verified and did not change since, by a digest of the whole key under a secret of this process: a tenth of the work. */
   private readonly verified = new Map<string, Verified>();
+  private readonly lookupIds = new WeakMap<Caller, string>();
   private readonly secret = randomBytes(32).toString('hex');
   /** Values of keys, projects and tenants that were withdrawn and not read since, with their tenants. */
   private readonly withdrawn = new Map<string, string>();
@@ -65,13 +66,31 @@ export class CallerDirectory {
       if (this.verified.size >= MAX_VERIFIED) this.verified.clear();
       this.verified.set(digest, found);
     }
-    const { lookupId, projectId, tenantId, expiresAt, isSuspended } = found.key;
-    if (expiresAt <= this.clock.now() || this.withdrawn.has(lookupId) || this.withdrawn.has(projectId))
-      throw new WeirError('invalid_api_key');
-    if (isSuspended || this.withdrawn.has(tenantId)) throw new WeirError('tenant_suspended');
+    this.assertUsable(found.key);
     if (found.from && !found.from.hold(address ?? undefined)) throw new WeirError('address_not_allowed');
     this.uses.note(found.key.id);
     return found.caller;
+  }
+
+  /** Of a request that waited: whoever makes it, as its key is now. @throws WeirError invalid_api_key, keys_unconfirmed, tenant_suspended */
+  refreshed(caller: Caller): Caller {
+    if (this.changes.ageMs > MAX_UNCONFIRMED_MS) throw new WeirError('keys_unconfirmed');
+    const key = this.keys.get(this.lookupIds.get(caller) ?? '');
+    if (!key) throw new WeirError('invalid_api_key');
+    this.assertUsable(key);
+    return this.callerOf(key);
+  }
+
+  private assertUsable({ lookupId, projectId, tenantId, expiresAt, isSuspended }: UsableKey): void {
+    if (expiresAt <= this.clock.now() || this.withdrawn.has(lookupId) || this.withdrawn.has(projectId))
+      throw new WeirError('invalid_api_key');
+    if (isSuspended || this.withdrawn.has(tenantId)) throw new WeirError('tenant_suspended');
+  }
+
+  private callerOf(key: UsableKey): Caller {
+    const caller = toCaller(key);
+    this.lookupIds.set(caller, key.lookupId);
+    return caller;
   }
 
   private verifyInFull(presented: string): Verified {
@@ -80,11 +99,11 @@ export class CallerDirectory {
     // An unknown key is compared too, so that the time taken tells nothing.
     const matches = sameDigest(digestOf(this.keyring.pepper, presented), key ? Buffer.from(key.digest, 'base64') : NO_DIGEST);
     if (!key || !matches) throw new WeirError('invalid_api_key');
-    return { key, caller: callerOf(key), from: key.cidrs && new Networks(key.cidrs) };
+    return { key, caller: this.callerOf(key), from: key.cidrs && new Networks(key.cidrs) };
   }
 }
 
-const callerOf = (key: UsableKey): Caller => ({
+const toCaller = (key: UsableKey): Caller => ({
   tenantId: key.tenantId,
   projectId: key.projectId,
   apiKeyId: key.id,

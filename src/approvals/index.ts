@@ -1,3 +1,3 @@
-export { APPROVAL_STATES, type Approval, type Short } from './approval.js';
+export { APPROVAL_STATES, type Approval, type Decision, type Short } from './approval.js';
 export { ApprovalsModule } from './approvals.module.js';
 export { ApprovalsService } from './approvals.service.js';

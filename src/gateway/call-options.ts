@@ -1,5 +1,6 @@
 import { WeirError } from '../kernel/errors.js';
 import { idempotencyKey } from '../kernel/idempotency-key.js';
+import { type Id, parsePublicId } from '../kernel/ids.js';
 import { type Nano, parseUsd } from '../kernel/money.js';
 import { isThinkingLevel, THINKING_LEVELS, type ThinkingLevel } from '../kernel/thinking.js';
 import type { Scope } from '../ledger/index.js';
@@ -27,6 +28,10 @@ export interface CallOptions {
   aiGateway: readonly string[];
   /** The client's key for this call and its repeats. */
   idempotencyKey: string | null;
+  /** Of an approval that lets it go beyond its budgets. */
+  approvalId: Id | null;
+  /** How long the client waits for somebody to approve it, where that is needed; null: it does not. */
+  waitMs: number | null;
   /** The gateways it has come through, as they name themselves. */
   via: string | null;
 }
@@ -44,11 +49,13 @@ export const NO_OPTIONS: CallOptions = {
   dropUnsupported: false,
   aiGateway: [],
   idempotencyKey: null,
+  approvalId: null,
+  waitMs: null,
   via: null,
 };
 
-/** What changes the call: all but the way it came, and its key. What is not asked for is left out, so that a new option changes nothing of older calls. */
-export function policyOf({ via: _via, idempotencyKey: _key, ...options }: CallOptions): string {
+/** What changes the call: all but the way it came, its key, and how it is approved. What is not asked for is left out, so that a new option changes nothing of older calls. */
+export function policyOf({ via: _via, idempotencyKey: _key, approvalId: _approval, waitMs: _wait, ...options }: CallOptions): string {
   const asked = Object.entries(options).filter(([name, value]) => value !== NO_OPTIONS[name as keyof CallOptions]);
   return JSON.stringify(asked, (_name, value) => (typeof value === 'bigint' ? String(value) : value));
 }
@@ -107,12 +114,25 @@ export function withHeader(options: CallOptions, name: string, value: string): C
     case 'cf-aig-metadata':
       if (!AI_GATEWAY_VALUE.test(value)) throw invalid('must be 1 to 2000 printable ASCII characters');
       return { ...options, aiGateway: [...options.aiGateway, name, value] };
+    case 'x-weir-approval': {
+      const approvalId = parsePublicId('approval', value);
+      if (approvalId === null) throw invalid('must be the id of an approval, such as apr_…');
+      return { ...options, approvalId };
+    }
     case 'idempotency-key':
       return { ...options, idempotencyKey: idempotencyKey(value) };
     default:
       throw invalid('is not a supported x-weir header');
   }
 }
+
+/** `Prefer: wait=N` (RFC 7240), in seconds. What else may be preferred there is not for a gateway. */
+export function withPreference(options: CallOptions, value: string): CallOptions {
+  const seconds = /(?:^|[,;])\s*wait\s*=\s*"?(\d{1,9})"?\s*(?=$|[,;])/i.exec(value)?.[1];
+  return seconds === undefined || Number(seconds) === 0 ? options : { ...options, waitMs: 1_000 * Math.min(Number(seconds), MAX_WAIT_SECONDS) };
+}
+
+const MAX_WAIT_SECONDS = 300;
 
 const LABELS_EXPECTED = `must be a comma list of 1 to ${MAX_LABELS} labels of at most 256 printable characters`;
 

@@ -20,12 +20,17 @@ export class Call {
   refusal: () => WeirError | null = () => null;
   /** May hold it beyond its budgets; null: nothing may. */
   approval: PresentedApproval | null = null;
+  /** It came to `inference.local`. */
+  isLocal = false;
+  /** For somebody to approve it. */
+  waitedMs = 0;
 
   constructor(
     /** As the ledger names it, e.g. `chat.completions`. */
     readonly endpoint: string,
     readonly format: CallFormat,
-    readonly caller: Caller,
+    /** As its key is now. */
+    public caller: Caller,
     readonly prompt: CallRequest,
     readonly options: CallOptions,
     /** What may answer it, in order: references, and names that routes match. */
@@ -65,5 +70,10 @@ export class Call {
   /** Since the request arrived. */
   elapsedMs(): number {
     return performance.now() - this.receivedAt;
+  }
+
+  /** Without the time that somebody took to approve it. */
+  workingMs(): number {
+    return this.elapsedMs() - this.waitedMs;
   }
 }

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { ApiKeysModule } from '../api-keys/index.js';
+import { ApprovalsModule } from '../approvals/index.js';
 import { BreakersModule } from '../breakers/index.js';
 import { CallsModule } from '../calls/index.js';
 import { ConnectionsModule } from '../connections/index.js';
@@ -11,6 +12,7 @@ import { ProvidersModule } from '../providers/index.js';
 import { QuotasModule } from '../quotas/index.js';
 import { RoutingModule } from '../routing/index.js';
 import { SessionsModule } from '../sessions/index.js';
+import { ApprovedCalls } from './approved-calls.js';
 import { Drains } from './attempts/drains.js';
 import { Attempts } from './attempts/send.js';
 import { Subscriptions } from './attempts/subscriptions.js';
@@ -47,6 +49,7 @@ import { Traffic } from './traffic.js';
     SessionsModule,
     BreakersModule,
     InferenceLocalModule,
+    ApprovalsModule,
   ],
   providers: [
     InFlight,
@@ -60,6 +63,7 @@ import { Traffic } from './traffic.js';
     Subscriptions,
     Holding,
     Endings,
+    ApprovedCalls,
     Relay,
     IdempotentCalls,
     RequestAuth,

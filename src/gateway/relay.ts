@@ -10,9 +10,10 @@ import { LedgerService, type Settlement } from '../ledger/index.js';
 import { crashPoint } from '../platform/faults/index.js';
 import { LOGGER, type Logger } from '../platform/telemetry/index.js';
 import type { Price } from '../prices/index.js';
-import type { Hold } from '../quotas/index.js';
+import { ApprovalNeeded, type Hold } from '../quotas/index.js';
 import { type Plan, Router, type TargetPlan, UsableModels } from '../routing/index.js';
 import { type Outcome, unforeseen } from './attempts/outcome.js';
+import { ApprovedCalls } from './approved-calls.js';
 import { Attempts } from './attempts/send.js';
 import { Tries } from './attempts/tries.js';
 import type { Beyond } from './beyond-text.js';
@@ -38,6 +39,7 @@ export class Relay {
     private readonly holding: Holding,
     private readonly attempts: Attempts,
     private readonly endings: Endings,
+    private readonly approvals: ApprovedCalls,
     private readonly ledger: LedgerService,
     private readonly inFlight: InFlight,
     private readonly estimates: Estimates,
@@ -53,9 +55,21 @@ export class Relay {
       .catch((error: unknown) => this.log.error({ err: error, call: publicId('call', call.id) }, 'call'));
   }
 
+  /** A call that has to be approved, and whose client waits for that, is planned and held anew once it is. */
   private async serve(call: Call, reply: Reply, known?: Plan): Promise<void> {
     if (isLong(call.prompt.inputTokensBound)) await ownTurn();
-    const plan = known ?? this.router.plan(call.caller, call.planned); // 400 403 404
+    if (call.options.approvalId !== null) await this.approvals.present(call);
+    for (let plan = known; ; plan = undefined) {
+      try {
+        return await this.serveBy(plan ?? this.router.plan(call.caller, call.planned), call, reply); // 400 403 404
+      } catch (error) {
+        if (!(error instanceof WeirError) || !(error.cause instanceof ApprovalNeeded)) throw error;
+        await this.approvals.decided(call, reply, error); // 402
+      }
+    }
+  }
+
+  private async serveBy(plan: Plan, call: Call, reply: Reply): Promise<void> {
     const tries = new Tries(plan.policy, call, this.ledger.deadlineMs);
     tries.start(reply);
     const flights: InFlightCall[] = [];
@@ -105,6 +119,7 @@ export class Relay {
         throw new WeirError('booking_delayed');
       }
       crashPoint('settle_committed');
+      this.approvals.settled(hold);
       if (booking.remaining !== null) reply.setHeader(REMAINING, formatUsd(booking.remaining));
       this.watch.look(call, held.plan, settlement, last.served);
       this.traffic.count(held.plan.target, settlement, call.elapsedMs() - settlement.durationMs);

@@ -1,8 +1,8 @@
 import { WeirError } from '../kernel/errors.js';
-import { type CallOptions, NO_OPTIONS, withHeader } from './call-options.js';
+import { type CallOptions, NO_OPTIONS, withHeader, withPreference } from './call-options.js';
 
 const MATTERS =
-  /^(?:authorization|host|content-|x-|api-key|anthropic-(?:beta|version)$|idempotency-key$|via$|cf-aig-(?:skip-cache|cache-ttl|cache-key|collect-log|event-id|metadata)$)/i;
+  /^(?:authorization|host|content-|x-|api-key|anthropic-(?:beta|version)$|idempotency-key$|prefer$|via$|cf-aig-(?:skip-cache|cache-ttl|cache-key|collect-log|event-id|metadata)$)/i;
 
 /** Headers that may stand once only; Node would silently take the first. */
 const SINGLE = new Set(['authorization', 'host', 'content-type', 'content-length']);
@@ -33,6 +33,8 @@ export function readHead(rawHeaders: readonly string[]): { key: string | null; o
       key = presented;
     } else if (name === 'via') {
       options = { ...options, via: options.via === null ? value : `${options.via}, ${value}` };
+    } else if (name === 'prefer') {
+      options = withPreference(options, value);
     } else if (isOption) {
       options = withHeader(options, name, value);
     } else if (name === 'content-encoding' && value.toLowerCase() !== 'identity') {

@@ -116,7 +116,7 @@ export class Tries {
   }
 
   private get leftMs(): number {
-    return (this.policy.deadlineMs ?? this.longestMs) - this.call.elapsedMs();
+    return (this.policy.deadlineMs ?? this.longestMs) - this.call.workingMs();
   }
 
   /**

@@ -60,6 +60,7 @@ export class Inference {
     const prompt = { ...recalled, source, betas, anthropicVersion, dropUnsupported };
     const call = new Call(endpoint, format, caller, prompt, options, models, session);
     call.refusal = () => this.auth.refusal(request);
+    call.isLocal = isLocal;
     return call;
   }
 
