@@ -67,7 +67,13 @@ export class ApprovalsRepository {
 
   /** The request that stands for a call, made where there is none. Null: no approval would help. */
   async request(asked: AskedApproval): Promise<Standing | null> {
-    const { rows } = await this.pool.query<{ became: Standing['became']; id: Id; shorts: ShortRow[]; expires_at: Date; reason: string | null }>(
+    const { rows } = await this.pool.query<{
+      became: Standing['became'];
+      id: Id;
+      shorts: ShortRow[];
+      expires_at: Date;
+      reason: string | null;
+    }>(
       `SELECT became, id, shorts, expires_at, reason FROM ${sqlFunction('request_approval')}($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, '${PATIENCE}')`,
       [
         asked.tenantId,

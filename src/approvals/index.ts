@@ -1,3 +1,4 @@
-export { APPROVAL_STATES, type Approval, type Decision, type Short } from './approval.js';
+export { APPROVAL_STATES, type Approval, type Decision } from './approval.js';
+export { ApprovalObject, renderApproval, renderShort } from './approval-object.js';
 export { ApprovalsModule } from './approvals.module.js';
 export { ApprovalsService } from './approvals.service.js';

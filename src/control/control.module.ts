@@ -3,6 +3,7 @@ import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE, DiscoveryModule, Disc
 import { PassportModule } from '@nestjs/passport';
 import { ApiKeysModule } from '../api-keys/index.js';
 import { AuditLogModule } from '../audit-log/index.js';
+import { ApprovalsModule } from '../approvals/index.js';
 import { CallsModule } from '../calls/index.js';
 import { InferenceLocalModule } from '../inference-local/index.js';
 import { LedgerModule } from '../ledger/index.js';
@@ -16,6 +17,7 @@ import { TenantsModule } from '../tenants/index.js';
 import { AdminKeysController, OperatorKeysController } from './admin-keys/admin-keys.controller.js';
 import { ApiKeysController } from './api-keys/api-keys.controller.js';
 import { AuditLogsController, PlatformAuditLogsController } from './audit-log/audit-log.controller.js';
+import { ApprovalsController } from './approvals/approvals.controller.js';
 import { BudgetsController } from './budgets/budgets.controller.js';
 import { CallsController } from './calls/calls.controller.js';
 import { ConnectionsController } from './connections/connections.controller.js';
@@ -65,6 +67,7 @@ import { UsageController } from './usage/usage.controller.js';
     InferenceLocalModule,
     CallsModule,
     AuditLogModule,
+    ApprovalsModule,
   ],
   controllers: [
     AuditLogsController,
@@ -91,6 +94,7 @@ import { UsageController } from './usage/usage.controller.js';
     BindingsController,
     TenantBindingsController,
     BudgetsController,
+    ApprovalsController,
     LimitsController,
     UsageController,
     CallsController,

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CallerDirectory } from '../api-keys/index.js';
-import { type Approval, ApprovalsService, type Short } from '../approvals/index.js';
+import { type Approval, ApprovalsService, renderShort } from '../approvals/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { newId, publicId } from '../kernel/ids.js';
 import { formatUsd } from '../kernel/money.js';
@@ -68,7 +68,7 @@ export class ApprovedCalls {
         ...(options.session !== null && { session: options.session }),
         ...(options.tags.length > 0 && { tags: options.tags }),
       },
-      presented: options.approvalId,
+      presented: call.approval?.id ?? options.approvalId,
     });
     if (standing === null) throw denied;
     const budgets = standing.shorts.map(renderShort);
@@ -109,7 +109,7 @@ export class ApprovedCalls {
     this.waits.set(tenantId, waits + 1);
     this.waitingBytes += bytes;
     const since = performance.now();
-    const until = since + (idempotencyKey === null ? waitMs : Math.min(waitMs, MAX_KEYED_WAIT_MS));
+    const until = since - call.waitedMs + (idempotencyKey === null ? waitMs : Math.min(waitMs, MAX_KEYED_WAIT_MS));
     try {
       while (!reply.gone && !this.ended.signal.aborted) {
         // Before it is looked: what is told in between is not missed.
@@ -177,13 +177,3 @@ function rejected(id: string, reason: string | null, fields: Record<string, unkn
 }
 
 const unix = (date: Date | null): number | null => date && Math.floor(date.getTime() / 1000);
-
-export const renderShort = ({ budgetId, scopeKind, scopeValue, limit, spent, held, short, resetsAt }: Short) => ({
-  budget_id: publicId('budget', budgetId),
-  scope: { kind: scopeKind, value: scopeValue },
-  limit: formatUsd(limit),
-  spent: formatUsd(spent),
-  held: formatUsd(held),
-  short: formatUsd(short),
-  resets_at: resetsAt,
-});

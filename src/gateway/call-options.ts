@@ -129,7 +129,9 @@ export function withHeader(options: CallOptions, name: string, value: string): C
 /** `Prefer: wait=N` (RFC 7240), in seconds. What else may be preferred there is not for a gateway. */
 export function withPreference(options: CallOptions, value: string): CallOptions {
   const seconds = /(?:^|[,;])\s*wait\s*=\s*"?(\d{1,9})"?\s*(?=$|[,;])/i.exec(value)?.[1];
-  return seconds === undefined || Number(seconds) === 0 ? options : { ...options, waitMs: 1_000 * Math.min(Number(seconds), MAX_WAIT_SECONDS) };
+  return seconds === undefined || Number(seconds) === 0
+    ? options
+    : { ...options, waitMs: 1_000 * Math.min(Number(seconds), MAX_WAIT_SECONDS) };
 }
 
 const MAX_WAIT_SECONDS = 300;

@@ -12,6 +12,7 @@ import { CONFIG, type Config, type InferenceListener, Reloads } from '../platfor
 import { endWith, listenOnSocket, readRest } from '../platform/listener/index.js';
 import { Health, LOGGER, type Logger } from '../platform/telemetry/index.js';
 import { statusFor } from './agents.js';
+import { ApprovedCalls } from './approved-calls.js';
 import { InFlight } from './in-flight.js';
 import { needsNoKey, registerDocument, registerHealth } from './open-routes.js';
 import { describePublicApi } from './openapi/document.js';
@@ -53,6 +54,7 @@ export class PublicServer {
     own: OwnAccount,
     sessions: OwnSessions,
     private readonly inFlight: InFlight,
+    private readonly approvals: ApprovedCalls,
     private readonly gate: RequestGate,
     private readonly auth: RequestAuth,
     private readonly health: Health,
@@ -100,6 +102,7 @@ export class PublicServer {
     this.draining = true;
     const apps = [this.app, ...this.others.map(({ app }) => app)];
     const closed = Promise.all(apps.map((app) => app.close()));
+    this.approvals.stopWaiting();
     await this.inFlight.drain(limitMs);
     for (const { server } of apps) server.closeAllConnections();
     await closed;

@@ -70,6 +70,7 @@ export const PUBLIC_ROUTES: readonly PublicRoute[] = [
   read('/v1/key', OPERATIONS.getKey, (own) => own.getKey),
   read('/v1/calls/:id', OPERATIONS.getCall, (own) => own.getCall),
   read('/v1/calls/:id/explain', OPERATIONS.explainCall, (own) => own.explainCall),
+  read('/v1/approvals/:id', OPERATIONS.getApproval, (own) => own.getApproval),
   {
     method: 'POST',
     path: '/v1/sessions',

@@ -76,7 +76,11 @@ export class IdempotencyService {
    */
   async begin(call: KeyedCall): Promise<Claim | KeptAnswer> {
     const { callId, tenantId } = call;
-    const claimed = { tenantId, callId, id: digest(this.keyring.pepper, 'idempotency-key', call.apiKeyId, call.endpoint, call.key).digest() };
+    const claimed = {
+      tenantId,
+      callId,
+      id: digest(this.keyring.pepper, 'idempotency-key', call.apiKeyId, call.endpoint, call.key).digest(),
+    };
     const fingerprint = await requestDigest(this.keyring.pepper, 'idempotency-request', call.body, call.policy);
     // From before the statement: this process may be stopped while the answer waits for it.
     const since = new Elapsed();

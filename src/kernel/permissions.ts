@@ -15,6 +15,7 @@ export const PERMISSIONS = {
   admin_keys: { read: ADMINS, write: ADMINS },
   api_keys: { read: EVERYBODY, write: [...ADMINS, 'developer'] },
   audit_logs: { read: ADMINS, write: [] },
+  approvals: { read: EVERYBODY, write: [...ADMINS, 'approver'] },
   budgets: { read: EVERYBODY, write: ADMINS },
   calls: { read: EVERYBODY, write: [] },
   inference: { read: EVERYBODY, write: ADMINS },

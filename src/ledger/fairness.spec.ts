@@ -13,7 +13,16 @@ const [HOT, QUIET, OTHER] = ['0', '4', '8'].map((end) => `00000000-0000-7000-800
   string,
   string,
 ];
-const HELD: HoldAnswer = { verdict: 'held', denial: null, limitDenial: null, remaining: null, warnedPercent: null, rates: null, rows: 0, isApproved: false };
+const HELD: HoldAnswer = {
+  verdict: 'held',
+  denial: null,
+  limitDenial: null,
+  remaining: null,
+  warnedPercent: null,
+  rates: null,
+  rows: 0,
+  isApproved: false,
+};
 
 /** Postgres as far as the ledger sees it: it answers a batch when it is told to. */
 class StoppedPostgres {

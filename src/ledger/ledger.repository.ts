@@ -78,7 +78,12 @@ export class LedgerRepository {
   async hold(gatewayId: string, requests: HoldRequest[], lockMs = HOLD_TIMEOUT_MS, mostRows = MAX_ROWS): Promise<HoldAnswer[]> {
     if (requests.length > 0) crashOnceSent('hold_sent');
     const values = holdValues(gatewayId, requests, lockMs, mostRows);
-    const { rows } = await this.pool.query<AdmissionRow>({ name: 'hold_batch', text: HOLD, values, query_timeout: HOLD_TIMEOUT_MS } as QueryConfig);
+    const { rows } = await this.pool.query<AdmissionRow>({
+      name: 'hold_batch',
+      text: HOLD,
+      values,
+      query_timeout: HOLD_TIMEOUT_MS,
+    } as QueryConfig);
     return rows.map(toAnswer);
   }
 

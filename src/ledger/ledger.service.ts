@@ -12,7 +12,17 @@ import { deadlineMs, sendWithinMs } from './deadline.js';
 import type { DatedAnswer, HoldAnswer } from './hold-answer.js';
 import { type AskedHold, holdInParts } from './hold-in-parts.js';
 import { Lanes } from './lanes.js';
-import type { Adjustment, BookedCall, Booking, Checkpoint, HeldFacts, HoldRequest, PresentedApproval, ReapedCall, Settlement } from './ledger.js';
+import type {
+  Adjustment,
+  BookedCall,
+  Booking,
+  Checkpoint,
+  HeldFacts,
+  HoldRequest,
+  PresentedApproval,
+  ReapedCall,
+  Settlement,
+} from './ledger.js';
 import { LedgerRepository } from './ledger.repository.js';
 import { Reachability, TooSlow } from './reachability.js';
 import { isLasting, isLocked, isTransient } from './refusals.js';

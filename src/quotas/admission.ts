@@ -4,7 +4,14 @@ import type { WeirError } from '../kernel/errors.js';
 import type { Id } from '../kernel/ids.js';
 import type { Nano } from '../kernel/money.js';
 import { NO_USAGE } from '../kernel/usage.js';
-import { type HeldFacts, type HoldContext, LedgerService, type PresentedApproval, type RateLimitState, type Scope } from '../ledger/index.js';
+import {
+  type HeldFacts,
+  type HoldContext,
+  LedgerService,
+  type PresentedApproval,
+  type RateLimitState,
+  type Scope,
+} from '../ledger/index.js';
 import {
   affordableOutput,
   costOf,
@@ -160,7 +167,16 @@ export class Admission {
       });
     }
     const wanted = isDefault && price ? SHARES * outputCost(price, input, output * choices) : null;
-    const answer = await this.ledger.hold({ id, tenantId, amount, wanted, tokens: input + context.output_tokens, scopes, context, approval });
+    const answer = await this.ledger.hold({
+      id,
+      tenantId,
+      amount,
+      wanted,
+      tokens: input + context.output_tokens,
+      scopes,
+      context,
+      approval,
+    });
     const { verdict, denial, limitDenial } = answer;
     if (limitDenial)
       return refusedBy({

@@ -130,7 +130,20 @@ export class BudgetsRepository {
            thresholds = coalesce($6, thresholds), mode = coalesce($7, mode), anchor = CASE WHEN $8 THEN $9 ELSE anchor END,
            set_by = coalesce($11, set_by), four_eyes = coalesce($12, four_eyes), version = version + 1
          WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL AND ($10::integer IS NULL OR version = $10) RETURNING ${BUDGET}`,
-        [tenantId, id, limit, timezone, metadata, thresholds, mode, changes.anchor !== undefined, changes.anchor ?? null, version, setBy, fourEyes],
+        [
+          tenantId,
+          id,
+          limit,
+          timezone,
+          metadata,
+          thresholds,
+          mode,
+          changes.anchor !== undefined,
+          changes.anchor ?? null,
+          version,
+          setBy,
+          fourEyes,
+        ],
       );
       if (rows[0]) await client.query(`SELECT ${sqlFunction('follow_budget')}($1, $2)`, [tenantId, id]);
       return rows[0] ?? null;

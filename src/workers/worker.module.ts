@@ -1,4 +1,5 @@
 import { Inject, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { ApprovalsModule } from '../approvals/index.js';
 import { BreakersModule } from '../breakers/index.js';
 import { IdempotencyModule } from '../idempotency/index.js';
 import { InferenceLocalModule } from '../inference-local/index.js';
@@ -17,9 +18,11 @@ import { KeepPartitions } from './keep-partitions.js';
 import { OpenPeriods } from './open-periods.js';
 import { ProbeLocalModel } from './probe-local-model.js';
 import { ReapHolds } from './reap-holds.js';
+import { TidyApprovals } from './tidy-approvals.js';
 
 @Module({
   imports: [
+    ApprovalsModule,
     BreakersModule,
     QuotasModule,
     IdempotencyModule,
@@ -29,7 +32,7 @@ import { ReapHolds } from './reap-holds.js';
     ProviderAccountsModule,
     RoutingModule,
   ],
-  providers: [OpenPeriods, ReapHolds, KeepPartitions, AuditLedger, EraseTenants, ProbeLocalModel],
+  providers: [OpenPeriods, ReapHolds, KeepPartitions, AuditLedger, EraseTenants, ProbeLocalModel, TidyApprovals],
 })
 export class WorkerModule implements OnApplicationBootstrap, OnApplicationShutdown {
   private queues: Queues | null = null;
@@ -46,6 +49,7 @@ export class WorkerModule implements OnApplicationBootstrap, OnApplicationShutdo
     private readonly auditLedger: AuditLedger,
     private readonly eraseTenants: EraseTenants,
     private readonly probeLocalModel: ProbeLocalModel,
+    private readonly tidyApprovals: TidyApprovals,
     health: Health,
     reloads: Reloads,
   ) {
@@ -62,7 +66,15 @@ export class WorkerModule implements OnApplicationBootstrap, OnApplicationShutdo
     const queues = new Queues({ redis: config.redis, databaseUrl, connections: config.databaseConnections.queue, installation }, this.log);
     await queues.prepare();
     this.queues = queues;
-    const jobs = [this.openPeriods, this.reapHolds, this.keepPartitions, this.auditLedger, this.eraseTenants, this.probeLocalModel];
+    const jobs = [
+      this.openPeriods,
+      this.reapHolds,
+      this.keepPartitions,
+      this.auditLedger,
+      this.eraseTenants,
+      this.probeLocalModel,
+      this.tidyApprovals,
+    ];
     queues.start(jobs, (queue, ok) => {
       this.metrics.jobs.inc({ queue, result: ok ? 'completed' : 'failed' });
       if (ok) this.metrics.jobRuns.setToCurrentTime({ queue });

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
 import { ApprovalsRepository } from '../../src/approvals/approvals.repository.js';
+import { newId } from '../../src/kernel/ids.js';
 import type { HoldRequest, Scope } from '../../src/ledger/index.js';
 import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
-import { newId } from '../../src/kernel/ids.js';
 import { createPool, sqlFunction } from '../../src/platform/postgres/index.js';
 import { BudgetsRepository } from '../../src/quotas/budgets.repository.js';
 import { BudgetsService } from '../../src/quotas/budgets.service.js';
@@ -97,7 +97,8 @@ const spend = async (amount: bigint) => {
   await settle(request.id, amount);
 };
 const grants = async () => (await db.query('SELECT amount, taken_back FROM grants WHERE tenant_id = $1 ORDER BY id', [tenantId])).rows;
-const events = async (kind: string) => (await db.query('SELECT payload FROM outbox WHERE tenant_id = $1 AND kind = $2', [tenantId, kind])).rows;
+const events = async (kind: string) =>
+  (await db.query('SELECT payload FROM outbox WHERE tenant_id = $1 AND kind = $2', [tenantId, kind])).rows;
 const stateOf = async (id: string) => (await approvals.find(tenantId, id))!.state;
 
 test('a call beyond a budget asks once, whoever asks how often, and is told what each budget lacks', async () => {

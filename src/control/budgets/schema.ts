@@ -37,7 +37,12 @@ export const CreateBudget = z
     anchor: time.optional().describe('When periods begin. Absent: the calendar.'),
     window_seconds: z.number().int().min(60).max(MAX_WINDOW_SECONDS).optional().describe('Length of the window of a `rolling` budget.'),
     thresholds: thresholds.default([]),
-    mode: z.enum(MODES).default('deny').describe('`deny`: a hard cap. `approve`: a hard cap that somebody may lift for a call. `observe`: counts and alerts, and refuses nothing.'),
+    mode: z
+      .enum(MODES)
+      .default('deny')
+      .describe(
+        '`deny`: a hard cap. `approve`: a hard cap that somebody may lift for a call. `observe`: counts and alerts, and refuses nothing.',
+      ),
     four_eyes: z.boolean().default(false).describe('Of mode `approve`: whoever owns or made the API key of a call may not approve it.'),
     external_id: externalId.optional(),
     metadata: metadata.optional(),

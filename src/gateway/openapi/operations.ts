@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { ApprovalObject } from '../../approvals/index.js';
 import { CallObject, ExplanationObject } from '../../calls/index.js';
 import { PutSession } from '../surfaces/own-sessions.js';
 import {
@@ -122,6 +123,12 @@ export const OPERATIONS = {
     tag: 'Account',
     summary: 'Get a call that the key made: its tokens, cost and attempts.',
     reply: { schema: CallObject },
+  },
+  getApproval: {
+    id: 'getApproval',
+    tag: 'Account',
+    summary: 'Get an approval that the key needed: whether it was decided, and how.',
+    reply: { schema: ApprovalObject },
   },
   explainCall: {
     id: 'explainCall',

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { Caller } from '../../api-keys/index.js';
+import { ApprovalsService, renderApproval } from '../../approvals/index.js';
 import { CallsRepository, ExplainService, renderCall } from '../../calls/index.js';
 import { WeirError } from '../../kernel/errors.js';
 import { parsePublicId, publicId } from '../../kernel/ids.js';
@@ -28,6 +29,7 @@ export class OwnAccount {
     private readonly limits: LimitsService,
     private readonly calls: CallsRepository,
     private readonly explain: ExplainService,
+    private readonly approvals: ApprovalsService,
   ) {}
 
   /** `GET /v1/models` */
@@ -137,6 +139,13 @@ export class OwnAccount {
     const call = id && (await asTenant(caller, () => this.calls.find(caller.tenantId, id, { apiKeyId: caller.apiKeyId })));
     if (!call) throw new WeirError('not_found', { message: NO_SUCH_CALL });
     return renderCall(call);
+  };
+
+  /** `GET /v1/approvals/{id}`: what became of a request that this key made. */
+  getApproval = async (request: FastifyRequest): Promise<object> => {
+    const { caller } = this.auth.verify(request);
+    const id = parsePublicId('approval', (request.params as { id: string }).id);
+    return renderApproval(await asTenant(caller, () => this.approvals.get(caller.tenantId, id, caller.apiKeyId)));
   };
 
   /** `GET /v1/calls/{id}/explain`: why a call of this key went as it did. */
