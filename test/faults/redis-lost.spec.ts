@@ -16,7 +16,7 @@ import { clockOffBy } from './support/wrong-clock.js';
 /** Calls per way of losing what Redis held. */
 const CALLS = sizeOf('FAULT_CALLS', 60);
 /** What a worker does by the clock: audit, erase tenants, keep partitions, open periods, probe the local model, reap holds. */
-const JOBS = 6;
+const JOBS = 7;
 const WORKING = { WEIR_ROLES: 'gateway,worker' };
 const TEN_MINUTES_MS = 600_000;
 
