@@ -127,7 +127,7 @@ export class ApprovalsRepository {
     decision: Decision,
     { actor, isOperator }: Decider,
     reason: string | null,
-  ): Promise<'decided' | 'same' | 'other' | 'operator' | 'unknown'> {
+  ): Promise<'decided' | 'same' | 'other' | 'operator' | 'maker' | 'unknown'> {
     const grant = decision.approves ? decision.grant : null;
     const { rows } = await this.pool.query(
       `SELECT ${sqlFunction('decide_approval')}($1, $2, $3, $4, make_interval(secs => $5), '${USABLE}', $6, $7, $8) AS became`,

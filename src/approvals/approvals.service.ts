@@ -53,11 +53,12 @@ export class ApprovalsService {
 
   /**
    * Decides a request. To decide the same again changes nothing.
-   * @throws WeirError not_found, approval_decided, platform_rule
+   * @throws WeirError not_found, approval_decided, platform_rule, forbidden
    */
   async decide(tenantId: Id, id: Id, decision: Decision, decider: Decider, reason: string | null): Promise<Approval> {
     const became = await this.repository.decide(tenantId, id, decision, decider, reason);
     if (became === 'operator') throw new WeirError('platform_rule', { message: ONLY_OPERATORS });
+    if (became === 'maker') throw new WeirError('forbidden', { message: FOUR_EYES });
     const approval = await this.get(tenantId, id);
     if (became !== 'other') return approval;
     const { state, decidedBy } = approval;
@@ -99,3 +100,4 @@ export class ApprovalsService {
 }
 
 const ONLY_OPERATORS = 'An operator set one of the budgets of this request. Only an operator may decide it.';
+const FOUR_EYES = 'You made the API key of this request, and one of its budgets wants somebody else to decide. Ask another approver.';

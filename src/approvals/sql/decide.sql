@@ -1,5 +1,5 @@
 -- Decides a request, once. Answers what became of it: decided · same (it was decided so before) · other (it was decided otherwise, or is over) · operator
--- (only an operator may) · unknown.
+-- (only an operator may) · maker (whoever made the API key may not) · unknown.
 --   p_amount: granted on each budget that lacked money, until p_until (NULL: as long as its period); NULL: this very call is approved, until p_usable_until.
 CREATE FUNCTION decide_approval(
   p_tenant uuid, p_id uuid, p_approves boolean, p_amount bigint, p_lasts interval, p_usable interval, p_actor text, p_is_operator boolean, p_reason text
@@ -9,6 +9,7 @@ BEGIN
   SELECT * INTO a FROM approvals q WHERE q.tenant_id = p_tenant AND q.id = p_id FOR UPDATE;
   IF NOT FOUND THEN RETURN 'unknown'; END IF;
   IF a.by_operator AND NOT p_is_operator THEN RETURN 'operator'; END IF;
+  IF a.four_eyes AND EXISTS (SELECT FROM api_keys k WHERE k.tenant_id = p_tenant AND k.id = a.api_key_id AND k.created_by = p_actor) THEN RETURN 'maker'; END IF;
   IF a.state = 'pending' AND a.expires_at <= v_now THEN
     PERFORM expire_approval(a);
     RETURN 'other';

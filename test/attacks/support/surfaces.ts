@@ -63,6 +63,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'GET /v1/key': NO_BODY,
   'GET /v1/calls/:id': { ...NO_BODY, path: '/v1/calls/call_00000000000070008000000000000000' },
   'GET /v1/calls/:id/explain': { ...NO_BODY, path: '/v1/calls/call_00000000000070008000000000000000/explain' },
+  'GET /v1/approvals/:id': { ...NO_BODY, path: '/v1/approvals/apr_00000000000070008000000000000000' },
   'POST /v1/sessions': { ...NO_BODY, body: () => ({ id: 'session' }) },
   'GET /v1/sessions/*': { ...NO_BODY, path: '/v1/sessions/session' },
   'DELETE /v1/sessions/*': { ...NO_BODY, path: '/v1/sessions/session' },

@@ -102,7 +102,7 @@ const BODIES: Record<string, () => object> = {
 };
 /** A provider that is asked, and is not there. */
 const NOWHERE = 'https://provider.invalid/v1';
-const WITHOUT_BODY = /\/(probe|archive|revoke|reset|connection|poll|suspend|resume|rotate)$/;
+const WITHOUT_BODY = /\/(probe|archive|revoke|reset|connection|poll|suspend|resume|rotate|approve|reject)$/;
 const QUERIES: Record<string, string> = {
   '/v1/organization/usage/completions': '?start_time=1795000000',
   '/v1/organization/costs': '?start_time=1795000000',
@@ -118,6 +118,17 @@ function newListener() {
 
 let count = 0;
 const unique = (): string => `name-${++count}`;
+
+/** A request of Alice's that waits for its decision. */
+async function newApproval(projectId: string): Promise<string> {
+  const id = newId();
+  await weir.db.query(
+    `INSERT INTO approvals (tenant_id, id, project_id, api_key_id, endpoint, model, fingerprint, amount, shorts, by_operator, four_eyes, created_at, expires_at)
+     VALUES ($1, $2, $3, $2, 'chat.completions', 'mock/echo', $4, 1, '[]', false, false, now(), now() + interval '1 day')`,
+    [parsePublicId('tenant', alice.id), id, parsePublicId('project', projectId), randomBytes(32)],
+  );
+  return publicId('approval', id);
+}
 
 /** Resources of Alice's that may be changed and removed. */
 async function newResources(): Promise<Ids> {
@@ -144,6 +155,7 @@ async function newResources(): Promise<Ids> {
     binding_id: await made('/v1/organization/inference/bindings', newCertificate()),
     route_id: await made('/v1/organization/routes', newRoute('mock/echo')),
     rate_limit_id: await made('/v1/organization/rate_limits', { scope: { kind: 'project', value: project }, max_concurrent_requests: 100 }),
+    approval_id: await newApproval(project),
     budget_id: await made('/v1/organization/budgets', { scope: { kind: 'project', value: project }, limit: '1.00', period: 'month' }),
   };
 }

@@ -208,6 +208,15 @@ test('what an operator set, an operator alone decides', async () => {
   expect((await call({ 'x-weir-approval': id })).status).toBe(200);
 });
 
+test('where a budget wants four eyes, whoever made the key does not decide', async () => {
+  await addBudget({ four_eyes: true });
+  const { approval_id: id } = (await call()).error;
+  await expect(decide(id, 'approve')).rejects.toThrow(/403.*somebody else/);
+  const { value } = await tenant.admin<{ value: string }>('POST', '/v1/organization/admin_api_keys', { name: 'approver', role: 'approver' });
+  const decided = await admin<Body>(weir, value, 'POST', `/v1/organization/approvals/${id}/approve`);
+  expect(decided).toMatchObject({ state: 'approved', four_eyes: true });
+});
+
 test('eight connections of a tenant wait; one more is told at once', async () => {
   await addBudget();
   const waiting = Array.from({ length: 8 }, (_, at) =>
