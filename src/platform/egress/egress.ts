@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { buildConnector, type Dispatcher, Pool } from 'undici';
 import { Slots, type Slotted } from '../../kernel/slots.js';
 import { DestinationRefused, type Guard } from './destination.js';
@@ -15,13 +16,16 @@ export interface EgressTimeouts {
 
 export interface EgressRequest {
   /** Absent: POST. */
-  method?: 'GET' | 'PUT';
+  method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Scheme, host and port. */
   origin: string;
   path: string;
   /** Names and values in turn; the only headers sent besides host, content-length and, where egress has a name, via. */
   headers: string[];
+  /** Of a GET it is not sent; an empty one of a DELETE neither. */
   body: string;
+  /** What is sent instead, as it comes. */
+  stream?: Readable | null;
 }
 
 export type EgressFailure = 'refused' | 'unreachable' | 'timeout' | 'interrupted';
@@ -70,6 +74,8 @@ export interface Transport {
   send(request: EgressRequest, sink: EgressSink): Exchange;
 }
 
+/** What says nothing has no body, not an empty one. */
+const WITHOUT_BODY: ReadonlySet<string> = new Set(['GET', 'DELETE']);
 const TICK_MS = 50;
 /** What has a last deadline of its own is waited for longer than what a client waits for. */
 const LAST_PATIENCE = 10;
@@ -108,9 +114,12 @@ export class Egress implements Transport {
     this.underWay.add(exchange);
     this.tick ??= setInterval(() => this.checkDeadlines(), TICK_MS).unref();
     try {
-      const { origin, path, method = 'POST', body } = request;
+      const { origin, path, method = 'POST', body, stream = null } = request;
       const headers = this.name === null ? request.headers : [...request.headers, 'via', `1.1 ${this.name}`];
-      this.poolFor(origin).dispatch({ path, method, headers, body: method === 'GET' ? null : body }, exchange);
+      this.poolFor(origin).dispatch(
+        { path, method, headers, body: stream ?? (WITHOUT_BODY.has(method) && body === '' ? null : body) },
+        exchange,
+      );
     } catch (error) {
       queueMicrotask(() => exchange.fail(error, error instanceof DestinationRefused ? 'refused' : undefined));
     }
