@@ -36,6 +36,8 @@ export interface AdmissionRequest {
   unbounded: Unbounded | null;
   /** The platform pays: of unknown price it is refused, whatever budgets there are. */
   lent: boolean;
+  /** What it costs, whatever comes of it; absent: it goes by its tokens. */
+  fixedCost?: Nano | null;
   /** What a call of unknown price is held for where an amount has to be known; null: it is refused there. */
   unpricedCost: Nano | null;
   inputTokensBound: number;
@@ -103,7 +105,7 @@ export class Admission {
     let input = exposure.inputTokensBound;
     let output = exposure.outputTokensBound;
     let refined = false;
-    let unpricedCost = exposure.price === null && exposure.lent ? paidUnpriced(exposure) : null;
+    let unpricedCost = exposure.fixedCost ?? (exposure.price === null && exposure.lent ? paidUnpriced(exposure) : null);
     const least = exposure.leastOutputTokens ?? output;
     let lowered = 0;
     for (let tries = 1; ; tries++) {
