@@ -28,6 +28,7 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   quotas: ['prices', 'ledger'],
   'provider-accounts': ['providers', 'credentials', 'connections', 'routing', 'tenants', 'dialects', 'prices', 'breakers'],
   'inference-local': ['api-keys'],
+  'egress-rules': [],
 };
 const EVERY_MODULE = Object.keys(MODULES);
 
@@ -49,6 +50,7 @@ const ENTRY_POINTS: Readonly<Record<string, readonly string[]>> = {
     'sessions',
     'breakers',
     'inference-local',
+    'egress-rules',
   ],
   control: EVERY_MODULE.filter((name) => name !== 'dialects'),
   workers: [

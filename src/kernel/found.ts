@@ -25,6 +25,7 @@ const NOUNS: Record<Thing, string> = {
   gateway: 'gateway that holds money',
   binding: 'binding',
   auditLine: 'line of the audit log',
+  egressRule: 'egress rule',
 };
 
 /** @throws WeirError not_found when there is nothing. */

@@ -23,6 +23,7 @@ const PREFIXES = {
   gateway: 'gw',
   binding: 'bind',
   auditLine: 'audit',
+  egressRule: 'egr',
 } as const;
 export type IdKind = keyof typeof PREFIXES;
 

@@ -23,6 +23,7 @@ export const GRANTS = {
     credential_model_health: KEEP,
     credentials: KEEP,
     data_keys: SERVE,
+    egress_rules: KEEP,
     gateways: BOOK,
     grants: BOOK,
     held_apart: 'SELECT',

@@ -46,6 +46,7 @@ BEGIN
   DELETE FROM network_bindings WHERE tenant_id = p_tenant;
   DELETE FROM models WHERE tenant_id = p_tenant;
   DELETE FROM routes WHERE tenant_id = p_tenant;
+  DELETE FROM egress_rules WHERE tenant_id = p_tenant;
   DELETE FROM sessions WHERE tenant_id = p_tenant;
   DELETE FROM data_keys WHERE purpose = 'tenant:' || p_tenant;
   -- The name of a provider stays: entries of the ledger name it.

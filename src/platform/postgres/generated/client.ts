@@ -180,6 +180,11 @@ export type ProviderGrant = Prisma.ProviderGrantModel
  */
 export type Provider = Prisma.ProviderModel
 /**
+ * Model EgressRule
+ * 
+ */
+export type EgressRule = Prisma.EgressRuleModel
+/**
  * Model Route
  * 
  */

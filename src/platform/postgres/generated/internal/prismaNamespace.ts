@@ -423,13 +423,13 @@ export const ModelName = {
   ProviderHeaders: 'ProviderHeaders',
   ProviderGrant: 'ProviderGrant',
   Provider: 'Provider',
+  EgressRule: 'EgressRule',
   Route: 'Route',
   Session: 'Session',
   Tenant: 'Tenant',
   TargetHealth: 'TargetHealth',
   BudgetSlice: 'BudgetSlice',
   Grant: 'Grant',
-  Approval: 'Approval',
   BudgetStatement: 'BudgetStatement',
   Limit: 'Limit',
   LimitCounter: 'LimitCounter'
@@ -448,7 +448,7 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
     omit: GlobalOmitOptions
   }
   meta: {
-    modelProps: "adminKey" | "apiKey" | "budgetPeriod" | "budget" | "call" | "configChange" | "connection" | "credential" | "credentialHealth" | "dataKey" | "gateway" | "heldApart" | "hold" | "idempotencyKey" | "idempotentCall" | "inferenceRoute" | "keptAnswerTotal" | "ledgerEntry" | "networkBinding" | "outboxEvent" | "model" | "price" | "project" | "providerHeaders" | "providerGrant" | "provider" | "route" | "session" | "tenant" | "targetHealth" | "budgetSlice" | "grant" | "approval" | "budgetStatement" | "limit" | "limitCounter"
+    modelProps: "adminKey" | "apiKey" | "budgetPeriod" | "budget" | "call" | "configChange" | "connection" | "credential" | "credentialHealth" | "dataKey" | "gateway" | "heldApart" | "hold" | "idempotencyKey" | "idempotentCall" | "inferenceRoute" | "keptAnswerTotal" | "ledgerEntry" | "networkBinding" | "outboxEvent" | "model" | "price" | "project" | "providerHeaders" | "providerGrant" | "provider" | "egressRule" | "route" | "session" | "tenant" | "targetHealth" | "budgetSlice" | "grant" | "budgetStatement" | "limit" | "limitCounter"
     txIsolationLevel: TransactionIsolationLevel
   }
   model: {
@@ -2376,6 +2376,80 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         }
       }
     }
+    EgressRule: {
+      payload: Prisma.$EgressRulePayload<ExtArgs>
+      fields: Prisma.EgressRuleFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.EgressRuleFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.EgressRuleFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>
+        }
+        findFirst: {
+          args: Prisma.EgressRuleFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.EgressRuleFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>
+        }
+        findMany: {
+          args: Prisma.EgressRuleFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>[]
+        }
+        create: {
+          args: Prisma.EgressRuleCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>
+        }
+        createMany: {
+          args: Prisma.EgressRuleCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.EgressRuleCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>[]
+        }
+        delete: {
+          args: Prisma.EgressRuleDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>
+        }
+        update: {
+          args: Prisma.EgressRuleUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>
+        }
+        deleteMany: {
+          args: Prisma.EgressRuleDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.EgressRuleUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.EgressRuleUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>[]
+        }
+        upsert: {
+          args: Prisma.EgressRuleUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>
+        }
+        aggregate: {
+          args: Prisma.EgressRuleAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateEgressRule>
+        }
+        groupBy: {
+          args: Prisma.EgressRuleGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.EgressRuleGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.EgressRuleCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.EgressRuleCountAggregateOutputType> | number
+        }
+      }
+    }
     Route: {
       payload: Prisma.$RoutePayload<ExtArgs>
       fields: Prisma.RouteFieldRefs
@@ -2820,80 +2894,6 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         }
       }
     }
-    Approval: {
-      payload: Prisma.$ApprovalPayload<ExtArgs>
-      fields: Prisma.ApprovalFieldRefs
-      operations: {
-        findUnique: {
-          args: Prisma.ApprovalFindUniqueArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload> | null
-        }
-        findUniqueOrThrow: {
-          args: Prisma.ApprovalFindUniqueOrThrowArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>
-        }
-        findFirst: {
-          args: Prisma.ApprovalFindFirstArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload> | null
-        }
-        findFirstOrThrow: {
-          args: Prisma.ApprovalFindFirstOrThrowArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>
-        }
-        findMany: {
-          args: Prisma.ApprovalFindManyArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>[]
-        }
-        create: {
-          args: Prisma.ApprovalCreateArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>
-        }
-        createMany: {
-          args: Prisma.ApprovalCreateManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        createManyAndReturn: {
-          args: Prisma.ApprovalCreateManyAndReturnArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>[]
-        }
-        delete: {
-          args: Prisma.ApprovalDeleteArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>
-        }
-        update: {
-          args: Prisma.ApprovalUpdateArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>
-        }
-        deleteMany: {
-          args: Prisma.ApprovalDeleteManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        updateMany: {
-          args: Prisma.ApprovalUpdateManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        updateManyAndReturn: {
-          args: Prisma.ApprovalUpdateManyAndReturnArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>[]
-        }
-        upsert: {
-          args: Prisma.ApprovalUpsertArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>
-        }
-        aggregate: {
-          args: Prisma.ApprovalAggregateArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.AggregateApproval>
-        }
-        groupBy: {
-          args: Prisma.ApprovalGroupByArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.ApprovalGroupByOutputType>[]
-        }
-        count: {
-          args: Prisma.ApprovalCountArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.ApprovalCountAggregateOutputType> | number
-        }
-      }
-    }
     BudgetStatement: {
       payload: Prisma.$BudgetStatementPayload<ExtArgs>
       fields: Prisma.BudgetStatementFieldRefs
@@ -3165,9 +3165,6 @@ export const AdminKeyScalarFieldEnum = {
   previousLookupId: 'previousLookupId',
   previousDigest: 'previousDigest',
   previousUntil: 'previousUntil',
-  role: 'role',
-  projectId: 'projectId',
-  cidrs: 'cidrs',
   createdAt: 'createdAt',
   expiresAt: 'expiresAt',
   revokedAt: 'revokedAt'
@@ -3188,11 +3185,6 @@ export const ApiKeyScalarFieldEnum = {
   previousDigest: 'previousDigest',
   previousUntil: 'previousUntil',
   models: 'models',
-  endpoints: 'endpoints',
-  cidrs: 'cidrs',
-  metadata: 'metadata',
-  disabledAt: 'disabledAt',
-  lastUsedAt: 'lastUsedAt',
   maxOutputTokens: 'maxOutputTokens',
   maxCallNano: 'maxCallNano',
   fit: 'fit',
@@ -3250,7 +3242,6 @@ export const BudgetScalarFieldEnum = {
   anchor: 'anchor',
   windowSeconds: 'windowSeconds',
   thresholds: 'thresholds',
-  fourEyes: 'fourEyes',
   version: 'version',
   createdAt: 'createdAt',
   deletedAt: 'deletedAt'
@@ -3608,6 +3599,25 @@ export const ProviderScalarFieldEnum = {
 export type ProviderScalarFieldEnum = (typeof ProviderScalarFieldEnum)[keyof typeof ProviderScalarFieldEnum]
 
 
+export const EgressRuleScalarFieldEnum = {
+  tenantId: 'tenantId',
+  id: 'id',
+  provider: 'provider',
+  origin: 'origin',
+  method: 'method',
+  path: 'path',
+  query: 'query',
+  priceNano: 'priceNano',
+  setBy: 'setBy',
+  externalId: 'externalId',
+  metadata: 'metadata',
+  version: 'version',
+  createdAt: 'createdAt'
+} as const
+
+export type EgressRuleScalarFieldEnum = (typeof EgressRuleScalarFieldEnum)[keyof typeof EgressRuleScalarFieldEnum]
+
+
 export const RouteScalarFieldEnum = {
   id: 'id',
   tenantId: 'tenantId',
@@ -3694,42 +3704,10 @@ export const GrantScalarFieldEnum = {
   approvalId: 'approvalId',
   actor: 'actor',
   reason: 'reason',
-  createdAt: 'createdAt',
-  takenBack: 'takenBack',
-  forHold: 'forHold',
-  expiresAt: 'expiresAt',
-  isOpen: 'isOpen'
+  createdAt: 'createdAt'
 } as const
 
 export type GrantScalarFieldEnum = (typeof GrantScalarFieldEnum)[keyof typeof GrantScalarFieldEnum]
-
-
-export const ApprovalScalarFieldEnum = {
-  tenantId: 'tenantId',
-  id: 'id',
-  projectId: 'projectId',
-  apiKeyId: 'apiKeyId',
-  endpoint: 'endpoint',
-  model: 'model',
-  fingerprint: 'fingerprint',
-  amount: 'amount',
-  shorts: 'shorts',
-  facts: 'facts',
-  byOperator: 'byOperator',
-  fourEyes: 'fourEyes',
-  state: 'state',
-  kind: 'kind',
-  granted: 'granted',
-  decidedBy: 'decidedBy',
-  decidedAt: 'decidedAt',
-  reason: 'reason',
-  holdId: 'holdId',
-  usedAt: 'usedAt',
-  createdAt: 'createdAt',
-  expiresAt: 'expiresAt'
-} as const
-
-export type ApprovalScalarFieldEnum = (typeof ApprovalScalarFieldEnum)[keyof typeof ApprovalScalarFieldEnum]
 
 
 export const BudgetStatementScalarFieldEnum = {
@@ -3877,20 +3855,6 @@ export type ListDateTimeFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaM
 
 
 /**
- * Reference to a field of type 'Json'
- */
-export type JsonFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaModel, 'Json'>
-    
-
-
-/**
- * Reference to a field of type 'QueryMode'
- */
-export type EnumQueryModeFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaModel, 'QueryMode'>
-    
-
-
-/**
  * Reference to a field of type 'Int'
  */
 export type IntFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaModel, 'Int'>
@@ -3922,6 +3886,20 @@ export type ListBigIntFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaMod
  * Reference to a field of type 'Boolean'
  */
 export type BooleanFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaModel, 'Boolean'>
+    
+
+
+/**
+ * Reference to a field of type 'Json'
+ */
+export type JsonFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaModel, 'Json'>
+    
+
+
+/**
+ * Reference to a field of type 'QueryMode'
+ */
+export type EnumQueryModeFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaModel, 'QueryMode'>
     
 
 
@@ -4115,13 +4093,13 @@ export type GlobalOmitConfig = {
   providerHeaders?: Prisma.ProviderHeadersOmit
   providerGrant?: Prisma.ProviderGrantOmit
   provider?: Prisma.ProviderOmit
+  egressRule?: Prisma.EgressRuleOmit
   route?: Prisma.RouteOmit
   session?: Prisma.SessionOmit
   tenant?: Prisma.TenantOmit
   targetHealth?: Prisma.TargetHealthOmit
   budgetSlice?: Prisma.BudgetSliceOmit
   grant?: Prisma.GrantOmit
-  approval?: Prisma.ApprovalOmit
   budgetStatement?: Prisma.BudgetStatementOmit
   limit?: Prisma.LimitOmit
   limitCounter?: Prisma.LimitCounterOmit
