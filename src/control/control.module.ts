@@ -5,6 +5,7 @@ import { ApiKeysModule } from '../api-keys/index.js';
 import { AuditLogModule } from '../audit-log/index.js';
 import { ApprovalsModule } from '../approvals/index.js';
 import { CallsModule } from '../calls/index.js';
+import { EgressRulesModule } from '../egress-rules/index.js';
 import { InferenceLocalModule } from '../inference-local/index.js';
 import { LedgerModule } from '../ledger/index.js';
 import { ModelsModule } from '../models/index.js';
@@ -21,6 +22,7 @@ import { ApprovalsController } from './approvals/approvals.controller.js';
 import { BudgetsController } from './budgets/budgets.controller.js';
 import { CallsController } from './calls/calls.controller.js';
 import { ConnectionsController } from './connections/connections.controller.js';
+import { EgressRulesController } from './egress-rules/egress-rules.controller.js';
 import { GatewaysController } from './gateways/gateways.controller.js';
 import { undeclaredRoutes } from './http/access.js';
 import { AdminGate } from './http/admin-gate.js';
@@ -65,6 +67,7 @@ import { UsageController } from './usage/usage.controller.js';
     RoutingModule,
     ProviderAccountsModule,
     InferenceLocalModule,
+    EgressRulesModule,
     CallsModule,
     AuditLogModule,
     ApprovalsModule,
@@ -93,6 +96,7 @@ import { UsageController } from './usage/usage.controller.js';
     PlatformInferenceController,
     BindingsController,
     TenantBindingsController,
+    EgressRulesController,
     BudgetsController,
     ApprovalsController,
     LimitsController,

@@ -34,4 +34,5 @@ export { type IsAble, seesImages, Unsupported } from './kit/unsupported.js';
 export { type MediaSize, mediaIn, mediaSize } from './media/index.js';
 export { QUIRKS, type Quirks } from './quirks.js';
 export { conversationIn, pathAt } from './registry.js';
+export { usageIn } from './reply-usage.js';
 export { type Feature, reportedUnits } from './units/index.js';

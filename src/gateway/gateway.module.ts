@@ -5,6 +5,7 @@ import { BreakersModule } from '../breakers/index.js';
 import { CallsModule } from '../calls/index.js';
 import { ConnectionsModule } from '../connections/index.js';
 import { CredentialsModule } from '../credentials/index.js';
+import { EgressRulesModule } from '../egress-rules/index.js';
 import { IdempotencyModule } from '../idempotency/index.js';
 import { InferenceLocalModule } from '../inference-local/index.js';
 import { LedgerModule } from '../ledger/index.js';
@@ -23,6 +24,8 @@ import { Holding } from './holding.js';
 import { IdempotentCalls } from './idempotent-calls.js';
 import { InFlight } from './in-flight.js';
 import { LocalInference } from './local-inference.js';
+import { Passthrough } from './passthrough/passthrough.js';
+import { RawTargets } from './passthrough/raw-targets.js';
 import { PriceWatch } from './price-watch.js';
 import { PublicServer } from './public-server.js';
 import { ReasoningMemory } from './reasoning-memory.js';
@@ -50,6 +53,7 @@ import { Traffic } from './traffic.js';
     BreakersModule,
     InferenceLocalModule,
     ApprovalsModule,
+    EgressRulesModule,
   ],
   providers: [
     InFlight,
@@ -73,6 +77,8 @@ import { Traffic } from './traffic.js';
     MessageCounting,
     OwnAccount,
     OwnSessions,
+    RawTargets,
+    Passthrough,
     PublicServer,
   ],
   exports: [PublicServer],

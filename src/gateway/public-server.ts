@@ -16,9 +16,10 @@ import { ApprovedCalls } from './approved-calls.js';
 import { InFlight } from './in-flight.js';
 import { needsNoKey, registerDocument, registerHealth } from './open-routes.js';
 import { describePublicApi } from './openapi/document.js';
+import { Passthrough } from './passthrough/passthrough.js';
 import { RequestAuth } from './request-auth.js';
 import { RequestGate } from './request-gate.js';
-import { formatFor, OTHER_FORMAT, PUBLIC_ROUTES, type Surfaces } from './routes.js';
+import { formatFor, OTHER_FORMAT, PUBLIC_ROUTES, type PublicRoute, type Surfaces } from './routes.js';
 import { Inference } from './surfaces/inference.js';
 import { MessageCounting } from './surfaces/message-counting.js';
 import { OwnAccount } from './surfaces/own-account.js';
@@ -53,6 +54,7 @@ export class PublicServer {
     counting: MessageCounting,
     own: OwnAccount,
     sessions: OwnSessions,
+    passthrough: Passthrough,
     private readonly inFlight: InFlight,
     private readonly approvals: ApprovedCalls,
     private readonly gate: RequestGate,
@@ -65,7 +67,7 @@ export class PublicServer {
   ) {
     health.watch('ledger', 'ledger_unavailable', () => ledger.fault, { stopsCalls: true });
     reloads.onReload((next) => this.useCertificate(next));
-    const surfaces = { inference, counting, own, sessions };
+    const surfaces = { inference, counting, own, sessions, passthrough };
     this.app = this.build(surfaces, config.public.tls);
     this.others = config.inference.listeners.map((listener) => {
       const app = this.build(surfaces, 'path' in listener.at ? null : inferenceTls(config));
@@ -149,7 +151,14 @@ export class PublicServer {
     registerDocument(app, describePublicApi(PUBLIC_ROUTES));
     this.gate.guard(app);
 
-    for (const { method, path: url, handler } of PUBLIC_ROUTES) app.route({ method, url, handler: handler(surfaces) });
+    const isRaw = ({ kind }: PublicRoute) => kind === 'passthrough';
+    for (const { method, path: url, handler } of PUBLIC_ROUTES.filter((route) => !isRaw(route)))
+      app.route({ method, url, handler: handler(surfaces) });
+    void app.register(async (unread) => {
+      unread.removeAllContentTypeParsers();
+      unread.addContentTypeParser('*', (_request, _body, done) => done(null));
+      for (const { method, path: url, handler } of PUBLIC_ROUTES.filter(isRaw)) unread.route({ method, url, handler: handler(surfaces) });
+    });
     return app;
   }
 

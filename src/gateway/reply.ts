@@ -32,10 +32,10 @@ export class Reply {
   /** A piece of the stream itself went out. */
   private answering = false;
   private collecting = false;
-  private readonly headers: Record<string, string>;
+  protected readonly headers: Record<string, string>;
 
   constructor(
-    private readonly response: ServerResponse,
+    protected readonly response: ServerResponse,
     private readonly format: Pick<CallFormat, 'encodeError' | 'errors'>,
     requestId: string,
     /** The status that an error goes out with. */

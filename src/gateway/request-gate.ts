@@ -19,7 +19,7 @@ import { Metrics } from '../platform/telemetry/index.js';
 import { needsNoKey } from './open-routes.js';
 import { RequestAuth } from './request-auth.js';
 import { isLong, parseBody, parseBodyInTurns, type RequestBody } from './request-body.js';
-import { CALL_PATHS, isLocalRoute, LOCAL_ROUTES, PUBLIC_ROUTES } from './routes.js';
+import { CALL_PATHS, isLocalRoute, isPassedThrough, LOCAL_ROUTES, PUBLIC_ROUTES } from './routes.js';
 
 const BODY_LIMIT_BYTES = 20 * 1024 * 1024;
 /** Parsing takes less than 50 ms up to here. */
@@ -102,7 +102,8 @@ export class RequestGate {
   private admit(request: FastifyRequest, reply: FastifyReply, connections: Connections): void {
     const { tenantId } = this.auth.verify(request).caller;
     connections.verified(request.raw.socket, tenantId);
-    if (announcedBytes(request.raw) === 0) return;
+    // What is passed through is not kept here.
+    if (announcedBytes(request.raw) === 0 || isPassedThrough(request)) return;
     requireUtf8(request.raw);
     this.bodies.open(request.raw, tenantId);
     // The call keeps what its body said until it has ended.

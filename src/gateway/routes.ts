@@ -1,6 +1,8 @@
 import type { FastifyRequest } from 'fastify';
 import { type CallFormat, conversationIn, embeddings, messageCounting } from '../dialects/index.js';
-import { OPERATIONS, type Operation } from './openapi/operations.js';
+import { METHODS, type Method } from '../egress-rules/index.js';
+import { OPERATIONS, type Operation, passthrough } from './openapi/operations.js';
+import type { Passthrough } from './passthrough/passthrough.js';
 import type { Inference } from './surfaces/inference.js';
 import type { MessageCounting } from './surfaces/message-counting.js';
 import type { OwnAccount } from './surfaces/own-account.js';
@@ -13,14 +15,15 @@ export interface Surfaces {
   counting: MessageCounting;
   own: OwnAccount;
   sessions: OwnSessions;
+  passthrough: Passthrough;
 }
 
 export interface PublicRoute {
-  method: 'GET' | 'POST' | 'DELETE';
+  method: Method;
   /** As Fastify takes it. */
   path: string;
-  /** `call`: held, sent to a provider and booked. `count`: tokens are counted, nothing is spent. `read`: answers about the key. `write`: stores defaults. */
-  kind: 'call' | 'count' | 'read' | 'write';
+  /** `call`: held, sent to a provider and booked. `count`: tokens are counted, nothing is spent. `read`: answers about the key. `write`: stores defaults. `passthrough`: goes to a provider as it is. */
+  kind: 'call' | 'count' | 'read' | 'write' | 'passthrough';
   /** The format of its errors, and of what is spoken there. */
   format: CallFormat;
   /** What the OpenAPI document says of it. */
@@ -48,6 +51,9 @@ const read = (path: string, operation: Operation, handlerOf: (own: OwnAccount) =
   operation,
   handler: ({ own }) => handlerOf(own),
 });
+
+/** Below it, the paths of providers' own APIs. */
+const PASSTHROUGH = '/v1/passthrough/:provider/*';
 
 /** Every route of the public listener. The listener registers these and no others; tests of what holds everywhere iterate them. */
 export const PUBLIC_ROUTES: readonly PublicRoute[] = [
@@ -95,7 +101,20 @@ export const PUBLIC_ROUTES: readonly PublicRoute[] = [
     operation: OPERATIONS.deleteSession,
     handler: ({ sessions }) => sessions.delete,
   },
+  ...METHODS.map(
+    (method): PublicRoute => ({
+      method,
+      path: PASSTHROUGH,
+      kind: 'passthrough',
+      format: CHAT,
+      operation: passthrough(method),
+      handler: ({ passthrough }) => passthrough.handler(formatFor),
+    }),
+  ),
 ];
+
+/** What is sent there is nobody's to read on the way. */
+export const isPassedThrough = ({ routeOptions }: Pick<FastifyRequest, 'routeOptions'>): boolean => routeOptions.url === PASSTHROUGH;
 
 /** What a key needs for itself, and what counts without a model of its own, is not on `inference.local`. */
 const LOCAL_PATHS: ReadonlySet<string> = new Set([

@@ -189,6 +189,12 @@ export const ERRORS = {
   upstream_invalid_response: row(502, 'api_error', 'The provider sent a reply that cannot be read.', true),
   upstream_interrupted: row(502, 'api_error', 'The provider broke off its reply.', true),
   upstream_timeout: row(504, 'api_error', 'The provider did not answer in time.', true),
+  passthrough_not_allowed: row(
+    403,
+    'invalid_request_error',
+    'No egress rule allows this request. An admin of the tenant can add one: POST /v1/organization/egress_rules.',
+    false,
+  ),
   destination_refused: row(502, 'api_error', 'The provider address is not allowed by the egress policy.', false),
   probe_failed: row(422, 'invalid_request_error', 'The provider check failed. Fix the provider, or save it with "no_verify": true.', false),
   loop_detected: row(

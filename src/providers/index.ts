@@ -33,3 +33,4 @@ export {
 export { ProviderDirectory } from './provider-directory.js';
 export { ProvidersModule } from './providers.module.js';
 export { ProvidersRepository } from './providers.repository.js';
+export { rawAccessFault } from './raw-access.js';

@@ -38,10 +38,10 @@ type Made = { id: string; value: string; keys: { id: string }[] };
 let count = 0;
 const unique = () => `name-${++count}`;
 const write = <T = Made>(method: string, path: string, body?: unknown) => tenant.admin<T>(method, path, body);
-const asOperator = async <T = Made>(method: string, path: string, body: object = {}): Promise<T> => {
+const asOperator = async <T = Made>(method: string, path: string, body: object = {}, more: Record<string, string> = {}): Promise<T> => {
   const response = await fetch(weir.adminUrl + path, {
     method,
-    headers: { authorization: `Bearer ${weir.operatorKey}`, ...(method !== 'DELETE' && { 'content-type': 'application/json' }) },
+    headers: { authorization: `Bearer ${weir.operatorKey}`, ...(method !== 'DELETE' && { 'content-type': 'application/json' }), ...more },
     body: method === 'DELETE' ? undefined : JSON.stringify(body),
   });
   if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`);
@@ -49,8 +49,8 @@ const asOperator = async <T = Made>(method: string, path: string, body: object =
 };
 
 /** The status of the very next request with a key. */
-const status = async (path = '/v1/key', key = tenant.apiKey) =>
-  (await fetch(weir.publicUrl + path, { headers: { authorization: `Bearer ${key}` } })).status;
+const status = async (path = '/v1/key', key = tenant.apiKey, more: Record<string, string> = {}) =>
+  (await fetch(weir.publicUrl + path, { headers: { authorization: `Bearer ${key}`, ...more } })).status;
 
 /** What the very next request is told of a model. */
 const model = async (reference: string) => {
@@ -235,6 +235,24 @@ const SEEN: Record<string, () => Promise<void>> = {
     await asOperator('DELETE', '/v1/platform/inference');
     expect(await answeredLocally()).toBeNull();
   },
+  async 'POST /v1/organization/egress_rules, its POST, PATCH and DELETE'() {
+    const name = unique();
+    await write('POST', PROVIDERS, ofUpstream(name, 'sk-passed'));
+    const inside = (method: string, path: string, body?: object) => asOperator(method, path, body, { 'x-weir-tenant': tenant.id });
+    // Nothing is sent: a cost limit refuses what has a price.
+    const passed = () => status(`/v1/passthrough/${name}/v1/files`, tenant.apiKey, { 'x-weir-max-cost': '0.01' });
+    const rule = await inside('POST', '/v1/organization/egress_rules', { provider: name, method: 'GET', path: '/v1/files', price: '1' });
+    const path = `/v1/organization/egress_rules/${rule.id}`;
+    expect(await passed()).toBe(402);
+    await inside('PATCH', path, { price: null });
+    expect(await passed()).toBe(422);
+    await inside('POST', path, { path: '/v1/batches' });
+    expect(await passed()).toBe(403);
+    await inside('POST', path, { path: '/v1/files' });
+    expect(await passed()).toBe(422);
+    await inside('DELETE', path);
+    expect(await passed()).toBe(403);
+  },
   async 'POST /v1/platform/prices/catalogue'() {
     const name = unique();
     const credential = await asOperator('POST', PLATFORM, ofUpstream(name, 'sk-catalog'));
@@ -254,7 +272,7 @@ const SEEN: Record<string, () => Promise<void>> = {
 
 /** Writes that the rows above make. */
 const TESTED =
-  /^(\/v1\/organization\/(settings|routes(\/.*)?|inference|projects|projects\/{project_id}\/(api_keys(\/.*)?|archive)|prices|models(\/.*)?|providers|providers\/{provider_id}(\/keys(\/.*)?)?)|\/v1\/platform\/(routes(\/.*)?|inference|prices(\/catalog\w+)?|credentials|credentials\/{credential_id}(\/(keys|grants)(\/.*)?)?|tenants\/{tenant_id}\/(suspend|resume)))$/;
+  /^(\/v1\/organization\/(settings|routes(\/.*)?|egress_rules(\/.*)?|inference|projects|projects\/{project_id}\/(api_keys(\/.*)?|archive)|prices|models(\/.*)?|providers|providers\/{provider_id}(\/keys(\/.*)?)?)|\/v1\/platform\/(routes(\/.*)?|inference|prices(\/catalog\w+)?|credentials|credentials\/{credential_id}(\/(keys|grants)(\/.*)?)?|tenants\/{tenant_id}\/(suspend|resume)))$/;
 /** Writes of what each call reads from Postgres itself, what no call goes by, and of labels. */
 const READ_EACH_TIME =
   /\/(budgets|rate_limits|approvals)(\/|$)|\/inference\/bindings(\/|$)|\/models\/resolve$|\/prices\/rerate$|\/probe$|(admin_api_keys|operator_keys)(\/|$)|^\/v1\/platform\/tenants$|^\/v1\/platform\/tenants\/{tenant_id}$|^\/v1\/organization\/projects\/{project_id}$|\/connection(\/|$)|^\/v1\/platform\/gateways\//;

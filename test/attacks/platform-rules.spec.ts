@@ -30,6 +30,7 @@ beforeAll(async () => {
     return reply.id;
   };
   await made('/v1/organization/providers', { type: 'mock' });
+  await made('/v1/organization/providers', { name: 'vendor', type: 'groq', key: 'gsk_of_the_tenant' });
   const project = await made('/v1/organization/projects', { name: 'ruled' });
   const key = await made(`/v1/organization/projects/${project}/api_keys`, {
     name: 'ruled',
@@ -41,6 +42,7 @@ beforeAll(async () => {
     key_id: key,
     budget_id: await made('/v1/organization/budgets', { scope: { kind: 'tenant' }, limit: '1.00', period: 'month', external_id: 'cap' }),
     rate_limit_id: await made('/v1/organization/rate_limits', { scope: { kind: 'tenant' }, max_concurrent_requests: 5 }),
+    egress_rule_id: await made('/v1/organization/egress_rules', { provider: 'vendor', method: 'GET', path: '/v1/files/{id}', price: '1' }),
     price_id: await made('/v1/organization/prices', { provider: 'ruled', model: '*', input: '1', output: '2' }),
   };
 });
@@ -75,6 +77,7 @@ const CHANGES_OF_A_LIMIT = [
   { max_concurrent_requests: null, max_requests_per_1_minute: 1 },
   { set_by: 'tenant' },
 ];
+const CHANGES_OF_AN_EGRESS_RULE = [{ price: '0' }, { price: null }, { path: '/v1/batches/{id}' }, { set_by: 'tenant' }];
 const NOTHING: Attack = { bodies: [undefined] };
 
 /** What a tenant's admin tries, by route. A new route that writes needs a row: there is a test for that. */
@@ -86,6 +89,10 @@ const ATTACKS: Record<string, Attack> = {
   'POST /v1/organization/budgets/{budget_id}/reset': { bodies: [undefined, { reason: 'because' }] },
   'POST /v1/organization/budgets/{budget_id}/grants': { bodies: [{ amount: '1000.00' }] },
   'POST /v1/organization/rate_limits': { bodies: [], harmless: true },
+  'POST /v1/organization/egress_rules': { bodies: [], harmless: true },
+  'POST /v1/organization/egress_rules/{egress_rule_id}': { bodies: CHANGES_OF_AN_EGRESS_RULE },
+  'PATCH /v1/organization/egress_rules/{egress_rule_id}': { bodies: CHANGES_OF_AN_EGRESS_RULE },
+  'DELETE /v1/organization/egress_rules/{egress_rule_id}': NOTHING,
   'POST /v1/organization/rate_limits/{rate_limit_id}': { bodies: CHANGES_OF_A_LIMIT },
   'PATCH /v1/organization/rate_limits/{rate_limit_id}': { bodies: CHANGES_OF_A_LIMIT },
   'DELETE /v1/organization/rate_limits/{rate_limit_id}': NOTHING,
@@ -108,10 +115,10 @@ const ATTACKS: Record<string, Attack> = {
   'DELETE /v1/organization/projects/{project_id}/api_keys/{key_id}': NOTHING,
 };
 
-const ABOUT_RULES = /^\/v1\/organization\/(budgets|rate_limits|prices|projects)/;
+const ABOUT_RULES = /^\/v1\/organization\/(budgets|rate_limits|egress_rules|prices|projects)/;
 const writes = ROUTES.filter(({ method, path }) => method !== 'GET' && ABOUT_RULES.test(path));
 /** Objects whose version can be asked for. */
-const HAS_ETAG = /\/(?:budgets|rate_limits)\/\{\w+\}$/;
+const HAS_ETAG = /\/(?:budgets|rate_limits|egress_rules)\/\{\w+\}$/;
 const nameOf = ({ method, path }: Route) => `${method} ${path}`;
 
 /** Everything that rules and what they count are stored in. */
@@ -120,6 +127,7 @@ const TABLES = [
   'budget_periods',
   'grants',
   'limits',
+  'egress_rules',
   'prices',
   'api_keys',
   'projects',
@@ -171,6 +179,7 @@ test('what an operator set is visible to the tenant, and says so', async () => {
   for (const path of [
     `budgets/${rules['budget_id']}`,
     `rate_limits/${rules['rate_limit_id']}`,
+    `egress_rules/${rules['egress_rule_id']}`,
     `projects/${rules['project_id']}/api_keys/${rules['key_id']}`,
   ]) {
     expect((await admin('GET', `/v1/organization/${path}`)).body).toMatchObject({ set_by: 'operator' });
@@ -275,6 +284,7 @@ describe('Postgres itself', () => {
     const statements: [string, unknown[]][] = [
       ['UPDATE budgets SET limit_nano = limit_nano WHERE id = $1', [hex(rules['budget_id']!)]],
       ['UPDATE budget_periods SET granted = granted WHERE budget_id = $1', [hex(rules['budget_id']!)]],
+      ['UPDATE egress_rules SET price_nano = price_nano WHERE id = $1', [hex(rules['egress_rule_id']!)]],
       ['UPDATE limits SET concurrency = concurrency WHERE id = $1', [hex(rules['rate_limit_id']!)]],
       ['UPDATE api_keys SET models = models WHERE id = $1', [hex(rules['key_id']!)]],
       ['UPDATE projects SET archived_at = coalesce(archived_at, now()) WHERE id = $1', [hex(rules['project_id']!)]],

@@ -66,7 +66,9 @@ test('the admin document has every route of the admin listener, and the public o
   expect(admins.map(({ name }) => name).sort()).toEqual(ROUTES.map(({ method, path }) => `${method} ${path}`).sort());
   const publics = operationsOf(open);
   expect(publics.map(({ name }) => name).sort()).toEqual(
-    PUBLIC_ROUTES.map(({ method, path }) => `${method} ${path.replace(/:id|\*$/, '{id}')}`).sort(),
+    PUBLIC_ROUTES.map(
+      ({ method, path }) => `${method} ${path.replace('/:provider/*', '/{provider}/{path}').replace(/:id|\*$/, '{id}')}`,
+    ).sort(),
   );
   for (const { name, operation } of [...admins, ...publics]) {
     expect([name, operation.summary]).toEqual([name, expect.stringMatching(/^[A-Z].*\.$/)]);
@@ -104,6 +106,7 @@ test('every body that the admin listener takes has an example that works, and wh
     '/v1/organization/budgets': 'budget_id',
     '/v1/organization/routes': 'route_id',
     '/v1/platform/routes': 'platform_route_id',
+    '/v1/organization/egress_rules': 'egress_rule_id',
     '/v1/organization/rate_limits': 'rate_limit_id',
     '/v1/organization/admin_api_keys': 'admin_key_id',
     '/v1/organization/projects/{project_id}/api_keys': 'key_id',

@@ -47,6 +47,7 @@ const TAGS: Readonly<Record<string, string>> = {
   Models: 'What models can do.',
   Resolve: 'What would become of a call.',
   Routes: 'Names that calls may ask for, and the models that answer them.',
+  EgressRules: "Paths of providers' own APIs that calls may reach as they are.",
   Budgets: 'Budgets, their periods, grants and statements.',
   Limits: 'Rate limits.',
   Usage: 'Tokens and costs over time.',
@@ -73,7 +74,7 @@ const HEADERS = {
   'idempotent-replayed': '`true`: the first response to this Idempotency-Key, again.',
 };
 /** Schemas of objects that have an ETag. */
-const VERSIONED = ['Budget', 'RateLimit', 'Route', 'InferenceRoute'].map((name) => `#/components/schemas/${name}`);
+const VERSIONED = ['Budget', 'RateLimit', 'Route', 'InferenceRoute', 'EgressRule'].map((name) => `#/components/schemas/${name}`);
 
 const ERROR_SCHEMA = {
   type: 'object',

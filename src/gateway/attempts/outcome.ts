@@ -84,3 +84,6 @@ export const unforeseen = (cause: unknown, sent: boolean): Outcome => ({
   untold: 'exception',
   effort: null,
 });
+
+/** Of a request whose answer is not read while it comes. */
+export const noSoFar = (): SoFar => ({ facts: noFacts(), reader: null, effort: null });

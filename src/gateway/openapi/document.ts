@@ -23,6 +23,7 @@ const TAGS = [
   },
   { name: 'Models', description: 'The models that a key may use.' },
   { name: 'Account', description: 'What a key may ask about itself.' },
+  { name: 'Passthrough', description: "Requests to providers' own APIs, as they are." },
 ];
 
 const IDEMPOTENCY_KEY = 'Idempotency-Key';
@@ -79,24 +80,43 @@ const CALL_REFUSALS = [400, 401, 402, 403, 404, 409, 413, 415, 422, 429, 500, 50
 const READ_REFUSALS = [401, 403, 404, 429];
 const WRITE_REFUSALS = [400, ...READ_REFUSALS, 413, 415, 503];
 
+/** Headers that a request which is passed through obeys. */
+const PASSED_HEADERS: ReadonlySet<string> = new Set([
+  'x-weir-session',
+  'x-weir-tags',
+  'x-weir-scope',
+  'x-weir-max-cost',
+  'x-weir-timeout-ms',
+]);
+/** Headers of its reply. */
+const PASSED_REPLY_HEADERS = ['x-weir-provider', 'x-weir-cost', 'x-weir-budget-remaining', 'x-weir-budget-warning'];
+
 const REFUSALS: Readonly<Record<PublicRoute['kind'], readonly number[]>> = {
   call: CALL_REFUSALS,
   count: CALL_REFUSALS.filter((status) => status !== 402),
   read: READ_REFUSALS,
   write: WRITE_REFUSALS,
+  passthrough: CALL_REFUSALS,
 };
 
 function operationOf({ kind, path, operation: about }: PublicRoute): JsonObject {
   const { id, tag, summary, description, request, reply } = about;
   const isCall = kind === 'call';
   const error = path.startsWith('/v1/messages') ? 'AnthropicError' : 'Error';
-  const obeyed = REQUEST_HEADERS.filter(([name]) => kind === 'call' || (kind === 'count' && name !== IDEMPOTENCY_KEY));
+  const obeyed = REQUEST_HEADERS.filter(([name]) =>
+    kind === 'passthrough' ? PASSED_HEADERS.has(name) : kind === 'call' || (kind === 'count' && name !== IDEMPOTENCY_KEY),
+  );
   const headers = obeyed.map(([name, text, schema]) => ({ name, in: 'header', description: text, schema }));
-  const inPath = /[*:]/.test(path) ? [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }] : [];
+  const inPath = Array.from(documented(path).matchAll(/\{(\w+)\}/g), ([, name]) => ({
+    name: name!,
+    in: 'path',
+    required: true,
+    schema: { type: 'string' },
+  }));
   const json = { schema: referenceTo(reply.schema), ...(reply.example && { example: reply.example as JsonObject }) };
   const stream = { 'text/event-stream': { schema: { type: 'string', description: 'The events of the format.' } } };
   const ids = ['x-request-id', ...(error === 'AnthropicError' ? ['request-id'] : [])];
-  const ofCalls = isCall ? Object.keys(CALL_HEADERS) : [];
+  const ofCalls = isCall ? Object.keys(CALL_HEADERS) : kind === 'passthrough' ? PASSED_REPLY_HEADERS : [];
   return {
     operationId: id,
     tags: [tag],
@@ -112,13 +132,21 @@ function operationOf({ kind, path, operation: about }: PublicRoute): JsonObject 
     responses: {
       200: {
         description: isCall ? 'The answer; a stream, if `stream` asks for one.' : 'Done.',
-        content: { 'application/json': json, ...(isCall && about.id !== 'createEmbeddings' && stream) },
+        content:
+          kind === 'passthrough' ? { '*/*': json } : { 'application/json': json, ...(isCall && about.id !== 'createEmbeddings' && stream) },
         ...(kind !== 'read' && { headers: headersNamed([...ids, ...ofCalls, ...(isCall ? Object.keys(ANSWER_HEADERS) : [])]) }),
       },
       ...refusals(REFUSALS[kind], error, [...ids, ...ofCalls]),
     },
   } as JsonObject;
 }
+
+/** A path as the document has it. What a name stands for in the rest of a path of a provider may have slashes. */
+const documented = (path: string): string =>
+  path
+    .replace(/^(.*:provider\/)\*$/, '$1{path}')
+    .replace(/:(\w+)/g, '{$1}')
+    .replace(/\*$/, '{id}');
 
 /** The OpenAPI 3.1 document of the public listener. */
 export function describePublicApi(routes: readonly PublicRoute[]): JsonObject {
@@ -130,7 +158,7 @@ export function describePublicApi(routes: readonly PublicRoute[]): JsonObject {
   ];
   const paths: Record<string, JsonObject> = {};
   for (const route of routes) {
-    const path = route.path.replace(/:id|\*$/, '{id}');
+    const path = documented(route.path);
     paths[path] = { ...paths[path], [route.method.toLowerCase()]: operationOf(route) };
   }
   return {

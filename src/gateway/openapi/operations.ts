@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { ApprovalObject } from '../../approvals/index.js';
 import { CallObject, ExplanationObject } from '../../calls/index.js';
+import type { Method } from '../../egress-rules/index.js';
 import { PutSession } from '../surfaces/own-sessions.js';
 import {
   ChatReply,
@@ -16,6 +17,7 @@ import {
   Model,
   ModelList,
   PlainReply,
+  ProviderReply,
   ResponsesReply,
   ResponsesRequest,
   SessionObject,
@@ -25,7 +27,7 @@ import {
 /** What the OpenAPI document says of a route. */
 export interface Operation {
   id: string;
-  tag: 'Inference' | 'Models' | 'Account';
+  tag: 'Inference' | 'Models' | 'Account' | 'Passthrough';
   summary: string;
   description?: string;
   /** With an example that works on a fresh `npm start`. */
@@ -138,3 +140,13 @@ export const OPERATIONS = {
     reply: { schema: ExplanationObject },
   },
 } as const satisfies Record<string, Operation>;
+
+/** A request to a provider's own API, whatever it answers there. */
+export const passthrough = (method: Method): Operation => ({
+  id: `${method.toLowerCase()}Passthrough`,
+  tag: 'Passthrough',
+  summary: `Send a ${method} to a provider's own API.`,
+  description:
+    "An egress rule of the tenant has to allow the method and the path. The status and the body of the answer are the provider's own.",
+  reply: { schema: ProviderReply },
+});

@@ -208,3 +208,5 @@ export const MessagesReply = z
 export const EmbeddingsReply = z
   .looseObject({ object: z.literal('list'), data: z.array(z.looseObject({ index: z.number().int() })), model: z.string(), usage })
   .meta({ id: 'EmbeddingsReply' });
+
+export const ProviderReply = z.unknown().describe('What the provider answers, whatever it is.').meta({ id: 'ProviderReply' });

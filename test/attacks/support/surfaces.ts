@@ -1,3 +1,4 @@
+import { METHODS } from '../../../src/egress-rules/index.js';
 import { PUBLIC_ROUTES, type PublicRoute } from '../../../src/gateway/routes.js';
 
 /** One public route, as attacks use it. */
@@ -21,6 +22,8 @@ export interface SurfaceRow {
 type Row = Omit<SurfaceRow, 'route' | 'kind' | 'method' | 'path'> & { path?: string };
 
 const NO_BODY: Row = { streams: false, tools: false, body: () => ({}), limitField: null };
+
+const PASSED: Row = { ...NO_BODY, path: '/v1/passthrough/mock/v1/files' };
 
 const chat = (limitField: string): Row => ({
   streams: true,
@@ -67,6 +70,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'POST /v1/sessions': { ...NO_BODY, body: () => ({ id: 'session' }) },
   'GET /v1/sessions/*': { ...NO_BODY, path: '/v1/sessions/session' },
   'DELETE /v1/sessions/*': { ...NO_BODY, path: '/v1/sessions/session' },
+  ...Object.fromEntries(METHODS.map((method) => [`${method} /v1/passthrough/:provider/*`, PASSED])),
 };
 
 /** Every public route, in the router's order. */

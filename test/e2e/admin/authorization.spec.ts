@@ -27,6 +27,7 @@ beforeAll(async () => {
   [alice, bob] = [await createTenant(weir), await createTenant(weir)];
   operator = clientOf(weir, weir.operatorKey);
   for (const tenant of [alice, bob]) await addMock(tenant);
+  for (const tenant of [alice, bob]) await tenant.admin('POST', '/v1/organization/providers', VENDOR);
   const credentials = await operator('GET', '/v1/platform/credentials');
   const prices = await operator('GET', '/v1/platform/prices?limit=1');
   const platform = {
@@ -93,6 +94,9 @@ const BODIES: Record<string, () => object> = {
   'POST /v1/platform/routes': () => newRoute('openai/any'),
   'POST /v1/platform/routes/{platform_route_id}': () => ({ attempts: 2 }),
   'PATCH /v1/platform/routes/{platform_route_id}': () => ({ attempts: 3 }),
+  'POST /v1/organization/egress_rules': newEgressRule,
+  'POST /v1/organization/egress_rules/{egress_rule_id}': () => ({ price: '0.01' }),
+  'PATCH /v1/organization/egress_rules/{egress_rule_id}': () => ({ price: '0.02' }),
   'POST /v1/organization/prices/rerate': () => ({ start_time: 1795000000 }),
   'POST /v1/platform/gateways/{gateway_id}/forget': () => ({ reason: 'its machine is gone' }),
   'POST /v1/platform/tenants/{tenant_id}': () => ({ metadata: {} }),
@@ -111,6 +115,11 @@ const QUERIES: Record<string, string> = {
 const INFERENCE = { provider: 'mock', model: 'echo', verify: false };
 function newCertificate() {
   return { kind: 'client_certificate', value: randomBytes(32).toString('hex') };
+}
+const VENDOR = { name: 'vendor', type: 'groq', key: 'gsk_of_a_tenant' };
+/** Of a provider at its vendor's own address: only an operator sets rules for others. */
+function newEgressRule() {
+  return { provider: 'vendor', method: 'GET', path: `/v1/files/${unique()}` };
 }
 function newListener() {
   return { kind: 'listener', value: unique() };
@@ -154,6 +163,7 @@ async function newResources(): Promise<Ids> {
     model_id: await made('/v1/organization/models', { provider: 'mock', model: unique(), tools: true }),
     binding_id: await made('/v1/organization/inference/bindings', newCertificate()),
     route_id: await made('/v1/organization/routes', newRoute('mock/echo')),
+    egress_rule_id: await made('/v1/organization/egress_rules', newEgressRule()),
     rate_limit_id: await made('/v1/organization/rate_limits', { scope: { kind: 'project', value: project }, max_concurrent_requests: 100 }),
     approval_id: await newApproval(project),
     budget_id: await made('/v1/organization/budgets', { scope: { kind: 'project', value: project }, limit: '1.00', period: 'month' }),
