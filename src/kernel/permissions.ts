@@ -18,6 +18,7 @@ export const PERMISSIONS = {
   approvals: { read: EVERYBODY, write: [...ADMINS, 'approver'] },
   budgets: { read: EVERYBODY, write: ADMINS },
   calls: { read: EVERYBODY, write: [] },
+  egress_rules: { read: EVERYBODY, write: ADMINS },
   inference: { read: EVERYBODY, write: ADMINS },
   models: { read: EVERYBODY, write: ADMINS },
   prices: { read: EVERYBODY, write: [...ADMINS, 'billing'] },

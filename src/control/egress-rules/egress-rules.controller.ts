@@ -24,7 +24,7 @@ import { renderEgressRule } from './render.js';
 import { CreateEgressRule, EgressRuleObject, UpdateEgressRule } from './schema.js';
 
 @Controller('v1/organization/egress_rules')
-@Access('tenant')
+@Access('egress_rules')
 export class EgressRulesController {
   constructor(
     private readonly rules: EgressRulesService,

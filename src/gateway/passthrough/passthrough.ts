@@ -14,7 +14,7 @@ import { crashPoint } from '../../platform/faults/index.js';
 import { readRest } from '../../platform/listener/index.js';
 import { LOGGER, type Logger, logHotPath, Metrics } from '../../platform/telemetry/index.js';
 import { CredentialAuths, Identities } from '../../providers/index.js';
-import { Admission, type Hold, rateHeaders } from '../../quotas/index.js';
+import { Admission, ApprovalNeeded, type Hold, rateHeaders } from '../../quotas/index.js';
 import { statusFor } from '../agents.js';
 import { type CallOptions, labelsOf } from '../call-options.js';
 import { InFlight, type InFlightCall } from '../in-flight.js';
@@ -165,6 +165,7 @@ export class Passthrough {
         choices: 1,
         maxCost: least(options.maxCost, caller.maxCallCost),
         shrinkToFit: false,
+        approval: null,
         context: {
           deadline_ms: this.ledger.deadlineMs,
           project: caller.projectId,
@@ -186,6 +187,8 @@ export class Passthrough {
         },
       });
     } catch (denied) {
+      // Requests that are passed through are not approved one by one.
+      if (denied instanceof WeirError && denied.cause instanceof ApprovalNeeded) throw denied.cause.denied;
       if (denied instanceof WeirError && denied.code === 'model_not_priced') throw denied.with({ message: NOT_PRICED });
       throw denied;
     }

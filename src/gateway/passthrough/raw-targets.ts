@@ -6,7 +6,7 @@ import { WeirError } from '../../kernel/errors.js';
 import { nearest } from '../../kernel/nearest.js';
 import { adviceAt } from '../../platform/listener/index.js';
 import { ProviderDirectory, rawAccessFault } from '../../providers/index.js';
-import { Router, type Target } from '../../routing/index.js';
+import { type Target, Targets } from '../../routing/index.js';
 import type { RawRequest } from './raw-request.js';
 
 /** Where a request goes, and the rule that lets it. */
@@ -24,7 +24,7 @@ export class RawTargets {
     private readonly rules: EgressRuleBook,
     private readonly providers: ProviderDirectory,
     private readonly credentials: CredentialStore,
-    private readonly router: Router,
+    private readonly targets: Targets,
   ) {}
 
   /**
@@ -48,11 +48,11 @@ export class RawTargets {
       );
     if (record.awaitsKey) throw new WeirError('credential_missing');
     if (this.credentials.isUnreadable(record.id)) throw new WeirError('credential_unavailable');
-    const credential = this.credentials.find(record.id, origin, session);
+    const credential = this.credentials.find(record.id, origin, nameOf(rule), session);
     return {
       rule,
-      target: this.router.target(tenantId, record, nameOf(rule), credential),
-      priceOf: (model) => this.router.target(tenantId, record, model, null).price,
+      target: this.targets.of(tenantId, record, nameOf(rule), credential),
+      priceOf: (model) => this.targets.of(tenantId, record, model, null).price,
     };
   }
 
