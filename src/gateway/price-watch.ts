@@ -66,6 +66,8 @@ export class PriceWatch {
         'a provider serves another model than is asked for',
       );
     }
+    // What an operator charges a tenant for a provider that is lent need not be what the provider takes.
+    if (target.lent && target.price && target.price.tenantId !== null) return;
     const reported = reportedCost(settlement.usageRaw);
     if (reported === null || settlement.amount === null) return;
     this.compared++;

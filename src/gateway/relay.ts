@@ -11,7 +11,7 @@ import { crashPoint } from '../platform/faults/index.js';
 import { LOGGER, type Logger } from '../platform/telemetry/index.js';
 import type { Price } from '../prices/index.js';
 import { ApprovalNeeded, type Hold } from '../quotas/index.js';
-import { type Plan, Router, type TargetPlan, UsableModels } from '../routing/index.js';
+import { type Plan, Router, type TargetPlan, type TargetPrices, UNPRICED, UsableModels } from '../routing/index.js';
 import { ApprovedCalls } from './approved-calls.js';
 import { type Outcome, unforeseen } from './attempts/outcome.js';
 import { Attempts } from './attempts/send.js';
@@ -150,7 +150,7 @@ export class Relay {
       outcome = ANSWERED;
       return answer;
     } finally {
-      await this.ledger.settle(hold, settlementOf(call, plan, hold, outcome, null, NOTHING_BEYOND, this.estimates), () => {});
+      await this.ledger.settle(hold, settlementOf(call, plan, hold, outcome, UNPRICED, NOTHING_BEYOND, this.estimates), () => {});
     }
   }
 
@@ -175,17 +175,17 @@ export class Relay {
 
   /** How the attempts at a target are booked. What a provider reports and nobody can count is an estimate. @param moved the call goes on to another target. */
   private conclude(call: Call, plan: TargetPlan, hold: Hold, outcome: Outcome, asked: Beyond, moved: boolean): Concluded {
-    const book = (booked: Outcome, served: Price | null) => {
+    const book = (booked: Outcome, served: TargetPrices) => {
       const settlement = settlementOf(call, plan, hold, booked, served, asked, this.estimates);
       const last = booked.attempts.at(-1);
       // The cost of an only attempt is the call's.
       if (last && settlement.state === 'settled' && (moved || booked.attempts.length > 1)) last.amount = settlement.amount;
-      return { outcome: booked, settlement: { ...settlement, moved, credential: last?.credential }, served };
+      return { outcome: booked, settlement: { ...settlement, moved, credential: last?.credential }, served: served.price };
     };
     try {
-      return book(outcome, this.models.servedPrice(call.caller.tenantId, plan.target, outcome.facts.servedModel));
+      return book(outcome, this.models.servedPrices(call.caller.tenantId, plan.target, outcome.facts.servedModel));
     } catch (cause) {
-      return book({ ...unforeseen(cause, outcome.used), attempts: outcome.attempts }, null);
+      return book({ ...unforeseen(cause, outcome.used), attempts: outcome.attempts }, UNPRICED);
     }
   }
 }

@@ -1,10 +1,11 @@
 import { isCredible } from '../dialects/index.js';
 import type { Nano } from '../kernel/money.js';
+import { reportedCost } from '../kernel/reported-cost.js';
 import { inputTotal, NO_USAGE, type Usage } from '../kernel/usage.js';
 import type { Settlement } from '../ledger/index.js';
 import { costBeyond, costOf, type Price, type Rates, ratesFor, storeRates } from '../prices/index.js';
 import type { Hold } from '../quotas/index.js';
-import type { TargetPlan } from '../routing/index.js';
+import type { TargetPlan, TargetPrices } from '../routing/index.js';
 import type { Outcome } from './attempts/outcome.js';
 import { type Beyond, beyondText } from './beyond-text.js';
 import type { Call } from './call.js';
@@ -15,14 +16,14 @@ const CLIENT_CLOSED_REQUEST = 499;
 
 /**
  * What is booked for a call: the provider's final count, or the larger of its last and our own where that never came; nothing if nothing was used.
- * @param served the price of the model that was served in place of the one asked for; null: there is none.
+ * @param served the prices of the model that was served in place of the one asked for.
  */
 export function settlementOf(
   call: Call,
   plan: TargetPlan,
   hold: Hold,
   outcome: Outcome,
-  served: Price | null,
+  served: TargetPrices,
   asked: Beyond,
   estimates: Estimates,
 ): Settlement {
@@ -30,19 +31,32 @@ export function settlementOf(
   const told = facts.usageIsFinal && facts.usage && (hold.maxOutputTokens === 0 || isCredible(facts.usage, facts)) ? facts.usage : null;
   const estimate = used && told === null ? estimates.of(call, plan, hold, outcome) : null;
   const usage = !used ? NO_USAGE : (told ?? estimate!.usage);
-  const rates = dearestRates([plan.target.price, served], usage);
+  const prices: TargetPrices[] = [plan.target, served];
+  const rates = dearestRates(
+    prices.map(({ price }) => price),
+    usage,
+  );
   const cost = rates && costOf(usage, rates);
   const { beyond, told: isTold } = beyondText(asked, facts, usage, plan.target.model);
   const extra = rates && used ? costBeyond(usage, rates, beyond) : 0n;
   // Of unknown price: what the platform allowed for it was held, and is booked.
   const text = !used ? null : estimate ? estimatedCost(estimate.amount, cost, hold.amount) : (cost ?? hold.amount);
   const amount = text === null ? null : text + extra;
+  const listed = (): Nano | null => {
+    if (prices.every(({ price, listedPrice }) => price === listedPrice)) return rates && amount;
+    const rated = dearestRates(
+      prices.map(({ listedPrice }) => listedPrice),
+      usage,
+    );
+    return rated && costOf(usage, rated) + costBeyond(usage, rated, beyond);
+  };
   if (estimate) estimates.note(outcome, estimate.basis, amount, hold);
   else if (used) estimates.learn(plan, outcome);
   return {
     id: hold.callId,
     state: used ? 'settled' : 'voided',
     amount,
+    providerCost: used ? ((told && reportedCost(facts.usageRaw)) ?? listed()) : null,
     status: outcome.status,
     httpStatus: error?.status ?? (outcome.status === 'completed' ? 200 : CLIENT_CLOSED_REQUEST),
     errorCode: error?.code ?? (outcome.status === 'completed' ? null : 'client_gone'),

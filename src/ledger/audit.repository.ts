@@ -164,7 +164,7 @@ const ENTRIES_OF_PERIODS: Record<Depth, string> = {
     SELECT tenant_id, min(starts_at) - interval '1 hour' AS since, ${MOST.entriesOfPeriods} / count(*) OVER () + 1 AS most FROM candidate GROUP BY tenant_id
   ), entry_of_period AS MATERIALIZED (
     SELECT l.*, t.most FROM tenant t CROSS JOIN LATERAL (
-      SELECT tenant_id, admitted_at, kind, amount, period_ids FROM ledger_entries WHERE tenant_id = t.tenant_id AND admitted_at >= t.since
+      SELECT tenant_id, admitted_at, kind, amount, provider_cost, period_ids FROM ledger_entries WHERE tenant_id = t.tenant_id AND admitted_at >= t.since
       ORDER BY admitted_at DESC LIMIT (SELECT max(most) FROM tenant)
     ) l
   ), reach AS (
@@ -181,16 +181,17 @@ const spending = (depth: Depth): string => `
   WITH candidate AS MATERIALIZED (
     SELECT p.* FROM budget_periods p ${depth === 'recent' ? 'WHERE p.id = ANY ($1::bigint[])' : ''}
   ), ${ENTRIES_OF_PERIODS[depth]}, entry AS (
-    SELECT u.period_id, sum(l.amount) AS total, count(*) AS entries,
+    SELECT u.period_id, sum(l.amount) AS total, sum(l.provider_cost) AS cost, count(*) AS entries,
       coalesce(sum(l.amount) FILTER (WHERE l.kind IN ('overrun', 'adjustment') AND l.amount > 0), 0) AS above
     FROM entry_of_period l CROSS JOIN LATERAL unnest(l.period_ids) AS u (period_id)
     GROUP BY u.period_id
   ), figure AS (
-    SELECT p.*, coalesce(e.total, 0) + p.archived AS total, coalesce(e.entries, 0) AS entries, coalesce(e.above, 0) + p.archived_above AS above,
+    SELECT p.*, coalesce(e.total, 0) + p.archived AS total, coalesce(e.cost, 0) + p.archived_cost AS cost, coalesce(e.entries, 0) AS entries, coalesce(e.above, 0) + p.archived_above AS above,
       p.spent + p.held - greatest(p.limit_nano + p.granted, p.most_allowed) - p.aged - coalesce(e.above, 0) - p.archived_above AS beyond
     FROM period p LEFT JOIN entry e ON e.period_id = p.id
   ), i1 AS (
-    SELECT ${PERIOD_FACTS}, p.total::text, p.entries::text FROM figure p WHERE p.spent <> p.total
+    SELECT ${PERIOD_FACTS}, p.total::text, p.provider_cost::text, p.cost::text, p.entries::text FROM figure p
+      WHERE p.spent <> p.total OR p.provider_cost <> p.cost
   ), hard AS (
     SELECT * FROM figure WHERE hard
   ), i3 AS (

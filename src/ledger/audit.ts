@@ -6,7 +6,7 @@ export type Depth = 'full' | 'recent';
 
 /** What is always true of the ledger. */
 export const INVARIANTS = {
-  I1: 'what a period has spent is the sum of its entries',
+  I1: 'what a period has spent, and what its providers cost, are the sums of its entries',
   I2: 'what a period or a limit holds are its open holds, and what is held apart',
   I3: 'no hard budget is spent and held beyond its limit',
   I4: 'a hold that is over has one call, an open one none unless it is a later attempt',
@@ -68,11 +68,17 @@ export function breachOf(invariant: Invariant, facts: Facts): Breach {
 type Sentence = { what: string; message: string; remedy: string };
 
 const SENTENCES: Record<Invariant, (facts: Facts) => Sentence> = {
-  I1: (facts) => ({
-    what: `period:${facts['period_id']}`,
-    message: `${period(facts)} has spent ${usd(facts['spent'])}, but its ${facts['entries']} entries and what is archived of it come to ${usd(facts['total'])}.`,
-    remedy: `The entries are right: find out who wrote to budget_periods, then set spent to ${facts['total']} where id = ${facts['period_id']}.`,
-  }),
+  I1: (facts) => {
+    const [column, told, figure, total] =
+      facts['spent'] === facts['total']
+        ? ['provider_cost', 'notes a provider cost of', facts['provider_cost'], facts['cost']]
+        : ['spent', 'has spent', facts['spent'], facts['total']];
+    return {
+      what: `period:${facts['period_id']}`,
+      message: `${period(facts)} ${told} ${usd(figure)}, but its ${facts['entries']} entries and what is archived of it come to ${usd(total)}.`,
+      remedy: `The entries are right: find out who wrote to budget_periods, then set ${column} to ${total} where id = ${facts['period_id']}.`,
+    };
+  },
   I2: (facts) =>
     facts['counter_id'] != null
       ? {

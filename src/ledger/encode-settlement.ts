@@ -2,14 +2,14 @@ import { inputTotal, outputTotal, storeUsage } from '../kernel/usage.js';
 import type { HeldFacts, Settlement } from './ledger.js';
 
 /**
- * As `settle_calls` reads it. The amount is a bigint, which JSON carries as a bare number and Postgres reads exactly. Postgres stores neither
+ * As `settle_calls` reads it. Amounts are bigints, which JSON carries as bare numbers and Postgres reads exactly. Postgres stores neither
  * NUL nor half a surrogate pair: a provider's words that carry one are left out, its numbers stay. So are words that are nested too deep to be
  * written, or far too long.
  */
 export function encodeSettlement(s: Settlement): string {
   const facts =
     storableFacts(s) ?? JSON.stringify(settlementFields({ ...s, usageRaw: null, servedModel: null, finishReason: null, plan: undefined }));
-  return `${facts.slice(0, -1)},"amount":${s.amount ?? 'null'}}`;
+  return `${facts.slice(0, -1)},"amount":${s.amount ?? 'null'},"provider_cost":${s.providerCost ?? 'null'}}`;
 }
 
 /** Null: they cannot be stored. */

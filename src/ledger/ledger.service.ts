@@ -315,6 +315,7 @@ const voided = (id: string): Settlement => ({
   id,
   state: 'voided',
   amount: null,
+  providerCost: null,
   status: 'failed',
   httpStatus: 503,
   errorCode: 'ledger_unavailable',

@@ -152,8 +152,10 @@ export interface Settlement {
   /** Of its hold. */
   id: string;
   state: 'settled' | 'voided';
-  /** Null when voided, or when the price is unknown. */
+  /** What is charged. Null when voided, or when the price is unknown. */
   amount: Nano | null;
+  /** What the provider takes for it. Null when voided, or when it is unknown. */
+  providerCost: Nano | null;
   status: 'completed' | 'cut' | 'failed';
   httpStatus: number;
   errorCode: string | null;

@@ -55,10 +55,21 @@ export class PriceBook {
       inForce(own, provider, model, at, isByOperator) ??
       inForce(own, provider, ANY_MODEL, at, isByOperator) ??
       (listed?.lent ? null : (inForce(own, provider, model, at) ?? inForce(own, provider, ANY_MODEL, at)));
-    if (!listed) return found?.price ?? null;
-    const price =
-      (found ?? this.listed(listed, model, at) ?? inForce(this.shelves.get(PLATFORM), listed.slug, ANY_MODEL, at))?.price ?? null;
-    return price && this.complete(price, listed, model, at);
+    if (!found) return this.findListed(listed, model, at);
+    return found.price && listed ? this.complete(found.price, listed, model, at) : found.price;
+  }
+
+  /** What the provider takes: the platform's price, whatever a tenant's own price charges. Null: unknown. */
+  findListed(listed: Listed | null, model: string, at = this.clock.now()): Price | null {
+    if (!listed) return null;
+    const found = this.listed(listed, model, at) ?? inForce(this.shelves.get(PLATFORM), listed.slug, ANY_MODEL, at);
+    return found?.price ? this.complete(found.price, listed, model, at) : null;
+  }
+
+  /** What the provider takes for a model by itself, as {@link findListed}. */
+  findOwnListed(listed: Listed | null, model: string): Price | null {
+    const price = listed && this.listed(listed, model, this.clock.now())?.price;
+    return price ? this.complete(price, listed, model, this.clock.now()) : null;
   }
 
   /** The price of a model by itself, as {@link find}: what is said of every model of the provider does not count. */

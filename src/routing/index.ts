@@ -16,6 +16,8 @@ export {
   type Requester,
   type Target,
   type TargetPlan,
+  type TargetPrices,
+  UNPRICED,
 } from './plan.js';
 export { References } from './references.js';
 export { type Resolution, Router } from './router.js';

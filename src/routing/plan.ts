@@ -7,8 +7,18 @@ import type { AuthStyle, OnClientGone, SubscriptionLogin } from '../providers/in
 import type { Route } from '../routes/index.js';
 import type { Needs } from './needs.js';
 
+/** What is charged for a model, and what its provider takes for it: they differ where a tenant's price has a margin. Null: unknown. */
+export interface TargetPrices {
+  price: Price | null;
+  listedPrice: Price | null;
+}
+
+export const UNPRICED: TargetPrices = { price: null, listedPrice: null };
+
+export const isPlatforms = (price: Price | null): boolean => price !== null && price.tenantId === null;
+
 /** Where one call may go, and on what terms. */
-export interface Target {
+export interface Target extends TargetPrices {
   providerId: string;
   /** The platform's own record: the platform pays for the call. */
   lent: boolean;
@@ -28,8 +38,6 @@ export interface Target {
   apiVersion: string | null;
   /** Null: the provider takes none. */
   credential: Credential | null;
-  /** Null: unknown. */
-  price: Price | null;
   auth: AuthStyle;
   /** The customer's own, beside those of its format. */
   headers: NonNullable<ProviderHeaders['headers']>;

@@ -19,12 +19,12 @@ import {
   whenClientLeaves,
 } from '../providers/index.js';
 import { listingOf } from './listing.js';
-import type { Target } from './plan.js';
+import { isPlatforms, type Target, type TargetPrices } from './plan.js';
 import { modelRulesOf } from './treated-as.js';
 
 /** What does not change until the record of a provider does. */
 interface ProviderDefaults {
-  target: Omit<Target, 'model' | 'modelRulesOf' | 'dialects' | 'credential' | 'headers' | 'price' | 'facts'>;
+  target: Omit<Target, 'model' | 'modelRulesOf' | 'dialects' | 'credential' | 'headers' | keyof TargetPrices | 'facts'>;
   listing: Listed | null;
   /** Its quirks for a model that has no tools of its own. */
   prompted: Quirks;
@@ -50,6 +50,7 @@ export class Targets {
     const { target, listing, prompted } = this.lastingOf(record);
     const other = modelRulesOf(this.config.modelRules, model);
     const facts = this.known.find(tenantId, record.name, model, listing, other);
+    const price = this.prices.find(tenantId, record.name, model, listing);
     return {
       ...target,
       quirks: facts.tools === false ? prompted : target.quirks,
@@ -59,7 +60,8 @@ export class Targets {
       dialects: dialectsOf(record, target, model, other),
       credential,
       headers: headers ?? this.headers.find(record.id, target.origin),
-      price: this.prices.find(tenantId, record.name, model, listing),
+      price,
+      listedPrice: isPlatforms(price) ? price : this.prices.findListed(listing, model),
     };
   }
 

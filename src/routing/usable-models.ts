@@ -9,7 +9,7 @@ import { isCatalog, type Price, PriceBook } from '../prices/index.js';
 import { ProviderDirectory, type ProviderRecord } from '../providers/index.js';
 import { HINT, RouteBook } from '../routes/index.js';
 import { countedName, faultOf } from './model-name.js';
-import type { Requester, Target } from './plan.js';
+import { isPlatforms, type Requester, type Target, type TargetPrices, UNPRICED } from './plan.js';
 import { Targets } from './targets.js';
 import { modelRulesOf } from './treated-as.js';
 
@@ -140,11 +140,16 @@ export class UsableModels {
    * no price by itself. A price that the payer set for the model asked for is its word on that model, whatever it is served by: what the
    * catalog says of the other does not go before it.
    */
-  servedPrice(tenantId: string, { provider: name, model, price }: Target, served: string | null): Price | null {
-    if (served === null || countedName(served) === countedName(model)) return null;
-    const record = this.providers.find(tenantId, name);
-    const found = record && this.prices.findOwn(tenantId, name, served, this.targets.listingOf(record));
-    return found && isCatalog(found) && price && price.model !== ANY_MODEL && !isCatalog(price) ? null : found;
+  servedPrices(tenantId: string, { provider: name, model, price }: Target, served: string | null): TargetPrices {
+    const record = served === null || countedName(served) === countedName(model) ? null : this.providers.find(tenantId, name);
+    if (!record || served === null) return UNPRICED;
+    const listing = this.targets.listingOf(record);
+    const found = this.prices.findOwn(tenantId, name, served, listing);
+    const isOutdone = found && isCatalog(found) && price && price.model !== ANY_MODEL && !isCatalog(price);
+    return {
+      price: isOutdone ? null : found,
+      listedPrice: isPlatforms(found) ? found : this.prices.findOwnListed(listing, served),
+    };
   }
 
   private pricedModels(tenantId: string, record: ProviderRecord): string[] {

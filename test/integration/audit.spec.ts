@@ -76,6 +76,16 @@ test('I1: what was spent past the entries is named, with both figures', async ()
   ]);
 });
 
+test('I1: what providers cost beside the entries is named, with both figures', async () => {
+  await db.query('UPDATE budget_periods SET provider_cost = provider_cost - 50');
+  expect(await breaches()).toEqual([
+    {
+      invariant: 'I1',
+      message: expect.stringMatching(/ notes a provider cost of \$0\.0000001, but its 2 entries .*\$0\.00000015\.$/),
+    },
+  ]);
+});
+
 test('I2: what is held beside the open holds is named, with both figures', async () => {
   await db.query('UPDATE budget_periods SET held = held + 50');
   expect(await breaches()).toEqual([
@@ -155,7 +165,7 @@ test('I5: a call that is billed twice is named', async () => {
 
 test('I6: a call that used something and is not billed is named', async () => {
   await db.query(`DELETE FROM ledger_entries WHERE kind = 'usage'`);
-  await db.query('UPDATE budget_periods SET spent = 50');
+  await db.query('UPDATE budget_periods SET spent = 50, provider_cost = 0');
   expect(await breaches()).toEqual([{ invariant: 'I6', message: expect.stringContaining(`${publicCall(settled)}`) }]);
 });
 

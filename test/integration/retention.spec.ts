@@ -74,12 +74,12 @@ test('months that are older than what is kept are dropped, and what each budget 
   expect(before.filter((name) => dropped.some((month) => name.endsWith(month))).length).toBe(2 * dropped.length);
   expect([await count('calls'), await count('ledger_entries')]).toEqual([1, 1]);
   const { rows } = await db.query(
-    `SELECT b.period_kind, p.spent, p.archived, p.archived_above FROM budget_periods p JOIN budgets b ON b.id = p.budget_id ORDER BY 1, p.starts_at`,
+    `SELECT b.period_kind, p.spent, p.archived, p.archived_above, p.archived_cost FROM budget_periods p JOIN budgets b ON b.id = p.budget_id ORDER BY 1, p.starts_at`,
   );
   expect(rows).toEqual([
-    { period_kind: 'lifetime', spent: 197n, archived: 190n, archived_above: 30n },
-    { period_kind: 'month', spent: 190n, archived: 190n, archived_above: 30n },
-    { period_kind: 'month', spent: 7n, archived: 0n, archived_above: 0n },
+    { period_kind: 'lifetime', spent: 197n, archived: 190n, archived_above: 30n, archived_cost: 190n },
+    { period_kind: 'month', spent: 190n, archived: 190n, archived_above: 30n, archived_cost: 190n },
+    { period_kind: 'month', spent: 7n, archived: 0n, archived_above: 0n, archived_cost: 0n },
   ]);
   expect(await dropAll(3)).toEqual([]);
 });

@@ -66,6 +66,7 @@ export const settlement = (id: string, amount: bigint | null, changes: Partial<S
   id,
   state: 'settled',
   amount,
+  providerCost: amount,
   status: 'completed',
   httpStatus: 200,
   errorCode: null,

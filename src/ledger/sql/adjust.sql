@@ -1,4 +1,4 @@
--- Corrects what attempts of calls were booked for: an entry `adjustment` per correction, and its periods follow. The k-th of attempt n is numbered
+-- Corrects what is charged for attempts of calls; what their provider costs stays: an entry `adjustment` per correction, and its periods follow. The k-th of attempt n is numbered
 -- 1000 * (n - 1) + k in the column `attempt`.
 -- p_amounts[i]: the difference. A correction that has been made (its attempt has that many already) is not repeated. Answers the calls it corrected.
 -- Two corrections of the same calls insert in the same order.
@@ -11,9 +11,9 @@ BEGIN
   PERFORM 1 FROM budget_periods WHERE id = ANY (v_locks) ORDER BY id FOR UPDATE;
   WITH entries AS (
     INSERT INTO ledger_entries (tenant_id, call_id, attempt, kind, admitted_at, booked_at, project_id, api_key_id, provider, model, price_id, rates, amount,
-      estimated, period_ids, actor, reason)
+      lent, estimated, period_ids, actor, reason)
     SELECT p_tenant_id, c.id, 1000 * (c.attempt - 1) + c.number, 'adjustment', c.admitted_at, v_now, e.project_id, e.api_key_id, e.provider, e.model,
-      c.price_id, c.rates, c.amount, e.estimated, e.period_ids, p_actor, p_reason
+      c.price_id, c.rates, c.amount, e.lent, e.estimated, e.period_ids, p_actor, p_reason
     FROM unnest(p_calls, p_admitted_at, p_attempts, p_numbers, p_amounts, p_prices, p_rates) AS c (id, admitted_at, attempt, number, amount, price_id, rates)
     JOIN ledger_entries e ON e.tenant_id = p_tenant_id AND e.admitted_at = c.admitted_at AND e.call_id = c.id AND e.attempt = c.attempt AND e.kind = 'usage'
     ORDER BY c.admitted_at, c.id, c.attempt, c.number

@@ -23,13 +23,13 @@ BEGIN
   END LOOP;
 END $$;
 
--- Drops the oldest month of calls and ledger_entries that has been over for p_months months. What each period spent in it goes to `archived` in
--- the same transaction, so what a period has spent stays provable. Answers the month, e.g. 2026_11; NULL: none is that old, or another worker is at it.
+-- Drops the oldest month of calls and ledger_entries that has been over for p_months months. What each period spent in it goes to `archived`,
+-- and what its providers cost to `archived_cost`, in the same transaction, so both stay provable. Answers the month, e.g. 2026_11; NULL: none is that old, or another worker is at it.
 -- Who holds the tables for longer than the lock timeout goes first: this fails, and is tried again later. Lock order as everywhere: periods, then tables.
 -- What was booked late above a hard cap stays a breach when its month is dropped: only overruns and adjustments may go above.
 CREATE FUNCTION drop_oldest_month(p_months integer) RETURNS text LANGUAGE plpgsql
 SECURITY DEFINER SET search_path FROM CURRENT SET lock_timeout = '300ms' AS $$
-DECLARE v_month text; v_entries regclass; v_periods bigint[]; v_amounts bigint[]; v_above bigint[];
+DECLARE v_month text; v_entries regclass; v_periods bigint[]; v_amounts bigint[]; v_above bigint[]; v_costs bigint[];
 BEGIN
   IF p_months IS NULL OR p_months < 3 THEN RAISE EXCEPTION 'at least 3 months are kept, not %', coalesce(p_months::text, 'none'); END IF;
   IF NOT pg_try_advisory_xact_lock(hashtext('weir.drop_oldest_month')) THEN RETURN NULL; END IF;
@@ -42,13 +42,13 @@ BEGIN
   IF v_entries IS NOT NULL THEN
     -- Nobody corrects this month any more while it is summed up. Other months are booked as ever.
     EXECUTE format('LOCK TABLE %s IN SHARE MODE', v_entries);
-    EXECUTE format('SELECT array_agg(s.id ORDER BY s.id), array_agg(s.amount ORDER BY s.id), array_agg(s.above ORDER BY s.id) FROM (
-        SELECT u.id, coalesce(sum(l.amount), 0)::bigint AS amount,
+    EXECUTE format('SELECT array_agg(s.id ORDER BY s.id), array_agg(s.amount ORDER BY s.id), array_agg(s.above ORDER BY s.id), array_agg(s.cost ORDER BY s.id) FROM (
+        SELECT u.id, coalesce(sum(l.amount), 0)::bigint AS amount, coalesce(sum(l.provider_cost), 0)::bigint AS cost,
           coalesce(sum(l.amount) FILTER (WHERE l.kind IN (''overrun'', ''adjustment'') AND l.amount > 0), 0)::bigint AS above
-        FROM %s l CROSS JOIN LATERAL unnest(l.period_ids) AS u (id) GROUP BY u.id) s', v_entries) INTO v_periods, v_amounts, v_above;
+        FROM %s l CROSS JOIN LATERAL unnest(l.period_ids) AS u (id) GROUP BY u.id) s', v_entries) INTO v_periods, v_amounts, v_above, v_costs;
     PERFORM 1 FROM budget_periods WHERE id = ANY (v_periods) ORDER BY id FOR UPDATE;
-    UPDATE budget_periods p SET archived = p.archived + s.amount, archived_above = p.archived_above + s.above
-      FROM unnest(v_periods, v_amounts, v_above) AS s (id, amount, above) WHERE p.id = s.id;
+    UPDATE budget_periods p SET archived = p.archived + s.amount, archived_above = p.archived_above + s.above, archived_cost = p.archived_cost + s.cost
+      FROM unnest(v_periods, v_amounts, v_above, v_costs) AS s (id, amount, above, cost) WHERE p.id = s.id;
   END IF;
   LOCK TABLE calls, ledger_entries IN ACCESS EXCLUSIVE MODE;
   EXECUTE format('DROP TABLE IF EXISTS %I, %I', 'calls_' || v_month, 'ledger_entries_' || v_month);

@@ -1,6 +1,7 @@
 -- Resolves holds, each exactly once: money held goes back, money spent goes on, counters follow, the call and its ledger entries go in. An estimate of
 -- a call whose gateway may still live keeps held what the call may cost above it.
--- Each outcome: id, state (settled, voided), amount (nano-USD, NULL when unpriced) and what became of the call. if_expired: only if the hold is overdue.
+-- Each outcome: id, state (settled, voided), amount (nano-USD, NULL when unpriced), provider_cost (what the provider takes, NULL when unknown) and what
+-- became of the call. if_expired: only if the hold is overdue.
 -- What is used by a later attempt of a call is booked for that call; its row, which the first attempt made, is changed to how the call ended. moved: the
 -- call goes on to another attempt, whose hold counts it again, so that its request is given back to its limits.
 -- Answers the ids this statement resolved, each with the least headroom that is left of its hard budgets (NULL: it has none, or was booked late); an
@@ -28,7 +29,7 @@ BEGIN
   ), resolved AS (
     UPDATE holds h SET state = CASE WHEN o.if_expired AND o.state = 'settled' THEN 'expired' ELSE o.state END, resolved_at = v_now
     FROM o WHERE h.id = ANY (p_ids) AND h.id = o.id AND h.state NOT IN ('settled', 'voided', 'expired', 'refused') AND (o.if_expired IS NOT TRUE OR is_overdue(h.lease_until, h.created_at, h.context, v_now))
-    RETURNING h.id, h.tenant_id, h.amount AS held, h.tokens, h.period_ids, h.counter_ids, h.context, h.created_at, o.state AS outcome, o.amount, o.status,
+    RETURNING h.id, h.tenant_id, h.amount AS held, h.tokens, h.period_ids, h.counter_ids, h.context, h.created_at, o.state AS outcome, o.amount, o.provider_cost, o.status,
       o.http_status, o.error_code, o.finish_reason, o.estimated, o.served_model, o.attempts, o.first_byte_ms, o.duration_ms, o.usage_raw, o.plan, o.rates,
       o.units, o.quantities, o.used_tokens, o.moved, o.credential_used, h.gateway_id, h.call_id, h.attempt, h.admitted_at,
       -- An estimate of a call whose gateway may still live: what the call may cost above it is not free yet.
@@ -40,10 +41,12 @@ BEGIN
       provider_id uuid, lent boolean)
   ), sums AS (
     SELECT p.period_id, sum(coalesce(r.held, 0) - coalesce(r.apart, 0))::bigint AS held,
-      sum(CASE WHEN r.outcome = 'settled' THEN coalesce(r.amount, 0) ELSE 0 END)::bigint AS spent
+      sum(CASE WHEN r.outcome = 'settled' THEN coalesce(r.amount, 0) ELSE 0 END)::bigint AS spent,
+      sum(CASE WHEN r.outcome = 'settled' THEN coalesce(r.provider_cost, 0) ELSE 0 END)::bigint AS provider_cost
     FROM resolved r CROSS JOIN unnest(r.period_ids) AS p (period_id) GROUP BY p.period_id
   ), moved AS (
-    UPDATE budget_periods b SET held = b.held - s.held, spent = b.spent + s.spent FROM sums s WHERE b.id = s.period_id
+    UPDATE budget_periods b SET held = b.held - s.held, spent = b.spent + s.spent, provider_cost = b.provider_cost + s.provider_cost
+    FROM sums s WHERE b.id = s.period_id
     RETURNING b.id, CASE WHEN b.hard THEN b.limit_nano + b.granted + b.aged - b.spent - b.held END AS headroom
   ), kept AS (
     INSERT INTO held_apart (hold_id, tenant_id, gateway_id, amount, period_ids, since)
@@ -72,12 +75,12 @@ BEGIN
   ), booked_entries AS (
     -- What exceeds the hold is booked apart, so that spent + held <= limit + grants + booked overruns can be proved.
     INSERT INTO ledger_entries (tenant_id, call_id, attempt, kind, admitted_at, booked_at, project_id, api_key_id, provider, model, units,
-      quantities, price_id, rates, amount, estimated, period_ids)
+      quantities, price_id, rates, amount, provider_cost, lent, estimated, period_ids)
     SELECT r.tenant_id, coalesce(r.call_id, r.id), coalesce(r.attempt, 1), e.kind, coalesce(r.admitted_at, r.created_at), v_now, r.project, r.key, r.provider, r.model, e.units,
-      e.quantities, r.price, r.rates, e.amount, r.estimated, r.period_ids
+      e.quantities, r.price, r.rates, e.amount, e.provider_cost, r.lent, r.estimated, r.period_ids
     FROM told r CROSS JOIN LATERAL (
-      VALUES ('usage', r.units, r.quantities, least(r.amount, r.held)), ('overrun', '{}', '{}', r.amount - r.held)
-    ) AS e (kind, units, quantities, amount)
+      VALUES ('usage', r.units, r.quantities, least(r.amount, r.held), r.provider_cost), ('overrun', '{}', '{}', r.amount - r.held, NULL)
+    ) AS e (kind, units, quantities, amount, provider_cost)
     WHERE r.outcome = 'settled' AND (e.kind = 'usage' OR e.amount > 0)
   )
   SELECT r.id, n.remaining FROM resolved r LEFT JOIN (
@@ -123,7 +126,7 @@ $$;
 -- The truth about calls that were booked as an estimate, once: the difference goes in as an entry `late`. It comes out of what is held apart of the
 -- call; what the call cost above its hold is an entry `overrun`, as for any call. The periods are locked. Answers the ids it booked.
 CREATE FUNCTION settle_late(p_ids uuid[], p_outcomes json, p_now timestamptz) RETURNS SETOF uuid LANGUAGE plpgsql AS $$
-DECLARE v_ids uuid[]; v_periods bigint[]; v_amounts bigint[]; v_released bigint[];
+DECLARE v_ids uuid[]; v_periods bigint[]; v_amounts bigint[]; v_costs bigint[]; v_released bigint[];
 BEGIN
   -- A process of an older version has reaped a later attempt as a call by itself. So it is one.
   UPDATE holds h SET call_id = NULL, attempt = NULL, admitted_at = NULL
@@ -135,14 +138,15 @@ BEGIN
     WHERE h.id = ANY (p_ids) AND h.id = o.id AND h.state = 'expired' AND h.late_at IS NULL AND o.if_expired IS NOT TRUE
     RETURNING h.id, coalesce(h.call_id, h.id) AS call_id, coalesce(h.attempt, 1) AS attempt, h.tenant_id,
       coalesce(h.admitted_at, h.created_at) AS admitted_at, h.amount AS held, h.period_ids, h.context, o.rates, o.estimated,
-      CASE WHEN o.state = 'settled' THEN o.amount ELSE 0 END AS amount, o.units, o.quantities
+      CASE WHEN o.state = 'settled' THEN o.amount ELSE 0 END AS amount, o.units, o.quantities,
+      CASE WHEN o.state = 'settled' THEN o.provider_cost ELSE 0 END AS provider_cost
   ), apart AS (
     DELETE FROM held_apart a USING late l WHERE a.hold_id = l.id RETURNING a.hold_id, a.amount, a.period_ids
   ), told AS MATERIALIZED (
-    SELECT l.*, l.amount - b.amount AS difference, b.has_overrun, coalesce(a.amount, greatest(l.held - b.amount, 0)) AS room,
+    SELECT l.*, l.amount - b.amount AS difference, l.provider_cost - coalesce(b.provider_cost, 0) AS cost_difference, b.has_overrun, coalesce(a.amount, greatest(l.held - b.amount, 0)) AS room,
       m.units AS more_units, m.quantities AS more_quantities
     FROM late l LEFT JOIN apart a ON a.hold_id = l.id CROSS JOIN LATERAL (
-      SELECT sum(e.amount)::bigint AS amount, bool_or(e.kind = 'overrun') AS has_overrun
+      SELECT sum(e.amount)::bigint AS amount, sum(e.provider_cost)::bigint AS provider_cost, bool_or(e.kind = 'overrun') AS has_overrun
       FROM ledger_entries e WHERE e.tenant_id = l.tenant_id AND e.admitted_at = l.admitted_at AND e.call_id = l.call_id AND attempt_of(e.kind, e.attempt) = l.attempt
     ) b CROSS JOIN LATERAL (
       SELECT coalesce(array_agg(d.unit ORDER BY d.unit), '{}') AS units, coalesce(array_agg(d.quantity ORDER BY d.unit), '{}') AS quantities FROM (
@@ -156,26 +160,28 @@ BEGIN
     ) m
   ), entries AS (
     INSERT INTO ledger_entries (tenant_id, call_id, attempt, kind, admitted_at, booked_at, project_id, api_key_id, provider, model, units,
-      quantities, price_id, rates, amount, estimated, period_ids)
+      quantities, price_id, rates, amount, provider_cost, lent, estimated, period_ids)
     SELECT t.tenant_id, t.call_id, t.attempt, e.kind, t.admitted_at, p_now, (t.context ->> 'project')::uuid, (t.context ->> 'key')::uuid, t.context ->> 'provider',
-      t.context ->> 'model', e.units, e.quantities, (t.context ->> 'price')::uuid, t.rates, e.amount, t.estimated, t.period_ids
+      t.context ->> 'model', e.units, e.quantities, (t.context ->> 'price')::uuid, t.rates, e.amount, e.provider_cost,
+      (t.context ->> 'lent')::boolean, t.estimated, t.period_ids
     FROM told t CROSS JOIN LATERAL (
-      VALUES ('late', t.more_units, t.more_quantities, CASE WHEN t.has_overrun THEN t.difference ELSE t.difference - greatest(t.difference - t.room, 0) END),
-        ('overrun', '{}', '{}', CASE WHEN t.has_overrun THEN 0 ELSE t.difference - t.room END)
-    ) AS e (kind, units, quantities, amount)
+      VALUES ('late', t.more_units, t.more_quantities, CASE WHEN t.has_overrun THEN t.difference ELSE t.difference - greatest(t.difference - t.room, 0) END,
+          t.cost_difference),
+        ('overrun', '{}', '{}', CASE WHEN t.has_overrun THEN 0 ELSE t.difference - t.room END, NULL)
+    ) AS e (kind, units, quantities, amount, provider_cost)
     WHERE e.kind = 'late' OR e.amount > 0
-    RETURNING call_id, amount, period_ids
+    RETURNING call_id, amount, provider_cost, period_ids
   ), sums AS (
-    SELECT m.period_id, sum(m.amount)::bigint AS amount, sum(m.released)::bigint AS released FROM (
-      SELECT p.period_id, coalesce(e.amount, 0) AS amount, 0 AS released FROM entries e CROSS JOIN unnest(e.period_ids) AS p (period_id)
+    SELECT m.period_id, sum(m.amount)::bigint AS amount, sum(m.provider_cost)::bigint AS provider_cost, sum(m.released)::bigint AS released FROM (
+      SELECT p.period_id, coalesce(e.amount, 0) AS amount, coalesce(e.provider_cost, 0) AS provider_cost, 0 AS released FROM entries e CROSS JOIN unnest(e.period_ids) AS p (period_id)
       UNION ALL
-      SELECT p.period_id, 0, a.amount FROM apart a CROSS JOIN unnest(a.period_ids) AS p (period_id)
+      SELECT p.period_id, 0, 0, a.amount FROM apart a CROSS JOIN unnest(a.period_ids) AS p (period_id)
     ) m GROUP BY m.period_id
   )
-  SELECT (SELECT array_agg(id) FROM late), array_agg(s.period_id), array_agg(s.amount), array_agg(s.released)
-    INTO v_ids, v_periods, v_amounts, v_released FROM sums s;
-  UPDATE budget_periods p SET spent = p.spent + s.amount, held = p.held - s.released
-    FROM unnest(v_periods, v_amounts, v_released) AS s (id, amount, released) WHERE p.id = s.id;
+  SELECT (SELECT array_agg(id) FROM late), array_agg(s.period_id), array_agg(s.amount), array_agg(s.provider_cost), array_agg(s.released)
+    INTO v_ids, v_periods, v_amounts, v_costs, v_released FROM sums s;
+  UPDATE budget_periods p SET spent = p.spent + s.amount, provider_cost = p.provider_cost + s.provider_cost, held = p.held - s.released
+    FROM unnest(v_periods, v_amounts, v_costs, v_released) AS s (id, amount, provider_cost, released) WHERE p.id = s.id;
   PERFORM remember_spending(v_periods, v_amounts, p_now);
   RETURN QUERY SELECT unnest(v_ids);
 END $$;

@@ -15,6 +15,7 @@ DECLARE
   -- An hour less than a hold is kept for: a purge may be under way.
   v_first uuid := (lpad(to_hex((extract(epoch FROM v_now - interval '6 days 23 hours') * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid;
   v_ids uuid[]; v_known uuid[]; v_lost uuid[]; v_call_of uuid[]; v_period_of bigint[]; v_booked uuid[]; v_periods bigint[]; v_amounts bigint[];
+  v_costs bigint[];
 BEGIN
   PERFORM assert_every_tenant();
   SELECT array_agg(o.id) INTO v_ids FROM json_to_recordset(p_outcomes) AS o (id uuid);
@@ -57,8 +58,8 @@ BEGIN
         surface text, stream boolean, requested_model text, provider text, model text, credential uuid, price uuid, end_user text, session text,
         tags text[], scopes text[], provider_id uuid, lent boolean)
     ), sums AS (
-      SELECT p.period_id, sum(t.amount)::bigint AS amount FROM told t CROSS JOIN unnest(t.period_ids) AS p (period_id)
-      WHERE t.state = 'settled' AND t.amount <> 0 GROUP BY p.period_id
+      SELECT p.period_id, coalesce(sum(t.amount), 0)::bigint AS amount, coalesce(sum(t.provider_cost), 0)::bigint AS provider_cost
+      FROM told t CROSS JOIN unnest(t.period_ids) AS p (period_id) WHERE t.state = 'settled' GROUP BY p.period_id
     ), booked_calls AS (
       INSERT INTO calls (tenant_id, id, admitted_at, finished_at, project_id, api_key_id, surface, stream, requested_model, served_model, provider,
         credential_id, status, http_status, error_code, finish_reason, estimated, attempts, first_byte_ms, duration_ms, usage_raw, held, end_user, session, tags, scopes,
@@ -69,16 +70,18 @@ BEGIN
       FROM told t
     ), booked_entries AS (
       INSERT INTO ledger_entries (tenant_id, call_id, attempt, kind, admitted_at, booked_at, project_id, api_key_id, provider, model, units,
-        quantities, price_id, rates, amount, estimated, period_ids)
+        quantities, price_id, rates, amount, provider_cost, lent, estimated, period_ids)
       SELECT t.tenant_id, t.id, 1, e.kind, t.at, v_now, t.project, t.key, t.provider, t.model, e.units, e.quantities, t.price, t.rates,
-        e.amount, t.estimated, t.period_ids
+        e.amount, e.provider_cost, t.lent, t.estimated, t.period_ids
       FROM told t CROSS JOIN LATERAL (
-        VALUES ('usage', t.units, t.quantities, CASE WHEN t.amount IS NOT NULL THEN 0 END), ('overrun', '{}', '{}', t.amount)
-      ) AS e (kind, units, quantities, amount)
+        VALUES ('usage', t.units, t.quantities, CASE WHEN t.amount IS NOT NULL THEN 0 END, t.provider_cost), ('overrun', '{}', '{}', t.amount, NULL)
+      ) AS e (kind, units, quantities, amount, provider_cost)
       WHERE t.state = 'settled' AND (e.kind = 'usage' OR e.amount > 0)
     )
-    SELECT (SELECT array_agg(t.id) FROM told t), array_agg(s.period_id), array_agg(s.amount) INTO v_booked, v_periods, v_amounts FROM sums s;
-    UPDATE budget_periods p SET spent = p.spent + s.amount FROM unnest(v_periods, v_amounts) AS s (id, amount) WHERE p.id = s.id;
+    SELECT (SELECT array_agg(t.id) FROM told t), array_agg(s.period_id), array_agg(s.amount), array_agg(s.provider_cost)
+      INTO v_booked, v_periods, v_amounts, v_costs FROM sums s;
+    UPDATE budget_periods p SET spent = p.spent + s.amount, provider_cost = p.provider_cost + s.provider_cost
+      FROM unnest(v_periods, v_amounts, v_costs) AS s (id, amount, provider_cost) WHERE p.id = s.id;
     PERFORM remember_spending(v_periods, v_amounts, v_now);
     PERFORM raise_alerts(v_periods, v_now);
   END IF;
