@@ -29,8 +29,10 @@ export const CallObject = z
     tags: z.array(z.string()),
     scopes: z.array(z.string()),
     usage: z.strictObject(usageFields('call', { input: 'All input tokens: uncached, cache reads and cache writes.' })),
-    cost: Money.nullable().describe('The sum of all bookings of the call. Null: the price was unknown.'),
-    provider_cost: Money.nullable().describe('The cost that the provider reported, for comparison. Not booked. Null: it reported none.'),
+    cost: Money.nullable().describe('What is charged: the sum of all bookings of the call. Null: the price was unknown.'),
+    provider_cost: Money.nullable().describe(
+      'What the provider takes for the call: the cost that it reported, or else by its listed price. Re-rating does not change it. Null: unknown, or the platform pays for the provider. Operators see that too.',
+    ),
     currency: Currency,
     estimated: z.boolean().describe("Weir estimated the usage, because the provider's final count never arrived."),
     attempts: z.array(

@@ -1,6 +1,6 @@
 import { publicId } from '../kernel/ids.js';
 import { formatUsd, type Nano } from '../kernel/money.js';
-import { reportedCost } from '../kernel/reported-cost.js';
+import type { Setter } from '../kernel/setter.js';
 import { showUsage, type Usage } from '../kernel/usage.js';
 import { unixSeconds } from '../platform/openapi/index.js';
 
@@ -53,12 +53,12 @@ export interface CallRecord {
   usageRaw: unknown;
   /** All its entries together: usage, overrun and later corrections. Null: the price was unknown. */
   cost: Nano | null;
+  /** What its providers take for it, and what of that the tenant itself pays. Null: unknown, or nothing of it. */
+  providerCost: Nano | null;
+  ownProviderCost: Nano | null;
 }
 
-function providerCost(usageRaw: unknown): string | null {
-  const cost = reportedCost(usageRaw);
-  return cost === null ? null : formatUsd(cost);
-}
+const usdOrNull = (amount: Nano | null): string | null => (amount === null ? null : formatUsd(amount));
 
 /** Milliseconds with three decimals at most. */
 const toMicroseconds = (ms: number): number => Math.round(ms * 1000) / 1000;
@@ -73,8 +73,8 @@ export const renderAttempt = ({ provider, model, credential, status, reason, lat
   ...(amount !== undefined && { cost: amount === null ? null : formatUsd(BigInt(amount) as Nano) }),
 });
 
-/** A call as the public and the admin API show it. */
-export const renderCall = (call: CallRecord) => ({
+/** A call as the public and the admin API show it. What the platform pays for it is the operator's to know. */
+export const renderCall = (call: CallRecord, viewer: Setter) => ({
   id: publicId('call', call.id),
   object: 'call' as const,
   created_at: unixSeconds(call.admittedAt),
@@ -95,8 +95,8 @@ export const renderCall = (call: CallRecord) => ({
   tags: [...call.tags],
   scopes: [...call.scopes],
   usage: showUsage(call.usage, 'call'),
-  cost: call.cost === null ? null : formatUsd(call.cost),
-  provider_cost: providerCost(call.usageRaw),
+  cost: usdOrNull(call.cost),
+  provider_cost: usdOrNull(viewer === 'operator' ? call.providerCost : call.ownProviderCost),
   currency: 'usd' as const,
   estimated: call.estimated,
   attempts: call.attempts.map(renderAttempt),

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Pool } from 'pg';
 import { WeirError } from '../kernel/errors.js';
+import type { Setter } from '../kernel/setter.js';
 import { summedUsage, type UsageSums, usageSums } from '../kernel/usage.js';
 import type { CallRecord, CallStatus } from './call.js';
 import { BUCKET_WIDTHS, type BucketPage, bucketSpans, type CostSum, type Group, type SumQuery, type UsageSum } from './usage.js';
@@ -30,9 +31,13 @@ const CALL = `c.tenant_id AS "tenantId", c.id, c.admitted_at AS "admittedAt", c.
   c.requested_model AS "requestedModel", c.served_model AS "servedModel", c.provider, c.lent, c.status, c.http_status AS "httpStatus", c.error_code AS "errorCode",
   c.finish_reason AS "finishReason", c.estimated, c.attempts, c.usage_raw AS "usageRaw", c.first_byte_ms AS "firstByteMs", c.duration_ms AS "durationMs", c.end_user AS "endUser", c.session, coalesce(c.tags, '{}') AS tags, coalesce(c.scopes, '{}') AS scopes, e.*`;
 
+const isPaidByTenant = 'l.lent IS FALSE';
+const sumOrNothing = (sum: string) => `CASE WHEN count(*) = 0 THEN 0 ELSE ${sum} END::bigint`;
+
 /** Of all attempts. Entries carry the call's time of admission, so one partition is looked at. No entry: nothing was used. Entries without an amount: unknown. */
 const ENTRIES = `LEFT JOIN LATERAL (
-  SELECT ${usageSums('l')}, CASE WHEN count(*) = 0 THEN 0 ELSE sum(l.amount) END::bigint AS cost
+  SELECT ${usageSums('l')}, ${sumOrNothing('sum(l.amount)')} AS cost, ${sumOrNothing('sum(l.provider_cost)')} AS "providerCost",
+    ${sumOrNothing(`sum(l.provider_cost) FILTER (WHERE ${isPaidByTenant})`)} AS "ownProviderCost"
   FROM ledger_entries l WHERE l.tenant_id = c.tenant_id AND l.call_id = c.id AND l.admitted_at = c.admitted_at
 ) e ON true`;
 
@@ -98,12 +103,18 @@ export class CallsRepository {
     }));
   }
 
-  /** Money per bucket and group, as it was charged or with its later corrections. What has no price adds nothing. */
-  costs(tenantId: string, query: SumQuery, basis: 'charged' | 'corrected'): Promise<BucketPage<CostSum>> {
+  /**
+   * Money per bucket and group, as it was charged or with its later corrections. What has no price adds nothing.
+   * @param viewer what the platform pays is not for a tenant.
+   */
+  costs(tenantId: string, query: SumQuery, basis: 'charged' | 'corrected', viewer: Setter): Promise<BucketPage<CostSum>> {
     const counted = basis === 'charged' ? ` FILTER (WHERE l.kind <> 'adjustment')` : '';
-    return this.sum<CostSum, CostSum>(tenantId, query, `coalesce(sum(l.amount)${counted}, 0)::bigint AS amount`, (row) => ({
+    const shown = viewer === 'operator' ? '' : ` FILTER (WHERE ${isPaidByTenant})`;
+    const sums = `coalesce(sum(l.amount)${counted}, 0)::bigint AS amount, (sum(l.provider_cost)${shown})::bigint AS "providerCost"`;
+    return this.sum<CostSum, CostSum>(tenantId, query, sums, (row) => ({
       ...groupOf(row),
       amount: row.amount,
+      providerCost: row.providerCost,
     }));
   }
 

@@ -37,6 +37,8 @@ export interface UsageSum extends Group {
 
 export interface CostSum extends Group {
   amount: Nano;
+  /** Null: nothing of it is known, or for this viewer. */
+  providerCost: Nano | null;
 }
 
 /** A span of time, unix seconds, the end exclusive. */

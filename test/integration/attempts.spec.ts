@@ -107,7 +107,7 @@ test('a second attempt after one that used nothing: one call, one entry, the row
   expect(await entriesOf(first.id)).toEqual(['2 usage 25 q']);
   expect(await entriesOf(second.id)).toEqual([]);
   expect(await callsOf(tenant)).toEqual([{ id: first.id, status: 'completed', provider: 'q', cost: 25n, tokens: 2, estimated: false }]);
-  expect(renderCall((await calls.find(tenant, first.id))!)).toMatchObject({
+  expect(renderCall((await calls.find(tenant, first.id))!, 'tenant')).toMatchObject({
     requested_model: 'p/m',
     served_model: 'n-1',
     lent: true,
@@ -387,7 +387,7 @@ test('reports count a call once, and each attempt for its own model; statements 
     { model: 'p/m', requests: 2, usage: { input: 2 } },
     { model: 'q/n', requests: 3, usage: { input: 4 } },
   ]);
-  const costs = await calls.costs(tenant, { ...query, groupBy: ['model'] }, 'corrected');
+  const costs = await calls.costs(tenant, { ...query, groupBy: ['model'] }, 'corrected', 'tenant');
   expect(costs.buckets.flatMap(({ results }) => results)).toMatchObject([
     { model: 'p/m', amount: 20n },
     { model: 'q/n', amount: 42n },

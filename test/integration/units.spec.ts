@@ -69,7 +69,7 @@ test('it is booked, corrected by the truth that comes late, and reported, with n
 
     const shown = { ...showUsage(USAGE, 'call'), [MADE_UP.shown.call]: WRITTEN };
     for (const { id } of ends) {
-      const call = renderCall((await calls.find(tenant, id))!);
+      const call = renderCall((await calls.find(tenant, id))!, 'tenant');
       expect(call).toMatchObject({ usage: shown, cost: '7.00' });
       CallObject.parse(call);
     }

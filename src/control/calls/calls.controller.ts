@@ -1,9 +1,10 @@
 import { Controller, Get, Param, Query } from '@nestjs/common';
 import { CallObject, CallsRepository, ExplainService, ExplanationObject, renderCall } from '../../calls/index.js';
 import { found } from '../../kernel/found.js';
+import type { Setter } from '../../kernel/setter.js';
 import { Router } from '../../routing/index.js';
 import { Access, KeepsToProject, ReadsKeptLedger } from '../http/access.js';
-import { ProjectId, TenantId } from '../http/admin.js';
+import { ActsAs, ProjectId, TenantId } from '../http/admin.js';
 import { cursors, listOf, renderList } from '../http/list.js';
 import { idOf } from '../http/path-id.js';
 import { Answers } from '../http/route.js';
@@ -22,18 +23,21 @@ export class CallsController {
 
   @Get()
   @Answers(listOf(CallObject), 'List finished calls.')
-  async list(@TenantId() tenantId: string, @ProjectId() only: string | null, @Query({ schema: CallQuery }) query: CallQuery) {
+  async list(@TenantId() tenantId: string, @ProjectId() only: string | null, @ActsAs() viewer: Setter, @Query({ schema: CallQuery }) query: CallQuery) {
     const { limit, order, project_id: asked, api_key_id: apiKeyId, model, status } = query;
     if (only !== null) found('project', asked === undefined || asked === only ? only : null, 'project_id');
     const filters = { projectId: only ?? asked, apiKeyId, model, status };
     const { calls, hasMore } = await this.calls.list(tenantId, { ...cursors('call', query), limit, order, filters });
-    return renderList(calls.map(renderCall), hasMore);
+    return renderList(
+      calls.map((call) => renderCall(call, viewer)),
+      hasMore,
+    );
   }
 
   @Get(':call_id')
   @Answers(CallObject, 'Read a call: its tokens, cost and attempts.')
-  async get(@TenantId() tenantId: string, @ProjectId() only: string | null, @Param('call_id') id: string) {
-    return renderCall(found('call', await this.calls.find(tenantId, idOf('call', id), { projectId: only ?? undefined })));
+  async get(@TenantId() tenantId: string, @ProjectId() only: string | null, @ActsAs() viewer: Setter, @Param('call_id') id: string) {
+    return renderCall(found('call', await this.calls.find(tenantId, idOf('call', id), { projectId: only ?? undefined })), viewer);
   }
 
   @Get(':call_id/explain')

@@ -20,6 +20,7 @@ export const renderCosts = (page: BucketPage<CostSum>): z.input<typeof CostsPage
   renderPage(page, (sum) => ({
     object: 'organization.costs.result',
     amount: { value: usdNumber(sum.amount), currency: 'usd' },
+    provider_cost: sum.providerCost === null ? null : { value: usdNumber(sum.providerCost), currency: 'usd' },
     line_item: sum.model,
     ...renderGroup(sum),
   }));

@@ -55,6 +55,8 @@ export type CostsQuery = z.output<typeof CostsQuery>;
 
 const group = z.string().nullable();
 
+const amount = z.strictObject({ value: z.number(), currency: z.literal('usd') });
+
 const pageOf = <Result extends z.ZodType>(result: Result) =>
   z.strictObject({
     object: z.literal('page'),
@@ -85,7 +87,12 @@ export const CostsPage = pageOf(
   z
     .strictObject({
       object: z.literal('organization.costs.result'),
-      amount: z.strictObject({ value: z.number(), currency: z.literal('usd') }),
+      amount: amount.describe('What is charged.'),
+      provider_cost: amount
+        .nullable()
+        .describe(
+          'What the providers take, as far as it is known. Calls that the platform pays for add nothing for a tenant; operators see them too. Null: nothing is known.',
+        ),
       line_item: group,
       project_id: group,
       user_id: z.null(),

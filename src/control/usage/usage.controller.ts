@@ -1,7 +1,8 @@
 import { Controller, Get, Query } from '@nestjs/common';
 import { CallsRepository } from '../../calls/index.js';
+import type { Setter } from '../../kernel/setter.js';
 import { Access, KeepsToProject, ReadsKeptLedger } from '../http/access.js';
-import { ProjectId, TenantId } from '../http/admin.js';
+import { ActsAs, ProjectId, TenantId } from '../http/admin.js';
 import { Answers } from '../http/route.js';
 import { StatementTimeout } from '../http/tenant-scope.interceptor.js';
 import { renderCosts, renderUsage } from './render.js';
@@ -24,7 +25,7 @@ export class UsageController {
 
   @Get('costs')
   @Answers(CostsPage, 'Sum up costs over time. Calls with an unknown price add nothing.')
-  async costs(@TenantId() tenantId: string, @ProjectId() only: string | null, @Query({ schema: CostsQuery }) query: CostsQuery) {
-    return renderCosts(await this.calls.costs(tenantId, costsSumQuery(query, only), query.basis));
+  async costs(@TenantId() tenantId: string, @ProjectId() only: string | null, @ActsAs() viewer: Setter, @Query({ schema: CostsQuery }) query: CostsQuery) {
+    return renderCosts(await this.calls.costs(tenantId, costsSumQuery(query, only), query.basis, viewer));
   }
 }

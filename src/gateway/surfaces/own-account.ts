@@ -138,7 +138,7 @@ export class OwnAccount {
     const id = parsePublicId('call', (request.params as { id: string }).id);
     const call = id && (await asTenant(caller, () => this.calls.find(caller.tenantId, id, { apiKeyId: caller.apiKeyId })));
     if (!call) throw new WeirError('not_found', { message: NO_SUCH_CALL });
-    return renderCall(call);
+    return renderCall(call, 'tenant');
   };
 
   /** `GET /v1/approvals/{id}`: what became of a request that this key made. */
