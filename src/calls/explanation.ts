@@ -1,7 +1,7 @@
 import type { Nano } from '../kernel/money.js';
 import type { LimitSource } from '../kernel/plan-sources.js';
 import { RATED_UNITS, type Usage } from '../kernel/usage.js';
-import { loadRates, type StoredRates } from '../prices/index.js';
+import { loadRates, perUnits, rateOf, type StoredRates } from '../prices/index.js';
 import type { CallRecord } from './call.js';
 import type { StoredPlan } from './stored-plan.js';
 
@@ -199,7 +199,8 @@ function linesOf(booked: readonly Entry[]): Line[] {
   const lines: Line[] = [];
   for (const { field, rate } of RATED_UNITS) {
     const quantity = booked.reduce((total, { usage }) => total + usage[field], 0);
-    if (quantity !== 0) lines.push({ class: rate.api, quantity, rate: rates[field], amount: BigInt(quantity) * rates[field] });
+    const told = rateOf(rates, field);
+    if (quantity !== 0) lines.push({ class: rate.api, quantity, rate: perUnits(told, rate.per), amount: BigInt(quantity) * told });
   }
   const beyond = BigInt(rated.rates.beyond_text ?? 0);
   if (beyond !== 0n) lines.push({ class: 'beyond_text', quantity: null, rate: null, amount: beyond * SCALE });

@@ -92,7 +92,7 @@ export function conversationIn(name: SurfaceName): CallFormat {
         const translation = new VerbatimTranslation(surface, upstream, verbatim, prompt, identity);
         return {
           dialect,
-          feature: featureIn(prompt.body, ruled, true),
+          feature: featureIn(prompt.body, ruled, dialect),
           translation,
           leastOutputTokens,
           addedInputTokens: added,
@@ -103,7 +103,7 @@ export function conversationIn(name: SurfaceName): CallFormat {
       const recalls = memory && surface.forgetful && hasTools && !prompted;
       const recalled = recalls ? new RecalledState(surface.decodeConversation(prompt), memory) : null;
       const translation = new CanonicalTranslation(surface, upstream, prompt, identity, recalled);
-      const feature = featureIn(prompt.body, ruled, false);
+      const feature = featureIn(prompt.body, ruled, null);
       const addedInputTokens = added + addedToolTokens(tools) + (recalled?.bytes ?? 0);
       return {
         dialect,

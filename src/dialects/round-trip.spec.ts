@@ -33,7 +33,7 @@ interface Format {
   usage: Usage;
 }
 
-const USAGE: Usage = { input: 10, cacheRead: 20, cacheWrite5m: 0, cacheWrite1h: 0, output: 7, reasoning: null };
+const USAGE: Usage = { input: 10, cacheRead: 20, cacheWrite5m: 0, cacheWrite1h: 0, output: 7, reasoning: null, webSearch: 0 };
 
 const CHAT: Format = {
   surface: chatSurface,

@@ -1,5 +1,5 @@
 import { type Feature, type ReplyFacts, reportedUnits } from '../dialects/index.js';
-import type { Usage } from '../kernel/usage.js';
+import type { Fees, Usage } from '../kernel/usage.js';
 import { rulesOf } from '../model-rules/index.js';
 import { type BeyondText, NOTHING_BEYOND } from '../prices/index.js';
 
@@ -45,20 +45,22 @@ function sessionOf(tool: string): bigint {
 }
 
 /**
- * What an attempt is charged for beyond its text tokens: what the reply tells, and where it tells nothing of what was asked for, the dearest.
- * @param model as its provider names it.
+ * What an attempt used beyond its text tokens: what the reply tells, and where it tells nothing of what was asked for, the dearest.
+ * @param model as its provider names it. @param allowed what it was held for. @param isFinal the reply's count is the last one.
  */
 export function beyondText(
   { feature, heard }: Beyond,
   facts: ReplyFacts,
   usage: Usage,
   model: string,
-): { beyond: BeyondText; told: boolean } {
+  allowed: Fees | null,
+  isFinal: boolean,
+): { beyond: BeyondText; searches: number; told: boolean } {
   const units = reportedUnits(facts.usageRaw);
   const runs = [...facts.toolRuns];
   const searched = units.searches ?? runs.reduce((sum, [tool, count]) => sum + (/search/.test(tool) && !(tool in FEES) ? count : 0), 0);
   const asked = feature?.kind;
-  const isUntoldSearch = asked === 'search' && units.searches === null && runs.length === 0;
+  const isUntoldSearch = asked === 'search' && !allowed && units.searches === null && runs.length === 0;
   const isUntoldTool = asked === 'tool' && runs.length === 0 && /code|container|shell/.test(feature!.value || feature!.field);
   const isRun = runs.some(([tool]) => IN_CONTAINER.includes(tool));
   const session = isRun ? sessionOf(isSized(feature) ? feature!.value : 'code_interpreter') : isUntoldTool ? sessionOf(feature!.value) : 0n;
@@ -72,11 +74,11 @@ export function beyondText(
     imageOutput: units.imageOutput,
     untoldInput: hears ? usage.input : 0,
     untoldOutput: speaks ? usage.output : 0,
-    searches: isUntoldSearch ? 1 : searched,
     fees: runs.reduce((sum, [tool, count]) => sum + (FEES[tool] ?? 0n) * BigInt(count), session),
     percent: percentOf(feature, units, model),
   };
-  return { beyond, told: !(isUntoldSearch || isUntoldTool || hears || speaks) };
+  const most = isFinal ? 0 : (allowed?.webSearch ?? 0);
+  return { beyond, searches: isUntoldSearch ? 1 : Math.max(searched, most), told: !(isUntoldSearch || isUntoldTool || hears || speaks) };
 }
 
 /** The call asked for the container that ran. */

@@ -62,6 +62,9 @@ function basisOf(call: Call, plan: TargetPlan, hold: Hold, { facts, untold, read
   const { target } = plan;
   // What comes after the last word of a process is not left to a guess where the platform pays for it.
   if (untold === 'gateway_lost' && target.lent) return 'hold';
+  // What its provider found in a search is counted by the provider alone.
+  const isCapped = target.lent || hold.remaining !== null;
+  if (hold.allowed && isCapped && !(untold === 'provider_failed' && seen === 0)) return 'hold';
   // What is neither in the request nor counted by the provider.
   if (inputTotal(facts.usage ?? NO_USAGE) === 0 && hasUnseenInput(call.prompt.body)) return 'hold';
   if (hold.maxOutputTokens === 0) return 'meter';

@@ -6,9 +6,9 @@ import { hexOf, newId } from '../kernel/ids.js';
 import { formatUsd, type Nano } from '../kernel/money.js';
 import { ownTurn } from '../kernel/slices.js';
 import { LedgerService } from '../ledger/index.js';
-import { priceWithSound, ratesFor, storeRates } from '../prices/index.js';
-import { Admission, type AdmissionRequest, type Hold, rateHeaders } from '../quotas/index.js';
-import type { Plan, TargetPlan } from '../routing/index.js';
+import { feesAtMost, priceWithSound, ratesFor, storeRates } from '../prices/index.js';
+import { Admission, type AdmissionRequest, type Allowed, type Hold, rateHeaders } from '../quotas/index.js';
+import type { Plan, Target, TargetPlan } from '../routing/index.js';
 import type { SoFar } from './attempts/outcome.js';
 import { rewriteFor, type TargetRun } from './attempts/send.js';
 import { Subscriptions } from './attempts/subscriptions.js';
@@ -18,7 +18,7 @@ import { scopesOf } from './call-options.js';
 import { Estimates } from './estimates.js';
 import { checkFit } from './fit-model.js';
 import { InFlight } from './in-flight.js';
-import { boundOf, guessOf, type InputSize, inputSize, storedBound } from './input-size.js';
+import { boundOf, guessOf, type InputSize, inputSize, searchedBound, storedBound } from './input-size.js';
 import { permitted } from './policy/index.js';
 import { ReasoningMemory } from './reasoning-memory.js';
 import { refinedInput } from './refine-input.js';
@@ -126,6 +126,7 @@ export class Holding {
     const guess = guessOf(size, added.addedInputTokens);
     const bound = Math.max(boundOf(size) + added.addedInputTokens, stored);
     const outputBound = Math.max(plan.maxOutputTokens, added.leastOutputTokens);
+    const allowed = allowedIn(prompt, added, target);
     // A summary of the conversation is one more call: it reads as much, and writes as much at most.
     const times = added.compactsFrom !== null && bound + outputBound > added.compactsFrom ? 2 : 1;
     return {
@@ -133,7 +134,8 @@ export class Holding {
       tenantId: caller.tenantId,
       scopes: [...caller.scopes, ...scopesOf(options, target.provider, plan.countedModels, prompt.endUser)],
       price: target.price && size.heard ? priceWithSound(target.price) : target.price,
-      unbounded: added.feature,
+      unbounded: allowed ? null : added.feature,
+      allowed,
       lent: target.lent,
       unpricedCost: caller.unpricedCallCost,
       inputTokensBound: times * bound,
@@ -184,6 +186,14 @@ const HEADERS_OF_HOLD = [
   'x-weir-budget-warning',
   ...['requests', 'tokens'].flatMap((unit) => ['limit', 'remaining', 'reset'].map((what) => `x-ratelimit-${what}-${unit}`)),
 ];
+
+/** What a call may use that has a fee. Null: nothing, or no more is known of it than that it costs something. */
+function allowedIn(prompt: CallRequest, { feature, compactsFrom }: Added, target: Target): Allowed | null {
+  // What was found may make a conversation long enough for a summary.
+  const uses = compactsFrom === null ? feature?.most : null;
+  const cost = uses && target.price && feesAtMost(target.price, uses);
+  return uses && cost != null ? { uses, inputTokens: searchedBound(prompt, target, uses), cost } : null;
+}
 
 /** What a conversion adds to what is asked for. */
 type Added = Pick<Conversion, 'addedInputTokens' | 'leastOutputTokens' | 'compactsFrom' | 'feature'>;

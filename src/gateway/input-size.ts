@@ -1,5 +1,6 @@
 import { type CallRequest, continuesThread, METERED_BYTES_PER_TOKEN, type MediaSize, mediaSize } from '../dialects/index.js';
 import { inSlices } from '../kernel/slices.js';
+import type { Fees } from '../kernel/usage.js';
 import type { Target } from '../routing/index.js';
 
 /** How large the input of a call is, as far as can be told before it is sent. */
@@ -40,3 +41,12 @@ const LARGEST_WINDOW = 1_000_000;
 /** The most input tokens of a request whose conversation lies with the provider: as many as the model reads. 0: all of it is in the request. */
 export const storedBound = ({ body }: CallRequest, { facts }: Pick<Target, 'facts'>): number =>
   continuesThread(body) ? (facts.contextWindow ?? LARGEST_WINDOW) : 0;
+
+/**
+ * The most input tokens that a call reads beyond its prompt because its provider searches: after each search the model reads all of it again, with
+ * what was found. A beta may make its window larger than is known.
+ */
+export const searchedBound = ({ betas }: Pick<CallRequest, 'betas'>, { facts }: Pick<Target, 'facts'>, { webSearch = 0 }: Fees): number => {
+  const window = facts.contextWindow ?? LARGEST_WINDOW;
+  return webSearch * (betas.some((beta) => beta.startsWith('context-')) ? Math.max(window, LARGEST_WINDOW) : window);
+};

@@ -30,18 +30,21 @@ export function settlementOf(
   const { facts, error, used } = outcome;
   const told = facts.usageIsFinal && facts.usage && (hold.maxOutputTokens === 0 || isCredible(facts.usage, facts)) ? facts.usage : null;
   const estimate = used && told === null ? estimates.of(call, plan, hold, outcome) : null;
-  const usage = !used ? NO_USAGE : (told ?? estimate!.usage);
+  const tokens = !used ? NO_USAGE : (told ?? estimate!.usage);
   const prices: TargetPrices[] = [plan.target, served];
   const rates = dearestRates(
     prices.map(({ price }) => price),
-    usage,
+    tokens,
   );
-  const cost = rates && costOf(usage, rates);
-  const { beyond, told: isTold } = beyondText(asked, facts, usage, plan.target.model);
+  const cost = rates && costOf(tokens, rates);
+  const uses = hold.allowed?.uses ?? null;
+  const { beyond, searches, told: isTold } = beyondText(asked, facts, tokens, plan.target.model, uses, told !== null);
+  const usage = used ? { ...tokens, webSearch: searches } : tokens;
   const extra = rates && used ? costBeyond(usage, rates, beyond) : 0n;
+  const fees = rates && used ? costOf({ ...NO_USAGE, webSearch: searches }, rates) : 0n;
   // Of unknown price: what the platform allowed for it was held, and is booked.
   const text = !used ? null : estimate ? estimatedCost(estimate.amount, cost, hold.amount) : (cost ?? hold.amount);
-  const amount = text === null ? null : text + extra;
+  const amount = text === null ? null : (estimate ? withFees(text, fees, cost, hold.amount) : text + fees) + extra;
   const listed = (): Nano | null => {
     if (prices.every(({ price, listedPrice }) => price === listedPrice)) return rates && amount;
     const rated = dearestRates(
@@ -77,6 +80,14 @@ function dearestRates(prices: readonly (Price | null)[], usage: Usage): Rates | 
   const all = prices.flatMap((price) => (price ? [ratesFor(price, inputTotal(usage))] : []));
   return all.reduce<Rates | null>((dearest, rates) => (dearest && costOf(usage, dearest) >= costOf(usage, rates) ? dearest : rates), null);
 }
+
+/** An estimate of all that was held has the fees in it. */
+function withFees(estimate: Nano, fees: Nano, cost: Nano | null, held: Nano | null): Nano {
+  const most = held === null ? null : larger(larger(held, estimate), (cost ?? 0n) + fees);
+  return most !== null && estimate + fees > most ? most : estimate + fees;
+}
+
+const larger = (a: Nano, b: Nano): Nano => (a > b ? a : b);
 
 /** An estimate is not above the hold, also where a dearer model was served. */
 function estimatedCost(estimate: Nano | null, cost: Nano | null, held: Nano | null): Nano | null {

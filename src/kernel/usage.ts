@@ -1,9 +1,16 @@
 import { UNITS } from './units.js';
 
 export type Unit = (typeof UNITS)[number];
-export type Side = Unit['side'];
+type Side = Unit['side'];
+/** A side whose units are tokens. */
+export type TokenSide = Exclude<Side, 'fee'>;
 type Whole = Extract<Unit, { partOf: null }>;
 export type RatedUnit = Extract<Unit, { rate: object }>;
+type Fee = Extract<Unit, { side: 'fee' }>;
+export type FeeUnit = Extract<Fee, RatedUnit>;
+/** How often a call may use what has a fee. */
+export type Fees = Readonly<Partial<Record<FeeUnit['field'], number>>>;
+export type RatedTokens = Exclude<RatedUnit, Fee>;
 type Api = keyof Unit['shown'];
 
 /** What one attempt used, by unit. Units are disjoint but for parts, which are null when the provider does not report them. */
@@ -16,10 +23,12 @@ export interface StoredUsage {
 }
 
 type Shown<A extends Api> = { [U in Unit as U['shown'][A] & string]: U extends Whole ? number : number | null };
-/** As an API shows it: the total of each side, and what it is made of. */
-export type ShownUsage<A extends Api> = Record<`${Side}_tokens`, number> & Shown<A>;
+/** As an API shows it: the tokens of each side, what they are made of, and what has a fee. */
+export type ShownUsage<A extends Api> = Record<`${TokenSide}_tokens`, number> & Shown<A>;
 
 const SIDES = [...new Set<Side>(UNITS.map(({ side }) => side))];
+const isTokens = (side: Side): side is TokenSide => side !== 'fee';
+const TOKEN_SIDES = SIDES.filter(isTokens);
 const WHOLE: readonly Whole[] = UNITS.filter((unit): unit is Whole => unit.partOf === null);
 const FIELDS = Object.fromEntries(
   SIDES.map((side) => [side, WHOLE.filter((unit) => unit.side === side).map(({ field }) => field)]),
@@ -27,6 +36,9 @@ const FIELDS = Object.fromEntries(
 
 /** In an order in which a fallback comes before what falls back to it. */
 export const RATED_UNITS: readonly RatedUnit[] = UNITS.filter((unit): unit is RatedUnit => unit.rate !== null);
+export const isFee = (unit: RatedUnit): unit is FeeUnit => unit.side === 'fee';
+export const RATED_TOKENS: readonly RatedTokens[] = RATED_UNITS.filter((unit): unit is RatedTokens => !isFee(unit));
+export const FEE_UNITS: readonly FeeUnit[] = RATED_UNITS.filter(isFee);
 
 const usageBy = (quantity: (unit: Unit) => number | null): Usage =>
   Object.fromEntries(UNITS.map((unit) => [unit.field, quantity(unit)])) as Usage;
@@ -64,7 +76,7 @@ export function storeUsage(usage: Usage): StoredUsage {
 }
 
 /** Plain tokens of each side: what is booked of a call of which no more is known. */
-export const PLAIN_UNITS: readonly number[] = SIDES.map((side) => WHOLE.find((unit) => unit.side === side)!.number);
+export const PLAIN_UNITS: readonly number[] = TOKEN_SIDES.map((side) => WHOLE.find((unit) => unit.side === side)!.number);
 
 /** SQL: how much of a unit a ledger entry has; NULL: none. `entry`: the alias of the table. */
 export const quantitySql = (entry: string, unit: Pick<Unit, 'number'>): string =>
@@ -92,10 +104,10 @@ export function showUsage<A extends Api>(usage: Usage, api: A): ShownUsage<A> {
  * An object of what an API shows of usage, in its order.
  * @param ofTotal a value for the total of a side. @param ofUnit one for a unit; `before` is that of another unit of the same name.
  */
-export function shown<T>(api: Api, ofTotal: (side: Side) => T, ofUnit: (unit: Unit, before: T | undefined) => T): Record<string, T> {
+export function shown<T>(api: Api, ofTotal: (side: TokenSide) => T, ofUnit: (unit: Unit, before: T | undefined) => T): Record<string, T> {
   const all: Record<string, T> = {};
   for (const side of SIDES) {
-    all[`${side}_tokens`] = ofTotal(side);
+    if (isTokens(side)) all[`${side}_tokens`] = ofTotal(side);
     for (const unit of UNITS) {
       const name = unit.shown[api];
       if (unit.side === side && name !== null) all[name] = ofUnit(unit, all[name]);

@@ -1,5 +1,5 @@
 import type { Nano } from '../kernel/money.js';
-import type { Usage } from '../kernel/usage.js';
+import { FEE_UNITS, type FeeUnit, type Usage } from '../kernel/usage.js';
 import { costOf, type Rates } from './price.js';
 
 /** What an attempt used beyond tokens of text. Tokens told here are among those of its usage. */
@@ -11,7 +11,6 @@ export interface BeyondText {
   /** Tokens of which it is not told what they are: they count as the dearest of their side. */
   untoldInput: number;
   untoldOutput: number;
-  searches: number;
   /** What else the provider charges for, such as a container. */
   fees: Nano;
   /** What all tokens are multiplied by, in hundredths: of a service tier, a speed, a region. */
@@ -25,22 +24,15 @@ export const NOTHING_BEYOND: Readonly<BeyondText> = {
   imageOutput: 0,
   untoldInput: 0,
   untoldOutput: 0,
-  searches: 0,
   fees: 0n,
   percent: 100n,
 };
 
-/**
- * For a million searches where the catalog has no fee: the dearest that is known. Web grounding for enterprise on Vertex AI is $45 for a thousand
- * prompts with Gemini 2 (cloud.google.com/vertex-ai/generative-ai/pricing, as quoted in public notes, read 2026-11-28). Others: Google's grounding
- * $35 with Gemini 2.5 and $14 a query with Gemini 3 (ai.google.dev/gemini-api/docs/pricing, as quoted by github.com/iyulab/TokenMeter v0.13.0),
- * OpenAI's search preview $25, Claude $10.
- */
-const DEAREST_SEARCH = 45_000_000_000_000n;
+const NO_FEES = Object.fromEntries(FEE_UNITS.map(({ field }) => [field, 0])) as Record<FeeUnit['field'], number>;
 const PER_RATE = 1_000_000n;
 const PERCENT = 100n;
 
-/** What is charged beyond the tokens' cost at the rates of text. */
+/** What is charged beyond the units of the usage at their rates. */
 export function costBeyond(usage: Usage, rates: Rates, beyond: BeyondText): Nano {
   const { input, output, special } = rates;
   const dearestIn = dearest(input, special?.audioInput, special?.imageInput);
@@ -53,10 +45,9 @@ export function costBeyond(usage: Usage, rates: Rates, beyond: BeyondText): Nano
     above(beyond.imageOutput, special?.imageOutput ?? dearestOut, output) +
     above(beyond.untoldInput, dearestIn, input) +
     above(beyond.untoldOutput, dearestOut, output);
-  const text = costOf(usage, rates);
+  const text = costOf({ ...usage, ...NO_FEES }, rates);
   const tokens = divideUp((text * PER_RATE + media) * beyond.percent, PER_RATE * PERCENT);
-  const searches = divideUp(BigInt(beyond.searches) * (special?.search ?? DEAREST_SEARCH), PER_RATE);
-  return tokens - text + searches + beyond.fees;
+  return tokens - text + beyond.fees;
 }
 
 const dearest = (base: bigint, ...others: (bigint | null | undefined)[]): bigint =>

@@ -2,7 +2,7 @@ import { findProvider, type ModelInfo, type ModelPrice, type TieredPrices } from
 import { rulesOf, vendorsName } from '../model-rules/index.js';
 import { ADDITIONS, type Addition, BORROWED, type UsdRates } from './additions.js';
 import { isRevision, means } from './names.js';
-import { type Rates, ratesBy, type StoredRates, storeRates } from './price.js';
+import { perMillion, type Rates, ratesBy, type StoredRates, storeRates } from './price.js';
 
 /** The version of the catalog that is seeded, and of what is added to it; stored with each row. */
 export const CATALOG_SOURCE = 'genai-prices 0.1.8, additions 2026-11-28';
@@ -21,7 +21,11 @@ export interface CatalogPrice {
 const MOCK_PRICES: CatalogPrice[] = ['*', 'echo'].map((model) => ({
   model,
   effectiveAt: new Date(0),
-  rates: storeRates(ratesBy(({ side, rate }) => (rate.fallback !== null ? undefined : side === 'input' ? 1_000_000_000n : 2_000_000_000n))),
+  rates: storeRates(
+    ratesBy(({ side, rate }) =>
+      rate.fallback !== null || side === 'fee' ? undefined : side === 'input' ? 1_000_000_000n : 2_000_000_000n,
+    ),
+  ),
   tiers: [],
 }));
 
@@ -132,16 +136,14 @@ function readRates(model: string, usdPer: (key: string) => number | undefined): 
   const special = (key: string) => nano(key) ?? null;
   const rates = ratesBy(({ field, rate }) => {
     const isDear = field === 'cacheWrite1h' && rulesOf(model).prices.dearCacheHour;
-    return nano(rate.catalog) ?? (isDear ? (nano('input_mtok') ?? 0n) * 2n : undefined);
+    const told = nano(rate.catalog);
+    return told === undefined ? (isDear ? (nano('input_mtok') ?? 0n) * 2n : undefined) : perMillion(told, rate.per);
   });
-  // Told for a thousand searches.
-  const searches = special('web_searches_kcount');
   const beside = {
     audioInput: special('input_audio_mtok'),
     imageInput: special('input_image_mtok'),
     audioOutput: special('output_audio_mtok'),
     imageOutput: special('output_image_mtok'),
-    search: searches === null ? null : searches * 1_000n,
   };
   return Object.values(beside).some((rate) => rate !== null) ? { ...rates, special: beside } : rates;
 }

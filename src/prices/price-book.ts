@@ -1,8 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { FEE_UNITS } from '../kernel/usage.js';
 import { ConfigChanges, PLATFORM, replaceOwned, ServerClock } from '../platform/postgres/index.js';
 import { LOGGER, type Logger } from '../platform/telemetry/index.js';
 import { canonicalModel } from './catalog.js';
-import { isCatalog, type Price } from './price.js';
+import { isCatalog, type Price, type Rates } from './price.js';
 import { PricesRepository, type ReadPrice } from './prices.repository.js';
 import { inRegion } from './regions.js';
 
@@ -86,16 +87,22 @@ export class PriceBook {
    */
   private complete(price: Price, { slug, catalogId, regional }: Listed, model: string, at: number): Price {
     if (isCatalog(price)) return regional ? inRegion(price, model) : price;
-    if (price.rates.special || (price.rates.input === 0n && price.rates.output === 0n)) return price;
+    const { input, output, special: ownSpecial } = price.rates;
+    if (input === 0n && output === 0n) return price;
     const platform = this.shelves.get(PLATFORM);
     const byVendor = ({ source }: ReadPrice) => isCatalog({ source });
     const found =
       inForce(platform, slug, model, at, byVendor) ??
       (catalogId ? inForce(platform, slug, this.canonicalModel(catalogId, model), at, byVendor) : null);
-    const special = found?.price?.rates.special;
-    if (!special) return price;
-    const tiers = price.tiers.map((tier) => ({ ...tier, rates: { ...tier.rates, special } }));
-    return { ...price, rates: { ...price.rates, special }, tiers };
+    if (!found?.price) return price;
+    const listed = found.price.rates;
+    const beside = (rates: Rates): Rates => {
+      const all = { ...rates };
+      for (const { field } of FEE_UNITS) all[field] ??= listed[field];
+      const special = ownSpecial ?? listed.special;
+      return special ? { ...all, special } : all;
+    };
+    return { ...price, rates: beside(price.rates), tiers: price.tiers.map((tier) => ({ ...tier, rates: beside(tier.rates) })) };
   }
 
   private listed({ slug, catalogId }: Listed, model: string, at: number): ReadPrice | null {

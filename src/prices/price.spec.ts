@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import { affordableOutput, costOf, loadRates, type Price, ratesFor, storeRates, worstCaseCost } from './price.js';
+import { affordableOutput, costOf, feesAtMost, loadRates, type Price, ratesFor, storeRates, worstCaseCost } from './price.js';
 
 const rate = fc.bigInt({ min: 0n, max: 1_000_000_000_000n });
-const rates = fc.record({ input: rate, cacheRead: rate, cacheWrite5m: rate, cacheWrite1h: rate, output: rate });
+const rates = fc.record({ input: rate, cacheRead: rate, cacheWrite5m: rate, cacheWrite1h: rate, output: rate, webSearch: fc.option(rate) });
 const tokens = fc.integer({ min: 0, max: 2_000_000 });
 const usage = fc.record({
   input: tokens,
@@ -11,6 +11,7 @@ const usage = fc.record({
   cacheWrite1h: tokens,
   output: tokens,
   reasoning: fc.constant(null),
+  webSearch: fc.nat(100),
 });
 const price = fc.record({ rates, tiers: fc.array(fc.record({ aboveInputTokens: tokens, rates }), { maxLength: 2 }) }).map(
   (fields): Price => ({
@@ -31,7 +32,25 @@ test('no usage within the bounds costs more than the worst case', () => {
   fc.assert(
     fc.property(price, usage, (p, u) => {
       const input = u.input + u.cacheRead + u.cacheWrite5m + u.cacheWrite1h;
-      return costOf(u, ratesFor(p, input)) <= worstCaseCost(p, input, u.output);
+      const fees = feesAtMost(p, { webSearch: u.webSearch });
+      const used = fees === null ? { ...u, webSearch: 0 } : u;
+      return costOf(used, ratesFor(p, input)) <= worstCaseCost(p, input, u.output) + (fees ?? 0n);
+    }),
+  );
+});
+
+test('a fee that a price does not have is not free: it has no worst case, and costs the dearest', () => {
+  fc.assert(
+    fc.property(price, usage, (p, u) => {
+      const [used, without] = [
+        { ...u, webSearch: 1 },
+        { ...u, webSearch: 0 },
+      ];
+      const unknown = { ...p, tiers: [...p.tiers, { aboveInputTokens: 2_000_001, rates: { ...p.rates, webSearch: null } }] };
+      expect(feesAtMost(unknown, { webSearch: 1 })).toBeNull();
+      expect(feesAtMost(unknown, {})).toBe(0n);
+      const { rates } = unknown.tiers.at(-1)!;
+      expect(costOf(used, rates)).toBe(costOf(without, rates) + 45_000_000n);
     }),
   );
 });
@@ -48,12 +67,12 @@ test('what is affordable fits, and one token more does not', () => {
 });
 
 test('cost is rounded up once, at the end', () => {
-  const third = { input: 333_333n, cacheRead: 333_333n, cacheWrite5m: 0n, cacheWrite1h: 0n, output: 0n };
-  expect(costOf({ input: 1, cacheRead: 1, cacheWrite5m: 0, cacheWrite1h: 0, output: 0, reasoning: null }, third)).toBe(1n);
+  const third = { input: 333_333n, cacheRead: 333_333n, cacheWrite5m: 0n, cacheWrite1h: 0n, output: 0n, webSearch: null };
+  expect(costOf({ input: 1, cacheRead: 1, cacheWrite5m: 0, cacheWrite1h: 0, output: 0, reasoning: null, webSearch: 0 }, third)).toBe(1n);
 });
 
 test('a long prompt moves the whole request into its tier', () => {
-  const base = { input: 1n, cacheRead: 1n, cacheWrite5m: 1n, cacheWrite1h: 1n, output: 1n };
+  const base = { input: 1n, cacheRead: 1n, cacheWrite5m: 1n, cacheWrite1h: 1n, output: 1n, webSearch: null };
   const long = { ...base, input: 2n };
   const tiered = { rates: base, tiers: [{ aboveInputTokens: 100, rates: long }] } as unknown as Price;
   expect([ratesFor(tiered, 100), ratesFor(tiered, 101)]).toEqual([base, long]);
@@ -64,7 +83,7 @@ test('rates survive being stored', () => {
 });
 
 test('stored rates without one that has no fallback are not read: a class of tokens is never free by mistake', () => {
-  const stored = storeRates({ input: 1n, cacheRead: 2n, cacheWrite5m: 3n, cacheWrite1h: 4n, output: 5n });
+  const stored = storeRates({ input: 1n, cacheRead: 2n, cacheWrite5m: 3n, cacheWrite1h: 4n, output: 5n, webSearch: null });
   const { cache_read: _, ...older } = stored;
   expect(loadRates(older as typeof stored)).toMatchObject({ input: 1n, cacheRead: 1n, output: 5n });
   for (const missing of ['input', 'output'] as const) {

@@ -1,11 +1,24 @@
 import type { Nano } from '../kernel/money.js';
-import { RATED_UNITS, type RatedUnit, type Side, type Usage } from '../kernel/usage.js';
+import {
+  FEE_UNITS,
+  type Fees,
+  type FeeUnit,
+  isFee,
+  NO_USAGE,
+  RATED_TOKENS,
+  RATED_UNITS,
+  type RatedTokens,
+  type RatedUnit,
+  type TokenSide,
+  type Usage,
+} from '../kernel/usage.js';
 
-/** Nano-USD per million tokens, by unit. */
-export type Rates = Record<RatedUnit['field'], bigint> & {
-  /** What is no text, where the catalog has rates for it. Absent: it costs what text does, as far as is known. */
-  special?: SpecialRates;
-};
+/** Nano-USD per million, by unit. Null: the fee is not known. */
+export type Rates = Record<RatedTokens['field'], bigint> &
+  Record<FeeUnit['field'], bigint | null> & {
+    /** What is no text, where the catalog has rates for it. Absent: it costs what text does, as far as is known. */
+    special?: SpecialRates;
+  };
 
 /** Null: there is none. */
 interface SpecialRates {
@@ -13,8 +26,6 @@ interface SpecialRates {
   imageInput: bigint | null;
   audioOutput: bigint | null;
   imageOutput: bigint | null;
-  /** For a million web searches. */
-  search: bigint | null;
 }
 
 /** Rates for a whole request whose input is longer than a threshold. */
@@ -42,6 +53,14 @@ export interface Price {
 /** Nobody who pays said so: it is what vendors list. */
 export const isCatalog = ({ source }: Pick<Price, 'source'>): boolean => source !== 'operator' && source !== 'admin';
 
+/**
+ * For a million searches where a price has no fee: the dearest that is known. Web grounding for enterprise on Vertex AI is $45 for a thousand
+ * prompts with Gemini 2 (cloud.google.com/vertex-ai/generative-ai/pricing, as quoted in public notes, read 2026-11-28). Others: Google's grounding
+ * $35 with Gemini 2.5 and $14 a query with Gemini 3 (ai.google.dev/gemini-api/docs/pricing, as quoted by github.com/iyulab/TokenMeter v0.13.0),
+ * OpenAI's search preview $25, Claude $10.
+ */
+const DEAREST_FEE = 45_000_000_000_000n;
+
 const MAX_TOKENS = BigInt(Number.MAX_SAFE_INTEGER);
 const TOKENS_PER_RATE = 1_000_000n;
 
@@ -50,14 +69,24 @@ export function ratesFor(price: Price, inputTokens: number): Rates {
   return price.tiers.findLast((tier) => inputTokens > tier.aboveInputTokens)?.rates ?? price.rates;
 }
 
-/** What an attempt cost: multiplied first, divided once, rounded up once. */
+/** What an attempt cost: multiplied first, divided once, rounded up once. A fee that is not known is the dearest. */
 export function costOf(usage: Usage, rates: Rates): Nano {
   let scaled = 0n;
   for (const { field } of RATED_UNITS) {
     const quantity = usage[field];
-    if (quantity !== 0) scaled += BigInt(quantity) * rates[field];
+    if (quantity !== 0) scaled += BigInt(quantity) * rateOf(rates, field);
   }
   return divideUp(scaled);
+}
+
+/** The rate of a unit; of a fee that is not known, the dearest. */
+export const rateOf = (rates: Rates, field: RatedUnit['field']): bigint => rates[field] ?? DEAREST_FEE;
+
+/** The most that so much of it costs. Null: it has no price. */
+export function feesAtMost({ rates, tiers }: Price, fees: Fees): Nano | null {
+  const all = [rates, ...tiers.map((tier) => tier.rates)];
+  if (FEE_UNITS.some(({ field }) => (fees[field] ?? 0) > 0 && all.some((one) => one[field] === null))) return null;
+  return all.map((one) => costOf({ ...NO_USAGE, ...fees }, one)).reduce((most, cost) => (cost > most ? cost : most));
 }
 
 /** The most a call can cost: every token in the dearest unit of its side, in the dearest tier. */
@@ -99,24 +128,29 @@ export function priceWithSound(price: Price): Price {
   return { ...price, rates: dear(price.rates), tiers: price.tiers.map((tier) => ({ ...tier, rates: dear(tier.rates) })) };
 }
 
-function dearest(rates: Rates, side: Side): bigint {
+function dearest(rates: Rates, side: TokenSide): bigint {
   let most = 0n;
-  for (const unit of RATED_UNITS) if (unit.side === side && rates[unit.field] > most) most = rates[unit.field];
+  for (const unit of RATED_TOKENS) if (unit.side === side && rates[unit.field] > most) most = rates[unit.field];
   return most;
 }
 
 const divideUp = (scaled: bigint): bigint => (scaled + TOKENS_PER_RATE - 1n) / TOKENS_PER_RATE;
 
+/** A rate that is told for so many, as prices store it. */
+export const perMillion = (rate: bigint, per: number): bigint => (rate * TOKENS_PER_RATE) / BigInt(per);
+
+/** As {@link perMillion}, the other way. */
+export const perUnits = (rate: bigint, per: number): bigint => (rate * BigInt(per)) / TOKENS_PER_RATE;
+
 /** Rates as a JSON column holds them. Safe integers: a rate is below 9e15 nano-USD, i.e. nine million dollars per million tokens. */
-export type StoredRates = Record<RatedUnit['rate']['stored'], number> &
-  Partial<Record<'audio_input' | 'image_input' | 'audio_output' | 'image_output' | 'search', number>>;
+export type StoredRates = Record<RatedTokens['rate']['stored'], number> &
+  Partial<Record<FeeUnit['rate']['stored'] | 'audio_input' | 'image_input' | 'audio_output' | 'image_output', number>>;
 
 const SPECIAL = {
   audioInput: 'audio_input',
   imageInput: 'image_input',
   audioOutput: 'audio_output',
   imageOutput: 'image_output',
-  search: 'search',
 } as const satisfies Record<keyof SpecialRates, keyof StoredRates>;
 const SPECIAL_NAMES = Object.keys(SPECIAL) as (keyof SpecialRates)[];
 
@@ -129,10 +163,11 @@ function loadSpecial(stored: StoredRates): SpecialRates | null {
   return SPECIAL_NAMES.some((name) => special[name] !== null) ? special : null;
 }
 
-/** The rates of all units: one that is not given is that of its fallback, and without a fallback 0. */
+/** The rates of all units: one that is not given is that of its fallback, and without a fallback 0, or null for a fee. */
 export function ratesBy(given: (unit: RatedUnit) => bigint | undefined): Rates {
   const rates = {} as Rates;
-  for (const unit of RATED_UNITS) rates[unit.field] = given(unit) ?? (unit.rate.fallback === null ? 0n : rates[unit.rate.fallback]);
+  for (const unit of RATED_TOKENS) rates[unit.field] = given(unit) ?? (unit.rate.fallback === null ? 0n : rates[unit.rate.fallback]);
+  for (const unit of FEE_UNITS) rates[unit.field] = given(unit) ?? null;
   return rates;
 }
 
@@ -144,18 +179,17 @@ export function named<T, Name extends string>(name: (unit: RatedUnit) => Name, v
 }
 
 export const storeRates = (rates: Rates): StoredRates => ({
-  ...named(
-    ({ rate }) => rate.stored,
-    ({ field }) => Number(rates[field]),
-  ),
+  ...(Object.fromEntries(
+    RATED_UNITS.flatMap(({ field, rate }) => (rates[field] === null ? [] : [[rate.stored, Number(rates[field])]])),
+  ) as StoredRates),
   ...(rates.special && storeSpecial(rates.special)),
 });
 
 /** Rates that were stored before a unit was known lack it. @throws TypeError where a rate is missing that has no fallback: it is never free. */
 export function loadRates(stored: StoredRates): Rates {
   const special = loadSpecial(stored);
-  const rates = ratesBy(({ rate }) =>
-    stored[rate.stored] === undefined && rate.fallback !== null ? undefined : BigInt(stored[rate.stored]),
+  const rates = ratesBy((unit) =>
+    stored[unit.rate.stored] === undefined && (isFee(unit) || unit.rate.fallback !== null) ? undefined : BigInt(stored[unit.rate.stored]!),
   );
   return special ? { ...rates, special } : rates;
 }

@@ -1,3 +1,4 @@
+import { RATED_TOKENS } from '../kernel/usage.js';
 import { rulesOf } from '../model-rules/index.js';
 import type { Price, Rates } from './price.js';
 
@@ -19,10 +20,11 @@ export function inRegion(price: Price, model: string): Price {
 
 const more = (rate: bigint): bigint => (rate * PERCENT + 99n) / 100n;
 
-/** Searches cost the same everywhere. */
-function raised({ special, ...rates }: Rates): Rates {
-  const text = Object.fromEntries(Object.entries(rates).map(([name, rate]) => [name, more(rate)])) as Omit<Rates, 'special'>;
-  if (!special) return text;
-  const beside = Object.entries(special).map(([name, rate]) => [name, rate === null || name === 'search' ? rate : more(rate)]);
-  return { ...text, special: Object.fromEntries(beside) };
+/** Fees are the same everywhere. */
+function raised(rates: Rates): Rates {
+  const dearer = { ...rates };
+  for (const { field } of RATED_TOKENS) dearer[field] = more(rates[field]);
+  if (!rates.special) return dearer;
+  const beside = Object.entries(rates.special).map(([name, rate]) => [name, rate === null ? null : more(rate)]);
+  return { ...dearer, special: Object.fromEntries(beside) };
 }

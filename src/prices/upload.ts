@@ -72,7 +72,7 @@ function flagOf({ rates }: UploadedPrice, before: Price | null, aheadMs: number)
   if (!before) return rates.input === 0n && rates.output === 0n ? 'It is free.' : null;
   for (const { field: name } of RATED_UNITS) {
     const [was, is] = [Number(before.rates[name]), Number(rates[name])];
-    if (was === is) continue;
+    if (was === is || rates[name] === null || before.rates[name] === null) continue;
     if (is === 0) return `${name} becomes free.`;
     if (was === 0 || is > was * MAX_FACTOR || was > is * MAX_FACTOR) return `${name} changes by more than a factor of ${MAX_FACTOR}.`;
   }

@@ -3,7 +3,7 @@ import type { Elapsed } from '../kernel/elapsed.js';
 import type { WeirError } from '../kernel/errors.js';
 import type { Id } from '../kernel/ids.js';
 import type { Nano } from '../kernel/money.js';
-import { NO_USAGE } from '../kernel/usage.js';
+import { type Fees, NO_USAGE } from '../kernel/usage.js';
 import {
   type HeldFacts,
   type HoldContext,
@@ -34,6 +34,8 @@ export interface AdmissionRequest {
   price: Price | null;
   /** What it asks for whose cost has no bound: refused where one is needed. Null: nothing. */
   unbounded: Unbounded | null;
+  /** What it may use that has a fee, and the most of that. Null: nothing. */
+  allowed: Allowed | null;
   /** The platform pays: of unknown price it is refused, whatever budgets there are. */
   lent: boolean;
   /** What it costs, whatever comes of it; absent: it goes by its tokens. */
@@ -60,11 +62,20 @@ export interface AdmissionRequest {
   context: Omit<HoldContext, 'output_tokens'>;
 }
 
+/** How often a call may use what has a fee, what all of it costs, and how much more input the model may read for it. */
+export interface Allowed {
+  uses: Fees;
+  inputTokens: number;
+  cost: Nano;
+}
+
 /** Money held for one call. */
 export interface Hold extends HeldFacts {
   callId: Id;
   /** Tokens of input that the amount covers. */
   inputTokens: number;
+  /** Fees that it covers; null: none. */
+  allowed: Allowed | null;
   /** How old it is. */
   since: Elapsed;
   /** Per answer; lower than asked for where the call was shrunk to fit. */
@@ -111,7 +122,16 @@ export class Admission {
     for (let tries = 1; ; tries++) {
       const isDefault = output > least;
       const { held, refusal } = await this.try(exposure, input, output, unpricedCost, isDefault);
-      if (held) return { callId, tenantId, scopes, inputTokens: input, maxOutputTokens: output, ...held };
+      if (held)
+        return {
+          callId,
+          tenantId,
+          scopes,
+          inputTokens: readIn(exposure, input),
+          allowed: exposure.allowed,
+          maxOutputTokens: output,
+          ...held,
+        };
       if (refusal.unpriced && exposure.unbounded) throw featureNotPriced(exposure.unbounded, refusal.error(null));
       if (refusal.unpriced && unpricedCost === null && exposure.unpricedCost !== null) {
         unpricedCost = exposure.unpricedCost;
@@ -150,7 +170,8 @@ export class Admission {
     isDefault: boolean,
   ): Promise<Attempt> {
     const { callId: id, tenantId, price, choices, scopes, approval } = exposure;
-    const amount = exposure.unbounded ? null : price ? worstCaseCost(price, input, output * choices) : unpricedCost;
+    const reads = readIn(exposure, input);
+    const amount = exposure.unbounded ? null : price ? worstCaseCost(price, reads, output * choices) + feesOf(exposure) : unpricedCost;
     const { rates: stored } = exposure.context;
     const context: HoldContext = {
       ...exposure.context,
@@ -164,11 +185,11 @@ export class Admission {
         bySize: amount !== null && price !== null,
         unpriced: amount === null,
         headroom: maxCost,
-        borneOutput: price && affordableOutput(price, input, maxCost),
+        borneOutput: price && affordableOutput(price, reads, maxCost - feesOf(exposure)),
         error: (affordable, fitsShorter) => callTooDear(amount, maxCost, affordable, fitsShorter),
       });
     }
-    const wanted = isDefault && price ? SHARES * outputCost(price, input, output * choices) : null;
+    const wanted = isDefault && price ? SHARES * outputCost(price, reads, output * choices) : null;
     const answer = await this.ledger.hold({
       id,
       tenantId,
@@ -194,7 +215,7 @@ export class Admission {
         bySize,
         unpriced: verdict === 'unpriced',
         headroom: denial.headroom,
-        borneOutput: price && outputBoughtBy(price, input, denial.headroom / SHARES),
+        borneOutput: price && outputBoughtBy(price, reads, denial.headroom / SHARES),
         error: (affordable, fitsShorter) => orApproval(deniedByBudget(verdict, denial, affordable, fitsShorter), verdict, denial, scopes),
       });
     }
@@ -231,13 +252,18 @@ interface Denied {
 
 const refusedBy = (refusal: Denied): Attempt => ({ held: null, refusal });
 
-function affordableIn(price: Price, input: number, headroom: Nano, { choices, minOutputTokens }: AdmissionRequest): number {
-  const affordable = Math.floor(affordableOutput(price, input, headroom) / choices);
+/** Limits on tokens count what is asked for, and not what the provider may find. */
+const readIn = ({ allowed }: Pick<AdmissionRequest, 'allowed'>, input: number): number => input + (allowed?.inputTokens ?? 0);
+const feesOf = ({ allowed }: Pick<AdmissionRequest, 'allowed'>): Nano => allowed?.cost ?? 0n;
+
+function affordableIn(price: Price, input: number, headroom: Nano, exposure: AdmissionRequest): number {
+  const { choices, minOutputTokens } = exposure;
+  const affordable = Math.floor(affordableOutput(price, readIn(exposure, input), headroom - feesOf(exposure)) / choices);
   return affordable < minOutputTokens ? 0 : affordable;
 }
 
 /** The fewest tokens that anything can be asked in. */
 const MIN_INPUT_TOKENS = 16;
 
-const smallestCost = (price: Price, { choices, minOutputTokens }: AdmissionRequest): Nano =>
-  worstCaseCost(price, MIN_INPUT_TOKENS, minOutputTokens * choices);
+const smallestCost = (price: Price, exposure: AdmissionRequest): Nano =>
+  worstCaseCost(price, readIn(exposure, MIN_INPUT_TOKENS), exposure.minOutputTokens * exposure.choices) + feesOf(exposure);

@@ -79,11 +79,17 @@ export function callTooDear(amount: Nano | null, maxCost: Nano, affordable: numb
 export interface Unbounded {
   field: string;
   what: string;
+  /** The field that would bound it; null: there is none. */
+  limitedBy: string | null;
 }
 
 /** What a client reads when it asks for something whose cost has no bound. @param denied what stands in the way. */
-export function featureNotPriced({ field, what }: Unbounded, denied: WeirError): WeirError {
-  const advice = field === 'model' ? 'Use another model' : `Leave "${field}" out`;
+export function featureNotPriced({ field, what, limitedBy }: Unbounded, denied: WeirError): WeirError {
+  const advice = limitedBy
+    ? `Set "${limitedBy}", or leave "${field}" out`
+    : field === 'model'
+      ? 'Use another model'
+      : `Leave "${field}" out`;
   return new WeirError('feature_not_priced', {
     param: field,
     message: `"${field}" asks for ${what}, whose cost has no bound, and a hard budget or a cost limit applies. ${advice}, or have the call made where no hard cap applies.`,

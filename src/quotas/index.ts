@@ -1,4 +1,4 @@
-export { Admission, type AdmissionRequest, type Hold } from './admission.js';
+export { Admission, type AdmissionRequest, type Allowed, type Hold } from './admission.js';
 export { type Budget, type BudgetPeriod, type Filled, type Grant, MODES, PERIOD_KINDS } from './budget.js';
 export { ApprovalNeeded } from './budget-denials.js';
 export { renderSpending } from './budget-object.js';

@@ -340,3 +340,132 @@ describe('without a hard cap', () => {
     expect(replies.map(({ status }) => status)).toEqual(Array(10).fill(422));
   });
 });
+
+describe('a web search that the request limits', () => {
+  const FEE = 0.01;
+  const WINDOW = 200_000;
+  let tenant: TestTenant;
+  let to: Rig['to'];
+  const [messages, responses] = ['/v1/messages', '/v1/responses'].map((path) => CALLS.find((one) => one.path === path)!) as [
+    SurfaceRow,
+    SurfaceRow,
+  ];
+
+  beforeAll(async () => {
+    tenant = await createTenant(rig.weir);
+    to = { publicUrl: rig.weir.publicUrl, apiKey: tenant.apiKey };
+    const base = `http://${rig.upstream.hostPort}`;
+    for (const [name, path] of [
+      ['anthropic', ''],
+      ['openai', '/v1'],
+    ] as const)
+      await tenant.admin('POST', '/v1/organization/providers', { name, type: name, base_url: base + path, models: ['*'], key: 'secret' });
+    await tenant.admin('POST', '/v1/organization/budgets', { scope: { kind: 'tenant' }, limit: '100.00', period: 'lifetime' });
+    await eventually(() => tenant.openai.models.retrieve('openai/gpt-5').then(Boolean, () => false));
+  });
+
+  const says = (body: object) =>
+    ((_call: unknown, response: { writeHead: (status: number, headers: object) => void; end: (text: string) => void }) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(body));
+    }) as never;
+  const message = (usage: object) =>
+    says({
+      id: 'm',
+      type: 'message',
+      role: 'assistant',
+      model: 'claude-haiku-4-5',
+      content: [{ type: 'text', text: 'x' }],
+      stop_reason: 'end_turn',
+      usage,
+    });
+  const response = (output: object[]) =>
+    says({
+      id: 'r',
+      object: 'response',
+      status: 'completed',
+      model: 'gpt-5',
+      output: [...output, { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'x' }] }],
+      usage: { input_tokens: 100, output_tokens: 10, total_tokens: 110 },
+    });
+  const tool = (fields: object = {}) => ({ tools: [{ type: 'web_search_20250305', name: 'web_search', ...fields }] });
+  const ask = (surface: SurfaceRow, more: object, headers: Record<string, string> = {}) =>
+    send(to, surface, surface.body(surface === messages ? 'anthropic/claude-haiku-4-5' : 'openai/gpt-5', 'Hello', more), headers);
+  /** What the last call held and cost in USD, its searches, and whether it is an estimate. */
+  async function last() {
+    const { data } = await tenant.admin<{ data: { id: string; cost: string; estimated: boolean; usage: { web_searches: number } }[] }>(
+      'GET',
+      '/v1/organization/calls?limit=1',
+    );
+    const { id, cost, estimated, usage } = data[0]!;
+    const explained = await tenant.admin<{ bookings: { held: string; lines: { class: string; quantity: number; rate: string }[] }[] }>(
+      'GET',
+      `/v1/organization/calls/${id}/explain`,
+    );
+    const { held, lines } = explained.bookings[0]!;
+    return { cost: Number(cost), estimated, searches: usage.web_searches, held: Number(held), lines };
+  }
+
+  test('is held at its fee and at all that the model may read again, and booked by the count of the reply', async () => {
+    rig.upstream.script = message({ input_tokens: 1_000, output_tokens: 10, server_tool_use: { web_search_requests: 2 } });
+    expect((await ask(messages, tool({ max_uses: 3 }))).status).toBe(200);
+    const { held, lines, ...booked } = await last();
+    expect(booked).toEqual({ cost: expect.closeTo((1_000 + 10 * 5) / 1e6 + 2 * FEE, 9), estimated: false, searches: 2 });
+    // Input at $2, the dearest class, read once more after each search.
+    expect(held).toBeGreaterThan(3 * FEE + (3 * WINDOW * 2) / 1e6);
+    expect(lines).toContainEqual(expect.objectContaining({ class: 'web_search', quantity: 2, rate: '10.00' }));
+  });
+
+  test('that did not happen costs nothing, and is no estimate', async () => {
+    rig.upstream.script = message({ input_tokens: 1_000, output_tokens: 10 });
+    expect((await ask(messages, tool({ max_uses: 3 }))).status).toBe(200);
+    expect(await last()).toMatchObject({ cost: expect.closeTo((1_000 + 10 * 5) / 1e6, 9), estimated: false, searches: 0 });
+  });
+
+  test('is counted by the items of a response, where `max_tool_calls` limits it', async () => {
+    rig.upstream.script = response([
+      { type: 'web_search_call', id: 'ws', status: 'completed' },
+      { type: 'web_search_call', id: 'ws2', status: 'completed' },
+    ]);
+    expect((await ask(responses, { tools: [{ type: 'web_search' }], max_tool_calls: 2 })).status).toBe(200);
+    expect(await last()).toMatchObject({ cost: expect.closeTo((100 * 1.25 + 10 * 10) / 1e6 + 2 * FEE, 9), searches: 2, estimated: false });
+  });
+
+  test('of which no count comes is booked at all that was held, and nothing more', async () => {
+    rig.upstream.script = message({});
+    expect((await ask(messages, tool({ max_uses: 1 }))).status).toBe(200);
+    const { cost, held, searches, estimated } = await last();
+    expect({ cost, searches, estimated }).toEqual({ cost: held, searches: 1, estimated: true });
+  });
+
+  test.each([
+    ['no limit', () => ask(messages, tool()), 'max_uses'],
+    ['a limit that is no number', () => ask(messages, tool({ max_uses: '3' })), 'max_uses'],
+    ['no limit on what a response calls', () => ask(responses, { tools: [{ type: 'web_search' }] }), 'max_tool_calls'],
+    [
+      'another tool beside it',
+      () => ask(messages, { tools: [...tool({ max_uses: 1 }).tools, { type: 'web_fetch_20250910', name: 'w' }] }),
+      '',
+    ],
+    ['another tier beside it', () => ask(responses, { tools: [{ type: 'web_search' }], max_tool_calls: 1, service_tier: 'priority' }), ''],
+    ['another version of it', () => ask(responses, { tools: [{ type: 'web_search_preview' }], max_tool_calls: 1 }), ''],
+    ['too low a cost limit', () => ask(messages, tool({ max_uses: 1 }), { 'x-weir-max-cost': '0.30' }), null],
+  ])('with %s is refused, and nothing is sent', async (_, make, named) => {
+    const before = rig.upstream.calls.length;
+    const reply = await make();
+    const { error } = (await reply.json()) as { error: { message: string } };
+    expect([reply.status, error.message]).toEqual([named === null ? 402 : 422, expect.stringContaining(named ?? '')]);
+    expect(rig.upstream.calls.length).toBe(before);
+  });
+
+  test('without a known fee is refused; one that a person sets is known', async () => {
+    rig.upstream.script = message({ input_tokens: 1_000, output_tokens: 10, server_tool_use: { web_search_requests: 1 } });
+    const body = messages.body('anthropic/claude-x', 'Hello', tool({ max_uses: 1 }));
+    const price = { provider: 'anthropic', model: 'claude-x', input: '1', output: '5' };
+    await tenant.admin('POST', '/v1/organization/prices', price);
+    expect((await send(to, messages, body)).status).toBe(422);
+    expect(await tenant.admin('POST', '/v1/organization/prices', { ...price, web_search: '20' })).toMatchObject({ web_search: '20.00' });
+    expect((await send(to, messages, body)).status).toBe(200);
+    expect(await last()).toMatchObject({ cost: expect.closeTo((1_000 + 10 * 5) / 1e6 + 0.02, 9), searches: 1 });
+  });
+});

@@ -133,7 +133,7 @@ describe('a recorded error is a refusal with its sentence', () => {
 
 const PROMPT: CallRequest = responsesSurface.decodeRequest({ model: 'p/m', input: 'hello', stream: true }, 10);
 const IDENTITY = { id: 'abc', createdAt: 1_700_000_000, model: 'm' };
-const USAGE = { input: 1, cacheRead: 2, cacheWrite5m: 3, cacheWrite1h: 0, output: 5, reasoning: 4 };
+const USAGE = { input: 1, cacheRead: 2, cacheWrite5m: 3, cacheWrite1h: 0, output: 5, reasoning: 4, webSearch: 0 };
 
 /** Our stream for a client, of the events of a reply. */
 function rendered(events: ReplyEvent[]): string {

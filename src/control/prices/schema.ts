@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { parseUsd } from '../../kernel/money.js';
-import { RATED_UNITS, type RatedUnit } from '../../kernel/usage.js';
-import { PricedRatesObject, type Rates, RatesObject, ratesBy, type Tier } from '../../prices/index.js';
+import { isFee, RATED_UNITS, type RatedTokens, type RatedUnit } from '../../kernel/usage.js';
+import { PricedRatesObject, perMillion, type Rates, RatesObject, ratesBy, type Tier } from '../../prices/index.js';
 import { Currency, Money, Timestamp, text, time } from '../http/fields.js';
 import { ListQuery } from '../http/list.js';
 import { providerName } from '../providers/schema.js';
@@ -20,16 +20,17 @@ const rate = z.union([z.string(), z.number()], { error: RATE_FAULT }).transform(
 
 const MAX_TIERS = 8;
 
-type NeededRate = Extract<RatedUnit, { rate: { fallback: null } }>;
+type NeededRate = Extract<RatedTokens, { rate: { fallback: null } }>;
 type GivenRates = { [U in RatedUnit as U['rate']['api']]: U extends NeededRate ? typeof rate : z.ZodOptional<typeof rate> };
 
 const nameOf = Object.fromEntries(RATED_UNITS.map((unit) => [unit.field, unit.rate.api])) as Record<RatedUnit['field'], string>;
 
 const rates = Object.fromEntries(
-  RATED_UNITS.map(({ rate: { api, fallback } }) => [
-    api,
-    fallback === null ? rate : rate.optional().describe(`Absent: the same as ${nameOf[fallback]}.`),
-  ]),
+  RATED_UNITS.map((unit) => {
+    const { api, per, fallback } = unit.rate;
+    if (isFee(unit)) return [api, rate.optional().describe(`USD per ${per}. Absent: as the catalog lists it, where it does.`)];
+    return [api, fallback === null ? rate : rate.optional().describe(`Absent: the same as ${nameOf[fallback]}.`)];
+  }),
 ) as GivenRates;
 
 const tiers = z
@@ -104,7 +105,11 @@ export const PriceObject = z
   })
   .meta({ id: 'Price' });
 
-export const ratesOf = (body: Omit<CreatePrice['tiers'][number], 'above_input_tokens'>): Rates => ratesBy(({ rate }) => body[rate.api]);
+export const ratesOf = (body: Omit<CreatePrice['tiers'][number], 'above_input_tokens'>): Rates =>
+  ratesBy(({ rate }) => {
+    const given = body[rate.api];
+    return given === undefined ? undefined : perMillion(given, rate.per);
+  });
 
 export const tiersOf = (body: CreatePrice): Tier[] =>
   body.tiers.map(({ above_input_tokens: aboveInputTokens, ...tier }) => ({ aboveInputTokens, rates: ratesOf(tier) }));

@@ -74,7 +74,15 @@ test('usage that is written is read as it was', () => {
   const count = fc.nat(1_000_000);
   fc.assert(
     fc.property(count, count, count, count, count, fc.boolean(), (input, cacheRead, cacheWrite5m, cacheWrite1h, output, thinks) => {
-      const usage = { input, cacheRead, cacheWrite5m, cacheWrite1h, output, reasoning: thinks ? Math.floor(output / 2) : null };
+      const usage = {
+        input,
+        cacheRead,
+        cacheWrite5m,
+        cacheWrite1h,
+        output,
+        reasoning: thinks ? Math.floor(output / 2) : null,
+        webSearch: 0,
+      };
       expect(readUsage(encodeUsage(usage))).toEqual(usage);
     }),
   );

@@ -5,7 +5,7 @@ import { fold } from '../kit/fold.js';
 import { framesOf } from '../kit/frames.js';
 import { chatCompleteSurface } from './index.js';
 
-const USAGE: Usage = { input: 5, cacheRead: 3, cacheWrite5m: 1, cacheWrite1h: 0, output: 2, reasoning: null };
+const USAGE: Usage = { input: 5, cacheRead: 3, cacheWrite5m: 1, cacheWrite1h: 0, output: 2, reasoning: null, webSearch: 0 };
 const IDENTITY = { id: 'x1', createdAt: 5, model: 'p/m' };
 const prompt = (fields: object = {}) =>
   chatCompleteSurface.decodeRequest({ model: 'p/m', messages: [{ role: 'user', content: 'Hi' }], ...fields }, 32);

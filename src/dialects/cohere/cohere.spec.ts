@@ -202,7 +202,7 @@ describe('a reply of Cohere', () => {
     [{ tokens: {} }, null],
   ])('counts %j', (usage, counted) => {
     const [event] = stream(end({ usage })).events;
-    const expected = counted && { ...counted, cacheWrite5m: 0, cacheWrite1h: 0, reasoning: null };
+    const expected = counted && { ...counted, cacheWrite5m: 0, cacheWrite1h: 0, reasoning: null, webSearch: 0 };
     expect(event).toEqual({ type: 'usage', usage: expected, raw: usage, final: true });
   });
 

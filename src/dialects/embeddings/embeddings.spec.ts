@@ -9,7 +9,7 @@ import { decodeEmbeddingRequest, encodeEmbeddingAnswer, encodeVectors } from './
 import { packed, unpacked, vectorOf } from './vectors.js';
 
 const REQUEST: EmbeddingRequest = { inputs: ['a', 'b'], dimensions: null, encoding: 'float', endUser: null };
-const USAGE = { input: 3, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: 0, reasoning: null };
+const USAGE = { input: 3, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: 0, reasoning: null, webSearch: 0 };
 const IDENTITY = { id: 'x', createdAt: 0, model: 'openai/m' };
 const json = (value: unknown) => Buffer.from(JSON.stringify(value));
 const decode = (body: object) => decodeEmbeddingRequest(body, 99);

@@ -7,7 +7,7 @@ import { chatSurface } from '../openai-chat/index.js';
 import { completionsSurface, completionsVerbatim, openaiCompletions } from './index.js';
 
 const REWRITE: UpstreamParams = { model: 'm', maxOutputTokens: 100, thinkingLevel: null, quirks: {} };
-const USAGE: Usage = { input: 5, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: 2, reasoning: null };
+const USAGE: Usage = { input: 5, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: 2, reasoning: null, webSearch: 0 };
 const IDENTITY = { id: 'x1', createdAt: 5, model: 'p/m' };
 const prompt = (fields: object) => completionsSurface.decodeRequest({ model: 'p/m', prompt: 'Once', ...fields }, 32);
 const decode = (fields: object) => completionsSurface.decodeConversation(prompt(fields));

@@ -219,7 +219,7 @@ describe('usage', () => {
       output_tokens_details: { reasoning_tokens: 15 },
       total_tokens: 120,
     };
-    expect(usage(raw)).toEqual({ input: 10, cacheRead: 60, cacheWrite5m: 30, cacheWrite1h: 0, output: 20, reasoning: 15 });
+    expect(usage(raw)).toEqual({ input: 10, cacheRead: 60, cacheWrite5m: 30, cacheWrite1h: 0, output: 20, reasoning: 15, webSearch: 0 });
   });
 
   test('is never negative, and counts what only the total has', () => {

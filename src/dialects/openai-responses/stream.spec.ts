@@ -10,7 +10,7 @@ import { stateIn } from './state.js';
 type Wire = Record<string, unknown>;
 
 const IDENTITY = { id: 'abc', createdAt: 1_700_000_000, model: 'm' };
-const USAGE = { input: 1, cacheRead: 2, cacheWrite5m: 3, cacheWrite1h: 0, output: 5, reasoning: 4 };
+const USAGE = { input: 1, cacheRead: 2, cacheWrite5m: 3, cacheWrite1h: 0, output: 5, reasoning: 4, webSearch: 0 };
 const CUSTOM = { tools: [{ type: 'custom', name: 'patch' }] };
 
 const prompt = (body: Wire = {}) => responsesSurface.decodeRequest({ model: 'p/m', input: 'x', stream: true, ...body }, 1);

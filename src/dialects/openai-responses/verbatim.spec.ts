@@ -8,7 +8,7 @@ import { encryptedContent } from './state.js';
 type Wire = Record<string, unknown>;
 
 const REWRITE: UpstreamParams = { model: 'gpt-5', maxOutputTokens: 100, thinkingLevel: null, quirks: {} };
-const USAGE = { input: 1, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: 5, reasoning: null };
+const USAGE = { input: 1, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: 5, reasoning: null, webSearch: 0 };
 
 function encode(body: Wire, rewrite: Partial<UpstreamParams> = {}) {
   const prompt = responsesSurface.decodeRequest({ model: 'openai/gpt-5', ...body }, 1);

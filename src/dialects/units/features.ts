@@ -1,3 +1,4 @@
+import type { Fees } from '../../kernel/usage.js';
 import { rulesOf } from '../../model-rules/index.js';
 import { isObject, type JsonObject, listOf, textOf } from '../kit/json.js';
 
@@ -10,7 +11,13 @@ export interface Feature {
   kind: 'search' | 'tool' | 'tier' | 'speed' | 'region' | 'media';
   /** What was asked for, where that decides about the price: the tier, the speed, the tool and the size of its container. */
   value: string;
+  /** It is all that the request asks for so, and the request says how often it may be used, at most. Null: its use has no bound. */
+  most: Fees | null;
+  /** The field that would say so and is missing; null: there is none. */
+  limitedBy: string | null;
 }
+
+type Found = Omit<Feature, 'most' | 'limitedBy'>;
 
 /** How it is found, and whether it reaches a provider of another format. Fields and tools by the vendors' API references, read 2026-11-28. */
 interface Row {
@@ -73,20 +80,64 @@ const CLIENTS_OWN =
 
 /**
  * The first thing in a request that is billed by more than its text tokens. Null: there is none.
- * @param verbatim its fields reach the provider as they are.
+ * @param verbatim the format in which its fields reach the provider as they are; null: it is translated.
  */
-export function featureIn(body: JsonObject, model: string, verbatim: boolean): Feature | null {
-  return toolIn(body, verbatim) ?? fieldIn(body, verbatim) ?? extraIn(body, verbatim) ?? modelFeature(model);
+export function featureIn(body: JsonObject, model: string, verbatim: string | null): Feature | null {
+  const isVerbatim = verbatim !== null;
+  const tool = toolIn(body, isVerbatim);
+  const other = fieldIn(body, isVerbatim) ?? extraIn(body, isVerbatim) ?? modelFeature(model);
+  const found = tool ?? other;
+  return found && { ...found, ...(tool && other === null ? searchesAtMost(body, verbatim) : NO_LIMIT) };
 }
 
+const NO_LIMIT = { most: null, limitedBy: null };
+
+/**
+ * How often the tools of a request may search. Anthropic: `max_uses` of each tool (platform.claude.com/docs/en/agents-and-tools/tool-use/
+ * web-search-tool). OpenAI's Responses: `max_tool_calls`, of all tools that it runs (platform.openai.com/docs/api-reference/responses/create).
+ */
+function searchesAtMost(body: JsonObject, verbatim: string | null): Pick<Feature, 'most' | 'limitedBy'> {
+  const search = verbatim === null ? undefined : SEARCHES[verbatim];
+  const tools = providersTools(body);
+  if (!search || !tools.every(({ type }) => typeof type === 'string' && search.type.test(type))) return NO_LIMIT;
+  const webSearch = search.limit(tools, body);
+  return webSearch === null ? { most: null, limitedBy: search.limitedBy } : { most: { webSearch }, limitedBy: null };
+}
+
+interface Search {
+  type: RegExp;
+  limitedBy: string;
+  /** Null: it is missing. */
+  limit: (tools: readonly JsonObject[], body: JsonObject) => number | null;
+}
+
+const SEARCHES: Readonly<Partial<Record<string, Search>>> = {
+  'anthropic-messages': {
+    type: /^web_search_(?:20250305|20260209)$/,
+    limitedBy: 'max_uses',
+    limit: (tools) =>
+      tools.map((tool) => count(tool['max_uses'])).reduce((sum, uses) => (sum === null || uses === null ? null : sum + uses), 0),
+  },
+  'openai-responses': {
+    type: /^web_search(?:_2025_08_26)?$/,
+    limitedBy: 'max_tool_calls',
+    limit: (_, body) => count(body['max_tool_calls']),
+  },
+};
+
+/** Far more than anybody searches in an answer. */
+const MAX_USES = 1_000;
+const count = (value: unknown): number | null =>
+  Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= MAX_USES ? (value as number) : null;
+
 /** Some take what stands in `extra_body` as if it stood in the request. */
-function extraIn({ extra_body: extra }: JsonObject, verbatim: boolean): Feature | null {
+function extraIn({ extra_body: extra }: JsonObject, verbatim: boolean): Found | null {
   if (!verbatim || !isObject(extra)) return null;
   const found = toolIn(extra, verbatim) ?? fieldIn(extra, verbatim);
   return found && { ...found, field: `extra_body.${found.field}` };
 }
 
-function fieldIn(body: JsonObject, verbatim: boolean): Feature | null {
+function fieldIn(body: JsonObject, verbatim: boolean): Found | null {
   const row = FIELDS.find(
     ({ field, free = isOff, translated = false }) => (verbatim || translated) && field in body && !isOff(body[field]) && !free(body[field]),
   );
@@ -94,16 +145,23 @@ function fieldIn(body: JsonObject, verbatim: boolean): Feature | null {
 }
 
 /** Tools of a provider stand among the client's; later ones may be added by an item of the conversation. */
-function toolIn(body: JsonObject, verbatim: boolean): Feature | null {
+function toolIn(body: JsonObject, verbatim: boolean): Found | null {
   if (!verbatim) return null;
-  const added = listOf(body['input']).flatMap((item) => (isObject(item) ? listOf(item['tools']) : []));
-  const index = [...listOf(body['tools']), ...added].findIndex((tool) => isObject(tool) && !isClients(tool));
+  const tools = allTools(body);
+  const index = tools.findIndex(isProviders);
   if (index === -1) return null;
-  const tool = (listOf(body['tools'])[index] ?? added[index - listOf(body['tools']).length]) as JsonObject;
+  const tool = tools[index] as JsonObject;
   const name = textOf(tool['type']) ?? Object.keys(tool)[0] ?? '';
   const kind = /search|retrieval|ground/i.test(name) ? 'search' : 'tool';
   return { field: `tools[${index}]`, what: `"${name.slice(0, 64)}", which the provider runs`, kind, value: name + sizeOf(tool) };
 }
+
+const allTools = (body: JsonObject): unknown[] => [
+  ...listOf(body['tools']),
+  ...listOf(body['input']).flatMap((item) => (isObject(item) ? listOf(item['tools']) : [])),
+];
+const isProviders = (tool: unknown): tool is JsonObject => isObject(tool) && !isClients(tool);
+const providersTools = (body: JsonObject): JsonObject[] => allTools(body).filter(isProviders);
 
 /** The memory of the container that a tool asks for, behind a blank. None: it names one that exists. */
 function sizeOf(tool: JsonObject): string {
@@ -117,7 +175,7 @@ function isClients(tool: JsonObject): boolean {
   return type === null ? 'function' in tool || 'name' in tool || 'functionDeclarations' in tool : CLIENTS_OWN.test(type);
 }
 
-function modelFeature(model: string): Feature | null {
+function modelFeature(model: string): Found | null {
   const { beyondText } = rulesOf(model);
   return beyondText && { field: 'model', ...beyondText, value: model };
 }

@@ -154,6 +154,7 @@ export class Passthrough {
         scopes: [...caller.scopes, { kind: 'provider', value: target.provider }, ...labelsOf(options, null)],
         price: null,
         unbounded: null,
+        allowed: null,
         lent: false,
         fixedCost: rule.price,
         unpricedCost: caller.unpricedCallCost,
