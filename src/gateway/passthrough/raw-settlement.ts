@@ -1,9 +1,11 @@
 import { usageIn } from '../../dialects/index.js';
 import type { Nano } from '../../kernel/money.js';
+import { reportedCost } from '../../kernel/reported-cost.js';
 import { inputTotal, NO_USAGE } from '../../kernel/usage.js';
 import type { Attempt, Settlement } from '../../ledger/index.js';
-import { costBeyond, costOf, ratesFor, storeRates } from '../../prices/index.js';
+import { costBeyond, costOf, type Price, ratesFor, storeRates } from '../../prices/index.js';
 import type { Hold } from '../../quotas/index.js';
+import { UNPRICED } from '../../routing/index.js';
 import { noSoFar } from '../attempts/outcome.js';
 import { beyondText } from '../beyond-text.js';
 import type { RawOutcome } from './raw-attempt.js';
@@ -13,13 +15,16 @@ import type { RawTarget } from './raw-targets.js';
 const CLIENT_CLOSED_REQUEST = 499;
 
 /** What is booked for a request: its rule's price, else what its reply says that it used; nothing where the provider refused it. */
-export function settlementOf({ rule, target, priceOf }: RawTarget, hold: Hold, outcome: RawOutcome, durationMs: number): Settlement {
+export function settlementOf({ rule, target, pricesOf }: RawTarget, hold: Hold, outcome: RawOutcome, durationMs: number): Settlement {
   const { status, error, used, providerStatus, reason, firstByteMs, latencyMs, json } = outcome;
   // What is read repeats what was counted when it was made.
   const told = used && rule.method === 'POST' ? usageIn(json) : null;
-  const price = rule.price === null && told?.model ? priceOf(told.model) : null;
-  const rates = price && ratesFor(price, inputTotal(told!.usage));
-  const cost = rates && costOf(told!.usage, rates) + costBeyond(told!.usage, rates, beyondOf(told!.usage, told!.raw, told!.model!));
+  const prices = told?.model ? pricesOf(told.model) : UNPRICED;
+  const costBy = (price: Price | null) => {
+    const rates = price && ratesFor(price, inputTotal(told!.usage));
+    return rates && { rates, cost: costOf(told!.usage, rates) + costBeyond(told!.usage, rates, beyondOf(told!.usage, told!.raw, told!.model!)) };
+  };
+  const { rates, cost } = (rule.price === null && costBy(prices.price)) || { rates: null, cost: null };
   const amount: Nano | null = used ? (rule.price ?? cost ?? hold.amount) : null;
   const attempt: Attempt = {
     provider: target.provider,
@@ -33,6 +38,7 @@ export function settlementOf({ rule, target, priceOf }: RawTarget, hold: Hold, o
     id: hold.callId,
     state: used ? 'settled' : 'voided',
     amount,
+    providerCost: told && (reportedCost(told.raw) ?? costBy(prices.listedPrice)?.cost ?? null),
     status,
     httpStatus: error?.status ?? (reason === 'client_gone' ? CLIENT_CLOSED_REQUEST : providerStatus!),
     errorCode: reason,
@@ -51,4 +57,4 @@ export function settlementOf({ rule, target, priceOf }: RawTarget, hold: Hold, o
 
 /** Sound and images that a reply counts, which cost otherwise than text. */
 const beyondOf = (usage: Settlement['usage'], usageRaw: unknown, model: string) =>
-  beyondText({ feature: null, heard: false }, { ...noSoFar().facts, usage, usageRaw, usageIsFinal: true }, usage, model).beyond;
+  beyondText({ feature: null, heard: false }, { ...noSoFar().facts, usage, usageRaw, usageIsFinal: true }, usage, model, null, true).beyond;

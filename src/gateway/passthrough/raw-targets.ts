@@ -6,15 +6,15 @@ import { WeirError } from '../../kernel/errors.js';
 import { nearest } from '../../kernel/nearest.js';
 import { adviceAt } from '../../platform/listener/index.js';
 import { ProviderDirectory, rawAccessFault } from '../../providers/index.js';
-import { type Target, Targets } from '../../routing/index.js';
+import { type Target, type TargetPrices, Targets } from '../../routing/index.js';
 import type { RawRequest } from './raw-request.js';
 
 /** Where a request goes, and the rule that lets it. */
 export interface RawTarget {
   rule: EgressRule;
   target: Target;
-  /** What the model that served a request costs; null: unknown. */
-  priceOf(model: string): Target['price'];
+  /** What the model that served a request costs. */
+  pricesOf(model: string): TargetPrices;
 }
 
 /** Finds out where a request may go. There is no default and no guess: what no rule names is refused, with the nearest name that one does. */
@@ -52,7 +52,7 @@ export class RawTargets {
     return {
       rule,
       target: this.targets.of(tenantId, record, nameOf(rule), credential),
-      priceOf: (model) => this.targets.of(tenantId, record, model, null).price,
+      pricesOf: (model) => this.targets.of(tenantId, record, model, null),
     };
   }
 
