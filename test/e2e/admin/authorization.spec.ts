@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { Controller, Get } from '@nestjs/common';
 import { Access, undeclaredRoutes } from '../../../src/control/http/access.js';
 import { newId, parsePublicId, publicId } from '../../../src/kernel/ids.js';
+import { ROLES } from '../../../src/kernel/permissions.js';
 import { LoginServer } from '../../support/login-server.js';
 import { createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
 import { COPILOT } from '../providers/subscriptions.js';
-import { addMock, clientOf, makeCall, type Send } from './client.js';
+import { type AdminReply, addMock, clientOf, makeCall, type Send } from './client.js';
 import { ROUTES, type Route } from './routes.js';
 
 let login: LoginServer;
@@ -68,8 +69,8 @@ const BODIES: Record<string, () => object> = {
   'POST /v1/organization/projects/{project_id}': () => ({ name: unique() }),
   'PATCH /v1/organization/projects/{project_id}': () => ({ name: unique() }),
   'POST /v1/organization/projects/{project_id}/api_keys': () => ({ name: 'k' }),
-  'POST /v1/organization/projects/{project_id}/api_keys/{key_id}': () => ({ name: 'k' }),
-  'PATCH /v1/organization/projects/{project_id}/api_keys/{key_id}': () => ({ name: 'k' }),
+  'POST /v1/organization/projects/{project_id}/api_keys/{key_id}': () => ({ name: unique() }),
+  'PATCH /v1/organization/projects/{project_id}/api_keys/{key_id}': () => ({ name: unique() }),
   'POST /v1/organization/providers': () => ({ type: 'groq', name: unique() }),
   'POST /v1/organization/providers/{provider_id}': () => ({ models: ['m'] }),
   'PATCH /v1/organization/providers/{provider_id}': () => ({ models: ['m'] }),
@@ -99,8 +100,8 @@ const BODIES: Record<string, () => object> = {
   'PATCH /v1/organization/egress_rules/{egress_rule_id}': () => ({ price: '0.02' }),
   'POST /v1/organization/prices/rerate': () => ({ start_time: 1795000000 }),
   'POST /v1/platform/gateways/{gateway_id}/forget': () => ({ reason: 'its machine is gone' }),
-  'POST /v1/platform/tenants/{tenant_id}': () => ({ metadata: {} }),
-  'PATCH /v1/platform/tenants/{tenant_id}': () => ({ metadata: {} }),
+  'POST /v1/platform/tenants/{tenant_id}': () => ({ metadata: { label: unique() } }),
+  'PATCH /v1/platform/tenants/{tenant_id}': () => ({ metadata: { label: unique() } }),
   'POST /v1/organization/settings': () => ({ keep_answers: true }),
   'PATCH /v1/organization/settings': () => ({ keep_answers: true }),
 };
@@ -217,6 +218,17 @@ function requestOf({ method, path }: Route, ids = standing): { path: string; bod
   return { path: named.replace(/\{(\w+)\}/g, (_, name: string) => ids[name]!) + (QUERIES[path] ?? ''), body: body?.() };
 }
 
+/** Writes that change nothing here: they ask, run dry, or leave things as they are. */
+const CHANGES_NOTHING = /\/(probe|resolve|poll|rerate|catalogue|suspend|settings|inference|grants\/{tenant_id})$/;
+
+/** It was done, and if it may have changed something, the audit log has a line of this request. */
+async function expectDone({ method, path }: Route, reply: AdminReply): Promise<void> {
+  expect(reply).toMatchObject({ status: 200 });
+  if (method === 'GET' || CHANGES_NOTHING.test(path)) return;
+  const { rowCount } = await weir.db.query('SELECT FROM audit_log WHERE request_id = $1', [reply.headers.get('x-request-id')]);
+  expect([method, path, rowCount]).not.toEqual([method, path, 0]);
+}
+
 const titled = ROUTES.map((route) => [`${route.method} ${route.path}`, route] as const);
 const forTenants = titled.filter(([, { audience }]) => audience === 'tenant');
 const forOperators = titled.filter(([, { audience }]) => audience === 'operator');
@@ -247,7 +259,7 @@ test.each(forOperators)('%s: 403 for a tenant admin, done for an operator', asyn
   const { path, body } = requestOf(route, { ...standing, ...(await newForOperators(route)) });
   const refused = await clientOf(weir, alice.adminKey)(route.method, path, body, { 'x-weir-tenant': alice.id });
   expect([refused.status, refused.body.error.code]).toEqual([403, 'forbidden']);
-  expect(await operator(route.method, path, body)).toMatchObject({ status: 200 });
+  await expectDone(route, await operator(route.method, path, body));
 });
 
 test.each(forTenants)("%s: nothing of another tenant's is found, seen or changed", async (_, route) => {
@@ -256,7 +268,9 @@ test.each(forTenants)("%s: nothing of another tenant's is found, seen or changed
   if (route.path.includes('{')) expect([reply.status, reply.body.error?.code]).toEqual([404, 'not_found']);
   else expect(reply.status).toBe(200);
   const seen = JSON.stringify(reply.body);
-  for (const id of Object.values(standing)) expect(seen).not.toContain(id);
+  // Of operators a tenant is told by their key, in what they did to it.
+  const { operator_key_id: _told, ...others } = standing;
+  for (const id of Object.values(others)) expect(seen).not.toContain(id);
 });
 
 test.each(forTenants)('%s: a tenant admin cannot name another tenant to act in', async (_, route) => {
@@ -267,7 +281,7 @@ test.each(forTenants)('%s: a tenant admin cannot name another tenant to act in',
 
 test.each(forTenants)('%s: done for the tenant admin, and for an operator who names the tenant', async (_, route) => {
   const own = requestOf(route, { ...standing, ...(await newResources()) });
-  expect(await clientOf(weir, alice.adminKey)(route.method, own.path, own.body)).toMatchObject({ status: 200 });
+  await expectDone(route, await clientOf(weir, alice.adminKey)(route.method, own.path, own.body));
 
   const { path, body } = requestOf(route, { ...standing, ...(await newResources()) });
   const unnamed = await operator(route.method, path, body);
@@ -275,13 +289,85 @@ test.each(forTenants)('%s: done for the tenant admin, and for an operator who na
   for (const stranger of [`ten_${'0'.repeat(32)}`, 'alice', bob.projectId]) {
     expect(await operator(route.method, path, body, { 'x-weir-tenant': stranger })).toMatchObject({ status: 404 });
   }
-  expect(await operator(route.method, path, body, { 'x-weir-tenant': alice.id })).toMatchObject({ status: 200 });
+  await expectDone(route, await operator(route.method, path, body, { 'x-weir-tenant': alice.id }));
 });
 
 test.each(forTenants.filter(([, { path }]) => path.includes('{')))('%s: 404 for an id that cannot be', async (_, route) => {
   const { body } = requestOf(route);
   const reply = await clientOf(weir, alice.adminKey)(route.method, route.path.replace(/\{\w+\}/g, 'nonsense'), body);
   expect([reply.status, reply.body.error.code]).toEqual([404, 'not_found']);
+});
+
+/** Runs work on each item, some at a time. */
+async function each<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const waiting = [...items];
+  const lane = async () => {
+    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: 8 }, lane));
+}
+
+describe.each(ROLES)('a key with the role %s', (role) => {
+  /** In Alice's tenant, and in Bob's. A developer has a project. */
+  let [own, foreign]: [Send, Send] = [async () => Promise.reject(), async () => Promise.reject()];
+
+  beforeAll(async () => {
+    const keyOf = async (tenant: TestTenant, project: string | undefined) => {
+      const key = { name: unique(), role, project_id: role === 'developer' ? project : null };
+      return clientOf(weir, ((await tenant.admin('POST', '/v1/organization/admin_api_keys', key)) as { value: string }).value);
+    };
+    [own, foreign] = [await keyOf(alice, standing['project_id']), await keyOf(bob, bob.projectId)];
+  });
+
+  const mayNot = ROUTES.filter(({ roles }) => roles && !roles.includes(role));
+  const may = ROUTES.filter(({ roles }) => roles?.includes(role));
+  const nonsense = (route: Route) => route.path.replace(/\{\w+\}/g, 'nonsense') + (QUERIES[route.path] ?? '');
+  const isOutside = ({ keepsToProject, path }: Route) => role === 'developer' && !keepsToProject && !path.includes('{project_id}');
+  const outcome = ({ status, body }: AdminReply) => [status, body.error?.code];
+
+  test('may not call the other routes, whatever they name', () =>
+    each(mayNot, async (route) => {
+      const { path, body } = requestOf(route);
+      for (const [send, at] of [
+        [own, path],
+        [foreign, path],
+        [own, nonsense(route)],
+      ] as const)
+        expect([route.method, at, ...outcome(await send(route.method, at, body))]).toEqual([route.method, at, 403, 'insufficient_role']);
+    }));
+
+  test('finds nothing that is foreign or cannot be', () =>
+    each(
+      may.filter(({ path }) => path.includes('{')),
+      async (route) => {
+        const { path, body } = requestOf(route);
+        for (const [send, at] of [
+          [foreign, path],
+          [own, nonsense(route)],
+        ] as const)
+          expect([route.method, at, ...outcome(await send(route.method, at, body))]).toEqual([
+            route.method,
+            at,
+            ...(isOutside(route) ? [403, 'forbidden'] : [404, 'not_found']),
+          ]);
+      },
+    ));
+
+  test('reads what is its own', () =>
+    each(
+      may.filter(({ method }) => method === 'GET'),
+      async (route) => {
+        const { path } = requestOf(route);
+        const { status, body } = await own('GET', path);
+        // Calls and admin keys of other projects are not its own.
+        const expected = isOutside(route) ? [403] : role === 'developer' && /\{(call|admin_key)_id\}/.test(route.path) ? [404] : [200];
+        expect([path, status, body.error?.code]).toEqual([
+          path,
+          ...expected,
+          expected[0] === 403 ? 'forbidden' : expected[0] === 404 ? 'not_found' : undefined,
+        ]);
+      },
+    ));
 });
 
 test('a budget cannot be set on what is not the tenant’s', async () => {

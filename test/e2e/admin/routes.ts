@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { RequestMethod, type Type } from '@nestjs/common';
-import { Access, type Audience, rolesOf } from '../../../src/control/http/access.js';
+import { Access, type Audience, KeepsToProject, rolesOf } from '../../../src/control/http/access.js';
 import { ControlModule } from '../../../src/control/index.js';
 import type { Role } from '../../../src/kernel/permissions.js';
 
@@ -11,6 +11,8 @@ export interface Route {
   audience: 'operator' | 'any' | 'tenant';
   /** The roles in a tenant that may call it; null: it is no route of a tenant. */
   roles: readonly Role[] | null;
+  /** Callers of one project may call it, without its id in the path. */
+  keepsToProject: boolean;
 }
 
 function pathOf(...parts: string[]): string {
@@ -30,6 +32,7 @@ export const ROUTES: Route[] = (Reflect.getMetadata('controllers', ControlModule
       path: pathOf(Reflect.getMetadata('path', controller), Reflect.getMetadata('path', prototype[name]!)),
       audience: access === 'operator' || access === 'any' ? access : 'tenant',
       roles: rolesOf(access, method),
+      keepsToProject: [prototype[name]!, controller].some((declared) => Reflect.hasMetadata(KeepsToProject.KEY, declared)),
     };
   });
 });
