@@ -297,7 +297,11 @@ describe.each(PAIRS)('from %s to %s', (client, name) => {
         // A message passes as its provider wrote it.
         expect(called(whole)).toBe(isSame && provider.args === 'object' && gets === 'object' ? spaced : given);
         const reader = translation.streams!.read(Number.POSITIVE_INFINITY);
-        const pieces = [...reader.push(Buffer.from(provider.stream(spaced))), ...reader.finish(), reader.tail(NO_USAGE, null)];
+        const pieces = [
+          ...atOnce(reader.push(Buffer.from(provider.stream(spaced)))),
+          ...atOnce(reader.finish()),
+          reader.tail(NO_USAGE, null),
+        ];
         expect(reader.complete).toBe(true);
         const stream = Buffer.concat(pieces).toString();
         const inPieces = client === 'anthropic-messages' && provider.args === 'text' ? spaced : given;

@@ -199,10 +199,13 @@ export interface StreamReader {
   readonly complete: boolean;
   /** An event with content came since the last look; comments and pings do not count. */
   takeProgress(): boolean;
-  /** Takes bytes, gives back those the client may have now; empty when there are none. The tail is kept back. @throws when they cannot be read. */
-  push(chunk: Buffer): Buffer[];
+  /**
+   * Takes bytes, gives back those the client may have now; empty when there are none. The tail is kept back. A long event is work for several
+   * turns. @throws when they cannot be read.
+   */
+  push(chunk: Buffer): Work<Buffer[]>;
   /** The input is over; gives back what is left. */
-  finish(): Buffer[];
+  finish(): Work<Buffer[]>;
   /** What ends the stream once the call is booked, with the cost in USD where the format has room for it. */
   tail(usage: Usage, costUsd: number | null): Buffer;
   /** The format's own event for a failure after bytes were sent; no terminator follows it. */

@@ -26,7 +26,7 @@ import { Fold } from './kit/fold.js';
 import { eachFrame, type FrameReader, frameReader, streamType } from './kit/frames.js';
 import { boundArguments, haveReadableCalls } from './kit/inner-json.js';
 import { unsaidLeftOut } from './kit/left-out.js';
-
+import { shortEvents } from './kit/long-text.js';
 import { Meter } from './kit/meter.js';
 import { type FieldNames, inNamesOf, refusingInNamesOf } from './kit/own-names.js';
 import { promptTools } from './kit/prompted-tools.js';
@@ -129,13 +129,15 @@ export class CanonicalTranslation implements Translation, Streams {
     let refusal: Refusal | null = null;
     try {
       for (const raw of events) {
-        yield;
         // As the provider sent it: what the filter keeps back was made, too.
         if (raw.type !== 'finish') meter.count(raw);
-        for (const event of filter.push(raw)) {
-          if (event.type === 'finish') meter.count(event);
-          fold.add(event);
-          if (event.type === 'finish' && event.reason === 'error') refusal = failedAnswer(event);
+        for (const piece of filter.readsLetters ? shortEvents(raw) : [raw]) {
+          yield;
+          for (const event of filter.push(piece)) {
+            if (event.type === 'finish') meter.count(event);
+            fold.add(event);
+            if (event.type === 'finish' && event.reason === 'error') refusal = failedAnswer(event);
+          }
         }
       }
     } catch (error) {

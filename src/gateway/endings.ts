@@ -3,6 +3,7 @@ import { Unsupported } from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { publicId } from '../kernel/ids.js';
 import { formatUsd, type Nano, usdNumber } from '../kernel/money.js';
+import { inSlices } from '../kernel/slices.js';
 import type { Attempt, Settlement } from '../ledger/index.js';
 import { LOGGER, type Logger, logHotPath, Metrics } from '../platform/telemetry/index.js';
 import { UsableModels } from '../routing/index.js';
@@ -33,7 +34,9 @@ export class Endings {
     if (outcome.error) return this.fail(call, reply, outcome.error);
     if (outcome.reader) {
       const tail = outcome.reader.tail(settlement.usage, cost === null ? null : usdNumber(cost));
-      return outcome.repeatsSecret(tail) ? reply.fail(new WeirError('upstream_invalid_response')) : reply.endStream(tail);
+      const answer = (repeats: boolean) => (repeats ? reply.fail(new WeirError('upstream_invalid_response')) : reply.endStream(tail));
+      const repeats = inSlices(outcome.repeatsSecret(tail));
+      return repeats instanceof Promise ? repeats.then(answer) : answer(repeats);
     }
     if (cost !== null) reply.setHeader('x-weir-cost', formatUsd(cost));
     reply.setHeader('openai-processing-ms', String(Math.round(settlement.durationMs)));

@@ -60,7 +60,8 @@ beforeAll(async () => {
   quiet = await createTenant(weir);
   for (const tenant of [hostile, quiet]) await tenant.admin('POST', '/v1/organization/providers', { name: 'mock', type: 'mock' });
   const base_url = upstream.baseUrl;
-  const key = 'sk-of-the-upstream';
+  // Long enough to be looked for in what comes back.
+  const key = 'sk-of-the-upstream-0123456789';
   for (const provider of ['up', 'prompted', 'wide'])
     await hostile.admin('POST', '/v1/organization/prices', { provider, model: '*', input: '1', output: '2' });
   await hostile.admin('POST', '/v1/organization/providers', { name: 'up', type: 'openai', base_url, key, models: ['*'] });
@@ -235,6 +236,12 @@ const ATTACKS: Record<string, () => Promise<unknown>> = {
   'an answer in one event of 8 MiB': async () => {
     upstream.script = stream([event({ content: 'x'.repeat(8 * MiB) }), `data: ${END}`, 'data: [DONE]\n\n']);
     expect((await ask(hostile, 'up/m', 'Hi', { stream: true, max_tokens: 100_000 })).status).toBe(200);
+  },
+  'an event with a text of many escapes': async () => {
+    upstream.script = stream([event({ content: 'a"\n'.repeat(400_000) }), `data: ${END}`, 'data: [DONE]\n\n']);
+    for (const path of ['/v1/chat/completions', '/v1/messages'])
+      expect((await post(hostile, path, chat('up/m', 'Hi', { stream: true, max_tokens: 10_000_000 }))).status).toBe(200);
+    expect((await ask(hostile, 'up/m', 'Hi', { max_tokens: 10_000_000 })).status).toBe(200);
   },
   'an answer in 200,000 events': async () => {
     upstream.script = stream([...Array.from({ length: 20 }, () => event({}).repeat(10_000)), `data: ${END}`, 'data: [DONE]\n\n']);

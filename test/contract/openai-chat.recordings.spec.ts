@@ -6,6 +6,7 @@ import { fold } from '../../src/dialects/kit/fold.js';
 import { framesOf } from '../../src/dialects/kit/frames.js';
 import { chatSurface, chatVerbatim, openaiChat } from '../../src/dialects/openai-chat/index.js';
 import { completionsVerbatim, openaiCompletions } from '../../src/dialects/openai-completions/index.js';
+import { atOnce } from '../../src/kernel/slices.js';
 import { testsIfThere } from '../support/needs.js';
 
 interface Case {
@@ -169,8 +170,8 @@ else
       for (const size of [bytes.length, 1024, 7, 1]) {
         const reader = readerOf(one, 1_000_000);
         const out: Buffer[] = [];
-        for (let at = 0; at < bytes.length; at += size) out.push(...reader.push(bytes.subarray(at, at + size)));
-        out.push(...reader.finish());
+        for (let at = 0; at < bytes.length; at += size) out.push(...atOnce(reader.push(bytes.subarray(at, at + size))));
+        out.push(...atOnce(reader.finish()));
         expectUsage(reader.facts, one);
         if (one.expected.error) {
           expect(reader.complete).toBe(false);
@@ -185,8 +186,8 @@ else
 
     test.each(named(metered))('%s is not cut at a limit of exactly the tokens it has', (_id, one) => {
       const reader = readerOf(one, one.expected.usage!.output_total!);
-      reader.push(read(one.files.response));
-      reader.finish();
+      atOnce(reader.push(read(one.files.response)));
+      atOnce(reader.finish());
       expect(reader.overLimit).toBe(false);
     });
 

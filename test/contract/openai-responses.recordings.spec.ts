@@ -4,6 +4,7 @@ import { type CallRequest, ProviderRefusal, type UpstreamParams } from '../../sr
 import { fold } from '../../src/dialects/kit/fold.js';
 import { frameReader } from '../../src/dialects/kit/frames.js';
 import { openaiResponses, responsesSurface, responsesVerbatim } from '../../src/dialects/openai-responses/index.js';
+import { atOnce } from '../../src/kernel/slices.js';
 import { bytesOf, eachRecording, RECORDINGS, type Recording } from '../support/recordings.js';
 
 const all = RECORDINGS.filter(({ api }) => api === 'responses');
@@ -173,8 +174,8 @@ describe('a verbatim stream passes byte for byte, its tail last', () => {
     const bytes = streamOf(one);
     const reader = responsesVerbatim.streamReader!(PROMPT, 100_000);
     const out: Buffer[] = [];
-    for (let at = 0; at < bytes.length; at += 1000) out.push(...reader.push(bytes.subarray(at, at + 1000)));
-    out.push(...reader.finish());
+    for (let at = 0; at < bytes.length; at += 1000) out.push(...atOnce(reader.push(bytes.subarray(at, at + 1000))));
+    out.push(...atOnce(reader.finish()));
     expect(Buffer.concat(out).includes('"type":"response.completed"')).toBe(false);
     expect(reader.complete).toBe(true);
     out.push(reader.tail(USAGE, null));

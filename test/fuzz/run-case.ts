@@ -157,14 +157,14 @@ function readStream(reader: StreamReader, one: Case, random: Random, turns: Turn
   const went = attempt(() => {
     for (const chunk of chunksOf(one.reply, random)) {
       const pieces = turns.turn(() => {
-        const pushed = reader.push(chunk);
+        const pushed = atOnce(reader.push(chunk));
         reader.takeProgress();
         return pushed;
       });
       take(pieces);
       if (reader.refusal || reader.overLimit) return true;
     }
-    take(turns.turn(() => reader.finish()));
+    take(turns.turn(() => atOnce(reader.finish())));
     return true;
   });
   checkFacts(reader.facts);

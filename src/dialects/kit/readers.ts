@@ -1,4 +1,5 @@
 import type { WeirError } from '../../kernel/errors.js';
+import type { Work } from '../../kernel/slices.js';
 import type { Usage } from '../../kernel/usage.js';
 import type { ReplyEvent } from '../canonical.js';
 import {
@@ -12,6 +13,7 @@ import {
   type TokensOf,
 } from '../dialect.js';
 import { type FrameReader, sseFrames } from './frames.js';
+import { oneByOne, shortEvents } from './long-text.js';
 import { Meter } from './meter.js';
 import type { ReplyFilter } from './reply-filter.js';
 import { SseSplitter } from './sse.js';
@@ -53,8 +55,8 @@ abstract class DecodingReader implements StreamReader {
     return progressed;
   }
 
-  abstract push(chunk: Buffer): Buffer[];
-  abstract finish(): Buffer[];
+  abstract push(chunk: Buffer): Work<Buffer[]>;
+  abstract finish(): Work<Buffer[]>;
   abstract tail(usage: Usage, costUsd: number | null): Buffer;
   abstract failure(error: WeirError): Buffer;
   /** An event the client may have at once. */
@@ -65,21 +67,35 @@ abstract class DecodingReader implements StreamReader {
     return this.refusal !== null || this.overLimit;
   }
 
-  protected readonly visit = (frame: Frame): void => {
-    if (!this.over) this.decode(() => this.decoder.push(frame));
-  };
+  protected *visit(frame: Frame): Work<void> {
+    if (!this.over) yield* this.decode(() => this.decoder.push(frame));
+  }
 
-  protected decode(events: () => ReplyEvent[]): void {
+  protected *decode(events: () => ReplyEvent[]): Work<void> {
     try {
       for (const event of events()) {
         this.progressed = true;
         // As the provider sent it: what the filter keeps back was made, too.
         if (event.type !== 'finish') this.meter.count(event);
-        for (const filtered of this.filter.push(event)) if (!this.over) this.take(filtered);
+        yield* this.giveOn(event);
       }
     } catch (error) {
       if (!(error instanceof ProviderRefusal)) throw error;
       this.refusal = error.refusal;
+    }
+  }
+
+  private *giveOn(event: ReplyEvent): Work<void> {
+    const pieces = this.filter.readsLetters ? shortEvents(event) : [event];
+    for (const piece of pieces) {
+      if (pieces.length > 1) yield;
+      for (const filtered of this.filter.push(piece)) {
+        const parts = shortEvents(filtered);
+        for (const part of parts) {
+          if (parts.length > 1) yield;
+          if (!this.over) this.take(part);
+        }
+      }
     }
   }
 
@@ -105,9 +121,14 @@ export const failedAnswer = ({ native, message }: Finish): Refusal => ({
   message: message ?? (native === null ? null : `The model ended its answer with ${native}.`),
 });
 
+/** Pieces of output are joined up to this length. */
+const LONG_PIECE = 64 * 1024;
+
 /** Reads a provider's stream and writes the client's. */
 export class TranslatingReader extends DecodingReader {
   private out = '';
+  /** What was written before `out`, where that is long. */
+  private pieces: Buffer[] = [];
 
   constructor(
     decoder: StreamDecoder,
@@ -121,14 +142,14 @@ export class TranslatingReader extends DecodingReader {
     super(decoder, filter, choices, maxOutputTokens, tokensOf);
   }
 
-  push(chunk: Buffer): Buffer[] {
-    this.frames.push(chunk, this.visit);
+  *push(chunk: Buffer): Work<Buffer[]> {
+    for (const frame of oneByOne<Frame>((visit) => this.frames.push(chunk, visit))) yield* this.visit(frame);
     return this.takeOut();
   }
 
-  finish(): Buffer[] {
-    this.frames.finish(this.visit);
-    if (!this.over) this.decode(() => this.decoder.end());
+  *finish(): Work<Buffer[]> {
+    for (const frame of oneByOne<Frame>((visit) => this.frames.finish(visit))) yield* this.visit(frame);
+    if (!this.over) yield* this.decode(() => this.decoder.end());
     return this.takeOut();
   }
 
@@ -142,13 +163,20 @@ export class TranslatingReader extends DecodingReader {
 
   protected give(event: ReplyEvent): void {
     this.out += this.encoder.push(event);
+    if (this.out.length > LONG_PIECE) this.closePiece();
+  }
+
+  private closePiece(): void {
+    if (this.out === '') return;
+    this.pieces.push(Buffer.from(this.out));
+    this.out = '';
   }
 
   private takeOut(): Buffer[] {
-    if (this.out === '') return [];
-    const out = Buffer.from(this.out);
-    this.out = '';
-    return [out];
+    this.closePiece();
+    const { pieces } = this;
+    this.pieces = [];
+    return pieces;
   }
 }
 
@@ -178,14 +206,15 @@ export class VerbatimReader extends DecodingReader {
     super(decoder, filter, choices, maxOutputTokens, tokensOf);
   }
 
-  push(chunk: Buffer): Buffer[] {
-    this.splitter.push(chunk, this.pass);
+  *push(chunk: Buffer): Work<Buffer[]> {
+    for (const bytes of oneByOne<Buffer>((visit) => this.splitter.push(chunk, (...event) => visit(bytesOf(event)))))
+      yield* this.pass(bytes);
     return this.takeOut();
   }
 
-  finish(): Buffer[] {
-    this.splitter.finish(this.pass);
-    if (!this.over) this.decode(() => this.decoder.end());
+  *finish(): Work<Buffer[]> {
+    for (const bytes of oneByOne<Buffer>((visit) => this.splitter.finish((...event) => visit(bytesOf(event))))) yield* this.pass(bytes);
+    if (!this.over) yield* this.decode(() => this.decoder.end());
     return this.takeOut();
   }
 
@@ -202,20 +231,19 @@ export class VerbatimReader extends DecodingReader {
     this.given.push(event);
   }
 
-  private readonly pass = (buffer: Buffer, start: number, end: number): void => {
+  private *pass(bytes: Buffer): Work<void> {
     if (this.over) return;
-    const bytes = buffer.subarray(start, end);
     const text = bytes.toString();
     const frames = sseFrames(text);
     if (frames.length === 0) {
       if (isComment(text)) this.keepOrSend(bytes, false);
       return;
     }
-    for (const frame of frames) this.passFrame(frame, frames.length === 1 ? bytes : Buffer.from(`data: ${frame.data}\n\n`));
-  };
+    for (const frame of frames) yield* this.passFrame(frame, frames.length === 1 ? bytes : Buffer.from(`data: ${frame.data}\n\n`));
+  }
 
-  private passFrame(frame: Frame, bytes: Buffer): void {
-    this.visit(frame);
+  private *passFrame(frame: Frame, bytes: Buffer): Work<void> {
+    yield* this.visit(frame);
     if (this.over || this.frames.isWanted?.(frame) === false) return;
     const isTail = this.frames.isTail(frame);
     this.keepOrSend(isTail ? (this.frames.writeTail?.(frame) ?? bytes) : bytes, isTail);
@@ -239,6 +267,8 @@ export class VerbatimReader extends DecodingReader {
     return out.length > 1 ? [Buffer.concat(out)] : out;
   }
 }
+
+const bytesOf = ([buffer, start, end]: [Buffer, number, number]): Buffer => buffer.subarray(start, end);
 
 /** An event without data is none, and clients stumble over it. */
 export const isComment = (text: string): boolean => text.startsWith(':');

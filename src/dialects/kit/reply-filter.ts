@@ -45,6 +45,11 @@ export class ReplyFilter {
     this.cutter = context.stop?.length ? new StopCutter(context.stop) : null;
   }
 
+  /** It looks at each letter of a text. */
+  get readsLetters(): boolean {
+    return this.prompted !== null;
+  }
+
   /** The events to give on for this one. */
   push(event: ReplyEvent): ReplyEvent[] {
     const own = this.prompted ? this.prompted.push(event).flatMap((found) => this.filter(found)) : this.filter(event);

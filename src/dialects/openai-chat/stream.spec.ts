@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { WeirError } from '../../kernel/errors.js';
+import { atOnce } from '../../kernel/slices.js';
 import { chatSurface } from './index.js';
 import { ChatStreamReader } from './stream.js';
 
@@ -44,7 +45,7 @@ const STREAM = Buffer.from([...CHUNKS, '[DONE]'].map(event).join(''));
 
 function read(includeUsage: boolean, chunks: Buffer[]) {
   const reader = new ChatStreamReader(decode({ stream: true, stream_options: { include_usage: includeUsage } }), 10_000);
-  const out = [...chunks.flatMap((chunk) => reader.push(chunk)), ...reader.finish()];
+  const out = [...chunks.flatMap((chunk) => atOnce(reader.push(chunk))), ...atOnce(reader.finish())];
   return { reader, text: Buffer.concat(out).toString() };
 }
 
@@ -174,7 +175,7 @@ test('usage in a chunk with choices is read, and hidden from a client who did no
 
 test.each(['null', '[]', '"usage"', '["content",{"error":1}]'])('a chunk that is %s ends the stream with an error', (data) => {
   const reader = new ChatStreamReader(decode({ stream: true }), 100);
-  expect(() => reader.push(Buffer.from(`data: ${data}\n\n`))).toThrow('a chunk that is no object');
+  expect(() => atOnce(reader.push(Buffer.from(`data: ${data}\n\n`)))).toThrow('a chunk that is no object');
 });
 
 test.each(['{"id":"c1","choices":[{"index":0,"delta":{"content":"x"}}]', '[1]', '"x"'])(
@@ -185,7 +186,7 @@ test.each(['{"id":"c1","choices":[{"index":0,"delta":{"content":"x"}}]', '[1]', 
 test('of two counts the larger of each side is booked, whichever came last', () => {
   const reader = new ChatStreamReader(decode({ stream: true }), 100);
   const smaller = { ...CHUNKS[3], usage: { prompt_tokens: 9, completion_tokens: 1, total_tokens: 10 } };
-  reader.push(Buffer.from([...CHUNKS, smaller].map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`).join('')));
-  reader.finish();
+  atOnce(reader.push(Buffer.from([...CHUNKS, smaller].map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`).join(''))));
+  atOnce(reader.finish());
   expect(reader.facts.usage).toMatchObject({ input: 9, output: 3 });
 });

@@ -1,9 +1,11 @@
 import type { WeirError } from '../../kernel/errors.js';
 import { eachString } from '../../kernel/json-scan.js';
+import type { Work } from '../../kernel/slices.js';
 import { largerUsage, type Usage } from '../../kernel/usage.js';
 import { type CallRequest, noFacts, type Refusal, type ReplyFacts, type StreamReader, type TokensOf } from '../dialect.js';
 import { isKeepAlive, joinedEvents } from '../kit/frames.js';
 import { isObject, type JsonObject, listOf, objectOf, parsed, readJson, writeJson } from '../kit/json.js';
+import { oneByOne } from '../kit/long-text.js';
 import { looseOutput } from '../kit/loose-output.js';
 import { denseTokens, leastTokens } from '../kit/meter.js';
 import { isComment } from '../kit/readers.js';
@@ -95,16 +97,17 @@ export class ChatStreamReader implements StreamReader {
     return progressed;
   }
 
-  push(chunk: Buffer): Buffer[] {
-    this.splitter.push(chunk, this.visit);
+  *push(chunk: Buffer): Work<Buffer[]> {
+    for (const event of oneByOne<EventBytes>((visit) => this.splitter.push(chunk, (...bytes) => visit(bytes)))) yield* this.visit(...event);
     return this.takeOut();
   }
 
-  finish(): Buffer[] {
-    this.splitter.finish((buffer, start, end) => {
+  *finish(): Work<Buffer[]> {
+    for (const event of oneByOne<EventBytes>((visit) => this.splitter.finish((...bytes) => visit(bytes)))) {
+      const [buffer, start, end] = event;
       // What lacks its end may lack more: half an event is nothing to a client, and would swallow the one that follows.
-      if (isWhole(eventData(buffer.toString('latin1', start, end)))) this.visit(buffer, start, end);
-    });
+      if (isWhole(eventData(buffer.toString('latin1', start, end)))) yield* this.visit(...event);
+    }
     if (this.complete && this.countedLast) this.facts.usageIsFinal = true;
     return this.takeOut();
   }
@@ -123,7 +126,7 @@ export class ChatStreamReader implements StreamReader {
     return Buffer.from(`data: ${JSON.stringify(encodeError(error))}\n\n`);
   }
 
-  private readonly visit = (buffer: Buffer, start: number, end: number, straight = false): void => {
+  private *visit(buffer: Buffer, start: number, end: number, straight = false): Work<void> {
     // What follows [DONE], an error or the limit is read to the end and thrown away.
     if (this.done || this.refusal || this.overLimit) return;
     const text = buffer.toString('latin1', start, end);
@@ -131,7 +134,10 @@ export class ChatStreamReader implements StreamReader {
     if (data === null) return isComment(text) ? this.pass(buffer, start, end) : undefined;
     if (isKeepAlive(data)) return;
     const joined = joinedEvents(data);
-    if (joined) return joined.forEach(this.visitData);
+    if (joined) {
+      for (const one of joined) yield* this.visitData(one);
+      return;
+    }
     this.progressed = true;
     if (isDone(data)) {
       this.done = true;
@@ -149,7 +155,7 @@ export class ChatStreamReader implements StreamReader {
       const chunk = normalizer.normalize(given);
       if (chunk) {
         const event = Buffer.from(`data: ${writeJson(chunk)}\n\n`);
-        return this.visit(event, 0, event.length, true);
+        return yield* this.visit(event, 0, event.length, true);
       }
     }
     if (data.includes('"error"') || !data.includes('"choices"')) {
@@ -161,7 +167,7 @@ export class ChatStreamReader implements StreamReader {
         return;
       }
     }
-    this.meter(data);
+    yield* this.meter(data);
     if (!data.includes('"usage"')) return this.pass(buffer, start, end);
     const common = text.indexOf(COMMON_NULL_USAGE);
     if (common !== -1 || NULL_USAGE.test(data)) {
@@ -171,12 +177,12 @@ export class ChatStreamReader implements StreamReader {
       return this.pass(buffer, start + common + COMMON_NULL_USAGE.length, end);
     }
     this.readUsageEvent(data, buffer, start, end);
-  };
+  }
 
-  private readonly visitData = (data: string): void => {
+  private *visitData(data: string): Work<void> {
     const event = Buffer.from(`data: ${data}\n\n`, 'latin1');
-    this.visit(event, 0, event.length);
-  };
+    yield* this.visit(event, 0, event.length);
+  }
 
   private readUsageEvent(data: string, buffer: Buffer, start: number, end: number): void {
     const chunk = parse(data);
@@ -209,7 +215,7 @@ export class ChatStreamReader implements StreamReader {
     return true;
   }
 
-  private meter(data: string): void {
+  private *meter(data: string): Work<void> {
     this.facts.begun = true;
     if (this.facts.servedModel === null) this.readHead(data);
     const before = this.facts.outputBytes;
@@ -223,7 +229,10 @@ export class ChatStreamReader implements StreamReader {
     if (data.includes('"thinking"', from)) eachString(data, '"text"', this.countOutput, from);
     const counted = this.facts.outputBytes - before;
     if (counted > 0) this.meterOutput(counted);
+    const isLong = data.length > LONG_CHUNK;
+    if (isLong) yield;
     if (data.length > LONG_FOR_LOOK || MORE.test(data)) this.meterLoosely(data, counted);
+    if (isLong) yield;
     const finish = (start: number, end: number): void => {
       // Some send an empty reason with every chunk.
       if (end === start) return;
@@ -314,6 +323,8 @@ export class ChatStreamReader implements StreamReader {
     return out.length > 1 ? [Buffer.concat(out)] : out;
   }
 }
+
+type EventBytes = [buffer: Buffer, start: number, end: number];
 
 /** What is said twice, under two names, is output once. */
 function unrepeated(delta: JsonObject): JsonObject {

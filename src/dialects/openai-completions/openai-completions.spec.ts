@@ -1,4 +1,5 @@
 import { WeirError } from '../../kernel/errors.js';
+import { atOnce } from '../../kernel/slices.js';
 import type { Usage } from '../../kernel/usage.js';
 import type { UpstreamParams } from '../dialect.js';
 import { fold } from '../kit/fold.js';
@@ -129,7 +130,7 @@ describe('replies', () => {
   test('a stream that passes verbatim is metered, and cut at its limit in its own form', () => {
     const reader = completionsVerbatim.streamReader!(prompt({ stream: true }), 1);
     const chunk = { id: 'c', model: 'm', choices: [{ text: 'there', index: 0, finish_reason: null }] };
-    reader.push(Buffer.from(`data: ${JSON.stringify(chunk)}\n\n`.repeat(2)));
+    atOnce(reader.push(Buffer.from(`data: ${JSON.stringify(chunk)}\n\n`.repeat(2))));
     expect([reader.overLimit, reader.facts.outputPieces]).toEqual([true, 2]);
     expect(reader.tail(USAGE, null).toString()).toContain('"choices":[{"index":0,"text":"","logprobs":null,"finish_reason":"length"}]');
   });

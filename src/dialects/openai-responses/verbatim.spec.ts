@@ -1,5 +1,6 @@
 import { ResponseStream } from 'openai/lib/responses/ResponseStream';
 import { WeirError } from '../../kernel/errors.js';
+import { atOnce } from '../../kernel/slices.js';
 import type { UpstreamParams } from '../dialect.js';
 import { framesOf } from '../kit/frames.js';
 import { responsesSurface, responsesVerbatim } from './index.js';
@@ -61,7 +62,7 @@ function readerOf(maxOutputTokens: number) {
 }
 
 const push = (reader: ReturnType<typeof readerOf>, events: Wire[]) =>
-  Buffer.concat(reader.push(Buffer.from(events.map(event).join('')))).toString();
+  Buffer.concat(atOnce(reader.push(Buffer.from(events.map(event).join(''))))).toString();
 const parse = (sse: string): Wire[] => framesOf('sse', Buffer.from(sse)).map(({ data }) => JSON.parse(data));
 
 describe('streams', () => {
@@ -83,7 +84,7 @@ describe('streams', () => {
   test('that break off end in a failure of the same response, with what there was', () => {
     const reader = readerOf(100);
     const passed = push(reader, [...BEGIN, delta(3, 'hel')]);
-    reader.finish();
+    atOnce(reader.finish());
     expect(reader.complete).toBe(false);
     const events = parse(passed + reader.failure(new WeirError('upstream_interrupted')).toString());
     expect(events.at(-1)).toMatchObject({
@@ -99,7 +100,7 @@ describe('streams', () => {
     const usage = { input_tokens: 7, output_tokens: 1, total_tokens: 8 };
     const failed = { type: 'response.failed', sequence_number: 3, response: { ...head, status: 'failed', error, usage } };
     const passed = push(reader, [...BEGIN, failed]);
-    reader.finish();
+    atOnce(reader.finish());
     expect(passed).not.toContain('secret');
     expect(reader.refusal).toMatchObject({ class: 'server', message: 'secret' });
     expect(reader.facts.usage).toMatchObject({ input: 7, output: 1 });
@@ -111,11 +112,15 @@ test.each([-1, 4_294_967_294, Number.MAX_SAFE_INTEGER])(
   'an item at the place %p takes no room in the end that is written here',
   (output_index) => {
     const reader = readerOf(100);
-    reader.push(
-      Buffer.from([...BEGIN, { type: 'response.output_item.added', sequence_number: 3, output_index, item }].map(event).join('')),
+    atOnce(
+      reader.push(
+        Buffer.from([...BEGIN, { type: 'response.output_item.added', sequence_number: 3, output_index, item }].map(event).join('')),
+      ),
     );
-    reader.push(
-      Buffer.from(event({ type: 'response.content_part.added', sequence_number: 4, output_index: 0, content_index: output_index })),
+    atOnce(
+      reader.push(
+        Buffer.from(event({ type: 'response.content_part.added', sequence_number: 4, output_index: 0, content_index: output_index })),
+      ),
     );
     const [frame] = framesOf('sse', reader.failure(new WeirError('upstream_interrupted')));
     expect(JSON.parse(frame!.data).response.output).toMatchObject([{ id: 'msg_1', content: [{ type: 'output_text' }] }]);

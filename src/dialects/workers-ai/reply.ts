@@ -63,7 +63,7 @@ export class WorkersDecoder implements StreamDecoder {
   }
 
   private give(chunk: JsonObject): ReplyEvent[] {
-    return this.chat.push({ event: null, data: writeJson(chunk) });
+    return this.chat.pushChunk(chunk);
   }
 }
 

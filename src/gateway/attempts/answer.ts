@@ -12,7 +12,7 @@ import {
   type Translation,
 } from '../../dialects/index.js';
 import { WeirError } from '../../kernel/errors.js';
-import { inSlices, ownTurn } from '../../kernel/slices.js';
+import { atOnce, inSlices, ownTurn, type Work } from '../../kernel/slices.js';
 import { crashPoint } from '../../platform/faults/index.js';
 import type { Target } from '../../routing/index.js';
 import type { Call } from '../call.js';
@@ -46,6 +46,8 @@ export interface Attempted {
   refused(refusal: Refusal): void;
   /** Whatever is thrown there ends the attempt, in order, and nothing else. */
   guarded(run: () => void): void;
+  /** The same, after what is under way, and in several turns where it is long. */
+  step(step: () => Work<void>): void;
   /** @param used something was answered, so something may be billed. */
   fail(error: WeirError, used: boolean, untold?: Untold): void;
   /** The client is told of this error; the provider may be read on. */
@@ -75,8 +77,8 @@ export class Answer {
   }
 
   /** The client is not kept waiting any longer for something of the answer: it has what came. */
-  release(): void {
-    if (this.waiting) this.give([], true);
+  *release(): Work<void> {
+    if (this.waiting) yield* this.give([], true);
   }
 
   /** @throws whatever its format cannot read */
@@ -110,41 +112,43 @@ export class Answer {
     if (this.attempt.isDetached) return;
     this.reply.failure = (error) => {
       const event = reader.failure(error);
-      // Some formats repeat the answer so far.
-      return this.secrets.areIn([event]) ? null : event;
+      // Some formats repeat the answer so far. Where that is long, it is not searched in one turn, and not shown.
+      return isLong(event.length) || atOnce(this.secrets.areIn([event])) ? null : event;
     };
   }
 
-  data(chunk: Buffer): void {
-    if (this.incoming.reader) return this.relay(this.incoming.reader, chunk);
+  *data(chunk: Buffer): Work<void> {
+    if (this.incoming.reader) return yield* this.relay(this.incoming.reader, chunk);
     this.attempt.progressed();
-    if (!this.incoming.keep(chunk)) this.attempt.fail(unreadable('too long'), this.incoming.mayBeBilled, 'unreadable');
+    const isKept = yield* this.incoming.keep(chunk);
+    if (!isKept) this.attempt.fail(unreadable('too long'), this.incoming.mayBeBilled, 'unreadable');
   }
 
   /** The reply is whole. */
-  conclude(): void {
+  *conclude(): Work<void> {
     const { status, reader, body, headers } = this.incoming;
     crashPoint('upstream_end');
     if (!this.incoming.answers) return this.readRefusal(this.translation.decodeRefusal(status ?? 502, body, headers), body);
-    if (reader) return this.endStream(reader);
+    if (reader) return yield* this.endStream(reader);
     this.readBody(body).then(
-      (repeats) => this.attempt.guarded(() => this.endBody(repeats)),
+      (repeats) => this.attempt.step(() => this.endBody(repeats)),
       (cause) => this.attempt.guarded(() => this.unread(cause)),
     );
   }
 
-  private relay(reader: StreamReader, chunk: Buffer): void {
+  private *relay(reader: StreamReader, chunk: Buffer): Work<void> {
     let pieces: Buffer[];
     try {
-      pieces = reader.push(chunk);
+      pieces = yield* reader.push(chunk);
     } catch (cause) {
       return this.attempt.fail(unreadable(cause), true, 'unreadable');
     }
+    if (this.attempt.ended) return;
     if (reader.takeProgress()) this.attempt.progressed();
     this.flight.progressed();
     const { refusal } = reader;
     // A client that got nothing yet is told by the status.
-    if (!refusal || this.reply.started || isBilled(refusal, reader.facts)) this.give(pieces);
+    if (!refusal || this.reply.started || isBilled(refusal, reader.facts)) yield* this.give(pieces);
     if (this.attempt.ended) return;
     crashPoint('mid_stream');
     if (refusal) return this.attempt.refused(refusal);
@@ -152,16 +156,18 @@ export class Answer {
     this.attempt.completed(null, 'output_limit');
   }
 
-  /** Gives the client what it may have. @param atOnce also if there is nothing of the answer in it yet. */
-  private give(pieces: readonly Buffer[], atOnce = false): void {
+  /** Gives the client what it may have. @param isDue also if there is nothing of the answer in it yet. */
+  private *give(pieces: readonly Buffer[], isDue = false): Work<void> {
     if (!this.isWanted) return;
-    if (this.secrets.areIn(pieces)) return this.withhold();
+    const repeats = yield* this.secrets.areIn(pieces);
+    if (this.attempt.ended || !this.isWanted) return;
+    if (repeats) return this.withhold();
     if (this.waiting) {
       this.waiting.push(...pieces);
-      if (!atOnce && !this.reply.started && !hasOutput(this.incoming.facts)) return;
+      if (!isDue && !this.reply.started && !hasOutput(this.incoming.facts)) return;
       pieces = this.waiting;
       this.waiting = null;
-      if (!atOnce) this.attempt.answers();
+      if (!isDue) this.attempt.answers();
     }
     if (pieces.length > 0 && !this.reply.stream(pieces) && !this.attempt.isDetached) this.attempt.pause();
   }
@@ -176,15 +182,17 @@ export class Answer {
     this.attempt.detach(repeated(), 'unreadable');
   }
 
-  private endStream(reader: StreamReader): void {
+  private *endStream(reader: StreamReader): Work<void> {
     let pieces: Buffer[];
     try {
-      pieces = reader.finish();
+      pieces = yield* reader.finish();
     } catch (cause) {
       // What cannot be read here is an event that never got its end.
       return this.attempt.fail(new WeirError('upstream_interrupted', { cause }), true, 'provider_broke');
     }
-    if (this.isWanted && this.secrets.areIn(pieces)) {
+    const repeats = this.isWanted && (yield* this.secrets.areIn(pieces));
+    if (this.attempt.ended) return;
+    if (repeats && this.isWanted) {
       if (!this.attempt.isDetached) return this.attempt.fail(repeated(), true, 'unreadable');
       this.isWithheld = true;
     }
@@ -208,7 +216,7 @@ export class Answer {
     }
     if (incoming.whole?.refusal && isBare(incoming.whole.facts)) await this.readBesideFailure(body);
     if (isLong(body.length)) await ownTurn();
-    return this.isWanted && inSlices(this.secrets.search(body));
+    return this.isWanted && inSlices(this.secrets.areIn([body]));
   }
 
   /** The words of a failure are no output; what stands beside them may be. */
@@ -233,12 +241,12 @@ export class Answer {
     else this.attempt.fail(unreadable(cause), true, 'unreadable');
   }
 
-  private endBody(repeats: boolean): void {
+  private *endBody(repeats: boolean): Work<void> {
     if (this.attempt.ended) return;
     // What was counted is booked all the same.
     if (repeats && !this.attempt.isDetached) return this.attempt.fail(repeated(), true, 'unreadable');
     this.isWithheld ||= repeats;
-    if (this.incoming.reader) return this.endStream(this.incoming.reader);
+    if (this.incoming.reader) return yield* this.endStream(this.incoming.reader);
     const { refusal, facts } = this.incoming.whole!;
     if (refusal) return this.attempt.refused(refusal);
     this.attempt.completed(refusalIn(facts.finishReason));

@@ -1,6 +1,7 @@
 import type { CredentialStore } from '../../credentials/index.js';
 import { type Refusal, type Translation } from '../../dialects/index.js';
 import { WeirError } from '../../kernel/errors.js';
+import { atOnce, inSlices, type Work } from '../../kernel/slices.js';
 import type { Attempt } from '../../ledger/index.js';
 import {
   type EgressError,
@@ -54,6 +55,10 @@ export class UpstreamAttempt implements EgressSink, Attempted {
   /** The client is served no more: it left, or was told of this error. The provider is read on for its usage. */
   private detached: { drain: Drain; error: WeirError | null } | null = null;
   private failure: Failure | null = null;
+  /** Steps of the reply that wait for the end of a long one; null: none is under way. */
+  private steps: (() => Work<void>)[] | null = null;
+  /** The client takes no more for now. */
+  private isSlow = false;
   ended = false;
 
   constructor(
@@ -76,7 +81,11 @@ export class UpstreamAttempt implements EgressSink, Attempted {
   start(): void {
     if (this.reply.gone) return this.leave();
     this.reply.onGone = () => this.guarded(() => this.leave());
-    this.reply.onDrain = () => this.guarded(() => this.exchange?.resume());
+    this.reply.onDrain = () =>
+      this.guarded(() => {
+        this.isSlow = false;
+        this.goOn();
+      });
     this.flight.cutOff = () => this.guarded(() => this.breakOff(this.detached?.error ?? null, 'shutdown'));
     crashPoint('before_connect');
     this.authorize();
@@ -89,7 +98,7 @@ export class UpstreamAttempt implements EgressSink, Attempted {
 
   /** The client is not kept waiting any longer for something of the answer: it has what came. */
   release(): void {
-    this.guarded(() => !this.ended && this.answer.release());
+    this.step(() => this.answer.release());
   }
 
   /** Sends at once, unless a token has to be fetched first: then nothing is sent before it is there. */
@@ -115,8 +124,36 @@ export class UpstreamAttempt implements EgressSink, Attempted {
     try {
       run();
     } catch (cause) {
-      this.fail(new WeirError('internal_error', { cause }), this.sent && this.answer.incoming.mayBeBilled, 'exception');
+      this.broke(cause);
     }
+  }
+
+  private broke(cause: unknown): void {
+    this.fail(new WeirError('internal_error', { cause }), this.sent && this.answer.incoming.mayBeBilled, 'exception');
+  }
+
+  /** Steps of the reply are taken one after the other. A long one takes several turns, for which the provider waits. */
+  step(step: () => Work<void>): void {
+    if (this.steps) return void this.steps.push(step);
+    this.guarded(() => {
+      if (this.ended) return;
+      const left = inSlices(step());
+      if (!left) return;
+      this.steps = [];
+      this.exchange?.pause();
+      void left.catch((cause: unknown) => this.broke(cause)).then(() => this.stepOn());
+    });
+  }
+
+  private stepOn(): void {
+    const steps = this.steps ?? [];
+    this.steps = null;
+    for (const step of steps) this.step(step);
+    this.goOn();
+  }
+
+  private goOn(): void {
+    if (!this.steps && !this.isSlow) this.exchange?.resume();
   }
 
   private failUnsent(cause: unknown): void {
@@ -144,7 +181,7 @@ export class UpstreamAttempt implements EgressSink, Attempted {
   }
 
   onData(chunk: Buffer): void {
-    this.guarded(() => !this.ended && this.answer.data(chunk));
+    this.step(() => this.answer.data(chunk));
   }
 
   onUnreadable(cause: Error): void {
@@ -152,20 +189,21 @@ export class UpstreamAttempt implements EgressSink, Attempted {
   }
 
   onEnd(): void {
-    this.guarded(() => {
-      if (this.ended) return;
-      if (this.answer.incoming.status === 401 && this.isRenewed())
-        return this.fail(new WeirError('provider_auth_failed'), false, 'provider_failed', 'new_token');
-      this.answer.conclude();
-    });
+    this.step(() => this.conclude());
+  }
+
+  private *conclude(): Work<void> {
+    if (this.answer.incoming.status === 401 && this.isRenewed())
+      return this.fail(new WeirError('provider_auth_failed'), false, 'provider_failed', 'new_token');
+    yield* this.answer.conclude();
   }
 
   onError(error: EgressError): void {
-    this.guarded(() => this.lose(error));
+    this.step(() => this.lose(error));
   }
 
-  private lose(error: EgressError): void {
-    if (this.ended) return;
+  // biome-ignore lint/correctness/useYield: a step like the others, and a short one.
+  private *lose(error: EgressError): Work<void> {
     if (this.unmarked) return this.fail(this.unmarked, false);
     const untold = this.detached && error.late ? 'drain_late' : error.late ? 'provider_silent' : 'provider_broke';
     this.fail(errorOfEgress(error), this.sent && this.answer.incoming.mayBeBilled && !wroteNothing(error), untold);
@@ -203,6 +241,7 @@ export class UpstreamAttempt implements EgressSink, Attempted {
   }
 
   pause(): void {
+    this.isSlow = true;
     this.exchange?.pause();
   }
 
@@ -279,7 +318,7 @@ export class UpstreamAttempt implements EgressSink, Attempted {
     const reason = error?.code ?? ended.error?.code ?? (ended.status === 'completed' ? null : 'client_gone');
     const attempts = [this.attemptEnded(failure?.remedy === 'lower_limit' ? 'output_limit_refused' : reason)];
     detached?.drain.end(drainEnd(untold, status === 'completed' || !used));
-    if (reader && this.secrets.areIn([Buffer.from(JSON.stringify([facts.usageRaw, facts.servedModel, facts.finishReason]))]))
+    if (reader && atOnce(this.secrets.areIn([Buffer.from(JSON.stringify([facts.usageRaw, facts.servedModel, facts.finishReason]))])))
       Object.assign(facts, { usageRaw: null, servedModel: null, finishReason: null });
     const repeatsSecret = (tail: Buffer) => this.secrets.areIn([tail]);
     this.resolve({

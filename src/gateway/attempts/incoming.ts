@@ -9,6 +9,7 @@ import {
   type WholeReply,
 } from '../../dialects/index.js';
 import { JsonCost } from '../../kernel/json-cost.js';
+import type { Work } from '../../kernel/slices.js';
 import { isAnswer } from '../../platform/egress/index.js';
 import { withoutMark } from '../../platform/listener/index.js';
 
@@ -59,11 +60,11 @@ export class Incoming {
   }
 
   /** Keeps a piece of the body. False: it is too long, or too much work to read. */
-  keep(chunk: Buffer): boolean {
+  *keep(chunk: Buffer): Work<boolean> {
     this.bytes += chunk.length;
     if (this.bytes > this.mostBytes) return false;
     this.chunks.push(chunk);
-    if (this.meter) return this.tryMeter(this.meter, chunk);
+    if (this.meter) return yield* this.tryMeter(this.meter, chunk);
     if (this.vectors) return true;
     this.cost.add(chunk);
     return this.cost.total <= MAX_REPLY_VALUES;
@@ -74,9 +75,9 @@ export class Incoming {
     return this.vectors ? MAX_VECTOR_BYTES : MAX_REPLY_BYTES;
   }
 
-  private tryMeter(meter: StreamReader, chunk: Buffer): boolean {
+  private *tryMeter(meter: StreamReader, chunk: Buffer): Work<boolean> {
     try {
-      meter.push(chunk);
+      yield* meter.push(chunk);
       return true;
     } catch (error) {
       this.meter = null; // The whole is judged when it is there.

@@ -9,9 +9,11 @@ import {
   type WholeReply,
 } from '../../dialects/index.js';
 import { WeirError } from '../../kernel/errors.js';
+import type { Work } from '../../kernel/slices.js';
 import type { Attempt } from '../../ledger/index.js';
 import type { Failure } from './failure.js';
 import type { Incoming } from './incoming.js';
+import { SecretWatch } from './secret-watch.js';
 
 /** Why a provider's final count did not come. Labels of a metric. */
 export type Untold =
@@ -53,7 +55,7 @@ export interface Outcome {
   /** What ends the stream, where it is. */
   reader: StreamReader | null;
   /** Whether the end of a stream repeats what the provider was shown. */
-  repeatsSecret(tail: Buffer): boolean;
+  repeatsSecret(tail: Buffer): Work<boolean>;
   /** Where the provider's final count is missing, why. */
   untold: Untold;
   /** How much the model was to think, as it was sent; null: nothing was said. */
@@ -80,7 +82,7 @@ export const unforeseen = (cause: unknown, sent: boolean): Outcome => ({
   firstByteMs: null,
   whole: null,
   reader: null,
-  repeatsSecret: () => false,
+  repeatsSecret: (tail) => new SecretWatch([]).search(tail),
   untold: 'exception',
   effort: null,
 });

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { atOnce } from '../../kernel/slices.js';
 import { Secret } from '../../platform/crypto/index.js';
 import { SecretWatch } from './secret-watch.js';
 
@@ -7,7 +8,7 @@ const event = (content: string, index = 0): string =>
   `data: {"choices":[{"index":${index},"delta":{"content":${JSON.stringify(content)}}}]}\n\n`;
 const found = (...pieces: string[]): boolean => {
   const watch = new SecretWatch([new Secret(KEY)]);
-  return pieces.some((piece) => watch.isIn(Buffer.from(piece)));
+  return pieces.some((piece) => atOnce(watch.search(Buffer.from(piece))));
 };
 const everyUnit = (text: string): string => [...text].map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`).join('');
 
@@ -27,11 +28,11 @@ test('a secret is found in any pieces, before more than half of it is out', () =
       const edges = [0, ...places.sort((a, b) => a - b), KEY.length];
       const pieces = edges.slice(1).map((end, at) => KEY.slice(edges[at], end));
       const watch = new SecretWatch([new Secret(KEY)]);
-      watch.isIn(Buffer.from(event(before.replaceAll(KEY, ''))));
+      atOnce(watch.search(Buffer.from(event(before.replaceAll(KEY, '')))));
       let out = '';
       for (const piece of pieces) {
         const bytes = escaped ? `data: {"choices":[{"index":0,"delta":{"content":"${everyUnit(piece)}"}}]}\n\n` : event(piece);
-        if (watch.isIn(Buffer.from(bytes))) return out.length < Math.ceil(KEY.length / 2);
+        if (atOnce(watch.search(Buffer.from(bytes)))) return out.length < Math.ceil(KEY.length / 2);
         out += piece;
       }
       return false;
@@ -45,7 +46,7 @@ test('pieces of other answers in between hide nothing', () => {
 
 test('what is no secret is let through', () => {
   expect(found(event('sk-live-'), event('something else'), event('0123456789abcdefg'))).toBe(false);
-  expect(new SecretWatch([new Secret('short')]).isIn(Buffer.from(event('short')))).toBe(false);
+  expect(atOnce(new SecretWatch([new Secret('short')]).search(Buffer.from(event('short'))))).toBe(false);
   fc.assert(fc.property(fc.string({ maxLength: 19 }), (text) => !found(event(text), `{"text":${JSON.stringify(text)}}`)));
 });
 

@@ -30,13 +30,9 @@ export class ShownSecrets {
   }
 
   /** Whether these pieces, with those before them, repeat one. */
-  areIn(pieces: readonly Buffer[]): boolean {
-    return pieces.some((piece) => this.watched.isIn(piece));
-  }
-
-  /** The same for a whole body. */
-  search(body: Buffer): Work<boolean> {
-    return this.watched.search(body);
+  *areIn(pieces: readonly Buffer[]): Work<boolean> {
+    for (const piece of pieces) if (yield* this.watched.search(piece)) return true;
+    return false;
   }
 
   private get watched(): SecretWatch {

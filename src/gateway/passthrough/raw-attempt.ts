@@ -1,5 +1,6 @@
 import { isGatewayTimeout } from '../../dialects/index.js';
 import { type ErrorCode, WeirError } from '../../kernel/errors.js';
+import { atOnce } from '../../kernel/slices.js';
 import { JsonCost } from '../../kernel/json-cost.js';
 import {
   type EgressError,
@@ -150,14 +151,14 @@ export class RawAttempt implements EgressSink {
     }
     if (headers['content-encoding'] !== undefined) return this.fail(unreadable('encoded'), this.mayBeCharged);
     this.headers = returned(headers);
-    if (this.secrets.areIn([Buffer.from(Object.values(this.headers).join('\n'))])) return this.fail(repeated(), this.mayBeCharged);
+    if (atOnce(this.secrets.areIn([Buffer.from(Object.values(this.headers).join('\n'))]))) return this.fail(repeated(), this.mayBeCharged);
     if (isAnswer(status) && JSON_TYPE.test(this.headers['content-type'] ?? '')) this.read = { chunks: [], bytes: 0, cost: new JsonCost() };
   }
 
   private take(chunk: Buffer): void {
     this.exchange?.progress();
     const piece = Buffer.concat([this.overlap, chunk]);
-    if (this.secrets.areIn([piece])) return this.fail(repeated(), this.mayBeCharged);
+    if (atOnce(this.secrets.areIn([piece]))) return this.fail(repeated(), this.mayBeCharged);
     this.overlap = piece.subarray(-OVERLAP_BYTES);
     this.keep(chunk);
     this.beginReply();

@@ -32,7 +32,13 @@ export class ChatDecoder implements StreamDecoder {
       this.done = true;
       return this.lastWord();
     }
-    const chunk: unknown = readJson(frame.data);
+    return this.pushChunk(readJson(frame.data));
+  }
+
+  /** Reads the data of an event. */
+  pushChunk(chunk: unknown): ReplyEvent[] {
+    if (this.refusal) throw this.refusal;
+    if (this.done) return [];
     const error = failureIn(chunk);
     if (error) return this.refuse(new ProviderRefusal(inBandRefusal(error)), objectOf(chunk));
     if (!isObject(chunk)) throw new Error('a chunk that is no object');
