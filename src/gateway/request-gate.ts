@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { WeirError } from '../kernel/errors.js';
 import { JsonCost } from '../kernel/json-cost.js';
@@ -10,12 +10,15 @@ import {
   BadKeys,
   BodyMemory,
   Connections,
+  callsForHeap,
   isAdminPath,
+  LoadControl,
+  LoadMeter,
   methodsAt,
   readBody,
   requireUtf8,
 } from '../platform/listener/index.js';
-import { Metrics } from '../platform/telemetry/index.js';
+import { Alarm, LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
 import { needsNoKey } from './open-routes.js';
 import { RequestAuth } from './request-auth.js';
 import { isLong, parseBody, parseBodyInTurns, type RequestBody } from './request-body.js';
@@ -28,19 +31,34 @@ const MAX_UNVERIFIED_CONNECTIONS = 1_000;
 /** The rest of a refused request up to this size is read and thrown away, so that its client gets the answer. */
 const MAX_IGNORED_BYTES = 1024 * 1024;
 
-/** What a request must pass before its body is read: a valid key, and room for the body. */
+/** How often the load of the process is looked at. */
+const LOOK_MS = 500;
+
+/** What a request must pass before its body is read: a valid key, a process that is not overloaded, and room for the body. */
 @Injectable()
-export class RequestGate {
+export class RequestGate implements OnModuleDestroy {
   private readonly badKeys = new BadKeys();
   private readonly bodies = new BodyMemory(BODY_LIMIT_BYTES);
+  private readonly load: LoadControl;
+  private readonly meter = new LoadMeter();
+  private readonly look: NodeJS.Timeout;
+  private readonly overload: Alarm;
+  /** Since the last look. */
+  private hasRefused = false;
   /** Of each listener. */
   private readonly connections: Connections[] = [];
 
   constructor(
     private readonly auth: RequestAuth,
-    metrics: Metrics,
-    @Inject(CONFIG) private readonly config: Pick<Config, 'maxConnections' | 'timeouts'>,
+    private readonly metrics: Metrics,
+    @Inject(LOGGER) log: Logger,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'maxConnections' | 'timeouts' | 'load'>,
   ) {
+    const load = new LoadControl(config.load.maxCalls ?? callsForHeap(), config.load.maxLoopDelayMs);
+    this.load = load;
+    this.overload = new Alarm(log, 'requests are refused: the process has too much to do', 'requests are no longer refused');
+    this.look = setInterval(() => this.measure(), LOOK_MS).unref();
+    metrics.watch('weir_calls_limit', 'Requests with a valid key that may be served at a time now.', () => load.limit);
     const { badKeys, bodies } = this;
     const sum = (count: (connections: Connections) => number) => () => this.connections.reduce((total, one) => total + count(one), 0);
     metrics.watch(
@@ -99,9 +117,31 @@ export class RequestGate {
     return cost.total > MAX_JSON_COST ? new WeirError('request_too_large', { message: TOO_MANY_VALUES }) : null;
   }
 
+  onModuleDestroy(): void {
+    clearInterval(this.look);
+    this.meter.stop();
+  }
+
+  private measure(): void {
+    this.load.measured(this.meter.read());
+    if (!this.hasRefused) this.overload.clear();
+    this.hasRefused = false;
+  }
+
+  /** Refuses what the process has no room for. Nothing was done for it but to verify its key. */
+  private makeRoom(tenantId: string, reply: FastifyReply): void {
+    const reason = this.load.begin(tenantId);
+    if (reason === null) return void reply.raw.on('close', () => this.load.end(tenantId));
+    this.hasRefused = true;
+    this.metrics.shed.inc({ reason });
+    this.overload.raise(reason, { limit: this.load.limit });
+    throw new WeirError('overloaded', { message: TOO_MANY });
+  }
+
   private admit(request: FastifyRequest, reply: FastifyReply, connections: Connections): void {
     const { tenantId } = this.auth.verify(request).caller;
     connections.verified(request.raw.socket, tenantId);
+    this.makeRoom(tenantId, reply);
     // What is passed through is not kept here.
     if (announcedBytes(request.raw) === 0 || isPassedThrough(request)) return;
     requireUtf8(request.raw);
@@ -149,6 +189,8 @@ function hint(path: string): string {
   return near === null ? '' : ` ${near}`;
 }
 
+const TOO_MANY =
+  'The gateway has too much to do, and the tenant has its share of the requests in flight. Send fewer at a time, then try again.';
 const NO_ROOM = 'The requests in flight fill the memory for request bodies. Send fewer long requests at a time, then try again.';
 const TOO_MANY_VALUES =
   'The request body has too many JSON values: at most 300,000 entries of lists, 30,000 members of objects, or 2 MB of their names. Send less in one request.';

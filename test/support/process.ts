@@ -58,6 +58,8 @@ export class WeirProcess {
       // Most tests are about one attempt.
       WEIR_RETRIES: '0',
       WEIR_BREAKER_FAILURES: '0',
+      // A busy machine is no overloaded gateway.
+      WEIR_MAX_LOOP_DELAY_MS: '60000',
       ...environment,
     };
     return new WeirProcess(

@@ -45,6 +45,8 @@ const COMMON: Environment = {
   WEIR_TRUSTED_PROXIES: '127.0.0.1',
   // A busy machine is no frozen Postgres: that is tested where it is meant.
   WEIR_LEDGER_TIMEOUT_MS: '5000',
+  // Nor is it an overloaded gateway.
+  WEIR_MAX_LOOP_DELAY_MS: '60000',
 };
 
 /** The whole product in this process, on a database of its own. */

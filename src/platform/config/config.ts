@@ -153,6 +153,8 @@ const variables = z.object({
   WEIR_ADMIN_PORT: port(8081),
   WEIR_TRUSTED_PROXIES: networks,
   WEIR_MAX_CONNECTIONS: whole('a number of connections', 10, 1_000_000).default(10_000),
+  WEIR_MAX_CALLS: whole('a number of calls', 1, 1_000_000).optional(),
+  WEIR_MAX_LOOP_DELAY_MS: milliseconds(250),
   WEIR_CLIENT_STALL_TIMEOUT_MS: milliseconds(60_000),
   WEIR_KEEP_ALIVE_TIMEOUT_MS: milliseconds(65_000),
   WEIR_DRAIN_DELAY_MS: milliseconds(0, 0),
@@ -280,6 +282,8 @@ export interface Config {
   trustedProxies: readonly string[];
   /** Connections that a listener has at a time. */
   maxConnections: number;
+  /** From where on requests of tenants are refused: how many are open, null: as the heap has room for; and how late the event loop is. */
+  load: { maxCalls: number | null; maxLoopDelayMs: number };
   /** How long a listener keeps a connection that carries no request. */
   keepAliveMs: number;
   /** At a signal to stop: how long new calls are still taken, then how long those in flight may take to end. */
@@ -377,6 +381,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env, directo
     admin: { host: v.WEIR_ADMIN_HOST, port: v.WEIR_ADMIN_PORT },
     trustedProxies: v.WEIR_TRUSTED_PROXIES,
     maxConnections: v.WEIR_MAX_CONNECTIONS,
+    load: { maxCalls: v.WEIR_MAX_CALLS ?? null, maxLoopDelayMs: v.WEIR_MAX_LOOP_DELAY_MS },
     keepAliveMs: v.WEIR_KEEP_ALIVE_TIMEOUT_MS,
     drain: { delayMs: v.WEIR_DRAIN_DELAY_MS, limitMs: v.WEIR_DRAIN_TIMEOUT_MS },
     databaseUrl,

@@ -29,6 +29,8 @@ const BAD: Readonly<Record<string, string[]>> = {
   WEIR_ADMIN_PORT: ['eighty', '99999999999999999999'],
   WEIR_TRUSTED_PROXIES: ['proxy', '10.0.0.0/33', '10.0.0.0-10.0.0.9'],
   WEIR_MAX_CONNECTIONS: ['many', '1', '1000001', '10.5'],
+  WEIR_MAX_CALLS: ['many', '0', '1000001', '10.5'],
+  WEIR_MAX_LOOP_DELAY_MS: ['250ms', '0', '-1', '1.5'],
   WEIR_CLIENT_STALL_TIMEOUT_MS: ['5s', '0', '-1', '1.5', '86400001'],
   WEIR_KEEP_ALIVE_TIMEOUT_MS: ['65s', '0'],
   WEIR_DRAIN_DELAY_MS: ['soon', '-1'],

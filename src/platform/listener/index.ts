@@ -7,6 +7,7 @@ export { certificateOf } from './client-certificate.js';
 export { Connections } from './connections.js';
 export { askForBodies } from './expect-continue.js';
 export { jsonOfBody, keyTwice, textOfBody } from './json-body.js';
+export { callsForHeap, LoadControl, LoadMeter } from './load-control.js';
 export { adviceAt, isAdminPath, type KnownRoute, methodsAt, nearestRoute } from './missing-path.js';
 export { announcedBytes, readBody } from './read-body.js';
 export { endWith, readRest } from './read-rest.js';

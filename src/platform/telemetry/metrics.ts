@@ -110,6 +110,12 @@ export class Metrics {
     labelNames: ['code'],
     registers: [this.registry],
   });
+  readonly shed = new Counter({
+    name: 'weir_calls_shed_total',
+    help: 'Requests refused before any work because the process had too much to do, by why.',
+    labelNames: ['reason'],
+    registers: [this.registry],
+  });
   readonly breakerChanges = new Counter({
     name: 'weir_breaker_changes_total',
     help: 'Breakers that opened, were tried or closed by what this process saw.',
