@@ -34,8 +34,8 @@ export class Breakers {
   ) {
     this.set = new BreakerSet(breakerFailures, (to, breaker) => this.changed(to, breaker));
     changes.hear(BREAKER, { hear: (news) => this.hear(JSON.parse(news) as News), recall: () => this.recall() });
-    metrics.watchBy('weir_breakers_open', 'Breakers that are open or half-open, by the type of their provider.', 'provider', () =>
-      this.set.openByType(),
+    metrics.watchBy('weir_breakers_open', 'Breakers that are open or half-open, by the type of their provider.', ['provider'], () =>
+      [...this.set.openByType()].map(([provider, open]) => [{ provider }, open]),
     );
   }
 

@@ -59,6 +59,9 @@ export class WorkerModule implements OnApplicationBootstrap, OnApplicationShutdo
     metrics.watch('weir_queues_working', '1 while the queue store, Redis or Postgres, takes and gives jobs, else 0.', () =>
       fault() === null ? 1 : 0,
     );
+    metrics.watchBy('weir_queue_jobs', 'Jobs in the queue store, by queue and state.', ['queue', 'state'], () =>
+      (this.queues?.depths ?? []).map(({ queue, state, jobs }) => [{ queue, state }, jobs]),
+    );
   }
 
   async onApplicationBootstrap(): Promise<void> {

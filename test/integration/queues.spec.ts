@@ -28,6 +28,18 @@ describe.each(['Postgres', 'Redis'])('with queues in %s', (backend) => {
     await redis?.stop();
   });
 
+  test('each queue says how many jobs wait, are due later and failed', async () => {
+    const lines = async () => (await (await fetch(`${weir.adminUrl}/metrics`)).text()).match(/^weir_queue_jobs\{.*$/gm) ?? [];
+    await eventually(async () => (await lines()).length > 0);
+    const text = (await lines()).join('\n');
+    for (const queue of ['open-periods', 'reap-holds', 'audit-ledger', 'keep-partitions']) {
+      expect(text).toMatch(new RegExp(`^weir_queue_jobs\\{queue="${queue}",state="waiting"\\} \\d+$`, 'm'));
+      // Its next run, at least until that begins.
+      expect(text).toMatch(new RegExp(`^weir_queue_jobs\\{queue="${queue}",state="delayed"\\} [012]$`, 'm'));
+      expect(text).toMatch(new RegExp(`^weir_queue_jobs\\{queue="${queue}",state="failed"\\} \\d+$`, 'm'));
+    }
+  });
+
   test('a period that ends is closed and its successor opened, by themselves and once', async () => {
     await tenant.admin('POST', '/v1/organization/budgets', { scope: { kind: 'tenant' }, limit: '1.00', period: 'day' });
     await tenant.admin('POST', '/v1/organization/providers', { name: 'mock', type: 'mock' });

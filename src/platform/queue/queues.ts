@@ -31,6 +31,16 @@ export interface QueueStore {
   installation: string;
 }
 
+/** States of jobs, and what BullMQ calls them. Of those that failed the last 1,000 are kept. */
+const STATES = { waiting: 'wait', delayed: 'delayed', failed: 'failed' } as const;
+
+/** How many jobs of a queue are in a state. */
+export interface Depth {
+  queue: string;
+  state: keyof typeof STATES;
+  jobs: number;
+}
+
 interface Running {
   job: ScheduledJob;
   queue: Queue;
@@ -62,6 +72,7 @@ export class Queues {
   private jobs: readonly ScheduledJob[] = [];
   private report: Report = () => {};
   private running: Running[] = [];
+  private measured: readonly Depth[] = [];
   private redis: RedisStore | null = null;
   private postgres: PostgresStore | null = null;
   private scheduledAt = Number.NEGATIVE_INFINITY;
@@ -88,6 +99,11 @@ export class Queues {
   /** Why the queues cannot work; null: they work. */
   get fault(): string | null {
     return this.alarm.reason ?? (this.running.length > 0 ? null : 'the queue store was not reached yet');
+  }
+
+  /** As they were at the last look, a few seconds ago; empty while the queues cannot work. */
+  get depths(): readonly Depth[] {
+    return this.fault === null ? this.measured : [];
   }
 
   /** Makes the tables of the Postgres backend, where that is the one. */
@@ -133,6 +149,7 @@ export class Queues {
       if (this.running.length === 0) await this.open();
       await this.redis?.check();
       await this.keepSchedules();
+      this.measured = await inTime(Promise.all(this.running.map(({ job, queue }) => depthsOf(job.queue, queue)))).then((all) => all.flat());
       // What was refused to workers is known to work only once they have asked again.
       if (this.alarm.reason !== null && this.running !== before) return;
       this.alarm.clear();
@@ -173,10 +190,7 @@ export class Queues {
       if (all || !(await queue.getJobScheduler(job.queue)))
         await queue.upsertJobScheduler(job.queue, { every: job.everyMs }, { name: 'tick', opts: KEEP });
     });
-    const limit = new Promise<never>((_, reject) => {
-      setTimeout(() => reject(new Error(`the queue store did not answer within ${LOOK_TIMEOUT_MS} ms`)), LOOK_TIMEOUT_MS).unref();
-    });
-    await Promise.race([Promise.all(kept), limit]);
+    await inTime(Promise.all(kept));
     if (all) this.scheduledAt = performance.now();
   }
 
@@ -255,4 +269,17 @@ export class Queues {
       worker: new classes.Worker(name, process, { connection, ...ONE_WORKER }) as unknown as Worker,
     };
   }
+}
+
+/** @throws when the queue store does not answer in time. */
+function inTime<Result>(answer: Promise<Result>): Promise<Result> {
+  const limit = new Promise<never>((_, reject) => {
+    setTimeout(() => reject(new Error(`the queue store did not answer within ${LOOK_TIMEOUT_MS} ms`)), LOOK_TIMEOUT_MS).unref();
+  });
+  return Promise.race([answer, limit]);
+}
+
+async function depthsOf(name: string, queue: Queue): Promise<Depth[]> {
+  const counts = await queue.getJobCounts(...Object.values(STATES));
+  return (Object.keys(STATES) as Depth['state'][]).map((state) => ({ queue: name, state, jobs: counts[STATES[state]] ?? 0 }));
 }

@@ -199,16 +199,21 @@ export class Metrics {
     });
   }
 
-  /** The same, with a figure for each value of a label; those without one are left out. */
-  watchBy(name: string, help: string, label: string, read: () => ReadonlyMap<string, number>): void {
+  /** The same, with a figure for each set of labels; those without one are left out. */
+  watchBy<Label extends string>(
+    name: string,
+    help: string,
+    labelNames: Label[],
+    read: () => Iterable<[Record<Label, string>, number]>,
+  ): void {
     new Gauge({
       name,
       help,
-      labelNames: [label],
+      labelNames,
       registers: [this.registry],
       collect() {
         this.reset();
-        for (const [value, figure] of read()) this.set({ [label]: value }, figure);
+        for (const [labels, figure] of read()) this.set(labels, figure);
       },
     });
   }
