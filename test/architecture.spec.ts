@@ -29,6 +29,7 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   'provider-accounts': ['providers', 'credentials', 'connections', 'routing', 'tenants', 'dialects', 'prices', 'breakers'],
   'inference-local': ['api-keys'],
   'egress-rules': [],
+  webhooks: [],
 };
 const EVERY_MODULE = Object.keys(MODULES);
 
@@ -66,6 +67,8 @@ const ENTRY_POINTS: Readonly<Record<string, readonly string[]>> = {
     'breakers',
     'inference-local',
     'provider-accounts',
+    'api-keys',
+    'webhooks',
   ],
   setup: EVERY_MODULE,
   ops: [],
@@ -89,6 +92,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   pg: ['platform/*', 'roles/*', 'ops/*', '*.repository.ts'],
   '@prisma/*': ['platform/postgres/*'],
   bullmq: ['platform/queue/*'],
+  nodemailer: ['platform/mail/*'],
   ioredis: ['platform/queue/*'],
   pino: ['platform/telemetry/*'],
   'prom-client': ['platform/telemetry/*'],

@@ -3,7 +3,16 @@ import { WeirError } from '../kernel/errors.js';
 import { newId } from '../kernel/ids.js';
 import type { DefaultOwner } from '../kernel/plan-sources.js';
 import type { Setter } from '../kernel/setter.js';
-import { CONFIG_POOL, type OwnedTable, type Pool, Prisma, type PrismaExecutor, rowsByOwner } from '../platform/postgres/index.js';
+import {
+  CONFIG_POOL,
+  functionSql,
+  type OwnedTable,
+  type Pool,
+  Prisma,
+  type PrismaExecutor,
+  rowsByOwner,
+  sqlFunction,
+} from '../platform/postgres/index.js';
 import type { ApiKey } from './api-key.js';
 import type { StoredDigest } from './key-format.js';
 
@@ -104,8 +113,12 @@ export class ApiKeysRepository {
     @Inject(CONFIG_POOL) private readonly pool: Pool,
   ) {}
 
-  insert(key: NewApiKey, stored: StoredDigest, db: PrismaExecutor = this.prisma): Promise<ApiKey> {
-    return db.apiKey.create({ data: { id: newId(), ...key, ...stored } });
+  /** @param db the transaction it belongs to; absent: it has its own. */
+  async insert(key: NewApiKey, stored: StoredDigest, db?: PrismaExecutor): Promise<ApiKey> {
+    if (!db) return this.prisma.$transaction((own) => this.insert(key, stored, own));
+    const made = await db.apiKey.create({ data: { id: newId(), ...key, ...stored } });
+    await tell(db, 'created', made, key.createdBy);
+    return made;
   }
 
   find(tenantId: string, projectId: string, id: string): Promise<ApiKey | null> {
@@ -136,8 +149,24 @@ export class ApiKeysRepository {
   }
 
   /** Marks a key revoked; the first time stands. */
-  async revoke(tenantId: string, id: string): Promise<void> {
-    await this.prisma.apiKey.updateMany({ where: { tenantId, id, revokedAt: null }, data: { revokedAt: new Date() } });
+  revoke(key: ApiKey, actor: string): Promise<void> {
+    const { tenantId, id } = key;
+    return this.prisma.$transaction(async (db) => {
+      const { count } = await db.apiKey.updateMany({ where: { tenantId, id, revokedAt: null }, data: { revokedAt: new Date() } });
+      if (count > 0) await tell(db, 'revoked', key, actor);
+    });
+  }
+
+  /** Says once of each key that works that it expires within a week, but for those that were never to work for longer. */
+  async tellExpiring(): Promise<void> {
+    await this.pool.query(
+      `SELECT ${sqlFunction('emit_event')}(k.tenant_id, 'key.expiring', 'key.expiring:' || k.id, jsonb_build_object('api_key_id', k.id,
+         'project_id', k.project_id, 'name', k.name, 'expires_at', k.expires_at))
+       FROM api_keys k JOIN projects p ON p.tenant_id = k.tenant_id AND p.id = k.project_id JOIN tenants t ON t.id = k.tenant_id
+       WHERE k.revoked_at IS NULL AND k.expires_at > weir_now() AND k.expires_at <= weir_now() + interval '7 days'
+         AND k.expires_at > k.created_at + interval '7 days' AND p.archived_at IS NULL AND t.archived_at IS NULL AND t.deleted_at IS NULL
+         AND NOT EXISTS (SELECT FROM outbox o WHERE o.dedupe_key = 'key.expiring:' || k.id)`,
+    );
   }
 
   /** Gives a key another value; the present one works for so long still. @throws WeirError conflict when it is revoked. */
@@ -195,4 +224,15 @@ export class ApiKeysRepository {
     });
     for await (const [tenantId, keys] of owned) yield [tenantId, keys.flat()];
   }
+}
+
+/** Writes an event about a key, in the transaction of what it tells. */
+async function tell(
+  db: PrismaExecutor,
+  what: 'created' | 'revoked',
+  { tenantId, id, projectId, name }: ApiKey,
+  actor: string,
+): Promise<void> {
+  await db.$executeRaw`SELECT ${functionSql('emit_event')}(${tenantId}::uuid, ${`key.${what}`}, ${`key.${what}:${id}`},
+    jsonb_build_object('api_key_id', ${id}::text, 'project_id', ${projectId}::text, 'name', ${name}::text, 'actor', ${actor}::text))`;
 }

@@ -36,8 +36,14 @@ export class ApiKeysService {
     return this.repository.update(tenantId, id, changes);
   }
 
-  revoke(tenantId: string, id: string): Promise<void> {
-    return this.repository.revoke(tenantId, id);
+  /** @param actor who revokes it, for records. */
+  revoke(key: ApiKey, actor: string): Promise<void> {
+    return this.repository.revoke(key, actor);
+  }
+
+  /** See {@link ApiKeysRepository.tellExpiring} */
+  tellExpiring(): Promise<void> {
+    return this.repository.tellExpiring();
   }
 
   /** Gives a key another value, which is shown once; the present one works for so long still. What is set on it stays. @throws WeirError conflict */

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CONFIG_POOL, type Pool } from '../platform/postgres/index.js';
+import { CONFIG_POOL, PLATFORM, type Pool, sqlFunction } from '../platform/postgres/index.js';
 import type { BreakerScope, Trouble } from './open-breaker.js';
 
 /** What processes tell each other of. */
@@ -12,6 +12,16 @@ const PURGE_BATCH = 1_000;
 /** More than anybody wants to read. */
 const MAX_SHOWN = 1_000;
 const MAX_RECALLED = 10_000;
+
+/**
+ * A CTE `told` that tells whose provider it is of the breakers in `noted`. A breaker has its id from opening to closing, however often it is noted, so
+ * each is told once.
+ */
+const told = (kind: string, more = ''): string => `, told AS MATERIALIZED (
+  SELECT n.id, ${sqlFunction('emit_event')}(coalesce(p.tenant_id, '${PLATFORM}'), '${kind}', '${kind}:' || n.id, jsonb_build_object(
+    'provider_id', p.id, 'provider', p.name, 'model', n.model${more && `, ${more}`}))
+  FROM noted n JOIN providers p ON p.id = n.provider_id
+)`;
 
 const SCOPE = `h.provider_id AS "providerId", h.credential_id AS "credentialId", h.model, h.tenant_id AS "tenantId", h.reason, h.failures`;
 
@@ -30,8 +40,9 @@ export class BreakersRepository {
          FROM providers p WHERE p.id = $1 AND p.deleted_at IS NULL
          ON CONFLICT (provider_id, model, credential_id, tenant_id) DO UPDATE SET
            reason = excluded.reason, failures = excluded.failures, open_until = excluded.open_until, changed_at = excluded.changed_at
-         RETURNING id
-       ) SELECT pg_notify('weir_health', $8) FROM noted`,
+         RETURNING id, provider_id, model, reason, failures
+       ) ${told('provider.unhealthy', `'reason', n.reason, 'failures', n.failures`)}
+       SELECT pg_notify('weir_health', $8) FROM told`,
       [providerId, credentialId, model, tenantId, reason, failures, seconds, `${BREAKER} ${news}`],
     );
   }
@@ -41,8 +52,9 @@ export class BreakersRepository {
     await this.pool.query(
       `WITH noted AS (
          DELETE FROM target_health WHERE provider_id = $1 AND credential_id IS NOT DISTINCT FROM $2 AND model = $3
-           AND tenant_id IS NOT DISTINCT FROM $4 RETURNING id
-       ) SELECT pg_notify('weir_health', $5) FROM noted`,
+           AND tenant_id IS NOT DISTINCT FROM $4 RETURNING id, provider_id, model
+       ) ${told('provider.recovered')}
+       SELECT pg_notify('weir_health', $5) FROM told`,
       [providerId, credentialId, model, tenantId, `${BREAKER} ${news}`],
     );
   }

@@ -15,6 +15,7 @@ import { QuotasModule } from '../quotas/index.js';
 import { RoutesModule } from '../routes/index.js';
 import { RoutingModule } from '../routing/index.js';
 import { TenantsModule } from '../tenants/index.js';
+import { WebhooksModule } from '../webhooks/index.js';
 import { AdminKeysController, OperatorKeysController } from './admin-keys/admin-keys.controller.js';
 import { ApiKeysController } from './api-keys/api-keys.controller.js';
 import { AuditLogsController, PlatformAuditLogsController } from './audit-log/audit-log.controller.js';
@@ -51,6 +52,7 @@ import { Scopes } from './scopes/scopes.js';
 import { SettingsController } from './settings/settings.controller.js';
 import { TenantsController } from './tenants/tenants.controller.js';
 import { UsageController } from './usage/usage.controller.js';
+import { PlatformWebhooksController, WebhooksController } from './webhooks/webhooks.controller.js';
 
 /** The admin REST: guard, pipe, interceptor and filter hold for every route of the admin listener. */
 @Module({
@@ -71,6 +73,7 @@ import { UsageController } from './usage/usage.controller.js';
     CallsModule,
     AuditLogModule,
     ApprovalsModule,
+    WebhooksModule,
   ],
   controllers: [
     AuditLogsController,
@@ -102,6 +105,8 @@ import { UsageController } from './usage/usage.controller.js';
     LimitsController,
     UsageController,
     CallsController,
+    WebhooksController,
+    PlatformWebhooksController,
   ],
   providers: [
     AdminGate,

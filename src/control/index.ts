@@ -2,3 +2,4 @@ export { ControlModule } from './control.module.js';
 export { AdminGate } from './http/admin-gate.js';
 export { parseJsonBody } from './http/json-body.js';
 export { mountOpenApi } from './http/openapi.js';
+export { eventOperations } from './webhooks/openapi.js';

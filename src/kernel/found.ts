@@ -26,6 +26,8 @@ const NOUNS: Record<Thing, string> = {
   binding: 'binding',
   auditLine: 'line of the audit log',
   egressRule: 'egress rule',
+  webhook: 'webhook',
+  delivery: 'delivery',
 };
 
 /** @throws WeirError not_found when there is nothing. */

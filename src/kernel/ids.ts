@@ -24,6 +24,8 @@ const PREFIXES = {
   binding: 'bind',
   auditLine: 'audit',
   egressRule: 'egr',
+  webhook: 'wh',
+  delivery: 'msg',
 } as const;
 export type IdKind = keyof typeof PREFIXES;
 

@@ -27,6 +27,7 @@ export const PERMISSIONS = {
   rate_limits: { read: EVERYBODY, write: ADMINS },
   routes: { read: EVERYBODY, write: ADMINS },
   settings: { read: EVERYBODY, write: ADMINS },
+  webhooks: { read: ADMINS, write: ADMINS },
   usage: { read: EVERYBODY, write: [] },
 } as const satisfies Record<string, Record<Verb, readonly Role[]>>;
 

@@ -1,4 +1,5 @@
 import { Inject, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { ApiKeysModule } from '../api-keys/index.js';
 import { ApprovalsModule } from '../approvals/index.js';
 import { BreakersModule } from '../breakers/index.js';
 import { IdempotencyModule } from '../idempotency/index.js';
@@ -12,16 +13,20 @@ import { ProviderAccountsModule } from '../provider-accounts/index.js';
 import { QuotasModule } from '../quotas/index.js';
 import { RoutingModule } from '../routing/index.js';
 import { TenantsModule } from '../tenants/index.js';
+import { WebhooksModule } from '../webhooks/index.js';
 import { AuditLedger } from './audit-ledger.js';
+import { DeliverWebhooks } from './deliver-webhooks.js';
 import { EraseTenants } from './erase-tenants.js';
 import { KeepPartitions } from './keep-partitions.js';
 import { OpenPeriods } from './open-periods.js';
 import { ProbeLocalModel } from './probe-local-model.js';
 import { ReapHolds } from './reap-holds.js';
+import { TellExpiringKeys } from './tell-expiring-keys.js';
 import { TidyApprovals } from './tidy-approvals.js';
 
 @Module({
   imports: [
+    ApiKeysModule,
     ApprovalsModule,
     BreakersModule,
     QuotasModule,
@@ -31,8 +36,9 @@ import { TidyApprovals } from './tidy-approvals.js';
     InferenceLocalModule,
     ProviderAccountsModule,
     RoutingModule,
+    WebhooksModule,
   ],
-  providers: [OpenPeriods, ReapHolds, KeepPartitions, AuditLedger, EraseTenants, ProbeLocalModel, TidyApprovals],
+  providers: [OpenPeriods, ReapHolds, KeepPartitions, AuditLedger, EraseTenants, ProbeLocalModel, TidyApprovals, DeliverWebhooks, TellExpiringKeys],
 })
 export class WorkerModule implements OnApplicationBootstrap, OnApplicationShutdown {
   private queues: Queues | null = null;
@@ -50,6 +56,8 @@ export class WorkerModule implements OnApplicationBootstrap, OnApplicationShutdo
     private readonly eraseTenants: EraseTenants,
     private readonly probeLocalModel: ProbeLocalModel,
     private readonly tidyApprovals: TidyApprovals,
+    private readonly deliverWebhooks: DeliverWebhooks,
+    private readonly tellExpiringKeys: TellExpiringKeys,
     health: Health,
     reloads: Reloads,
   ) {
@@ -77,6 +85,8 @@ export class WorkerModule implements OnApplicationBootstrap, OnApplicationShutdo
       this.eraseTenants,
       this.probeLocalModel,
       this.tidyApprovals,
+      this.deliverWebhooks,
+      this.tellExpiringKeys,
     ];
     queues.start(jobs, (queue, ok) => {
       this.metrics.jobs.inc({ queue, result: ok ? 'completed' : 'failed' });

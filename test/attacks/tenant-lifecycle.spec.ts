@@ -101,7 +101,7 @@ describe('a suspended tenant', () => {
     await suspend(tenant);
     await resume(tenant);
     const { rows } = await weir.db.query(
-      `SELECT kind, payload ->> 'actor' AS actor FROM outbox WHERE 'ten_' || replace(tenant_id::text, '-', '') = $1 ORDER BY id`,
+      `SELECT kind, payload ->> 'actor' AS actor FROM outbox WHERE 'ten_' || replace(tenant_id::text, '-', '') = $1 AND kind LIKE 'tenant.%' ORDER BY id`,
       [tenant.id],
     );
     expect(rows).toEqual([

@@ -107,6 +107,8 @@ test('every body that the admin listener takes has an example that works, and wh
     '/v1/organization/routes': 'route_id',
     '/v1/platform/routes': 'platform_route_id',
     '/v1/organization/egress_rules': 'egress_rule_id',
+    '/v1/organization/webhooks': 'webhook_id',
+    '/v1/platform/webhooks': 'platform_webhook_id',
     '/v1/organization/rate_limits': 'rate_limit_id',
     '/v1/organization/admin_api_keys': 'admin_key_id',
     '/v1/organization/projects/{project_id}/api_keys': 'key_id',

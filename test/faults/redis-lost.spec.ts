@@ -15,8 +15,9 @@ import { clockOffBy } from './support/wrong-clock.js';
 
 /** Calls per way of losing what Redis held. */
 const CALLS = sizeOf('FAULT_CALLS', 60);
-/** What a worker does by the clock: audit, erase tenants, keep partitions, open periods, probe the local model, reap holds. */
-const JOBS = 7;
+/** What a worker does by the clock: audit, deliver webhooks, erase tenants, keep partitions, open periods, probe the local model, reap holds, tell of keys,
+ * tidy approvals. */
+const JOBS = 9;
 const WORKING = { WEIR_ROLES: 'gateway,worker' };
 const TEN_MINUTES_MS = 600_000;
 

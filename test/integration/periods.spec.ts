@@ -47,7 +47,11 @@ async function spend(tenantId: string, amount = 10n): Promise<void> {
   await ledger.settle(encoded([settlement(request.id, amount)]));
 }
 const events = async () =>
-  (await db.query<{ kind: string; starts_at: string }>(`SELECT kind, payload ->> 'starts_at' AS starts_at FROM outbox ORDER BY id`)).rows;
+  (
+    await db.query<{ kind: string; starts_at: string }>(
+      `SELECT kind, payload ->> 'starts_at' AS starts_at FROM outbox WHERE kind LIKE 'budget.period_%' ORDER BY id`,
+    )
+  ).rows;
 
 test('a new budget is in a period at once; the first call that is held makes it, and that is told once', async () => {
   const budget = await newBudget('day');

@@ -100,11 +100,12 @@ export class ApiKeysController {
   async revoke(
     @TenantId() tenantId: string,
     @Caller() caller: AdminCaller,
+    @Actor() actor: string,
     @Param('project_id') projectId: string,
     @Param('key_id') id: string,
   ) {
     const key = await this.findOwn(caller, tenantId, projectId, id);
-    await this.apiKeys.revoke(tenantId, key.id);
+    await this.apiKeys.revoke(key, actor);
     return renderApiKey(await this.find(tenantId, projectId, id));
   }
 
@@ -113,11 +114,12 @@ export class ApiKeysController {
   async delete(
     @TenantId() tenantId: string,
     @Caller() caller: AdminCaller,
+    @Actor() actor: string,
     @Param('project_id') projectId: string,
     @Param('key_id') id: string,
   ) {
     const key = await this.findOwn(caller, tenantId, projectId, id);
-    await this.apiKeys.revoke(tenantId, key.id);
+    await this.apiKeys.revoke(key, actor);
     return { id: publicId('apiKey', key.id), object: 'api_key', deleted: true };
   }
 

@@ -52,6 +52,9 @@ const TAGS: Readonly<Record<string, string>> = {
   Limits: 'Rate limits.',
   Usage: 'Tokens and costs over time.',
   Calls: 'Calls that are over.',
+  Webhooks: 'Where a tenant is told of events.',
+  PlatformWebhooks: 'Where the platform is told of events.',
+  Events: 'What webhooks are sent.',
 };
 
 const TENANT_HEADER = {
@@ -94,8 +97,11 @@ const ERROR_SCHEMA = {
   examples: [{ error: { message: 'There is no such budget.', type: 'invalid_request_error', param: 'budget_id', code: 'not_found' } }],
 };
 
-/** Builds what `GET /openapi.json` answers, to everybody. Call it once, before the app is initialized. */
-export function mountOpenApi(app: NestFastifyApplication): void {
+/**
+ * Builds what `GET /openapi.json` answers, to everybody. Call it once, before the app is initialized.
+ * @param events what webhooks are sent.
+ */
+export function mountOpenApi(app: NestFastifyApplication, events: JsonObject): void {
   const about = new DocumentBuilder()
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An operator key, or an admin key of a tenant.' })
     .addSecurityRequirements('bearer')
@@ -131,6 +137,7 @@ export function mountOpenApi(app: NestFastifyApplication): void {
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     security,
     paths,
+    webhooks: events,
     components: { ...components, headers: headerComponents(HEADERS), schemas: { ...components.schemas, Error: ERROR_SCHEMA } },
   };
   const bytes = Buffer.from(JSON.stringify(document));

@@ -92,7 +92,10 @@ BEGIN
   IF v_is_late THEN
     RETURN QUERY SELECT s.id, NULL::bigint FROM settle_late(p_ids, p_outcomes, v_now) AS s (id);
   END IF;
-  IF EXISTS (SELECT 1 FROM budget_periods WHERE id = ANY (v_periods) AND spent - aged >= next_threshold) THEN PERFORM raise_alerts(v_periods, v_now); END IF;
+  IF EXISTS (SELECT 1 FROM budget_periods WHERE id = ANY (v_periods)
+      AND (spent - aged >= next_threshold OR (NOT exceeded AND spent - aged >= limit_nano + granted))) THEN
+    PERFORM raise_alerts(v_periods, v_now);
+  END IF;
 END $$;
 
 -- Changes the rows of calls to how they ended with these later attempts, where this transaction resolved them: their holds, which are locked, were open.

@@ -5,11 +5,13 @@ import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { nearest } from '../../kernel/nearest.js';
 import { CRASH_KINDS, CRASH_POINTS, type Crash, HAS_CRASH_POINTS } from '../faults/points.js';
+import type { SmtpServer } from '../mail/index.js';
 import type { TracingOptions } from '../telemetry/index.js';
 import { ConfigError } from './config-error.js';
 import { readDatabaseUrl, withContents } from './database-url.js';
 import { type ProxyAddress, proxy } from './proxy.js';
 import { type RedisAddress, readRedis } from './redis.js';
+import { smtpFrom, smtpUrl } from './smtp.js';
 import { type CertificatePair, readPair, readPem } from './tls-files.js';
 import { readTracing } from './tracing.js';
 import { readVariables, SECRETS, secretIn } from './variables.js';
@@ -185,6 +187,8 @@ const variables = z.object({
   WEIR_MASTER_KEY_PREVIOUS: masterKey,
   WEIR_EGRESS_ALLOW: hostPorts,
   WEIR_EGRESS_PROXY: proxy,
+  WEIR_SMTP_URL: smtpUrl,
+  WEIR_SMTP_FROM: smtpFrom,
   WEIR_DEMO: flag.optional(),
   WEIR_MOCK: flag.optional(),
   WEIR_MODEL: z
@@ -306,6 +310,8 @@ export interface Config {
   egressAllow: ReadonlySet<string>;
   /** The HTTP proxy that calls go through; null: none. */
   egressProxy: ProxyAddress | null;
+  /** The mail server that alerts go through; null: none does. */
+  smtp: SmtpServer | null;
   /** Create a demo tenant at first start and keep its keys under `home`. */
   demo: boolean;
   /** Providers of the type `mock` may be made and called. */
@@ -369,6 +375,8 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env, directo
   const databaseUrl = readDatabaseUrl('DATABASE_URL', merged, directory, faults);
   const databaseDirectUrl = readDatabaseUrl('DATABASE_DIRECT_URL', merged, directory, faults);
   const tracing = readTracing(merged, faults);
+  if ((merged.WEIR_SMTP_URL === undefined) !== (merged.WEIR_SMTP_FROM === undefined))
+    faults.push('WEIR_SMTP_URL and WEIR_SMTP_FROM must be set together: the mail server, and the sender of the mail that goes through it');
   if (faults.length > 0 || !parsed.success) throw new ConfigError(faults);
 
   const v = parsed.data;
@@ -398,6 +406,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env, directo
     previousMasterKey: v.WEIR_MASTER_KEY_PREVIOUS ?? null,
     egressAllow: new Set(v.WEIR_EGRESS_ALLOW.map((hostPort) => hostPort.toLowerCase())),
     egressProxy: v.WEIR_EGRESS_PROXY ?? null,
+    smtp: v.WEIR_SMTP_URL && v.WEIR_SMTP_FROM ? { url: v.WEIR_SMTP_URL, from: v.WEIR_SMTP_FROM } : null,
     demo,
     mock: v.WEIR_MOCK ?? demo,
     defaultModel: v.WEIR_MODEL ?? null,

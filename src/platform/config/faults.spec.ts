@@ -44,6 +44,8 @@ const BAD: Readonly<Record<string, string[]>> = {
   WEIR_MASTER_KEY_PREVIOUS: ['short'],
   WEIR_EGRESS_ALLOW: ['host', 'host:http', 'https://host:443', '10.0.0.0/40:443'],
   WEIR_EGRESS_PROXY: ['proxy:3128', 'https://proxy:3128', 'http://u:p@s@proxy:1'],
+  WEIR_SMTP_URL: ['mail', 'http://mail:25', 'smtp://u:p@s@mail', 'smtp://mail:port'],
+  WEIR_SMTP_FROM: ['nobody', 'a@b\nBcc: c@d'],
   WEIR_DEMO: ['true', 'yes'],
   WEIR_MOCK: ['on'],
   WEIR_LOG_LEVEL: ['trace', 'INFO'],

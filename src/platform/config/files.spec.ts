@@ -97,6 +97,7 @@ describe('secrets in files', () => {
     'WEIR_MASTER_KEY',
     'WEIR_MASTER_KEY_PREVIOUS',
     'WEIR_EGRESS_PROXY',
+    'WEIR_SMTP_URL',
   ])('%s_FILE that names an empty file is a fault, not a default', (name) => {
     for (const text of ['', '\n', '\r\n', ' \n'])
       expect(faults({ [`${name}_FILE`]: file('empty', text) })).toEqual([

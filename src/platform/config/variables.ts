@@ -13,6 +13,7 @@ export const SECRETS = [
   'WEIR_MASTER_KEY',
   'WEIR_MASTER_KEY_PREVIOUS',
   'WEIR_EGRESS_PROXY',
+  'WEIR_SMTP_URL',
 ] as const;
 
 /** Variables that have a value, by the files and the environment. @param faults gets what cannot be read. */

@@ -20,6 +20,7 @@ export const CRASH_POINTS = [
   'roll_sent',
   'rolled',
   'journal_appended',
+  'webhook_sent',
 ] as const;
 export type CrashPoint = (typeof CRASH_POINTS)[number];
 

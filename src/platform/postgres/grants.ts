@@ -47,6 +47,8 @@ export const GRANTS = {
     sessions: KEEP,
     target_health: KEEP,
     tenants: SERVE,
+    webhook_deliveries: KEEP,
+    webhooks: KEEP,
   },
   sequences: { config_version: 'USAGE' },
   /** Functions that not everybody may call, in all their versions: who may. */

@@ -50,6 +50,12 @@ export class Metrics {
     labelNames: ['queue', 'result'],
     registers: [this.registry],
   });
+  readonly webhookAttempts = new Counter({
+    name: 'weir_webhook_attempts_total',
+    help: 'Attempts to deliver an event to a webhook, by what became of the delivery.',
+    labelNames: ['result'],
+    registers: [this.registry],
+  });
 
   readonly drains = new Counter({
     name: 'weir_drains_total',

@@ -11,7 +11,7 @@ CREATE FUNCTION age_periods(p_periods bigint[], p_now timestamptz) RETURNS void 
       AND s.starts_at + p.slice + b.window_seconds * interval '1 second' <= p_now
     RETURNING s.period_id, s.amount
   ), sums AS (SELECT period_id, sum(amount)::bigint AS amount FROM old GROUP BY period_id)
-  UPDATE budget_periods p SET aged = p.aged + s.amount,
+  UPDATE budget_periods p SET aged = p.aged + s.amount, exceeded = p.exceeded AND p.spent - p.aged - s.amount >= p.limit_nano + p.granted,
     next_threshold = (SELECT next_threshold(p.limit_nano + p.granted, b.thresholds, p.spent - p.aged - s.amount) FROM budgets b WHERE b.tenant_id = p.tenant_id AND b.id = p.budget_id)
   FROM sums s WHERE p.id = s.period_id
 $$;

@@ -48,6 +48,7 @@ BEGIN
   DELETE FROM routes WHERE tenant_id = p_tenant;
   DELETE FROM egress_rules WHERE tenant_id = p_tenant;
   DELETE FROM sessions WHERE tenant_id = p_tenant;
+  DELETE FROM webhooks WHERE tenant_id = p_tenant;
   DELETE FROM data_keys WHERE purpose = 'tenant:' || p_tenant;
   -- The name of a provider stays: entries of the ledger name it.
   UPDATE providers SET deleted_at = coalesce(deleted_at, v_now), base_url = 'https://deleted.invalid', quirks = '{}', gateway_options = NULL,

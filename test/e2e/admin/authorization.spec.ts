@@ -36,10 +36,17 @@ beforeAll(async () => {
     tenant_id: alice.id,
     credential_id: credentials.body.data[0]!.id,
     ...(await newPlatformRoute()),
+    ...(await newPlatformDelivery()),
     platform_price_id: prices.body.data[0]!.id,
   };
   const operatorKeys = await operator('GET', '/v1/platform/operator_keys');
-  standing = { ...platform, operator_key_id: operatorKeys.body.data[0]!.id, call_id: await makeCall(alice), ...(await newResources()) };
+  standing = {
+    ...platform,
+    operator_key_id: operatorKeys.body.data[0]!.id,
+    call_id: await makeCall(alice),
+    ...(await newResources('')),
+    ...(await newResources('{webhook_id}')),
+  };
 });
 
 afterAll(async () => {
@@ -102,12 +109,18 @@ const BODIES: Record<string, () => object> = {
   'POST /v1/platform/gateways/{gateway_id}/forget': () => ({ reason: 'its machine is gone' }),
   'POST /v1/platform/tenants/{tenant_id}': () => ({ metadata: { label: unique() } }),
   'PATCH /v1/platform/tenants/{tenant_id}': () => ({ metadata: { label: unique() } }),
+  'POST /v1/organization/webhooks': newWebhook,
+  'POST /v1/organization/webhooks/{webhook_id}': () => ({ types: null }),
+  'PATCH /v1/organization/webhooks/{webhook_id}': () => ({ types: null }),
+  'POST /v1/platform/webhooks': newWebhook,
+  'POST /v1/platform/webhooks/{platform_webhook_id}': () => ({ types: null }),
+  'PATCH /v1/platform/webhooks/{platform_webhook_id}': () => ({ types: null }),
   'POST /v1/organization/settings': () => ({ keep_answers: true }),
   'PATCH /v1/organization/settings': () => ({ keep_answers: true }),
 };
 /** A provider that is asked, and is not there. */
 const NOWHERE = 'https://provider.invalid/v1';
-const WITHOUT_BODY = /\/(probe|archive|revoke|reset|connection|poll|suspend|resume|rotate|approve|reject)$/;
+const WITHOUT_BODY = /\/(probe|archive|revoke|reset|connection|poll|suspend|resume|rotate|approve|reject|test|replay)$/;
 const QUERIES: Record<string, string> = {
   '/v1/organization/usage/completions': '?start_time=1795000000',
   '/v1/organization/costs': '?start_time=1795000000',
@@ -140,8 +153,12 @@ async function newApproval(projectId: string): Promise<string> {
   return publicId('approval', id);
 }
 
-/** Resources of Alice's that may be changed and removed. */
-async function newResources(): Promise<Ids> {
+/** Resources of Alice's that may be changed and removed, which a route needs. */
+async function newResources(path: string): Promise<Ids> {
+  if (path.includes('{webhook_id}')) {
+    const [webhook, delivery] = await newDelivery((...request) => alice.admin(...request), '/v1/organization/webhooks');
+    return { webhook_id: webhook, delivery_id: delivery };
+  }
   const made = async (path: string, body: object) => ((await alice.admin('POST', path, body)) as { id: string }).id;
   const project = await made('/v1/organization/projects', { name: unique() });
   const provider = await alice.admin<{ id: string; keys: { id: string }[] }>('POST', '/v1/organization/providers', {
@@ -178,6 +195,7 @@ async function newForOperators({ path }: Route): Promise<Ids> {
     return { operator_key_id: (await operator('POST', '/v1/platform/operator_keys', { name: unique() })).body.id };
   if (path.includes('{gateway_id}')) return newSilentGateway();
   if (path.includes('{platform_route_id}')) return newPlatformRoute();
+  if (path.includes('{platform_webhook_id}')) return newPlatformDelivery();
   if (path.includes('{binding_id}'))
     return { binding_id: (await operator('POST', `/v1/platform/tenants/${alice.id}/inference/bindings`, newListener())).body.id };
   if (!path.startsWith('/v1/platform/tenants/')) return {};
@@ -193,6 +211,29 @@ async function newSilentGateway(): Promise<Ids> {
   const tenant = parsePublicId('tenant', alice.id);
   await weir.db.query(`INSERT INTO held_apart VALUES ($1, $2, $3, 0, '{}', now() - interval '1 day')`, [newId(), tenant, id]);
   return { gateway_id: publicId('gateway', id) };
+}
+
+function newWebhook() {
+  return { name: unique(), url: NOWHERE };
+}
+
+/** A webhook of an owner that may be changed and removed, and what it was sent. */
+async function newDelivery(
+  send: (method: string, path: string, body?: object) => Promise<{ id: string }>,
+  path: string,
+): Promise<[string, string]> {
+  const { id } = await send('POST', path, newWebhook());
+  const delivery = await send('POST', `${path}/${id}/test`);
+  await weir.db.query(`UPDATE webhook_deliveries SET state = 'dead', ended_at = now() WHERE id = $1`, [
+    parsePublicId('delivery', delivery.id),
+  ]);
+  return [id, delivery.id];
+}
+
+/** The same of the platform's. */
+async function newPlatformDelivery(): Promise<Ids> {
+  const [webhook, delivery] = await newDelivery(async (...request) => (await operator(...request)).body, '/v1/platform/webhooks');
+  return { platform_webhook_id: webhook, platform_delivery_id: delivery };
 }
 
 const newRoute = (model: string) => ({ name: unique(), match: { kind: 'exact', value: unique() }, targets: [{ model }] });
@@ -280,10 +321,10 @@ test.each(forTenants)('%s: a tenant admin cannot name another tenant to act in',
 });
 
 test.each(forTenants)('%s: done for the tenant admin, and for an operator who names the tenant', async (_, route) => {
-  const own = requestOf(route, { ...standing, ...(await newResources()) });
+  const own = requestOf(route, { ...standing, ...(await newResources(route.path)) });
   await expectDone(route, await clientOf(weir, alice.adminKey)(route.method, own.path, own.body));
 
-  const { path, body } = requestOf(route, { ...standing, ...(await newResources()) });
+  const { path, body } = requestOf(route, { ...standing, ...(await newResources(route.path)) });
   const unnamed = await operator(route.method, path, body);
   expect([unnamed.status, unnamed.body.error.param]).toEqual([400, 'x-weir-tenant']);
   for (const stranger of [`ten_${'0'.repeat(32)}`, 'alice', bob.projectId]) {

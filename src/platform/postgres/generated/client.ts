@@ -150,6 +150,16 @@ export type NetworkBinding = Prisma.NetworkBindingModel
  */
 export type OutboxEvent = Prisma.OutboxEventModel
 /**
+ * Model Webhook
+ * 
+ */
+export type Webhook = Prisma.WebhookModel
+/**
+ * Model WebhookDelivery
+ * 
+ */
+export type WebhookDelivery = Prisma.WebhookDeliveryModel
+/**
  * Model Model
  * 
  */

@@ -399,7 +399,6 @@ type FieldRefInputType<Model, FieldType> = Model extends never ? never : FieldRe
 export const ModelName = {
   AdminKey: 'AdminKey',
   ApiKey: 'ApiKey',
-  AuditLine: 'AuditLine',
   BudgetPeriod: 'BudgetPeriod',
   Budget: 'Budget',
   Call: 'Call',
@@ -407,7 +406,6 @@ export const ModelName = {
   Connection: 'Connection',
   Credential: 'Credential',
   CredentialHealth: 'CredentialHealth',
-  CredentialModelHealth: 'CredentialModelHealth',
   DataKey: 'DataKey',
   Gateway: 'Gateway',
   HeldApart: 'HeldApart',
@@ -419,20 +417,20 @@ export const ModelName = {
   LedgerEntry: 'LedgerEntry',
   NetworkBinding: 'NetworkBinding',
   OutboxEvent: 'OutboxEvent',
+  Webhook: 'Webhook',
+  WebhookDelivery: 'WebhookDelivery',
   Model: 'Model',
   Price: 'Price',
   Project: 'Project',
   ProviderHeaders: 'ProviderHeaders',
   ProviderGrant: 'ProviderGrant',
   Provider: 'Provider',
-  EgressRule: 'EgressRule',
   Route: 'Route',
   Session: 'Session',
   Tenant: 'Tenant',
   TargetHealth: 'TargetHealth',
   BudgetSlice: 'BudgetSlice',
   Grant: 'Grant',
-  Approval: 'Approval',
   BudgetStatement: 'BudgetStatement',
   Limit: 'Limit',
   LimitCounter: 'LimitCounter'
@@ -451,7 +449,7 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
     omit: GlobalOmitOptions
   }
   meta: {
-    modelProps: "adminKey" | "apiKey" | "auditLine" | "budgetPeriod" | "budget" | "call" | "configChange" | "connection" | "credential" | "credentialHealth" | "credentialModelHealth" | "dataKey" | "gateway" | "heldApart" | "hold" | "idempotencyKey" | "idempotentCall" | "inferenceRoute" | "keptAnswerTotal" | "ledgerEntry" | "networkBinding" | "outboxEvent" | "model" | "price" | "project" | "providerHeaders" | "providerGrant" | "provider" | "egressRule" | "route" | "session" | "tenant" | "targetHealth" | "budgetSlice" | "grant" | "approval" | "budgetStatement" | "limit" | "limitCounter"
+    modelProps: "adminKey" | "apiKey" | "budgetPeriod" | "budget" | "call" | "configChange" | "connection" | "credential" | "credentialHealth" | "dataKey" | "gateway" | "heldApart" | "hold" | "idempotencyKey" | "idempotentCall" | "inferenceRoute" | "keptAnswerTotal" | "ledgerEntry" | "networkBinding" | "outboxEvent" | "webhook" | "webhookDelivery" | "model" | "price" | "project" | "providerHeaders" | "providerGrant" | "provider" | "route" | "session" | "tenant" | "targetHealth" | "budgetSlice" | "grant" | "budgetStatement" | "limit" | "limitCounter"
     txIsolationLevel: TransactionIsolationLevel
   }
   model: {
@@ -600,80 +598,6 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         count: {
           args: Prisma.ApiKeyCountArgs<ExtArgs>
           result: runtime.Types.Utils.Optional<Prisma.ApiKeyCountAggregateOutputType> | number
-        }
-      }
-    }
-    AuditLine: {
-      payload: Prisma.$AuditLinePayload<ExtArgs>
-      fields: Prisma.AuditLineFieldRefs
-      operations: {
-        findUnique: {
-          args: Prisma.AuditLineFindUniqueArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload> | null
-        }
-        findUniqueOrThrow: {
-          args: Prisma.AuditLineFindUniqueOrThrowArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>
-        }
-        findFirst: {
-          args: Prisma.AuditLineFindFirstArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload> | null
-        }
-        findFirstOrThrow: {
-          args: Prisma.AuditLineFindFirstOrThrowArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>
-        }
-        findMany: {
-          args: Prisma.AuditLineFindManyArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>[]
-        }
-        create: {
-          args: Prisma.AuditLineCreateArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>
-        }
-        createMany: {
-          args: Prisma.AuditLineCreateManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        createManyAndReturn: {
-          args: Prisma.AuditLineCreateManyAndReturnArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>[]
-        }
-        delete: {
-          args: Prisma.AuditLineDeleteArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>
-        }
-        update: {
-          args: Prisma.AuditLineUpdateArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>
-        }
-        deleteMany: {
-          args: Prisma.AuditLineDeleteManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        updateMany: {
-          args: Prisma.AuditLineUpdateManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        updateManyAndReturn: {
-          args: Prisma.AuditLineUpdateManyAndReturnArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>[]
-        }
-        upsert: {
-          args: Prisma.AuditLineUpsertArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>
-        }
-        aggregate: {
-          args: Prisma.AuditLineAggregateArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.AggregateAuditLine>
-        }
-        groupBy: {
-          args: Prisma.AuditLineGroupByArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.AuditLineGroupByOutputType>[]
-        }
-        count: {
-          args: Prisma.AuditLineCountArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.AuditLineCountAggregateOutputType> | number
         }
       }
     }
@@ -1192,80 +1116,6 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         count: {
           args: Prisma.CredentialHealthCountArgs<ExtArgs>
           result: runtime.Types.Utils.Optional<Prisma.CredentialHealthCountAggregateOutputType> | number
-        }
-      }
-    }
-    CredentialModelHealth: {
-      payload: Prisma.$CredentialModelHealthPayload<ExtArgs>
-      fields: Prisma.CredentialModelHealthFieldRefs
-      operations: {
-        findUnique: {
-          args: Prisma.CredentialModelHealthFindUniqueArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload> | null
-        }
-        findUniqueOrThrow: {
-          args: Prisma.CredentialModelHealthFindUniqueOrThrowArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>
-        }
-        findFirst: {
-          args: Prisma.CredentialModelHealthFindFirstArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload> | null
-        }
-        findFirstOrThrow: {
-          args: Prisma.CredentialModelHealthFindFirstOrThrowArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>
-        }
-        findMany: {
-          args: Prisma.CredentialModelHealthFindManyArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>[]
-        }
-        create: {
-          args: Prisma.CredentialModelHealthCreateArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>
-        }
-        createMany: {
-          args: Prisma.CredentialModelHealthCreateManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        createManyAndReturn: {
-          args: Prisma.CredentialModelHealthCreateManyAndReturnArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>[]
-        }
-        delete: {
-          args: Prisma.CredentialModelHealthDeleteArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>
-        }
-        update: {
-          args: Prisma.CredentialModelHealthUpdateArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>
-        }
-        deleteMany: {
-          args: Prisma.CredentialModelHealthDeleteManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        updateMany: {
-          args: Prisma.CredentialModelHealthUpdateManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        updateManyAndReturn: {
-          args: Prisma.CredentialModelHealthUpdateManyAndReturnArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>[]
-        }
-        upsert: {
-          args: Prisma.CredentialModelHealthUpsertArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>
-        }
-        aggregate: {
-          args: Prisma.CredentialModelHealthAggregateArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.AggregateCredentialModelHealth>
-        }
-        groupBy: {
-          args: Prisma.CredentialModelHealthGroupByArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.CredentialModelHealthGroupByOutputType>[]
-        }
-        count: {
-          args: Prisma.CredentialModelHealthCountArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.CredentialModelHealthCountAggregateOutputType> | number
         }
       }
     }
@@ -2083,6 +1933,154 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         }
       }
     }
+    Webhook: {
+      payload: Prisma.$WebhookPayload<ExtArgs>
+      fields: Prisma.WebhookFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.WebhookFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.WebhookFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookPayload>
+        }
+        findFirst: {
+          args: Prisma.WebhookFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.WebhookFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookPayload>
+        }
+        findMany: {
+          args: Prisma.WebhookFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookPayload>[]
+        }
+        create: {
+          args: Prisma.WebhookCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookPayload>
+        }
+        createMany: {
+          args: Prisma.WebhookCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.WebhookCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookPayload>[]
+        }
+        delete: {
+          args: Prisma.WebhookDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookPayload>
+        }
+        update: {
+          args: Prisma.WebhookUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookPayload>
+        }
+        deleteMany: {
+          args: Prisma.WebhookDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.WebhookUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.WebhookUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookPayload>[]
+        }
+        upsert: {
+          args: Prisma.WebhookUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookPayload>
+        }
+        aggregate: {
+          args: Prisma.WebhookAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateWebhook>
+        }
+        groupBy: {
+          args: Prisma.WebhookGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.WebhookGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.WebhookCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.WebhookCountAggregateOutputType> | number
+        }
+      }
+    }
+    WebhookDelivery: {
+      payload: Prisma.$WebhookDeliveryPayload<ExtArgs>
+      fields: Prisma.WebhookDeliveryFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.WebhookDeliveryFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookDeliveryPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.WebhookDeliveryFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookDeliveryPayload>
+        }
+        findFirst: {
+          args: Prisma.WebhookDeliveryFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookDeliveryPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.WebhookDeliveryFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookDeliveryPayload>
+        }
+        findMany: {
+          args: Prisma.WebhookDeliveryFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookDeliveryPayload>[]
+        }
+        create: {
+          args: Prisma.WebhookDeliveryCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookDeliveryPayload>
+        }
+        createMany: {
+          args: Prisma.WebhookDeliveryCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.WebhookDeliveryCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookDeliveryPayload>[]
+        }
+        delete: {
+          args: Prisma.WebhookDeliveryDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookDeliveryPayload>
+        }
+        update: {
+          args: Prisma.WebhookDeliveryUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookDeliveryPayload>
+        }
+        deleteMany: {
+          args: Prisma.WebhookDeliveryDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.WebhookDeliveryUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.WebhookDeliveryUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookDeliveryPayload>[]
+        }
+        upsert: {
+          args: Prisma.WebhookDeliveryUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookDeliveryPayload>
+        }
+        aggregate: {
+          args: Prisma.WebhookDeliveryAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateWebhookDelivery>
+        }
+        groupBy: {
+          args: Prisma.WebhookDeliveryGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.WebhookDeliveryGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.WebhookDeliveryCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.WebhookDeliveryCountAggregateOutputType> | number
+        }
+      }
+    }
     Model: {
       payload: Prisma.$ModelPayload<ExtArgs>
       fields: Prisma.ModelFieldRefs
@@ -2524,80 +2522,6 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         count: {
           args: Prisma.ProviderCountArgs<ExtArgs>
           result: runtime.Types.Utils.Optional<Prisma.ProviderCountAggregateOutputType> | number
-        }
-      }
-    }
-    EgressRule: {
-      payload: Prisma.$EgressRulePayload<ExtArgs>
-      fields: Prisma.EgressRuleFieldRefs
-      operations: {
-        findUnique: {
-          args: Prisma.EgressRuleFindUniqueArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload> | null
-        }
-        findUniqueOrThrow: {
-          args: Prisma.EgressRuleFindUniqueOrThrowArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>
-        }
-        findFirst: {
-          args: Prisma.EgressRuleFindFirstArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload> | null
-        }
-        findFirstOrThrow: {
-          args: Prisma.EgressRuleFindFirstOrThrowArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>
-        }
-        findMany: {
-          args: Prisma.EgressRuleFindManyArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>[]
-        }
-        create: {
-          args: Prisma.EgressRuleCreateArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>
-        }
-        createMany: {
-          args: Prisma.EgressRuleCreateManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        createManyAndReturn: {
-          args: Prisma.EgressRuleCreateManyAndReturnArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>[]
-        }
-        delete: {
-          args: Prisma.EgressRuleDeleteArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>
-        }
-        update: {
-          args: Prisma.EgressRuleUpdateArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>
-        }
-        deleteMany: {
-          args: Prisma.EgressRuleDeleteManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        updateMany: {
-          args: Prisma.EgressRuleUpdateManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        updateManyAndReturn: {
-          args: Prisma.EgressRuleUpdateManyAndReturnArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>[]
-        }
-        upsert: {
-          args: Prisma.EgressRuleUpsertArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>
-        }
-        aggregate: {
-          args: Prisma.EgressRuleAggregateArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.AggregateEgressRule>
-        }
-        groupBy: {
-          args: Prisma.EgressRuleGroupByArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.EgressRuleGroupByOutputType>[]
-        }
-        count: {
-          args: Prisma.EgressRuleCountArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.EgressRuleCountAggregateOutputType> | number
         }
       }
     }
@@ -3045,80 +2969,6 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         }
       }
     }
-    Approval: {
-      payload: Prisma.$ApprovalPayload<ExtArgs>
-      fields: Prisma.ApprovalFieldRefs
-      operations: {
-        findUnique: {
-          args: Prisma.ApprovalFindUniqueArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload> | null
-        }
-        findUniqueOrThrow: {
-          args: Prisma.ApprovalFindUniqueOrThrowArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>
-        }
-        findFirst: {
-          args: Prisma.ApprovalFindFirstArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload> | null
-        }
-        findFirstOrThrow: {
-          args: Prisma.ApprovalFindFirstOrThrowArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>
-        }
-        findMany: {
-          args: Prisma.ApprovalFindManyArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>[]
-        }
-        create: {
-          args: Prisma.ApprovalCreateArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>
-        }
-        createMany: {
-          args: Prisma.ApprovalCreateManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        createManyAndReturn: {
-          args: Prisma.ApprovalCreateManyAndReturnArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>[]
-        }
-        delete: {
-          args: Prisma.ApprovalDeleteArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>
-        }
-        update: {
-          args: Prisma.ApprovalUpdateArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>
-        }
-        deleteMany: {
-          args: Prisma.ApprovalDeleteManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        updateMany: {
-          args: Prisma.ApprovalUpdateManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        updateManyAndReturn: {
-          args: Prisma.ApprovalUpdateManyAndReturnArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>[]
-        }
-        upsert: {
-          args: Prisma.ApprovalUpsertArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>
-        }
-        aggregate: {
-          args: Prisma.ApprovalAggregateArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.AggregateApproval>
-        }
-        groupBy: {
-          args: Prisma.ApprovalGroupByArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.ApprovalGroupByOutputType>[]
-        }
-        count: {
-          args: Prisma.ApprovalCountArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.ApprovalCountAggregateOutputType> | number
-        }
-      }
-    }
     BudgetStatement: {
       payload: Prisma.$BudgetStatementPayload<ExtArgs>
       fields: Prisma.BudgetStatementFieldRefs
@@ -3390,9 +3240,6 @@ export const AdminKeyScalarFieldEnum = {
   previousLookupId: 'previousLookupId',
   previousDigest: 'previousDigest',
   previousUntil: 'previousUntil',
-  role: 'role',
-  projectId: 'projectId',
-  cidrs: 'cidrs',
   createdAt: 'createdAt',
   expiresAt: 'expiresAt',
   revokedAt: 'revokedAt'
@@ -3413,11 +3260,6 @@ export const ApiKeyScalarFieldEnum = {
   previousDigest: 'previousDigest',
   previousUntil: 'previousUntil',
   models: 'models',
-  endpoints: 'endpoints',
-  cidrs: 'cidrs',
-  metadata: 'metadata',
-  disabledAt: 'disabledAt',
-  lastUsedAt: 'lastUsedAt',
   maxOutputTokens: 'maxOutputTokens',
   maxCallNano: 'maxCallNano',
   fit: 'fit',
@@ -3434,24 +3276,6 @@ export const ApiKeyScalarFieldEnum = {
 export type ApiKeyScalarFieldEnum = (typeof ApiKeyScalarFieldEnum)[keyof typeof ApiKeyScalarFieldEnum]
 
 
-export const AuditLineScalarFieldEnum = {
-  id: 'id',
-  at: 'at',
-  tenantId: 'tenantId',
-  event: 'event',
-  resource: 'resource',
-  resourceId: 'resourceId',
-  actorKind: 'actorKind',
-  actorId: 'actorId',
-  requestId: 'requestId',
-  address: 'address',
-  before: 'before',
-  after: 'after'
-} as const
-
-export type AuditLineScalarFieldEnum = (typeof AuditLineScalarFieldEnum)[keyof typeof AuditLineScalarFieldEnum]
-
-
 export const BudgetPeriodScalarFieldEnum = {
   id: 'id',
   tenantId: 'tenantId',
@@ -3465,8 +3289,6 @@ export const BudgetPeriodScalarFieldEnum = {
   held: 'held',
   archived: 'archived',
   archivedAbove: 'archivedAbove',
-  providerCost: 'providerCost',
-  archivedCost: 'archivedCost',
   mostAllowed: 'mostAllowed',
   openedAt: 'openedAt',
   closedAt: 'closedAt',
@@ -3474,6 +3296,7 @@ export const BudgetPeriodScalarFieldEnum = {
   aged: 'aged',
   nextThreshold: 'nextThreshold',
   warned: 'warned',
+  exceeded: 'exceeded',
   stated: 'stated'
 } as const
 
@@ -3495,7 +3318,6 @@ export const BudgetScalarFieldEnum = {
   anchor: 'anchor',
   windowSeconds: 'windowSeconds',
   thresholds: 'thresholds',
-  fourEyes: 'fourEyes',
   version: 'version',
   createdAt: 'createdAt',
   deletedAt: 'deletedAt'
@@ -3591,16 +3413,6 @@ export const CredentialHealthScalarFieldEnum = {
 } as const
 
 export type CredentialHealthScalarFieldEnum = (typeof CredentialHealthScalarFieldEnum)[keyof typeof CredentialHealthScalarFieldEnum]
-
-
-export const CredentialModelHealthScalarFieldEnum = {
-  credentialId: 'credentialId',
-  model: 'model',
-  tenantId: 'tenantId',
-  restingUntil: 'restingUntil'
-} as const
-
-export type CredentialModelHealthScalarFieldEnum = (typeof CredentialModelHealthScalarFieldEnum)[keyof typeof CredentialModelHealthScalarFieldEnum]
 
 
 export const DataKeyScalarFieldEnum = {
@@ -3736,8 +3548,6 @@ export const LedgerEntryScalarFieldEnum = {
   priceId: 'priceId',
   rates: 'rates',
   amount: 'amount',
-  providerCost: 'providerCost',
-  lent: 'lent',
   estimated: 'estimated',
   periodIds: 'periodIds',
   actor: 'actor',
@@ -3771,6 +3581,40 @@ export const OutboxEventScalarFieldEnum = {
 } as const
 
 export type OutboxEventScalarFieldEnum = (typeof OutboxEventScalarFieldEnum)[keyof typeof OutboxEventScalarFieldEnum]
+
+
+export const WebhookScalarFieldEnum = {
+  id: 'id',
+  tenantId: 'tenantId',
+  name: 'name',
+  format: 'format',
+  address: 'address',
+  sealed: 'sealed',
+  types: 'types',
+  tenantEvents: 'tenantEvents',
+  disabledBy: 'disabledBy',
+  metadata: 'metadata',
+  createdAt: 'createdAt'
+} as const
+
+export type WebhookScalarFieldEnum = (typeof WebhookScalarFieldEnum)[keyof typeof WebhookScalarFieldEnum]
+
+
+export const WebhookDeliveryScalarFieldEnum = {
+  id: 'id',
+  tenantId: 'tenantId',
+  webhookId: 'webhookId',
+  eventId: 'eventId',
+  state: 'state',
+  attempts: 'attempts',
+  nextAttemptAt: 'nextAttemptAt',
+  lastStatus: 'lastStatus',
+  lastFailure: 'lastFailure',
+  createdAt: 'createdAt',
+  endedAt: 'endedAt'
+} as const
+
+export type WebhookDeliveryScalarFieldEnum = (typeof WebhookDeliveryScalarFieldEnum)[keyof typeof WebhookDeliveryScalarFieldEnum]
 
 
 export const ModelScalarFieldEnum = {
@@ -3865,25 +3709,6 @@ export const ProviderScalarFieldEnum = {
 export type ProviderScalarFieldEnum = (typeof ProviderScalarFieldEnum)[keyof typeof ProviderScalarFieldEnum]
 
 
-export const EgressRuleScalarFieldEnum = {
-  tenantId: 'tenantId',
-  id: 'id',
-  provider: 'provider',
-  origin: 'origin',
-  method: 'method',
-  path: 'path',
-  query: 'query',
-  priceNano: 'priceNano',
-  setBy: 'setBy',
-  externalId: 'externalId',
-  metadata: 'metadata',
-  version: 'version',
-  createdAt: 'createdAt'
-} as const
-
-export type EgressRuleScalarFieldEnum = (typeof EgressRuleScalarFieldEnum)[keyof typeof EgressRuleScalarFieldEnum]
-
-
 export const RouteScalarFieldEnum = {
   id: 'id',
   tenantId: 'tenantId',
@@ -3970,42 +3795,10 @@ export const GrantScalarFieldEnum = {
   approvalId: 'approvalId',
   actor: 'actor',
   reason: 'reason',
-  createdAt: 'createdAt',
-  takenBack: 'takenBack',
-  forHold: 'forHold',
-  expiresAt: 'expiresAt',
-  isOpen: 'isOpen'
+  createdAt: 'createdAt'
 } as const
 
 export type GrantScalarFieldEnum = (typeof GrantScalarFieldEnum)[keyof typeof GrantScalarFieldEnum]
-
-
-export const ApprovalScalarFieldEnum = {
-  tenantId: 'tenantId',
-  id: 'id',
-  projectId: 'projectId',
-  apiKeyId: 'apiKeyId',
-  endpoint: 'endpoint',
-  model: 'model',
-  fingerprint: 'fingerprint',
-  amount: 'amount',
-  shorts: 'shorts',
-  facts: 'facts',
-  byOperator: 'byOperator',
-  fourEyes: 'fourEyes',
-  state: 'state',
-  kind: 'kind',
-  granted: 'granted',
-  decidedBy: 'decidedBy',
-  decidedAt: 'decidedAt',
-  reason: 'reason',
-  holdId: 'holdId',
-  usedAt: 'usedAt',
-  createdAt: 'createdAt',
-  expiresAt: 'expiresAt'
-} as const
-
-export type ApprovalScalarFieldEnum = (typeof ApprovalScalarFieldEnum)[keyof typeof ApprovalScalarFieldEnum]
 
 
 export const BudgetStatementScalarFieldEnum = {
@@ -4153,20 +3946,6 @@ export type ListDateTimeFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaM
 
 
 /**
- * Reference to a field of type 'Json'
- */
-export type JsonFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaModel, 'Json'>
-    
-
-
-/**
- * Reference to a field of type 'QueryMode'
- */
-export type EnumQueryModeFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaModel, 'QueryMode'>
-    
-
-
-/**
  * Reference to a field of type 'Int'
  */
 export type IntFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaModel, 'Int'>
@@ -4198,6 +3977,20 @@ export type ListBigIntFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaMod
  * Reference to a field of type 'Boolean'
  */
 export type BooleanFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaModel, 'Boolean'>
+    
+
+
+/**
+ * Reference to a field of type 'Json'
+ */
+export type JsonFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaModel, 'Json'>
+    
+
+
+/**
+ * Reference to a field of type 'QueryMode'
+ */
+export type EnumQueryModeFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaModel, 'QueryMode'>
     
 
 
@@ -4367,7 +4160,6 @@ export type PrismaClientOptions = PrismaClientOptionsWithAccelerateUrl | PrismaC
 export type GlobalOmitConfig = {
   adminKey?: Prisma.AdminKeyOmit
   apiKey?: Prisma.ApiKeyOmit
-  auditLine?: Prisma.AuditLineOmit
   budgetPeriod?: Prisma.BudgetPeriodOmit
   budget?: Prisma.BudgetOmit
   call?: Prisma.CallOmit
@@ -4375,7 +4167,6 @@ export type GlobalOmitConfig = {
   connection?: Prisma.ConnectionOmit
   credential?: Prisma.CredentialOmit
   credentialHealth?: Prisma.CredentialHealthOmit
-  credentialModelHealth?: Prisma.CredentialModelHealthOmit
   dataKey?: Prisma.DataKeyOmit
   gateway?: Prisma.GatewayOmit
   heldApart?: Prisma.HeldApartOmit
@@ -4387,20 +4178,20 @@ export type GlobalOmitConfig = {
   ledgerEntry?: Prisma.LedgerEntryOmit
   networkBinding?: Prisma.NetworkBindingOmit
   outboxEvent?: Prisma.OutboxEventOmit
+  webhook?: Prisma.WebhookOmit
+  webhookDelivery?: Prisma.WebhookDeliveryOmit
   model?: Prisma.ModelOmit
   price?: Prisma.PriceOmit
   project?: Prisma.ProjectOmit
   providerHeaders?: Prisma.ProviderHeadersOmit
   providerGrant?: Prisma.ProviderGrantOmit
   provider?: Prisma.ProviderOmit
-  egressRule?: Prisma.EgressRuleOmit
   route?: Prisma.RouteOmit
   session?: Prisma.SessionOmit
   tenant?: Prisma.TenantOmit
   targetHealth?: Prisma.TargetHealthOmit
   budgetSlice?: Prisma.BudgetSliceOmit
   grant?: Prisma.GrantOmit
-  approval?: Prisma.ApprovalOmit
   budgetStatement?: Prisma.BudgetStatementOmit
   limit?: Prisma.LimitOmit
   limitCounter?: Prisma.LimitCounterOmit

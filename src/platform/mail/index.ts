@@ -1,0 +1,1 @@
+export { Mailer, type SmtpServer } from './mailer.js';
