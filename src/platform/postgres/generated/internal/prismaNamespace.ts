@@ -399,6 +399,7 @@ type FieldRefInputType<Model, FieldType> = Model extends never ? never : FieldRe
 export const ModelName = {
   AdminKey: 'AdminKey',
   ApiKey: 'ApiKey',
+  AuditLine: 'AuditLine',
   BudgetPeriod: 'BudgetPeriod',
   Budget: 'Budget',
   Call: 'Call',
@@ -406,6 +407,7 @@ export const ModelName = {
   Connection: 'Connection',
   Credential: 'Credential',
   CredentialHealth: 'CredentialHealth',
+  CredentialModelHealth: 'CredentialModelHealth',
   DataKey: 'DataKey',
   Gateway: 'Gateway',
   HeldApart: 'HeldApart',
@@ -425,12 +427,14 @@ export const ModelName = {
   ProviderHeaders: 'ProviderHeaders',
   ProviderGrant: 'ProviderGrant',
   Provider: 'Provider',
+  EgressRule: 'EgressRule',
   Route: 'Route',
   Session: 'Session',
   Tenant: 'Tenant',
   TargetHealth: 'TargetHealth',
   BudgetSlice: 'BudgetSlice',
   Grant: 'Grant',
+  Approval: 'Approval',
   BudgetStatement: 'BudgetStatement',
   Limit: 'Limit',
   LimitCounter: 'LimitCounter'
@@ -449,7 +453,7 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
     omit: GlobalOmitOptions
   }
   meta: {
-    modelProps: "adminKey" | "apiKey" | "budgetPeriod" | "budget" | "call" | "configChange" | "connection" | "credential" | "credentialHealth" | "dataKey" | "gateway" | "heldApart" | "hold" | "idempotencyKey" | "idempotentCall" | "inferenceRoute" | "keptAnswerTotal" | "ledgerEntry" | "networkBinding" | "outboxEvent" | "webhook" | "webhookDelivery" | "model" | "price" | "project" | "providerHeaders" | "providerGrant" | "provider" | "route" | "session" | "tenant" | "targetHealth" | "budgetSlice" | "grant" | "budgetStatement" | "limit" | "limitCounter"
+    modelProps: "adminKey" | "apiKey" | "auditLine" | "budgetPeriod" | "budget" | "call" | "configChange" | "connection" | "credential" | "credentialHealth" | "credentialModelHealth" | "dataKey" | "gateway" | "heldApart" | "hold" | "idempotencyKey" | "idempotentCall" | "inferenceRoute" | "keptAnswerTotal" | "ledgerEntry" | "networkBinding" | "outboxEvent" | "webhook" | "webhookDelivery" | "model" | "price" | "project" | "providerHeaders" | "providerGrant" | "provider" | "egressRule" | "route" | "session" | "tenant" | "targetHealth" | "budgetSlice" | "grant" | "approval" | "budgetStatement" | "limit" | "limitCounter"
     txIsolationLevel: TransactionIsolationLevel
   }
   model: {
@@ -598,6 +602,80 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         count: {
           args: Prisma.ApiKeyCountArgs<ExtArgs>
           result: runtime.Types.Utils.Optional<Prisma.ApiKeyCountAggregateOutputType> | number
+        }
+      }
+    }
+    AuditLine: {
+      payload: Prisma.$AuditLinePayload<ExtArgs>
+      fields: Prisma.AuditLineFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.AuditLineFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.AuditLineFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>
+        }
+        findFirst: {
+          args: Prisma.AuditLineFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.AuditLineFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>
+        }
+        findMany: {
+          args: Prisma.AuditLineFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>[]
+        }
+        create: {
+          args: Prisma.AuditLineCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>
+        }
+        createMany: {
+          args: Prisma.AuditLineCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.AuditLineCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>[]
+        }
+        delete: {
+          args: Prisma.AuditLineDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>
+        }
+        update: {
+          args: Prisma.AuditLineUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>
+        }
+        deleteMany: {
+          args: Prisma.AuditLineDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.AuditLineUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.AuditLineUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>[]
+        }
+        upsert: {
+          args: Prisma.AuditLineUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AuditLinePayload>
+        }
+        aggregate: {
+          args: Prisma.AuditLineAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateAuditLine>
+        }
+        groupBy: {
+          args: Prisma.AuditLineGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AuditLineGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.AuditLineCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AuditLineCountAggregateOutputType> | number
         }
       }
     }
@@ -1116,6 +1194,80 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         count: {
           args: Prisma.CredentialHealthCountArgs<ExtArgs>
           result: runtime.Types.Utils.Optional<Prisma.CredentialHealthCountAggregateOutputType> | number
+        }
+      }
+    }
+    CredentialModelHealth: {
+      payload: Prisma.$CredentialModelHealthPayload<ExtArgs>
+      fields: Prisma.CredentialModelHealthFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.CredentialModelHealthFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.CredentialModelHealthFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>
+        }
+        findFirst: {
+          args: Prisma.CredentialModelHealthFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.CredentialModelHealthFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>
+        }
+        findMany: {
+          args: Prisma.CredentialModelHealthFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>[]
+        }
+        create: {
+          args: Prisma.CredentialModelHealthCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>
+        }
+        createMany: {
+          args: Prisma.CredentialModelHealthCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.CredentialModelHealthCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>[]
+        }
+        delete: {
+          args: Prisma.CredentialModelHealthDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>
+        }
+        update: {
+          args: Prisma.CredentialModelHealthUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>
+        }
+        deleteMany: {
+          args: Prisma.CredentialModelHealthDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.CredentialModelHealthUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.CredentialModelHealthUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>[]
+        }
+        upsert: {
+          args: Prisma.CredentialModelHealthUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>
+        }
+        aggregate: {
+          args: Prisma.CredentialModelHealthAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateCredentialModelHealth>
+        }
+        groupBy: {
+          args: Prisma.CredentialModelHealthGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.CredentialModelHealthGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.CredentialModelHealthCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.CredentialModelHealthCountAggregateOutputType> | number
         }
       }
     }
@@ -2525,6 +2677,80 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         }
       }
     }
+    EgressRule: {
+      payload: Prisma.$EgressRulePayload<ExtArgs>
+      fields: Prisma.EgressRuleFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.EgressRuleFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.EgressRuleFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>
+        }
+        findFirst: {
+          args: Prisma.EgressRuleFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.EgressRuleFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>
+        }
+        findMany: {
+          args: Prisma.EgressRuleFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>[]
+        }
+        create: {
+          args: Prisma.EgressRuleCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>
+        }
+        createMany: {
+          args: Prisma.EgressRuleCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.EgressRuleCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>[]
+        }
+        delete: {
+          args: Prisma.EgressRuleDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>
+        }
+        update: {
+          args: Prisma.EgressRuleUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>
+        }
+        deleteMany: {
+          args: Prisma.EgressRuleDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.EgressRuleUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.EgressRuleUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>[]
+        }
+        upsert: {
+          args: Prisma.EgressRuleUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>
+        }
+        aggregate: {
+          args: Prisma.EgressRuleAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateEgressRule>
+        }
+        groupBy: {
+          args: Prisma.EgressRuleGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.EgressRuleGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.EgressRuleCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.EgressRuleCountAggregateOutputType> | number
+        }
+      }
+    }
     Route: {
       payload: Prisma.$RoutePayload<ExtArgs>
       fields: Prisma.RouteFieldRefs
@@ -2969,6 +3195,80 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         }
       }
     }
+    Approval: {
+      payload: Prisma.$ApprovalPayload<ExtArgs>
+      fields: Prisma.ApprovalFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.ApprovalFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.ApprovalFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>
+        }
+        findFirst: {
+          args: Prisma.ApprovalFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.ApprovalFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>
+        }
+        findMany: {
+          args: Prisma.ApprovalFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>[]
+        }
+        create: {
+          args: Prisma.ApprovalCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>
+        }
+        createMany: {
+          args: Prisma.ApprovalCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.ApprovalCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>[]
+        }
+        delete: {
+          args: Prisma.ApprovalDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>
+        }
+        update: {
+          args: Prisma.ApprovalUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>
+        }
+        deleteMany: {
+          args: Prisma.ApprovalDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.ApprovalUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.ApprovalUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>[]
+        }
+        upsert: {
+          args: Prisma.ApprovalUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>
+        }
+        aggregate: {
+          args: Prisma.ApprovalAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateApproval>
+        }
+        groupBy: {
+          args: Prisma.ApprovalGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.ApprovalGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.ApprovalCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.ApprovalCountAggregateOutputType> | number
+        }
+      }
+    }
     BudgetStatement: {
       payload: Prisma.$BudgetStatementPayload<ExtArgs>
       fields: Prisma.BudgetStatementFieldRefs
@@ -3240,6 +3540,9 @@ export const AdminKeyScalarFieldEnum = {
   previousLookupId: 'previousLookupId',
   previousDigest: 'previousDigest',
   previousUntil: 'previousUntil',
+  role: 'role',
+  projectId: 'projectId',
+  cidrs: 'cidrs',
   createdAt: 'createdAt',
   expiresAt: 'expiresAt',
   revokedAt: 'revokedAt'
@@ -3260,6 +3563,11 @@ export const ApiKeyScalarFieldEnum = {
   previousDigest: 'previousDigest',
   previousUntil: 'previousUntil',
   models: 'models',
+  endpoints: 'endpoints',
+  cidrs: 'cidrs',
+  metadata: 'metadata',
+  disabledAt: 'disabledAt',
+  lastUsedAt: 'lastUsedAt',
   maxOutputTokens: 'maxOutputTokens',
   maxCallNano: 'maxCallNano',
   fit: 'fit',
@@ -3276,6 +3584,24 @@ export const ApiKeyScalarFieldEnum = {
 export type ApiKeyScalarFieldEnum = (typeof ApiKeyScalarFieldEnum)[keyof typeof ApiKeyScalarFieldEnum]
 
 
+export const AuditLineScalarFieldEnum = {
+  id: 'id',
+  at: 'at',
+  tenantId: 'tenantId',
+  event: 'event',
+  resource: 'resource',
+  resourceId: 'resourceId',
+  actorKind: 'actorKind',
+  actorId: 'actorId',
+  requestId: 'requestId',
+  address: 'address',
+  before: 'before',
+  after: 'after'
+} as const
+
+export type AuditLineScalarFieldEnum = (typeof AuditLineScalarFieldEnum)[keyof typeof AuditLineScalarFieldEnum]
+
+
 export const BudgetPeriodScalarFieldEnum = {
   id: 'id',
   tenantId: 'tenantId',
@@ -3289,6 +3615,8 @@ export const BudgetPeriodScalarFieldEnum = {
   held: 'held',
   archived: 'archived',
   archivedAbove: 'archivedAbove',
+  providerCost: 'providerCost',
+  archivedCost: 'archivedCost',
   mostAllowed: 'mostAllowed',
   openedAt: 'openedAt',
   closedAt: 'closedAt',
@@ -3318,6 +3646,7 @@ export const BudgetScalarFieldEnum = {
   anchor: 'anchor',
   windowSeconds: 'windowSeconds',
   thresholds: 'thresholds',
+  fourEyes: 'fourEyes',
   version: 'version',
   createdAt: 'createdAt',
   deletedAt: 'deletedAt'
@@ -3413,6 +3742,16 @@ export const CredentialHealthScalarFieldEnum = {
 } as const
 
 export type CredentialHealthScalarFieldEnum = (typeof CredentialHealthScalarFieldEnum)[keyof typeof CredentialHealthScalarFieldEnum]
+
+
+export const CredentialModelHealthScalarFieldEnum = {
+  credentialId: 'credentialId',
+  model: 'model',
+  tenantId: 'tenantId',
+  restingUntil: 'restingUntil'
+} as const
+
+export type CredentialModelHealthScalarFieldEnum = (typeof CredentialModelHealthScalarFieldEnum)[keyof typeof CredentialModelHealthScalarFieldEnum]
 
 
 export const DataKeyScalarFieldEnum = {
@@ -3548,6 +3887,8 @@ export const LedgerEntryScalarFieldEnum = {
   priceId: 'priceId',
   rates: 'rates',
   amount: 'amount',
+  providerCost: 'providerCost',
+  lent: 'lent',
   estimated: 'estimated',
   periodIds: 'periodIds',
   actor: 'actor',
@@ -3709,6 +4050,25 @@ export const ProviderScalarFieldEnum = {
 export type ProviderScalarFieldEnum = (typeof ProviderScalarFieldEnum)[keyof typeof ProviderScalarFieldEnum]
 
 
+export const EgressRuleScalarFieldEnum = {
+  tenantId: 'tenantId',
+  id: 'id',
+  provider: 'provider',
+  origin: 'origin',
+  method: 'method',
+  path: 'path',
+  query: 'query',
+  priceNano: 'priceNano',
+  setBy: 'setBy',
+  externalId: 'externalId',
+  metadata: 'metadata',
+  version: 'version',
+  createdAt: 'createdAt'
+} as const
+
+export type EgressRuleScalarFieldEnum = (typeof EgressRuleScalarFieldEnum)[keyof typeof EgressRuleScalarFieldEnum]
+
+
 export const RouteScalarFieldEnum = {
   id: 'id',
   tenantId: 'tenantId',
@@ -3795,10 +4155,42 @@ export const GrantScalarFieldEnum = {
   approvalId: 'approvalId',
   actor: 'actor',
   reason: 'reason',
-  createdAt: 'createdAt'
+  createdAt: 'createdAt',
+  takenBack: 'takenBack',
+  forHold: 'forHold',
+  expiresAt: 'expiresAt',
+  isOpen: 'isOpen'
 } as const
 
 export type GrantScalarFieldEnum = (typeof GrantScalarFieldEnum)[keyof typeof GrantScalarFieldEnum]
+
+
+export const ApprovalScalarFieldEnum = {
+  tenantId: 'tenantId',
+  id: 'id',
+  projectId: 'projectId',
+  apiKeyId: 'apiKeyId',
+  endpoint: 'endpoint',
+  model: 'model',
+  fingerprint: 'fingerprint',
+  amount: 'amount',
+  shorts: 'shorts',
+  facts: 'facts',
+  byOperator: 'byOperator',
+  fourEyes: 'fourEyes',
+  state: 'state',
+  kind: 'kind',
+  granted: 'granted',
+  decidedBy: 'decidedBy',
+  decidedAt: 'decidedAt',
+  reason: 'reason',
+  holdId: 'holdId',
+  usedAt: 'usedAt',
+  createdAt: 'createdAt',
+  expiresAt: 'expiresAt'
+} as const
+
+export type ApprovalScalarFieldEnum = (typeof ApprovalScalarFieldEnum)[keyof typeof ApprovalScalarFieldEnum]
 
 
 export const BudgetStatementScalarFieldEnum = {
@@ -3946,6 +4338,20 @@ export type ListDateTimeFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaM
 
 
 /**
+ * Reference to a field of type 'Json'
+ */
+export type JsonFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaModel, 'Json'>
+    
+
+
+/**
+ * Reference to a field of type 'QueryMode'
+ */
+export type EnumQueryModeFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaModel, 'QueryMode'>
+    
+
+
+/**
  * Reference to a field of type 'Int'
  */
 export type IntFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaModel, 'Int'>
@@ -3977,20 +4383,6 @@ export type ListBigIntFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaMod
  * Reference to a field of type 'Boolean'
  */
 export type BooleanFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaModel, 'Boolean'>
-    
-
-
-/**
- * Reference to a field of type 'Json'
- */
-export type JsonFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaModel, 'Json'>
-    
-
-
-/**
- * Reference to a field of type 'QueryMode'
- */
-export type EnumQueryModeFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaModel, 'QueryMode'>
     
 
 
@@ -4160,6 +4552,7 @@ export type PrismaClientOptions = PrismaClientOptionsWithAccelerateUrl | PrismaC
 export type GlobalOmitConfig = {
   adminKey?: Prisma.AdminKeyOmit
   apiKey?: Prisma.ApiKeyOmit
+  auditLine?: Prisma.AuditLineOmit
   budgetPeriod?: Prisma.BudgetPeriodOmit
   budget?: Prisma.BudgetOmit
   call?: Prisma.CallOmit
@@ -4167,6 +4560,7 @@ export type GlobalOmitConfig = {
   connection?: Prisma.ConnectionOmit
   credential?: Prisma.CredentialOmit
   credentialHealth?: Prisma.CredentialHealthOmit
+  credentialModelHealth?: Prisma.CredentialModelHealthOmit
   dataKey?: Prisma.DataKeyOmit
   gateway?: Prisma.GatewayOmit
   heldApart?: Prisma.HeldApartOmit
@@ -4186,12 +4580,14 @@ export type GlobalOmitConfig = {
   providerHeaders?: Prisma.ProviderHeadersOmit
   providerGrant?: Prisma.ProviderGrantOmit
   provider?: Prisma.ProviderOmit
+  egressRule?: Prisma.EgressRuleOmit
   route?: Prisma.RouteOmit
   session?: Prisma.SessionOmit
   tenant?: Prisma.TenantOmit
   targetHealth?: Prisma.TargetHealthOmit
   budgetSlice?: Prisma.BudgetSliceOmit
   grant?: Prisma.GrantOmit
+  approval?: Prisma.ApprovalOmit
   budgetStatement?: Prisma.BudgetStatementOmit
   limit?: Prisma.LimitOmit
   limitCounter?: Prisma.LimitCounterOmit
