@@ -57,7 +57,11 @@ async function main(): Promise<void> {
   stopOnExceptions(starting, log);
   warmUp(config);
   const weir = await starting;
-  process.stdout.write(flags.json ? readyJson(weir) : readyText(weir, config, performance.now() - startedAt));
+  if (flags.json) return void process.stdout.write(readyJson(weir));
+  const startupMs = performance.now() - startedAt;
+  // Whoever reads it is an operator: it goes to a person's terminal, and into no log.
+  const signIn = process.stdout.isTTY ? await weir.firstSignIn() : null;
+  process.stdout.write(readyText(weir, config, startupMs, signIn));
 }
 
 /** An exception that nothing caught: one line, no new calls, those in flight end and are booked, and the process ends with status 1. */

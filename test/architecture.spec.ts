@@ -12,6 +12,7 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   breakers: [],
   'api-keys': [],
   'audit-log': [],
+  people: [],
   prices: [],
   models: [],
   ledger: [],
@@ -102,6 +103,8 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@nestjs/passport': ['control/*'],
   '@nestjs/swagger': ['control/*'],
   passport: ['control/*'],
+  cookie: ['control/http/*'],
+  'openid-client': ['people/*'],
   'passport-custom': ['control/*'],
   'node:child_process': ['platform/postgres/embedded*'],
 };

@@ -68,7 +68,7 @@ export class AdminKeysService {
     if (!isUsable) return null;
     const { id, tenantId, role, projectId, cidrs, expiresAt } = key;
     if (!cidrs.includes('*') && !new Networks(cidrs).hold(address)) throw new WeirError('address_not_allowed');
-    if (tenantId === null) return { kind: 'operator', id, tenantId, cidrs, expiresAt };
+    if (tenantId === null) return { kind: 'operator', by: 'key', id, tenantId, cidrs, expiresAt };
     return { kind: 'admin_key', id, tenantId, role, projectId, cidrs, expiresAt, isSuspended: key.tenant?.suspendedAt != null };
   }
 }

@@ -21,6 +21,10 @@ export const RESOURCES = {
   binding: 'binding',
   gateway: 'gateway',
   ledger_entry: 'call',
+  person: 'person',
+  invite: 'invite',
+  single_sign_on: 'tenant',
+  sign_in_link: 'person',
 } as const satisfies Record<string, IdKind | null>;
 type AuditedResource = keyof typeof RESOURCES;
 

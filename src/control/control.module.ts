@@ -9,6 +9,7 @@ import { EgressRulesModule } from '../egress-rules/index.js';
 import { InferenceLocalModule } from '../inference-local/index.js';
 import { LedgerModule } from '../ledger/index.js';
 import { ModelsModule } from '../models/index.js';
+import { PeopleModule } from '../people/index.js';
 import { PricesModule } from '../prices/index.js';
 import { ProviderAccountsModule } from '../provider-accounts/index.js';
 import { QuotasModule } from '../quotas/index.js';
@@ -20,6 +21,10 @@ import { AdminKeysController, OperatorKeysController } from './admin-keys/admin-
 import { ApiKeysController } from './api-keys/api-keys.controller.js';
 import { AuditLogsController, PlatformAuditLogsController } from './audit-log/audit-log.controller.js';
 import { ApprovalsController } from './approvals/approvals.controller.js';
+import { AuthController } from './auth/auth.controller.js';
+import { PasswordStrategy } from './auth/password.guard.js';
+import { SignInController } from './auth/sign-in.controller.js';
+import { SignIns } from './auth/sign-ins.js';
 import { BudgetsController } from './budgets/budgets.controller.js';
 import { CallsController } from './calls/calls.controller.js';
 import { ConnectionsController } from './connections/connections.controller.js';
@@ -27,20 +32,23 @@ import { EgressRulesController } from './egress-rules/egress-rules.controller.js
 import { GatewaysController } from './gateways/gateways.controller.js';
 import { undeclaredRoutes } from './http/access.js';
 import { AdminGate } from './http/admin-gate.js';
+import { Browsers } from './http/browsers.js';
 import { ErrorFilter } from './http/error.filter.js';
 import { IfMatchGuard } from './http/etag.js';
 import { IdempotencyInterceptor } from './http/idempotency.interceptor.js';
 import { IdempotencyRepository } from './http/idempotency.repository.js';
 import { NextRequestInterceptor } from './http/next-request.interceptor.js';
-import { AdminKeyStrategy, OperatorGuard } from './http/operator.guard.js';
+import { AdminKeyStrategy, OperatorGuard, SessionStrategy } from './http/operator.guard.js';
 import { RequestPipe } from './http/request.pipe.js';
 import { TenantScopeInterceptor } from './http/tenant-scope.interceptor.js';
 import { BindingsController, TenantBindingsController } from './inference/bindings.controller.js';
 import { Bindings } from './inference/bindings.js';
 import { InferenceController, PlatformInferenceController } from './inference/inference.controller.js';
 import { InferenceRoutes } from './inference/inference-routes.js';
+import { InvitesController, OperatorInvitesController } from './invites/invites.controller.js';
 import { LimitsController } from './limits/limits.controller.js';
 import { ModelsController } from './models/models.controller.js';
+import { OperatorsController, PeopleController } from './people/people.controller.js';
 import { PlatformCredentialsController } from './platform-credentials/platform-credentials.controller.js';
 import { PlatformPricesController, PricesController } from './prices/prices.controller.js';
 import { ProjectsController } from './projects/projects.controller.js';
@@ -50,6 +58,8 @@ import { ResolveController } from './routes/resolve.controller.js';
 import { PlatformRoutesController, RoutesController } from './routes/routes.controller.js';
 import { Scopes } from './scopes/scopes.js';
 import { SettingsController } from './settings/settings.controller.js';
+import { SignInLinksController } from './sign-in-links/sign-in-links.controller.js';
+import { SingleSignOnController } from './single-sign-on/single-sign-on.controller.js';
 import { TenantsController } from './tenants/tenants.controller.js';
 import { UsageController } from './usage/usage.controller.js';
 import { PlatformWebhooksController, WebhooksController } from './webhooks/webhooks.controller.js';
@@ -61,6 +71,7 @@ import { PlatformWebhooksController, WebhooksController } from './webhooks/webho
     PassportModule,
     TenantsModule,
     ApiKeysModule,
+    PeopleModule,
     PricesModule,
     ModelsModule,
     QuotasModule,
@@ -88,6 +99,14 @@ import { PlatformWebhooksController, WebhooksController } from './webhooks/webho
     ApiKeysController,
     AdminKeysController,
     OperatorKeysController,
+    SignInController,
+    AuthController,
+    PeopleController,
+    OperatorsController,
+    InvitesController,
+    OperatorInvitesController,
+    SignInLinksController,
+    SingleSignOnController,
     ProvidersController,
     ConnectionsController,
     ProviderTypesController,
@@ -110,7 +129,11 @@ import { PlatformWebhooksController, WebhooksController } from './webhooks/webho
   ],
   providers: [
     AdminGate,
+    Browsers,
     AdminKeyStrategy,
+    SessionStrategy,
+    PasswordStrategy,
+    SignIns,
     IdempotencyRepository,
     Scopes,
     InferenceRoutes,

@@ -1,4 +1,4 @@
-import type { Id } from './ids.js';
+import { type Id, publicId } from './ids.js';
 import type { Role } from './permissions.js';
 import type { Setter } from './setter.js';
 
@@ -15,7 +15,9 @@ interface Bounds {
 /** May do everything, on the platform and inside each tenant. */
 interface Operator extends Bounds {
   kind: 'operator';
-  /** Of its operator key. */
+  /** What it proved that by: an operator key, or as a person who is signed in. */
+  by: 'key' | 'person';
+  /** Of the key or the person. */
   id: Id;
   tenantId: null;
 }
@@ -32,6 +34,10 @@ interface TenantCaller extends Bounds {
   /** Its tenant is suspended: it may look, so that it can tell why. */
   isSuspended: boolean;
 }
+
+/** Who did it, for records: the public id of the key or the person. */
+export const actorOf = (caller: AdminCaller): string =>
+  publicId(caller.kind === 'person' || (caller.kind === 'operator' && caller.by === 'person') ? 'person' : 'adminKey', caller.id);
 
 /** Whose rules a caller makes: an operator's are the platform's, also inside a tenant. */
 export const actsAs = ({ kind }: AdminCaller): Setter => (kind === 'operator' ? 'operator' : 'tenant');

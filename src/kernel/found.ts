@@ -28,6 +28,9 @@ const NOUNS: Record<Thing, string> = {
   egressRule: 'egress rule',
   webhook: 'webhook',
   delivery: 'delivery',
+  person: 'person',
+  invite: 'invite',
+  adminSession: 'session',
 };
 
 /** @throws WeirError not_found when there is nothing. */

@@ -26,6 +26,9 @@ const PREFIXES = {
   egressRule: 'egr',
   webhook: 'wh',
   delivery: 'msg',
+  person: 'user',
+  invite: 'invite',
+  adminSession: 'asess',
 } as const;
 export type IdKind = keyof typeof PREFIXES;
 

@@ -4,9 +4,13 @@ const rights = Object.entries(PERMISSIONS).flatMap(([resource, verbs]) =>
   Object.entries(verbs).map(([verb, roles]) => [`${resource}:${verb}`, roles as readonly string[]] as const),
 );
 
-test('an owner and an admin may do what anybody may', () => {
+/** Whoever says which identity provider is believed can be anybody. */
+const OF_OWNERS = 'single_sign_on:write';
+
+test('an owner and an admin may do what anybody may, but for single sign-on, which is the owner’s', () => {
   for (const [right, roles] of rights)
-    if (roles.length > 0) expect([right, roles]).toEqual([right, expect.arrayContaining(['owner', 'admin'])]);
+    if (roles.length > 0 && right !== OF_OWNERS) expect([right, roles]).toEqual([right, expect.arrayContaining(['owner', 'admin'])]);
+  expect(rights.find(([right]) => right === OF_OWNERS)).toEqual([OF_OWNERS, ['owner']]);
 });
 
 test.each(ROLES.filter((role) => role !== 'owner' && role !== 'admin'))(

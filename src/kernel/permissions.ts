@@ -21,6 +21,7 @@ export const PERMISSIONS = {
   egress_rules: { read: EVERYBODY, write: ADMINS },
   inference: { read: EVERYBODY, write: ADMINS },
   models: { read: EVERYBODY, write: ADMINS },
+  people: { read: ADMINS, write: ADMINS },
   prices: { read: EVERYBODY, write: [...ADMINS, 'billing'] },
   projects: { read: EVERYBODY, write: ADMINS },
   providers: { read: EVERYBODY, write: ADMINS },
@@ -28,6 +29,7 @@ export const PERMISSIONS = {
   routes: { read: EVERYBODY, write: ADMINS },
   settings: { read: EVERYBODY, write: ADMINS },
   webhooks: { read: ADMINS, write: ADMINS },
+  single_sign_on: { read: ADMINS, write: ['owner'] },
   usage: { read: EVERYBODY, write: [] },
 } as const satisfies Record<string, Record<Verb, readonly Role[]>>;
 

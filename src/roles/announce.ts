@@ -17,8 +17,8 @@ export function readyJson({ publicUrl, adminUrl, start }: Weir): string {
   return `${JSON.stringify(ready)}\n`;
 }
 
-/** What a person sees once Weir is ready. */
-export function readyText(weir: Weir, config: Config, startupMs: number): string {
+/** What a person sees once Weir is ready. @param signIn a link to become the first operator who signs in; null: none. */
+export function readyText(weir: Weir, config: Config, startupMs: number, signIn: string | null): string {
   const { publicUrl, adminUrl, start } = weir;
   const lines = [`Weir is ready (${(startupMs / 1000).toFixed(1)} s)`, ''];
   if (publicUrl) lines.push(row('Calls', `${publicUrl}/v1`, 'OpenAI-compatible API'));
@@ -32,6 +32,7 @@ export function readyText(weir: Weir, config: Config, startupMs: number): string
   );
   if (start?.platformProviders.length) lines.push(row('Providers', start.platformProviders.join(', '), 'keys found in the environment'));
   if (start?.operatorKey) lines.push('', row('Operator key', start.operatorKey, 'shown this once: keep it'));
+  if (signIn) lines.push('', row('Sign in', signIn, 'once, within 10 minutes'));
   if (start?.demo) lines.push('', ...demoLines(start.demo, publicUrl));
   return `${lines.join('\n')}\n`;
 }

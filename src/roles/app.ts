@@ -2,7 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { AdminGate, ControlModule, eventOperations, mountOpenApi, parseJsonBody } from '../control/index.js';
+import { AdminGate, ControlModule, eventOperations, mountOpenApi, mountSignInPage, parseJsonBody } from '../control/index.js';
 import { GatewayModule, PUBLIC_ROUTES } from '../gateway/index.js';
 import { WeirError } from '../kernel/errors.js';
 import type { Config } from '../platform/config/index.js';
@@ -56,6 +56,7 @@ export async function createApp(config: Config, platform: DynamicModule, log: Lo
   if (config.roles.has('control')) {
     app.get(AdminGate, { strict: false }).guard(app.getHttpAdapter().getInstance() as unknown as FastifyInstance, PUBLIC_ROUTES);
     mountOpenApi(app, eventOperations());
+    mountSignInPage(app);
   }
   return app;
 }

@@ -7,6 +7,7 @@ import { loadTokenizers, PublicServer } from '../gateway/index.js';
 import { setBy } from '../kernel/setting-of.js';
 import { RetentionRepository } from '../ledger/index.js';
 import { registerOps } from '../ops/index.js';
+import { SignInLinks, signInUrl } from '../people/index.js';
 import type { Config } from '../platform/config/index.js';
 import { armCrash } from '../platform/faults/index.js';
 import { claimHome, patiently, startEmbeddedPostgres } from '../platform/postgres/index.js';
@@ -27,6 +28,8 @@ export interface Weir {
   publicUrl: string | null;
   adminUrl: string;
   start: FirstStart | null;
+  /** A link to become the first operator who signs in. Null: there are people, the database is shared, or this process has no control role. */
+  firstSignIn(): Promise<string | null>;
   /** Takes from a configuration that was read anew what can change while calls go on. */
   reload(config: Config): void;
   /** Says that it is not ready, and serves on: load balancers need a while to look elsewhere. */
@@ -114,6 +117,11 @@ async function startOn(stack: Stack, config: Config, log: Logger, keep: (start: 
     publicUrl,
     adminUrl,
     start,
+    async firstSignIn() {
+      if (config.databaseUrl !== null || !config.roles.has('control')) return null;
+      const token = await app.get(SignInLinks, { strict: false }).createFirst();
+      return token && signInUrl(config.admin.url?.origin ?? adminUrl, token);
+    },
     reload: (next) => platform.reloads.apply(next),
     leave,
     async stop(limitMs) {

@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import OpenAI from 'openai';
 import { createEmptyDatabase } from '../support/database.js';
-import { ROOT, WeirProcess } from '../support/process.js';
+import { NODE_FLAGS, ROOT, WeirProcess } from '../support/process.js';
 
 let home: string;
 let directory: string;
@@ -100,7 +100,46 @@ test('what a person sees: the addresses, the keys and a curl that works when pas
   const reply = execFileSync('sh', ['-c', curl], { encoding: 'utf8' });
   expect(reply).toContain('You');
   expect(reply.trimEnd().endsWith('data: [DONE]')).toBe(true);
+  // What goes to a file or a log must sign nobody in.
+  expect(weir.stdout).not.toContain('#token=');
   await weir.kill('SIGINT');
+});
+
+test('a terminal is shown a link that makes whoever opens it the first operator, once', async () => {
+  const command = `stty cols 200; exec ${process.execPath} ${[...NODE_FLAGS, join(ROOT, 'dist', 'main.js')].join(' ')}`;
+  const env = {
+    PATH: process.env['PATH']!,
+    HOME: directory,
+    WEIR_HOME: home,
+    WEIR_PUBLIC_PORT: '0',
+    WEIR_ADMIN_PORT: '0',
+    SHELL: '/bin/sh',
+  };
+  const terminal = spawn('script', ['-qfec', command, '/dev/null'], { cwd: directory, env, stdio: ['pipe', 'pipe', 'inherit'] });
+  const ended = once(terminal, 'exit');
+  let shown = '';
+  terminal.stdout.on('data', (data: Buffer) => {
+    shown += data;
+  });
+  while (!shown.includes('Try it:') && terminal.exitCode === null) await Promise.race([once(terminal.stdout, 'data'), ended]);
+  const url = new URL(/http\S+\/sign-in#token=[\w-]+/.exec(shown)![0]);
+  expect((await fetch(url)).headers.get('content-security-policy')).toContain("default-src 'none'");
+  const redeem = () =>
+    fetch(new URL('/v1/auth/links/redeem', url), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', origin: url.origin },
+      body: JSON.stringify({ token: url.hash.slice('#token='.length) }),
+    });
+  const replies = await Promise.all(Array.from({ length: 8 }, redeem));
+  expect(replies.map(({ status }) => status).sort()).toEqual([200, ...Array(7).fill(401)]);
+  const cookie = replies
+    .find(({ ok }) => ok)!
+    .headers.getSetCookie()[0]!
+    .split(';')[0]!;
+  const tenants = await fetch(new URL('/v1/platform/tenants', url), { headers: { cookie } });
+  expect(tenants.status).toBe(200);
+  terminal.stdin.write('\x03');
+  await ended;
 });
 
 test('provider keys of the environment and of .env.local become platform credentials, which the demo tenant may use; the shell wins', async () => {

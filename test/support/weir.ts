@@ -87,6 +87,7 @@ export async function startTestWeir(
 
 export interface SecondGateway {
   publicUrl: string;
+  adminUrl: string;
   stop(): Promise<void>;
 }
 
@@ -97,6 +98,7 @@ export async function startSecondGateway({ databaseUrl }: Pick<TestWeir, 'databa
   const weir = await startWeir(readConfig(environment, home));
   return {
     publicUrl: weir.publicUrl!,
+    adminUrl: weir.adminUrl,
     async stop() {
       await weir.stop(1_000);
       rmSync(home, { recursive: true, force: true });

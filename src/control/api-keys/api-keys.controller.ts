@@ -1,7 +1,7 @@
 import { Body, Controller, Delete, Get, Param, Post, Query } from '@nestjs/common';
 import type { z } from 'zod';
 import { type ApiKey, type ApiKeySettings, ApiKeysService } from '../../api-keys/index.js';
-import { type AdminCaller, actsAs } from '../../kernel/admin-caller.js';
+import { type AdminCaller, actorOf, actsAs } from '../../kernel/admin-caller.js';
 import { WeirError } from '../../kernel/errors.js';
 import { found } from '../../kernel/found.js';
 import { publicId } from '../../kernel/ids.js';
@@ -9,7 +9,7 @@ import { assertMayChange, type Setter } from '../../kernel/setter.js';
 import { References } from '../../routing/index.js';
 import { type Project, TenantsRepository } from '../../tenants/index.js';
 import { Access } from '../http/access.js';
-import { Actor, ActsAs, Caller, publicIdOf, TenantId } from '../http/admin.js';
+import { Actor, ActsAs, Caller, TenantId } from '../http/admin.js';
 import { deleted } from '../http/fields.js';
 import { ListQuery, listOf, pageOf, renderList } from '../http/list.js';
 import { idOf } from '../http/path-id.js';
@@ -150,7 +150,7 @@ export class ApiKeysController {
   /** A key that the caller may change: a developer only what it has made. @throws WeirError not_found, insufficient_role */
   private async findOwn(caller: AdminCaller, tenantId: string, projectId: string, id: string): Promise<ApiKey> {
     const key = await this.find(tenantId, projectId, id);
-    if (caller.kind !== 'operator' && caller.role === 'developer' && key.createdBy !== publicIdOf(caller))
+    if (caller.kind !== 'operator' && caller.role === 'developer' && key.createdBy !== actorOf(caller))
       throw new WeirError('insufficient_role', {
         message: 'A developer changes the API keys that it has made itself. This one needs the role owner or admin.',
       });

@@ -6,6 +6,7 @@ import type { AdminCaller } from '../../kernel/admin-caller.js';
 import { WeirError } from '../../kernel/errors.js';
 import { hexOf, newId } from '../../kernel/ids.js';
 import { JsonCost } from '../../kernel/json-cost.js';
+import { AdminSessions, type SignedIn } from '../../people/index.js';
 import {
   adviceAt,
   announcedBytes,
@@ -18,7 +19,9 @@ import {
   requireUtf8,
 } from '../../platform/listener/index.js';
 import { Metrics } from '../../platform/telemetry/index.js';
+import { isOpen } from './access.js';
 import { REQUEST_ID } from './admin.js';
+import { Browsers } from './browsers.js';
 
 /** Who calls the admin REST: checked before a body is read, so that strangers cannot fill the memory. */
 @Injectable()
@@ -26,10 +29,12 @@ export class AdminGate {
   private readonly badKeys = new BadKeys();
   private readonly routes: KnownRoute[] = [];
   private elsewhere: readonly KnownRoute[] = [];
-  private readonly verified = new WeakMap<FastifyRequest, AdminCaller>();
+  private readonly verified = new WeakMap<FastifyRequest, Verified>();
 
   constructor(
     private readonly adminKeys: AdminKeysService,
+    private readonly sessions: AdminSessions,
+    private readonly browsers: Browsers,
     metrics: Metrics,
   ) {
     metrics.watchTotal('weir_bad_admin_keys_total', 'Requests with an admin key that is not valid.', () => this.badKeys.counted);
@@ -45,7 +50,8 @@ export class AdminGate {
       reply.headers({ 'cache-control': 'no-store', [REQUEST_ID]: `req_${hexOf(newId())}` });
       if (announcedBytes(request.raw) === 0) return;
       if (request.is404) throw this.notFound(request);
-      await this.verify(request);
+      if (isOpen(request)) requireSmall(announcedBytes(request.raw));
+      else if (!(await this.byKey(request)) && !(await this.bySession(request))) throw new WeirError('invalid_admin_key');
       requireUtf8(request.raw);
     });
     askForBodies(listener);
@@ -55,25 +61,47 @@ export class AdminGate {
     });
     // Operators upload whole price catalogs, and are trusted with the time that takes.
     listener.addHook('preParsing', (request, _reply, payload, done) =>
-      done(null, this.verified.get(request)?.kind === 'operator' ? payload : payload.pipe(new Counted())),
+      done(null, this.verified.get(request)?.caller.kind === 'operator' ? payload : payload.pipe(new Counted(isOpen(request)))),
     );
   }
 
   /**
-   * The key in `Authorization: Bearer <admin key>`, the only place one is accepted in. A request is verified once.
+   * By the key in `Authorization: Bearer <admin key>`, the only place one is accepted in. Null: the request has no such header. A request is verified once.
    * @throws WeirError invalid_admin_key, address_not_allowed, too_many_bad_keys
    */
-  async verify(request: FastifyRequest): Promise<AdminCaller> {
+  async byKey(request: FastifyRequest): Promise<AdminCaller | null> {
     const known = this.verified.get(request);
-    if (known) return known;
-    const presented = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
+    if (known) return known.caller;
+    const { authorization } = request.headers;
+    if (authorization === undefined) return null;
+    const presented = /^Bearer +(\S+)$/i.exec(authorization)?.[1];
     const caller = presented ? await this.adminKeys.verify(presented, request.ip) : null;
-    if (!caller) {
-      const refusal = new WeirError('invalid_admin_key');
-      throw presented ? this.badKeys.count(request.ip, refusal) : refusal;
-    }
-    this.verified.set(request, caller);
-    return caller;
+    if (caller) return this.keep(request, { caller, signedIn: null });
+    const refusal = new WeirError('invalid_admin_key');
+    throw presented ? this.badKeys.count(request.ip, refusal) : refusal;
+  }
+
+  /**
+   * By the cookie of a session. Null: the request has none.
+   * @throws WeirError session_over, cross_site_request, too_many_bad_keys
+   */
+  async bySession(request: FastifyRequest): Promise<AdminCaller | null> {
+    const token = this.browsers.cookie(request, 'session');
+    if (token === null) return null;
+    this.browsers.assertOwnPage(request);
+    const signedIn = await this.sessions.verify(token, request.ip);
+    if (!signedIn) throw this.badKeys.count(request.ip, new WeirError('session_over'));
+    return this.keep(request, { caller: callerOf(signedIn), signedIn });
+  }
+
+  /** The session that a verified request came with; null: it came with a key. */
+  signedIn(request: FastifyRequest): SignedIn | null {
+    return this.verified.get(request)?.signedIn ?? null;
+  }
+
+  private keep(request: FastifyRequest, verified: Verified): AdminCaller {
+    this.verified.set(request, verified);
+    return verified.caller;
   }
 
   /** What is answered at an address without a route. */
@@ -92,6 +120,28 @@ export class AdminGate {
   }
 }
 
+/** Who sent a request. */
+interface Verified {
+  caller: AdminCaller;
+  signedIn: SignedIn | null;
+}
+
+function callerOf({ person, isSuspended }: SignedIn): AdminCaller {
+  const { id, tenantId, role, projectId } = person;
+  // Keys that a person makes outlive its session.
+  const bounds = { cidrs: ['*'], expiresAt: null };
+  if (tenantId === null || role === 'operator') return { kind: 'operator', by: 'person', id, tenantId: null, ...bounds };
+  return { kind: 'person', id, tenantId, role, projectId, isSuspended, ...bounds };
+}
+
+/** What strangers may send: far more than an address, a password and a token have. */
+const MAX_OPEN_BYTES = 8 * 1024;
+
+/** @throws WeirError request_too_large */
+function requireSmall(bytes: number): void {
+  if (Number.isFinite(bytes) && bytes > MAX_OPEN_BYTES) throw new WeirError('request_too_large');
+}
+
 /** Checking takes less than 50 ms up to here. */
 const MAX_JSON_COST = 50_000;
 const TOO_MANY_VALUES =
@@ -103,9 +153,14 @@ class Counted extends Transform {
   receivedEncodedLength = 0;
   private readonly cost = new JsonCost();
 
+  constructor(private readonly isOpen: boolean) {
+    super();
+  }
+
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     this.receivedEncodedLength += chunk.length;
     this.cost.add(chunk);
+    if (this.isOpen && this.receivedEncodedLength > MAX_OPEN_BYTES) return done(new WeirError('request_too_large'));
     if (this.cost.total > MAX_JSON_COST) done(new WeirError('request_too_large', { message: TOO_MANY_VALUES }));
     else done(null, chunk);
   }

@@ -1,14 +1,16 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type AdminCaller, actsAs } from '../../kernel/admin-caller.js';
-import { publicId } from '../../kernel/ids.js';
+import { type AdminCaller, actorOf, actsAs } from '../../kernel/admin-caller.js';
 import type { Setter } from '../../kernel/setter.js';
+import type { SignedIn } from '../../people/index.js';
 
 /** Who is calling the admin REST, and where. */
 export interface Admin {
   caller: AdminCaller;
   /** The tenant it acts inside; null: on the platform. */
   tenantId: string | null;
+  /** The session that it came with; null: with a key. */
+  signedIn: SignedIn | null;
 }
 
 export type AdminRequest = FastifyRequest & { admin: Admin };
@@ -32,11 +34,11 @@ export const REQUEST_ID = 'x-request-id';
 
 export const requestIdOf = (reply: FastifyReply): string => String(reply.getHeader(REQUEST_ID));
 
-/** A caller as records name it. */
-export const publicIdOf = ({ id }: AdminCaller): string => publicId('adminKey', id);
+/** Who did it, for records: the public id of the key or the person. */
+export const Actor = createParamDecorator((_: unknown, context: ExecutionContext): string => actorOf(adminOf(context).caller));
 
-/** Who did it, for records. */
-export const Actor = createParamDecorator((_: unknown, context: ExecutionContext): string => publicIdOf(adminOf(context).caller));
+/** The person of a route for those who are signed in, and its session. */
+export const Signed = createParamDecorator((_: unknown, context: ExecutionContext): SignedIn => adminOf(context).signedIn!);
 
 /** Whose rules it makes: an operator's are the platform's, also inside a tenant. */
 export const ActsAs = createParamDecorator((_: unknown, context: ExecutionContext): Setter => actsAs(adminOf(context).caller));

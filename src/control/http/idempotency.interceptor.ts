@@ -5,6 +5,7 @@ import { WeirError } from '../../kernel/errors.js';
 import { idempotencyKey } from '../../kernel/idempotency-key.js';
 import { fingerprint, Keyring, Secret } from '../../platform/crypto/index.js';
 import { LOGGER, type Logger } from '../../platform/telemetry/index.js';
+import { isOpen } from './access.js';
 import type { AdminRequest } from './admin.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
 
@@ -29,7 +30,8 @@ export class IdempotencyInterceptor implements NestInterceptor {
     const http = context.switchToHttp();
     const request = http.getRequest<AdminRequest>();
     const key = request.headers[HEADER];
-    if (request.method !== 'POST' || key === undefined) return next.handle();
+    // Of strangers nobody knows who repeats: what they may do once is told by its own secret.
+    if (request.method !== 'POST' || key === undefined || isOpen(request)) return next.handle();
     return from(this.once(idempotencyKey(String(key)), request, http.getResponse<FastifyReply>(), next));
   }
 

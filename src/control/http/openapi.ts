@@ -11,6 +11,7 @@ import {
   SHARED_INFO,
   withoutNullable,
 } from '../../platform/openapi/index.js';
+import { OPEN_EXTENSION } from './access.js';
 
 interface Content {
   'application/json': { schema: JsonObject; example?: Json };
@@ -20,13 +21,15 @@ interface Operation {
   requestBody?: { content: Content };
   responses: Record<string, JsonObject>;
   tags?: string[];
+  security?: Json[];
+  [OPEN_EXTENSION]?: true;
 }
 
 const TENANT_PATHS = '/v1/organization/';
 
 const DESCRIPTION = `The API of operators and of the admins of tenants.
-Send an operator key or an admin key as \`Authorization: Bearer <key>\`. Paths below /v1/platform/ need an operator key.
-With an operator key, paths below /v1/organization/ need the header \`x-weir-tenant\`.`;
+Send an operator key or an admin key as \`Authorization: Bearer <key>\`, or sign in as a person. Paths below /v1/platform/ need an operator.
+As an operator, paths below /v1/organization/ need the header \`x-weir-tenant\`.`;
 
 const TAGS: Readonly<Record<string, string>> = {
   Tenants: 'Tenants of the installation.',
@@ -40,6 +43,14 @@ const TAGS: Readonly<Record<string, string>> = {
   ApiKeys: 'API keys, with which applications call models.',
   AdminKeys: 'Admin keys of a tenant.',
   OperatorKeys: 'Operator keys.',
+  SignIn: 'Ways to sign in. Each sets the cookie of a new session.',
+  Auth: 'The person who is signed in.',
+  People: 'Members of a tenant.',
+  Operators: 'Operators who sign in.',
+  Invites: 'Invitations to a tenant.',
+  OperatorInvites: 'Invitations of operators.',
+  SignInLinks: 'Links that sign a person in once.',
+  SingleSignOn: 'Sign-in through the identity provider of a tenant.',
   Providers: 'Providers of a tenant and their keys.',
   Connections: 'Logins of persons at providers.',
   ProviderTypes: 'The catalog of provider types.',
@@ -77,7 +88,7 @@ const HEADERS = {
   'idempotent-replayed': '`true`: the first response to this Idempotency-Key, again.',
 };
 /** Schemas of objects that have an ETag. */
-const VERSIONED = ['Budget', 'RateLimit', 'Route', 'InferenceRoute', 'EgressRule'].map((name) => `#/components/schemas/${name}`);
+const VERSIONED = ['Budget', 'RateLimit', 'Route', 'InferenceRoute', 'EgressRule', 'SingleSignOn'].map((name) => `#/components/schemas/${name}`);
 
 const ERROR_SCHEMA = {
   type: 'object',
@@ -104,7 +115,13 @@ const ERROR_SCHEMA = {
 export function mountOpenApi(app: NestFastifyApplication, events: JsonObject): void {
   const about = new DocumentBuilder()
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An operator key, or an admin key of a tenant.' })
+    .addCookieAuth(
+      '__Host-weir',
+      { type: 'apiKey', in: 'cookie', description: 'The session of a person. Over HTTP on the same machine the cookie is `weir`.' },
+      'session',
+    )
     .addSecurityRequirements('bearer')
+    .addSecurityRequirements('session')
     .build();
   const raw = SwaggerModule.createDocument(app, about, {
     operationIdFactory: (controller, method) =>
@@ -117,13 +134,17 @@ export function mountOpenApi(app: NestFastifyApplication, events: JsonObject): v
   };
   for (const [path, methods] of Object.entries(paths)) {
     for (const [method, operation] of Object.entries(methods as never as Record<string, Operation>)) {
-      const shared = [...(path.startsWith(TENANT_PATHS) ? [TENANT_HEADER] : []), ...(method === 'post' ? [IDEMPOTENCY_HEADER] : [])];
+      const isOpen = operation[OPEN_EXTENSION] === true;
+      delete operation[OPEN_EXTENSION];
+      if (isOpen) operation.security = [];
+      const isRepeatable = method === 'post' && !isOpen;
+      const shared = [...(path.startsWith(TENANT_PATHS) ? [TENANT_HEADER] : []), ...(isRepeatable ? [IDEMPOTENCY_HEADER] : [])];
       if (shared.length > 0) operation.parameters = [...(operation.parameters ?? []), ...shared];
       const body = operation.requestBody?.content['application/json'];
       if (body) moveExample(body);
       const done = operation.responses['200']!;
       const isVersioned = VERSIONED.includes(String((done['content'] as unknown as Content)['application/json'].schema['$ref']));
-      done['headers'] = headersNamed([...(isVersioned ? ['etag'] : []), ...(method === 'post' ? ['idempotent-replayed'] : [])]);
+      done['headers'] = headersNamed([...(isVersioned ? ['etag'] : []), ...(isRepeatable ? ['idempotent-replayed'] : [])]);
       operation.responses = {
         ...operation.responses,
         ...(refusals(statusesOf(path, method, operation), 'Error') as Record<string, JsonObject>),

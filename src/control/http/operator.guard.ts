@@ -8,11 +8,12 @@ import { WeirError } from '../../kernel/errors.js';
 import { found } from '../../kernel/found.js';
 import { parsePublicId } from '../../kernel/ids.js';
 import { TenantsRepository } from '../../tenants/index.js';
-import { Access, type Audience, KeepsToProject, ReadsKeptLedger, rolesOf } from './access.js';
+import { Access, type Audience, isOpen, KeepsToProject, ReadsKeptLedger, rolesOf } from './access.js';
 import type { AdminRequest } from './admin.js';
 import { AdminGate } from './admin-gate.js';
 
-const STRATEGY = 'admin-key';
+const BY_KEY = 'admin-key';
+const BY_SESSION = 'session';
 const TENANT_HEADER = 'x-weir-tenant';
 
 /** What a request is verified with. Passport keeps one strategy per process, so this comes with each request and not with the strategy. */
@@ -21,19 +22,30 @@ interface Verification {
 }
 
 @Injectable()
-export class AdminKeyStrategy extends PassportStrategy(Strategy, STRATEGY) {
+export class AdminKeyStrategy extends PassportStrategy(Strategy, BY_KEY) {
   constructor() {
     super({ passOptionsToCallback: true });
   }
 
-  validate(request: FastifyRequest, { gate }: Verification): Promise<AdminCaller> {
-    return gate.verify(request);
+  validate(request: FastifyRequest, { gate }: Verification): Promise<AdminCaller | null> {
+    return gate.byKey(request);
   }
 }
 
-/** Lets a request through whose key may call the route, and settles which tenant it acts inside. */
 @Injectable()
-export class OperatorGuard extends AuthGuard(STRATEGY) {
+export class SessionStrategy extends PassportStrategy(Strategy, BY_SESSION) {
+  constructor() {
+    super({ passOptionsToCallback: true });
+  }
+
+  validate(request: FastifyRequest, { gate }: Verification): Promise<AdminCaller | null> {
+    return gate.bySession(request);
+  }
+}
+
+/** Lets a request through whose key or person may call the route, and settles which tenant it acts inside. */
+@Injectable()
+export class OperatorGuard extends AuthGuard([BY_KEY, BY_SESSION]) {
   constructor(
     private readonly reflector: Reflector,
     private readonly gate: AdminGate,
@@ -43,25 +55,35 @@ export class OperatorGuard extends AuthGuard(STRATEGY) {
   }
 
   /**
-   * @throws WeirError invalid_admin_key, address_not_allowed, too_many_bad_keys, forbidden, insufficient_role, invalid_request, not_found, tenant_suspended, tenant_deleted
+   * @throws WeirError invalid_admin_key, address_not_allowed, session_over, cross_site_request, too_many_bad_keys, forbidden, insufficient_role, invalid_request, not_found, tenant_suspended, tenant_deleted
    */
   override async canActivate(context: ExecutionContext): Promise<boolean> {
-    await super.canActivate(context);
     const request = context.switchToHttp().getRequest<AdminRequest & { user: AdminCaller }>();
+    if (isOpen(request)) return true;
+    await super.canActivate(context);
     const caller = request.user;
     const declared = [context.getHandler(), context.getClass()];
     const audience = this.reflector.getAllAndOverride(Access, declared);
     const readsLedger = this.reflector.getAllAndOverride(ReadsKeptLedger, declared) === true;
-    if (caller.kind !== 'operator' && caller.isSuspended && request.method !== 'GET') throw new WeirError('tenant_suspended');
+    if (caller.kind !== 'operator' && caller.isSuspended && request.method !== 'GET' && audience !== 'person')
+      throw new WeirError('tenant_suspended');
     const tenantId = await this.placeOf(caller, audience, request.headers[TENANT_HEADER], readsLedger);
     assertMay(caller, audience, request.method);
-    if (audience !== 'any' && !this.reflector.getAllAndOverride(KeepsToProject, declared)) assertInProject(caller, request);
-    request.admin = { caller, tenantId };
+    if (audience !== 'any' && audience !== 'person' && !this.reflector.getAllAndOverride(KeepsToProject, declared))
+      assertInProject(caller, request);
+    request.admin = { caller, tenantId, signedIn: this.gate.signedIn(request) };
     return true;
   }
 
   override getAuthenticateOptions(): Verification {
     return { gate: this.gate };
+  }
+
+  /** @throws WeirError invalid_admin_key */
+  override handleRequest<User>(error: unknown, user: User | false): User {
+    if (error) throw error;
+    if (!user) throw new WeirError('invalid_admin_key');
+    return user;
   }
 
   /** The tenant that a request acts inside; null: it acts on the platform. */
@@ -74,9 +96,13 @@ export class OperatorGuard extends AuthGuard(STRATEGY) {
     switch (audience) {
       case 'any':
         return caller.tenantId;
+      case 'person':
+        if (caller.kind === 'admin_key' || (caller.kind === 'operator' && caller.by === 'key'))
+          throw new WeirError('forbidden', { message: 'This is about the person who is signed in. Sign in instead of sending a key.' });
+        return caller.tenantId;
       case 'operator':
         if (caller.kind !== 'operator')
-          throw new WeirError('forbidden', { message: 'Only an operator key may do that; this key administers one tenant.' });
+          throw new WeirError('forbidden', { message: 'Only an operator may do that. You administer one tenant.' });
         return null;
       default:
         return this.tenantOf(caller.tenantId, named, readsLedger);

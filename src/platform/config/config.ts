@@ -36,6 +36,20 @@ const connectionsAtMost = (least: number, fallback: number) => {
   return z.coerce.number({ error }).int({ error }).min(least, { error }).max(1_000, { error }).default(fallback);
 };
 
+/** Cookies of sessions need HTTPS, but on the machine itself. */
+const adminUrl = z
+  .string()
+  .refine(
+    (text) =>
+      URL.canParse(text) &&
+      /^(https:|http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:|\/|$))/i.test(text) &&
+      new URL(text).href === `${new URL(text).origin}/`,
+    {
+      error: 'must be an address such as https://weir.example.com, without a path; http:// is for localhost only',
+    },
+  )
+  .transform((text) => new URL(text));
+
 const flag = z.enum(['0', '1'], { error: 'must be 0 or 1' }).transform((text) => text === '1');
 
 const masterKey = z
@@ -153,6 +167,7 @@ const variables = z.object({
   WEIR_PUBLIC_PORT: port(8080),
   WEIR_ADMIN_HOST: z.string().min(1).default('127.0.0.1'),
   WEIR_ADMIN_PORT: port(8081),
+  WEIR_ADMIN_URL: adminUrl.optional(),
   WEIR_TRUSTED_PROXIES: networks,
   WEIR_MAX_CONNECTIONS: whole('a number of connections', 10, 1_000_000).default(10_000),
   WEIR_MAX_CALLS: whole('a number of calls', 1, 1_000_000).optional(),
@@ -281,7 +296,8 @@ export interface Config {
   public: { host: string; port: number; tls: CertificatePair | null };
   /** clientCa: who signs the client certificates that those with an address ask for; null: they ask for none. */
   inference: { listeners: readonly InferenceListener[]; clientCa: Buffer | null };
-  admin: { host: string; port: number };
+  /** url: where browsers find the admin API; null: on this machine, at its port. */
+  admin: { host: string; port: number; url: URL | null };
   /** Addresses and networks of the proxies whose `X-Forwarded-For` is believed. */
   trustedProxies: readonly string[];
   /** Connections that a listener has at a time. */
@@ -386,7 +402,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env, directo
     roles: new Set(v.WEIR_ROLES),
     public: { host: v.WEIR_PUBLIC_HOST, port: v.WEIR_PUBLIC_PORT, tls },
     inference: { listeners: v.WEIR_INFERENCE_LISTEN, clientCa },
-    admin: { host: v.WEIR_ADMIN_HOST, port: v.WEIR_ADMIN_PORT },
+    admin: { host: v.WEIR_ADMIN_HOST, port: v.WEIR_ADMIN_PORT, url: v.WEIR_ADMIN_URL ?? null },
     trustedProxies: v.WEIR_TRUSTED_PROXIES,
     maxConnections: v.WEIR_MAX_CONNECTIONS,
     load: { maxCalls: v.WEIR_MAX_CALLS ?? null, maxLoopDelayMs: v.WEIR_MAX_LOOP_DELAY_MS },

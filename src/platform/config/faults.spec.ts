@@ -27,6 +27,7 @@ const BAD: Readonly<Record<string, string[]>> = {
   WEIR_ROLES: ['cook', 'gateway,cook', ','],
   WEIR_PUBLIC_PORT: ['eighty', '-1', '65536', '80.5', '8080/tcp', 'NaN', 'Infinity', '1e9'],
   WEIR_ADMIN_PORT: ['eighty', '99999999999999999999'],
+  WEIR_ADMIN_URL: ['weir.example.com', 'http://weir.example.com', 'https://weir.example.com/admin', 'http://localhost.example.com'],
   WEIR_TRUSTED_PROXIES: ['proxy', '10.0.0.0/33', '10.0.0.0-10.0.0.9'],
   WEIR_MAX_CONNECTIONS: ['many', '1', '1000001', '10.5'],
   WEIR_MAX_CALLS: ['many', '0', '1000001', '10.5'],

@@ -128,9 +128,6 @@ export class DestinationGuard {
 
 const isNever = (address: Address): boolean => NEVER_RANGES.has(address.range()) || METADATA.has(address.toNormalizedString());
 
-/** Whether an address means the machine it is used on. */
-export const isThisMachine = (address: string): boolean => ipaddr.process(address).range() === 'loopback';
-
 export const isPublic = (address: Address): boolean =>
   address.range() === 'unicast' && (address.kind() === 'ipv4' || address.match(GLOBAL_IPV6));
 

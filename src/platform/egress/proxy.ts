@@ -1,8 +1,9 @@
 import { connect, isIPv6, type Socket } from 'node:net';
 import { buildConnector } from 'undici';
 import type { ProxyAddress } from '../config/index.js';
+import { isThisMachine } from '../listener/addresses.js';
 import type { Logger } from '../telemetry/index.js';
-import { type DestinationGuard, isThisMachine } from './destination.js';
+import type { DestinationGuard } from './destination.js';
 
 /** The proxy stood in the way, so nothing was sent. The message says what it did, and never what it was shown. */
 class ProxyFailed extends Error {

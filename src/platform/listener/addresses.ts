@@ -74,3 +74,6 @@ function parse(address: string): ipaddr.IPv4 | ipaddr.IPv6 | null {
   const text = bare ? (bare[1] ?? bare[2]!) : address;
   return ipaddr.isValid(text) ? ipaddr.process(text) : null;
 }
+
+/** Whether an address means the machine it is used on. */
+export const isThisMachine = (address: string): boolean => parse(address)?.range() === 'loopback';

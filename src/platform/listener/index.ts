@@ -1,4 +1,4 @@
-export { canonicalNetwork, holdsLoopback, liesWithin, Networks, networksAround } from './addresses.js';
+export { canonicalNetwork, holdsLoopback, isThisMachine, liesWithin, Networks, networkOf, networksAround } from './addresses.js';
 export { BadKeys } from './bad-keys.js';
 export { BodyMemory } from './body-memory.js';
 export { withoutMark } from './byte-order-mark.js';

@@ -27,7 +27,8 @@ BEGIN
     RAISE EXCEPTION 'the tenant % is not deleted', p_tenant;
   END IF;
 
-  DELETE FROM idempotency_keys WHERE scope IN (SELECT id::text FROM admin_keys WHERE tenant_id = p_tenant);
+  DELETE FROM idempotency_keys WHERE scope IN (SELECT id::text FROM admin_keys WHERE tenant_id = p_tenant
+    UNION ALL SELECT id::text FROM people WHERE tenant_id = p_tenant);
   DELETE FROM idempotent_calls WHERE tenant_id = p_tenant;
   DELETE FROM approvals WHERE tenant_id = p_tenant;
   DELETE FROM kept_answer_totals WHERE tenant_id = p_tenant;
@@ -49,6 +50,10 @@ BEGIN
   DELETE FROM egress_rules WHERE tenant_id = p_tenant;
   DELETE FROM sessions WHERE tenant_id = p_tenant;
   DELETE FROM webhooks WHERE tenant_id = p_tenant;
+  -- Their sessions and sign-in links go with them.
+  DELETE FROM people WHERE tenant_id = p_tenant;
+  DELETE FROM invites WHERE tenant_id = p_tenant;
+  DELETE FROM single_sign_on WHERE tenant_id = p_tenant;
   DELETE FROM data_keys WHERE purpose = 'tenant:' || p_tenant;
   -- The name of a provider stays: entries of the ledger name it.
   UPDATE providers SET deleted_at = coalesce(deleted_at, v_now), base_url = 'https://deleted.invalid', quirks = '{}', gateway_options = NULL,

@@ -8,6 +8,7 @@ const PLATFORM_LOG = '/v1/platform/audit_logs';
 /** Tables whose rows nobody changes by a request: what calls count and keep, and what processes note for each other. */
 const UNAUDITED = [
   '_prisma_migrations',
+  'admin_sessions',
   'audit_log',
   'budget_periods',
   'budget_slices',

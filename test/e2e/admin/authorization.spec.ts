@@ -27,8 +27,11 @@ beforeAll(async () => {
   });
   [alice, bob] = [await createTenant(weir), await createTenant(weir)];
   operator = clientOf(weir, weir.operatorKey);
-  for (const tenant of [alice, bob]) await addMock(tenant);
-  for (const tenant of [alice, bob]) await tenant.admin('POST', '/v1/organization/providers', VENDOR);
+  for (const tenant of [alice, bob]) {
+    await addMock(tenant);
+    await tenant.admin('POST', '/v1/organization/providers', VENDOR);
+    await tenant.admin('PUT', '/v1/organization/sso', SSO);
+  }
   const credentials = await operator('GET', '/v1/platform/credentials');
   const prices = await operator('GET', '/v1/platform/prices?limit=1');
   const platform = {
@@ -38,6 +41,9 @@ beforeAll(async () => {
     ...(await newPlatformRoute()),
     ...(await newPlatformDelivery()),
     platform_price_id: prices.body.data[0]!.id,
+    operator_id: await newPerson(null),
+    operator_invite_id: await newOperatorInvite(),
+    session_id: `asess_${'0'.repeat(32)}`,
   };
   const operatorKeys = await operator('GET', '/v1/platform/operator_keys');
   standing = {
@@ -65,6 +71,19 @@ const BODIES: Record<string, () => object> = {
   'PATCH /v1/organization/admin_api_keys/{admin_key_id}': () => ({ name: unique() }),
   'POST /v1/platform/operator_keys/{operator_key_id}': () => ({ name: unique() }),
   'PATCH /v1/platform/operator_keys/{operator_key_id}': () => ({ name: unique() }),
+  'POST /v1/platform/invites': () => ({ email: `${unique()}@example.com` }),
+  'POST /v1/platform/users/{operator_id}': () => ({ name: unique() }),
+  'PATCH /v1/platform/users/{operator_id}': () => ({ name: unique() }),
+  'POST /v1/platform/sign_in_links': () => ({ user: standing['user_id'] }),
+  'POST /v1/organization/invites': () => ({ email: `${unique()}@example.com`, role: 'viewer' }),
+  'POST /v1/organization/users/{user_id}': () => ({ role: 'admin' }),
+  'PATCH /v1/organization/users/{user_id}': () => ({ role: 'billing' }),
+  'PUT /v1/organization/sso': () => SSO,
+  'POST /v1/auth/me': () => ({ name: unique() }),
+  'PATCH /v1/auth/me': () => ({ name: unique() }),
+  'POST /v1/auth/password': () => ({ new_password: 'another horse battery' }),
+  'POST /v1/auth/totp/confirm': () => ({ code: '123456' }),
+  'POST /v1/auth/totp/remove': () => ({ code: '123456' }),
   'POST /v1/platform/prices': () => ({ provider: 'mock', model: 'm', input: '1', output: '1' }),
   'POST /v1/platform/prices/catalogue': () => ({ source: 'test', prices: [{ provider: 'mock', model: 'm', input: '1', output: '1' }] }),
   'POST /v1/platform/credentials': () => ({ type: 'groq', name: unique() }),
@@ -120,11 +139,13 @@ const BODIES: Record<string, () => object> = {
 };
 /** A provider that is asked, and is not there. */
 const NOWHERE = 'https://provider.invalid/v1';
-const WITHOUT_BODY = /\/(probe|archive|revoke|reset|connection|poll|suspend|resume|rotate|approve|reject|test|replay)$/;
+const WITHOUT_BODY = /\/(probe|archive|revoke|reset|connection|poll|suspend|resume|rotate|approve|reject|test|replay|sign_out|totp)$/;
 const QUERIES: Record<string, string> = {
   '/v1/organization/usage/completions': '?start_time=1795000000',
   '/v1/organization/costs': '?start_time=1795000000',
 };
+
+const SSO = { issuer: 'https://login.example.com', client_id: 'weir', client_secret: 'secret of alice', verify: false };
 
 const INFERENCE = { provider: 'mock', model: 'echo', verify: false };
 function newCertificate() {
@@ -170,6 +191,7 @@ async function newResources(path: string): Promise<Ids> {
   const subscription = await made('/v1/organization/providers', { type: 'copilot', name: unique() });
   await alice.admin('POST', `/v1/organization/providers/${subscription}/connection`);
   await alice.admin('PUT', '/v1/organization/inference', INFERENCE);
+  await alice.admin('PUT', '/v1/organization/sso', SSO);
   return {
     project_id: project,
     subscription_id: subscription,
@@ -179,6 +201,8 @@ async function newResources(path: string): Promise<Ids> {
     provider_key_id: provider.keys[0]!.id,
     price_id: await made('/v1/organization/prices', { provider: 'mock', model: 'm', input: '1', output: '1' }),
     model_id: await made('/v1/organization/models', { provider: 'mock', model: unique(), tools: true }),
+    user_id: await newPerson(alice.id),
+    invite_id: await made('/v1/organization/invites', { email: `${unique()}@example.com`, role: 'viewer' }),
     binding_id: await made('/v1/organization/inference/bindings', newCertificate()),
     route_id: await made('/v1/organization/routes', newRoute('mock/echo')),
     egress_rule_id: await made('/v1/organization/egress_rules', newEgressRule()),
@@ -193,6 +217,8 @@ async function newForOperators({ path }: Route): Promise<Ids> {
   if (path.includes('{credential')) return newPlatformCredential();
   if (path.includes('{operator_key_id}'))
     return { operator_key_id: (await operator('POST', '/v1/platform/operator_keys', { name: unique() })).body.id };
+  if (path.includes('{operator_id}')) return { operator_id: await newPerson(null) };
+  if (path.includes('{operator_invite_id}')) return { operator_invite_id: await newOperatorInvite() };
   if (path.includes('{gateway_id}')) return newSilentGateway();
   if (path.includes('{platform_route_id}')) return newPlatformRoute();
   if (path.includes('{platform_webhook_id}')) return newPlatformDelivery();
@@ -236,6 +262,21 @@ async function newPlatformDelivery(): Promise<Ids> {
   return { platform_webhook_id: webhook, platform_delivery_id: delivery };
 }
 
+/** A viewer of a tenant, or an operator, without a password. */
+async function newPerson(tenantId: string | null): Promise<string> {
+  const id = newId();
+  await weir.db.query(`INSERT INTO people (id, tenant_id, email, name, role, created_at) VALUES ($1, $2, $3, 'Somebody', $4, now())`, [
+    id,
+    tenantId && parsePublicId('tenant', tenantId),
+    `${unique()}@example.com`,
+    tenantId === null ? 'operator' : 'viewer',
+  ]);
+  return publicId('person', id);
+}
+
+const newOperatorInvite = async (): Promise<string> =>
+  (await operator('POST', '/v1/platform/invites', { email: `${unique()}@example.com` })).body.id;
+
 const newRoute = (model: string) => ({ name: unique(), match: { kind: 'exact', value: unique() }, targets: [{ model }] });
 
 /** A route of the platform's that may be changed and removed. */
@@ -270,12 +311,14 @@ async function expectDone({ method, path }: Route, reply: AdminReply): Promise<v
   expect([method, path, rowCount]).not.toEqual([method, path, 0]);
 }
 
-const titled = ROUTES.map((route) => [`${route.method} ${route.path}`, route] as const);
+/** Strangers may call the others. */
+const titled = ROUTES.filter(({ audience }) => audience !== 'anyone').map((route) => [`${route.method} ${route.path}`, route] as const);
 const forTenants = titled.filter(([, { audience }]) => audience === 'tenant');
 const forOperators = titled.filter(([, { audience }]) => audience === 'operator');
+const forPersons = titled.filter(([, { audience }]) => audience === 'person');
 
 test('there are routes of every audience', () =>
-  expect(new Set(ROUTES.map(({ audience }) => audience))).toEqual(new Set(['tenant', 'operator', 'any'])));
+  expect(new Set(ROUTES.map(({ audience }) => audience))).toEqual(new Set(['tenant', 'operator', 'any', 'person', 'anyone'])));
 
 test.each(titled)('%s: without an admin key, 401', async (_, route) => {
   const { path, body } = requestOf(route);
@@ -301,6 +344,14 @@ test.each(forOperators)('%s: 403 for a tenant admin, done for an operator', asyn
   const refused = await clientOf(weir, alice.adminKey)(route.method, path, body, { 'x-weir-tenant': alice.id });
   expect([refused.status, refused.body.error.code]).toEqual([403, 'forbidden']);
   await expectDone(route, await operator(route.method, path, body));
+});
+
+test.each(forPersons)('%s: 403 for a key, as it is about the person who is signed in', async (_, route) => {
+  const { path, body } = requestOf(route);
+  for (const key of [alice.adminKey, weir.operatorKey]) {
+    const reply = await clientOf(weir, key)(route.method, path, body);
+    expect([reply.status, reply.body.error.code]).toEqual([403, 'forbidden']);
+  }
 });
 
 test.each(forTenants)("%s: nothing of another tenant's is found, seen or changed", async (_, route) => {

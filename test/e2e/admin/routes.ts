@@ -8,7 +8,7 @@ export interface Route {
   method: string;
   /** With `{name}` for what varies. */
   path: string;
-  audience: 'operator' | 'any' | 'tenant';
+  audience: 'operator' | 'any' | 'person' | 'anyone' | 'tenant';
   /** The roles in a tenant that may call it; null: it is no route of a tenant. */
   roles: readonly Role[] | null;
   /** Callers of one project may call it, without its id in the path. */
@@ -30,7 +30,7 @@ export const ROUTES: Route[] = (Reflect.getMetadata('controllers', ControlModule
     return {
       method,
       path: pathOf(Reflect.getMetadata('path', controller), Reflect.getMetadata('path', prototype[name]!)),
-      audience: access === 'operator' || access === 'any' ? access : 'tenant',
+      audience: access === 'operator' || access === 'any' || access === 'person' || access === 'anyone' ? access : 'tenant',
       roles: rolesOf(access, method),
       keepsToProject: [prototype[name]!, controller].some((declared) => Reflect.hasMetadata(KeepsToProject.KEY, declared)),
     };

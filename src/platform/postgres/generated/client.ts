@@ -45,6 +45,31 @@ export { Prisma }
  */
 export type AdminKey = Prisma.AdminKeyModel
 /**
+ * Model Person
+ * 
+ */
+export type Person = Prisma.PersonModel
+/**
+ * Model AdminSession
+ * 
+ */
+export type AdminSession = Prisma.AdminSessionModel
+/**
+ * Model Invite
+ * 
+ */
+export type Invite = Prisma.InviteModel
+/**
+ * Model SignInLink
+ * 
+ */
+export type SignInLink = Prisma.SignInLinkModel
+/**
+ * Model SingleSignOn
+ * 
+ */
+export type SingleSignOn = Prisma.SingleSignOnModel
+/**
  * Model ApiKey
  * 
  */

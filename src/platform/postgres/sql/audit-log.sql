@@ -9,9 +9,11 @@ $$;
 CREATE OR REPLACE FUNCTION note_audit() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
   -- Of a secret the log says that it changed, and of these that is all.
-  c_secret CONSTANT text[] := ARRAY['digest', 'previous_digest', 'lookup_id', 'previous_lookup_id', 'sealed', 'device_code', 'refresh_token', 'access_token'];
+  c_secret CONSTANT text[] := ARRAY['digest', 'previous_digest', 'lookup_id', 'previous_lookup_id', 'sealed', 'device_code', 'refresh_token', 'access_token',
+    'password', 'totp_secret', 'recovery_codes', 'client_secret'];
   -- What changes by itself.
-  c_ignored CONSTANT text[] := ARRAY['last_used_at', 'poll_after', 'renewal', 'local_checked_at', 'updated_at', 'version', 'erased_at'];
+  c_ignored CONSTANT text[] := ARRAY['last_used_at', 'poll_after', 'renewal', 'local_checked_at', 'updated_at', 'version', 'erased_at',
+    'totp_last_step'];
   v_actor jsonb := coalesce(nullif(current_setting('weir.actor', true), ''), '{}')::jsonb;
   v_old jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) - c_ignored END;
   v_new jsonb := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) - c_ignored END;

@@ -398,6 +398,11 @@ type FieldRefInputType<Model, FieldType> = Model extends never ? never : FieldRe
 
 export const ModelName = {
   AdminKey: 'AdminKey',
+  Person: 'Person',
+  AdminSession: 'AdminSession',
+  Invite: 'Invite',
+  SignInLink: 'SignInLink',
+  SingleSignOn: 'SingleSignOn',
   ApiKey: 'ApiKey',
   AuditLine: 'AuditLine',
   BudgetPeriod: 'BudgetPeriod',
@@ -407,7 +412,6 @@ export const ModelName = {
   Connection: 'Connection',
   Credential: 'Credential',
   CredentialHealth: 'CredentialHealth',
-  CredentialModelHealth: 'CredentialModelHealth',
   DataKey: 'DataKey',
   Gateway: 'Gateway',
   HeldApart: 'HeldApart',
@@ -419,22 +423,18 @@ export const ModelName = {
   LedgerEntry: 'LedgerEntry',
   NetworkBinding: 'NetworkBinding',
   OutboxEvent: 'OutboxEvent',
-  Webhook: 'Webhook',
-  WebhookDelivery: 'WebhookDelivery',
   Model: 'Model',
   Price: 'Price',
   Project: 'Project',
   ProviderHeaders: 'ProviderHeaders',
   ProviderGrant: 'ProviderGrant',
   Provider: 'Provider',
-  EgressRule: 'EgressRule',
   Route: 'Route',
   Session: 'Session',
   Tenant: 'Tenant',
   TargetHealth: 'TargetHealth',
   BudgetSlice: 'BudgetSlice',
   Grant: 'Grant',
-  Approval: 'Approval',
   BudgetStatement: 'BudgetStatement',
   Limit: 'Limit',
   LimitCounter: 'LimitCounter'
@@ -453,7 +453,7 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
     omit: GlobalOmitOptions
   }
   meta: {
-    modelProps: "adminKey" | "apiKey" | "auditLine" | "budgetPeriod" | "budget" | "call" | "configChange" | "connection" | "credential" | "credentialHealth" | "credentialModelHealth" | "dataKey" | "gateway" | "heldApart" | "hold" | "idempotencyKey" | "idempotentCall" | "inferenceRoute" | "keptAnswerTotal" | "ledgerEntry" | "networkBinding" | "outboxEvent" | "webhook" | "webhookDelivery" | "model" | "price" | "project" | "providerHeaders" | "providerGrant" | "provider" | "egressRule" | "route" | "session" | "tenant" | "targetHealth" | "budgetSlice" | "grant" | "approval" | "budgetStatement" | "limit" | "limitCounter"
+    modelProps: "adminKey" | "person" | "adminSession" | "invite" | "signInLink" | "singleSignOn" | "apiKey" | "auditLine" | "budgetPeriod" | "budget" | "call" | "configChange" | "connection" | "credential" | "credentialHealth" | "dataKey" | "gateway" | "heldApart" | "hold" | "idempotencyKey" | "idempotentCall" | "inferenceRoute" | "keptAnswerTotal" | "ledgerEntry" | "networkBinding" | "outboxEvent" | "model" | "price" | "project" | "providerHeaders" | "providerGrant" | "provider" | "route" | "session" | "tenant" | "targetHealth" | "budgetSlice" | "grant" | "budgetStatement" | "limit" | "limitCounter"
     txIsolationLevel: TransactionIsolationLevel
   }
   model: {
@@ -528,6 +528,376 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         count: {
           args: Prisma.AdminKeyCountArgs<ExtArgs>
           result: runtime.Types.Utils.Optional<Prisma.AdminKeyCountAggregateOutputType> | number
+        }
+      }
+    }
+    Person: {
+      payload: Prisma.$PersonPayload<ExtArgs>
+      fields: Prisma.PersonFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.PersonFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$PersonPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.PersonFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$PersonPayload>
+        }
+        findFirst: {
+          args: Prisma.PersonFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$PersonPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.PersonFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$PersonPayload>
+        }
+        findMany: {
+          args: Prisma.PersonFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$PersonPayload>[]
+        }
+        create: {
+          args: Prisma.PersonCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$PersonPayload>
+        }
+        createMany: {
+          args: Prisma.PersonCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.PersonCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$PersonPayload>[]
+        }
+        delete: {
+          args: Prisma.PersonDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$PersonPayload>
+        }
+        update: {
+          args: Prisma.PersonUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$PersonPayload>
+        }
+        deleteMany: {
+          args: Prisma.PersonDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.PersonUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.PersonUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$PersonPayload>[]
+        }
+        upsert: {
+          args: Prisma.PersonUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$PersonPayload>
+        }
+        aggregate: {
+          args: Prisma.PersonAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregatePerson>
+        }
+        groupBy: {
+          args: Prisma.PersonGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.PersonGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.PersonCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.PersonCountAggregateOutputType> | number
+        }
+      }
+    }
+    AdminSession: {
+      payload: Prisma.$AdminSessionPayload<ExtArgs>
+      fields: Prisma.AdminSessionFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.AdminSessionFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AdminSessionPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.AdminSessionFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AdminSessionPayload>
+        }
+        findFirst: {
+          args: Prisma.AdminSessionFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AdminSessionPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.AdminSessionFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AdminSessionPayload>
+        }
+        findMany: {
+          args: Prisma.AdminSessionFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AdminSessionPayload>[]
+        }
+        create: {
+          args: Prisma.AdminSessionCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AdminSessionPayload>
+        }
+        createMany: {
+          args: Prisma.AdminSessionCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.AdminSessionCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AdminSessionPayload>[]
+        }
+        delete: {
+          args: Prisma.AdminSessionDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AdminSessionPayload>
+        }
+        update: {
+          args: Prisma.AdminSessionUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AdminSessionPayload>
+        }
+        deleteMany: {
+          args: Prisma.AdminSessionDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.AdminSessionUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.AdminSessionUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AdminSessionPayload>[]
+        }
+        upsert: {
+          args: Prisma.AdminSessionUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AdminSessionPayload>
+        }
+        aggregate: {
+          args: Prisma.AdminSessionAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateAdminSession>
+        }
+        groupBy: {
+          args: Prisma.AdminSessionGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AdminSessionGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.AdminSessionCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AdminSessionCountAggregateOutputType> | number
+        }
+      }
+    }
+    Invite: {
+      payload: Prisma.$InvitePayload<ExtArgs>
+      fields: Prisma.InviteFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.InviteFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$InvitePayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.InviteFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$InvitePayload>
+        }
+        findFirst: {
+          args: Prisma.InviteFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$InvitePayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.InviteFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$InvitePayload>
+        }
+        findMany: {
+          args: Prisma.InviteFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$InvitePayload>[]
+        }
+        create: {
+          args: Prisma.InviteCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$InvitePayload>
+        }
+        createMany: {
+          args: Prisma.InviteCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.InviteCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$InvitePayload>[]
+        }
+        delete: {
+          args: Prisma.InviteDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$InvitePayload>
+        }
+        update: {
+          args: Prisma.InviteUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$InvitePayload>
+        }
+        deleteMany: {
+          args: Prisma.InviteDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.InviteUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.InviteUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$InvitePayload>[]
+        }
+        upsert: {
+          args: Prisma.InviteUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$InvitePayload>
+        }
+        aggregate: {
+          args: Prisma.InviteAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateInvite>
+        }
+        groupBy: {
+          args: Prisma.InviteGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.InviteGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.InviteCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.InviteCountAggregateOutputType> | number
+        }
+      }
+    }
+    SignInLink: {
+      payload: Prisma.$SignInLinkPayload<ExtArgs>
+      fields: Prisma.SignInLinkFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.SignInLinkFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SignInLinkPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.SignInLinkFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SignInLinkPayload>
+        }
+        findFirst: {
+          args: Prisma.SignInLinkFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SignInLinkPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.SignInLinkFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SignInLinkPayload>
+        }
+        findMany: {
+          args: Prisma.SignInLinkFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SignInLinkPayload>[]
+        }
+        create: {
+          args: Prisma.SignInLinkCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SignInLinkPayload>
+        }
+        createMany: {
+          args: Prisma.SignInLinkCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.SignInLinkCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SignInLinkPayload>[]
+        }
+        delete: {
+          args: Prisma.SignInLinkDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SignInLinkPayload>
+        }
+        update: {
+          args: Prisma.SignInLinkUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SignInLinkPayload>
+        }
+        deleteMany: {
+          args: Prisma.SignInLinkDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.SignInLinkUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.SignInLinkUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SignInLinkPayload>[]
+        }
+        upsert: {
+          args: Prisma.SignInLinkUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SignInLinkPayload>
+        }
+        aggregate: {
+          args: Prisma.SignInLinkAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateSignInLink>
+        }
+        groupBy: {
+          args: Prisma.SignInLinkGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.SignInLinkGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.SignInLinkCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.SignInLinkCountAggregateOutputType> | number
+        }
+      }
+    }
+    SingleSignOn: {
+      payload: Prisma.$SingleSignOnPayload<ExtArgs>
+      fields: Prisma.SingleSignOnFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.SingleSignOnFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SingleSignOnPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.SingleSignOnFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SingleSignOnPayload>
+        }
+        findFirst: {
+          args: Prisma.SingleSignOnFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SingleSignOnPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.SingleSignOnFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SingleSignOnPayload>
+        }
+        findMany: {
+          args: Prisma.SingleSignOnFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SingleSignOnPayload>[]
+        }
+        create: {
+          args: Prisma.SingleSignOnCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SingleSignOnPayload>
+        }
+        createMany: {
+          args: Prisma.SingleSignOnCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.SingleSignOnCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SingleSignOnPayload>[]
+        }
+        delete: {
+          args: Prisma.SingleSignOnDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SingleSignOnPayload>
+        }
+        update: {
+          args: Prisma.SingleSignOnUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SingleSignOnPayload>
+        }
+        deleteMany: {
+          args: Prisma.SingleSignOnDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.SingleSignOnUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.SingleSignOnUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SingleSignOnPayload>[]
+        }
+        upsert: {
+          args: Prisma.SingleSignOnUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SingleSignOnPayload>
+        }
+        aggregate: {
+          args: Prisma.SingleSignOnAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateSingleSignOn>
+        }
+        groupBy: {
+          args: Prisma.SingleSignOnGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.SingleSignOnGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.SingleSignOnCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.SingleSignOnCountAggregateOutputType> | number
         }
       }
     }
@@ -1194,80 +1564,6 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         count: {
           args: Prisma.CredentialHealthCountArgs<ExtArgs>
           result: runtime.Types.Utils.Optional<Prisma.CredentialHealthCountAggregateOutputType> | number
-        }
-      }
-    }
-    CredentialModelHealth: {
-      payload: Prisma.$CredentialModelHealthPayload<ExtArgs>
-      fields: Prisma.CredentialModelHealthFieldRefs
-      operations: {
-        findUnique: {
-          args: Prisma.CredentialModelHealthFindUniqueArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload> | null
-        }
-        findUniqueOrThrow: {
-          args: Prisma.CredentialModelHealthFindUniqueOrThrowArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>
-        }
-        findFirst: {
-          args: Prisma.CredentialModelHealthFindFirstArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload> | null
-        }
-        findFirstOrThrow: {
-          args: Prisma.CredentialModelHealthFindFirstOrThrowArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>
-        }
-        findMany: {
-          args: Prisma.CredentialModelHealthFindManyArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>[]
-        }
-        create: {
-          args: Prisma.CredentialModelHealthCreateArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>
-        }
-        createMany: {
-          args: Prisma.CredentialModelHealthCreateManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        createManyAndReturn: {
-          args: Prisma.CredentialModelHealthCreateManyAndReturnArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>[]
-        }
-        delete: {
-          args: Prisma.CredentialModelHealthDeleteArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>
-        }
-        update: {
-          args: Prisma.CredentialModelHealthUpdateArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>
-        }
-        deleteMany: {
-          args: Prisma.CredentialModelHealthDeleteManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        updateMany: {
-          args: Prisma.CredentialModelHealthUpdateManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        updateManyAndReturn: {
-          args: Prisma.CredentialModelHealthUpdateManyAndReturnArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>[]
-        }
-        upsert: {
-          args: Prisma.CredentialModelHealthUpsertArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$CredentialModelHealthPayload>
-        }
-        aggregate: {
-          args: Prisma.CredentialModelHealthAggregateArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.AggregateCredentialModelHealth>
-        }
-        groupBy: {
-          args: Prisma.CredentialModelHealthGroupByArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.CredentialModelHealthGroupByOutputType>[]
-        }
-        count: {
-          args: Prisma.CredentialModelHealthCountArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.CredentialModelHealthCountAggregateOutputType> | number
         }
       }
     }
@@ -2085,154 +2381,6 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         }
       }
     }
-    Webhook: {
-      payload: Prisma.$WebhookPayload<ExtArgs>
-      fields: Prisma.WebhookFieldRefs
-      operations: {
-        findUnique: {
-          args: Prisma.WebhookFindUniqueArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookPayload> | null
-        }
-        findUniqueOrThrow: {
-          args: Prisma.WebhookFindUniqueOrThrowArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookPayload>
-        }
-        findFirst: {
-          args: Prisma.WebhookFindFirstArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookPayload> | null
-        }
-        findFirstOrThrow: {
-          args: Prisma.WebhookFindFirstOrThrowArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookPayload>
-        }
-        findMany: {
-          args: Prisma.WebhookFindManyArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookPayload>[]
-        }
-        create: {
-          args: Prisma.WebhookCreateArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookPayload>
-        }
-        createMany: {
-          args: Prisma.WebhookCreateManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        createManyAndReturn: {
-          args: Prisma.WebhookCreateManyAndReturnArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookPayload>[]
-        }
-        delete: {
-          args: Prisma.WebhookDeleteArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookPayload>
-        }
-        update: {
-          args: Prisma.WebhookUpdateArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookPayload>
-        }
-        deleteMany: {
-          args: Prisma.WebhookDeleteManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        updateMany: {
-          args: Prisma.WebhookUpdateManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        updateManyAndReturn: {
-          args: Prisma.WebhookUpdateManyAndReturnArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookPayload>[]
-        }
-        upsert: {
-          args: Prisma.WebhookUpsertArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookPayload>
-        }
-        aggregate: {
-          args: Prisma.WebhookAggregateArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.AggregateWebhook>
-        }
-        groupBy: {
-          args: Prisma.WebhookGroupByArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.WebhookGroupByOutputType>[]
-        }
-        count: {
-          args: Prisma.WebhookCountArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.WebhookCountAggregateOutputType> | number
-        }
-      }
-    }
-    WebhookDelivery: {
-      payload: Prisma.$WebhookDeliveryPayload<ExtArgs>
-      fields: Prisma.WebhookDeliveryFieldRefs
-      operations: {
-        findUnique: {
-          args: Prisma.WebhookDeliveryFindUniqueArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookDeliveryPayload> | null
-        }
-        findUniqueOrThrow: {
-          args: Prisma.WebhookDeliveryFindUniqueOrThrowArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookDeliveryPayload>
-        }
-        findFirst: {
-          args: Prisma.WebhookDeliveryFindFirstArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookDeliveryPayload> | null
-        }
-        findFirstOrThrow: {
-          args: Prisma.WebhookDeliveryFindFirstOrThrowArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookDeliveryPayload>
-        }
-        findMany: {
-          args: Prisma.WebhookDeliveryFindManyArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookDeliveryPayload>[]
-        }
-        create: {
-          args: Prisma.WebhookDeliveryCreateArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookDeliveryPayload>
-        }
-        createMany: {
-          args: Prisma.WebhookDeliveryCreateManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        createManyAndReturn: {
-          args: Prisma.WebhookDeliveryCreateManyAndReturnArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookDeliveryPayload>[]
-        }
-        delete: {
-          args: Prisma.WebhookDeliveryDeleteArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookDeliveryPayload>
-        }
-        update: {
-          args: Prisma.WebhookDeliveryUpdateArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookDeliveryPayload>
-        }
-        deleteMany: {
-          args: Prisma.WebhookDeliveryDeleteManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        updateMany: {
-          args: Prisma.WebhookDeliveryUpdateManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        updateManyAndReturn: {
-          args: Prisma.WebhookDeliveryUpdateManyAndReturnArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookDeliveryPayload>[]
-        }
-        upsert: {
-          args: Prisma.WebhookDeliveryUpsertArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebhookDeliveryPayload>
-        }
-        aggregate: {
-          args: Prisma.WebhookDeliveryAggregateArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.AggregateWebhookDelivery>
-        }
-        groupBy: {
-          args: Prisma.WebhookDeliveryGroupByArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.WebhookDeliveryGroupByOutputType>[]
-        }
-        count: {
-          args: Prisma.WebhookDeliveryCountArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.WebhookDeliveryCountAggregateOutputType> | number
-        }
-      }
-    }
     Model: {
       payload: Prisma.$ModelPayload<ExtArgs>
       fields: Prisma.ModelFieldRefs
@@ -2674,80 +2822,6 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         count: {
           args: Prisma.ProviderCountArgs<ExtArgs>
           result: runtime.Types.Utils.Optional<Prisma.ProviderCountAggregateOutputType> | number
-        }
-      }
-    }
-    EgressRule: {
-      payload: Prisma.$EgressRulePayload<ExtArgs>
-      fields: Prisma.EgressRuleFieldRefs
-      operations: {
-        findUnique: {
-          args: Prisma.EgressRuleFindUniqueArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload> | null
-        }
-        findUniqueOrThrow: {
-          args: Prisma.EgressRuleFindUniqueOrThrowArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>
-        }
-        findFirst: {
-          args: Prisma.EgressRuleFindFirstArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload> | null
-        }
-        findFirstOrThrow: {
-          args: Prisma.EgressRuleFindFirstOrThrowArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>
-        }
-        findMany: {
-          args: Prisma.EgressRuleFindManyArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>[]
-        }
-        create: {
-          args: Prisma.EgressRuleCreateArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>
-        }
-        createMany: {
-          args: Prisma.EgressRuleCreateManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        createManyAndReturn: {
-          args: Prisma.EgressRuleCreateManyAndReturnArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>[]
-        }
-        delete: {
-          args: Prisma.EgressRuleDeleteArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>
-        }
-        update: {
-          args: Prisma.EgressRuleUpdateArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>
-        }
-        deleteMany: {
-          args: Prisma.EgressRuleDeleteManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        updateMany: {
-          args: Prisma.EgressRuleUpdateManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        updateManyAndReturn: {
-          args: Prisma.EgressRuleUpdateManyAndReturnArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>[]
-        }
-        upsert: {
-          args: Prisma.EgressRuleUpsertArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$EgressRulePayload>
-        }
-        aggregate: {
-          args: Prisma.EgressRuleAggregateArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.AggregateEgressRule>
-        }
-        groupBy: {
-          args: Prisma.EgressRuleGroupByArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.EgressRuleGroupByOutputType>[]
-        }
-        count: {
-          args: Prisma.EgressRuleCountArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.EgressRuleCountAggregateOutputType> | number
         }
       }
     }
@@ -3195,80 +3269,6 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         }
       }
     }
-    Approval: {
-      payload: Prisma.$ApprovalPayload<ExtArgs>
-      fields: Prisma.ApprovalFieldRefs
-      operations: {
-        findUnique: {
-          args: Prisma.ApprovalFindUniqueArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload> | null
-        }
-        findUniqueOrThrow: {
-          args: Prisma.ApprovalFindUniqueOrThrowArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>
-        }
-        findFirst: {
-          args: Prisma.ApprovalFindFirstArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload> | null
-        }
-        findFirstOrThrow: {
-          args: Prisma.ApprovalFindFirstOrThrowArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>
-        }
-        findMany: {
-          args: Prisma.ApprovalFindManyArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>[]
-        }
-        create: {
-          args: Prisma.ApprovalCreateArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>
-        }
-        createMany: {
-          args: Prisma.ApprovalCreateManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        createManyAndReturn: {
-          args: Prisma.ApprovalCreateManyAndReturnArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>[]
-        }
-        delete: {
-          args: Prisma.ApprovalDeleteArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>
-        }
-        update: {
-          args: Prisma.ApprovalUpdateArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>
-        }
-        deleteMany: {
-          args: Prisma.ApprovalDeleteManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        updateMany: {
-          args: Prisma.ApprovalUpdateManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        updateManyAndReturn: {
-          args: Prisma.ApprovalUpdateManyAndReturnArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>[]
-        }
-        upsert: {
-          args: Prisma.ApprovalUpsertArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$ApprovalPayload>
-        }
-        aggregate: {
-          args: Prisma.ApprovalAggregateArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.AggregateApproval>
-        }
-        groupBy: {
-          args: Prisma.ApprovalGroupByArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.ApprovalGroupByOutputType>[]
-        }
-        count: {
-          args: Prisma.ApprovalCountArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.ApprovalCountAggregateOutputType> | number
-        }
-      }
-    }
     BudgetStatement: {
       payload: Prisma.$BudgetStatementPayload<ExtArgs>
       fields: Prisma.BudgetStatementFieldRefs
@@ -3551,6 +3551,90 @@ export const AdminKeyScalarFieldEnum = {
 export type AdminKeyScalarFieldEnum = (typeof AdminKeyScalarFieldEnum)[keyof typeof AdminKeyScalarFieldEnum]
 
 
+export const PersonScalarFieldEnum = {
+  id: 'id',
+  tenantId: 'tenantId',
+  projectId: 'projectId',
+  email: 'email',
+  name: 'name',
+  role: 'role',
+  password: 'password',
+  totpSecret: 'totpSecret',
+  totpConfirmedAt: 'totpConfirmedAt',
+  totpLastStep: 'totpLastStep',
+  recoveryCodes: 'recoveryCodes',
+  subject: 'subject',
+  externalId: 'externalId',
+  createdAt: 'createdAt',
+  disabledAt: 'disabledAt'
+} as const
+
+export type PersonScalarFieldEnum = (typeof PersonScalarFieldEnum)[keyof typeof PersonScalarFieldEnum]
+
+
+export const AdminSessionScalarFieldEnum = {
+  id: 'id',
+  tenantId: 'tenantId',
+  personId: 'personId',
+  digest: 'digest',
+  method: 'method',
+  confirmed: 'confirmed',
+  address: 'address',
+  userAgent: 'userAgent',
+  createdAt: 'createdAt',
+  lastSeenAt: 'lastSeenAt',
+  expiresAt: 'expiresAt'
+} as const
+
+export type AdminSessionScalarFieldEnum = (typeof AdminSessionScalarFieldEnum)[keyof typeof AdminSessionScalarFieldEnum]
+
+
+export const InviteScalarFieldEnum = {
+  id: 'id',
+  tenantId: 'tenantId',
+  projectId: 'projectId',
+  email: 'email',
+  role: 'role',
+  digest: 'digest',
+  createdBy: 'createdBy',
+  createdAt: 'createdAt',
+  expiresAt: 'expiresAt',
+  acceptedAt: 'acceptedAt',
+  revokedAt: 'revokedAt'
+} as const
+
+export type InviteScalarFieldEnum = (typeof InviteScalarFieldEnum)[keyof typeof InviteScalarFieldEnum]
+
+
+export const SignInLinkScalarFieldEnum = {
+  digest: 'digest',
+  tenantId: 'tenantId',
+  personId: 'personId',
+  expiresAt: 'expiresAt'
+} as const
+
+export type SignInLinkScalarFieldEnum = (typeof SignInLinkScalarFieldEnum)[keyof typeof SignInLinkScalarFieldEnum]
+
+
+export const SingleSignOnScalarFieldEnum = {
+  tenantId: 'tenantId',
+  issuer: 'issuer',
+  clientId: 'clientId',
+  clientSecret: 'clientSecret',
+  allowedDomains: 'allowedDomains',
+  roleClaim: 'roleClaim',
+  roles: 'roles',
+  defaultRole: 'defaultRole',
+  createsPeople: 'createsPeople',
+  required: 'required',
+  version: 'version',
+  updatedAt: 'updatedAt',
+  deletedAt: 'deletedAt'
+} as const
+
+export type SingleSignOnScalarFieldEnum = (typeof SingleSignOnScalarFieldEnum)[keyof typeof SingleSignOnScalarFieldEnum]
+
+
 export const ApiKeyScalarFieldEnum = {
   tenantId: 'tenantId',
   id: 'id',
@@ -3615,8 +3699,6 @@ export const BudgetPeriodScalarFieldEnum = {
   held: 'held',
   archived: 'archived',
   archivedAbove: 'archivedAbove',
-  providerCost: 'providerCost',
-  archivedCost: 'archivedCost',
   mostAllowed: 'mostAllowed',
   openedAt: 'openedAt',
   closedAt: 'closedAt',
@@ -3624,7 +3706,6 @@ export const BudgetPeriodScalarFieldEnum = {
   aged: 'aged',
   nextThreshold: 'nextThreshold',
   warned: 'warned',
-  exceeded: 'exceeded',
   stated: 'stated'
 } as const
 
@@ -3646,7 +3727,6 @@ export const BudgetScalarFieldEnum = {
   anchor: 'anchor',
   windowSeconds: 'windowSeconds',
   thresholds: 'thresholds',
-  fourEyes: 'fourEyes',
   version: 'version',
   createdAt: 'createdAt',
   deletedAt: 'deletedAt'
@@ -3742,16 +3822,6 @@ export const CredentialHealthScalarFieldEnum = {
 } as const
 
 export type CredentialHealthScalarFieldEnum = (typeof CredentialHealthScalarFieldEnum)[keyof typeof CredentialHealthScalarFieldEnum]
-
-
-export const CredentialModelHealthScalarFieldEnum = {
-  credentialId: 'credentialId',
-  model: 'model',
-  tenantId: 'tenantId',
-  restingUntil: 'restingUntil'
-} as const
-
-export type CredentialModelHealthScalarFieldEnum = (typeof CredentialModelHealthScalarFieldEnum)[keyof typeof CredentialModelHealthScalarFieldEnum]
 
 
 export const DataKeyScalarFieldEnum = {
@@ -3887,8 +3957,6 @@ export const LedgerEntryScalarFieldEnum = {
   priceId: 'priceId',
   rates: 'rates',
   amount: 'amount',
-  providerCost: 'providerCost',
-  lent: 'lent',
   estimated: 'estimated',
   periodIds: 'periodIds',
   actor: 'actor',
@@ -3922,40 +3990,6 @@ export const OutboxEventScalarFieldEnum = {
 } as const
 
 export type OutboxEventScalarFieldEnum = (typeof OutboxEventScalarFieldEnum)[keyof typeof OutboxEventScalarFieldEnum]
-
-
-export const WebhookScalarFieldEnum = {
-  id: 'id',
-  tenantId: 'tenantId',
-  name: 'name',
-  format: 'format',
-  address: 'address',
-  sealed: 'sealed',
-  types: 'types',
-  tenantEvents: 'tenantEvents',
-  disabledBy: 'disabledBy',
-  metadata: 'metadata',
-  createdAt: 'createdAt'
-} as const
-
-export type WebhookScalarFieldEnum = (typeof WebhookScalarFieldEnum)[keyof typeof WebhookScalarFieldEnum]
-
-
-export const WebhookDeliveryScalarFieldEnum = {
-  id: 'id',
-  tenantId: 'tenantId',
-  webhookId: 'webhookId',
-  eventId: 'eventId',
-  state: 'state',
-  attempts: 'attempts',
-  nextAttemptAt: 'nextAttemptAt',
-  lastStatus: 'lastStatus',
-  lastFailure: 'lastFailure',
-  createdAt: 'createdAt',
-  endedAt: 'endedAt'
-} as const
-
-export type WebhookDeliveryScalarFieldEnum = (typeof WebhookDeliveryScalarFieldEnum)[keyof typeof WebhookDeliveryScalarFieldEnum]
 
 
 export const ModelScalarFieldEnum = {
@@ -4050,25 +4084,6 @@ export const ProviderScalarFieldEnum = {
 export type ProviderScalarFieldEnum = (typeof ProviderScalarFieldEnum)[keyof typeof ProviderScalarFieldEnum]
 
 
-export const EgressRuleScalarFieldEnum = {
-  tenantId: 'tenantId',
-  id: 'id',
-  provider: 'provider',
-  origin: 'origin',
-  method: 'method',
-  path: 'path',
-  query: 'query',
-  priceNano: 'priceNano',
-  setBy: 'setBy',
-  externalId: 'externalId',
-  metadata: 'metadata',
-  version: 'version',
-  createdAt: 'createdAt'
-} as const
-
-export type EgressRuleScalarFieldEnum = (typeof EgressRuleScalarFieldEnum)[keyof typeof EgressRuleScalarFieldEnum]
-
-
 export const RouteScalarFieldEnum = {
   id: 'id',
   tenantId: 'tenantId',
@@ -4155,42 +4170,10 @@ export const GrantScalarFieldEnum = {
   approvalId: 'approvalId',
   actor: 'actor',
   reason: 'reason',
-  createdAt: 'createdAt',
-  takenBack: 'takenBack',
-  forHold: 'forHold',
-  expiresAt: 'expiresAt',
-  isOpen: 'isOpen'
+  createdAt: 'createdAt'
 } as const
 
 export type GrantScalarFieldEnum = (typeof GrantScalarFieldEnum)[keyof typeof GrantScalarFieldEnum]
-
-
-export const ApprovalScalarFieldEnum = {
-  tenantId: 'tenantId',
-  id: 'id',
-  projectId: 'projectId',
-  apiKeyId: 'apiKeyId',
-  endpoint: 'endpoint',
-  model: 'model',
-  fingerprint: 'fingerprint',
-  amount: 'amount',
-  shorts: 'shorts',
-  facts: 'facts',
-  byOperator: 'byOperator',
-  fourEyes: 'fourEyes',
-  state: 'state',
-  kind: 'kind',
-  granted: 'granted',
-  decidedBy: 'decidedBy',
-  decidedAt: 'decidedAt',
-  reason: 'reason',
-  holdId: 'holdId',
-  usedAt: 'usedAt',
-  createdAt: 'createdAt',
-  expiresAt: 'expiresAt'
-} as const
-
-export type ApprovalScalarFieldEnum = (typeof ApprovalScalarFieldEnum)[keyof typeof ApprovalScalarFieldEnum]
 
 
 export const BudgetStatementScalarFieldEnum = {
@@ -4338,6 +4321,27 @@ export type ListDateTimeFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaM
 
 
 /**
+ * Reference to a field of type 'BigInt'
+ */
+export type BigIntFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaModel, 'BigInt'>
+    
+
+
+/**
+ * Reference to a field of type 'BigInt[]'
+ */
+export type ListBigIntFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaModel, 'BigInt[]'>
+    
+
+
+/**
+ * Reference to a field of type 'Boolean'
+ */
+export type BooleanFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaModel, 'Boolean'>
+    
+
+
+/**
  * Reference to a field of type 'Json'
  */
 export type JsonFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaModel, 'Json'>
@@ -4362,27 +4366,6 @@ export type IntFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaModel, 'In
  * Reference to a field of type 'Int[]'
  */
 export type ListIntFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaModel, 'Int[]'>
-    
-
-
-/**
- * Reference to a field of type 'BigInt'
- */
-export type BigIntFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaModel, 'BigInt'>
-    
-
-
-/**
- * Reference to a field of type 'BigInt[]'
- */
-export type ListBigIntFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaModel, 'BigInt[]'>
-    
-
-
-/**
- * Reference to a field of type 'Boolean'
- */
-export type BooleanFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaModel, 'Boolean'>
     
 
 
@@ -4551,6 +4534,11 @@ export interface PrismaClientOptionsWithAdapter extends PrismaClientBaseOptions 
 export type PrismaClientOptions = PrismaClientOptionsWithAccelerateUrl | PrismaClientOptionsWithAdapter
 export type GlobalOmitConfig = {
   adminKey?: Prisma.AdminKeyOmit
+  person?: Prisma.PersonOmit
+  adminSession?: Prisma.AdminSessionOmit
+  invite?: Prisma.InviteOmit
+  signInLink?: Prisma.SignInLinkOmit
+  singleSignOn?: Prisma.SingleSignOnOmit
   apiKey?: Prisma.ApiKeyOmit
   auditLine?: Prisma.AuditLineOmit
   budgetPeriod?: Prisma.BudgetPeriodOmit
@@ -4560,7 +4548,6 @@ export type GlobalOmitConfig = {
   connection?: Prisma.ConnectionOmit
   credential?: Prisma.CredentialOmit
   credentialHealth?: Prisma.CredentialHealthOmit
-  credentialModelHealth?: Prisma.CredentialModelHealthOmit
   dataKey?: Prisma.DataKeyOmit
   gateway?: Prisma.GatewayOmit
   heldApart?: Prisma.HeldApartOmit
@@ -4572,22 +4559,18 @@ export type GlobalOmitConfig = {
   ledgerEntry?: Prisma.LedgerEntryOmit
   networkBinding?: Prisma.NetworkBindingOmit
   outboxEvent?: Prisma.OutboxEventOmit
-  webhook?: Prisma.WebhookOmit
-  webhookDelivery?: Prisma.WebhookDeliveryOmit
   model?: Prisma.ModelOmit
   price?: Prisma.PriceOmit
   project?: Prisma.ProjectOmit
   providerHeaders?: Prisma.ProviderHeadersOmit
   providerGrant?: Prisma.ProviderGrantOmit
   provider?: Prisma.ProviderOmit
-  egressRule?: Prisma.EgressRuleOmit
   route?: Prisma.RouteOmit
   session?: Prisma.SessionOmit
   tenant?: Prisma.TenantOmit
   targetHealth?: Prisma.TargetHealthOmit
   budgetSlice?: Prisma.BudgetSliceOmit
   grant?: Prisma.GrantOmit
-  approval?: Prisma.ApprovalOmit
   budgetStatement?: Prisma.BudgetStatementOmit
   limit?: Prisma.LimitOmit
   limitCounter?: Prisma.LimitCounterOmit

@@ -1,0 +1,14 @@
+export type { AdminSession, SignedIn } from './admin-session.js';
+export { SIGN_IN_METHODS } from './admin-session.js';
+export { AdminSessions, type Proof } from './admin-sessions.service.js';
+export { Devices } from './devices.js';
+export type { Invite } from './invite.js';
+export { Invites } from './invites.service.js';
+export { PasswordSignIn } from './password-sign-in.js';
+export { PeopleModule } from './people.module.js';
+export { People } from './people.service.js';
+export { emailOf, MAX_EMAIL, type Person, type PersonRole } from './person.js';
+export { SecondFactor } from './second-factor.service.js';
+export { SignInLinks, signInUrl } from './sign-in-links.service.js';
+export type { SingleSignOn } from './single-sign-on.js';
+export { SingleSignOns } from './single-sign-on.service.js';
