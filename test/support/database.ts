@@ -9,6 +9,7 @@ export const TEMPLATE_DATABASE = 'weir_template';
 export const POSTGRES_URL_VARIABLE = 'WEIR_TEST_POSTGRES_URL';
 
 export interface TestDatabase {
+  readonly name: string;
   /** Superuser URL of a database of its own, with all migrations applied. */
   readonly url: string;
   /** Cuts what is still connected and removes the database. */
@@ -32,17 +33,19 @@ export function urlOfDatabase(serverUrl: string, name: string): string {
   return url.href;
 }
 
-async function clone(source: string): Promise<TestDatabase> {
+/** @param source e.g. `template the_database`. */
+export async function clone(source: string): Promise<TestDatabase> {
   const server = serverUrl();
   const name = `test_${randomUUID().replaceAll('-', '')}`;
   await runOnce(server, `create database ${name} ${source}`);
   return {
+    name,
     url: urlOfDatabase(server, name),
     drop: () => runOnce(server, `drop database if exists ${name} with (force)`),
   };
 }
 
-function serverUrl(): string {
+export function serverUrl(): string {
   const url = process.env[POSTGRES_URL_VARIABLE];
   if (!url) throw new Error('no test database: run the specs through "npm test"');
   return url;

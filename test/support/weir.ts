@@ -5,8 +5,9 @@ import OpenAI from 'openai';
 import type { Pool } from 'pg';
 import { readConfig } from '../../src/platform/config/index.js';
 import { startWeir } from '../../src/roles/weir.js';
-import { createDatabase, openPool } from './database.js';
+import { openPool } from './database.js';
 import { quantity } from './ledger.js';
+import { createSeededDatabase } from './seeded-database.js';
 
 export interface TestWeir {
   publicUrl: string;
@@ -29,7 +30,7 @@ export interface TestTenant {
   admin<T = Record<string, never>>(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<T>;
 }
 
-type Environment = Record<string, string>;
+export type Environment = Record<string, string>;
 
 const COMMON: Environment = {
   WEIR_PUBLIC_PORT: '0',
@@ -54,7 +55,7 @@ export async function startTestWeir(
   given: Environment | ((databaseUrl: string) => Environment | Promise<Environment>) = {},
 ): Promise<TestWeir> {
   const home = mkdtempSync(join(tmpdir(), 'weir-test-'));
-  const database = await createDatabase();
+  const database = await createSeededDatabase();
   const environment = typeof given === 'function' ? await given(database.url) : given;
   const config = readConfig(
     {
