@@ -84,16 +84,26 @@ export class ScriptedUpstream {
   private waiting: (() => void)[] = [];
   private readonly server;
 
-  private constructor(tls: { cert: Buffer; key: Buffer } | null) {
+  /** It listens once it is told to. @param tls its certificate; without one it speaks plain HTTP. */
+  constructor(tls: { cert: Buffer; key: Buffer } | null = null) {
     const take = (request: IncomingMessage, response: ServerResponse) => void this.take(request, response);
     this.server = tls ? createTlsServer(tls, take) : createServer(take);
   }
 
-  /** @param tls its certificate; without one it speaks plain HTTP. */
   static async start(tls: { cert: Buffer; key: Buffer } | null = null): Promise<ScriptedUpstream> {
     const upstream = new ScriptedUpstream(tls);
-    await new Promise<void>((resolve) => upstream.server.listen(0, '127.0.0.1', resolve));
+    await upstream.listen();
     return upstream;
+  }
+
+  async listen(): Promise<void> {
+    await new Promise<void>((resolve) => this.server.listen(0, '127.0.0.1', resolve));
+  }
+
+  /** As if it had just been started. */
+  reset(): void {
+    this.calls.length = 0;
+    this.script = answer();
   }
 
   get hostPort(): string {
