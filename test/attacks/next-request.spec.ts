@@ -1,19 +1,14 @@
 import { request } from 'node:http';
 import { ROUTES } from '../e2e/admin/routes.js';
-import { answer, ScriptedUpstream } from '../support/upstream.js';
-import { createTenant, startTestWeir, type TestTenant, type TestWeir } from '../support/weir.js';
+import { answer } from '../support/upstream.js';
+import { withWeir } from '../support/with-weir.js';
 
 jest.setTimeout(60_000);
 
-let upstream: ScriptedUpstream;
-let weir: TestWeir;
-let tenant: TestTenant;
+const { weir, tenant, upstream } = withWeir();
 
 beforeAll(async () => {
-  upstream = await ScriptedUpstream.start();
   upstream.script = answer();
-  weir = await startTestWeir({ WEIR_EGRESS_ALLOW: upstream.hostPort });
-  tenant = await createTenant(weir);
   // Nobody is told of changes from here on: what the next request sees, it sees because the answer waited.
   await weir.db.query(`ALTER FUNCTION note_config_change() RENAME TO note_config_change_once`);
   const { rows } = await weir.db.query<{ body: string }>(`SELECT pg_get_functiondef('note_config_change_once()'::regprocedure) AS body`);
@@ -26,11 +21,6 @@ beforeAll(async () => {
     await weir.db.query(
       `DROP TRIGGER ${name} ON ${on}; CREATE TRIGGER ${name} AFTER INSERT OR UPDATE OR DELETE ON ${on} FOR EACH ROW EXECUTE FUNCTION note_config_change()`,
     );
-});
-
-afterAll(async () => {
-  await weir.stop();
-  await upstream.stop();
 });
 
 type Made = { id: string; value: string; keys: { id: string }[] };

@@ -3,11 +3,11 @@ import { createScopedPool, createTenantPool, inTenantScope, sqlFunction } from '
 import { clientOf, type Send } from '../e2e/admin/client.js';
 import { ROUTES, type Route } from '../e2e/admin/routes.js';
 import { brokenInvariants } from '../support/ledger.js';
-import { answer, ScriptedUpstream } from '../support/upstream.js';
-import { addUpstream, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../support/weir.js';
+import { answer } from '../support/upstream.js';
+import { addUpstream, createTenant, eventually, type TestTenant } from '../support/weir.js';
+import { withWeir } from '../support/with-weir.js';
 
-let upstream: ScriptedUpstream;
-let weir: TestWeir;
+const { weir, upstream } = withWeir({ tenant: 'none' });
 let operator: Send;
 let tenant: TestTenant;
 /** Its admin, who would change what is set on it. */
@@ -18,8 +18,6 @@ let inside: Send;
 let rules: Record<string, string>;
 
 beforeAll(async () => {
-  upstream = await ScriptedUpstream.start();
-  weir = await startTestWeir({ WEIR_EGRESS_ALLOW: upstream.hostPort });
   operator = clientOf(weir, weir.operatorKey);
   tenant = await createTenant(weir);
   admin = clientOf(weir, tenant.adminKey);
@@ -48,11 +46,6 @@ beforeAll(async () => {
 });
 
 afterEach(async () => expect(await brokenInvariants(weir.db)).toEqual([]));
-
-afterAll(async () => {
-  await weir.stop();
-  await upstream.stop();
-});
 
 interface Attack {
   /** The ways a tenant's admin may try to lift the rule by this route. */

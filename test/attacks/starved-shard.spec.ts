@@ -3,22 +3,14 @@ import type { Pool } from 'pg';
 import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
 import { Weights } from '../../src/ledger/weights.js';
 import { createPool } from '../../src/platform/postgres/index.js';
-import { brokenInvariants, holdRequest } from '../support/ledger.js';
-import { booked, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../support/weir.js';
+import { holdRequest } from '../support/ledger.js';
+import { booked, createTenant, eventually, type TestTenant } from '../support/weir.js';
+import { withWeir } from '../support/with-weir.js';
 
 /** Labels of each hostile call. */
 const LABELS = 32;
 
-let weir: TestWeir;
-
-beforeAll(async () => {
-  weir = await startTestWeir({ WEIR_MAX_BUDGETS: '20', WEIR_ROLES: 'gateway,control' });
-});
-
-afterAll(async () => {
-  expect(await brokenInvariants(weir.db)).toEqual([]);
-  await weir.stop();
-});
+const { weir } = withWeir({ environment: { WEIR_MAX_BUDGETS: '20', WEIR_ROLES: 'gateway,control' }, tenant: 'none' });
 
 describe.each([
   ['budgets', 'budgets', { limit: '1.00', period: 'day' }],

@@ -5,30 +5,23 @@ import { TenantDeletion, TenantsRepository } from '../../src/tenants/index.js';
 import { clientOf, type Send } from '../e2e/admin/client.js';
 import { ROUTES } from '../e2e/admin/routes.js';
 import { brokenInvariants } from '../support/ledger.js';
-import { answer, chunk, delta, ScriptedUpstream, USAGE } from '../support/upstream.js';
-import { addUpstream, booked, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../support/weir.js';
+import { answer, chunk, delta, USAGE } from '../support/upstream.js';
+import { addUpstream, booked, createTenant, eventually, type TestTenant } from '../support/weir.js';
+import { withWeir } from '../support/with-weir.js';
 import { CONVERSATIONS, SURFACES, send } from './support/surfaces.js';
 
 const MASTER_KEYS = { current: 'test master key, at least 32 characters', previous: null };
 /** How long an operator's word may take to hold. */
 const IN_FORCE_MS = 1_000;
 
-let upstream: ScriptedUpstream;
-let weir: TestWeir;
+const { weir, upstream } = withWeir({ tenant: 'none' });
 let operator: Send;
 
 beforeAll(async () => {
-  upstream = await ScriptedUpstream.start();
-  weir = await startTestWeir({ WEIR_EGRESS_ALLOW: upstream.hostPort });
   operator = clientOf(weir, weir.operatorKey);
 });
 
 afterEach(async () => expect(await brokenInvariants(weir.db)).toEqual([]));
-
-afterAll(async () => {
-  await weir.stop();
-  await upstream.stop();
-});
 
 const statusOf = async ({ apiKey }: TestTenant) => (await fetch(`${weir.publicUrl}/v1/key`, { headers: { 'x-api-key': apiKey } })).status;
 const CHAT = CONVERSATIONS[0]!;

@@ -1,23 +1,15 @@
 import type { Pool } from 'pg';
 import { LedgerRepository } from '../../src/ledger/ledger.repository.js';
 import { createPool } from '../../src/platform/postgres/index.js';
-import { brokenInvariants, encoded, holdRequest, insertTenant, settlement } from '../support/ledger.js';
-import { answer, ScriptedUpstream } from '../support/upstream.js';
-import { addUpstream, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../support/weir.js';
+import { encoded, holdRequest, insertTenant, settlement } from '../support/ledger.js';
+import { answer } from '../support/upstream.js';
+import { addUpstream, createTenant, eventually, type TestTenant } from '../support/weir.js';
+import { withWeir } from '../support/with-weir.js';
 
-let weir: TestWeir;
-let upstream: ScriptedUpstream;
+const { weir, upstream } = withWeir({ tenant: 'none' });
 
 beforeAll(async () => {
-  upstream = await ScriptedUpstream.start();
   upstream.script = answer('Hello');
-  weir = await startTestWeir({ WEIR_EGRESS_ALLOW: upstream.hostPort });
-});
-
-afterAll(async () => {
-  expect(await brokenInvariants(weir.db)).toEqual([]);
-  await weir.stop();
-  await upstream.stop();
 });
 
 const PERIODS = ['minute', 'hour', 'day', 'week', 'month', 'year', 'lifetime', 'rolling'] as const;

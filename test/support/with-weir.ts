@@ -4,7 +4,7 @@ import { addUpstream, createTenant, type Environment, startTestWeir, type TestTe
 
 interface Options {
   /** Variables of Weir. It may call the upstream, unless `WEIR_EGRESS_ALLOW` says otherwise. */
-  environment?: Environment | ((upstream: ScriptedUpstream) => Environment);
+  environment?: Environment | ((upstream: ScriptedUpstream) => Environment | Promise<Environment>);
   /** `each`: every test has a new tenant, and an upstream that has not been called and answers. `none`: the spec makes its own. */
   tenant?: 'once' | 'each' | 'none';
   /** The upstream is a provider of the tenant, as `up`: see `addUpstream`. */
@@ -32,7 +32,7 @@ export function withWeir({ environment = {}, tenant: per = 'once', hasProvider =
 
   beforeAll(async () => {
     await upstream.listen();
-    const given = typeof environment === 'function' ? environment(upstream) : environment;
+    const given = typeof environment === 'function' ? await environment(upstream) : environment;
     Object.assign(weir, await startTestWeir({ WEIR_EGRESS_ALLOW: upstream.hostPort, ...given }));
     if (per === 'once') await addTenant();
   });
