@@ -1,18 +1,13 @@
-import { createTenant, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { withWeir } from '../../support/with-weir.js';
 import { addMock, clientOf, makeCall, type Send } from './client.js';
 
-let weir: TestWeir;
-let tenant: TestTenant;
+const { weir, tenant } = withWeir();
 let send: Send;
 
 beforeAll(async () => {
-  weir = await startTestWeir();
-  tenant = await createTenant(weir);
   send = clientOf(weir, tenant.adminKey);
   await addMock(tenant);
 });
-
-afterAll(() => weir.stop());
 
 const create = async (fields: object = {}) =>
   (await send('POST', '/v1/organization/budgets', { scope: { kind: 'tenant' }, limit: '1.00', period: 'month', ...fields })).body;

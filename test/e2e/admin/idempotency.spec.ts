@@ -1,19 +1,15 @@
-import { createTenant, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { createTenant } from '../../support/weir.js';
+import { withWeir } from '../../support/with-weir.js';
 import { clientOf, type Send } from './client.js';
 
-let weir: TestWeir;
-let tenant: TestTenant;
+const { weir, tenant } = withWeir();
 let send: Send;
 let keys: string;
 
 beforeAll(async () => {
-  weir = await startTestWeir();
-  tenant = await createTenant(weir);
   send = clientOf(weir, tenant.adminKey);
   keys = `/v1/organization/projects/${tenant.projectId}/api_keys`;
 });
-
-afterAll(() => weir.stop());
 
 const once = (key: string) => ({ 'idempotency-key': key });
 

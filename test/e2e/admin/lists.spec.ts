@@ -1,18 +1,15 @@
-import { createTenant, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { withWeir } from '../../support/with-weir.js';
 import { addMock, type Body, clientOf, makeCall, type Send } from './client.js';
 
 const COUNT = 7;
 
-let weir: TestWeir;
-let tenant: TestTenant;
+const { weir, tenant } = withWeir();
 let send: Send;
 /** Oldest first. */
 const ids: Record<'keys' | 'calls', string[]> = { keys: [], calls: [] };
 let paths: Record<'keys' | 'calls', string>;
 
 beforeAll(async () => {
-  weir = await startTestWeir();
-  tenant = await createTenant(weir);
   send = clientOf(weir, tenant.adminKey);
   await addMock(tenant);
   const project = (await send('POST', '/v1/organization/projects', { name: 'paged' })).body.id;
@@ -22,8 +19,6 @@ beforeAll(async () => {
     ids.calls.push(await makeCall(tenant));
   }
 });
-
-afterAll(() => weir.stop());
 
 const idsOf = (body: Body): string[] => body.data.map(({ id }) => id);
 

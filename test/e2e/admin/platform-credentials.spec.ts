@@ -1,17 +1,15 @@
-import { createTenant, startTestWeir, type TestWeir } from '../../support/weir.js';
+import { createTenant } from '../../support/weir.js';
+import { withWeir } from '../../support/with-weir.js';
 import { clientOf, type Send } from './client.js';
 
 const KEY = 'sk-of-the-environment-4321';
 
-let weir: TestWeir;
+const { weir } = withWeir({ environment: { OPENAI_API_KEY: KEY }, tenant: 'none' });
 let operator: Send;
 
 beforeAll(async () => {
-  weir = await startTestWeir({ OPENAI_API_KEY: KEY });
   operator = clientOf(weir, weir.operatorKey);
 });
-
-afterAll(() => weir.stop());
 
 test('a key of the environment is a credential of the platform, shown by its last four, which tenants use only once they are granted it', async () => {
   const { body } = await operator('GET', '/v1/platform/credentials');

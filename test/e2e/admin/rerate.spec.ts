@@ -1,29 +1,15 @@
 import { brokenInvariants } from '../../support/ledger.js';
-import { answer, ScriptedUpstream } from '../../support/upstream.js';
-import { addUpstream, createTenant, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { answer } from '../../support/upstream.js';
+import { withWeir } from '../../support/with-weir.js';
 
-let upstream: ScriptedUpstream;
-let weir: TestWeir;
-let tenant: TestTenant;
-
-beforeAll(async () => {
-  upstream = await ScriptedUpstream.start();
-  weir = await startTestWeir({ WEIR_EGRESS_ALLOW: upstream.hostPort });
-});
+const { weir, tenant, upstream } = withWeir({ tenant: 'each', hasProvider: true });
 
 beforeEach(async () => {
-  tenant = await createTenant(weir);
-  await addUpstream(tenant, upstream.baseUrl); // $1 and $2 per million
   await tenant.admin('POST', '/v1/organization/budgets', { scope: { kind: 'tenant' }, limit: '1.00', period: 'month' });
   upstream.script = answer('hi', { prompt_tokens: 1_000, completion_tokens: 100, total_tokens: 1_100 });
 });
 
 afterEach(async () => expect(await brokenInvariants(weir.db)).toEqual([]));
-
-afterAll(async () => {
-  await weir.stop();
-  await upstream.stop();
-});
 
 const call = () =>
   tenant.openai.chat.completions.create({ model: 'up/test-model', messages: [{ role: 'user', content: 'Hello' }], max_tokens: 200 });

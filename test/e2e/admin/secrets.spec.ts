@@ -1,18 +1,13 @@
-import { createTenant, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { withWeir } from '../../support/with-weir.js';
 import { addMock, clientOf, type Send } from './client.js';
 
-let weir: TestWeir;
-let tenant: TestTenant;
+const { weir, tenant } = withWeir();
 let send: Send;
 
 beforeAll(async () => {
-  weir = await startTestWeir();
-  tenant = await createTenant(weir);
   send = clientOf(weir, tenant.adminKey);
   await addMock(tenant);
 });
-
-afterAll(() => weir.stop());
 
 const storedKeys = async () => (await weir.db.query<{ count: bigint }>('SELECT count(*) FROM credentials')).rows[0]!.count;
 

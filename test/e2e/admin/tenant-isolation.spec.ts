@@ -1,19 +1,17 @@
-import { createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { createTenant, eventually, type TestTenant } from '../../support/weir.js';
+import { withWeir } from '../../support/with-weir.js';
 import { addMock, clientOf, makeCall, type Send } from './client.js';
 
-let weir: TestWeir;
+const { weir } = withWeir({ environment: { OPENAI_API_KEY: 'sk-platform-secret' }, tenant: 'none' });
 let alice: TestTenant;
 let bob: TestTenant;
 let operator: Send;
 
 beforeAll(async () => {
-  weir = await startTestWeir({ OPENAI_API_KEY: 'sk-platform-secret' });
   [alice, bob] = [await createTenant(weir), await createTenant(weir)];
   operator = clientOf(weir, weir.operatorKey);
   await addMock(alice);
 });
-
-afterAll(() => weir.stop());
 
 const idsOf = ({ body }: { body: unknown }) => (body as { data: { id: string }[] }).data.map(({ id }) => id);
 

@@ -1,27 +1,23 @@
 import OpenAI from 'openai';
 import type { UsageCompletionsResponse, UsageCostsResponse } from 'openai/resources/admin/organization/usage';
-import { createTenant, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { createTenant } from '../../support/weir.js';
+import { withWeir } from '../../support/with-weir.js';
 import { addMock, type Body, clientOf, makeCall, type Send } from './client.js';
 
 type CompletionsResult = UsageCompletionsResponse.Data.OrganizationUsageCompletionsResult;
 type CostsResult = UsageCostsResponse.Data.OrganizationCostsResult;
 
-let weir: TestWeir;
-let tenant: TestTenant;
+const { weir, tenant } = withWeir();
 let send: Send;
 let calls: Body[];
 const startTime = Math.floor(Date.now() / 1000) - 60;
 
 beforeAll(async () => {
-  weir = await startTestWeir();
-  tenant = await createTenant(weir);
   send = clientOf(weir, tenant.adminKey);
   await addMock(tenant);
   for (const text of ['one', 'two words', 'and three words']) await makeCall(tenant, text);
   calls = (await send('GET', '/v1/organization/calls')).body.data;
 });
-
-afterAll(() => weir.stop());
 
 const total = (field: (call: Body) => number): number => calls.reduce((sum, call) => sum + field(call), 0);
 const nano = (amount: string | number): number => Math.round(Number(amount) * 1e9);
