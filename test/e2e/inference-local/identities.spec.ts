@@ -8,16 +8,25 @@ import { text } from 'node:stream/consumers';
 import { selfSigned } from '../../support/certificate.js';
 import { freePort } from '../../support/free-port.js';
 import { type From, type NetworkReply, send } from '../../support/network-client.js';
-import { answer, hang, json, ScriptedUpstream, USAGE } from '../../support/upstream.js';
+import { answer, hang, json, USAGE } from '../../support/upstream.js';
 import { addUpstream, admin, createTenant, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { withWeir } from '../../support/with-weir.js';
 
 const PROXY = '127.0.0.9';
 const HOST = { host: 'inference.local' };
 const CHAT = { messages: [{ role: 'user', content: 'Hi' }] };
 
 let home: string;
-let upstream: ScriptedUpstream;
-let weir: TestWeir;
+const { weir, upstream } = withWeir({
+  environment: async () => {
+    home = mkdtempSync(join(tmpdir(), 'weir-local-'));
+    socketPath = join(home, 'box.sock');
+    const port = await freePort();
+    pods = `http://127.0.0.1:${port}`;
+    return { WEIR_TRUSTED_PROXIES: PROXY, WEIR_INFERENCE_LISTEN: `pods=127.0.0.1:${port},box=${socketPath}` };
+  },
+  tenant: 'none',
+});
 let alice: TestTenant;
 let bob: TestTenant;
 /** The URL of a listener that nobody is bound to, and its Unix socket. */
@@ -25,16 +34,6 @@ let pods: string;
 let socketPath: string;
 
 beforeAll(async () => {
-  home = mkdtempSync(join(tmpdir(), 'weir-local-'));
-  socketPath = join(home, 'box.sock');
-  const port = await freePort();
-  pods = `http://127.0.0.1:${port}`;
-  upstream = await ScriptedUpstream.start();
-  weir = await startTestWeir({
-    WEIR_EGRESS_ALLOW: upstream.hostPort,
-    WEIR_TRUSTED_PROXIES: PROXY,
-    WEIR_INFERENCE_LISTEN: `pods=127.0.0.1:${port},box=${socketPath}`,
-  });
   [alice, bob] = [await createTenant(weir), await createTenant(weir)];
   for (const tenant of [alice, bob]) {
     await addUpstream(tenant, upstream.baseUrl);
@@ -47,8 +46,6 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await weir.stop();
-  await upstream.stop();
   rmSync(home, { recursive: true, force: true });
 });
 

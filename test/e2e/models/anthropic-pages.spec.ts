@@ -1,15 +1,12 @@
 import Anthropic from '@anthropic-ai/sdk';
-import { createTenant, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { withWeir } from '../../support/with-weir.js';
 
-let weir: TestWeir;
-let tenant: TestTenant;
+const { weir, tenant } = withWeir();
 let anthropic: Anthropic;
 
 const MODELS = ['a', 'b', 'c', 'd', 'e'].map((model) => `up/${model}`);
 
 beforeAll(async () => {
-  weir = await startTestWeir();
-  tenant = await createTenant(weir);
   await tenant.admin('POST', '/v1/organization/providers', {
     name: 'up',
     type: 'openai',
@@ -21,8 +18,6 @@ beforeAll(async () => {
   const { value } = await tenant.admin<{ value: string }>('POST', url, { name: 'k', models: MODELS });
   anthropic = new Anthropic({ apiKey: value, baseURL: weir.publicUrl, maxRetries: 0 });
 });
-afterAll(() => weir.stop());
-
 const page = async (query: Anthropic.ModelListParams) => {
   const { data, has_more, first_id, last_id } = await anthropic.models.list(query);
   return { ids: data.map(({ id }) => id), has_more, first_id, last_id };

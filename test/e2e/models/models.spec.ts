@@ -1,15 +1,10 @@
-import { ScriptedUpstream } from '../../support/upstream.js';
-import { booked, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { booked, createTenant, eventually } from '../../support/weir.js';
+import { withWeir } from '../../support/with-weir.js';
 
-let upstream: ScriptedUpstream;
-let weir: TestWeir;
-let tenant: TestTenant;
+const { weir, tenant, upstream } = withWeir();
 
 /** One provider by the vendor's own name, for which the catalog counts, and one whose models nobody knows. */
 beforeAll(async () => {
-  upstream = await ScriptedUpstream.start();
-  weir = await startTestWeir({ WEIR_EGRESS_ALLOW: upstream.hostPort });
-  tenant = await createTenant(weir);
   for (const name of ['openai', 'own']) {
     const provider = { name, type: 'openai', dialect: 'openai-chat', base_url: upstream.baseUrl, key: 'secret' };
     await tenant.admin('POST', '/v1/organization/providers', { ...provider, models: ['gpt-4', 'gpt-4o', 'o1-mini', 'custom'] });
@@ -20,11 +15,6 @@ beforeAll(async () => {
 
 beforeEach(() => {
   upstream.calls.length = 0;
-});
-
-afterAll(async () => {
-  await weir.stop();
-  await upstream.stop();
 });
 
 const user = { role: 'user' as const, content: 'Hello' };

@@ -1,20 +1,7 @@
-import { ScriptedUpstream } from '../../support/upstream.js';
-import { admin, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { admin, eventually } from '../../support/weir.js';
+import { withWeir } from '../../support/with-weir.js';
 
-let upstream: ScriptedUpstream;
-let weir: TestWeir;
-let tenant: TestTenant;
-
-beforeAll(async () => {
-  upstream = await ScriptedUpstream.start();
-  weir = await startTestWeir({ WEIR_EGRESS_ALLOW: upstream.hostPort });
-  tenant = await createTenant(weir);
-});
-
-afterAll(async () => {
-  await weir.stop();
-  await upstream.stop();
-});
+const { weir, tenant, upstream } = withWeir();
 
 async function add(name: string, type: string, fields: object = {}): Promise<string> {
   await tenant.admin('POST', '/v1/organization/prices', { provider: name, model: '*', input: '1', output: '2' });

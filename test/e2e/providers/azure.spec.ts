@@ -1,28 +1,11 @@
 import { brokenInvariants } from '../../support/ledger.js';
-import { answer, json, ScriptedUpstream } from '../../support/upstream.js';
-import { booked, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { json } from '../../support/upstream.js';
+import { booked, eventually } from '../../support/weir.js';
+import { withWeir } from '../../support/with-weir.js';
 
-let upstream: ScriptedUpstream;
-let weir: TestWeir;
-let tenant: TestTenant;
-
-beforeAll(async () => {
-  upstream = await ScriptedUpstream.start();
-  weir = await startTestWeir({ WEIR_EGRESS_ALLOW: upstream.hostPort });
-});
-
-beforeEach(async () => {
-  tenant = await createTenant(weir);
-  upstream.calls.length = 0;
-  upstream.script = answer();
-});
+const { weir, tenant, upstream } = withWeir({ tenant: 'each' });
 
 afterEach(async () => expect(await brokenInvariants(weir.db)).toEqual([]));
-
-afterAll(async () => {
-  await weir.stop();
-  await upstream.stop();
-});
 
 const PROVIDERS = '/v1/organization/providers';
 const DATED = 'api-version=2024-10-21';

@@ -3,32 +3,26 @@ import { signAws } from '../../../src/providers/auth/sigv4.js';
 import { CATALOG, CREDENTIAL_TYPES } from '../../../src/providers/index.js';
 import { AuthorizationServer, type TokenRequest } from '../../support/authorization-server.js';
 import { brokenInvariants } from '../../support/ledger.js';
-import { answer, json, ScriptedUpstream, type UpstreamCall } from '../../support/upstream.js';
-import { booked, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { answer, json, type UpstreamCall } from '../../support/upstream.js';
+import { booked, eventually } from '../../support/weir.js';
+import { withWeir } from '../../support/with-weir.js';
 
-let upstream: ScriptedUpstream;
-let logins: AuthorizationServer;
-let weir: TestWeir;
-let tenant: TestTenant;
-
-beforeAll(async () => {
-  upstream = await ScriptedUpstream.start();
-  logins = await AuthorizationServer.start();
-  weir = await startTestWeir({ WEIR_EGRESS_ALLOW: `${upstream.hostPort},${logins.hostPort}` });
+const { weir, tenant, upstream } = withWeir({
+  environment: async (upstream) => {
+    logins = await AuthorizationServer.start();
+    return { WEIR_EGRESS_ALLOW: `${upstream.hostPort},${logins.hostPort}` };
+  },
+  tenant: 'each',
 });
+let logins: AuthorizationServer;
 
 beforeEach(async () => {
-  tenant = await createTenant(weir);
-  upstream.calls.length = 0;
-  upstream.script = answer();
   logins.reset();
 });
 
 afterEach(async () => expect(await brokenInvariants(weir.db)).toEqual([]));
 
 afterAll(async () => {
-  await weir.stop();
-  await upstream.stop();
   await logins.stop();
 });
 

@@ -1,10 +1,9 @@
-import { answer, hang, json, type Script, ScriptedUpstream, USAGE } from '../../support/upstream.js';
-import { createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { answer, hang, json, type Script, USAGE } from '../../support/upstream.js';
+import { eventually } from '../../support/weir.js';
+import { withWeir } from '../../support/with-weir.js';
 import { type AdminReply, clientOf, type Send } from '../admin/client.js';
 
-let upstream: ScriptedUpstream;
-let weir: TestWeir;
-let tenant: TestTenant;
+const { weir, tenant, upstream } = withWeir({ environment: (upstream) => ({ WEIR_EGRESS_ALLOW: `${upstream.hostPort},127.0.0.1:9` }) });
 let send: Send;
 let names = 0;
 
@@ -12,20 +11,12 @@ const PROVIDERS = '/v1/organization/providers';
 const KEY = 'sk-a-secret-that-the-provider-repeats';
 
 beforeAll(async () => {
-  upstream = await ScriptedUpstream.start();
-  weir = await startTestWeir({ WEIR_EGRESS_ALLOW: `${upstream.hostPort},127.0.0.1:9` });
-  tenant = await createTenant(weir);
   send = clientOf(weir, tenant.adminKey);
 });
 
 beforeEach(() => {
   upstream.calls.length = 0;
   upstream.script = able;
-});
-
-afterAll(async () => {
-  await weir.stop();
-  await upstream.stop();
 });
 
 /** Chats, streams, calls tools and has embeddings. */

@@ -1,21 +1,12 @@
 import { QUIRKS } from '../../../src/providers/index.js';
-import { ScriptedUpstream, type UpstreamCall } from '../../support/upstream.js';
-import { createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { type UpstreamCall } from '../../support/upstream.js';
+import { eventually } from '../../support/weir.js';
+import { withWeir } from '../../support/with-weir.js';
 
-let upstream: ScriptedUpstream;
-let weir: TestWeir;
-let tenant: TestTenant;
+const { tenant, upstream } = withWeir();
 
 beforeAll(async () => {
-  upstream = await ScriptedUpstream.start();
-  weir = await startTestWeir({ WEIR_EGRESS_ALLOW: upstream.hostPort });
-  tenant = await createTenant(weir);
   await tenant.admin('POST', '/v1/organization/prices', { provider: 'up', model: '*', input: '1', output: '2' });
-});
-
-afterAll(async () => {
-  await weir.stop();
-  await upstream.stop();
 });
 
 const call = { id: 'call_1_of_many', type: 'function', function: { name: 'weather', arguments: '{}' } };

@@ -1,11 +1,9 @@
 import Anthropic from '@anthropic-ai/sdk';
-import { brokenInvariants } from '../../support/ledger.js';
-import { answer, json, ScriptedUpstream, stream } from '../../support/upstream.js';
-import { booked, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { answer, json, stream } from '../../support/upstream.js';
+import { booked, eventually } from '../../support/weir.js';
+import { withWeir } from '../../support/with-weir.js';
 
-let upstream: ScriptedUpstream;
-let weir: TestWeir;
-let tenant: TestTenant;
+const { weir, tenant, upstream } = withWeir();
 let claude: Anthropic;
 
 const LOCATION = '/v1/projects/our-project/locations/global';
@@ -13,9 +11,6 @@ const CLAUDE = 'claude-opus-4-5@20251101';
 const AT_CLAUDE = `${LOCATION}/publishers/anthropic/models`;
 
 beforeAll(async () => {
-  upstream = await ScriptedUpstream.start();
-  weir = await startTestWeir({ WEIR_EGRESS_ALLOW: upstream.hostPort });
-  tenant = await createTenant(weir);
   claude = new Anthropic({ apiKey: tenant.apiKey, baseURL: weir.publicUrl, maxRetries: 0 });
   for (const [name, path] of [
     ['vertex', LOCATION],
@@ -35,12 +30,6 @@ beforeAll(async () => {
 
 beforeEach(() => {
   upstream.calls.length = 0;
-});
-
-afterAll(async () => {
-  expect(await brokenInvariants(weir.db)).toEqual([]);
-  await weir.stop();
-  await upstream.stop();
 });
 
 const HELLO = [{ role: 'user' as const, content: 'Hello' }];

@@ -1,7 +1,7 @@
 import { type Content, FunctionCallingConfigMode, GoogleGenAI, ThinkingLevel } from '@google/genai';
 import { REPLY_FORMATS } from '../../support/tool-replies.js';
-import { ScriptedUpstream } from '../../support/upstream.js';
-import { createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { eventually } from '../../support/weir.js';
+import { withWeir } from '../../support/with-weir.js';
 import { DESCRIPTION, NAME, QUESTION, SCHEMA } from './clients.js';
 
 /** Google's own SDK and Weir have the same conversation; what they send has to mean the same. */
@@ -10,15 +10,10 @@ const STATE = `${'Ab+/9'.repeat(60)}==`;
 const INSTRUCTION = 'Answer in one sentence.';
 const MODEL = 'gemini-3-flash';
 
-let upstream: ScriptedUpstream;
-let weir: TestWeir;
-let tenant: TestTenant;
+const { tenant, upstream } = withWeir();
 
 beforeAll(async () => {
-  upstream = await ScriptedUpstream.start();
   upstream.script = REPLY_FORMATS.gemini.says({ text: 'Sunny.', usage: { input: 9, cacheRead: 0, output: 3 } });
-  weir = await startTestWeir({ WEIR_EGRESS_ALLOW: upstream.hostPort });
-  tenant = await createTenant(weir);
   const base_url = `http://${upstream.hostPort}`;
   await tenant.admin('POST', '/v1/organization/providers', { name: 'gemini', type: 'gemini', base_url, key: 'secret', models: ['*'] });
   await tenant.admin('POST', '/v1/organization/prices', { provider: 'gemini', model: '*', input: '1', output: '2' });
@@ -32,11 +27,6 @@ beforeAll(async () => {
 
 beforeEach(() => {
   upstream.calls.length = 0;
-});
-
-afterAll(async () => {
-  await weir.stop();
-  await upstream.stop();
 });
 
 const contents: Content[] = [
