@@ -1,11 +1,11 @@
 import { createScopedPool, createTenantPool, inTenantScope, sqlFunction } from '../../src/platform/postgres/index.js';
 import { clientOf, type Send } from '../e2e/admin/client.js';
 import { brokenInvariants } from '../support/ledger.js';
-import { answer, ScriptedUpstream } from '../support/upstream.js';
-import { createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../support/weir.js';
+import { answer } from '../support/upstream.js';
+import { createTenant, eventually, type TestTenant } from '../support/weir.js';
+import { withWeir } from '../support/with-weir.js';
 
-let upstream: ScriptedUpstream;
-let weir: TestWeir;
+const { weir, upstream } = withWeir({ tenant: 'none' });
 let operator: Send;
 /** The platform's record that is lent. */
 let lent: string;
@@ -15,8 +15,6 @@ const USAGE = { prompt_tokens: 1_000, completion_tokens: 0, total_tokens: 1_000 
 const DEAR = { input: '1000', output: '0' };
 
 beforeAll(async () => {
-  upstream = await ScriptedUpstream.start();
-  weir = await startTestWeir({ WEIR_EGRESS_ALLOW: upstream.hostPort });
   operator = clientOf(weir, weir.operatorKey);
   upstream.script = answer('hi', USAGE);
   const house = { type: 'openai', name: 'house', base_url: upstream.baseUrl, key: 'sk-house', models: ['test-model'] };
@@ -25,11 +23,6 @@ beforeAll(async () => {
 });
 
 afterEach(async () => expect(await brokenInvariants(weir.db)).toEqual([]));
-
-afterAll(async () => {
-  await weir.stop();
-  await upstream.stop();
-});
 
 const RERATE = '/v1/organization/prices/rerate';
 const tenantIdOf = ({ id }: TestTenant) => id.replace(/^ten_(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
