@@ -1,35 +1,17 @@
 import OpenAI, { type APIError } from 'openai';
 import { brokenInvariants } from '../../support/ledger.js';
-import { answer, delta, type Script, ScriptedUpstream } from '../../support/upstream.js';
-import { addUpstream, admin, booked, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { answer, delta, type Script } from '../../support/upstream.js';
+import { admin, booked, eventually } from '../../support/weir.js';
+import { withWeir } from '../../support/with-weir.js';
 
 // $1 and $2 per million tokens.
 const REQUEST = { model: 'up/gpt-4o', messages: [{ role: 'user' as const, content: 'Hello' }], max_tokens: 100 };
 /** Long, and far fewer tokens than bytes. */
 const LONG = { ...REQUEST, messages: [{ role: 'user' as const, content: 'The quick brown fox jumps over the lazy dog. '.repeat(100) }] };
 
-let upstream: ScriptedUpstream;
-let weir: TestWeir;
-let tenant: TestTenant;
-
-beforeAll(async () => {
-  upstream = await ScriptedUpstream.start();
-  weir = await startTestWeir({ WEIR_EGRESS_ALLOW: upstream.hostPort });
-});
-
-beforeEach(async () => {
-  upstream.script = answer();
-  upstream.calls.length = 0;
-  tenant = await createTenant(weir);
-  await addUpstream(tenant, upstream.baseUrl);
-});
+const { weir, tenant, upstream } = withWeir({ tenant: 'each', hasProvider: true });
 
 afterEach(async () => expect(await brokenInvariants(weir.db)).toEqual([]));
-
-afterAll(async () => {
-  await weir.stop();
-  await upstream.stop();
-});
 
 const create = (body: object = REQUEST, headers: Record<string, string> = {}) =>
   tenant.openai.chat.completions.create(body as typeof REQUEST, { headers }).withResponse();

@@ -1,27 +1,13 @@
 import Anthropic from '@anthropic-ai/sdk';
-import { brokenInvariants } from '../../support/ledger.js';
-import { answer, json, ScriptedUpstream, stream } from '../../support/upstream.js';
-import { booked, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { answer, json, stream } from '../../support/upstream.js';
+import { booked, eventually } from '../../support/weir.js';
+import { withWeir } from '../../support/with-weir.js';
 
-let upstream: ScriptedUpstream;
-let weir: TestWeir;
-let tenant: TestTenant;
-
-beforeAll(async () => {
-  upstream = await ScriptedUpstream.start();
-  weir = await startTestWeir({ WEIR_EGRESS_ALLOW: upstream.hostPort });
-  tenant = await createTenant(weir);
-});
+const { weir, tenant, upstream } = withWeir();
 
 beforeEach(() => {
   upstream.calls.length = 0;
   upstream.script = answer();
-});
-
-afterAll(async () => {
-  expect(await brokenInvariants(weir.db)).toEqual([]);
-  await weir.stop();
-  await upstream.stop();
 });
 
 /** A provider of this type at the scripted upstream. */
