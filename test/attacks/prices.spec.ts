@@ -3,7 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CATALOG_SOURCE } from '../../src/prices/catalog.js';
-import { admin, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../support/weir.js';
+import { admin, eventually } from '../support/weir.js';
+import { withWeir } from '../support/with-weir.js';
 
 interface Shown {
   model: string;
@@ -21,19 +22,12 @@ interface Uploaded {
   changes: { provider: string; model: string; before: { input: string } | null; after: { input: string }; flag: string | null }[];
 }
 
-let weir: TestWeir;
-let tenant: TestTenant;
+const { weir, tenant } = withWeir();
 const operator = <T>(method: string, path: string, body?: unknown) => admin<T>(weir, weir.operatorKey, method, path, body);
 const upload = (body: object) => operator<Uploaded>('POST', '/v1/platform/prices/catalogue', body);
 const shown = async (provider: string, model: string) =>
   (await operator<{ data: Shown[] }>('GET', `/v1/platform/prices?provider=${provider}&model=${encodeURIComponent(model)}&limit=100`)).data;
 const usd = (text: string) => Number(text);
-
-beforeAll(async () => {
-  weir = await startTestWeir();
-  tenant = await createTenant(weir);
-});
-afterAll(() => weir.stop());
 
 test('no later row hides the peak of a price that moves with the hour', async () => {
   for (const [model, input, output] of [

@@ -1,18 +1,14 @@
-import { createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../support/weir.js';
+import { createTenant, eventually } from '../support/weir.js';
+import { withWeir } from '../support/with-weir.js';
 
 const NOWHERE = 'http://127.0.0.1:1/v1';
 
-let weir: TestWeir;
-let tenant: TestTenant;
+const { weir, tenant } = withWeir({ environment: { WEIR_EGRESS_ALLOW: '127.0.0.1:1' } });
 
 beforeAll(async () => {
-  weir = await startTestWeir({ WEIR_EGRESS_ALLOW: '127.0.0.1:1' });
-  tenant = await createTenant(weir);
   await provider({ name: 'up', models: ['m1', 'meta-llama/Big-3'], default_model: 'm1' });
   await provider({ name: 'openai', models: ['*'] });
 });
-
-afterAll(() => weir.stop());
 
 interface Made {
   id: string;

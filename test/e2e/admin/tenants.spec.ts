@@ -1,15 +1,12 @@
-import { startTestWeir, type TestWeir } from '../../support/weir.js';
+import { withWeir } from '../../support/with-weir.js';
 import { clientOf, type Send } from './client.js';
 
-let weir: TestWeir;
+const { weir } = withWeir({ tenant: 'none' });
 let send: Send;
 
 beforeAll(async () => {
-  weir = await startTestWeir();
   send = clientOf(weir, weir.operatorKey);
 });
-
-afterAll(() => weir.stop());
 
 test.each(['POST', 'PATCH'])('%s updates a tenant', async (method) => {
   const { body: tenant } = await send('POST', '/v1/platform/tenants', { name: 'Acme' });

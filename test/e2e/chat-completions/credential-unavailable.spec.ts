@@ -1,22 +1,8 @@
 import { brokenInvariants } from '../../support/ledger.js';
-import { ScriptedUpstream } from '../../support/upstream.js';
-import { addUpstream, booked, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { booked, eventually } from '../../support/weir.js';
+import { withWeir } from '../../support/with-weir.js';
 
-let upstream: ScriptedUpstream;
-let weir: TestWeir;
-let tenant: TestTenant;
-
-beforeAll(async () => {
-  upstream = await ScriptedUpstream.start();
-  weir = await startTestWeir({ WEIR_EGRESS_ALLOW: upstream.hostPort });
-  tenant = await createTenant(weir);
-  await addUpstream(tenant, upstream.baseUrl);
-});
-
-afterAll(async () => {
-  await weir.stop();
-  await upstream.stop();
-});
+const { weir, tenant, upstream } = withWeir({ hasProvider: true });
 
 const REQUEST = { model: 'up/test-model', messages: [{ role: 'user' as const, content: 'Hello' }], max_tokens: 100 };
 const statusOf = () =>

@@ -1,17 +1,13 @@
 import type OpenAI from 'openai';
-import { booked, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { booked, createTenant, eventually, startTestWeir } from '../../support/weir.js';
+import { withWeir } from '../../support/with-weir.js';
 
-let weir: TestWeir;
-let tenant: TestTenant;
+const { weir, tenant } = withWeir();
 
 beforeAll(async () => {
-  weir = await startTestWeir();
-  tenant = await createTenant(weir);
   await tenant.admin('POST', '/v1/organization/providers', { name: 'mock', type: 'mock' });
   await eventually(async () => (await tenant.openai.models.list()).data.length > 0);
 });
-
-afterAll(() => weir.stop());
 
 const ask = (changes: object = {}) => ({
   model: 'mock/echo',

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Collector } from '../../support/collector.js';
 import { ROOT } from '../../support/process.js';
-import { answer, ScriptedUpstream } from '../../support/upstream.js';
-import { addUpstream, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { addUpstream, eventually } from '../../support/weir.js';
+import { withWeir } from '../../support/with-weir.js';
 
 interface Panel {
   type: string;
@@ -16,25 +16,21 @@ const dashboard = JSON.parse(readFileSync(join(ROOT, 'deploy/grafana/weir.json')
   templating: { list: { type: string }[] };
 };
 
-let weir: TestWeir;
-let tenant: TestTenant;
-let upstream: ScriptedUpstream;
+const { weir, tenant, upstream } = withWeir({
+  environment: async () => {
+    collector = await Collector.start();
+    return { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url };
+  },
+});
 let collector: Collector;
 
 beforeAll(async () => {
-  upstream = await ScriptedUpstream.start();
-  collector = await Collector.start();
-  upstream.script = answer();
-  weir = await startTestWeir({ WEIR_EGRESS_ALLOW: upstream.hostPort, OTEL_EXPORTER_OTLP_ENDPOINT: collector.url });
-  tenant = await createTenant(weir);
   await addUpstream(tenant, upstream.baseUrl, 'secretco');
   await tenant.admin('POST', '/v1/organization/providers', { name: 'mock', type: 'mock' });
   await eventually(async () => (await tenant.openai.models.list()).data.some(({ id }) => id === 'mock/echo'));
 });
 
 afterAll(async () => {
-  await weir.stop();
-  await upstream.stop();
   await collector.stop();
 });
 

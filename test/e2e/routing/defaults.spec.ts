@@ -1,22 +1,8 @@
-import { ScriptedUpstream } from '../../support/upstream.js';
-import { addUpstream, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { createTenant, eventually, startTestWeir } from '../../support/weir.js';
+import { withWeir } from '../../support/with-weir.js';
 import { clientOf } from '../admin/client.js';
 
-let upstream: ScriptedUpstream;
-let weir: TestWeir;
-let tenant: TestTenant;
-
-beforeAll(async () => {
-  upstream = await ScriptedUpstream.start();
-  weir = await startTestWeir({ WEIR_EGRESS_ALLOW: upstream.hostPort, WEIR_MODEL: 'up/test-model' });
-  tenant = await createTenant(weir);
-  await addUpstream(tenant, upstream.baseUrl);
-});
-
-afterAll(async () => {
-  await weir.stop();
-  await upstream.stop();
-});
+const { weir, tenant, upstream } = withWeir({ environment: { WEIR_MODEL: 'up/test-model' }, hasProvider: true });
 
 const ask = async (apiKey = tenant.apiKey, more: object = {}, session?: string) => {
   const response = await fetch(`${weir.publicUrl}/v1/chat/completions`, {
