@@ -1,20 +1,18 @@
 import { addMock, clientOf, type Send } from '../e2e/admin/client.js';
-import { createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../support/weir.js';
+import { createTenant, eventually, type TestTenant } from '../support/weir.js';
+import { withWeir } from '../support/with-weir.js';
 
-let weir: TestWeir;
+const { weir } = withWeir({ tenant: 'none' });
 let operator: Send;
 let tenant: TestTenant;
 let admin: Send;
 
 beforeAll(async () => {
-  weir = await startTestWeir();
   operator = clientOf(weir, weir.operatorKey);
   tenant = await createTenant(weir);
   admin = clientOf(weir, tenant.adminKey);
   await addMock(tenant);
 });
-
-afterAll(() => weir.stop());
 
 const OPERATORS = '/v1/platform/operator_keys';
 const ADMINS = '/v1/organization/admin_api_keys';

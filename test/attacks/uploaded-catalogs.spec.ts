@@ -1,5 +1,5 @@
-import { ScriptedUpstream } from '../support/upstream.js';
-import { admin, createTenant, startTestWeir, type TestTenant, type TestWeir } from '../support/weir.js';
+import { admin, createTenant, type TestTenant } from '../support/weir.js';
+import { withWeir } from '../support/with-weir.js';
 
 interface Uploaded {
   digest: string;
@@ -12,17 +12,7 @@ interface Uploaded {
 const CATALOG = '/v1/platform/prices/catalogue';
 const ROW = { provider: 'openai', model: 'gpt-uploaded', input: '2', output: '10' };
 
-let upstream: ScriptedUpstream;
-let weir: TestWeir;
-
-beforeAll(async () => {
-  upstream = await ScriptedUpstream.start();
-  weir = await startTestWeir({ WEIR_EGRESS_ALLOW: upstream.hostPort });
-});
-afterAll(async () => {
-  await weir.stop();
-  await upstream.stop();
-});
+const { weir, upstream } = withWeir({ tenant: 'none' });
 
 const upload = (body: object) => admin<Uploaded>(weir, weir.operatorKey, 'POST', CATALOG, body);
 const count = async () => Number((await weir.db.query('SELECT count(*) FROM prices')).rows[0].count);

@@ -6,7 +6,8 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { PUBLIC_ROUTES } from '../../src/gateway/routes.js';
 import { newId, parsePublicId, publicId } from '../../src/kernel/ids.js';
 import { ROOT } from '../support/process.js';
-import { createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../support/weir.js';
+import { eventually } from '../support/weir.js';
+import { withWeir } from '../support/with-weir.js';
 import { ROUTES } from './admin/routes.js';
 
 /** The OpenAPI documents of both listeners: complete, valid, and true. */
@@ -24,22 +25,17 @@ interface Document {
   components: { schemas: Record<string, object>; securitySchemes: object };
 }
 
-let weir: TestWeir;
-let tenant: TestTenant;
+const { weir, tenant } = withWeir();
 let admin: Document;
 let open: Document;
 
 const read = async (url: string): Promise<Document> => (await fetch(`${url}/openapi.json`)).json() as Promise<Document>;
 
 beforeAll(async () => {
-  weir = await startTestWeir();
-  tenant = await createTenant(weir);
   await tenant.admin('POST', '/v1/organization/providers', { name: 'mock', type: 'mock' });
   await eventually(async () => (await tenant.openai.models.list()).data.length > 0);
   [admin, open] = [await read(weir.adminUrl), await read(weir.publicUrl)];
 });
-
-afterAll(() => weir.stop());
 
 const operationsOf = ({ paths }: Document) =>
   Object.entries(paths).flatMap(([path, methods]) =>
