@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
-import { chunk, delta, type Script, ScriptedUpstream, type UpstreamCall } from '../support/upstream.js';
-import { admin, booked, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../support/weir.js';
+import { chunk, delta, type Script, type UpstreamCall } from '../support/upstream.js';
+import { admin, booked, createTenant, eventually, type TestTenant } from '../support/weir.js';
+import { withWeir } from '../support/with-weir.js';
 
 /** What the provider bills for every call: eight thousand of the tokens are never shown. */
 const BILLED = { prompt_tokens: 20, completion_tokens: 8_012, total_tokens: 8_032, completion_tokens_details: { reasoning_tokens: 8_000 } };
@@ -9,19 +10,8 @@ const REQUEST = { messages: [{ role: 'user', content: 'Hello' }], max_tokens: 10
 /** The most it could cost: nothing of it is hidden. */
 const HELD = 20_000_000n;
 
-let upstream: ScriptedUpstream;
-let weir: TestWeir;
+const { weir, upstream } = withWeir({ environment: { WEIR_PROGRESS_TIMEOUT_MS: '2000' }, tenant: 'none' });
 let tenant: TestTenant;
-
-beforeAll(async () => {
-  upstream = await ScriptedUpstream.start();
-  weir = await startTestWeir({ WEIR_EGRESS_ALLOW: upstream.hostPort, WEIR_PROGRESS_TIMEOUT_MS: '2000' });
-});
-
-afterAll(async () => {
-  await weir.stop();
-  await upstream.stop();
-});
 
 beforeEach(async () => {
   upstream.calls.length = 0;

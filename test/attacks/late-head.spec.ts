@@ -1,5 +1,6 @@
-import { chunk, delta, json, type Script, ScriptedUpstream } from '../support/upstream.js';
-import { booked, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../support/weir.js';
+import { chunk, delta, json, type Script } from '../support/upstream.js';
+import { booked, eventually } from '../support/weir.js';
+import { withWeir } from '../support/with-weir.js';
 
 const USAGE = { prompt_tokens: 20, completion_tokens: 2_000, total_tokens: 2_020 };
 const COST = 20n * 1_000n + 2_000n * 2_000n;
@@ -7,23 +8,12 @@ const REQUEST = { model: 'up/m', messages: [{ role: 'user', content: 'Hello' }],
 /** The output alone. */
 const HELD = 8_000_000n;
 
-let upstream: ScriptedUpstream;
-let weir: TestWeir;
-let tenant: TestTenant;
-
-beforeAll(async () => {
-  upstream = await ScriptedUpstream.start();
-  weir = await startTestWeir({ WEIR_EGRESS_ALLOW: upstream.hostPort, WEIR_FIRST_BYTE_TIMEOUT_MS: '300', WEIR_PROGRESS_TIMEOUT_MS: '300' });
-});
-
-afterAll(async () => {
-  await weir.stop();
-  await upstream.stop();
+const { weir, tenant, upstream } = withWeir({
+  environment: { WEIR_FIRST_BYTE_TIMEOUT_MS: '300', WEIR_PROGRESS_TIMEOUT_MS: '300' },
+  tenant: 'each',
 });
 
 beforeEach(async () => {
-  upstream.calls.length = 0;
-  tenant = await createTenant(weir);
   await provider('up');
 });
 

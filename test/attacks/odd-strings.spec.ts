@@ -1,20 +1,15 @@
 import { clientOf, type Send } from '../e2e/admin/client.js';
 import { ROUTES } from '../e2e/admin/routes.js';
-import { createTenant, startTestWeir, type TestTenant, type TestWeir } from '../support/weir.js';
+import { withWeir } from '../support/with-weir.js';
 
-let weir: TestWeir;
-let tenant: TestTenant;
+const { weir, tenant } = withWeir();
 let admin: Send;
 let operator: Send;
 
 beforeAll(async () => {
-  weir = await startTestWeir();
-  tenant = await createTenant(weir);
   admin = clientOf(weir, tenant.adminKey);
   operator = clientOf(weir, weir.operatorKey);
 });
-afterAll(() => weir.stop());
-
 const HALVES = ['\ud800', 'a\udfffb', '\udc00\ud800'];
 const odd = [...HALVES, 'a\0b', '\0'];
 const writes = ROUTES.filter(({ method }) => method === 'POST' || method === 'PATCH');

@@ -4,13 +4,25 @@ import { Access, undeclaredRoutes } from '../../../src/control/http/access.js';
 import { newId, parsePublicId, publicId } from '../../../src/kernel/ids.js';
 import { ROLES } from '../../../src/kernel/permissions.js';
 import { LoginServer } from '../../support/login-server.js';
-import { createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { createTenant, eventually, type TestTenant } from '../../support/weir.js';
+import { withWeir } from '../../support/with-weir.js';
 import { COPILOT } from '../providers/subscriptions.js';
 import { type AdminReply, addMock, clientOf, makeCall, type Send } from './client.js';
 import { ROUTES, type Route } from './routes.js';
 
 let login: LoginServer;
-let weir: TestWeir;
+const { weir } = withWeir({
+  environment: async () => {
+    login = await LoginServer.start();
+    COPILOT.wait(login);
+    return {
+      OPENAI_API_KEY: 'sk-platform-secret',
+      WEIR_EGRESS_ALLOW: login.hostPort,
+      WEIR_CONNECTIONS: JSON.stringify({ copilot: { client_id: 'client', login_url: `http://${login.hostPort}` } }),
+    };
+  },
+  tenant: 'none',
+});
 let alice: TestTenant;
 let bob: TestTenant;
 let operator: Send;
@@ -18,13 +30,6 @@ let operator: Send;
 let standing: Ids;
 
 beforeAll(async () => {
-  login = await LoginServer.start();
-  COPILOT.wait(login);
-  weir = await startTestWeir({
-    OPENAI_API_KEY: 'sk-platform-secret',
-    WEIR_EGRESS_ALLOW: login.hostPort,
-    WEIR_CONNECTIONS: JSON.stringify({ copilot: { client_id: 'client', login_url: `http://${login.hostPort}` } }),
-  });
   [alice, bob] = [await createTenant(weir), await createTenant(weir)];
   operator = clientOf(weir, weir.operatorKey);
   for (const tenant of [alice, bob]) {
@@ -56,7 +61,6 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await weir.stop();
   await login.stop();
 });
 

@@ -1,29 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { brokenInvariants } from '../../support/ledger.js';
-import { answer, chunk, delta, json, type Script, ScriptedUpstream, stream, USAGE } from '../../support/upstream.js';
-import { booked, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { answer, chunk, delta, json, type Script, stream, USAGE } from '../../support/upstream.js';
+import { booked, eventually } from '../../support/weir.js';
+import { withWeir } from '../../support/with-weir.js';
 
-let upstream: ScriptedUpstream;
-let weir: TestWeir;
-let tenant: TestTenant;
-
-beforeAll(async () => {
-  upstream = await ScriptedUpstream.start();
-  weir = await startTestWeir({ WEIR_EGRESS_ALLOW: upstream.hostPort, WEIR_RETRIES: '2' });
-});
-
-beforeEach(async () => {
-  tenant = await createTenant(weir);
-  upstream.calls.length = 0;
-  upstream.script = answer();
-});
+const { weir, tenant, upstream } = withWeir({ environment: { WEIR_RETRIES: '2' }, tenant: 'each' });
 
 afterEach(async () => expect(await brokenInvariants(weir.db)).toEqual([]));
-
-afterAll(async () => {
-  await weir?.stop();
-  await upstream?.stop();
-});
 
 async function add(...keys: string[]): Promise<string[]> {
   const { id } = await tenant.admin<{ id: string }>('POST', '/v1/organization/providers', {

@@ -1,34 +1,19 @@
 import { brokenInvariants } from '../../support/ledger.js';
-import { answer, chunk, delta, ScriptedUpstream, stream, USAGE } from '../../support/upstream.js';
-import { addUpstream, booked, createTenant, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { answer, chunk, delta, stream, USAGE } from '../../support/upstream.js';
+import { booked, createTenant } from '../../support/weir.js';
+import { withWeir } from '../../support/with-weir.js';
 
 const MESSAGES = [{ role: 'user' as const, content: 'Hello' }];
 /** 9 input tokens at $1 and 12 output tokens at $2 per million. */
 const COST = 33_000n;
 
-let upstream: ScriptedUpstream;
-let weir: TestWeir;
-let tenant: TestTenant;
-
-beforeAll(async () => {
-  upstream = await ScriptedUpstream.start();
-  weir = await startTestWeir({ WEIR_EGRESS_ALLOW: upstream.hostPort });
-});
+const { weir, tenant, upstream } = withWeir({ tenant: 'each', hasProvider: true });
 
 beforeEach(async () => {
-  tenant = await createTenant(weir);
-  await addUpstream(tenant, upstream.baseUrl);
   await tenant.admin('POST', '/v1/organization/budgets', { scope: { kind: 'tenant' }, limit: '1.00', period: 'month' });
-  upstream.calls.length = 0;
-  upstream.script = answer();
 });
 
 afterEach(async () => expect(await brokenInvariants(weir.db)).toEqual([]));
-
-afterAll(async () => {
-  await weir.stop();
-  await upstream.stop();
-});
 
 test('text: the reply is the provider’s own, the cost is in a header and in the ledger to the nano-dollar', async () => {
   const { data, response } = await tenant.openai.chat.completions

@@ -1,36 +1,22 @@
 import OpenAI from 'openai';
 import { brokenInvariants } from '../../support/ledger.js';
-import { answer, delta, hang, json, type Script, ScriptedUpstream, stream } from '../../support/upstream.js';
-import { addUpstream, admin, booked, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { delta, hang, json, type Script, stream } from '../../support/upstream.js';
+import { addUpstream, admin, booked, eventually } from '../../support/weir.js';
+import { withWeir } from '../../support/with-weir.js';
 
 const REQUEST = { model: 'up/test-model', messages: [{ role: 'user' as const, content: 'Hello' }], max_tokens: 100 };
 
-let upstream: ScriptedUpstream;
-let weir: TestWeir;
-let tenant: TestTenant;
-
-beforeAll(async () => {
-  upstream = await ScriptedUpstream.start();
-  weir = await startTestWeir({
+const { weir, tenant, upstream } = withWeir({
+  environment: (upstream) => ({
     WEIR_EGRESS_ALLOW: `${upstream.hostPort},127.0.0.1:9`,
     WEIR_FIRST_BYTE_TIMEOUT_MS: '300',
     WEIR_PROGRESS_TIMEOUT_MS: '300',
-  });
-});
-
-beforeEach(async () => {
-  tenant = await createTenant(weir);
-  await addUpstream(tenant, upstream.baseUrl);
-  upstream.calls.length = 0;
-  upstream.script = answer();
+  }),
+  tenant: 'each',
+  hasProvider: true,
 });
 
 afterEach(async () => expect(await brokenInvariants(weir.db)).toEqual([]));
-
-afterAll(async () => {
-  await weir.stop();
-  await upstream.stop();
-});
 
 const budget = (limit: string, scope: object = { kind: 'tenant' }) =>
   tenant.admin<{ id: string }>('POST', '/v1/organization/budgets', { scope, limit, period: 'month' });

@@ -1,9 +1,9 @@
 import { brokenInvariants } from '../../support/ledger.js';
-import { answer, delta, json, type Script, ScriptedUpstream, stream as streamOf } from '../../support/upstream.js';
-import { createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { answer, delta, json, type Script, stream as streamOf } from '../../support/upstream.js';
+import { createTenant, eventually, type TestTenant } from '../../support/weir.js';
+import { withWeir } from '../../support/with-weir.js';
 
-let upstream: ScriptedUpstream;
-let weir: TestWeir;
+const { weir, upstream } = withWeir({ tenant: 'none' });
 let tenant: TestTenant;
 let provider: { id: string; keys: Key[] };
 /** What the provider says to each key; an answer to those that are not here. */
@@ -22,16 +22,6 @@ const shown = (index: number) => String(upstream.calls[index]!.headers['authoriz
 const limited = (retryAfter?: string) =>
   json(429, { error: { message: 'slow down', type: 'requests', code: 'rate_limit' } }, retryAfter ? { 'retry-after': retryAfter } : {});
 const refused = (status: number) => json(status, { error: { message: 'no', type: 'invalid_request_error', code: 'invalid_api_key' } });
-
-beforeAll(async () => {
-  upstream = await ScriptedUpstream.start();
-  weir = await startTestWeir({ WEIR_EGRESS_ALLOW: upstream.hostPort });
-});
-
-afterAll(async () => {
-  await weir.stop();
-  await upstream.stop();
-});
 
 beforeEach(async () => {
   says = {};

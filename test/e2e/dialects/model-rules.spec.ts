@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { REPLY_FORMATS } from '../../support/tool-replies.js';
-import { ScriptedUpstream } from '../../support/upstream.js';
-import { createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { eventually } from '../../support/weir.js';
+import { withWeir } from '../../support/with-weir.js';
 
 const RULES = [
   { match: 'prod-*', treat_as: 'gpt-5.6-sol' },
@@ -11,17 +11,16 @@ const RULES = [
 ];
 
 let directory: string;
-let upstream: ScriptedUpstream;
-let weir: TestWeir;
-let tenant: TestTenant;
+const { tenant, upstream } = withWeir({
+  environment: async () => {
+    directory = mkdtempSync(join(tmpdir(), 'weir-rules-'));
+    const file = join(directory, 'rules.json');
+    writeFileSync(file, JSON.stringify(RULES));
+    return { WEIR_MODEL_RULES: file };
+  },
+});
 
 beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), 'weir-rules-'));
-  const file = join(directory, 'rules.json');
-  writeFileSync(file, JSON.stringify(RULES));
-  upstream = await ScriptedUpstream.start();
-  weir = await startTestWeir({ WEIR_EGRESS_ALLOW: upstream.hostPort, WEIR_MODEL_RULES: file });
-  tenant = await createTenant(weir);
   const providers = [
     { name: 'azure', type: 'azure-openai', base_url: upstream.baseUrl },
     { name: 'claude', type: 'anthropic', base_url: `http://${upstream.hostPort}` },
@@ -43,8 +42,6 @@ beforeEach(() => {
 });
 
 afterAll(async () => {
-  await weir.stop();
-  await upstream.stop();
   rmSync(directory, { recursive: true });
 });
 

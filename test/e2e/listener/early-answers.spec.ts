@@ -1,20 +1,12 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { createTenant, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { withWeir } from '../../support/with-weir.js';
 
 const MIB = 1024 * 1024;
 const CALLS = '/v1/chat/completions';
 const BUDGETS = '/v1/organization/budgets';
 
-let weir: TestWeir;
-let tenant: TestTenant;
-
-beforeAll(async () => {
-  weir = await startTestWeir();
-  tenant = await createTenant(weir);
-});
-
-afterAll(() => weir.stop());
+const { weir, tenant } = withWeir();
 
 /** The status that a client finds which reads nothing before it has written all. 0: the connection was reset before there was one. */
 function statusOf(url: string, head: string[], body: Buffer): Promise<number> {

@@ -1,10 +1,9 @@
 import { CATALOG, type ProviderType } from '../../../src/providers/index.js';
-import { json, ScriptedUpstream } from '../../support/upstream.js';
-import { createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { json } from '../../support/upstream.js';
+import { createTenant, eventually } from '../../support/weir.js';
+import { withWeir } from '../../support/with-weir.js';
 
-let upstream: ScriptedUpstream;
-let weir: TestWeir;
-let tenant: TestTenant;
+const { weir, tenant, upstream } = withWeir();
 
 /** Names of the types of the catalog that go out to the network with a key, aliases too, each with its type. */
 const NAMES = CATALOG.filter(({ slug, subscription }) => slug !== 'mock' && !subscription).flatMap((type) =>
@@ -23,10 +22,7 @@ const PATHS: Record<string, RegExp> = {
 };
 
 beforeAll(async () => {
-  upstream = await ScriptedUpstream.start();
   upstream.script = json(500, { error: { message: 'that is enough' } });
-  weir = await startTestWeir({ WEIR_EGRESS_ALLOW: upstream.hostPort });
-  tenant = await createTenant(weir);
   for (const [name] of NAMES)
     await tenant.admin('POST', '/v1/organization/providers', {
       type: name,
@@ -34,11 +30,6 @@ beforeAll(async () => {
       key: keyOf(name),
     });
   await eventually(async () => (await ask(NAMES.at(-1)![0])).status !== 404, 20_000);
-});
-
-afterAll(async () => {
-  await weir.stop();
-  await upstream.stop();
 });
 
 /** Without a dot: a key of Zhipu's in two parts is shown otherwise, see credentials.spec.ts. */

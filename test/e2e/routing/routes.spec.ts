@@ -1,18 +1,13 @@
-import { ScriptedUpstream } from '../../support/upstream.js';
-import { addUpstream, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
+import { addUpstream, eventually, startTestWeir } from '../../support/weir.js';
+import { withWeir } from '../../support/with-weir.js';
 import { type Body, clientOf, type Send } from '../admin/client.js';
 
-let upstream: ScriptedUpstream;
-let weir: TestWeir;
-let tenant: TestTenant;
+const { weir, tenant, upstream } = withWeir();
 let send: Send;
 let operator: Send;
 
 /** Two providers, `up` and `spare`, both at one upstream. */
 beforeAll(async () => {
-  upstream = await ScriptedUpstream.start();
-  weir = await startTestWeir({ WEIR_EGRESS_ALLOW: upstream.hostPort });
-  tenant = await createTenant(weir);
   for (const name of ['up', 'spare']) await addUpstream(tenant, upstream.baseUrl, name);
   send = clientOf(weir, tenant.adminKey);
   operator = clientOf(weir, weir.operatorKey);
@@ -23,11 +18,6 @@ afterEach(async () => {
   for (const { id } of (await send('GET', '/v1/organization/routes')).body.data)
     await operator('DELETE', `/v1/organization/routes/${id}`, undefined, { 'x-weir-tenant': tenant.id });
   for (const { id } of (await operator('GET', '/v1/platform/routes')).body.data) await operator('DELETE', `/v1/platform/routes/${id}`);
-});
-
-afterAll(async () => {
-  await weir.stop();
-  await upstream.stop();
 });
 
 const route = (value: string, targets: (string | object)[], more: object = {}, kind = 'exact') => ({
