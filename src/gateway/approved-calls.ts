@@ -163,7 +163,7 @@ export class ApprovedCalls {
 }
 
 const mustBeApproved = (id: string) =>
-  `Somebody must approve this request: ${id} waits for a decision. Once it is approved, send the same request again with the header "x-weir-approval: ${id}".`;
+  `The request needs an approval: ${id} waits for a decision. Once it is approved, send the same request again with the header "x-weir-approval: ${id}".`;
 const isApproved = (id: string) => `It was approved: send the same request again with the header "x-weir-approval: ${id}".`;
 const TOO_MANY = 'Too many requests of this tenant wait for a decision. Have some of them decided, then try again.';
 

@@ -151,7 +151,7 @@ export const ERRORS = {
   request_exceeds_budget: row(402, 'insufficient_quota', 'This request alone could cost more than the budget has left.', false),
   cost_limit_exceeded: row(402, 'insufficient_quota', 'This request could cost more than its cost limit allows.', false),
   rate_limit_exceeded: row(429, 'requests', 'Too many requests. Try again shortly.', true, 1),
-  approval_required: row(402, 'insufficient_quota', 'Somebody must approve this request: it is beyond a budget.', false),
+  approval_required: row(402, 'insufficient_quota', 'The request is beyond a budget and needs an approval.', false),
   approval_decided: row(409, 'invalid_request_error', 'This request was decided otherwise, or is over.', false),
   budget_held: row(429, 'rate_limit_exceeded', 'Calls in flight hold what is left of the budget. Try again shortly.', true, 1),
   model_not_priced: row(

@@ -16,6 +16,7 @@ const UNAUDITED = [
   'calls',
   'config_changes',
   'credential_health',
+  'credential_model_health',
   'data_keys',
   'function_versions',
   'held_apart',
@@ -27,6 +28,7 @@ const UNAUDITED = [
   'outbox',
   'sessions',
   'target_health',
+  'webhook_deliveries',
 ];
 
 let weir: TestWeir;

@@ -305,7 +305,7 @@ function requestOf({ method, path }: Route, ids = standing): { path: string; bod
 }
 
 /** Writes that change nothing here: they ask, run dry, or leave things as they are. */
-const CHANGES_NOTHING = /\/(probe|resolve|poll|rerate|catalogue|suspend|settings|inference|grants\/{tenant_id})$/;
+const CHANGES_NOTHING = /\/(probe|resolve|poll|rerate|prices\/catalogue|suspend|settings|inference|grants\/{tenant_id})$/;
 
 /** It was done, and if it may have changed something, the audit log has a line of this request. */
 async function expectDone({ method, path }: Route, reply: AdminReply): Promise<void> {
