@@ -133,11 +133,11 @@ const BODIES: Record<string, () => object> = {
   'POST /v1/platform/tenants/{tenant_id}': () => ({ metadata: { label: unique() } }),
   'PATCH /v1/platform/tenants/{tenant_id}': () => ({ metadata: { label: unique() } }),
   'POST /v1/organization/webhooks': newWebhook,
-  'POST /v1/organization/webhooks/{webhook_id}': () => ({ types: null }),
-  'PATCH /v1/organization/webhooks/{webhook_id}': () => ({ types: null }),
+  'POST /v1/organization/webhooks/{webhook_id}': () => ({ name: unique() }),
+  'PATCH /v1/organization/webhooks/{webhook_id}': () => ({ name: unique() }),
   'POST /v1/platform/webhooks': newWebhook,
-  'POST /v1/platform/webhooks/{platform_webhook_id}': () => ({ types: null }),
-  'PATCH /v1/platform/webhooks/{platform_webhook_id}': () => ({ types: null }),
+  'POST /v1/platform/webhooks/{platform_webhook_id}': () => ({ name: unique() }),
+  'PATCH /v1/platform/webhooks/{platform_webhook_id}': () => ({ name: unique() }),
   'POST /v1/organization/settings': () => ({ keep_answers: true }),
   'PATCH /v1/organization/settings': () => ({ keep_answers: true }),
 };
@@ -305,7 +305,7 @@ function requestOf({ method, path }: Route, ids = standing): { path: string; bod
 }
 
 /** Writes that change nothing here: they ask, run dry, or leave things as they are. */
-const CHANGES_NOTHING = /\/(probe|resolve|poll|rerate|prices\/catalogue|suspend|settings|inference|grants\/{tenant_id})$/;
+const CHANGES_NOTHING = /\/(probe|test|replay|resolve|poll|rerate|prices\/catalogue|suspend|settings|inference|grants\/{tenant_id})$/;
 
 /** It was done, and if it may have changed something, the audit log has a line of this request. */
 async function expectDone({ method, path }: Route, reply: AdminReply): Promise<void> {
