@@ -102,9 +102,51 @@ const EVENTS = {
       text: `${budgetOf(data)} may spend ${data['amount']} USD more in this period. It was granted${byText(data)}.`,
     }),
   },
-  'approval.requested': later('A call waits for an approval. Not told yet.'),
-  'approval.decided': later('An approval was given or refused. Not told yet.'),
-  'approval.expired': later('Nobody decided an approval in time. Not told yet.'),
+  'approval.requested': {
+    summary: 'A call is beyond a budget and needs an approval. Told once for each request.',
+    data: {
+      approval_id: id,
+      project_id: id,
+      api_key_id: id,
+      model: text,
+      endpoint: text,
+      amount: Money.describe('The most the call may cost.'),
+      budget_id: id.describe('The first of the budgets that have too little.'),
+      scope_kind: text,
+      scope_value: scopeValue,
+      short: Money.describe('How much that budget lacks.'),
+      expires_at: Timestamp,
+      ...usd,
+    },
+    notice: (data) => ({
+      title: 'A call needs an approval',
+      text: `A call to "${data['model']}" with the API key ${data['api_key_id']} can cost up to ${data['amount']} USD. ${budgetOf(data)} has ${data['short']} USD too little. The request ${data['approval_id']} can be approved or rejected until ${timeText(data['expires_at'])}.`,
+    }),
+  },
+  'approval.decided': {
+    summary: 'A request was approved or rejected.',
+    data: {
+      approval_id: id,
+      decision: z.enum(['approved', 'rejected']),
+      kind: z.enum(['once', 'amount']),
+      amount: Money,
+      actor: ACTOR,
+      reason: text.nullable(),
+      ...usd,
+    },
+    notice: (data) => ({
+      title: `A request was ${data['decision']}`,
+      text: `The request ${data['approval_id']} for ${data['amount']} USD was ${data['decision']}${byText(data)}.${data['reason'] ? ` The reason: ${data['reason']}` : ''}`,
+    }),
+  },
+  'approval.expired': {
+    summary: 'A request was not decided, or an approval not used, in time.',
+    data: { approval_id: id, was: z.enum(['pending', 'approved']), model: text, amount: Money, ...usd },
+    notice: (data) => ({
+      title: 'A request is over',
+      text: `The request ${data['approval_id']} for a call to "${data['model']}" was ${data['was'] === 'pending' ? 'not decided' : 'approved and not used'} in time.`,
+    }),
+  },
   'key.created': {
     summary: 'An API key was created.',
     data: { ...key, actor: ACTOR },
@@ -198,6 +240,7 @@ const IDS: Readonly<Record<string, IdKind>> = {
   project_id: 'project',
   provider_id: 'provider',
   call_id: 'call',
+  approval_id: 'approval',
 };
 const NANO = '_nano';
 

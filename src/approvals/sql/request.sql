@@ -43,8 +43,9 @@ BEGIN
   IF a.state = 'pending' OR a.state = 'approved' AND a.kind = 'once' THEN PERFORM expire_approval(a); END IF;
   INSERT INTO approvals (tenant_id, id, project_id, api_key_id, endpoint, model, fingerprint, amount, shorts, facts, by_operator, four_eyes, created_at, expires_at)
     VALUES (p_tenant, p_id, p_project, p_key, p_endpoint, p_model, p_fingerprint, p_amount, v_shorts, p_facts, v_by_operator, v_four_eyes, v_now, v_now + p_patience);
-  PERFORM emit_event(p_tenant, 'approval.requested', 'approval.requested:' || p_id, jsonb_build_object('approval_id', p_id, 'kind', 'cost-limit',
-    'project_id', p_project, 'api_key_id', p_key, 'model', p_model, 'endpoint', p_endpoint, 'amount_nano', p_amount::text, 'budgets', v_shorts,
+  PERFORM emit_event(p_tenant, 'approval.requested', 'approval.requested:' || p_id, jsonb_build_object('approval_id', p_id, 'project_id', p_project,
+    'api_key_id', p_key, 'model', p_model, 'endpoint', p_endpoint, 'amount_nano', p_amount::text, 'budget_id', v_shorts -> 0 -> 'budget_id',
+    'scope_kind', v_shorts -> 0 -> 'scope_kind', 'scope_value', v_shorts -> 0 -> 'scope_value', 'short_nano', v_shorts -> 0 -> 'short',
     'expires_at', v_now + p_patience));
   RETURN QUERY SELECT 'asked', p_id, v_shorts, v_now + p_patience, NULL::text;
 END $$;
@@ -54,7 +55,7 @@ CREATE FUNCTION expire_approval(p_approval approvals) RETURNS void LANGUAGE plpg
 BEGIN
   UPDATE approvals q SET state = 'expired' WHERE q.tenant_id = p_approval.tenant_id AND q.id = p_approval.id;
   PERFORM emit_event(p_approval.tenant_id, 'approval.expired', 'approval.expired:' || p_approval.id,
-    jsonb_build_object('approval_id', p_approval.id, 'was', p_approval.state, 'amount_nano', p_approval.amount::text));
+    jsonb_build_object('approval_id', p_approval.id, 'was', p_approval.state, 'model', p_approval.model, 'amount_nano', p_approval.amount::text));
   PERFORM pg_notify('weir_health', 'approval ' || p_approval.id);
 END $$;
 

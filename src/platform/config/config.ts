@@ -185,7 +185,7 @@ const variables = z.object({
   WEIR_DATABASE_CALL_CONNECTIONS: connectionsAtMost(2, 12),
   WEIR_DATABASE_CONFIG_CONNECTIONS: connectionsAtMost(2, 5),
   WEIR_DATABASE_ADMIN_CONNECTIONS: connectionsAtMost(1, 8),
-  WEIR_DATABASE_QUEUE_CONNECTIONS: connectionsAtMost(6, 9),
+  WEIR_DATABASE_QUEUE_CONNECTIONS: connectionsAtMost(12, 15),
   WEIR_DATABASE_ROLE: z
     .string()
     .regex(/^[a-z_][a-z0-9_]{0,62}$/, { error: 'must be the name of a role: small letters, digits and _, at most 63' })

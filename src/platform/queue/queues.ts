@@ -112,10 +112,13 @@ export class Queues {
     await PostgresStore.prepare(this.store.databaseUrl);
   }
 
-  /** Runs a worker for each job and keeps their schedules, also when the queue store loses them. @throws when two jobs share a queue. */
+  /** Runs a worker for each job and keeps their schedules, also when the queue store loses them. @throws when two jobs share a queue, or there are more than connections. */
   start(jobs: readonly ScheduledJob[], report: Report): void {
     for (const { queue } of jobs)
       if (jobs.filter((job) => job.queue === queue).length > 1) throw new Error(`two workers for the queue ${queue}`);
+    // Each worker keeps a connection to Postgres to itself, and all share at least one more.
+    if (!this.store.redis && jobs.length >= this.store.connections)
+      throw new Error(`${jobs.length} jobs need more than ${this.store.connections} connections`);
     this.jobs = jobs;
     this.report = report;
     this.look();
