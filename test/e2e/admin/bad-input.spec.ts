@@ -79,7 +79,7 @@ test.each<[string, string, object, string, string]>([
     '/v1/organization/budgets',
     { ...BUDGET, mode: 'warn' },
     'mode',
-    '"mode" must be one of "deny", "observe".',
+    '"mode" must be one of "deny", "approve", "observe".',
   ],
   [
     'a scope without its value',
