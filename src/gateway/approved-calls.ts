@@ -121,7 +121,8 @@ export class ApprovedCalls {
           look.abort();
           return approval;
         }
-        this.callers.refreshed(call.caller); // 401 403
+        const refusal = call.refusal(); // 401 403
+        if (refusal) throw refusal;
         await this.untilNews(news, look, reply, left, call);
       }
       return null;
@@ -134,27 +135,20 @@ export class ApprovedCalls {
     }
   }
 
-  /** Until there is news, the client leaves, the process ends or the time is over. @throws WeirError once the key of the call is revoked */
+  /** Until there is news, the client leaves, the process ends, the key is revoked or the time is over. */
   private async untilNews(news: Promise<void>, look: AbortController, reply: Reply, leftMs: number, call: Call): Promise<void> {
     const stop = () => look.abort();
     reply.onGone = stop;
     this.ended.signal.addEventListener('abort', stop);
     const timer = setTimeout(stop, leftMs);
-    let revoked: unknown = null;
-    const watch = setInterval(() => {
-      try {
-        this.callers.refreshed(call.caller);
-      } catch (error) {
-        revoked = error;
-        stop();
-      }
-    }, LOOK_MS);
+    const watch = setInterval(() => call.refusal() && stop(), LOOK_MS);
+    // Either may have come while the approval was read.
+    if (reply.gone || this.ended.signal.aborted) stop();
     await news;
     clearTimeout(timer);
     clearInterval(watch);
     this.ended.signal.removeEventListener('abort', stop);
     reply.onGone = null;
-    if (revoked) throw revoked;
   }
 
   private fingerprint({ caller, endpoint, options, prompt }: Call): Promise<Buffer> {
