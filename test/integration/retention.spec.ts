@@ -6,6 +6,7 @@ import { createPool, sqlFunction } from '../../src/platform/postgres/index.js';
 import { moveClock } from '../support/clock.js';
 import { createDatabase, openPool, type TestDatabase } from '../support/database.js';
 import { brokenInvariants, encoded, holdRequest, insertTenant, settlement } from '../support/ledger.js';
+import { eventually } from '../support/weir.js';
 
 let database: TestDatabase;
 let db: Pool;
@@ -124,12 +125,15 @@ test('a month that goes while an audit looks is neither missed nor counted twice
   await moveClock(db, '5 months');
   await retention.ensurePartitions();
   await retention.purgeHolds();
-  // The auditor, and nobody else, takes a second to read the clock, which is right after its snapshot.
+  // The auditor, and nobody else, takes three seconds to read the clock, which is right after its snapshot.
   await db.query(`CREATE OR REPLACE FUNCTION weir_now() RETURNS timestamptz LANGUAGE sql STABLE AS $$
-    SELECT now() + interval '5 months' FROM (SELECT CASE WHEN current_setting('application_name') = 'weir-slow' THEN pg_sleep(1) END) AS s $$`);
+    SELECT now() + interval '5 months' FROM (SELECT CASE WHEN current_setting('application_name') = 'weir-slow' THEN pg_sleep(3) END) AS s $$`);
   const slow = createPool(database.url, { max: 1, statementTimeoutMs: 10_000, name: 'slow' });
   const auditing = new AuditRepository(slow).audit('full');
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await eventually(async () => {
+    const asleep = `SELECT FROM pg_stat_activity WHERE application_name = 'weir-slow' AND wait_event = 'PgSleep'`;
+    return (await db.query(asleep)).rowCount === 1;
+  });
   expect(await dropAll(3)).toEqual([]);
   expect((await auditing).breaches).toEqual([]);
   expect((await dropAll(3)).length).toBeGreaterThan(0);
