@@ -18,11 +18,14 @@ const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 const MAX_KEYED_WAIT_MS = 50_000;
 /** How often it is looked whether the key of a request that waits is still valid. */
 const LOOK_MS = 500;
+/** How often a request that waits is tried again: its budgets may have been changed. */
+const TRY_MS = 5_000;
 
 /** Calls beyond a budget that somebody may approve: asks for it, waits for it where the client does, and takes back what was not needed. */
 @Injectable()
 export class ApprovedCalls {
   private readonly waits = new Map<string, number>();
+  private readonly places = new WeakSet<Call>();
   private waitingBytes = 0;
   private readonly ended = new AbortController();
 
@@ -44,8 +47,8 @@ export class ApprovedCalls {
   }
 
   /**
-   * A call was refused because somebody has to approve it: it is asked for. Resolves once it was approved and the client waited for that: then the call
-   * may be tried again.
+   * A call was refused because somebody has to approve it: it is asked for. Resolves when the call is to be tried again: once it was approved and the client
+   * waited for that, and now and then meanwhile. It keeps its place among those that wait until {@link leave}.
    * @throws WeirError approval_required, cost_limit_exceeded, or what the budget refused it with where no approval would help
    */
   async decided(call: Call, reply: Reply, error: WeirError): Promise<void> {
@@ -77,16 +80,20 @@ export class ApprovedCalls {
     const id = publicId('approval', standing.id);
     if (standing.became === 'rejected') throw rejected(id, standing.reason, fields);
     const state = standing.became === 'approved' ? 'approved' : 'pending';
+    const unfit = options.approvalId !== null && options.approvalId !== standing.id ? ` ${unfitting(options.approvalId)}` : '';
     const told = error.with({
-      message: `${error.message} ${standing.became === 'approved' ? isApproved(id) : mustBeApproved(id)}`,
+      message: `${error.message} ${standing.became === 'approved' ? isApproved(id) : mustBeApproved(id)}${unfit}`,
       fields: { ...fields, approval_id: id, state, expires_at: unix(standing.expiresAt) },
       headers: { location: `/v1/approvals/${id}` },
     });
     const decision = state === 'approved' ? null : await this.wait(call, reply, standing.id, told);
+    if (decision === 'again') return;
     if (decision?.state === 'rejected') throw rejected(id, decision.reason, fields);
     if (state !== 'approved' && decision?.state !== 'approved') throw told;
     if (options.waitMs === null) throw told;
     // The key may have been changed meanwhile: the call is checked by what it is now.
+    const refusal = call.refusal(); // 401 403
+    if (refusal) throw refusal;
     call.caller = this.callers.refreshed(caller);
     call.approval = decision?.kind === 'amount' ? null : { id: standing.id, fingerprint: await this.fingerprint(call) };
   }
@@ -97,17 +104,36 @@ export class ApprovedCalls {
     void this.approvals.takeBack(hold.tenantId, hold.callId).catch((err) => this.log.debug({ err }, 'a grant could not be taken back yet'));
   }
 
-  /** Null: it was not decided while the client waited. @throws what it is told where nobody can wait; WeirError once its key is revoked */
-  private async wait(call: Call, reply: Reply, id: string, told: WeirError): Promise<Approval | null> {
+  /** A call that may have waited waits no more. */
+  leave(call: Call): void {
+    if (!this.places.delete(call)) return;
+    const { tenantId } = call.caller;
+    this.waitingBytes -= bytesOf(call);
+    const others = this.waits.get(tenantId)! - 1;
+    if (others > 0) this.waits.set(tenantId, others);
+    else this.waits.delete(tenantId);
+  }
+
+  /** @throws what the call is told where there is no place for it. */
+  private enter(call: Call, told: WeirError): void {
+    if (this.places.has(call)) return;
+    const { tenantId } = call.caller;
+    const waits = this.waits.get(tenantId) ?? 0;
+    if (waits >= MAX_WAITS || this.waitingBytes + bytesOf(call) > MAX_WAITING_BYTES)
+      throw told.with({ message: `${told.message} Too many requests wait for a decision already, so this one does not.` });
+    this.places.add(call);
+    this.waits.set(tenantId, waits + 1);
+    this.waitingBytes += bytesOf(call);
+  }
+
+  /**
+   * Null: it was not decided while the client waited.
+   * @throws what it is told where nobody can wait; WeirError once its key may not make it any more
+   */
+  private async wait(call: Call, reply: Reply, id: string, told: WeirError): Promise<Approval | 'again' | null> {
     const { waitMs, idempotencyKey } = call.options;
     if (waitMs === null || call.isLocal) return null;
-    const { tenantId } = call.caller;
-    const bytes = call.prompt.source?.text.length ?? 0;
-    const waits = this.waits.get(tenantId) ?? 0;
-    if (waits >= MAX_WAITS || this.waitingBytes + bytes > MAX_WAITING_BYTES)
-      throw told.with({ message: `${told.message} Too many requests wait for a decision already, so this one does not.` });
-    this.waits.set(tenantId, waits + 1);
-    this.waitingBytes += bytes;
+    this.enter(call, told);
     const since = performance.now();
     const until = since - call.waitedMs + (idempotencyKey === null ? waitMs : Math.min(waitMs, MAX_KEYED_WAIT_MS));
     try {
@@ -115,23 +141,20 @@ export class ApprovedCalls {
         // Before it is looked: what is told in between is not missed.
         const look = new AbortController();
         const news = this.approvals.news(id, look.signal);
-        const approval = await this.approvals.get(tenantId, id).catch(() => null);
-        const left = until - performance.now();
-        if (left <= 0 || (approval && approval.state !== 'pending')) {
+        const approval = await this.approvals.get(call.caller.tenantId, id).catch(() => null);
+        const now = performance.now();
+        if (until <= now || (approval && approval.state !== 'pending')) {
           look.abort();
           return approval;
         }
         const refusal = call.refusal(); // 401 403
         if (refusal) throw refusal;
-        await this.untilNews(news, look, reply, left, call);
+        if (now - since >= TRY_MS) return 'again';
+        await this.untilNews(news, look, reply, Math.min(until - now, TRY_MS), call);
       }
       return null;
     } finally {
       call.waitedMs += performance.now() - since;
-      this.waitingBytes -= bytes;
-      const others = this.waits.get(tenantId)! - 1;
-      if (others > 0) this.waits.set(tenantId, others);
-      else this.waits.delete(tenantId);
     }
   }
 
@@ -159,6 +182,8 @@ export class ApprovedCalls {
 const mustBeApproved = (id: string) =>
   `The request needs an approval: ${id} waits for a decision. Once it is approved, send the same request again with the header "x-weir-approval: ${id}".`;
 const isApproved = (id: string) => `It was approved: send the same request again with the header "x-weir-approval: ${id}".`;
+const unfitting = (id: string) =>
+  `The approval that was sent, ${publicId('approval', id)}, does not fit: it is for another request, was used, or is over. An approval is for one API key, endpoint, body and set of x-weir headers.`;
 const TOO_MANY = 'Too many requests of this tenant wait for a decision. Have some of them decided, then try again.';
 
 /** Final: it is not asked for again within a day. */
@@ -169,5 +194,7 @@ function rejected(id: string, reason: string | null, fields: Record<string, unkn
     fields: { ...fields, approval_id: id, state: 'rejected' },
   });
 }
+
+const bytesOf = ({ prompt }: Call): number => prompt.source?.text.length ?? 0;
 
 const unix = (date: Date | null): number | null => date && Math.floor(date.getTime() / 1000);

@@ -154,10 +154,11 @@ export class PublicServer {
     const isRaw = ({ kind }: PublicRoute) => kind === 'passthrough';
     for (const { method, path: url, handler } of PUBLIC_ROUTES.filter((route) => !isRaw(route)))
       app.route({ method, url, handler: handler(surfaces) });
-    void app.register(async (unread) => {
+    void app.register((unread, _options, done) => {
       unread.removeAllContentTypeParsers();
       unread.addContentTypeParser('*', (_request, _body, done) => done(null));
       for (const { method, path: url, handler } of PUBLIC_ROUTES.filter(isRaw)) unread.route({ method, url, handler: handler(surfaces) });
+      done();
     });
     return app;
   }

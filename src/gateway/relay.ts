@@ -59,13 +59,17 @@ export class Relay {
   private async serve(call: Call, reply: Reply, known?: Plan): Promise<void> {
     if (isLong(call.prompt.inputTokensBound)) await ownTurn();
     if (call.options.approvalId !== null) await this.approvals.present(call);
-    for (let plan = known; ; plan = undefined) {
-      try {
-        return await this.serveBy(plan ?? this.router.plan(call.caller, call.planned), call, reply); // 400 403 404
-      } catch (error) {
-        if (!(error instanceof WeirError) || !(error.cause instanceof ApprovalNeeded)) throw error;
-        await this.approvals.decided(call, reply, error); // 402
+    try {
+      for (let plan = known; ; plan = undefined) {
+        try {
+          return await this.serveBy(plan ?? this.router.plan(call.caller, call.planned), call, reply); // 400 403 404
+        } catch (error) {
+          if (!(error instanceof WeirError) || !(error.cause instanceof ApprovalNeeded)) throw error;
+          await this.approvals.decided(call, reply, error); // 402
+        }
       }
+    } finally {
+      this.approvals.leave(call);
     }
   }
 

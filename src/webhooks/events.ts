@@ -128,7 +128,7 @@ const EVENTS = {
     data: {
       approval_id: id,
       decision: z.enum(['approved', 'rejected']),
-      kind: z.enum(['once', 'amount']),
+      kind: z.enum(['once', 'amount']).nullable().describe('null: it was rejected.'),
       amount: Money,
       actor: ACTOR,
       reason: text.nullable(),

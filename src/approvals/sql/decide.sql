@@ -4,13 +4,20 @@
 CREATE FUNCTION decide_approval(
   p_tenant uuid, p_id uuid, p_approves boolean, p_amount bigint, p_lasts interval, p_usable interval, p_actor text, p_is_operator boolean, p_reason text
 ) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE v_now timestamptz := weir_now(); a approvals%ROWTYPE; s record; v_until timestamptz; v_state text := CASE WHEN p_approves THEN 'approved' ELSE 'rejected' END;
+DECLARE
+  v_now timestamptz := weir_now(); a approvals%ROWTYPE; s record; v_until timestamptz; v_state text := CASE WHEN p_approves THEN 'approved' ELSE 'rejected' END;
+  v_by_operator boolean; v_four_eyes boolean; v_helps boolean;
 BEGIN
   SELECT * INTO a FROM approvals q WHERE q.tenant_id = p_tenant AND q.id = p_id FOR UPDATE;
   IF NOT FOUND THEN RETURN 'unknown'; END IF;
-  IF a.by_operator AND NOT p_is_operator THEN RETURN 'operator'; END IF;
-  IF a.four_eyes AND EXISTS (SELECT FROM api_keys k WHERE k.tenant_id = p_tenant AND k.id = a.api_key_id AND k.created_by = p_actor) THEN RETURN 'maker'; END IF;
-  IF a.state = 'pending' AND a.expires_at <= v_now THEN
+  -- Its budgets may have been changed since it was asked for.
+  SELECT coalesce(bool_or(b.set_by = 'operator'), false), coalesce(bool_or(b.four_eyes), false), coalesce(bool_or(b.mode = 'approve' AND b.deleted_at IS NULL), false)
+    INTO v_by_operator, v_four_eyes, v_helps
+    FROM jsonb_to_recordset(a.shorts) AS x (budget_id uuid) JOIN budgets b ON b.tenant_id = p_tenant AND b.id = x.budget_id;
+  IF (a.by_operator OR v_by_operator) AND NOT p_is_operator THEN RETURN 'operator'; END IF;
+  IF (a.four_eyes OR v_four_eyes) AND EXISTS (SELECT FROM api_keys k WHERE k.tenant_id = p_tenant AND k.id = a.api_key_id AND k.created_by = p_actor) THEN RETURN 'maker'; END IF;
+  -- Where none of its budgets can be lifted any more, it is over: the request can be sent again.
+  IF a.state = 'pending' AND (a.expires_at <= v_now OR p_approves AND NOT v_helps) THEN
     PERFORM expire_approval(a);
     RETURN 'other';
   END IF;
@@ -27,7 +34,7 @@ BEGIN
     END LOOP;
   END IF;
   PERFORM emit_event(p_tenant, 'approval.decided', 'approval.decided:' || p_id, jsonb_build_object('approval_id', p_id, 'decision', v_state,
-    'kind', CASE WHEN p_amount IS NULL THEN 'once' ELSE 'amount' END, 'amount_nano', coalesce(p_amount, a.amount)::text, 'actor', p_actor, 'reason', p_reason));
+    'kind', CASE WHEN p_approves THEN CASE WHEN p_amount IS NULL THEN 'once' ELSE 'amount' END END, 'amount_nano', coalesce(p_amount, a.amount)::text, 'actor', p_actor, 'reason', p_reason));
   PERFORM pg_notify('weir_health', 'approval ' || p_id);
   RETURN 'decided';
 END $$;

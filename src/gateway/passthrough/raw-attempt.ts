@@ -1,7 +1,7 @@
 import { isGatewayTimeout } from '../../dialects/index.js';
 import { type ErrorCode, WeirError } from '../../kernel/errors.js';
-import { atOnce } from '../../kernel/slices.js';
 import { JsonCost } from '../../kernel/json-cost.js';
+import { atOnce } from '../../kernel/slices.js';
 import {
   type EgressError,
   type EgressRequest,

@@ -22,7 +22,9 @@ export function settlementOf({ rule, target, pricesOf }: RawTarget, hold: Hold, 
   const prices = told?.model ? pricesOf(told.model) : UNPRICED;
   const costBy = (price: Price | null) => {
     const rates = price && ratesFor(price, inputTotal(told!.usage));
-    return rates && { rates, cost: costOf(told!.usage, rates) + costBeyond(told!.usage, rates, beyondOf(told!.usage, told!.raw, told!.model!)) };
+    return (
+      rates && { rates, cost: costOf(told!.usage, rates) + costBeyond(told!.usage, rates, beyondOf(told!.usage, told!.raw, told!.model!)) }
+    );
   };
   const { rates, cost } = (rule.price === null && costBy(prices.price)) || { rates: null, cost: null };
   const amount: Nano | null = used ? (rule.price ?? cost ?? hold.amount) : null;

@@ -212,9 +212,47 @@ test('where a budget wants four eyes, whoever made the key does not decide', asy
   await addBudget({ four_eyes: true });
   const { approval_id: id } = (await call()).error;
   await expect(decide(id, 'approve')).rejects.toThrow(/403.*somebody else/);
-  const { value } = await tenant.admin<{ value: string }>('POST', '/v1/organization/admin_api_keys', { name: 'approver', role: 'approver' });
+  const { value } = await tenant.admin<{ value: string }>('POST', '/v1/organization/admin_api_keys', {
+    name: 'approver',
+    role: 'approver',
+  });
   const decided = await admin<Body>(weir, value, 'POST', `/v1/organization/approvals/${id}/approve`);
   expect(decided).toMatchObject({ state: 'approved', four_eyes: true });
+});
+
+test('a connection that waits is answered when its budget was raised meanwhile', async () => {
+  const budget = await addBudget();
+  const waiting = call({ prefer: 'wait=60' });
+  await pending();
+  await tenant.admin('POST', `/v1/organization/budgets/${budget.id}`, { limit: '1.00' });
+  expect((await waiting).status).toBe(200);
+}, 30_000);
+
+test('what changed since a request was made counts: who set its budget, its four eyes, and the networks of its key', async () => {
+  const budget = await addBudget();
+  const asOperator = (method: string, path: string, body: object) =>
+    admin<Body>(weir, weir.operatorKey, method, path, body, { 'x-weir-tenant': tenant.id });
+  const { approval_id: id } = (await call()).error;
+  await asOperator('POST', `/v1/organization/budgets/${budget.id}`, { set_by: 'operator' });
+  await expect(decide(id, 'approve')).rejects.toThrow(/403.*platform_rule/);
+  await asOperator('POST', `/v1/organization/budgets/${budget.id}`, { set_by: 'tenant', four_eyes: true });
+  await expect(decide(id, 'approve')).rejects.toThrow(/403.*somebody else/);
+  await tenant.admin('POST', `/v1/organization/budgets/${budget.id}`, { four_eyes: false });
+
+  const waiting = call({ prefer: 'wait=60' });
+  const path = `/v1/organization/projects/${tenant.projectId}/api_keys/${tenant.keyId}`;
+  await tenant.admin('POST', path, { endpoints: ['embeddings'] });
+  await decide(id, 'approve');
+  expect((await waiting).error.code).toBe('endpoint_not_allowed');
+  expect(upstream.calls).toHaveLength(0);
+});
+
+test('an approval that would lift no budget any more is refused', async () => {
+  const budget = await addBudget();
+  const { approval_id: id } = (await call()).error;
+  await tenant.admin('DELETE', `/v1/organization/budgets/${budget.id}`);
+  await expect(decide(id, 'approve')).rejects.toThrow(/409.*approval_decided/);
+  expect((await call()).status).toBe(200);
 });
 
 test('eight connections of a tenant wait; one more is told at once', async () => {
