@@ -44,7 +44,8 @@ export class PasswordSignIn {
     // The same address in two tenants: which one is meant has to be said.
     const person = candidates.length === 1 ? candidates[0]! : null;
     const device = person && this.devices.deviceOf(person.id, deviceCookie);
-    const succeed = this.throttle.attempt(address, person?.id ?? `${tenantId ?? ''}|${email}`, device);
+    // Counted as it was asked for: by the person, a try without and one with the tenant would tell whether they mean the same account.
+    const succeed = this.throttle.attempt(address, `${tenantId ?? ''}|${email}`, device);
     const isRight = await this.passwords.verify(password, person?.password ?? null);
     if (!person || !isRight) throw new WeirError('invalid_sign_in');
     succeed();

@@ -6,6 +6,7 @@ import { Keyring, Secret } from '../platform/crypto/index.js';
 import { ServerClock } from '../platform/postgres/index.js';
 import { PeopleRepository } from './people.repository.js';
 import type { Person } from './person.js';
+import { SignInThrottle } from './sign-in-throttle.js';
 import { tokenDigest } from './token.js';
 import { base32, keyUri, stepOf } from './totp.js';
 
@@ -27,6 +28,7 @@ export class SecondFactor {
     private readonly repository: PeopleRepository,
     private readonly keyring: Keyring,
     private readonly clock: ServerClock,
+    private readonly throttle: SignInThrottle,
   ) {}
 
   /** @throws WeirError conflict when the person has one */
@@ -58,10 +60,14 @@ export class SecondFactor {
     return this.repository.useRecoveryCode(id, this.digestOf(code));
   }
 
-  /** @throws WeirError invalid_code */
+  /** Who has only the session may not find the code out by trying. @throws WeirError invalid_code, too_many_sign_ins */
   async remove({ tenantId, id }: Person, code: string, actor: string): Promise<void> {
     const { secret, isConfirmed } = await this.repository.secretOf(id);
-    if (secret && isConfirmed && !(await this.takes(id, secret, code))) throw new WeirError('invalid_code');
+    if (secret && isConfirmed) {
+      const succeed = this.throttle.attemptCode(id);
+      if (!(await this.takes(id, secret, code))) throw new WeirError('invalid_code');
+      succeed();
+    }
     await this.repository.removeSecret(tenantId, id, actor);
   }
 

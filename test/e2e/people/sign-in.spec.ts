@@ -157,6 +157,30 @@ test('strangers who guess are slowed down, by account and by address, and keep n
   expect((await signIn(member.browser, { email: member.email })).status).toBe(200);
 });
 
+test('after many failures a try with the tenant tells no more of an account that is there than of one that is not', async () => {
+  const member = await join(weir, tenant, 'viewer');
+  const answersOf = async (email: string, place: number) => {
+    const guess = (body: object) => signIn(new Browser(weir, `127.0.0.${place}`), { email, password: 'a guess', ...body });
+    const unnamed = [];
+    for (let tried = 0; tried < 11; tried++) unnamed.push((await guess({})).status);
+    return [...unnamed, (await guess({ organization: tenant.id })).status];
+  };
+  const ofMember = await answersOf(member.email, 7);
+  expect(ofMember.slice(-2)).toEqual([429, 401]);
+  expect(await answersOf('nobody-at-all@example.com', 8)).toEqual(ofMember);
+});
+
+test('who has only the session of a person does not find out its code by trying', async () => {
+  const member = await join(weir, tenant, 'viewer');
+  const { body: started } = await member.browser.send('POST', '/v1/auth/totp');
+  const secret = fromBase32(started.secret);
+  const step = stepAt(Date.now());
+  await member.browser.send('POST', '/v1/auth/totp/confirm', { code: codeOf(secret, step - 1) });
+  const remove = (sent: string) => member.browser.send('POST', '/v1/auth/totp/remove', { code: sent });
+  for (let tried = 0; tried < 5; tried++) expect(code(await remove('000000'))).toEqual([403, 'invalid_code']);
+  expect(code(await remove(codeOf(secret, step)))).toEqual([429, 'too_many_sign_ins']);
+});
+
 test('a sign-in link signs a person in once, within ten minutes, and only an operator makes one', async () => {
   const operator = async (body: object) =>
     fetch(`${weir.adminUrl}/v1/platform/sign_in_links`, {
