@@ -71,6 +71,15 @@ const CHANGES_OF_A_LIMIT = [
   { set_by: 'tenant' },
 ];
 const CHANGES_OF_AN_EGRESS_RULE = [{ price: '0' }, { price: null }, { path: '/v1/batches/{id}' }, { set_by: 'tenant' }];
+const CHANGES_OF_A_KEY = [
+  { name: 'other' },
+  { models: ['*'] },
+  { endpoints: ['*'] },
+  { cidrs: ['*'] },
+  { max_cost_per_call: null },
+  { disabled: true },
+  { expires_at: null, metadata: { label: 'mine' } },
+];
 const NOTHING: Attack = { bodies: [undefined] };
 
 /** What a tenant's admin tries, by route. A new route that writes needs a row: there is a test for that. */
@@ -102,6 +111,8 @@ const ATTACKS: Record<string, Attack> = {
   'PATCH /v1/organization/projects/{project_id}': { bodies: [], harmless: true },
   'POST /v1/organization/projects/{project_id}/archive': NOTHING,
   'POST /v1/organization/projects/{project_id}/api_keys': { bodies: [], harmless: true },
+  'POST /v1/organization/projects/{project_id}/api_keys/{key_id}': { bodies: CHANGES_OF_A_KEY },
+  'PATCH /v1/organization/projects/{project_id}/api_keys/{key_id}': { bodies: CHANGES_OF_A_KEY },
   // Another value is all it gets: what is set on the key stays.
   'POST /v1/organization/projects/{project_id}/api_keys/{key_id}/rotate': { bodies: [], harmless: true },
   'POST /v1/organization/projects/{project_id}/api_keys/{key_id}/revoke': NOTHING,
@@ -114,7 +125,7 @@ const writes = ROUTES.filter(({ method, path }) => method !== 'GET' && ABOUT_RUL
 const HAS_ETAG = /\/(?:budgets|rate_limits|egress_rules)\/\{\w+\}$/;
 const nameOf = ({ method, path }: Route) => `${method} ${path}`;
 
-/** Everything that rules and what they count are stored in. */
+/** Everything that rules and what they count are stored in. That a key was used is noted later, by itself. */
 const TABLES = [
   'budgets',
   'budget_periods',
@@ -132,7 +143,7 @@ const stored = async () => {
   const rows = await Promise.all(
     TABLES.map((table) =>
       weir.db.query(
-        `SELECT jsonb_agg(t ORDER BY t::text) AS all FROM ${table} t WHERE to_jsonb(t) ->> 'source' IS DISTINCT FROM 'catalogue'`,
+        `SELECT jsonb_agg(to_jsonb(t) - 'last_used_at' ORDER BY t::text) AS all FROM ${table} t WHERE to_jsonb(t) ->> 'source' IS DISTINCT FROM 'catalogue'`,
       ),
     ),
   );
