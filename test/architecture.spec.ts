@@ -69,6 +69,7 @@ const ENTRY_POINTS: Readonly<Record<string, readonly string[]>> = {
     'inference-local',
     'provider-accounts',
     'api-keys',
+    'audit-log',
     'webhooks',
   ],
   setup: EVERY_MODULE,

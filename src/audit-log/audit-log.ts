@@ -37,6 +37,9 @@ export interface AuditLine {
   at: Date;
   /** Null: the platform. */
   tenantId: string | null;
+  /** Of what was changed; null: it is of no project. */
+  projectId: string | null;
+  projectName: string | null;
   /** Such as `api_key.updated`. */
   event: string;
   resource: AuditedResource;
@@ -60,6 +63,7 @@ export interface AuditQuery {
   events?: readonly string[];
   actorIds?: readonly string[];
   resourceIds?: readonly string[];
+  projectIds?: readonly string[];
   from?: Date;
   until?: Date;
 }

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { AuditLogRepository } from '../audit-log/index.js';
 import { BreakersRepository } from '../breakers/index.js';
 import { IdempotencyService } from '../idempotency/index.js';
 import { RetentionRepository } from '../ledger/index.js';
@@ -19,6 +20,7 @@ export class KeepPartitions implements ScheduledJob {
     private readonly retention: RetentionRepository,
     private readonly idempotency: IdempotencyService,
     private readonly breakers: BreakersRepository,
+    private readonly auditLog: AuditLogRepository,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(LOGGER) private readonly log: Logger,
   ) {}
@@ -31,6 +33,7 @@ export class KeepPartitions implements ScheduledJob {
       ...(await this.retention.purge(PATIENCE_MS)),
       idempotency_keys: await this.idempotency.purge(PATIENCE_MS),
       breakers: await this.breakers.purge(PATIENCE_MS),
+      audit_log: await this.auditLog.purge(this.config.auditLogMonths, PATIENCE_MS),
     };
     const purged = Object.entries(removed).filter(([, rows]) => rows > 0);
     if (purged.length > 0) this.log.info(Object.fromEntries(purged), 'old rows were removed');

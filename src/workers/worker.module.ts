@@ -1,6 +1,7 @@
 import { Inject, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { ApiKeysModule } from '../api-keys/index.js';
 import { ApprovalsModule } from '../approvals/index.js';
+import { AuditLogModule } from '../audit-log/index.js';
 import { BreakersModule } from '../breakers/index.js';
 import { IdempotencyModule } from '../idempotency/index.js';
 import { InferenceLocalModule } from '../inference-local/index.js';
@@ -28,6 +29,7 @@ import { TidyApprovals } from './tidy-approvals.js';
   imports: [
     ApiKeysModule,
     ApprovalsModule,
+    AuditLogModule,
     BreakersModule,
     QuotasModule,
     IdempotencyModule,
@@ -38,7 +40,17 @@ import { TidyApprovals } from './tidy-approvals.js';
     RoutingModule,
     WebhooksModule,
   ],
-  providers: [OpenPeriods, ReapHolds, KeepPartitions, AuditLedger, EraseTenants, ProbeLocalModel, TidyApprovals, DeliverWebhooks, TellExpiringKeys],
+  providers: [
+    OpenPeriods,
+    ReapHolds,
+    KeepPartitions,
+    AuditLedger,
+    EraseTenants,
+    ProbeLocalModel,
+    TidyApprovals,
+    DeliverWebhooks,
+    TellExpiringKeys,
+  ],
 })
 export class WorkerModule implements OnApplicationBootstrap, OnApplicationShutdown {
   private queues: Queues | null = null;

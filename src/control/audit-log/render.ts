@@ -25,6 +25,7 @@ export function renderAuditLine(line: AuditLine, forTenant: boolean): z.input<ty
     type: line.event,
     effective_at: unixSeconds(line.at),
     tenant_id: line.tenantId === null ? null : publicId('tenant', line.tenantId),
+    project: line.projectId === null ? null : { id: publicId('project', line.projectId), name: line.projectName },
     actor: { type: line.actorKind, id: line.actorId },
     resource: { type: line.resource, id },
     request_id: line.requestId,
@@ -32,6 +33,38 @@ export function renderAuditLine(line: AuditLine, forTenant: boolean): z.input<ty
     before: fieldsOf(line.before, kind),
     after: fieldsOf(line.after, kind),
   };
+}
+
+const COLUMNS: readonly [name: string, of: (line: z.input<typeof AuditLogObject>) => string | number | object | null][] = [
+  ['id', ({ id }) => id],
+  ['type', ({ type }) => type],
+  ['effective_at', ({ effective_at }) => effective_at],
+  ['tenant_id', ({ tenant_id }) => tenant_id],
+  ['project_id', ({ project }) => project?.id ?? null],
+  ['actor_type', ({ actor }) => actor.type],
+  ['actor_id', ({ actor }) => actor.id],
+  ['resource_type', ({ resource }) => resource.type],
+  ['resource_id', ({ resource }) => resource.id],
+  ['request_id', ({ request_id }) => request_id],
+  ['ip_address', ({ ip_address }) => ip_address],
+  ['before', ({ before }) => before],
+  ['after', ({ after }) => after],
+];
+
+/** How an export writes the log: what stands above the lines, and each line. */
+export const FORMATS = {
+  ndjson: { type: 'application/x-ndjson', head: '', line: (line: z.input<typeof AuditLogObject>) => `${JSON.stringify(line)}\n` },
+  csv: {
+    type: 'text/csv; charset=utf-8',
+    head: csvRow(COLUMNS.map(([name]) => name)),
+    line: (line: z.input<typeof AuditLogObject>) => csvRow(COLUMNS.map(([, of]) => of(line))),
+  },
+} as const;
+
+/** By RFC 4180. What is deeper is JSON. */
+function csvRow(cells: readonly (string | number | object | null)[]): string {
+  const texts = cells.map((cell) => (cell === null ? '' : typeof cell === 'object' ? JSON.stringify(cell) : String(cell)));
+  return `${texts.map((text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)).join(',')}\r\n`;
 }
 
 type Reviver = (this: object, key: string, value: unknown, context: { source?: string }) => unknown;

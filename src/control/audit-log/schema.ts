@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { AuditQuery } from '../../audit-log/index.js';
 import { idOfHex } from '../../kernel/ids.js';
-import { Timestamp, text } from '../http/fields.js';
+import { idText, Timestamp, text } from '../http/fields.js';
 import { cursors, ListQuery } from '../http/list.js';
 
 const MAX_FILTERS = 100;
@@ -18,24 +18,45 @@ const anyId = text(64).transform((given, context): string => {
   return z.NEVER;
 });
 
-export const AuditLogQuery = ListQuery.extend({
+const filters = {
   event_types: list(text(64)).describe('Types of events, such as `api_key.updated`.'),
   actor_ids: list(text(64)).describe('Who did it: ids of admin keys, operator keys or people.'),
   resource_ids: list(anyId).describe('What was changed, by its id.'),
+  project_ids: list(idText('project')).describe('Projects of what was changed.'),
   'effective_at[gte]': instant.describe('Unix seconds, inclusive.'),
   'effective_at[lt]': instant.describe('Unix seconds, exclusive.'),
-});
+};
+
+export const AuditLogQuery = ListQuery.extend(filters);
 export type AuditLogQuery = z.output<typeof AuditLogQuery>;
 
 const secondsToDate = (seconds: number | undefined) => (seconds === undefined ? undefined : new Date(seconds * 1000));
 
 export const auditQuery = (query: AuditLogQuery): AuditQuery => ({
+  ...filtersOf(query),
   ...cursors('auditLine', query),
   limit: query.limit,
   order: query.order,
+});
+
+export const AuditLogExport = z.strictObject({
+  ...filters,
+  format: z.enum(['ndjson', 'csv']).default('ndjson').describe('`ndjson`: a JSON object a line. `csv`: with a line of names.'),
+  after: ListQuery.shape.after.describe('Start after this id: where an export that was cut off goes on.'),
+});
+export type AuditLogExport = z.output<typeof AuditLogExport>;
+
+export const exportQuery = (query: AuditLogExport) => ({
+  ...filtersOf(query),
+  after: cursors('auditLine', query).after,
+  order: 'asc' as const,
+});
+
+const filtersOf = (query: Pick<AuditLogQuery, keyof typeof filters>) => ({
   events: query.event_types,
   actorIds: query.actor_ids,
   resourceIds: query.resource_ids,
+  projectIds: query.project_ids,
   from: secondsToDate(query['effective_at[gte]']),
   until: secondsToDate(query['effective_at[lt]']),
 });
@@ -49,6 +70,10 @@ export const AuditLogObject = z
     type: z.string().describe('What happened, such as `api_key.updated`.'),
     effective_at: Timestamp,
     tenant_id: z.string().nullable().describe('null: a change of the platform.'),
+    project: z
+      .strictObject({ id: z.string(), name: z.string().nullable() })
+      .nullable()
+      .describe('Of what was changed. null: it is of no project.'),
     actor: z.strictObject({
       type: z.enum(['operator', 'admin_key', 'person', 'job']),
       id: z.string().describe('Of a job, what it worked with.'),

@@ -44,7 +44,7 @@ export function pageOf<T extends { id: Id }>(items: readonly T[], kind: IdKind, 
 }
 
 /** @throws WeirError invalid_request for a cursor that is no id of this kind. */
-export function cursors(kind: IdKind, { after, before }: ListQuery): { after?: Id; before?: Id } {
+export function cursors(kind: IdKind, { after, before }: Pick<ListQuery, 'after' | 'before'>): { after?: Id; before?: Id } {
   return { after: cursor(kind, 'after', after), before: cursor(kind, 'before', before) };
 }
 

@@ -88,7 +88,9 @@ const HEADERS = {
   'idempotent-replayed': '`true`: the first response to this Idempotency-Key, again.',
 };
 /** Schemas of objects that have an ETag. */
-const VERSIONED = ['Budget', 'RateLimit', 'Route', 'InferenceRoute', 'EgressRule', 'SingleSignOn'].map((name) => `#/components/schemas/${name}`);
+const VERSIONED = ['Budget', 'RateLimit', 'Route', 'InferenceRoute', 'EgressRule', 'SingleSignOn'].map(
+  (name) => `#/components/schemas/${name}`,
+);
 
 const ERROR_SCHEMA = {
   type: 'object',
@@ -143,8 +145,8 @@ export function mountOpenApi(app: NestFastifyApplication, events: JsonObject): v
       const body = operation.requestBody?.content['application/json'];
       if (body) moveExample(body);
       const done = operation.responses['200']!;
-      const isVersioned = VERSIONED.includes(String((done['content'] as unknown as Content)['application/json'].schema['$ref']));
-      done['headers'] = headersNamed([...(isVersioned ? ['etag'] : []), ...(isRepeatable ? ['idempotent-replayed'] : [])]);
+      const isVersioned = VERSIONED.includes(String((done['content'] as unknown as Partial<Content>)['application/json']?.schema['$ref']));
+      done['headers'] = headersNamed(['x-request-id', ...(isVersioned ? ['etag'] : []), ...(isRepeatable ? ['idempotent-replayed'] : [])]);
       operation.responses = {
         ...operation.responses,
         ...(refusals(statusesOf(path, method, operation), 'Error') as Record<string, JsonObject>),

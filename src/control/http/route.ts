@@ -13,6 +13,13 @@ export function Answers(schema: z.ZodType, text: string) {
   );
 }
 
+/** A route whose answer, with status 200, is a file in one of some formats. @param text as `Answers` takes it. */
+export const AnswersFile = (types: readonly string[], text: string) =>
+  applyDecorators(
+    ApiOperation({ summary: text }),
+    ApiOkResponse({ description: 'Done.', content: Object.fromEntries(types.map((type) => [type, { schema: { type: 'string' } }])) }),
+  );
+
 type Handler = (...given: unknown[]) => unknown;
 
 /**

@@ -69,7 +69,7 @@ abstract class Webhooks {
   }
 
   protected async pageOfDeliveries(tenantId: string | null, id: string, { limit, order, state, ...query }: DeliveryQuery) {
-    const page = { ...cursors('delivery', { limit, order, ...query }), limit, order, state };
+    const page = { ...cursors('delivery', query), limit, order, state };
     const { deliveries, hasMore } = await this.webhooks.listDeliveries(tenantId, idOf('webhook', id), page);
     return renderList(deliveries.map(renderDelivery), hasMore);
   }

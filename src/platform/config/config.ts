@@ -217,6 +217,7 @@ const variables = z.object({
   WEIR_TOTAL_TIMEOUT_MS: milliseconds(1_800_000),
   WEIR_RETRIES: whole('a number of retries', 0, 5).default(2),
   WEIR_BREAKER_FAILURES: whole('a number of failures', 0, 1_000).default(5),
+  WEIR_AUDIT_LOG_MONTHS: whole('a number of months', 13, 1_200).default(13),
   WEIR_RETENTION_MONTHS: whole('a number of months', 3, 1_200).optional(),
   WEIR_LEDGER_TIMEOUT_MS: milliseconds(250),
   WEIR_MAX_BUDGETS: whole('a number of budgets', 1, 1_000_000).default(1_000),
@@ -348,6 +349,8 @@ export interface Config {
   tracedProviders: ReadonlySet<string>;
   /** For tests: where to die. */
   crash: Crash | null;
+  /** Months that lines of the audit log are kept. */
+  auditLogMonths: number;
   /** Months that calls and ledger entries are kept after their own; null: for good. */
   retentionMonths: number | null;
   /** How many budgets, and how many limits, a tenant may have: in all, and on one kind and value of scope. */
@@ -437,6 +440,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env, directo
     },
     retries: v.WEIR_RETRIES,
     breakerFailures: v.WEIR_BREAKER_FAILURES,
+    auditLogMonths: v.WEIR_AUDIT_LOG_MONTHS,
     retentionMonths: v.WEIR_RETENTION_MONTHS ?? null,
     maxRules: { ofTenant: v.WEIR_MAX_BUDGETS, onScope: MAX_ON_SCOPE },
     modelRules: rules,

@@ -52,6 +52,7 @@ const BAD: Readonly<Record<string, string[]>> = {
   WEIR_LOG_LEVEL: ['trace', 'INFO'],
   WEIR_RETRIES: ['-1', '6', 'twice'],
   WEIR_BREAKER_FAILURES: ['-1', '1001', 'five'],
+  WEIR_AUDIT_LOG_MONTHS: ['12', '13.5', 'none', '100000'],
   WEIR_RETENTION_MONTHS: ['2', '3.5', 'none', '100000'],
   WEIR_MAX_BUDGETS: ['0', 'many', '1000001'],
   WEIR_MODEL_RULES: ['no-such-file'],

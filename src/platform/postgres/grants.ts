@@ -73,6 +73,7 @@ export const GRANTS = {
     keep_functions: 'runtime',
     mark_gone: 'owner',
     purge_approvals: 'runtime',
+    purge_audit_log: 'runtime',
     purge_counters: 'runtime',
     purge_deleted: 'runtime',
     purge_events: 'runtime',

@@ -17,6 +17,6 @@ export { RoutedClient, RoutedPool, renewEndpoint, schemaOf } from './routed-clie
 export { assertBoundRole } from './runtime-role.js';
 export { OtherDatabase } from './same-database.js';
 export { ServerClock } from './server-clock.js';
-export { EVERY_TENANT, inTenantScope, outsideTenantScope } from './tenant-scope.js';
+export { EVERY_TENANT, inTenantScope, inThisScope, outsideTenantScope } from './tenant-scope.js';
 export { inTransaction } from './transaction.js';
 export { Transactions } from './transactions.js';

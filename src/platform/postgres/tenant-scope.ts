@@ -33,4 +33,10 @@ export function inTenantScope<T>(scope: TenantScope, work: () => T): T {
 /** Runs work for the platform in the midst of a tenant's: what fills memory that all tenants share must see all of them. */
 export const outsideTenantScope = <T>(work: () => Promise<T>): Promise<T> => scopes.exit(async () => work());
 
+/** Goes on in the scope that is running now, whoever asks for the next: a listener sends an answer when the work for it is over. */
+export function inThisScope<T>(items: AsyncGenerator<T>): AsyncIterable<T> {
+  const next = AsyncLocalStorage.bind(() => items.next());
+  return { [Symbol.asyncIterator]: () => ({ next, return: () => items.return(undefined) }) };
+}
+
 const isThenable = (value: unknown): boolean => typeof (value as { then?: unknown } | null | undefined)?.then === 'function';

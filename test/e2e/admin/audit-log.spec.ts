@@ -1,4 +1,6 @@
 import { RESOURCES } from '../../../src/audit-log/index.js';
+import { parsePublicId } from '../../../src/kernel/ids.js';
+import { sqlFunction } from '../../../src/platform/postgres/index.js';
 import { createTenant, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
 import { type Body, clientOf, type Send } from './client.js';
 
@@ -50,6 +52,7 @@ interface Line extends Body {
   effective_at: number;
   actor: { type: string; id: string };
   resource: { type: string; id: string };
+  project: { id: string; name: string } | null;
   request_id: string;
   ip_address: string | null;
   before: Record<string, unknown> | null;
@@ -58,6 +61,7 @@ interface Line extends Body {
 
 const lines = async (query = '', by = owner, path = LOG) => (await by('GET', path + query)).body.data as Line[];
 const linesOf = (id: string, by = owner) => lines(`?resource_ids=${id}`, by);
+const idOf = (kind: 'tenant' | 'project', id: string) => parsePublicId(kind, id);
 const count = async () => (await weir.db.query<{ count: bigint }>('SELECT count(*) AS count FROM audit_log')).rows[0]!.count;
 
 test('a change has a line: who, when, by which request from where, and what was before and after', async () => {
@@ -145,6 +149,81 @@ test('lines are filtered by type, actor, resource and time, and paged', async ()
   expect(await lines(`?effective_at[gte]=${now + 60}`)).toEqual([]);
   expect(await lines(`?effective_at[lt]=${now - 3_600}`)).toEqual([]);
   expect((await owner('GET', `${LOG}?event_type=x`)).body.error.message).toContain('"event_types"');
+});
+
+test('a line says of which project it is, also where that did not change, and lines are filtered by it', async () => {
+  const project = (await owner('POST', '/v1/organization/projects', { name: 'of lines' })).body;
+  const keys = `/v1/organization/projects/${project.id}/api_keys`;
+  const key = (await owner('POST', keys, { name: 'k' })).body;
+  await owner('POST', `${keys}/${key.id}`, { name: 'other' });
+  const found = await lines(
+    `?project_ids[]=${project.id}&project_ids[]=${tenant.projectId}&order=asc&limit=100&resource_ids=${project.id},${key.id}`,
+  );
+  const expected = { id: project.id, name: 'of lines' };
+  expect(found.map(({ type, project }) => [type, project])).toEqual([
+    ['project.created', expected],
+    ['api_key.created', expected],
+    ['api_key.updated', expected],
+  ]);
+  const budget = await owner('POST', '/v1/organization/budgets', { scope: { kind: 'tenant' }, limit: '1', period: 'month' });
+  expect((await linesOf(budget.body.id))[0]!.project).toBeNull();
+});
+
+test('an export has all lines that the filters leave, and no other, as NDJSON and as CSV', async () => {
+  const stranger = await createTenant(weir);
+  const admin = clientOf(weir, stranger.adminKey);
+  const { body: project } = await admin('POST', '/v1/organization/projects', { name: 'says "hello", and\nmore' });
+  await Promise.all(
+    Array.from({ length: 250 }, (_, n) =>
+      weir.db.query('INSERT INTO sign_in_links VALUES ($1, $2, NULL, now())', [
+        Buffer.from(`${n}`.padStart(32)),
+        idOf('tenant', stranger.id),
+      ]),
+    ),
+  );
+  const exported = await admin('GET', `${LOG}/export`);
+  expect(exported.headers.get('content-type')).toBe('application/x-ndjson');
+  expect(exported.headers.get('content-disposition')).toBe('attachment; filename="audit-log.ndjson"');
+  const all = exported.body.text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Line);
+  const listed: Line[] = [];
+  for (let after = ''; ; after = `&after=${listed.at(-1)!.id}`) {
+    const page = (await admin('GET', `${LOG}?order=asc&limit=100${after}`)).body;
+    listed.push(...(page.data as Line[]));
+    if (!page.has_more) break;
+  }
+  expect(all.length).toBeGreaterThan(250);
+  expect(all).toEqual(listed);
+
+  const rest = await admin('GET', `${LOG}/export?after=${all.at(-2)!.id}`);
+  expect(rest.body.text).toBe(`${JSON.stringify(all.at(-1))}\n`);
+  const csv = (await operator('GET', `${PLATFORM_LOG}/export?format=csv&resource_ids=${project.id}`)).body.text;
+  const [names, row, end] = csv.split('\r\n');
+  expect(names).toBe(
+    'id,type,effective_at,tenant_id,project_id,actor_type,actor_id,resource_type,resource_id,request_id,ip_address,before,after',
+  );
+  expect(row).toContain(`,project.created,`);
+  expect(row).toContain(`"{""`);
+  expect(row).toContain(String.raw`""says \""hello\"", and\nmore""`);
+  expect(end).toBe('');
+});
+
+test('a line is kept for 13 months at least, whatever is asked for, and removed afterwards', async () => {
+  const made: string[] = [];
+  for (const name of ['old', 'young']) made.push((await owner('POST', '/v1/organization/projects', { name })).body.id);
+  const aged = async (id: string, age: string) =>
+    weir.db.query(`UPDATE audit_log SET at = now() - $2::interval WHERE resource_id = $1`, [idOf('project', id), age]);
+  await aged(made[0]!, '13 months 1 day');
+  await aged(made[1]!, '12 months 27 days');
+  // The oldest are looked at first: as if nothing else had been written before.
+  await weir.db.query(`UPDATE audit_log SET id = overlay(id::text placing '00000000' from 1 for 8)::uuid WHERE resource_id = $1`, [
+    idOf('project', made[0]!),
+  ]);
+  const removed = await weir.db.query<{ removed: number }>(`SELECT ${sqlFunction('purge_audit_log')}(1, 100) AS removed`);
+  expect(removed.rows[0]!.removed).toBe(1);
+  expect([(await linesOf(made[0]!)).length, (await linesOf(made[1]!)).length]).toEqual([0, 1]);
 });
 
 test('a tenant sees no line of another or of the platform', async () => {

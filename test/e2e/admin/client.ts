@@ -13,6 +13,8 @@ export interface Body {
   usage: { input_tokens: number; output_tokens: number };
   cost: string;
   data: Body[];
+  /** Of an answer that is not JSON. */
+  text: string;
   keys: { id: string }[];
   has_more: boolean;
   last_id: string;
@@ -50,7 +52,9 @@ export const clientOf =
       },
       body: body === undefined ? undefined : JSON.stringify(unprobed(method, path, body)),
     });
-    return { status: response.status, headers: response.headers, body: (await response.json()) as Body };
+    const text = await response.text();
+    const isJson = response.headers.get('content-type')?.startsWith('application/json');
+    return { status: response.status, headers: response.headers, body: (isJson ? JSON.parse(text) : { text }) as Body };
   };
 
 /** Makes a call through the mock provider, and answers its id once it can be read. */

@@ -34,13 +34,20 @@ BEGIN
     SELECT jsonb_object_agg(key, value) INTO v_old FROM jsonb_each(v_old) WHERE key = ANY (v_changed);
     SELECT jsonb_object_agg(key, value) INTO v_new FROM jsonb_each(v_new) WHERE key = ANY (v_changed);
   END IF;
-  INSERT INTO audit_log (id, tenant_id, event, resource, resource_id, actor_kind, actor_id, request_id, address, before, after)
-  VALUES (
-    new_audit_id(),
-    (CASE WHEN TG_TABLE_NAME = 'tenants' THEN v_row ->> 'id' ELSE v_row ->> 'tenant_id' END)::uuid,
-    TG_ARGV[0] || '.' || v_verb, TG_ARGV[0], (v_row ->> coalesce(TG_ARGV[1], 'id'))::uuid,
-    coalesce(v_actor ->> 'kind', 'job'), coalesce(v_actor ->> 'id', current_setting('application_name')), v_actor ->> 'request', v_actor ->> 'address',
-    (SELECT jsonb_object_agg(key, CASE WHEN key = ANY (c_secret) AND value <> 'null' THEN '"secret"' ELSE value END) FROM jsonb_each(v_old)),
-    (SELECT jsonb_object_agg(key, CASE WHEN key = ANY (c_secret) AND value <> 'null' THEN '"secret"' ELSE value END) FROM jsonb_each(v_new)));
+  -- By the columns that there are: the version before has no project_id.
+  INSERT INTO audit_log SELECT * FROM jsonb_populate_record(NULL::audit_log, jsonb_build_object(
+    'id', new_audit_id(),
+    'at', clock_timestamp(),
+    'tenant_id', CASE WHEN TG_TABLE_NAME = 'tenants' THEN v_row ->> 'id' ELSE v_row ->> 'tenant_id' END,
+    'project_id', CASE WHEN TG_TABLE_NAME = 'projects' THEN v_row ->> 'id' ELSE v_row ->> 'project_id' END,
+    'event', TG_ARGV[0] || '.' || v_verb,
+    'resource', TG_ARGV[0],
+    'resource_id', v_row ->> coalesce(TG_ARGV[1], 'id'),
+    'actor_kind', coalesce(v_actor ->> 'kind', 'job'),
+    'actor_id', coalesce(v_actor ->> 'id', current_setting('application_name')),
+    'request_id', v_actor ->> 'request',
+    'address', v_actor ->> 'address',
+    'before', (SELECT jsonb_object_agg(key, CASE WHEN key = ANY (c_secret) AND value <> 'null' THEN '"secret"' ELSE value END) FROM jsonb_each(v_old)),
+    'after', (SELECT jsonb_object_agg(key, CASE WHEN key = ANY (c_secret) AND value <> 'null' THEN '"secret"' ELSE value END) FROM jsonb_each(v_new))));
   RETURN NULL;
 END $$;

@@ -4055,7 +4055,8 @@ export const AuditLineScalarFieldEnum = {
   requestId: 'requestId',
   address: 'address',
   before: 'before',
-  after: 'after'
+  after: 'after',
+  projectId: 'projectId'
 } as const
 
 export type AuditLineScalarFieldEnum = (typeof AuditLineScalarFieldEnum)[keyof typeof AuditLineScalarFieldEnum]
