@@ -4,17 +4,15 @@ import { formatUsd } from '../kernel/money.js';
 import { Currency, Money, Timestamp, unixSeconds, unixSecondsOrNull } from '../platform/openapi/index.js';
 import { APPROVAL_STATES, type Approval, type Short } from './approval.js';
 
-const ShortObject = z
-  .strictObject({
-    budget_id: z.string(),
-    scope: z.strictObject({ kind: z.string(), value: z.string() }),
-    limit: Money,
-    spent: Money,
-    held: Money,
-    short: Money.describe('How much it lacks for the call.'),
-    resets_at: Timestamp.nullable(),
-  })
-  .meta({ id: 'ShortBudget' });
+const ShortObject = z.strictObject({
+  budget_id: z.string(),
+  scope: z.strictObject({ kind: z.string(), value: z.string() }),
+  limit: Money,
+  spent: Money,
+  held: Money,
+  short: Money.describe('How much it lacks for the call.'),
+  resets_at: Timestamp.nullable(),
+});
 
 /** What `renderApproval` returns. */
 export const ApprovalObject = z

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { PUBLIC_ROUTES } from '../../src/gateway/routes.js';
 import { newId, parsePublicId, publicId } from '../../src/kernel/ids.js';
+import { addApproval } from '../support/approvals.js';
 import { ROOT } from '../support/process.js';
 import { eventually } from '../support/weir.js';
 import { withWeir } from '../support/with-weir.js';
@@ -138,6 +139,7 @@ test('every body that the admin listener takes has an example that works, and wh
   for (const { name, path, operation } of ordered) {
     const { example } = operation.requestBody!.content['application/json'];
     const method = name.split(' ')[0]!;
+    if (path.includes('{approval_id}')) ids['approval_id'] = await addApproval(weir.db, tenant.id, tenant.projectId);
     const body =
       path === '/v1/platform/routes'
         ? { ...example, targets: [{ model: 'house/your-model' }] }
