@@ -3,6 +3,7 @@ import { Controller, Get } from '@nestjs/common';
 import { Access, undeclaredRoutes } from '../../../src/control/http/access.js';
 import { newId, parsePublicId, publicId } from '../../../src/kernel/ids.js';
 import { ROLES } from '../../../src/kernel/permissions.js';
+import { addApproval } from '../../support/approvals.js';
 import { LoginServer } from '../../support/login-server.js';
 import { createTenant, eventually, type TestTenant } from '../../support/weir.js';
 import { withWeir } from '../../support/with-weir.js';
@@ -89,7 +90,10 @@ const BODIES: Record<string, () => object> = {
   'POST /v1/auth/totp/confirm': () => ({ code: '123456' }),
   'POST /v1/auth/totp/remove': () => ({ code: '123456' }),
   'POST /v1/platform/prices': () => ({ provider: 'mock', model: 'm', input: '1', output: '1' }),
-  'POST /v1/platform/prices/catalogue': () => ({ source: 'test', prices: [{ provider: 'mock', model: 'm', input: '1', output: '1' }] }),
+  'POST /v1/platform/prices/catalogue': () => ({
+    source: 'test',
+    prices: [{ provider: 'mock', model: unique(), input: '1', output: '1' }],
+  }),
   'POST /v1/platform/credentials': () => ({ type: 'groq', name: unique() }),
   'POST /v1/platform/credentials/{credential_id}': () => ({ models: ['m'] }),
   'PATCH /v1/platform/credentials/{credential_id}': () => ({ models: ['m'] }),
@@ -107,8 +111,8 @@ const BODIES: Record<string, () => object> = {
   'POST /v1/organization/providers/{provider_id}/keys': () => ({ key: 'sk-alice-too' }),
   'POST /v1/organization/prices': () => ({ provider: 'mock', model: unique(), input: '1', output: '1' }),
   'POST /v1/organization/models': () => ({ provider: 'mock', model: unique(), vision: false }),
-  'PUT /v1/organization/inference': () => INFERENCE,
-  'PUT /v1/platform/inference': () => ({ provider: 'openai', model: 'any', verify: false }),
+  'PUT /v1/organization/inference': () => ({ ...INFERENCE, timeout_ms: ++count }),
+  'PUT /v1/platform/inference': () => ({ provider: 'openai', model: 'any', verify: false, timeout_ms: ++count }),
   'POST /v1/organization/inference/bindings': newCertificate,
   'POST /v1/platform/tenants/{tenant_id}/inference/bindings': newListener,
   'POST /v1/organization/budgets': () => ({ scope: { kind: 'tenant' }, limit: '1.00', period: 'month' }),
@@ -167,17 +171,6 @@ function newListener() {
 let count = 0;
 const unique = (): string => `name-${++count}`;
 
-/** A request of Alice's that waits for its decision. */
-async function newApproval(projectId: string): Promise<string> {
-  const id = newId();
-  await weir.db.query(
-    `INSERT INTO approvals (tenant_id, id, project_id, api_key_id, endpoint, model, fingerprint, amount, shorts, by_operator, four_eyes, created_at, expires_at)
-     VALUES ($1, $2, $3, $2, 'chat.completions', 'mock/echo', $4, 1, '[]', false, false, now(), now() + interval '1 day')`,
-    [parsePublicId('tenant', alice.id), id, parsePublicId('project', projectId), randomBytes(32)],
-  );
-  return publicId('approval', id);
-}
-
 /** Resources of Alice's that may be changed and removed, which a route needs. */
 async function newResources(path: string): Promise<Ids> {
   if (path.includes('{webhook_id}')) {
@@ -196,6 +189,7 @@ async function newResources(path: string): Promise<Ids> {
   await alice.admin('POST', `/v1/organization/providers/${subscription}/connection`);
   await alice.admin('PUT', '/v1/organization/inference', INFERENCE);
   await alice.admin('PUT', '/v1/organization/sso', SSO);
+  await alice.admin('POST', '/v1/organization/settings', { keep_answers: false });
   return {
     project_id: project,
     subscription_id: subscription,
@@ -211,13 +205,14 @@ async function newResources(path: string): Promise<Ids> {
     route_id: await made('/v1/organization/routes', newRoute('mock/echo')),
     egress_rule_id: await made('/v1/organization/egress_rules', newEgressRule()),
     rate_limit_id: await made('/v1/organization/rate_limits', { scope: { kind: 'project', value: project }, max_concurrent_requests: 100 }),
-    approval_id: await newApproval(project),
+    approval_id: await addApproval(weir.db, alice.id, project),
     budget_id: await made('/v1/organization/budgets', { scope: { kind: 'project', value: project }, limit: '1.00', period: 'month' }),
   };
 }
 
 /** What a route for operators may change and remove. */
 async function newForOperators({ path }: Route): Promise<Ids> {
+  if (path.endsWith('/grants/{tenant_id}')) return newPlatformGrant();
   if (path.includes('{credential')) return newPlatformCredential();
   if (path.includes('{operator_key_id}'))
     return { operator_key_id: (await operator('POST', '/v1/platform/operator_keys', { name: unique() })).body.id };
@@ -230,7 +225,7 @@ async function newForOperators({ path }: Route): Promise<Ids> {
     return { binding_id: (await operator('POST', `/v1/platform/tenants/${alice.id}/inference/bindings`, newListener())).body.id };
   if (!path.startsWith('/v1/platform/tenants/')) return {};
   const { id } = await createTenant(weir);
-  await operator('POST', `/v1/platform/tenants/${id}/suspend`);
+  if (!path.endsWith('/suspend')) await operator('POST', `/v1/platform/tenants/${id}/suspend`);
   return { tenant_id: id };
 }
 
@@ -295,6 +290,13 @@ async function newPlatformCredential(): Promise<Ids> {
   return { credential_id: body.id, credential_key_id: body.keys[0]!.id };
 }
 
+/** One that Alice may use. */
+async function newPlatformGrant(): Promise<Ids> {
+  const made = await newPlatformCredential();
+  await operator('POST', `/v1/platform/credentials/${made['credential_id']}/grants`, { tenant: alice.id });
+  return { ...made, tenant_id: alice.id };
+}
+
 function requestOf({ method, path }: Route, ids = standing): { path: string; body: object | undefined } {
   const named = path
     .replace(/^(\/v1\/platform\/prices\/){price_id}/, '$1{platform_price_id}')
@@ -304,8 +306,8 @@ function requestOf({ method, path }: Route, ids = standing): { path: string; bod
   return { path: named.replace(/\{(\w+)\}/g, (_, name: string) => ids[name]!) + (QUERIES[path] ?? ''), body: body?.() };
 }
 
-/** Writes that change nothing here: they ask, run dry, or leave things as they are. */
-const CHANGES_NOTHING = /\/(probe|test|replay|resolve|poll|rerate|prices\/catalogue|suspend|settings|inference|grants\/{tenant_id})$/;
+/** Writes that change nothing here: they ask, send once more, find no call to rate anew, or give the prices that a release gives. */
+const CHANGES_NOTHING = /\/(probe|test|replay|resolve|poll|rerate|prices\/catalogue)$/;
 
 /** It was done, and if it may have changed something, the audit log has a line of this request. */
 async function expectDone({ method, path }: Route, reply: AdminReply): Promise<void> {
