@@ -61,7 +61,8 @@ export class PasswordSignIn {
   async setPassword({ person, session }: SignedIn, current: string | undefined, password: string, actor: string): Promise<void> {
     const stored = await this.people.passwordOf(person.id);
     if (stored !== null && session.method !== 'link') {
-      const succeed = this.throttle.attemptCode(person.id);
+      // Apart from codes: who knows the password could else take back failures at those.
+      const succeed = this.throttle.attemptCode(`password|${person.id}`);
       if (!(await this.passwords.verify(current ?? '', stored))) throw new WeirError('invalid_password');
       succeed();
     }

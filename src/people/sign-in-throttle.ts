@@ -52,9 +52,9 @@ export class SignInThrottle {
     return count([tables.address, networkOf(address)], [tables.account, account]);
   }
 
-  /** The same for a code, of somebody whose password was right. @throws WeirError too_many_sign_ins */
-  attemptCode(person: string): () => void {
-    return count([this.tables.code, person]);
+  /** The same for a code, of somebody whose password was right or who is signed in. @param whose what is guessed. @throws WeirError too_many_sign_ins */
+  attemptCode(whose: string): () => void {
+    return count([this.tables.code, whose]);
   }
 }
 
