@@ -2,8 +2,8 @@ import { Module, type OnModuleInit, type Type } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE, DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import { PassportModule } from '@nestjs/passport';
 import { ApiKeysModule } from '../api-keys/index.js';
-import { AuditLogModule } from '../audit-log/index.js';
 import { ApprovalsModule } from '../approvals/index.js';
+import { AuditLogModule } from '../audit-log/index.js';
 import { CallsModule } from '../calls/index.js';
 import { EgressRulesModule } from '../egress-rules/index.js';
 import { InferenceLocalModule } from '../inference-local/index.js';
@@ -19,8 +19,8 @@ import { TenantsModule } from '../tenants/index.js';
 import { WebhooksModule } from '../webhooks/index.js';
 import { AdminKeysController, OperatorKeysController } from './admin-keys/admin-keys.controller.js';
 import { ApiKeysController } from './api-keys/api-keys.controller.js';
-import { AuditLogsController, PlatformAuditLogsController } from './audit-log/audit-log.controller.js';
 import { ApprovalsController } from './approvals/approvals.controller.js';
+import { AuditLogsController, PlatformAuditLogsController } from './audit-log/audit-log.controller.js';
 import { AuthController } from './auth/auth.controller.js';
 import { PasswordStrategy } from './auth/password.guard.js';
 import { SignInController } from './auth/sign-in.controller.js';
@@ -56,6 +56,7 @@ import { ProviderTypesController } from './provider-types/provider-types.control
 import { ProvidersController } from './providers/providers.controller.js';
 import { ResolveController } from './routes/resolve.controller.js';
 import { PlatformRoutesController, RoutesController } from './routes/routes.controller.js';
+import { ScimController } from './scim/scim.controller.js';
 import { Scopes } from './scopes/scopes.js';
 import { SettingsController } from './settings/settings.controller.js';
 import { SignInLinksController } from './sign-in-links/sign-in-links.controller.js';
@@ -103,6 +104,7 @@ import { PlatformWebhooksController, WebhooksController } from './webhooks/webho
     AuthController,
     PeopleController,
     OperatorsController,
+    ScimController,
     InvitesController,
     OperatorInvitesController,
     SignInLinksController,

@@ -2,6 +2,7 @@ export type { AdminSession, SignedIn } from './admin-session.js';
 export { SIGN_IN_METHODS } from './admin-session.js';
 export { AdminSessions, type Proof } from './admin-sessions.service.js';
 export { Devices } from './devices.js';
+export { Directory } from './directory.service.js';
 export type { Invite } from './invite.js';
 export { Invites } from './invites.service.js';
 export { PasswordSignIn } from './password-sign-in.js';

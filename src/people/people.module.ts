@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { AdminSessionsRepository } from './admin-sessions.repository.js';
 import { AdminSessions } from './admin-sessions.service.js';
 import { Devices } from './devices.js';
+import { Directory } from './directory.service.js';
 import { InvitesRepository } from './invites.repository.js';
 import { Invites } from './invites.service.js';
 import { OpenIdConnect } from './open-id-connect.js';
@@ -28,6 +29,7 @@ import { SingleSignOns } from './single-sign-on.service.js';
     Devices,
     OpenIdConnect,
     People,
+    Directory,
     AdminSessions,
     Invites,
     PasswordSignIn,
@@ -35,6 +37,6 @@ import { SingleSignOns } from './single-sign-on.service.js';
     SignInLinks,
     SingleSignOns,
   ],
-  exports: [People, AdminSessions, Devices, Invites, PasswordSignIn, SecondFactor, SignInLinks, SingleSignOns],
+  exports: [People, Directory, AdminSessions, Devices, Invites, PasswordSignIn, SecondFactor, SignInLinks, SingleSignOns],
 })
 export class PeopleModule {}

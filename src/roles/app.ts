@@ -45,7 +45,8 @@ export async function createApp(config: Config, platform: DynamicModule, log: Lo
     bodyParser: false,
   });
   // Bodies are JSON. Nest would take forms and Fastify plain text as well, past the bounds of JSON.
-  app.useBodyParser('application/json', { bodyLimit: BODY_LIMIT_BYTES }, (_request: unknown, bytes: Buffer) => parseJsonBody(bytes));
+  for (const type of ['application/json', 'application/scim+json'] as const)
+    app.useBodyParser(type, { bodyLimit: BODY_LIMIT_BYTES }, (_request: unknown, bytes: Buffer) => parseJsonBody(bytes));
   app.getHttpAdapter().getInstance().removeContentTypeParser('text/plain');
   new Connections(app.getHttpServer(), {
     max: config.maxConnections,

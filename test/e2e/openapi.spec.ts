@@ -78,8 +78,8 @@ test('the admin document has every route of the admin listener, and the public o
   }
 });
 
-/** Where a browser is sent, and sent on from: no program calls them. */
-const BROWSERS = / \/v1\/auth\/oidc\//;
+/** Where a browser is sent, and sent on from: no program calls them. And SCIM, which describes itself. */
+const BROWSERS = / \/(v1\/auth\/oidc|scim)\//;
 /** What people sign in with, and what they do about themselves: test/e2e/people sends these. */
 const OF_PERSONS = /^\/v1\/(auth|invites)\//;
 

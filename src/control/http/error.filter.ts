@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type ErrorCode, WeirError } from '../../kernel/errors.js';
 import { raised } from '../../platform/postgres/index.js';
 import { LOGGER, type Logger } from '../../platform/telemetry/index.js';
+import { renderFault } from '../scim/render.js';
 import { requestIdOf } from './admin.js';
 import { AdminGate } from './admin-gate.js';
 
@@ -35,11 +36,12 @@ export class ErrorFilter implements ExceptionFilter {
     if (error.code === 'internal_error')
       this.log.error({ err: thrown, request: requestId, method: request.method, route: request.routeOptions.url }, 'admin request failed');
     const { message, type, param, code, fields } = error;
+    const isScim = request.url.startsWith('/scim/');
     reply
       .code(error.status)
       .headers(error.headers())
-      .type('application/json')
-      .send({ error: { message, type, param, code, ...fields } });
+      .type(isScim ? 'application/scim+json' : 'application/json')
+      .send({ ...(isScim && renderFault(error)), error: { message, type, param, code, ...fields } });
   }
 
   private refusalOf(thrown: unknown, request: FastifyRequest): WeirError {

@@ -53,7 +53,7 @@ export const clientOf =
       body: body === undefined ? undefined : JSON.stringify(unprobed(method, path, body)),
     });
     const text = await response.text();
-    const isJson = response.headers.get('content-type')?.startsWith('application/json');
+    const isJson = response.headers.get('content-type')?.match(/^application\/(scim\+)?json/);
     return { status: response.status, headers: response.headers, body: (isJson ? JSON.parse(text) : { text }) as Body };
   };
 
