@@ -67,6 +67,8 @@ export interface Caller {
   /** The model of calls that name none: the key's own, else its project's, else its tenant's. Null: there is none. */
   defaultModel: string | null;
   defaultModelFrom: DefaultOwner | null;
+  /** Sessions of its project may have defaults. */
+  hasSessions: boolean;
   /** What a call of unknown price is held and booked for under a hard budget; null: it is refused. */
   unpricedCallCost: Nano | null;
   /** Answers of its calls with an `Idempotency-Key` are kept for repeats. */

@@ -65,6 +65,8 @@ export interface UsableKey {
   /** Its own, its project's or its tenant's. */
   defaultModel: string | null;
   defaultModelFrom: DefaultOwner | null;
+  /** Sessions of its project may have defaults. */
+  hasSessions: boolean;
   unpricedCallNano: bigint | null;
   /** Its tenant lets answers be kept for repeats. */
   keepsAnswers: boolean;
@@ -91,7 +93,7 @@ const USABLE: OwnedTable = {
     coalesce(t.default_model, project.default_model, tenant.default_model) AS "defaultModel", tenant.unpriced_call_nano AS "unpricedCallNano",
     CASE WHEN t.default_model IS NOT NULL THEN 'api_key' WHEN project.default_model IS NOT NULL THEN 'project'
       WHEN tenant.default_model IS NOT NULL THEN 'tenant' END AS "defaultModelFrom",
-    tenant.keeps_answers AS "keepsAnswers", tenant.suspended_at IS NOT NULL AS "isSuspended",
+    project.has_sessions AS "hasSessions", tenant.keeps_answers AS "keepsAnswers", tenant.suspended_at IS NOT NULL AS "isSuspended",
     extract(epoch FROM t.expires_at)::float8 * 1000 AS "expiresAt",
     CASE WHEN t.previous_until > now() THEN t.previous_lookup_id END AS "previousLookupId", encode(t.previous_digest, 'base64') AS "previousDigest",
     extract(epoch FROM t.previous_until)::float8 * 1000 AS "previousUntil"`,
@@ -209,6 +211,7 @@ export class ApiKeysRepository {
         unsupported: once(row.unsupported),
         defaultModel: once(row.defaultModel),
         defaultModelFrom: row.defaultModelFrom,
+        hasSessions: row.hasSessions,
         unpricedCallNano: row.unpricedCallNano,
         keepsAnswers: row.keepsAnswers,
         isSuspended: row.isSuspended,

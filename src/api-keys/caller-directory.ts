@@ -117,6 +117,7 @@ const toCaller = (key: UsableKey): Caller => ({
   dropsUnsupported: key.unsupported === 'drop',
   defaultModel: key.defaultModel,
   defaultModelFrom: key.defaultModelFrom,
+  hasSessions: key.hasSessions,
   unpricedCallCost: key.unpricedCallNano,
   keepsAnswers: key.keepsAnswers,
   scopes: [

@@ -13,6 +13,8 @@ const MAX_CERTIFICATES = 1_000;
 /** What a call without a key needs to know of its binding. */
 export interface UsableBinding extends Pick<NetworkBinding, 'tenantId' | 'id' | 'projectId' | 'kind' | 'value'> {
   unpricedCallNano: bigint | null;
+  /** Sessions of its project may have defaults. */
+  hasSessions: boolean;
   keepsAnswers: boolean;
   isSuspended: boolean;
 }
@@ -20,7 +22,7 @@ export interface UsableBinding extends Pick<NetworkBinding, 'tenantId' | 'id' | 
 /** Of a project and a tenant that are not archived. */
 const USABLE: OwnedTable = {
   columns: `t.tenant_id AS "tenantId", t.id, t.project_id AS "projectId", t.kind, t.value, tenant.unpriced_call_nano AS "unpricedCallNano",
-    tenant.keeps_answers AS "keepsAnswers", tenant.suspended_at IS NOT NULL AS "isSuspended"`,
+    project.has_sessions AS "hasSessions", tenant.keeps_answers AS "keepsAnswers", tenant.suspended_at IS NOT NULL AS "isSuspended"`,
   table: 'network_bindings',
   key: 'id',
   where: 'true',

@@ -89,6 +89,7 @@ const callerOf = (binding: UsableBinding): Caller => ({
   thinkingLevel: null,
   defaultModel: null,
   defaultModelFrom: null,
+  hasSessions: binding.hasSessions,
   dropsUnsupported: false,
   unpricedCallCost: binding.unpricedCallNano,
   keepsAnswers: binding.keepsAnswers,

@@ -1,3 +1,3 @@
-export type { Session, SessionDefaults } from './session.js';
+export type { Session, SessionDefaults, SessionKey } from './session.js';
 export { SessionBook } from './session-book.js';
 export { SessionsModule } from './sessions.module.js';

@@ -6,9 +6,14 @@ export interface SessionDefaults {
   thinkingLevel: ThinkingLevel | null;
 }
 
-export interface Session extends SessionDefaults {
+/** Whose session it is: each project has its own. */
+export interface SessionKey {
   tenantId: string;
+  projectId: string;
   /** What calls send as `x-weir-session`. */
   id: string;
+}
+
+export interface Session extends SessionKey, SessionDefaults {
   createdAt: Date;
 }

@@ -47,11 +47,13 @@ export class Inference {
   async read(request: FastifyRequest, endpoint: string, format: CallFormat): Promise<Call> {
     const { caller, options, isLocal } = this.auth.verify(request);
     if (this.egress.name !== null && options.via?.includes(this.egress.name)) throw new WeirError('loop_detected');
-    const session = options.session === null ? null : await this.sessions.defaults(caller.tenantId, options.session);
+    const { tenantId, projectId, hasSessions } = caller;
+    const mayHave = hasSessions && options.session !== null;
+    const session = mayHave ? await this.sessions.defaults({ tenantId, projectId, id: options.session! }) : null;
     const { json, bytes, text } = bodyOf(request);
     const fallbacks = takeModels(endpoint, json);
     const decoded = format.decodeRequest(json, bytes);
-    const recalled = format.recallItems?.(decoded, this.memory.itemsOf(caller.tenantId)) ?? decoded;
+    const recalled = format.recallItems?.(decoded, this.memory.itemsOf(tenantId)) ?? decoded;
     const source = { text, value: decoded.body };
     const { betas, anthropicVersion } = options;
     const dropUnsupported = options.dropUnsupported || caller.dropsUnsupported;

@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import type { Caller } from '../../api-keys/index.js';
 import { WeirError } from '../../kernel/errors.js';
 import { THINKING_LEVELS } from '../../kernel/thinking.js';
 import { unixSeconds } from '../../platform/openapi/index.js';
 import { Router } from '../../routing/index.js';
-import { type Session, SessionBook } from '../../sessions/index.js';
+import { type Session, SessionBook, type SessionKey } from '../../sessions/index.js';
 import { LABEL } from '../call-options.js';
 import { RequestAuth } from '../request-auth.js';
 import { bodyOf } from '../request-body.js';
@@ -32,12 +33,12 @@ export class OwnSessions {
     const { caller } = this.auth.verify(request);
     const { id, default_model: defaultModel = null, thinking_level: thinkingLevel = null } = read(bodyOf(request).json);
     if (defaultModel !== null) this.router.plan(caller, nothingBut(defaultModel, 'default_model')); // 403 404
-    return render(await asTenant(caller, () => this.sessions.put({ tenantId: caller.tenantId, id, defaultModel, thinkingLevel })));
+    return render(await asTenant(caller, () => this.sessions.put({ ...keyOf(caller, id), defaultModel, thinkingLevel })));
   };
 
   get = async (request: FastifyRequest): Promise<object> => {
     const { caller } = this.auth.verify(request);
-    const session = await asTenant(caller, () => this.sessions.get(caller.tenantId, idOf(request)));
+    const session = await asTenant(caller, () => this.sessions.get(keyOf(caller, idOf(request))));
     if (!session) throw noSession();
     return render(session);
   };
@@ -45,10 +46,12 @@ export class OwnSessions {
   delete = async (request: FastifyRequest): Promise<object> => {
     const { caller } = this.auth.verify(request);
     const id = idOf(request);
-    if (!(await asTenant(caller, () => this.sessions.delete(caller.tenantId, id)))) throw noSession();
+    if (!(await asTenant(caller, () => this.sessions.delete(keyOf(caller, id))))) throw noSession();
     return { id, object: 'session', deleted: true };
   };
 }
+
+const keyOf = ({ tenantId, projectId }: Caller, id: string): SessionKey => ({ tenantId, projectId, id });
 
 const idOf = ({ params }: FastifyRequest): string => (params as { '*': string })['*'];
 

@@ -75,6 +75,35 @@ test('defaults of a session are read, replaced and deleted, by keys of its tenan
   expect((await sessions('GET', path)).status).toBe(404);
 });
 
+test('a session belongs to its project: another project of the tenant neither sees nor changes its defaults', async () => {
+  const project = await tenant.admin<{ id: string }>('POST', '/v1/organization/projects', { name: 'another' });
+  const { value } = await tenant.admin<{ value: string }>('POST', `/v1/organization/projects/${project.id}/api_keys`, { name: 'k' });
+  await served('up/gpt-4o', value);
+  await sessions('POST', '', { id: 'shared', default_model: 'up/test-model' });
+  expect((await sessions('GET', '/shared', undefined, value)).status).toBe(404);
+  expect((await sessions('DELETE', '/shared', undefined, value)).status).toBe(404);
+  expect((await sessions('POST', '', { id: 'shared', default_model: 'up/other/model' }, value)).status).toBe(200);
+  expect((await ask(value, {}, 'shared')).served).toBe('up/other/model');
+  expect((await ask(tenant.apiKey, {}, 'shared')).served).toBe('up/test-model');
+});
+
+test('a call of a project whose sessions never had defaults asks Postgres nothing for them', async () => {
+  const other = await createTenant(weir);
+  await other.admin('POST', '/v1/organization/providers', {
+    name: 'up',
+    type: 'openai',
+    base_url: upstream.baseUrl,
+    key: 'sk-secret',
+    no_verify: true,
+  });
+  await served('up/test-model', other.apiKey);
+  const client = await weir.db.connect();
+  await client.query('BEGIN; LOCK TABLE sessions');
+  expect((await ask(other.apiKey, {}, 'any')).served).toBe('up/test-model');
+  await client.query('ROLLBACK');
+  client.release();
+});
+
 test('the thinking level of a session stands between those of a call and of its key', async () => {
   await tenant.admin('POST', '/v1/organization/providers', {
     name: 'openai',

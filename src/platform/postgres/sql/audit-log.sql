@@ -13,7 +13,7 @@ DECLARE
     'password', 'totp_secret', 'recovery_codes', 'client_secret'];
   -- What changes by itself.
   c_ignored CONSTANT text[] := ARRAY['last_used_at', 'poll_after', 'renewal', 'local_checked_at', 'updated_at', 'version', 'erased_at',
-    'totp_last_step'];
+    'totp_last_step', 'has_sessions'];
   v_actor jsonb := coalesce(nullif(current_setting('weir.actor', true), ''), '{}')::jsonb;
   v_old jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) - c_ignored END;
   v_new jsonb := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) - c_ignored END;

@@ -4271,7 +4271,8 @@ export const HoldScalarFieldEnum = {
   checkpointAmount: 'checkpointAmount',
   callId: 'callId',
   attempt: 'attempt',
-  admittedAt: 'admittedAt'
+  admittedAt: 'admittedAt',
+  attempts: 'attempts'
 } as const
 
 export type HoldScalarFieldEnum = (typeof HoldScalarFieldEnum)[keyof typeof HoldScalarFieldEnum]
@@ -4458,7 +4459,8 @@ export const ProjectScalarFieldEnum = {
   metadata: 'metadata',
   createdAt: 'createdAt',
   archivedAt: 'archivedAt',
-  defaultModel: 'defaultModel'
+  defaultModel: 'defaultModel',
+  hasSessions: 'hasSessions'
 } as const
 
 export type ProjectScalarFieldEnum = (typeof ProjectScalarFieldEnum)[keyof typeof ProjectScalarFieldEnum]
@@ -4554,6 +4556,7 @@ export type RouteScalarFieldEnum = (typeof RouteScalarFieldEnum)[keyof typeof Ro
 
 export const SessionScalarFieldEnum = {
   tenantId: 'tenantId',
+  projectId: 'projectId',
   id: 'id',
   defaultModel: 'defaultModel',
   thinkingLevel: 'thinkingLevel',
