@@ -17,6 +17,7 @@ import {
   type ProviderType,
   platformCredential,
 } from '../providers/index.js';
+import { References } from '../routing/index.js';
 import { AccountProbe } from './account-probe.js';
 import type { Capabilities } from './capabilities.js';
 import { discover } from './discovery.js';
@@ -53,6 +54,7 @@ export class ProviderAccountsService {
     private readonly connections: ConnectionsRepository,
     private readonly breakers: BreakersRepository,
     private readonly guard: DestinationGuard,
+    private readonly references: References,
     private readonly probing: AccountProbe,
     private readonly transactions: Transactions,
     @Inject(CONFIG) private readonly config: Pick<Config, 'mock' | 'environment'>,
@@ -166,8 +168,9 @@ export class ProviderAccountsService {
     return this.probing.run({ ...record, defaultModel: model });
   }
 
-  /** Destroys its keys, its headers and its connection with it; its grants end. @throws WeirError not_found */
-  delete(owner: Owner, id: Id): Promise<void> {
+  /** Destroys its keys, its headers and its connection with it; its grants end. @throws WeirError not_found, conflict when a route names it */
+  async delete(owner: Owner, id: Id): Promise<void> {
+    await this.references.refuseRouted(owner, (await this.find(owner, id)).name);
     return this.transactions.run(async (db) => {
       await this.lock(owner, id, db);
       await this.credentials.drop(id, db);
@@ -188,13 +191,14 @@ export class ProviderAccountsService {
     });
   }
 
-  /** @throws WeirError not_found */
-  removeKey(owner: Owner, id: Id, keyId: Id): Promise<void> {
-    return this.transactions.run(async (db) => {
+  /** Answers the routes of the owner that still name it: their targets with it are skipped. @throws WeirError not_found */
+  async removeKey(owner: Owner, id: Id, keyId: Id): Promise<Id[]> {
+    await this.transactions.run(async (db) => {
       const provider = await this.lock(owner, id, db);
       found('credential', (await this.credentials.remove(id, keyId, db)) || null);
       await this.takeOver(provider, db);
     });
+    return (await this.references.routesWith(owner, ({ credential }) => credential === keyId)).map((route) => route.id);
   }
 
   /**

@@ -107,6 +107,21 @@ export class References {
     return provider;
   }
 
+  /** @throws WeirError conflict when routes of the owner lead to a provider of this name. */
+  async refuseRouted(owner: string | null, provider: string): Promise<void> {
+    const names = (await this.routesWith(owner, ({ model }) => model.startsWith(`${provider}/`))).map(({ name }) => `"${name}"`);
+    if (names.length === 0) return;
+    const [these, them] = names.length === 1 ? ['The route', 'it'] : ['The routes', 'them'];
+    const message = `${these} ${names.join(', ')} ${names.length === 1 ? 'names' : 'name'} the provider "${provider}". Delete ${them}, or give ${them} other targets, first.`;
+    throw new WeirError('conflict', { message });
+  }
+
+  /** The routes of the owner that have a target as asked for, the latest first. */
+  async routesWith(owner: string | null, isMeant: (target: RouteTarget) => boolean): Promise<Route[]> {
+    const routes = await outsideTenantScope(() => this.routes.list(owner));
+    return routes.filter(({ targets, when }) => [...targets, ...(when?.use ?? [])].some(isMeant));
+  }
+
   /** The record of a provider that exposes a model: of those that a tenant may use, or of the platform's (null). @throws WeirError invalid_request */
   async exposing(owner: string | null, provider: string, model: string): Promise<ProviderRecord> {
     const record = this.find(await this.list(owner), provider, 'provider');

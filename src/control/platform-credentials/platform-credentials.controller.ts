@@ -7,7 +7,7 @@ import { ListQuery, listOf, pageOf, renderList } from '../http/list.js';
 import { idOf } from '../http/path-id.js';
 import { Answers, PostOrPatch } from '../http/route.js';
 import { Capabilities } from '../providers/capabilities.js';
-import { AddProviderKey } from '../providers/keys.js';
+import { AddProviderKey, DeletedProviderKey, renderDeletedKey } from '../providers/keys.js';
 import { accountChangesOf, UpdateProvider } from '../providers/schema.js';
 import { renderGrant, renderPlatformCredential } from './render.js';
 import { CreateGrant, CreatePlatformCredential, GrantObject, newPlatformAccountOf, PlatformCredentialObject } from './schema.js';
@@ -59,7 +59,10 @@ export class PlatformCredentialsController {
   }
 
   @Delete(':credential_id')
-  @Answers(deleted('platform_credential'), 'Delete a platform provider. Its keys are destroyed and its grants end.')
+  @Answers(
+    deleted('platform_credential'),
+    'Delete a platform provider that no platform route names. Its keys are destroyed and its grants end.',
+  )
   async delete(@Param('credential_id') id: string) {
     await this.accounts.delete(null, idOf('provider', id));
     return { id, object: 'platform_credential', deleted: true };
@@ -72,10 +75,9 @@ export class PlatformCredentialsController {
   }
 
   @Delete(':credential_id/keys/:credential_key_id')
-  @Answers(deleted('provider.key'), 'Destroy one key of a platform provider.')
+  @Answers(DeletedProviderKey, 'Destroy one key of a platform provider. The answer names the routes that still name the key.')
   async removeKey(@Param('credential_id') id: string, @Param('credential_key_id') keyId: string) {
-    await this.accounts.removeKey(null, idOf('provider', id), idOf('credential', keyId));
-    return { id: keyId, object: 'provider.key', deleted: true };
+    return renderDeletedKey(keyId, await this.accounts.removeKey(null, idOf('provider', id), idOf('credential', keyId)));
   }
 
   @Get(':credential_id/grants')

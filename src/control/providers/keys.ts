@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { CredentialSummary } from '../../credentials/index.js';
-import { publicId } from '../../kernel/ids.js';
-import { Timestamp, unixSeconds } from '../http/fields.js';
+import { type Id, publicId } from '../../kernel/ids.js';
+import { deleted, Timestamp, unixSeconds } from '../http/fields.js';
 
 const MAX_KEYS = 100;
 
@@ -18,6 +18,16 @@ export const AddProviderKey = z
   .strictObject({ key: keyText.describe('The secret. Never returned.') })
   .meta({ example: { key: 'sk-example-2' } });
 export type AddProviderKey = z.output<typeof AddProviderKey>;
+
+export const DeletedProviderKey = deleted('provider.key').extend({
+  routes: z.array(z.string()).describe('The routes that name the key. Their targets with it are skipped until they name another one.'),
+});
+export const renderDeletedKey = (id: string, routes: readonly Id[]): z.output<typeof DeletedProviderKey> => ({
+  id,
+  object: 'provider.key',
+  deleted: true,
+  routes: routes.map((route) => publicId('route', route)),
+});
 
 export const ProviderKeyObject = z
   .strictObject({

@@ -8,7 +8,7 @@ import { ListQuery, listOf, pageOf, renderList } from '../http/list.js';
 import { idOf } from '../http/path-id.js';
 import { Answers, PostOrPatch } from '../http/route.js';
 import { Capabilities } from './capabilities.js';
-import { AddProviderKey } from './keys.js';
+import { AddProviderKey, DeletedProviderKey, renderDeletedKey } from './keys.js';
 import { renderProvider } from './render.js';
 import { accountChangesOf, CreateProvider, newAccountOf, ProviderObject, UpdateProvider } from './schema.js';
 
@@ -55,7 +55,7 @@ export class ProvidersController {
   }
 
   @Delete(':provider_id')
-  @Answers(deleted('provider'), 'Delete a provider. Its keys and its connection are destroyed.')
+  @Answers(deleted('provider'), 'Delete a provider that no route names. Its keys and its connection are destroyed.')
   async delete(@TenantId() tenantId: string, @Param('provider_id') id: string) {
     await this.accounts.delete(tenantId, idOf('provider', id));
     return { id, object: 'provider', deleted: true };
@@ -68,9 +68,8 @@ export class ProvidersController {
   }
 
   @Delete(':provider_id/keys/:provider_key_id')
-  @Answers(deleted('provider.key'), 'Destroy one key of a provider.')
+  @Answers(DeletedProviderKey, 'Destroy one key of a provider. The answer names the routes that still name the key.')
   async removeKey(@TenantId() tenantId: string, @Param('provider_id') id: string, @Param('provider_key_id') keyId: string) {
-    await this.accounts.removeKey(tenantId, idOf('provider', id), idOf('credential', keyId));
-    return { id: keyId, object: 'provider.key', deleted: true };
+    return renderDeletedKey(keyId, await this.accounts.removeKey(tenantId, idOf('provider', id), idOf('credential', keyId)));
   }
 }

@@ -235,13 +235,29 @@ test('a target that sees no images is passed over by a call that has some', asyn
   });
 });
 
+test('a provider is not deleted while a route names it, also in a condition', async () => {
+  await addUpstream(tenant, upstream.baseUrl, 'leaving');
+  const { data } = (await send('GET', '/v1/organization/providers')).body;
+  const path = `/v1/organization/providers/${data.find((one) => (one as unknown as { name: string }).name === 'leaving')!.id}`;
+  const routes = [
+    await save('old', ['leaving/test-model']),
+    await save('dear', ['up/test-model'], { when: { budget_used_percent: 80, use: [{ model: 'leaving/test-model' }] } }),
+  ];
+  expect(await send('DELETE', path)).toMatchObject({
+    status: 409,
+    body: { error: { code: 'conflict', message: expect.stringMatching(/"exact dear", "exact old" name the provider "leaving"/) } },
+  });
+  for (const { id } of routes) await send('DELETE', `/v1/organization/routes/${id}`);
+  expect((await send('DELETE', path)).status).toBe(200);
+});
+
 test('a target is called with the key that its route names', async () => {
   const { data } = (await send('GET', '/v1/organization/providers')).body;
   const id = data.find((one) => (one as unknown as { name: string }).name === 'up')!.id;
   const { body } = await send('POST', `/v1/organization/providers/${id}/keys`, { key: 'sk-the-other-key-of-up' });
   const keys = body.keys.map((key) => key.id);
   await save('first', [{ model: 'up/test-model', credential: keys[0] }]);
-  await save('second', [{ model: 'up/test-model', credential: keys[1] }]);
+  const { id: pinned } = await save('second', [{ model: 'up/test-model', credential: keys[1] }]);
   for (const [name, key] of [
     ['first', 'sk-up-secret-of-the-provider'],
     ['second', 'sk-the-other-key-of-up'],
@@ -256,7 +272,12 @@ test('a target is called with the key that its route names', async () => {
       body: { error: { param: 'targets.0.credential' } },
     },
   );
-  await send('DELETE', `/v1/organization/providers/${id}/keys/${keys[1]}`);
+  expect((await send('DELETE', `/v1/organization/providers/${id}/keys/${keys[1]}`)).body).toEqual({
+    id: keys[1],
+    object: 'provider.key',
+    deleted: true,
+    routes: [pinned],
+  });
   await eventually(async () => (await call('second')).error?.code === 'no_target');
 });
 
