@@ -42,7 +42,7 @@ export const CallObject = z
         credential_id: z.string().nullable(),
         status: z.number().int().nullable(),
         reason: z.string().nullable(),
-        latency_ms: z.number(),
+        latency_ms: z.number().nullable().describe('Null: it was under way when the process that made it was lost.'),
         cost: Money.nullable()
           .optional()
           .describe('What the attempt was booked for, without later corrections. Null: the price was unknown. Absent: it cost nothing.'),

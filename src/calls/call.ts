@@ -15,7 +15,8 @@ interface BookedAttempt {
   credential: string | null;
   status: number | null;
   reason: string | null;
-  latency_ms: number;
+  /** Null: it was under way when its gateway was lost. */
+  latency_ms: number | null;
   /** Nano-USD; null: its price was unknown. Absent: it cost nothing. */
   amount?: string | null;
 }
@@ -69,7 +70,7 @@ export const renderAttempt = ({ provider, model, credential, status, reason, lat
   credential_id: credential && publicId('credential', credential),
   status,
   reason,
-  latency_ms: toMicroseconds(latency_ms),
+  latency_ms: latency_ms === null ? null : toMicroseconds(latency_ms),
   ...(amount !== undefined && { cost: amount === null ? null : formatUsd(BigInt(amount) as Nano) }),
 });
 

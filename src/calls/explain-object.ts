@@ -31,7 +31,7 @@ const Target = z.strictObject({
       credential_id: z.string().nullable(),
       status: count.nullable().describe('The HTTP status of the provider. null: none came.'),
       reason: z.string().nullable(),
-      latency_ms: z.number(),
+      latency_ms: z.number().nullable().describe('null: it was under way when the process that made it was lost.'),
     }),
   ),
 });

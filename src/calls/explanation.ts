@@ -137,12 +137,16 @@ export function targetsOf({ call, plan }: CallFacts): TargetExplained[] {
     return { state: reason === null ? 'answered' : 'failed', reason };
   };
   if (!plan) return [{ model: call.requestedModel, ...endedAs(all), attempts: all }];
+  // A hold whose gateway was lost is not in the plan.
+  const lost = all.slice(plan.holds.at(-1)?.attempts ?? 0);
+  const { provider, model: lostModel } = call.attempts[lost[0]! - 1] ?? {};
   const targets = plan.targets.map(({ model, refused }, at): TargetExplained => {
     const attempts = plan.holds.flatMap((hold, number) =>
       hold.target === at ? all.slice(plan.holds[number - 1]?.attempts ?? 0, hold.attempts) : [],
     );
     if (refused !== undefined) return { model, state: 'refused', reason: refused, attempts };
     if (plan.holds.some(({ target }) => target === at)) return { model, ...endedAs(attempts), attempts };
+    if (model === `${provider}/${lostModel}`) return { model, ...endedAs(lost), attempts: lost };
     return { model, state: 'not_tried', reason: null, attempts };
   });
   return [...targets, ...plan.skipped.map(({ model, reason }) => ({ model, state: 'skipped' as const, reason, attempts: [] }))];

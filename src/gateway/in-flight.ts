@@ -5,7 +5,16 @@ import type { Elapsed } from '../kernel/elapsed.js';
 import { WeirError } from '../kernel/errors.js';
 import type { Id } from '../kernel/ids.js';
 import { Slots, type Slotted } from '../kernel/slots.js';
-import { type Checkpoint, findDeadGateways, GatewaysRepository, journalPath, LedgerService, SentMarks } from '../ledger/index.js';
+import {
+  type Attempt,
+  type Checkpoint,
+  type FlightNote,
+  findDeadGateways,
+  GatewaysRepository,
+  journalPath,
+  LedgerService,
+  SentMarks,
+} from '../ledger/index.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
 import { LOGGER, type Logger, Metrics } from '../platform/telemetry/index.js';
 import type { SoFar } from './attempts/outcome.js';
@@ -29,6 +38,13 @@ export class InFlightCall implements Slotted {
   private seen = 0;
   /** Up to how many tokens of output the last note is good; null: it does not go by them. */
   private notedUpTo: number | null = null;
+  /** The attempts of its hold that ended. */
+  readonly ended: Attempt[] = [];
+  /** The attempt that is made now. */
+  underWay: Attempt | null = null;
+  /** It waits for its next attempt, with nothing under way. */
+  private isWaiting = false;
+  private onNoted: ((isNoted: boolean) => void) | null = null;
   /** Breaks off what is under way at its provider, for good. */
   cutOff: (() => void) | null = null;
   /** Its process ends: nothing new is tried. */
@@ -41,7 +57,7 @@ export class InFlightCall implements Slotted {
     private readonly held: Elapsed,
     private readonly sendWithinMs: number,
     private readonly estimate: Estimate,
-    private readonly outrun: (flight: InFlightCall) => void,
+    private readonly noteNow: (flight: InFlightCall) => void,
   ) {}
 
   /** The provider may have it, and bill it. */
@@ -71,6 +87,34 @@ export class InFlightCall implements Slotted {
     this.notedUpTo = null;
   }
 
+  /** It waits until it may be sent again: should its process die meanwhile, nothing is to be booked. */
+  waits(): void {
+    this.isWaiting = true;
+    this.noteNow(this);
+  }
+
+  /** It is about to be sent again. False: that could not be noted, so it must not be. */
+  goesOn(): Promise<boolean> {
+    this.isWaiting = false;
+    return new Promise((resolve) => {
+      this.onNoted = resolve;
+      this.noteNow(this);
+    });
+  }
+
+  /** There is something to note of it. One whose request was refused, and that does not wait, has nothing. */
+  get isNotable(): boolean {
+    return this.sent || this.isWaiting || this.onNoted !== null;
+  }
+
+  /** What is noted of it now, and whom to tell whether it was. */
+  note(): { note: FlightNote; onNoted: ((isNoted: boolean) => void) | null } {
+    const { id, isWaiting, onNoted } = this;
+    this.onNoted = null;
+    const attempts = isWaiting || !this.underWay ? this.ended : [...this.ended, this.underWay];
+    return { note: { id, isSent: !isWaiting, checkpoint: this.sent ? this.checkpoint() : null, attempts }, onNoted };
+  }
+
   /**
    * What is to be noted of one that was sent: with what comes until the next note, at twice the pace so far, so that it is not below what the
    * client got.
@@ -88,7 +132,7 @@ export class InFlightCall implements Slotted {
   /** More of its answer came. Where that is more than was noted, it is noted again at once. */
   progressed(): void {
     if (this.notedUpTo === null || this.notedUpTo >= this.limit) return;
-    if (meteredTokens(this.soFar!().facts) > this.notedUpTo) this.outrun(this);
+    if (meteredTokens(this.soFar!().facts) > this.notedUpTo) this.noteNow(this);
   }
 
   /** It is booked: a crash can no longer lose it. */
@@ -143,7 +187,7 @@ export class InFlight {
 
   /** A call holds money. */
   begin(id: Id, reply: Reply, held: Elapsed, estimate: Estimate): InFlightCall {
-    const flight = new InFlightCall(id, reply, this.marks!, held, this.ledger.sendWithinMs, estimate, (outrun) => this.note([outrun]));
+    const flight = new InFlightCall(id, reply, this.marks!, held, this.ledger.sendWithinMs, estimate, (flight) => this.note([flight]));
     this.flights.add(flight);
     return flight;
   }
@@ -194,10 +238,16 @@ export class InFlight {
   private async noteDue(): Promise<void> {
     this.isNoting = true;
     while (this.due.size > 0) {
-      // One whose request was refused meanwhile has nothing to note.
-      const calls = [...this.due].filter(({ sent }) => sent).map((flight) => ({ id: flight.id, checkpoint: flight.checkpoint() }));
+      const notes = [...this.due].filter(({ isNotable }) => isNotable).map((flight) => flight.note());
       this.due.clear();
-      await this.ledger.heartbeat(calls).catch((error) => this.log.warn({ err: error }, 'heartbeat not confirmed'));
+      const isNoted = await this.ledger.heartbeat(notes.map(({ note }) => note)).then(
+        () => true,
+        (error) => {
+          this.log.warn({ err: error }, 'heartbeat not confirmed');
+          return false;
+        },
+      );
+      for (const { onNoted } of notes) onNoted?.(isNoted);
     }
     this.isNoting = false;
   }

@@ -1,5 +1,5 @@
 import { inputTotal, outputTotal, storeUsage } from '../kernel/usage.js';
-import type { HeldFacts, Settlement } from './ledger.js';
+import type { Attempt, HeldFacts, Settlement } from './ledger.js';
 
 /**
  * As `settle_calls` reads it. Amounts are bigints, which JSON carries as bare numbers and Postgres reads exactly. Postgres stores neither
@@ -47,15 +47,7 @@ const settlementFields = (s: Settlement) => ({
   served_model: s.servedModel,
   moved: s.moved,
   credential_used: s.credential === null ? '' : s.credential,
-  attempts: s.attempts.map(({ provider, model, credential, status, reason, latencyMs, amount }) => ({
-    provider,
-    model,
-    credential,
-    status,
-    reason,
-    latency_ms: latencyMs,
-    amount: amount?.toString() ?? amount,
-  })),
+  attempts: encodeAttempts(s.attempts),
   first_byte_ms: s.firstByteMs,
   duration_ms: s.durationMs,
   usage_raw: s.usageRaw,
@@ -64,3 +56,15 @@ const settlementFields = (s: Settlement) => ({
   ...storeUsage(s.usage),
   used_tokens: inputTotal(s.usage) + outputTotal(s.usage),
 });
+
+/** As they are stored with a call, and noted with its hold. */
+export const encodeAttempts = (attempts: readonly Attempt[]) =>
+  attempts.map(({ provider, model, credential, status, reason, latencyMs, amount }) => ({
+    provider,
+    model,
+    credential,
+    status,
+    reason,
+    latency_ms: latencyMs,
+    amount: amount?.toString() ?? amount,
+  }));

@@ -10,6 +10,7 @@ export type {
   BookedCall,
   Booking,
   Checkpoint,
+  FlightNote,
   HeldFacts,
   HoldContext,
   HoldRequest,

@@ -6,9 +6,10 @@ import { PLAIN_UNITS, summedUsage, type UsageSums, usageSums } from '../kernel/u
 import { crashOnceSent } from '../platform/faults/index.js';
 import { sqlFunction } from '../platform/postgres/index.js';
 import { LEASE_SECONDS } from './deadline.js';
+import { encodeAttempts } from './encode-settlement.js';
 import { type AdmissionRow, type HoldAnswer, toAnswer } from './hold-answer.js';
 import { MAX_ROWS } from './lanes.js';
-import type { Adjustment, BookedCall, Checkpoint, HoldRequest, PresentedApproval, ReapedCall, Scope } from './ledger.js';
+import type { Adjustment, BookedCall, Checkpoint, FlightNote, HoldRequest, PresentedApproval, ReapedCall, Scope } from './ledger.js';
 
 interface BookedRow extends UsageSums {
   call_id: string;
@@ -46,7 +47,7 @@ export interface Span {
 const HOLD = `SELECT * FROM ${sqlFunction('hold_batch')}($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`;
 const HOLD_APPROVED = `SELECT * FROM ${sqlFunction('hold_approved')}($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`;
 const SETTLE = `SELECT resolved_id, remaining FROM ${sqlFunction('settle_calls')}($1, $2)`;
-const HEARTBEAT = `SELECT ${sqlFunction('heartbeat_calls')}($1, $2, $3, $4, $5)`;
+const HEARTBEAT = `SELECT ${sqlFunction('heartbeat_calls')}($1, $2, $3, $4, $5, $6, $7)`;
 
 /** After this long a connection is given up and another is tried: the server may be gone without a word. The statement may still land. */
 const HOLD_TIMEOUT_MS = 2_000;
@@ -205,8 +206,8 @@ export class LedgerRepository {
     return rowCount ?? 0;
   }
 
-  /** Extends the leases of calls in flight, and notes what is to be booked of each should this process die; null: all that is held. */
-  async heartbeat(calls: { id: string; checkpoint: Checkpoint | null }[]): Promise<void> {
+  /** Extends the leases of calls in flight, and notes what is to be booked of each should this process die. */
+  async heartbeat(calls: readonly FlightNote[]): Promise<void> {
     const noted = (of: (checkpoint: Checkpoint) => number | bigint | null) =>
       arrayOf(calls.map(({ checkpoint }) => (checkpoint && of(checkpoint)) ?? 'NULL'));
     await this.pool.query({
@@ -217,6 +218,8 @@ export class LedgerRepository {
         noted(({ inputTokens }) => inputTokens),
         noted(({ outputTokens }) => outputTokens),
         noted(({ amount }) => amount),
+        calls.map(({ isSent }) => isSent),
+        calls.map(({ attempts }) => (attempts.length === 0 ? null : JSON.stringify(encodeAttempts(attempts)))),
         `${LEASE_SECONDS} seconds`,
       ],
       query_timeout: HEARTBEAT_TIMEOUT_MS,

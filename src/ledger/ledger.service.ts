@@ -16,7 +16,7 @@ import type {
   Adjustment,
   BookedCall,
   Booking,
-  Checkpoint,
+  FlightNote,
   HeldFacts,
   HoldRequest,
   PresentedApproval,
@@ -181,7 +181,7 @@ export class LedgerService {
   }
 
   /** Extends the leases of calls in flight, and notes what is to be booked of each should this process die; null: all that is held. */
-  heartbeat(calls: { id: string; checkpoint: Checkpoint | null }[]): Promise<void> {
+  heartbeat(calls: readonly FlightNote[]): Promise<void> {
     return this.repository.heartbeat(calls);
   }
 

@@ -76,6 +76,18 @@ export interface Checkpoint {
   amount: Nano | null;
 }
 
+/** What is noted of a call in flight, should nothing more be heard of it. */
+export interface FlightNote {
+  /** Of its hold. */
+  id: string;
+  /** False: nothing is under way at a provider, so nothing is to be booked. */
+  isSent: boolean;
+  /** What is to be booked; null: all that is held. */
+  checkpoint: Checkpoint | null;
+  /** Those of its hold, with the one under way. */
+  attempts: readonly Attempt[];
+}
+
 /** A call that was resolved because its gateway was lost. */
 export interface ReapedCall {
   id: string;
@@ -142,7 +154,8 @@ export interface Attempt {
   status: number | null;
   /** An error code, or null when it went well. */
   reason: string | null;
-  latencyMs: number;
+  /** Null: it was under way when its gateway was lost. */
+  latencyMs: number | null;
   /** What it was booked for; null: its price is unknown. Absent: it cost nothing. */
   amount?: Nano | null;
 }

@@ -74,7 +74,7 @@ const STATEMENTS: Record<string, Statement> = {
   settle: (calls) => ledger.settle(encoded(calls.map(({ id }) => settlement(id, 1n)))),
   adjust,
   'book what was lost': bookUnheld,
-  heartbeat: (calls) => ledger.heartbeat(calls.map(({ id }) => ({ id, checkpoint: null }))),
+  heartbeat: (calls) => ledger.heartbeat(calls.map(({ id }) => ({ id, isSent: true, checkpoint: null, attempts: [] }))),
   abandon: (calls) => ledger.abandon(gateway, calls),
   expire: (calls) =>
     ledger.expireGateway(

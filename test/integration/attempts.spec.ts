@@ -246,7 +246,7 @@ test('a gateway that dies between the attempts leaves a failed call; one that di
   expect(await moneyOf(tenant)).toEqual([[70n, 0n]]);
 });
 
-test('a call that is reaped in its second attempt keeps the attempts that are known of it', async () => {
+test('a call that is reaped in its second attempt has the attempts that are known of it', async () => {
   const tenant = await insertTenant(db, []);
   const known = { provider: 'p', model: 'm', credential: null, status: 500, reason: 'upstream_error', latencyMs: 1 };
   const first = await failed(tenant, 1n, null, { attempts: [known] });
@@ -254,7 +254,10 @@ test('a call that is reaped in its second attempt keeps the attempts that are kn
   const dead = randomUUID();
   await ledger.hold(dead, [second]);
   await die(dead, [second.id]);
-  expect((await calls.find(tenant, first.id))!.attempts).toMatchObject([{ provider: 'p', status: 500 }]);
+  expect((await calls.find(tenant, first.id))!.attempts).toMatchObject([
+    { provider: 'p', status: 500 },
+    { provider: 'p', status: null, reason: 'gateway_lost', latency_ms: null },
+  ]);
 });
 
 test('the truth about either attempt comes late, and corrects what that attempt was booked for', async () => {
@@ -262,7 +265,7 @@ test('the truth about either attempt comes late, and corrects what that attempt 
   const first = begin(tenant, 60n);
   const [frozen, dead] = [randomUUID(), randomUUID()];
   await ledger.hold(frozen, [first]);
-  await ledger.heartbeat([{ id: first.id, checkpoint: { inputTokens: 10, outputTokens: 1, amount: 12n } }]);
+  await ledger.heartbeat([{ id: first.id, isSent: true, checkpoint: { inputTokens: 10, outputTokens: 1, amount: 12n }, attempts: [] }]);
   await die(frozen, [first.id]);
   // It was not gone after all: it tells what the first attempt cost, and goes on.
   expect((await settle(first, 20n, { status: 'cut', ...MOVED })).size).toBe(1);

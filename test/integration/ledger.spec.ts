@@ -177,7 +177,7 @@ test('a dead gateway: what it had not sent is voided, what it had is booked as a
   const dead = randomUUID();
   await ledger.hold(dead, [unsent, sent]);
   await ledger.hold(GATEWAY, [alive]);
-  await ledger.heartbeat([{ id: sent.id, checkpoint: { inputTokens: 10, outputTokens: 7, amount: 24n } }]);
+  await ledger.heartbeat([{ id: sent.id, isSent: true, checkpoint: { inputTokens: 10, outputTokens: 7, amount: 24n }, attempts: [] }]);
   expect(await ledger.reap(100)).toEqual([]);
 
   expect(await ledger.expireGateway(dead, [sent.id])).toBe(2);
@@ -206,7 +206,7 @@ test('a hold of which nothing was told, or nothing that says what it costs, is b
   const requests = [holdRequest(tenant, 100n), holdRequest(tenant, 100n)];
   const ids = requests.map(({ id }) => id);
   await ledger.hold(GATEWAY, requests);
-  await ledger.heartbeat([{ id: ids[1]!, checkpoint: null }]);
+  await ledger.heartbeat([{ id: ids[1]!, isSent: true, checkpoint: null, attempts: [] }]);
   await db.query(`UPDATE holds SET created_at = created_at - interval '11 s', lease_until = now() - interval '1 s' WHERE id = ANY ($1)`, [
     ids,
   ]);

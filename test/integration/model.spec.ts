@@ -313,7 +313,7 @@ const beat = fc.tuple(recent, fc.option(fc.nat(20))).map(
       async (model) => {
         const id = pickHold(model, index);
         const told = output === null ? null : toldOf(output, model.holds.get(id)!.amount);
-        await ledger.heartbeat([{ id, checkpoint: told }]);
+        await ledger.heartbeat([{ id, isSent: true, checkpoint: told, attempts: [] }]);
         model.beat(id, told && { cost: told.amount ?? 0n, tokens: told.inputTokens + told.outputTokens });
       },
       true,

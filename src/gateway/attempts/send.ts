@@ -4,7 +4,7 @@ import { CredentialStore } from '../../credentials/index.js';
 import { type Conversion, pathAt, type UpstreamParams } from '../../dialects/index.js';
 import { WeirError } from '../../kernel/errors.js';
 import { encodedText } from '../../kernel/header-text.js';
-import { LedgerService } from '../../ledger/index.js';
+import { type Attempt, LedgerService } from '../../ledger/index.js';
 import { Egress, type Transport } from '../../platform/egress/index.js';
 import { CredentialAuths, Identities, MockTransport } from '../../providers/index.js';
 import type { Hold } from '../../quotas/index.js';
@@ -118,6 +118,7 @@ export class Attempts {
       this.traffic.attempted(step.plan.target, begunMs, outcome);
       run.call.trace?.ended(outcome);
       tries.attempts.push(...outcome.attempts);
+      flight.ended.push(...outcome.attempts);
       const status = outcome.attempts.at(-1)?.status ?? null;
       const last = outcome.error ? `${outcome.error.code} (${status ?? 'no answer'})` : '';
       this.breakers.end(target, tenantId, flight, wentOf(outcome, tries.isOverdue), last);
@@ -159,8 +160,10 @@ export class Attempts {
     const movesOn = tries.hasNext && tries.goesOnAfter(failure.reason) && (failure.retryAfterMs ?? 0) > SHORT_WAIT_MS;
     const waitMs = movesOn ? null : tries.retryIn(failure);
     if (waitMs === null || hold.since.ms() + waitMs >= this.ledger.sendWithinMs) return null;
+    run.flight.waits();
     await tries.pause(waitMs, reply, run.flight);
-    return reply.gone || run.flight.isCutOff || !this.isUsable(step) ? null : step;
+    const isNoted = await run.flight.goesOn();
+    return !isNoted || reply.gone || run.flight.isCutOff || !this.isUsable(step) ? null : step;
   }
 
   /** A key that was destroyed meanwhile is not shown again. */
@@ -189,6 +192,7 @@ export class Attempts {
       reply.setHeader('x-weir-attempts', String(tries.attempts.length + 1));
       if (maxOutputTokens !== hold.maxOutputTokens) reply.setHeader('x-weir-max-tokens', String(maxOutputTokens));
       if (isLong(encoded.unsigned.body.length)) await joinBody(encoded);
+      flight.underWay = lostAt(plan);
       const transport: Transport = plan.target.type === 'mock' ? this.mock : this.egress;
       const options = {
         limit: maxOutputTokens * call.prompt.choices,
@@ -247,6 +251,16 @@ export class Attempts {
 
 /** Of a target that was not tried: another one may be. */
 const LEFT_ALONE: Failure = { reason: 'provider_error', isPassing: false, retryAfterMs: null, remedy: null };
+
+/** An attempt as it is noted while it is under way. */
+const lostAt = ({ target: { provider, model, credential } }: TargetPlan): Attempt => ({
+  provider,
+  model,
+  credential: credential?.id ?? null,
+  status: null,
+  reason: 'gateway_lost',
+  latencyMs: null,
+});
 
 /** What is written into a request on its way to a target. */
 export const rewriteFor = (

@@ -1,3 +1,9 @@
+-- What is known of the attempts of a hold without a note of them: the one that was under way.
+CREATE FUNCTION attempts_unnoted(p_context jsonb, p_is_unsent boolean) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE WHEN p_is_unsent THEN '[]' ELSE jsonb_build_array(jsonb_build_object('provider', p_context -> 'provider', 'model', p_context -> 'model',
+    'credential', p_context -> 'credential', 'status', NULL, 'reason', 'gateway_lost', 'latency_ms', NULL)) END
+$$;
+
 -- Resolves up to p_limit holds whose gateway is lost. What was sent, or may have been, is booked as an estimate; what is known not to have been sent
 -- is given back. p_units: the unit of a plain input token and that of a plain output token. Answers each with what was booked (NULL: nothing, or of unknown price) and what had been held.
 CREATE FUNCTION reap_calls(p_limit integer, p_units smallint[]) RETURNS TABLE (reaped_id uuid, is_booked boolean, booked bigint, held bigint) LANGUAGE plpgsql AS $$
@@ -18,7 +24,7 @@ BEGIN
     FROM counted c
   )
   SELECT array_agg(e.id ORDER BY e.id), array_agg(NOT e.is_unsent ORDER BY e.id), array_agg(e.cost ORDER BY e.id), array_agg(e.amount ORDER BY e.id),
-      json_agg(json_build_object('id', e.id, 'if_expired', true, 'attempts', '[]'::json, 'http_status', 0, 'error_code', 'gateway_lost',
+      json_agg(json_build_object('id', e.id, 'if_expired', true, 'attempts', coalesce(e.attempts, attempts_unnoted(e.context, e.is_unsent)), 'http_status', 0, 'error_code', 'gateway_lost',
         'status', CASE WHEN e.is_unsent THEN 'failed' ELSE 'cut' END, 'state', CASE WHEN e.is_unsent THEN 'voided' ELSE 'settled' END,
         'estimated', NOT e.is_unsent, 'rates', e.context -> 'rates', 'units', p_units, 'quantities', ARRAY[e.input, e.output],
         'used_tokens', e.input + e.output, 'amount', e.cost) ORDER BY e.id)

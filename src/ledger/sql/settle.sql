@@ -99,13 +99,13 @@ BEGIN
 END $$;
 
 -- Changes the rows of calls to how they ended with these later attempts, where this transaction resolved them: their holds, which are locked, were open.
--- Nobody else changes the row meanwhile: a call has one attempt at a time. What is not known of an attempt that was reaped, the row keeps.
+-- Nobody else changes the row meanwhile: a call has one attempt at a time. Those that were reaped follow the ones of earlier holds.
 CREATE FUNCTION update_calls(p_ids uuid[], p_outcomes json, p_now timestamptz) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   UPDATE calls c SET finished_at = p_now, served_model = e.served_model, provider = e.provider, provider_id = e.provider_id, lent = e.lent,
     credential_id = credential_of(e.credential, e.credential_used), status = e.status,
     http_status = e.http_status, error_code = e.error_code, finish_reason = e.finish_reason, estimated = c.estimated OR e.estimated,
-    attempts = CASE WHEN e.attempts = '[]' THEN c.attempts ELSE e.attempts END, first_byte_ms = e.first_byte_ms, duration_ms = e.duration_ms,
+    attempts = CASE WHEN e.if_expired THEN c.attempts || e.attempts WHEN e.attempts = '[]' THEN c.attempts ELSE e.attempts END, first_byte_ms = e.first_byte_ms, duration_ms = e.duration_ms,
     usage_raw = e.usage_raw, held = e.amount_held, plan = coalesce(e.plan, c.plan)
   FROM (
     SELECT h.tenant_id, h.call_id, h.admitted_at, h.amount AS amount_held, o.*, x.*
