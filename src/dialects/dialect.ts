@@ -35,6 +35,8 @@ export interface CallRequest {
   maxOutputTokens: number | null;
   /** How many answers are asked for. */
   choices: number;
+  /** What the provider says that it cost is not for the client: others pay for the account. */
+  hidesCost?: boolean;
   /** Whom the client serves with this call, in its own words; null when it does not say. */
   endUser: string | null;
   /** No tokenizer makes more input tokens of this request: a byte-level token is at least one byte. */

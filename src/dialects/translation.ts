@@ -24,6 +24,7 @@ import {
 import { invalid } from './kit/fields.js';
 import { Fold } from './kit/fold.js';
 import { eachFrame, type FrameReader, frameReader, streamType } from './kit/frames.js';
+import { withoutCost } from './kit/hidden-cost.js';
 import { boundArguments, haveReadableCalls } from './kit/inner-json.js';
 import { unsaidLeftOut } from './kit/left-out.js';
 import { shortEvents } from './kit/long-text.js';
@@ -176,7 +177,7 @@ export class VerbatimTranslation extends CanonicalTranslation {
     const isWanted = verbatim.sieve?.();
     return new VerbatimReader(
       this.upstream.streamDecoder(),
-      { isTail, ...(isWanted && { isWanted }) },
+      { isTail, ...(isWanted && { isWanted }), hidesCost: prompt.hidesCost === true },
       encoder,
       this.filter(),
       prompt.choices,
@@ -186,9 +187,16 @@ export class VerbatimTranslation extends CanonicalTranslation {
   }
 
   override *readWhole(body: Buffer, headers: ReplyHeaders): Work<WholeReply> {
-    if (!this.verbatim.readWhole) return { ...(yield* super.readWhole(body, headers)), render: () => body };
+    if (!this.verbatim.readWhole) return this.shown(yield* super.readWhole(body, headers), body);
     const { refusal, body: readable, ...facts } = this.verbatim.readWhole(body);
-    return { facts, refusal, render: () => readable };
+    yield;
+    return this.shown({ facts, refusal }, readable);
+  }
+
+  /** The reply as the client may see it. */
+  private shown({ facts, refusal }: Omit<WholeReply, 'render'>, body: Buffer): WholeReply {
+    const answer = this.prompt.hidesCost ? withoutCost(body.toString()) : body;
+    return { facts, refusal, render: () => answer };
   }
 }
 

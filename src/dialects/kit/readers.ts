@@ -13,6 +13,7 @@ import {
   type TokensOf,
 } from '../dialect.js';
 import { type FrameReader, sseFrames } from './frames.js';
+import { withoutCost } from './hidden-cost.js';
 import { oneByOne, shortEvents } from './long-text.js';
 import { Meter } from './meter.js';
 import type { ReplyFilter } from './reply-filter.js';
@@ -195,7 +196,8 @@ export class VerbatimReader extends DecodingReader {
       isTail(frame: Frame): boolean;
       isWanted?(frame: Frame): boolean;
       /** The event as clients of the format know it; null: it is so already. */
-      writeTail?(frame: Frame): Buffer | null;
+      writeTail?(frame: Frame): Frame | null;
+      hidesCost: boolean;
     },
     private readonly encoder: () => StreamEncoder,
     filter: ReplyFilter,
@@ -246,7 +248,14 @@ export class VerbatimReader extends DecodingReader {
     yield* this.visit(frame);
     if (this.over || this.frames.isWanted?.(frame) === false) return;
     const isTail = this.frames.isTail(frame);
-    this.keepOrSend(isTail ? (this.frames.writeTail?.(frame) ?? bytes) : bytes, isTail);
+    const shown = this.shown((isTail && this.frames.writeTail?.(frame)) || frame);
+    this.keepOrSend(shown === frame ? bytes : bytesOfFrame(shown), isTail);
+  }
+
+  /** The event as the client may see it; the same where that is as it came. */
+  private shown(frame: Frame): Frame {
+    const data = this.frames.hidesCost ? withoutCost(frame.data) : frame.data;
+    return data === frame.data ? frame : { ...frame, data };
   }
 
   private keepOrSend(bytes: Buffer, isTail: boolean): void {
@@ -267,6 +276,8 @@ export class VerbatimReader extends DecodingReader {
     return out.length > 1 ? [Buffer.concat(out)] : out;
   }
 }
+
+const bytesOfFrame = ({ event, data }: Frame): Buffer => Buffer.from(`${event === null ? '' : `event: ${event}\n`}data: ${data}\n\n`);
 
 const bytesOf = ([buffer, start, end]: [Buffer, number, number]): Buffer => buffer.subarray(start, end);
 

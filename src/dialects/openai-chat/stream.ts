@@ -4,6 +4,7 @@ import type { Work } from '../../kernel/slices.js';
 import { largerUsage, type Usage } from '../../kernel/usage.js';
 import { type CallRequest, noFacts, type Refusal, type ReplyFacts, type StreamReader, type TokensOf } from '../dialect.js';
 import { isKeepAlive, joinedEvents } from '../kit/frames.js';
+import { withoutCost } from '../kit/hidden-cost.js';
 import { isObject, type JsonObject, listOf, objectOf, parsed, readJson, writeJson } from '../kit/json.js';
 import { oneByOne } from '../kit/long-text.js';
 import { looseOutput } from '../kit/loose-output.js';
@@ -60,6 +61,8 @@ export class ChatStreamReader implements StreamReader {
 
   private readonly splitter = new SseSplitter();
   private head: { id?: string; created?: number } = {};
+  /** The provider's count as the client may see it. */
+  private shownUsage: unknown = null;
   private usagePassed = false;
   /** A count came, and nothing of an answer since. */
   private countedLast = false;
@@ -116,7 +119,7 @@ export class ChatStreamReader implements StreamReader {
     const finish = this.overLimit ? this.finishByLength() : this.finishUnfinished();
     if (!this.prompt.includeUsage || this.usagePassed) return finish === '' ? DONE : Buffer.from(`${finish}${DONE}`);
     const chunk = this.usageChunk ?? { ...this.head, object: this.shape.object, model: this.facts.servedModel, choices: [] };
-    const shown = (this.facts.usage ? this.facts.usageRaw : encodeUsage(usage)) as object;
+    const shown = (this.facts.usage ? this.shownUsage : encodeUsage(usage)) as object;
     return Buffer.from(
       `${finish}data: ${JSON.stringify({ ...chunk, usage: costUsd === null ? shown : { ...shown, cost: costUsd } })}\n\n${DONE}`,
     );
@@ -168,6 +171,16 @@ export class ChatStreamReader implements StreamReader {
       }
     }
     yield* this.meter(data);
+    const shown = this.prompt.hidesCost ? withoutCost(data) : data;
+    if (shown === data) return this.passMetered(data, text, buffer, start, end);
+    const { usageRaw } = this.facts;
+    const event = `data: ${shown}\n\n`;
+    this.passMetered(shown, event, Buffer.from(event, 'latin1'), 0, event.length);
+    // What the provider takes is booked all the same.
+    if (this.facts.usageRaw !== usageRaw) this.facts.usageRaw = findUsage(parse(data));
+  }
+
+  private passMetered(data: string, text: string, buffer: Buffer, start: number, end: number): void {
     if (!data.includes('"usage"')) return this.pass(buffer, start, end);
     const common = text.indexOf(COMMON_NULL_USAGE);
     if (common !== -1 || NULL_USAGE.test(data)) {
@@ -212,6 +225,7 @@ export class ChatStreamReader implements StreamReader {
     this.facts.usageIsFinal = usage !== null && !isEmptyUsage(usage) && this.finished >= this.prompt.choices;
     this.countedLast = usage !== null && !isEmptyUsage(usage);
     this.facts.usageRaw = raw;
+    this.shownUsage = raw;
     return true;
   }
 

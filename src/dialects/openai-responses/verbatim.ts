@@ -24,7 +24,8 @@ export const responsesVerbatim: Verbatim = {
   streamReader(prompt, maxOutputTokens, tokensOf) {
     const stream = new FollowedStream();
     const filter = new ReplyFilter(PLAIN_REPLY, 'unused');
-    return new VerbatimReader(stream, { isTail, writeTail }, () => stream.ending, filter, prompt.choices, maxOutputTokens, tokensOf);
+    const frames = { isTail, writeTail, hidesCost: prompt.hidesCost === true };
+    return new VerbatimReader(stream, frames, () => stream.ending, filter, prompt.choices, maxOutputTokens, tokensOf);
   },
   isTail,
 };
@@ -68,10 +69,10 @@ function isTail({ event, data }: Frame): boolean {
 }
 
 /** `response.done`, as some backends say, is by its status one that clients wait for. */
-function writeTail(frame: Frame): Buffer | null {
+function writeTail(frame: Frame): Frame | null {
   if (!/response\.done/.test(frame.event ?? frame.data)) return null;
   const event = eventOf(frame);
   if (event?.['type'] !== 'response.done') return null;
   const type = `response.${textOf(objectOf(event['response'])['status']) ?? 'completed'}`;
-  return Buffer.from(`event: ${type}\ndata: ${writeJson({ ...event, type })}\n\n`);
+  return { event: type, data: writeJson({ ...event, type }) };
 }

@@ -25,5 +25,5 @@ export function permitted(
   walk(prompt.body, (name, value, place) => {
     for (const visit of visits) visit(name, value, place);
   });
-  return target.lent ? sharedPrompt(prompt, tenantId) : prompt;
+  return target.lent ? { ...sharedPrompt(prompt, tenantId), hidesCost: true } : prompt;
 }

@@ -23,7 +23,7 @@ export const lentModelOf = (format: ProviderFormat): string => `${lentName(forma
 
 /** The rig's upstream once more, lent by the platform in each format. @param priced at $1 and $2 per million tokens. */
 export async function lendFormats(
-  { weir, tenant, upstream }: Rig,
+  { weir, tenant, upstream }: Pick<Rig, 'weir' | 'tenant' | 'upstream'>,
   priced: boolean,
   formats = PROVIDER_FORMATS,
   others: TestTenant[] = [],

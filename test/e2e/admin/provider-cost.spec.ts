@@ -1,4 +1,6 @@
-import { lend, operator } from '../../attacks/support/lent.js';
+import { changed, modelOf, PROVIDER_FORMATS } from '../../attacks/support/formats.js';
+import { lend, lendFormats, lentModelOf, operator } from '../../attacks/support/lent.js';
+import { CONVERSATIONS, send } from '../../attacks/support/surfaces.js';
 import { brokenInvariants } from '../../support/ledger.js';
 import { answer, ScriptedUpstream } from '../../support/upstream.js';
 import { createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../../support/weir.js';
@@ -100,4 +102,50 @@ test('costs sum up both, and a tenant’s leave out what the platform pays', asy
   expect(of(own, 'openai/gpt-4o')).toMatchObject({ amount: { value: 0.024 }, provider_cost: { value: 0.0075 } });
   const ungrouped = await tenant.admin<CostsView>('GET', path.replace('&group_by=line_item', ''));
   expect(ungrouped.data.flatMap(({ results }) => results)).toMatchObject([{ provider_cost: { value: 0.0075 } }]);
+});
+
+describe('a reply that passes as it is', () => {
+  const REPORTED = 0.00421;
+  const REPORT = `"cost":${REPORTED},"cost_details":{"upstream_inference_cost":${REPORTED}},"estimated_cost":${REPORTED},"cost_in_usd_ticks":${REPORTED * 1e10},`;
+  const ROUTES: Record<string, string> = {
+    'openai-chat': 'POST /v1/chat/completions',
+    'openai-completions': 'POST /v1/completions',
+    'openai-responses': 'POST /v1/responses',
+    'anthropic-messages': 'POST /v1/messages',
+  };
+  const FORMATS = PROVIDER_FORMATS.filter(({ dialect }) => dialect in ROUTES);
+  const WAYS = [{}, { stream: true }, { stream: true, stream_options: { include_usage: true } }];
+  const cases = FORMATS.flatMap((format) => WAYS.map((way) => [`${format.dialect} ${JSON.stringify(way)}`, format, way] as const));
+
+  beforeAll(async () => {
+    await lendFormats({ weir, tenant, upstream }, true, FORMATS);
+    const { hostPort } = upstream;
+    for (const { dialect, type, basePath } of FORMATS) {
+      const base_url = `http://${hostPort}${basePath}`;
+      await tenant.admin('POST', '/v1/organization/providers', { name: dialect, type, dialect, base_url, key: 'secret', models: ['*'] });
+      await tenant.admin('POST', '/v1/organization/prices', { provider: dialect, model: '*', input: '1', output: '2' });
+    }
+    for (const format of FORMATS) await eventually(() => tenant.openai.models.retrieve(modelOf(format)).then(Boolean, () => false));
+  });
+
+  test.each(cases)('tells what the provider takes only those who pay it: %s', async (_name, format, way) => {
+    const said = format.says({ text: 'the answer', usage: { input: 1_000, cacheRead: 0, output: 100 } });
+    upstream.script = changed(said, (event) => event.replaceAll('"usage":{', `"usage":{${REPORT}`));
+    const surface = CONVERSATIONS.find(({ route }) => route === ROUTES[format.dialect])!;
+    const call = async (model: string) => {
+      const answered = await send({ publicUrl: weir.publicUrl, apiKey: tenant.apiKey }, surface, surface.body(model, 'Hello', way));
+      return { text: await answered.text(), id: answered.headers.get('x-request-id')! };
+    };
+    const lent = await call(lentModelOf(format));
+    expect(lent.text).toMatch(/the /);
+    expect(lent.text).not.toMatch(/00421|421\d*|_cost|cost_/);
+    const [admin, , platform] = await views(lent.id);
+    expect([admin, platform]).toEqual([
+      { cost: '0.0012', provider_cost: null },
+      { cost: '0.0012', provider_cost: String(REPORTED) },
+    ]);
+    // A stream that does not ask for the usage has none.
+    if (!format.dialect.startsWith('openai-c') || !('stream' in way) || 'stream_options' in way)
+      expect((await call(modelOf(format))).text).toContain(`"cost_details":{"upstream_inference_cost":${REPORTED}}`);
+  });
 });
