@@ -99,7 +99,10 @@ export class Reply {
     this.response.cork();
     process.nextTick(() => {
       this.collecting = false;
-      if (!this.response.writableEnded) this.response.uncork();
+      if (this.response.writableEnded) return;
+      this.response.uncork();
+      // What the response had no room for may all have fitted into its socket, which then never tells that it is empty again.
+      if (this.response.writableNeedDrain && !this.response.socket?.writableNeedDrain) this.onDrain?.();
     });
   }
 
