@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import perfHooks from 'node:perf_hooks';
+import v8 from 'node:v8';
 import { json, ScriptedUpstream } from '../support/upstream.js';
 import { addUpstream, createTenant, eventually, startTestWeir, type TestTenant, type TestWeir } from '../support/weir.js';
 import { completion } from './support/long-work.js';
@@ -12,6 +13,8 @@ const MAX_DELAY_MS = 250;
 
 /** How late the event loop seems to be. */
 let delayMs = 0;
+/** How much of the heap seems to be used. */
+let heapPart = 0.5;
 let weir: TestWeir;
 let upstream: ScriptedUpstream;
 let loud: TestTenant;
@@ -24,6 +27,8 @@ beforeAll(async () => {
   jest
     .spyOn(perfHooks, 'monitorEventLoopDelay')
     .mockImplementation((options) => Object.defineProperty(monitor(options), 'mean', { get: () => delayMs * 1e6 }));
+  const heap = v8.getHeapStatistics();
+  jest.spyOn(v8, 'getHeapStatistics').mockImplementation(() => ({ ...heap, used_heap_size: heapPart * heap.heap_size_limit }));
   upstream = await ScriptedUpstream.start();
   upstream.script = (call, response) =>
     new Promise<void>((resolve) => {
@@ -116,16 +121,21 @@ describe('a process with as many requests as it may have', () => {
   });
 });
 
-test('while the event loop is late, the tenant with most calls is refused; once it is not, nobody is', async () => {
+const STRAINS: [string, string, (isOver: boolean) => void][] = [
+  ['the event loop is late', 'event_loop', (isOver) => (delayMs = isOver ? 0 : 2 * MAX_DELAY_MS)],
+  ['the memory is nearly full', 'heap', (isOver) => (heapPart = isOver ? 0.5 : 0.95)],
+];
+
+test.each(STRAINS)('while %s, the tenant with most calls is refused; once that is over, nobody is', async (_, reason, strain) => {
   const end = await occupy(MAX_CALLS - 1);
   expect((await call(loud)).status).toBe(200);
-  delayMs = 2 * MAX_DELAY_MS;
+  strain(false);
   await eventually(async () => (await figure('weir_calls_limit')) < MAX_CALLS);
   await refusal(CHAT);
   const replies = await Promise.all(Array.from({ length: 20 }, () => call(quiet)));
   expect(replies.filter(({ status }) => status !== 200)).toEqual([]);
-  expect(await figure('weir_calls_shed_total{reason="event_loop"}')).toBe(1);
-  delayMs = 0;
+  expect(await figure(`weir_calls_shed_total{reason="${reason}"}`)).toBe(1);
+  strain(true);
   await eventually(async () => (await figure('weir_calls_limit')) === MAX_CALLS);
   expect((await call(loud)).status).toBe(200);
   await end();
