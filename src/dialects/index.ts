@@ -27,7 +27,7 @@ export { embeddings } from './embeddings/format.js';
 export { besideFailure } from './kit/beside-failure.js';
 export { hasToKeep, keepLiterals } from './kit/json-literals.js';
 export { TooMuchWork } from './kit/long-event.js';
-export { isBilled, isCounted, isCredible, METERED_BYTES_PER_TOKEN, meteredTokens } from './kit/meter.js';
+export { IMAGE_TOKENS, isBilled, isCounted, isCredible, METERED_BYTES_PER_TOKEN, meteredTokens } from './kit/meter.js';
 export { isGatewayTimeout } from './kit/refusals.js';
 export { hasUnseenInput } from './kit/unseen-input.js';
 export { type IsAble, seesImages, Unsupported } from './kit/unsupported.js';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { conversation as conversationOf } from '../../test/support/conversations.js';
 import { Random } from '../../test/support/random.js';
-import type { Usage } from '../kernel/usage.js';
+import { NO_USAGE, type Usage } from '../kernel/usage.js';
 import { anthropicMessages, messagesSurface } from './anthropic-messages/index.js';
 import type { Answer, AnswerPart, Conversation, FinishReason, ReasoningOrigin, ReplyEvent, Settings, Tool, Turn } from './canonical.js';
 import { NO_SETTINGS } from './canonical.js';
@@ -33,7 +33,7 @@ interface Format {
   usage: Usage;
 }
 
-const USAGE: Usage = { input: 10, cacheRead: 20, cacheWrite5m: 0, cacheWrite1h: 0, output: 7, reasoning: null, webSearch: 0 };
+const USAGE: Usage = { ...NO_USAGE, input: 10, cacheRead: 20, cacheWrite5m: 0, cacheWrite1h: 0, output: 7, reasoning: null };
 
 const CHAT: Format = {
   surface: chatSurface,

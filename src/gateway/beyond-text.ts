@@ -1,7 +1,7 @@
 import { type Feature, type ReplyFacts, reportedUnits } from '../dialects/index.js';
-import type { Fees, Usage } from '../kernel/usage.js';
+import { type Fees, MEDIA_UNITS, mediaUnit, toMedium, type Usage } from '../kernel/usage.js';
 import { rulesOf } from '../model-rules/index.js';
-import { type BeyondText, NOTHING_BEYOND } from '../prices/index.js';
+import type { BeyondText } from '../prices/index.js';
 
 /** What a call asked for, and carried, that is no text. */
 export interface Beyond {
@@ -44,8 +44,16 @@ function sessionOf(tool: string): bigint {
   return /^(?:code_interpreter|shell)$/.test(type) || IN_CONTAINER.includes(`${type}_call`) ? (SESSIONS[size] ?? DEAREST_SESSION) : HOUR;
 }
 
+/** What an attempt used, and what it costs beyond that. */
+interface Used {
+  usage: Usage;
+  beyond: BeyondText;
+  /** The reply tells all of it. */
+  told: boolean;
+}
+
 /**
- * What an attempt used beyond its text tokens: what the reply tells, and where it tells nothing of what was asked for, the dearest.
+ * What an attempt used, with what its tokens do not tell: what the reply tells, and where it tells nothing of what was asked for, the dearest.
  * @param model as its provider names it. @param allowed what it was held for. @param isFinal the reply's count is the last one.
  */
 export function beyondText(
@@ -55,7 +63,7 @@ export function beyondText(
   model: string,
   allowed: Fees | null,
   isFinal: boolean,
-): { beyond: BeyondText; searches: number; told: boolean } {
+): Used {
   const units = reportedUnits(facts.usageRaw);
   const runs = [...facts.toolRuns];
   const searched = units.searches ?? runs.reduce((sum, [tool, count]) => sum + (/search/.test(tool) && !(tool in FEES) ? count : 0), 0);
@@ -64,22 +72,22 @@ export function beyondText(
   const isUntoldTool = asked === 'tool' && runs.length === 0 && /code|container|shell/.test(feature!.value || feature!.field);
   const isRun = runs.some(([tool]) => IN_CONTAINER.includes(tool));
   const session = isRun ? sessionOf(isSized(feature) ? feature!.value : 'code_interpreter') : isUntoldTool ? sessionOf(feature!.value) : 0n;
-  const hears = heard && units.audioInput === 0;
-  const speaks = asked === 'media' && units.audioOutput + units.imageOutput === 0;
+  const hears = heard && usage.audioInput + usage.audioCacheRead === 0;
+  const speaks = asked === 'media' && usage.audioOutput + usage.imageOutput === 0;
   const beyond: BeyondText = {
-    ...NOTHING_BEYOND,
-    audioInput: units.audioInput,
-    imageInput: units.imageInput,
-    audioOutput: units.audioOutput,
-    imageOutput: units.imageOutput,
-    untoldInput: hears ? usage.input : 0,
-    untoldOutput: speaks ? usage.output : 0,
     fees: runs.reduce((sum, [tool, count]) => sum + (FEES[tool] ?? 0n) * BigInt(count), session),
     percent: percentOf(feature, units, model),
   };
   const most = isFinal ? 0 : (allowed?.webSearch ?? 0);
-  return { beyond, searches: isUntoldSearch ? 1 : Math.max(searched, most), told: !(isUntoldSearch || isUntoldTool || hears || speaks) };
+  let all: Usage = { ...usage, webSearch: isUntoldSearch ? 1 : Math.max(searched, most) };
+  if (hears) all = toMedium(all, mediaUnit('audioInput'), all.input);
+  if (speaks) all = toMedium(all, madeBy(feature!), all.output);
+  return { usage: all, beyond, told: !(isUntoldSearch || isUntoldTool || hears || speaks) };
 }
+
+/** What an answer is taken to be made of that tells nothing of it. */
+const madeBy = ({ makes }: Feature) =>
+  MEDIA_UNITS.find(({ side, medium }) => side === 'output' && (makes ?? []).includes(medium.name)) ?? mediaUnit('imageOutput');
 
 /** The call asked for the container that ran. */
 const isSized = (feature: Feature | null): boolean => feature?.kind === 'tool' && /^(?:code_interpreter|shell)(?: |$)/.test(feature.value);

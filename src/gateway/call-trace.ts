@@ -5,7 +5,7 @@ import type { CallRequest } from '../dialects/index.js';
 import type { WeirError } from '../kernel/errors.js';
 import { type Id, publicId } from '../kernel/ids.js';
 import { formatUsd, type Nano, usdNumber } from '../kernel/money.js';
-import { inputTotal, outputTotal } from '../kernel/usage.js';
+import { asText, inputTotal, outputTotal } from '../kernel/usage.js';
 import type { Booking, Settlement } from '../ledger/index.js';
 import { CONFIG, type Config } from '../platform/config/index.js';
 import { type Attributes, type Span, Tracing } from '../platform/telemetry/index.js';
@@ -185,12 +185,13 @@ export class CallTrace {
       );
       if (amount !== null) this.cost = (this.cost ?? 0n) + amount;
       this.isEstimated ||= estimated;
-      const cacheWrite = usage.cacheWrite5m + usage.cacheWrite1h;
+      const { cacheRead, cacheWrite5m, cacheWrite1h } = asText(usage);
+      const cacheWrite = cacheWrite5m + cacheWrite1h;
       this.attempt?.span.setAttributes({
         ...(state === 'settled' && {
           'gen_ai.usage.input_tokens': inputTotal(usage),
           'gen_ai.usage.output_tokens': outputTotal(usage),
-          ...(usage.cacheRead > 0 && { 'gen_ai.usage.cache_read.input_tokens': usage.cacheRead }),
+          ...(cacheRead > 0 && { 'gen_ai.usage.cache_read.input_tokens': cacheRead }),
           ...(cacheWrite > 0 && { 'gen_ai.usage.cache_write.input_tokens': cacheWrite }),
           ...(usage.reasoning !== null && { 'gen_ai.usage.reasoning.output_tokens': usage.reasoning }),
         }),

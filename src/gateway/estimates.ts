@@ -33,7 +33,8 @@ export class Estimates {
   /** Notes what a provider counted beside what was seen. */
   learn(plan: TargetPlan, { facts, effort }: Outcome): void {
     // A call that has no output, as one that counts tokens, says nothing of a model's hidden share.
-    if (facts.usage && facts.usage.output > 0) this.shares.learn(modelOf(plan, effort), meteredTokens(facts), facts.usage.output);
+    const output = facts.usage && outputTotal(facts.usage);
+    if (output) this.shares.learn(modelOf(plan, effort), meteredTokens(facts), output);
   }
 
   /** @param seen tokens of output by our own meter. */
@@ -89,9 +90,10 @@ function estimate(
   const limit = hold.maxOutputTokens * call.prompt.choices;
   const counted = facts.usage ?? NO_USAGE;
   const metered = Math.min(Math.ceil(seen * (1 + share)), limit);
-  const output = Math.max(counted.output, reader?.overLimit ? seen : 0, whole ? limit : metered);
+  const made = outputTotal(counted);
+  const output = Math.max(made, reader?.overLimit ? seen : 0, whole ? limit : metered);
   const input = whole ? hold.inputTokens : Math.min(hold.context.input_tokens, hold.inputTokens);
-  const usage = { ...counted, input: counted.input + Math.max(0, input - inputTotal(counted)), output };
+  const usage = { ...counted, input: counted.input + Math.max(0, input - inputTotal(counted)), output: counted.output + output - made };
   if (!price) return { usage, amount: hold.amount };
   const cost = (used: Usage): Nano => costOf(used, ratesFor(price, inputTotal(used)));
   // Held for no amount: what it asks for has no bound.

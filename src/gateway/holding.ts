@@ -1,12 +1,13 @@
 import { Injectable } from '@nestjs/common';
-import type { CallRequest, Conversion } from '../dialects/index.js';
+import { type CallRequest, type Conversion, IMAGE_TOKENS } from '../dialects/index.js';
 import { WeirError } from '../kernel/errors.js';
 import { encodedText } from '../kernel/header-text.js';
 import { hexOf, newId } from '../kernel/ids.js';
 import { formatUsd, type Nano } from '../kernel/money.js';
 import { ownTurn } from '../kernel/slices.js';
+import { MEDIA_UNITS, type MediaUnit, type Medium, NO_USAGE, type TokenSide } from '../kernel/usage.js';
 import { LedgerService } from '../ledger/index.js';
-import { feesAtMost, priceWithSound, ratesFor, storeRates } from '../prices/index.js';
+import { costOf, feesAtMost, listsAll, type Price, priceWith, ratesFor, storeRates } from '../prices/index.js';
 import { Admission, type AdmissionRequest, type Allowed, type Hold, rateHeaders } from '../quotas/index.js';
 import type { Plan, Target, TargetPlan } from '../routing/index.js';
 import type { SoFar } from './attempts/outcome.js';
@@ -126,14 +127,15 @@ export class Holding {
     const guess = guessOf(size, added.addedInputTokens);
     const bound = Math.max(boundOf(size) + added.addedInputTokens, stored);
     const outputBound = Math.max(plan.maxOutputTokens, added.leastOutputTokens);
-    const allowed = allowedIn(prompt, added, target);
+    const makes = madeUnits(added, target);
+    const allowed = makes ? allowedMedia(makes, target.price!, prompt.choices) : allowedIn(prompt, added, target);
     // A summary of the conversation is one more call: it reads as much, and writes as much at most.
     const times = added.compactsFrom !== null && bound + outputBound > added.compactsFrom ? 2 : 1;
     return {
       callId: call.id,
       tenantId: caller.tenantId,
       scopes: [...caller.scopes, ...scopesOf(options, target.provider, plan.countedModels, prompt.endUser)],
-      price: target.price && size.heard ? priceWithSound(target.price) : target.price,
+      price: target.price && priceWith(target.price, [...carriedUnits(size), ...(makes ?? [])]),
       unbounded: allowed ? null : added.feature,
       allowed,
       lent: target.lent,
@@ -193,6 +195,27 @@ function allowedIn(prompt: CallRequest, { feature, compactsFrom }: Added, target
   const uses = compactsFrom === null ? feature?.most : null;
   const cost = uses && target.price && feesAtMost(target.price, uses);
   return uses && cost != null ? { uses, inputTokens: searchedBound(prompt, target, uses), cost } : null;
+}
+
+const unitsOf = (side: TokenSide, medium: Medium): MediaUnit[] =>
+  MEDIA_UNITS.filter((unit) => unit.side === side && unit.medium.name === medium);
+const [HEARD, SEEN] = [unitsOf('input', 'audio'), unitsOf('input', 'image')];
+
+/** What the input may be counted as beside text. */
+const carriedUnits = ({ heard, mediaTokens }: InputSize): MediaUnit[] => [...(heard ? HEARD : []), ...(mediaTokens > 0 ? SEEN : [])];
+
+/** What the answer may be counted as beside text. Null: no more is known of it than that it costs something. */
+function madeUnits({ feature }: Added, { price }: Target): MediaUnit[] | null {
+  if (!feature?.makes || !price) return null;
+  const units = feature.makes.flatMap((medium) => unitsOf('output', medium));
+  return listsAll(price, units) ? units : null;
+}
+
+/** The output limit bounds it, but that an image is not cut short: the last one may go beyond. */
+function allowedMedia(units: readonly MediaUnit[], price: Price, choices: number): Allowed {
+  const beyond = units.some(({ medium }) => medium.name === 'image') ? IMAGE_TOKENS * choices : 0;
+  const costs = [price.rates, ...price.tiers.map(({ rates }) => rates)].map((rates) => costOf({ ...NO_USAGE, imageOutput: beyond }, rates));
+  return { uses: {}, inputTokens: 0, cost: costs.reduce(larger) };
 }
 
 /** What a conversion adds to what is asked for. */

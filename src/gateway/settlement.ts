@@ -32,19 +32,20 @@ export function settlementOf(
   const estimate = used && told === null ? estimates.of(call, plan, hold, outcome) : null;
   const tokens = !used ? NO_USAGE : (told ?? estimate!.usage);
   const prices: TargetPrices[] = [plan.target, served];
+  const uses = hold.allowed?.uses ?? null;
+  const { usage: whole, beyond, told: isTold } = beyondText(asked, facts, tokens, plan.target.model, uses, told !== null);
+  const usage = used ? whole : tokens;
   const rates = dearestRates(
     prices.map(({ price }) => price),
-    tokens,
+    usage,
   );
   const cost = rates && costOf(tokens, rates);
-  const uses = hold.allowed?.uses ?? null;
-  const { beyond, searches, told: isTold } = beyondText(asked, facts, tokens, plan.target.model, uses, told !== null);
-  const usage = used ? { ...tokens, webSearch: searches } : tokens;
   const extra = rates && used ? costBeyond(usage, rates, beyond) : 0n;
-  const fees = rates && used ? costOf({ ...NO_USAGE, webSearch: searches }, rates) : 0n;
+  // Fees, and what media cost more than the text that they were counted as.
+  const more = rates && used ? costOf(usage, rates) - cost! : 0n;
   // Of unknown price: what the platform allowed for it was held, and is booked.
-  const text = !used ? null : estimate ? estimatedCost(estimate.amount, cost, hold.amount) : (cost ?? hold.amount);
-  const amount = text === null ? null : (estimate ? withFees(text, fees, cost, hold.amount) : text + fees) + extra;
+  const known = !used ? null : estimate ? estimatedCost(estimate.amount, cost, hold.amount) : (cost ?? hold.amount);
+  const amount = known === null ? null : (estimate ? withMore(known, more, cost, hold.amount) : known + more) + extra;
   const listed = (): Nano | null => {
     if (prices.every(({ price, listedPrice }) => price === listedPrice)) return rates && amount;
     const rated = dearestRates(
@@ -81,10 +82,10 @@ function dearestRates(prices: readonly (Price | null)[], usage: Usage): Rates | 
   return all.reduce<Rates | null>((dearest, rates) => (dearest && costOf(usage, dearest) >= costOf(usage, rates) ? dearest : rates), null);
 }
 
-/** An estimate of all that was held has the fees in it. */
-function withFees(estimate: Nano, fees: Nano, cost: Nano | null, held: Nano | null): Nano {
-  const most = held === null ? null : larger(larger(held, estimate), (cost ?? 0n) + fees);
-  return most !== null && estimate + fees > most ? most : estimate + fees;
+/** An estimate of all that was held has it in it. */
+function withMore(estimate: Nano, more: Nano, cost: Nano | null, held: Nano | null): Nano {
+  const most = held === null ? null : larger(larger(held, estimate), (cost ?? 0n) + more);
+  return most !== null && estimate + more > most ? most : estimate + more;
 }
 
 const larger = (a: Nano, b: Nano): Nano => (a > b ? a : b);

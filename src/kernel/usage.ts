@@ -10,7 +10,13 @@ type Fee = Extract<Unit, { side: 'fee' }>;
 export type FeeUnit = Extract<Fee, RatedUnit>;
 /** How often a call may use what has a fee. */
 export type Fees = Readonly<Partial<Record<FeeUnit['field'], number>>>;
-export type RatedTokens = Exclude<RatedUnit, Fee>;
+/** Tokens of what is no text. */
+export type MediaUnit = Extract<RatedUnit, { medium: object }>;
+export type Medium = MediaUnit['medium']['name'];
+/** A price may be without its rate. */
+export type OptionalUnit = FeeUnit | MediaUnit;
+/** Tokens of text. */
+export type TextUnit = Exclude<RatedUnit, OptionalUnit>;
 type Api = keyof Unit['shown'];
 
 /** What one attempt used, by unit. Units are disjoint but for parts, which are null when the provider does not report them. */
@@ -37,8 +43,12 @@ const FIELDS = Object.fromEntries(
 /** In an order in which a fallback comes before what falls back to it. */
 export const RATED_UNITS: readonly RatedUnit[] = UNITS.filter((unit): unit is RatedUnit => unit.rate !== null);
 export const isFee = (unit: RatedUnit): unit is FeeUnit => unit.side === 'fee';
-export const RATED_TOKENS: readonly RatedTokens[] = RATED_UNITS.filter((unit): unit is RatedTokens => !isFee(unit));
+const isMedia = (unit: RatedUnit): unit is MediaUnit => unit.medium !== null;
+export const isOptional = (unit: RatedUnit): unit is OptionalUnit => isFee(unit) || isMedia(unit);
+export const TEXT_UNITS: readonly TextUnit[] = RATED_UNITS.filter((unit): unit is TextUnit => !isOptional(unit));
+export const MEDIA_UNITS: readonly MediaUnit[] = RATED_UNITS.filter(isMedia);
 export const FEE_UNITS: readonly FeeUnit[] = RATED_UNITS.filter(isFee);
+export const OPTIONAL_UNITS: readonly OptionalUnit[] = [...MEDIA_UNITS, ...FEE_UNITS];
 
 const usageBy = (quantity: (unit: Unit) => number | null): Usage =>
   Object.fromEntries(UNITS.map((unit) => [unit.field, quantity(unit)])) as Usage;
@@ -53,6 +63,24 @@ function total(usage: Usage, side: Side): number {
 
 export const inputTotal = (usage: Usage): number => total(usage, 'input');
 export const outputTotal = (usage: Usage): number => total(usage, 'output');
+
+/** The same, with all tokens counted as text: for formats and sums that do not tell media apart. */
+export function asText(usage: Usage): Usage {
+  const text = { ...usage };
+  for (const { field, medium } of MEDIA_UNITS) {
+    text[medium.plain] += usage[field];
+    text[field] = 0;
+  }
+  return text;
+}
+
+/** Counts up to so many tokens as a medium that were counted as text. */
+export function toMedium(usage: Usage, { field, medium }: MediaUnit, tokens: number): Usage {
+  const moved = Math.min(tokens, usage[medium.plain]);
+  return moved > 0 ? { ...usage, [medium.plain]: usage[medium.plain] - moved, [field]: usage[field] + moved } : usage;
+}
+
+export const mediaUnit = (field: MediaUnit['field']): MediaUnit => MEDIA_UNITS.find((unit) => unit.field === field)!;
 
 /**
  * Of two counts of one answer, the larger of each side: counts grow. A side is taken whole, as a later count may split it into other classes.

@@ -2,8 +2,8 @@ import { certainly, like, type Row, readAt } from './row.js';
 import { type ModelFacts, UNKNOWN_FACTS } from './rules.js';
 
 const NO_CHAT: ModelFacts = { ...UNKNOWN_FACTS, tools: false, vision: false, reasoning: false };
-const SOUND = { what: 'sound', kind: 'media' } as const;
-const IMAGES = { what: 'images', kind: 'media' } as const;
+const SOUND = { what: 'sound', kind: 'media', makes: ['audio'] } as const;
+const IMAGES = { what: 'images', kind: 'media', makes: ['image'] } as const;
 
 /** By the vendors' own lists of models. */
 const row = readAt('2026-11-28', "the vendors' lists of models");
@@ -49,7 +49,7 @@ export const BY_WORK: readonly Row[] = [
       /-search-(?:preview|api)|sonar|deep-research|:online$|(?:^|\/)compound|[:&]enable_(?:web_search|web_scraping|x_search)=(?!off|false)/,
     ),
     ['sonar-pro', 'gpt-4o:online', 'o3-deep-research'],
-    { beyondText: { what: 'a web search', kind: 'search' } },
+    { beyondText: { what: 'a web search', kind: 'search', makes: null } },
   ),
   // openai.com/api-fast-mode: two and a half times for this one.
   row('priority at two and a half times', like(/gpt-5\.5/), ['gpt-5.5'], { prices: { priorityPercent: 250n } }),

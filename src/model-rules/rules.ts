@@ -1,4 +1,5 @@
 import type { ThinkingLevel } from '../kernel/thinking.js';
+import type { Medium } from '../kernel/usage.js';
 import { type MediaRule, UNKNOWN_MEDIA } from './media.js';
 
 /** What is known of a model by its name alone. */
@@ -53,6 +54,8 @@ interface BeyondText {
   /** In words, for the client. */
   what: string;
   kind: 'search' | 'media';
+  /** What its answers are made of beside text. Null: they are text. */
+  makes: readonly Medium[] | null;
 }
 
 /** What a model is for. */

@@ -1,11 +1,12 @@
 import { findProvider, type ModelInfo, type ModelPrice, type TieredPrices } from '@pydantic/genai-prices';
+import { isOptional } from '../kernel/usage.js';
 import { rulesOf, vendorsName } from '../model-rules/index.js';
 import { ADDITIONS, type Addition, BORROWED, type UsdRates } from './additions.js';
 import { isRevision, means } from './names.js';
 import { perMillion, type Rates, ratesBy, type StoredRates, storeRates } from './price.js';
 
 /** The version of the catalog that is seeded, and of what is added to it; stored with each row. */
-export const CATALOG_SOURCE = 'genai-prices 0.1.8, additions 2026-11-28';
+export const CATALOG_SOURCE = 'genai-prices 0.1.8, additions 2026-11-30';
 
 const NANO_PER_USD = 1_000_000_000;
 
@@ -22,8 +23,8 @@ const MOCK_PRICES: CatalogPrice[] = ['*', 'echo'].map((model) => ({
   model,
   effectiveAt: new Date(0),
   rates: storeRates(
-    ratesBy(({ side, rate }) =>
-      rate.fallback !== null || side === 'fee' ? undefined : side === 'input' ? 1_000_000_000n : 2_000_000_000n,
+    ratesBy((unit) =>
+      unit.rate.fallback !== null || isOptional(unit) ? undefined : unit.side === 'input' ? 1_000_000_000n : 2_000_000_000n,
     ),
   ),
   tiers: [],
@@ -133,17 +134,9 @@ function readRates(model: string, usdPer: (key: string) => number | undefined): 
     const usd = usdPer(key);
     return usd === undefined ? undefined : BigInt(Math.round(usd * NANO_PER_USD));
   };
-  const special = (key: string) => nano(key) ?? null;
-  const rates = ratesBy(({ field, rate }) => {
+  return ratesBy(({ field, rate }) => {
     const isDear = field === 'cacheWrite1h' && rulesOf(model).prices.dearCacheHour;
     const told = nano(rate.catalog);
     return told === undefined ? (isDear ? (nano('input_mtok') ?? 0n) * 2n : undefined) : perMillion(told, rate.per);
   });
-  const beside = {
-    audioInput: special('input_audio_mtok'),
-    imageInput: special('input_image_mtok'),
-    audioOutput: special('output_audio_mtok'),
-    imageOutput: special('output_image_mtok'),
-  };
-  return Object.values(beside).some((rate) => rate !== null) ? { ...rates, special: beside } : rates;
 }

@@ -1,16 +1,17 @@
-export { type BeyondText, costBeyond, NOTHING_BEYOND } from './beyond-text.js';
+export { type BeyondText, costBeyond } from './beyond-text.js';
 export {
   affordableOutput,
   costOf,
   feesAtMost,
   isCatalog,
+  listsAll,
   loadRates,
   outputBoughtBy,
   outputCost,
   type Price,
   perMillion,
   perUnits,
-  priceWithSound,
+  priceWith,
   type Rates,
   rateOf,
   ratesBy,

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { FEE_UNITS } from '../kernel/usage.js';
+import { OPTIONAL_UNITS } from '../kernel/usage.js';
 import { ConfigChanges, PLATFORM, replaceOwned, ServerClock } from '../platform/postgres/index.js';
 import { LOGGER, type Logger } from '../platform/telemetry/index.js';
 import { canonicalModel } from './catalog.js';
@@ -87,7 +87,7 @@ export class PriceBook {
    */
   private complete(price: Price, { slug, catalogId, regional }: Listed, model: string, at: number): Price {
     if (isCatalog(price)) return regional ? inRegion(price, model) : price;
-    const { input, output, special: ownSpecial } = price.rates;
+    const { input, output } = price.rates;
     if (input === 0n && output === 0n) return price;
     const platform = this.shelves.get(PLATFORM);
     const byVendor = ({ source }: ReadPrice) => isCatalog({ source });
@@ -98,9 +98,8 @@ export class PriceBook {
     const listed = found.price.rates;
     const beside = (rates: Rates): Rates => {
       const all = { ...rates };
-      for (const { field } of FEE_UNITS) all[field] ??= listed[field];
-      const special = ownSpecial ?? listed.special;
-      return special ? { ...all, special } : all;
+      for (const { field } of OPTIONAL_UNITS) all[field] ??= listed[field];
+      return all;
     };
     return { ...price, rates: beside(price.rates), tiers: price.tiers.map((tier) => ({ ...tier, rates: beside(tier.rates) })) };
   }

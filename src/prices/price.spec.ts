@@ -1,18 +1,41 @@
 import fc from 'fast-check';
-import { affordableOutput, costOf, feesAtMost, loadRates, type Price, ratesFor, storeRates, worstCaseCost } from './price.js';
+import { inputTotal, MEDIA_UNITS, NO_USAGE, outputTotal } from '../kernel/usage.js';
+import {
+  affordableOutput,
+  costOf,
+  feesAtMost,
+  loadRates,
+  type Price,
+  priceWith,
+  type Rates,
+  ratesBy,
+  ratesFor,
+  storeRates,
+  worstCaseCost,
+} from './price.js';
 
 const rate = fc.bigInt({ min: 0n, max: 1_000_000_000_000n });
-const rates = fc.record({ input: rate, cacheRead: rate, cacheWrite5m: rate, cacheWrite1h: rate, output: rate, webSearch: fc.option(rate) });
+const [text, maybe] = [{ input: rate, cacheRead: rate, cacheWrite5m: rate, cacheWrite1h: rate, output: rate }, fc.option(rate)];
+const media = { audioInput: maybe, audioCacheRead: maybe, imageInput: maybe, audioOutput: maybe, imageOutput: maybe };
+/** As they are loaded: cached sound that has no rate costs what sound does. */
+const rates = fc
+  .record({ ...text, ...media, webSearch: fc.option(rate) })
+  .map((told) => ({ ...told, audioCacheRead: told.audioCacheRead ?? told.audioInput }));
 const tokens = fc.integer({ min: 0, max: 2_000_000 });
-const usage = fc.record({
-  input: tokens,
-  cacheRead: tokens,
-  cacheWrite5m: tokens,
-  cacheWrite1h: tokens,
-  output: tokens,
-  reasoning: fc.constant(null),
-  webSearch: fc.nat(100),
-});
+const usage = fc
+  .record({
+    input: tokens,
+    cacheRead: tokens,
+    cacheWrite5m: tokens,
+    cacheWrite1h: tokens,
+    output: tokens,
+    reasoning: fc.constant(null),
+    webSearch: fc.nat(100),
+  })
+  .map((counted) => ({ ...NO_USAGE, ...counted }));
+const usageOfMedia = fc
+  .record({ audioInput: tokens, audioCacheRead: tokens, imageInput: tokens, audioOutput: tokens, imageOutput: tokens })
+  .chain((media) => usage.map((counted) => ({ ...counted, ...media, webSearch: 0 })));
 const price = fc.record({ rates, tiers: fc.array(fc.record({ aboveInputTokens: tokens, rates }), { maxLength: 2 }) }).map(
   (fields): Price => ({
     id: 'p',
@@ -28,6 +51,8 @@ const price = fc.record({ rates, tiers: fc.array(fc.record({ aboveInputTokens: t
   }),
 );
 
+const NO_RATES: Rates = ratesBy(() => undefined);
+
 test('no usage within the bounds costs more than the worst case', () => {
   fc.assert(
     fc.property(price, usage, (p, u) => {
@@ -35,6 +60,15 @@ test('no usage within the bounds costs more than the worst case', () => {
       const fees = feesAtMost(p, { webSearch: u.webSearch });
       const used = fees === null ? { ...u, webSearch: 0 } : u;
       return costOf(used, ratesFor(p, input)) <= worstCaseCost(p, input, u.output) + (fees ?? 0n);
+    }),
+  );
+});
+
+test('sound and images cost no more than the worst case at a price for them, with rates of their own or without', () => {
+  fc.assert(
+    fc.property(price, usageOfMedia, (p, u) => {
+      const input = inputTotal(u);
+      return costOf(u, ratesFor(p, input)) <= worstCaseCost(priceWith(p, MEDIA_UNITS), input, outputTotal(u));
     }),
   );
 });
@@ -67,8 +101,8 @@ test('what is affordable fits, and one token more does not', () => {
 });
 
 test('cost is rounded up once, at the end', () => {
-  const third = { input: 333_333n, cacheRead: 333_333n, cacheWrite5m: 0n, cacheWrite1h: 0n, output: 0n, webSearch: null };
-  expect(costOf({ input: 1, cacheRead: 1, cacheWrite5m: 0, cacheWrite1h: 0, output: 0, reasoning: null, webSearch: 0 }, third)).toBe(1n);
+  const third = { ...NO_RATES, input: 333_333n, cacheRead: 333_333n };
+  expect(costOf({ ...NO_USAGE, input: 1, cacheRead: 1, cacheWrite5m: 0, cacheWrite1h: 0, output: 0, reasoning: null }, third)).toBe(1n);
 });
 
 test('a long prompt moves the whole request into its tier', () => {
@@ -83,7 +117,7 @@ test('rates survive being stored', () => {
 });
 
 test('stored rates without one that has no fallback are not read: a class of tokens is never free by mistake', () => {
-  const stored = storeRates({ input: 1n, cacheRead: 2n, cacheWrite5m: 3n, cacheWrite1h: 4n, output: 5n, webSearch: null });
+  const stored = storeRates({ ...NO_RATES, input: 1n, cacheRead: 2n, cacheWrite5m: 3n, cacheWrite1h: 4n, output: 5n });
   const { cache_read: _, ...older } = stored;
   expect(loadRates(older as typeof stored)).toMatchObject({ input: 1n, cacheRead: 1n, output: 5n });
   for (const missing of ['input', 'output'] as const) {

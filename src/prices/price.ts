@@ -2,31 +2,22 @@ import type { Nano } from '../kernel/money.js';
 import {
   FEE_UNITS,
   type Fees,
-  type FeeUnit,
-  isFee,
+  isOptional,
+  MEDIA_UNITS,
+  type MediaUnit,
   NO_USAGE,
-  RATED_TOKENS,
+  OPTIONAL_UNITS,
+  type OptionalUnit,
   RATED_UNITS,
-  type RatedTokens,
   type RatedUnit,
+  TEXT_UNITS,
+  type TextUnit,
   type TokenSide,
   type Usage,
 } from '../kernel/usage.js';
 
-/** Nano-USD per million, by unit. Null: the fee is not known. */
-export type Rates = Record<RatedTokens['field'], bigint> &
-  Record<FeeUnit['field'], bigint | null> & {
-    /** What is no text, where the catalog has rates for it. Absent: it costs what text does, as far as is known. */
-    special?: SpecialRates;
-  };
-
-/** Null: there is none. */
-interface SpecialRates {
-  audioInput: bigint | null;
-  imageInput: bigint | null;
-  audioOutput: bigint | null;
-  imageOutput: bigint | null;
-}
+/** Nano-USD per million, by unit. Null: not known. */
+export type Rates = Record<TextUnit['field'], bigint> & Record<OptionalUnit['field'], bigint | null>;
 
 /** Rates for a whole request whose input is longer than a threshold. */
 export interface Tier {
@@ -61,6 +52,8 @@ export const isCatalog = ({ source }: Pick<Price, 'source'>): boolean => source 
  */
 const DEAREST_FEE = 45_000_000_000_000n;
 
+const TOKEN_UNITS = [...TEXT_UNITS, ...MEDIA_UNITS];
+
 const MAX_TOKENS = BigInt(Number.MAX_SAFE_INTEGER);
 const TOKENS_PER_RATE = 1_000_000n;
 
@@ -69,7 +62,7 @@ export function ratesFor(price: Price, inputTokens: number): Rates {
   return price.tiers.findLast((tier) => inputTokens > tier.aboveInputTokens)?.rates ?? price.rates;
 }
 
-/** What an attempt cost: multiplied first, divided once, rounded up once. A fee that is not known is the dearest. */
+/** What an attempt cost: multiplied first, divided once, rounded up once. */
 export function costOf(usage: Usage, rates: Rates): Nano {
   let scaled = 0n;
   for (const { field } of RATED_UNITS) {
@@ -79,8 +72,17 @@ export function costOf(usage: Usage, rates: Rates): Nano {
   return divideUp(scaled);
 }
 
-/** The rate of a unit; of a fee that is not known, the dearest. */
-export const rateOf = (rates: Rates, field: RatedUnit['field']): bigint => rates[field] ?? DEAREST_FEE;
+/**
+ * The rate of a unit. Of a fee that is not known, the dearest. Of media in input, what text costs: vendors list their rate where it is another. Of
+ * media in output, the dearest output.
+ */
+export function rateOf(rates: Rates, field: RatedUnit['field']): bigint {
+  const told = rates[field];
+  if (told !== null) return told;
+  const unit = MEDIA_UNITS.find((one) => one.field === field);
+  if (!unit) return DEAREST_FEE;
+  return unit.side === 'input' ? rates[unit.medium.plain] : dearest(rates, 'output', TOKEN_UNITS);
+}
 
 /** The most that so much of it costs. Null: it has no price. */
 export function feesAtMost({ rates, tiers }: Price, fees: Fees): Nano | null {
@@ -119,18 +121,29 @@ function outputFor(scaled: bigint, rates: Rates): number {
   return Number(tokens < MAX_TOKENS ? tokens : MAX_TOKENS);
 }
 
-/** A price at which all input costs what sound does: for prompts in which it is. */
-export function priceWithSound(price: Price): Price {
+/** A price for calls with such tokens: text costs at least what they do. */
+export function priceWith(price: Price, media: readonly MediaUnit[]): Price {
   const dear = (rates: Rates): Rates => {
-    const { audioInput = null } = rates.special ?? {};
-    return audioInput !== null && audioInput > rates.input ? { ...rates, input: audioInput } : rates;
+    const dearer = { ...rates };
+    for (const { field, medium } of media) {
+      const rate = rateOf(rates, field);
+      if (rate > dearer[medium.plain]) dearer[medium.plain] = rate;
+    }
+    return dearer;
   };
   return { ...price, rates: dear(price.rates), tiers: price.tiers.map((tier) => ({ ...tier, rates: dear(tier.rates) })) };
 }
 
-function dearest(rates: Rates, side: TokenSide): bigint {
+/** Whether it has rates of its own for all of them. */
+export const listsAll = ({ rates, tiers }: Price, media: readonly MediaUnit[]): boolean =>
+  [rates, ...tiers.map((tier) => tier.rates)].every((one) => media.every(({ field }) => one[field] !== null));
+
+function dearest(rates: Rates, side: TokenSide, units: readonly (TextUnit | MediaUnit)[] = TEXT_UNITS): bigint {
   let most = 0n;
-  for (const unit of RATED_TOKENS) if (unit.side === side && rates[unit.field] > most) most = rates[unit.field];
+  for (const unit of units) {
+    const rate = rates[unit.field];
+    if (unit.side === side && rate !== null && rate > most) most = rate;
+  }
   return most;
 }
 
@@ -143,31 +156,13 @@ export const perMillion = (rate: bigint, per: number): bigint => (rate * TOKENS_
 export const perUnits = (rate: bigint, per: number): bigint => (rate * BigInt(per)) / TOKENS_PER_RATE;
 
 /** Rates as a JSON column holds them. Safe integers: a rate is below 9e15 nano-USD, i.e. nine million dollars per million tokens. */
-export type StoredRates = Record<RatedTokens['rate']['stored'], number> &
-  Partial<Record<FeeUnit['rate']['stored'] | 'audio_input' | 'image_input' | 'audio_output' | 'image_output', number>>;
+export type StoredRates = Record<TextUnit['rate']['stored'], number> & Partial<Record<OptionalUnit['rate']['stored'], number>>;
 
-const SPECIAL = {
-  audioInput: 'audio_input',
-  imageInput: 'image_input',
-  audioOutput: 'audio_output',
-  imageOutput: 'image_output',
-} as const satisfies Record<keyof SpecialRates, keyof StoredRates>;
-const SPECIAL_NAMES = Object.keys(SPECIAL) as (keyof SpecialRates)[];
-
-const storeSpecial = (special: SpecialRates): Partial<StoredRates> =>
-  Object.fromEntries(SPECIAL_NAMES.flatMap((name) => (special[name] === null ? [] : [[SPECIAL[name], Number(special[name])]])));
-
-function loadSpecial(stored: StoredRates): SpecialRates | null {
-  const of = (name: keyof SpecialRates) => (stored[SPECIAL[name]] === undefined ? null : BigInt(stored[SPECIAL[name]]!));
-  const special = Object.fromEntries(SPECIAL_NAMES.map((name) => [name, of(name)])) as unknown as SpecialRates;
-  return SPECIAL_NAMES.some((name) => special[name] !== null) ? special : null;
-}
-
-/** The rates of all units: one that is not given is that of its fallback, and without a fallback 0, or null for a fee. */
+/** The rates of all units: one that is not given is that of its fallback, and without a fallback 0, or null where a price may be without it. */
 export function ratesBy(given: (unit: RatedUnit) => bigint | undefined): Rates {
   const rates = {} as Rates;
-  for (const unit of RATED_TOKENS) rates[unit.field] = given(unit) ?? (unit.rate.fallback === null ? 0n : rates[unit.rate.fallback]);
-  for (const unit of FEE_UNITS) rates[unit.field] = given(unit) ?? null;
+  for (const unit of TEXT_UNITS) rates[unit.field] = given(unit) ?? (unit.rate.fallback === null ? 0n : rates[unit.rate.fallback]);
+  for (const unit of OPTIONAL_UNITS) rates[unit.field] = given(unit) ?? (unit.rate.fallback === null ? null : rates[unit.rate.fallback]);
   return rates;
 }
 
@@ -182,14 +177,13 @@ export const storeRates = (rates: Rates): StoredRates => ({
   ...(Object.fromEntries(
     RATED_UNITS.flatMap(({ field, rate }) => (rates[field] === null ? [] : [[rate.stored, Number(rates[field])]])),
   ) as StoredRates),
-  ...(rates.special && storeSpecial(rates.special)),
 });
 
 /** Rates that were stored before a unit was known lack it. @throws TypeError where a rate is missing that has no fallback: it is never free. */
 export function loadRates(stored: StoredRates): Rates {
-  const special = loadSpecial(stored);
-  const rates = ratesBy((unit) =>
-    stored[unit.rate.stored] === undefined && (isFee(unit) || unit.rate.fallback !== null) ? undefined : BigInt(stored[unit.rate.stored]!),
+  return ratesBy((unit) =>
+    stored[unit.rate.stored] === undefined && (isOptional(unit) || unit.rate.fallback !== null)
+      ? undefined
+      : BigInt(stored[unit.rate.stored]!),
   );
-  return special ? { ...rates, special } : rates;
 }

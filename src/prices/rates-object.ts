@@ -1,17 +1,17 @@
 import { z } from 'zod';
 import { formatUsd } from '../kernel/money.js';
-import { type FeeUnit, isFee, type RatedTokens, type RatedUnit } from '../kernel/usage.js';
+import { isOptional, type OptionalUnit, type RatedUnit, type TextUnit } from '../kernel/usage.js';
 import { Currency, Money } from '../platform/openapi/index.js';
 import { named, perUnits, type Rates } from './price.js';
 
-type Names = RatedTokens['rate']['api'] | FeeUnit['rate']['api'];
-type Shown<Tokens, Fees> = Record<RatedTokens['rate']['api'], Tokens> & Record<FeeUnit['rate']['api'], Fees>;
+type Names = RatedUnit['rate']['api'];
+type Shown<Needed, Optional> = Record<TextUnit['rate']['api'], Needed> & Record<OptionalUnit['rate']['api'], Optional>;
 
 const apiName = ({ rate }: RatedUnit): Names => rate.api;
 
 /** What `formatRates` returns. */
 export const RatesObject = named(apiName, (unit) =>
-  isFee(unit) ? Money.nullable().describe(`USD per ${unit.rate.per}. null: not known.`) : Money,
+  isOptional(unit) ? Money.nullable().describe(`USD per ${unit.rate.per}. null: not known.`) : Money,
 ) as Shown<typeof Money, z.ZodNullable<typeof Money>>;
 
 /** What `renderRates` returns. */

@@ -1,4 +1,4 @@
-import { RATED_TOKENS } from '../kernel/usage.js';
+import { isFee, RATED_UNITS } from '../kernel/usage.js';
 import { rulesOf } from '../model-rules/index.js';
 import type { Price, Rates } from './price.js';
 
@@ -23,8 +23,9 @@ const more = (rate: bigint): bigint => (rate * PERCENT + 99n) / 100n;
 /** Fees are the same everywhere. */
 function raised(rates: Rates): Rates {
   const dearer = { ...rates };
-  for (const { field } of RATED_TOKENS) dearer[field] = more(rates[field]);
-  if (!rates.special) return dearer;
-  const beside = Object.entries(rates.special).map(([name, rate]) => [name, rate === null ? null : more(rate)]);
-  return { ...dearer, special: Object.fromEntries(beside) };
+  for (const unit of RATED_UNITS) {
+    const rate = rates[unit.field];
+    if (!isFee(unit) && rate !== null) dearer[unit.field] = more(rate);
+  }
+  return dearer;
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { RATED_UNITS } from '../kernel/usage.js';
-import { type Price, type StoredRates, storeRates } from './price.js';
+import { OPTIONAL_UNITS, RATED_UNITS } from '../kernel/usage.js';
+import { type Price, type Rates, type StoredRates, storeRates } from './price.js';
 import type { NewPrice } from './prices.repository.js';
 
 /** A price of an uploaded catalog. `effectiveAt` null: from when it is applied. */
@@ -37,7 +37,7 @@ export function planUpload(uploaded: readonly UploadedPrice[], known: readonly P
     const since = price.effectiveAt?.getTime() ?? now;
     const shelf = shelves.get(`${price.provider} ${price.model}`) ?? [];
     const before = shelf.find((one) => one.effectiveAt.getTime() <= since) ?? null;
-    if (before && textOf(before) === textOf(price)) return [];
+    if (before && textOf(before) === textOf(completed(price, before))) return [];
     return [{ price, before, flag: ageFlag(shelf, since, now, asOf) ?? flagOf(price, before, since - now) }];
   });
   const told = changes.map(({ price, before }) => [
@@ -53,7 +53,19 @@ export function planUpload(uploaded: readonly UploadedPrice[], known: readonly P
 const textOf = ({ rates, tiers }: Pick<Price, 'rates' | 'tiers'>): string =>
   JSON.stringify([ratesText(storeRates(rates)), tiers.map((tier) => [tier.aboveInputTokens, ratesText(storeRates(tier.rates))])]);
 
-/** What people set; what the catalog knows beside it is not theirs to compare. */
+/** What a file does not tell of media and fees stays as it is listed. */
+function completed({ rates, tiers }: UploadedPrice, before: Price): Pick<Price, 'rates' | 'tiers'> {
+  const beside = (given: Rates, listed: Rates): Rates => {
+    const all = { ...given };
+    for (const { field } of OPTIONAL_UNITS) all[field] ??= listed[field];
+    return all;
+  };
+  return {
+    rates: beside(rates, before.rates),
+    tiers: tiers.map((tier, at) => ({ ...tier, rates: beside(tier.rates, before.tiers[at]?.rates ?? before.rates) })),
+  };
+}
+
 const ratesText = (rates: StoredRates) => RATED_UNITS.map(({ rate }) => rates[rate.stored]).join(' ');
 
 /** A file may be older than what is in force: applied, it would bring an old price back, or change what is past only. */

@@ -469,3 +469,124 @@ describe('a web search that the request limits', () => {
     expect(await last()).toMatchObject({ cost: expect.closeTo((1_000 + 10 * 5) / 1e6 + 0.02, 9), searches: 1 });
   });
 });
+
+describe('sound and images under a hard budget', () => {
+  let tenant: TestTenant;
+  let to: Rig['to'];
+  const chat = CALLS.find(({ path }) => path === '/v1/chat/completions')!;
+
+  beforeAll(async () => {
+    tenant = await createTenant(rig.weir);
+    to = { publicUrl: rig.weir.publicUrl, apiKey: tenant.apiKey };
+    const base = `http://${rig.upstream.hostPort}`;
+    for (const [name, path] of [
+      ['openai', '/v1'],
+      ['gemini', '/v1beta'],
+    ] as const)
+      await tenant.admin('POST', '/v1/organization/providers', { name, type: name, base_url: base + path, models: ['*'], key: 'secret' });
+    await tenant.admin('POST', '/v1/organization/budgets', { scope: { kind: 'tenant' }, limit: '100.00', period: 'lifetime' });
+    await eventually(() => tenant.openai.models.retrieve('gemini/gemini-2.5-flash-image').then(Boolean, () => false));
+  });
+
+  const says = (body: object) => {
+    rig.upstream.script = ((
+      _call: unknown,
+      response: { writeHead: (status: number, headers: object) => void; end: (text: string) => void },
+    ) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(body));
+    }) as never;
+  };
+  const completion = (usage?: object) => ({
+    id: 'c',
+    model: 'gpt-audio',
+    choices: [{ index: 0, message: { role: 'assistant', content: 'x' }, finish_reason: 'stop' }],
+    ...(usage && { usage }),
+  });
+  const SPOKEN = { modalities: ['text', 'audio'], audio: { voice: 'alloy', format: 'wav' }, max_tokens: 1_000 };
+  const ask = (model: string, more: object) => send(to, chat, chat.body(model, 'Hello', more));
+  async function last() {
+    const { data } = await tenant.admin<{ data: { id: string; cost: string; estimated: boolean; usage: Record<string, number> }[] }>(
+      'GET',
+      '/v1/organization/calls?limit=1',
+    );
+    const { id, cost, estimated, usage } = data[0]!;
+    const { bookings } = await tenant.admin<{ bookings: { held: string; lines: { class: string; quantity: number; rate: string }[] }[] }>(
+      'GET',
+      `/v1/organization/calls/${id}/explain`,
+    );
+    return { cost: Number(cost), estimated, usage, held: Number(bookings[0]!.held), lines: bookings[0]!.lines };
+  }
+
+  test('a spoken answer is held at the rate of sound up to its limit, and booked by its units', async () => {
+    says(
+      completion({
+        prompt_tokens: 100,
+        completion_tokens: 900,
+        total_tokens: 1000,
+        completion_tokens_details: { audio_tokens: 800, text_tokens: 100 },
+      }),
+    );
+    expect((await ask('openai/gpt-audio', SPOKEN)).status).toBe(200);
+    const { held, lines, usage, ...booked } = await last();
+    expect(booked).toEqual({ cost: expect.closeTo((100 * 2.5 + 100 * 10 + 800 * 64) / 1e6, 9), estimated: false });
+    expect(held).toBeGreaterThanOrEqual((1_000 * 64) / 1e6);
+    expect(usage).toMatchObject({ output_tokens: 900, audio_output_tokens: 800 });
+    expect(lines).toContainEqual(expect.objectContaining({ class: 'audio_output', quantity: 800, rate: '64.00' }));
+  });
+
+  test('pricing it again follows the rates of sound', async () => {
+    const price = { provider: 'openai', model: 'gpt-audio', input: '2.50', output: '10', audio_output: '100', effective_at: 0 };
+    expect(await tenant.admin('POST', '/v1/organization/prices', price)).toMatchObject({ audio_output: '100.00', image_output: null });
+    const rerated = await tenant.admin<{ difference: string }>('POST', '/v1/organization/prices/rerate', { start_time: 0 });
+    expect(Number(rerated.difference)).toBeCloseTo((800 * 36) / 1e6, 9);
+  });
+
+  test('of which no count comes it is booked at all that was held', async () => {
+    says(completion());
+    expect((await ask('openai/gpt-audio', SPOKEN)).status).toBe(200);
+    const { cost, held, estimated } = await last();
+    expect({ cost, estimated }).toEqual({ cost: held, estimated: true });
+  });
+
+  test('an answer with images is held at their rate, and at one image beyond its limit', async () => {
+    says({
+      candidates: [{ content: { parts: [{ text: 'x' }] }, finishReason: 'STOP' }],
+      usageMetadata: {
+        promptTokenCount: 100,
+        candidatesTokenCount: 1290,
+        totalTokenCount: 1390,
+        candidatesTokensDetails: [{ modality: 'IMAGE', tokenCount: 1290 }],
+      },
+    });
+    expect((await ask('gemini/gemini-2.5-flash-image', { max_tokens: 500 })).status).toBe(200);
+    const { cost, held, usage } = await last();
+    expect({ cost, images: usage['image_output_tokens'] }).toEqual({
+      cost: expect.closeTo((100 * 0.3 + 1290 * 30) / 1e6, 9),
+      images: 1290,
+    });
+    expect(held).toBeGreaterThan(((500 + 1290) * 30) / 1e6);
+  });
+
+  test.each([
+    ['a medium that the price has no rate for', () => ask('openai/gpt-4o', { modalities: ['text', 'audio'] }), 'modalities'],
+    ['a medium that is not known', () => ask('openai/gpt-audio', { modalities: ['text', 'video'] }), 'modalities'],
+    ['another tier beside it', () => ask('openai/gpt-audio', { ...SPOKEN, service_tier: 'priority' }), 'service_tier'],
+    [
+      'an earlier answer that is not in the request',
+      () =>
+        ask('openai/gpt-audio', {
+          ...SPOKEN,
+          messages: [
+            { role: 'assistant', audio: { id: 'audio_1' } },
+            { role: 'user', content: 'x' },
+          ],
+        }),
+      'messages[0].audio',
+    ],
+  ])('%s is refused, and nothing is sent', async (_, make, named) => {
+    const before = rig.upstream.calls.length;
+    expect(await refused(await make(), named)).toEqual([]);
+    expect(rig.upstream.calls.length).toBe(before);
+  });
+});

@@ -5,6 +5,7 @@ import { fold } from '../../src/dialects/kit/fold.js';
 import { frameReader } from '../../src/dialects/kit/frames.js';
 import { openaiResponses, responsesSurface, responsesVerbatim } from '../../src/dialects/openai-responses/index.js';
 import { atOnce } from '../../src/kernel/slices.js';
+import { NO_USAGE } from '../../src/kernel/usage.js';
 import { bytesOf, eachRecording, RECORDINGS, type Recording } from '../support/recordings.js';
 
 const all = RECORDINGS.filter(({ api }) => api === 'responses');
@@ -134,7 +135,7 @@ describe('a recorded error is a refusal with its sentence', () => {
 
 const PROMPT: CallRequest = responsesSurface.decodeRequest({ model: 'p/m', input: 'hello', stream: true }, 10);
 const IDENTITY = { id: 'abc', createdAt: 1_700_000_000, model: 'm' };
-const USAGE = { input: 1, cacheRead: 2, cacheWrite5m: 3, cacheWrite1h: 0, output: 5, reasoning: 4, webSearch: 0 };
+const USAGE = { ...NO_USAGE, input: 1, cacheRead: 2, cacheWrite5m: 3, cacheWrite1h: 0, output: 5, reasoning: 4 };
 
 /** Our stream for a client, of the events of a reply. */
 function rendered(events: ReplyEvent[]): string {

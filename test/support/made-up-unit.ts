@@ -5,6 +5,7 @@ const row = {
   field: 'cacheWrite1w',
   side: 'input',
   partOf: null,
+  medium: null,
   rate: { stored: 'cache_write_1w', api: 'cache_write_1w', catalog: 'cache_write_1w_mtok', per: 1_000_000, fallback: 'cacheWrite1h' },
   shown: { call: 'cache_write_1w_tokens', sums: 'input_cache_write_1w_tokens' },
 };

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseUsd } from '../../kernel/money.js';
-import { isFee, RATED_UNITS, type RatedTokens, type RatedUnit } from '../../kernel/usage.js';
+import { isOptional, RATED_UNITS, type RatedUnit, type TextUnit } from '../../kernel/usage.js';
 import { PricedRatesObject, perMillion, type Rates, RatesObject, ratesBy, type Tier } from '../../prices/index.js';
 import { Currency, Money, Timestamp, text, time } from '../http/fields.js';
 import { ListQuery } from '../http/list.js';
@@ -20,7 +20,7 @@ const rate = z.union([z.string(), z.number()], { error: RATE_FAULT }).transform(
 
 const MAX_TIERS = 8;
 
-type NeededRate = Extract<RatedTokens, { rate: { fallback: null } }>;
+type NeededRate = Extract<TextUnit, { rate: { fallback: null } }>;
 type GivenRates = { [U in RatedUnit as U['rate']['api']]: U extends NeededRate ? typeof rate : z.ZodOptional<typeof rate> };
 
 const nameOf = Object.fromEntries(RATED_UNITS.map((unit) => [unit.field, unit.rate.api])) as Record<RatedUnit['field'], string>;
@@ -28,7 +28,7 @@ const nameOf = Object.fromEntries(RATED_UNITS.map((unit) => [unit.field, unit.ra
 const rates = Object.fromEntries(
   RATED_UNITS.map((unit) => {
     const { api, per, fallback } = unit.rate;
-    if (isFee(unit)) return [api, rate.optional().describe(`USD per ${per}. Absent: as the catalog lists it, where it does.`)];
+    if (isOptional(unit)) return [api, rate.optional().describe(`USD per ${per}. Absent: as the catalog lists it, where it does.`)];
     return [api, fallback === null ? rate : rate.optional().describe(`Absent: the same as ${nameOf[fallback]}.`)];
   }),
 ) as GivenRates;

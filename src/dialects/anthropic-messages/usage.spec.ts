@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { NO_USAGE } from '../../kernel/usage.js';
 import { encodeUsage, mergeUsage, readUsage } from './usage.js';
 
 test.each([
@@ -75,13 +76,13 @@ test('usage that is written is read as it was', () => {
   fc.assert(
     fc.property(count, count, count, count, count, fc.boolean(), (input, cacheRead, cacheWrite5m, cacheWrite1h, output, thinks) => {
       const usage = {
+        ...NO_USAGE,
         input,
         cacheRead,
         cacheWrite5m,
         cacheWrite1h,
         output,
         reasoning: thinks ? Math.floor(output / 2) : null,
-        webSearch: 0,
       };
       expect(readUsage(encodeUsage(usage))).toEqual(usage);
     }),

@@ -1,4 +1,4 @@
-import { NO_USAGE, type Usage } from '../../kernel/usage.js';
+import { asText, NO_USAGE, type Usage } from '../../kernel/usage.js';
 import { isObject, type JsonObject, objectOf } from '../kit/json.js';
 import { tokenCount } from '../kit/token-count.js';
 
@@ -59,7 +59,8 @@ function readCounts(raw: JsonObject): Counts {
 }
 
 /** Usage in Anthropic's shape. */
-export function encodeUsage(usage: Usage): JsonObject {
+export function encodeUsage(counted: Usage): JsonObject {
+  const usage = asText(counted);
   return {
     input_tokens: usage.input,
     cache_creation_input_tokens: usage.cacheWrite5m + usage.cacheWrite1h,

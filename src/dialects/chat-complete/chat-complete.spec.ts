@@ -1,11 +1,11 @@
 import { WeirError } from '../../kernel/errors.js';
-import type { Usage } from '../../kernel/usage.js';
+import { NO_USAGE, type Usage } from '../../kernel/usage.js';
 import type { ReplyEvent } from '../canonical.js';
 import { fold } from '../kit/fold.js';
 import { framesOf } from '../kit/frames.js';
 import { chatCompleteSurface } from './index.js';
 
-const USAGE: Usage = { input: 5, cacheRead: 3, cacheWrite5m: 1, cacheWrite1h: 0, output: 2, reasoning: null, webSearch: 0 };
+const USAGE: Usage = { ...NO_USAGE, input: 5, cacheRead: 3, cacheWrite5m: 1, cacheWrite1h: 0, output: 2, reasoning: null };
 const IDENTITY = { id: 'x1', createdAt: 5, model: 'p/m' };
 const prompt = (fields: object = {}) =>
   chatCompleteSurface.decodeRequest({ model: 'p/m', messages: [{ role: 'user', content: 'Hi' }], ...fields }, 32);

@@ -1,4 +1,4 @@
-import { inputTotal, type Usage } from '../../kernel/usage.js';
+import { asText, inputTotal, type Usage } from '../../kernel/usage.js';
 import type { AnswerChoice, AnswerPart } from '../canonical.js';
 import type { ReplyIdentity } from '../dialect.js';
 import { argumentsObject } from '../kit/call-arguments.js';
@@ -15,11 +15,14 @@ export const encodeCalls = (parts: readonly AnswerPart[]): object[] =>
     .filter((part) => part.type === 'tool_call')
     .map(({ id, name, arguments: args }) => ({ id, name, arguments: argumentsObject(args).value }));
 
-export const encodeUsage = (usage: Usage): object => ({
-  input_tokens: inputTotal(usage),
-  output_tokens: usage.output,
-  total_tokens: inputTotal(usage) + usage.output,
-  cache_read_tokens: usage.cacheRead,
-  cache_write_tokens: usage.cacheWrite5m + usage.cacheWrite1h,
-  reasoning_tokens: usage.reasoning,
-});
+export function encodeUsage(counted: Usage): object {
+  const usage = asText(counted);
+  return {
+    input_tokens: inputTotal(usage),
+    output_tokens: usage.output,
+    total_tokens: inputTotal(usage) + usage.output,
+    cache_read_tokens: usage.cacheRead,
+    cache_write_tokens: usage.cacheWrite5m + usage.cacheWrite1h,
+    reasoning_tokens: usage.reasoning,
+  };
+}

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { conversation as conversationOf } from '../../../test/support/conversations.js';
+import { NO_USAGE } from '../../kernel/usage.js';
 import { type Conversation, NO_SETTINGS, type ReplyEvent, type ToolTurn, type Turn } from '../canonical.js';
 import { ProviderRefusal, type UpstreamParams } from '../dialect.js';
 import { fold } from '../kit/fold.js';
@@ -202,7 +203,7 @@ describe('a reply of Cohere', () => {
     [{ tokens: {} }, null],
   ])('counts %j', (usage, counted) => {
     const [event] = stream(end({ usage })).events;
-    const expected = counted && { ...counted, cacheWrite5m: 0, cacheWrite1h: 0, reasoning: null, webSearch: 0 };
+    const expected = counted && { ...NO_USAGE, ...counted };
     expect(event).toEqual({ type: 'usage', usage: expected, raw: usage, final: true });
   });
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { atOnce } from '../../kernel/slices.js';
+import { NO_USAGE } from '../../kernel/usage.js';
 import { cohereEmbeddings } from './cohere.js';
 import { type EmbeddingRequest, inputUsage } from './embedding.js';
 import { geminiEmbeddings } from './gemini.js';
@@ -9,7 +10,7 @@ import { decodeEmbeddingRequest, encodeEmbeddingAnswer, encodeVectors } from './
 import { packed, unpacked, vectorOf } from './vectors.js';
 
 const REQUEST: EmbeddingRequest = { inputs: ['a', 'b'], dimensions: null, encoding: 'float', endUser: null };
-const USAGE = { input: 3, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: 0, reasoning: null, webSearch: 0 };
+const USAGE = { ...NO_USAGE, input: 3, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: 0, reasoning: null };
 const IDENTITY = { id: 'x', createdAt: 0, model: 'openai/m' };
 const json = (value: unknown) => Buffer.from(JSON.stringify(value));
 const decode = (body: object) => decodeEmbeddingRequest(body, 99);

@@ -1,6 +1,7 @@
 import { NO_USAGE, type Usage } from '../../kernel/usage.js';
 import type { JsonObject } from '../kit/json.js';
 import { missingPart, tokenCount } from '../kit/token-count.js';
+import { withMedia } from '../units/index.js';
 
 /**
  * Reads `usageMetadata` into disjoint classes; null when it tells no input or is not sane. What tools put into the prompt is counted beside
@@ -19,5 +20,5 @@ export function readUsage(raw: JsonObject, blocked: boolean): Usage | null {
   const input = prompt + tools;
   const output = answered + (reasoning ?? 0);
   if ([input, output, cacheRead].some(Number.isNaN)) return null;
-  return { ...NO_USAGE, input: Math.max(0, input - cacheRead), cacheRead, output, reasoning };
+  return withMedia({ ...NO_USAGE, input: Math.max(0, input - cacheRead), cacheRead, output, reasoning }, raw);
 }

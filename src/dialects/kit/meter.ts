@@ -1,4 +1,4 @@
-import { inputTotal, largerUsage, type Usage } from '../../kernel/usage.js';
+import { inputTotal, largerUsage, outputTotal, type Usage } from '../../kernel/usage.js';
 import type { ReplyEvent } from '../canonical.js';
 import { noFacts, type Refusal, type RefusalClass, type ReplyFacts, type TokensOf } from '../dialect.js';
 
@@ -15,7 +15,7 @@ export const leastTokens = (pieces: number, bytes: number): number =>
 export const METERED_BYTES_PER_TOKEN = 3;
 
 /** Of gpt-image-1 at high quality with 1536x1024 pixels: developers.openai.com/api/docs/guides/image-generation, read 2026-11-28. */
-const IMAGE_TOKENS = 6_240;
+export const IMAGE_TOKENS = 6_240;
 
 /** The tokens of an answer by our own meter. A piece is a token at least. */
 export const meteredTokens = ({ outputBytes, outputPieces, outputImages, outputDense }: ReplyFacts): number =>
@@ -24,12 +24,13 @@ export const meteredTokens = ({ outputBytes, outputPieces, outputImages, outputD
 /** Whether a provider's count can be right. Some that do not count say 0. Only a prompt that was refused may have been read for nothing. */
 export function isCredible(usage: Usage, facts: ReplyFacts): boolean {
   const hasOutput = meteredTokens(facts) > 0;
-  if (usage.output === 0 && hasOutput) return false;
-  return inputTotal(usage) > 0 || (usage.output === 0 && facts.finishReason === 'content_filter');
+  const output = outputTotal(usage);
+  if (output === 0 && hasOutput) return false;
+  return inputTotal(usage) > 0 || (output === 0 && facts.finishReason === 'content_filter');
 }
 
 /** Whether a provider counted anything. */
-export const isCounted = ({ usage }: ReplyFacts): boolean => usage !== null && inputTotal(usage) + usage.output > 0;
+export const isCounted = ({ usage }: ReplyFacts): boolean => usage !== null && inputTotal(usage) + outputTotal(usage) > 0;
 
 /** Classes by which a provider says that it did not begin. */
 const NOT_BEGUN: ReadonlySet<RefusalClass> = new Set<RefusalClass>([

@@ -1,6 +1,7 @@
-import { inputTotal, NO_USAGE, type Usage } from '../../kernel/usage.js';
+import { asText, inputTotal, NO_USAGE, outputTotal, type Usage } from '../../kernel/usage.js';
 import { isObject, type JsonObject } from '../kit/json.js';
 import { missingPart, tokenCount } from '../kit/token-count.js';
+import { withMedia } from '../units/index.js';
 
 const object = (value: unknown): JsonObject | null => (isObject(value) ? value : null);
 
@@ -25,7 +26,7 @@ export function readUsage(raw: unknown): Usage | null {
   if (prompt === null) return null;
   const output = total !== null && total > prompt + completion ? total - prompt : completion;
   if ([prompt, output, cacheRead, cacheWrite, reasoning ?? 0].some(Number.isNaN)) return null;
-  return {
+  const counted = {
     ...NO_USAGE,
     // OpenRouter may count a token as read and as written, and bills it as both: only the rest is plain input.
     input: Math.max(0, prompt - cacheRead - cacheWrite),
@@ -35,17 +36,30 @@ export function readUsage(raw: unknown): Usage | null {
     // As reported: some round it otherwise than the output it is a part of.
     reasoning,
   };
+  return withMedia(counted, usage);
 }
 
 /** Usage in OpenAI's shape. */
 export function encodeUsage(usage: Usage): JsonObject {
-  const prompt = inputTotal(usage);
+  const [prompt, output] = [inputTotal(usage), outputTotal(usage)];
+  const { cacheRead, cacheWrite5m, cacheWrite1h } = asText(usage);
+  const heard = usage.audioInput + usage.audioCacheRead;
+  const made = {
+    ...(usage.reasoning !== null && { reasoning_tokens: usage.reasoning }),
+    ...(usage.audioOutput > 0 && { audio_tokens: usage.audioOutput }),
+    ...(usage.imageOutput > 0 && { image_tokens: usage.imageOutput }),
+  };
   return {
     prompt_tokens: prompt,
-    completion_tokens: usage.output,
-    total_tokens: prompt + usage.output,
-    prompt_tokens_details: { cached_tokens: usage.cacheRead, cache_write_tokens: usage.cacheWrite5m + usage.cacheWrite1h },
-    ...(usage.reasoning !== null && { completion_tokens_details: { reasoning_tokens: usage.reasoning } }),
+    completion_tokens: output,
+    total_tokens: prompt + output,
+    prompt_tokens_details: {
+      cached_tokens: cacheRead,
+      cache_write_tokens: cacheWrite5m + cacheWrite1h,
+      ...(heard > 0 && { audio_tokens: heard }),
+      ...(usage.imageInput > 0 && { image_tokens: usage.imageInput }),
+    },
+    ...(Object.keys(made).length > 0 && { completion_tokens_details: made }),
   };
 }
 
@@ -57,4 +71,4 @@ export function findUsage(reply: JsonObject): unknown {
 }
 
 /** Some report zeros beside the true count, before it or after. */
-export const isEmptyUsage = (usage: Usage | null): boolean => usage !== null && inputTotal(usage) === 0 && usage.output === 0;
+export const isEmptyUsage = (usage: Usage | null): boolean => usage !== null && inputTotal(usage) === 0 && outputTotal(usage) === 0;

@@ -1,6 +1,6 @@
 import { WeirError } from '../../kernel/errors.js';
 import { atOnce } from '../../kernel/slices.js';
-import type { Usage } from '../../kernel/usage.js';
+import { NO_USAGE, type Usage } from '../../kernel/usage.js';
 import type { UpstreamParams } from '../dialect.js';
 import { fold } from '../kit/fold.js';
 import { framesOf } from '../kit/frames.js';
@@ -8,7 +8,7 @@ import { chatSurface } from '../openai-chat/index.js';
 import { completionsSurface, completionsVerbatim, openaiCompletions } from './index.js';
 
 const REWRITE: UpstreamParams = { model: 'm', maxOutputTokens: 100, thinkingLevel: null, quirks: {} };
-const USAGE: Usage = { input: 5, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: 2, reasoning: null, webSearch: 0 };
+const USAGE: Usage = { ...NO_USAGE, input: 5, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: 2, reasoning: null };
 const IDENTITY = { id: 'x1', createdAt: 5, model: 'p/m' };
 const prompt = (fields: object) => completionsSurface.decodeRequest({ model: 'p/m', prompt: 'Once', ...fields }, 32);
 const decode = (fields: object) => completionsSurface.decodeConversation(prompt(fields));

@@ -1,3 +1,4 @@
+import { NO_USAGE } from '../../kernel/usage.js';
 import type { ReplyEvent } from '../canonical.js';
 import { ProviderRefusal } from '../dialect.js';
 import { fold } from '../kit/fold.js';
@@ -219,7 +220,7 @@ describe('usage', () => {
       output_tokens_details: { reasoning_tokens: 15 },
       total_tokens: 120,
     };
-    expect(usage(raw)).toEqual({ input: 10, cacheRead: 60, cacheWrite5m: 30, cacheWrite1h: 0, output: 20, reasoning: 15, webSearch: 0 });
+    expect(usage(raw)).toEqual({ ...NO_USAGE, input: 10, cacheRead: 60, cacheWrite5m: 30, cacheWrite1h: 0, output: 20, reasoning: 15 });
   });
 
   test('is never negative, and counts what only the total has', () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { ResponseStream } from 'openai/lib/responses/ResponseStream';
 import { WeirError } from '../../kernel/errors.js';
+import { NO_USAGE } from '../../kernel/usage.js';
 import type { FinishReason, ReplyEvent } from '../canonical.js';
 import { fold } from '../kit/fold.js';
 import { framesOf } from '../kit/frames.js';
@@ -10,7 +11,7 @@ import { stateIn } from './state.js';
 type Wire = Record<string, unknown>;
 
 const IDENTITY = { id: 'abc', createdAt: 1_700_000_000, model: 'm' };
-const USAGE = { input: 1, cacheRead: 2, cacheWrite5m: 3, cacheWrite1h: 0, output: 5, reasoning: 4, webSearch: 0 };
+const USAGE = { ...NO_USAGE, input: 1, cacheRead: 2, cacheWrite5m: 3, cacheWrite1h: 0, output: 5, reasoning: 4 };
 const CUSTOM = { tools: [{ type: 'custom', name: 'patch' }] };
 
 const prompt = (body: Wire = {}) => responsesSurface.decodeRequest({ model: 'p/m', input: 'x', stream: true, ...body }, 1);

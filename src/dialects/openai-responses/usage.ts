@@ -1,6 +1,7 @@
-import { inputTotal, NO_USAGE, type Usage } from '../../kernel/usage.js';
+import { asText, inputTotal, NO_USAGE, type Usage } from '../../kernel/usage.js';
 import { isObject, type JsonObject, objectOf } from '../kit/json.js';
 import { missingPart, tokenCount } from '../kit/token-count.js';
+import { withMedia } from '../units/index.js';
 
 /** Reads the usage of a response. `input_tokens` contains what was read from and written to the cache, `output_tokens` the reasoning. */
 export function readUsage(raw: unknown): Usage | null {
@@ -24,10 +25,11 @@ export function readUsage(raw: unknown): Usage | null {
     output,
     reasoning,
   };
-  return Object.values(usage).some(Number.isNaN) ? null : usage;
+  return Object.values(usage).some(Number.isNaN) ? null : withMedia(usage, raw);
 }
 
-export function encodeUsage(usage: Usage): JsonObject {
+export function encodeUsage(counted: Usage): JsonObject {
+  const usage = asText(counted);
   const input = inputTotal(usage);
   return {
     input_tokens: input,

@@ -1,6 +1,7 @@
 import { ResponseStream } from 'openai/lib/responses/ResponseStream';
 import { WeirError } from '../../kernel/errors.js';
 import { atOnce } from '../../kernel/slices.js';
+import { NO_USAGE } from '../../kernel/usage.js';
 import type { UpstreamParams } from '../dialect.js';
 import { framesOf } from '../kit/frames.js';
 import { responsesSurface, responsesVerbatim } from './index.js';
@@ -9,7 +10,7 @@ import { encryptedContent } from './state.js';
 type Wire = Record<string, unknown>;
 
 const REWRITE: UpstreamParams = { model: 'gpt-5', maxOutputTokens: 100, thinkingLevel: null, quirks: {} };
-const USAGE = { input: 1, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: 5, reasoning: null, webSearch: 0 };
+const USAGE = { ...NO_USAGE, input: 1, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: 5, reasoning: null };
 
 function encode(body: Wire, rewrite: Partial<UpstreamParams> = {}) {
   const prompt = responsesSurface.decodeRequest({ model: 'openai/gpt-5', ...body }, 1);

@@ -1,8 +1,8 @@
-import type { Fees } from '../../kernel/usage.js';
+import type { Fees, Medium } from '../../kernel/usage.js';
 import { rulesOf } from '../../model-rules/index.js';
 import { isObject, type JsonObject, listOf, textOf } from '../kit/json.js';
 
-/** Something a request asks for that is billed by more than its text tokens, and has no unit here yet. */
+/** Something a request asks for that is billed by more than its text tokens. */
 export interface Feature {
   /** The field that asks for it; `model` where the model does. */
   field: string;
@@ -15,6 +15,8 @@ export interface Feature {
   most: Fees | null;
   /** The field that would say so and is missing; null: there is none. */
   limitedBy: string | null;
+  /** It is all that the request asks for so, and the answer is made of this beside text, and no longer than the output limit. Null: of something else. */
+  makes: readonly Medium[] | null;
 }
 
 type Found = Omit<Feature, 'most' | 'limitedBy'>;
@@ -28,6 +30,16 @@ interface Row {
   free?: (value: unknown) => boolean;
   /** Translation keeps it: else it is left out, with a warning. */
   translated?: boolean;
+  /** As {@link Feature}. */
+  makes?: (value: unknown) => readonly Medium[] | null;
+}
+
+const MEDIA: readonly Medium[] = ['audio', 'image'];
+/** A list of what an answer may be, as OpenAI and OpenRouter write it. */
+function mediaOf(value: unknown): readonly Medium[] | null {
+  const names = listOf(value).filter((one) => one !== 'text');
+  const media = MEDIA.filter((medium) => names.includes(medium));
+  return media.length === names.length ? media : null;
 }
 
 const isOff = (value: unknown): boolean =>
@@ -68,10 +80,10 @@ const FIELDS: readonly Row[] = [
   },
   { field: 'speed', what: 'another speed', kind: 'speed', free: isOneOf('standard') },
   { field: 'inference_geo', what: 'inference in a region', kind: 'region', free: isOneOf('global') },
-  { field: 'modalities', what: 'an answer that is no text', kind: 'media', free: isText },
-  { field: 'response_modalities', what: 'an answer that is no text', kind: 'media', free: isText },
-  { field: 'audio', what: 'a spoken answer', kind: 'media' },
-  { field: 'image_config', what: 'images', kind: 'media' },
+  { field: 'modalities', what: 'an answer that is no text', kind: 'media', free: isText, makes: mediaOf },
+  { field: 'response_modalities', what: 'an answer that is no text', kind: 'media', free: isText, makes: mediaOf },
+  { field: 'audio', what: 'a spoken answer', kind: 'media', makes: () => ['audio'] },
+  { field: 'image_config', what: 'images', kind: 'media', makes: () => ['image'] },
 ];
 
 /** Tools that the client runs itself, by the types that formats give them. Whatever else is called a tool the provider runs, and bills. */
@@ -85,9 +97,21 @@ const CLIENTS_OWN =
 export function featureIn(body: JsonObject, model: string, verbatim: string | null): Feature | null {
   const isVerbatim = verbatim !== null;
   const tool = toolIn(body, isVerbatim);
-  const other = fieldIn(body, isVerbatim) ?? extraIn(body, isVerbatim) ?? modelFeature(model);
-  const found = tool ?? other;
-  return found && { ...found, ...(tool && other === null ? searchesAtMost(body, verbatim) : NO_LIMIT) };
+  const others = [...fieldsIn(body, isVerbatim), ...extrasIn(body, isVerbatim), ...modelFeatures(model)];
+  if (tool) return { ...tool, ...(others.length === 0 ? searchesAtMost(body, verbatim) : NO_LIMIT) };
+  const unknown = others.find(({ makes }) => makes === null) ?? (others.length > 0 ? spokenBefore(body) : null);
+  const found = unknown ?? others[0];
+  return found
+    ? { ...found, ...NO_LIMIT, makes: unknown ? null : MEDIA.filter((one) => others.some(({ makes }) => makes!.includes(one))) }
+    : null;
+}
+
+/** An answer of OpenAI's audio models that a conversation names and does not carry: nobody tells how much it is read as. */
+function spokenBefore(body: JsonObject): Found | null {
+  const index = listOf(body['messages']).findIndex((message) => isObject(message) && isObject(message['audio']));
+  return index === -1
+    ? null
+    : { field: `messages[${index}].audio`, what: 'an earlier spoken answer', kind: 'media', value: '', makes: null };
 }
 
 const NO_LIMIT = { most: null, limitedBy: null };
@@ -131,18 +155,16 @@ const count = (value: unknown): number | null =>
   Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= MAX_USES ? (value as number) : null;
 
 /** Some take what stands in `extra_body` as if it stood in the request. */
-function extraIn({ extra_body: extra }: JsonObject, verbatim: boolean): Found | null {
-  if (!verbatim || !isObject(extra)) return null;
-  const found = toolIn(extra, verbatim) ?? fieldIn(extra, verbatim);
-  return found && { ...found, field: `extra_body.${found.field}` };
+function extrasIn({ extra_body: extra }: JsonObject, verbatim: boolean): Found[] {
+  if (!verbatim || !isObject(extra)) return [];
+  const tool = toolIn(extra, verbatim);
+  return [...(tool ? [tool] : []), ...fieldsIn(extra, verbatim)].map((found) => ({ ...found, field: `extra_body.${found.field}` }));
 }
 
-function fieldIn(body: JsonObject, verbatim: boolean): Found | null {
-  const row = FIELDS.find(
+const fieldsIn = (body: JsonObject, verbatim: boolean): Found[] =>
+  FIELDS.filter(
     ({ field, free = isOff, translated = false }) => (verbatim || translated) && field in body && !isOff(body[field]) && !free(body[field]),
-  );
-  return row ? { field: row.field, what: row.what, kind: row.kind, value: textOf(body[row.field]) ?? '' } : null;
-}
+  ).map(({ field, what, kind, makes }) => ({ field, what, kind, value: textOf(body[field]) ?? '', makes: makes?.(body[field]) ?? null }));
 
 /** Tools of a provider stand among the client's; later ones may be added by an item of the conversation. */
 function toolIn(body: JsonObject, verbatim: boolean): Found | null {
@@ -153,7 +175,13 @@ function toolIn(body: JsonObject, verbatim: boolean): Found | null {
   const tool = tools[index] as JsonObject;
   const name = textOf(tool['type']) ?? Object.keys(tool)[0] ?? '';
   const kind = /search|retrieval|ground/i.test(name) ? 'search' : 'tool';
-  return { field: `tools[${index}]`, what: `"${name.slice(0, 64)}", which the provider runs`, kind, value: name + sizeOf(tool) };
+  return {
+    field: `tools[${index}]`,
+    what: `"${name.slice(0, 64)}", which the provider runs`,
+    kind,
+    value: name + sizeOf(tool),
+    makes: null,
+  };
 }
 
 const allTools = (body: JsonObject): unknown[] => [
@@ -175,7 +203,7 @@ function isClients(tool: JsonObject): boolean {
   return type === null ? 'function' in tool || 'name' in tool || 'functionDeclarations' in tool : CLIENTS_OWN.test(type);
 }
 
-function modelFeature(model: string): Found | null {
+function modelFeatures(model: string): Found[] {
   const { beyondText } = rulesOf(model);
-  return beyondText && { field: 'model', ...beyondText, value: model };
+  return beyondText ? [{ field: 'model', ...beyondText, value: model }] : [];
 }

@@ -57,6 +57,6 @@ export function settlementOf({ rule, target, pricesOf }: RawTarget, hold: Hold, 
   };
 }
 
-/** Sound and images that a reply counts, which cost otherwise than text. */
+/** The tier and the tools that a reply tells of. */
 const beyondOf = (usage: Settlement['usage'], usageRaw: unknown, model: string) =>
   beyondText({ feature: null, heard: false }, { ...noSoFar().facts, usage, usageRaw, usageIsFinal: true }, usage, model, null, true).beyond;

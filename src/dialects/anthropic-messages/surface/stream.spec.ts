@@ -1,6 +1,7 @@
 import Anthropic from '@anthropic-ai/sdk';
 import fc from 'fast-check';
 import { WeirError } from '../../../kernel/errors.js';
+import { NO_USAGE } from '../../../kernel/usage.js';
 import type { Answer, ReplyEvent } from '../../canonical.js';
 import { fold } from '../../kit/fold.js';
 import { framesOf } from '../../kit/frames.js';
@@ -10,7 +11,7 @@ import { anthropicMessages, messagesSurface } from '../index.js';
 type Finish = Extract<ReplyEvent, { type: 'finish' }>;
 
 const IDENTITY = { id: 'abc', createdAt: 1, model: 'asked' };
-const USAGE = { input: 7, cacheRead: 5, cacheWrite5m: 2, cacheWrite1h: 1, output: 9, reasoning: 3, webSearch: 0 };
+const USAGE = { ...NO_USAGE, input: 7, cacheRead: 5, cacheWrite5m: 2, cacheWrite1h: 1, output: 9, reasoning: 3 };
 const PROMPT = messagesSurface.decodeRequest({ model: 'm', max_tokens: 9, messages: [{ role: 'user', content: 'Hi' }] }, 1);
 const FINISH: Finish = { type: 'finish', choice: 0, reason: 'stop', native: null };
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { WeirError } from '../../../kernel/errors.js';
-import type { Usage } from '../../../kernel/usage.js';
+import { NO_USAGE, type Usage } from '../../../kernel/usage.js';
 import type { Conversation, ReplyEvent } from '../../canonical.js';
 import type { ReplyIdentity } from '../../dialect.js';
 import { fold } from '../../kit/fold.js';
@@ -9,7 +9,7 @@ import { chatSurface, openaiChat } from '../index.js';
 
 const USER = { role: 'user', content: 'Hi' };
 const IDENTITY: ReplyIdentity = { id: 'x1', createdAt: 5, model: 'p/m' };
-const USAGE: Usage = { input: 10, cacheRead: 20, cacheWrite5m: 3, cacheWrite1h: 4, output: 7, reasoning: 2, webSearch: 0 };
+const USAGE: Usage = { ...NO_USAGE, input: 10, cacheRead: 20, cacheWrite5m: 3, cacheWrite1h: 4, output: 7, reasoning: 2 };
 
 const prompt = (fields: object) => chatSurface.decodeRequest({ model: 'p/m', messages: [USER], ...fields }, 64);
 const decode = (fields: object): Conversation => chatSurface.decodeConversation(prompt(fields));
