@@ -431,6 +431,12 @@ describe('a web search that the request limits', () => {
     expect(await last()).toMatchObject({ cost: expect.closeTo((100 * 1.25 + 10 * 10) / 1e6 + 2 * FEE, 9), searches: 2, estimated: false });
   });
 
+  test('by a version that filters with code is served where only the model itself may call it', async () => {
+    rig.upstream.script = message({ input_tokens: 1_000, output_tokens: 10 });
+    const later = { type: 'web_search_20260318', name: 'web_search', max_uses: 1, allowed_callers: ['direct'] };
+    expect((await ask(messages, { tools: [later] })).status).toBe(200);
+  });
+
   test('of which no count comes is booked at all that was held, and nothing more', async () => {
     rig.upstream.script = message({});
     expect((await ask(messages, tool({ max_uses: 1 }))).status).toBe(200);
@@ -449,6 +455,12 @@ describe('a web search that the request limits', () => {
     ],
     ['another tier beside it', () => ask(responses, { tools: [{ type: 'web_search' }], max_tool_calls: 1, service_tier: 'priority' }), ''],
     ['another version of it', () => ask(responses, { tools: [{ type: 'web_search_preview' }], max_tool_calls: 1 }), ''],
+    [
+      'code that may search again and again',
+      () => ask(messages, { tools: [{ type: 'web_search_20260209', name: 'web_search', max_uses: 1 }] }),
+      '',
+    ],
+    ['code as a caller', () => ask(messages, tool({ max_uses: 1, allowed_callers: ['direct', 'code_execution_20250825'] })), ''],
     ['too low a cost limit', () => ask(messages, tool({ max_uses: 1 }), { 'x-weir-max-cost': '0.30' }), null],
   ])('with %s is refused, and nothing is sent', async (_, make, named) => {
     const before = rig.upstream.calls.length;

@@ -118,32 +118,40 @@ const NO_LIMIT = { most: null, limitedBy: null };
 
 /**
  * How often the tools of a request may search. Anthropic: `max_uses` of each tool (platform.claude.com/docs/en/agents-and-tools/tool-use/
- * web-search-tool). OpenAI's Responses: `max_tool_calls`, of all tools that it runs (platform.openai.com/docs/api-reference/responses/create).
+ * web-search-tool, read 2026-11-30: versions 20250305, 20260209 and 20260318). From 20260209 on Claude also runs code that filters what was found,
+ * as often as it likes, unless `allowed_callers` is `direct` alone. OpenAI's Responses: `max_tool_calls`, of all tools that it runs
+ * (platform.openai.com/docs/api-reference/responses/create; the tool's name: developers.openai.com/api/docs/guides/tools-web-search, read
+ * 2026-11-30).
  */
 function searchesAtMost(body: JsonObject, verbatim: string | null): Pick<Feature, 'most' | 'limitedBy'> {
   const search = verbatim === null ? undefined : SEARCHES[verbatim];
   const tools = providersTools(body);
-  if (!search || !tools.every(({ type }) => typeof type === 'string' && search.type.test(type))) return NO_LIMIT;
+  if (!search || !tools.every(search.isKnown)) return NO_LIMIT;
   const webSearch = search.limit(tools, body);
   return webSearch === null ? { most: null, limitedBy: search.limitedBy } : { most: { webSearch }, limitedBy: null };
 }
 
 interface Search {
-  type: RegExp;
+  /** What the tool does is bounded by its limit. */
+  isKnown: (tool: JsonObject) => boolean;
   limitedBy: string;
   /** Null: it is missing. */
   limit: (tools: readonly JsonObject[], body: JsonObject) => number | null;
 }
 
+const isDirect = (callers: unknown): boolean => listOf(callers).length === 1 && listOf(callers)[0] === 'direct';
+
 const SEARCHES: Readonly<Partial<Record<string, Search>>> = {
   'anthropic-messages': {
-    type: /^web_search_(?:20250305|20260209)$/,
+    isKnown: ({ type, allowed_callers: callers }) =>
+      (type === 'web_search_20250305' && isOff(callers)) ||
+      (/^web_search_(?:20250305|20260209|20260318)$/.test(textOf(type) ?? '') && isDirect(callers)),
     limitedBy: 'max_uses',
     limit: (tools) =>
       tools.map((tool) => count(tool['max_uses'])).reduce((sum, uses) => (sum === null || uses === null ? null : sum + uses), 0),
   },
   'openai-responses': {
-    type: /^web_search(?:_2025_08_26)?$/,
+    isKnown: ({ type }) => type === 'web_search' || type === 'web_search_2025_08_26',
     limitedBy: 'max_tool_calls',
     limit: (_, body) => count(body['max_tool_calls']),
   },
