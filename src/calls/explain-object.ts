@@ -64,10 +64,10 @@ const Booking = z.strictObject({
         class: z
           .string()
           .describe(
-            'A class of tokens, or `web_search`, `beyond_text` (a service tier, a speed, a region and other fees), `rounding` (up to a whole nano-dollar), or `estimate` (the difference to an estimate that was booked).',
+            'A class of tokens, or `web_search`, `file_search`, `beyond_text` (a service tier, a speed, a region and other fees), `rounding` (up to a whole nano-dollar), or `estimate` (the difference to an estimate that was booked).',
           ),
         quantity: count.nullable(),
-        rate: Money.nullable().describe('USD per million tokens. Of `web_search`: per thousand searches.'),
+        rate: Money.nullable().describe('USD per million tokens. Of `web_search` and `file_search`: per thousand searches.'),
         amount: exact,
       }),
     )

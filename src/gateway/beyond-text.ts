@@ -14,14 +14,14 @@ const USD = 1_000_000_000n;
 
 /**
  * What a run of a provider's own tool costs at most, in nano-USD.
- * - file_search_call: $2.50 for a thousand (genai-prices 0.1.8, storage_searches_kcount).
  * - image_generation_call: no source for the largest sizes. The dearest known is $0.28, of gpt-image-2 at high quality with 1792x1024 pixels; it
  *   makes up to 3840x2160, so as much for each pixel of those.
  */
 const FEES: Readonly<Partial<Record<string, bigint>>> = {
-  file_search_call: (USD * 25n) / 10_000n,
   image_generation_call: (USD * 127n) / 100n,
 };
+
+const FILE_SEARCH = 'file_search_call';
 
 /**
  * A session of OpenAI's containers by their memory: developers.openai.com/api/docs/pricing, as quoted with the date 2026-07-17 by public price
@@ -66,7 +66,9 @@ export function beyondText(
 ): Used {
   const units = reportedUnits(facts.usageRaw);
   const runs = [...facts.toolRuns];
-  const searched = units.searches ?? runs.reduce((sum, [tool, count]) => sum + (/search/.test(tool) && !(tool in FEES) ? count : 0), 0);
+  const searched =
+    units.searches ?? runs.reduce((sum, [tool, count]) => sum + (/search/.test(tool) && tool !== FILE_SEARCH ? count : 0), 0);
+  const inFiles = runs.reduce((sum, [tool, count]) => sum + (tool === FILE_SEARCH ? count : 0), 0);
   const asked = feature?.kind;
   const isUntoldSearch = asked === 'search' && !allowed && units.searches === null && runs.length === 0;
   const isUntoldTool = asked === 'tool' && runs.length === 0 && /code|container|shell/.test(feature!.value || feature!.field);
@@ -78,8 +80,12 @@ export function beyondText(
     fees: runs.reduce((sum, [tool, count]) => sum + (FEES[tool] ?? 0n) * BigInt(count), session),
     percent: percentOf(feature, units, model),
   };
-  const most = isFinal ? 0 : (allowed?.webSearch ?? 0);
-  let all: Usage = { ...usage, webSearch: isUntoldSearch ? 1 : Math.max(searched, most) };
+  const most = (fee: keyof Fees) => (isFinal ? 0 : (allowed?.[fee] ?? 0));
+  let all: Usage = {
+    ...usage,
+    webSearch: isUntoldSearch ? 1 : Math.max(searched, most('webSearch')),
+    fileSearch: Math.max(inFiles, most('fileSearch')),
+  };
   if (hears) all = toMedium(all, mediaUnit('audioInput'), all.input);
   if (speaks) all = toMedium(all, madeBy(feature!), all.output);
   return { usage: all, beyond, told: !(isUntoldSearch || isUntoldTool || hears || speaks) };

@@ -43,10 +43,14 @@ export const storedBound = ({ body }: CallRequest, { facts }: Pick<Target, 'fact
   continuesThread(body) ? (facts.contextWindow ?? LARGEST_WINDOW) : 0;
 
 /**
- * The most input tokens that a call reads beyond its prompt because its provider searches: after each search the model reads all of it again, with
+ * The most input tokens that a call reads beyond its prompt because its provider searches, in the web or in files; one limit is for both: after each search the model reads all of it again, with
  * what was found. A beta may make its window larger than is known.
  */
-export const searchedBound = ({ betas }: Pick<CallRequest, 'betas'>, { facts }: Pick<Target, 'facts'>, { webSearch = 0 }: Fees): number => {
+export const searchedBound = (
+  { betas }: Pick<CallRequest, 'betas'>,
+  { facts }: Pick<Target, 'facts'>,
+  { webSearch = 0, fileSearch = 0 }: Fees,
+): number => {
   const window = facts.contextWindow ?? LARGEST_WINDOW;
-  return webSearch * (betas.some((beta) => beta.startsWith('context-')) ? Math.max(window, LARGEST_WINDOW) : window);
+  return Math.max(webSearch, fileSearch) * (betas.some((beta) => beta.startsWith('context-')) ? Math.max(window, LARGEST_WINDOW) : window);
 };

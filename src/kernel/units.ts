@@ -131,4 +131,13 @@ export const UNITS = [
     rate: { stored: 'image_output', api: 'image_output', catalog: 'output_image_mtok', per: 1_000_000, fallback: null },
     shown: { call: 'image_output_tokens', sums: 'output_image_tokens' },
   },
+  {
+    number: 13,
+    field: 'fileSearch',
+    side: 'fee',
+    partOf: null,
+    medium: null,
+    rate: { stored: 'file_search', api: 'file_search', catalog: 'storage_searches_kcount', per: 1_000, fallback: null },
+    shown: { call: 'file_searches', sums: 'file_searches' },
+  },
 ] as const satisfies readonly UnitRow[];

@@ -19,7 +19,7 @@ const [text, maybe] = [{ input: rate, cacheRead: rate, cacheWrite5m: rate, cache
 const media = { audioInput: maybe, audioCacheRead: maybe, imageInput: maybe, audioOutput: maybe, imageOutput: maybe };
 /** As they are loaded: cached sound that has no rate costs what sound does. */
 const rates = fc
-  .record({ ...text, ...media, webSearch: fc.option(rate) })
+  .record({ ...text, ...media, webSearch: fc.option(rate), fileSearch: fc.option(rate) })
   .map((told) => ({ ...told, audioCacheRead: told.audioCacheRead ?? told.audioInput }));
 const tokens = fc.integer({ min: 0, max: 2_000_000 });
 const usage = fc

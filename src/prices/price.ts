@@ -2,6 +2,7 @@ import type { Nano } from '../kernel/money.js';
 import {
   FEE_UNITS,
   type Fees,
+  type FeeUnit,
   isOptional,
   MEDIA_UNITS,
   type MediaUnit,
@@ -50,7 +51,11 @@ export const isCatalog = ({ source }: Pick<Price, 'source'>): boolean => source 
  * $35 with Gemini 2.5 and $14 a query with Gemini 3 (ai.google.dev/gemini-api/docs/pricing, as quoted by github.com/iyulab/TokenMeter v0.13.0),
  * OpenAI's search preview $25, Claude $10.
  */
-const DEAREST_FEE = 45_000_000_000_000n;
+const DEAREST_FEES: Readonly<Record<FeeUnit['field'], bigint>> = {
+  webSearch: 45_000_000_000_000n,
+  // OpenAI's, $2.50 for a thousand (genai-prices 0.1.8, storage_searches_kcount). No other is known.
+  fileSearch: 2_500_000_000_000n,
+};
 
 const TOKEN_UNITS = [...TEXT_UNITS, ...MEDIA_UNITS];
 
@@ -80,7 +85,7 @@ export function rateOf(rates: Rates, field: RatedUnit['field']): bigint {
   const told = rates[field];
   if (told !== null) return told;
   const unit = MEDIA_UNITS.find((one) => one.field === field);
-  if (!unit) return DEAREST_FEE;
+  if (!unit) return DEAREST_FEES[field as FeeUnit['field']];
   return unit.side === 'input' ? rates[unit.medium.plain] : dearest(rates, 'output', TOKEN_UNITS);
 }
 

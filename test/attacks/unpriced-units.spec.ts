@@ -431,6 +431,16 @@ describe('a web search that the request limits', () => {
     expect(await last()).toMatchObject({ cost: expect.closeTo((100 * 1.25 + 10 * 10) / 1e6 + 2 * FEE, 9), searches: 2, estimated: false });
   });
 
+  test('in files is held and booked at a fee of its own', async () => {
+    rig.upstream.script = response([{ type: 'file_search_call', id: 'fs', status: 'completed', queries: ['x'], results: null }]);
+    const both = { tools: [{ type: 'file_search', vector_store_ids: ['vs'] }, { type: 'web_search' }], max_tool_calls: 2 };
+    expect((await ask(responses, both)).status).toBe(200);
+    const { cost, held, lines, estimated } = await last();
+    expect({ cost, estimated }).toEqual({ cost: expect.closeTo((100 * 1.25 + 10 * 10) / 1e6 + 0.0025, 9), estimated: false });
+    expect(held).toBeGreaterThan(2 * (FEE + 0.0025) + (2 * WINDOW * 1.25) / 1e6);
+    expect(lines).toContainEqual(expect.objectContaining({ class: 'file_search', quantity: 1, rate: '2.50' }));
+  });
+
   test('by a version that filters with code is served where only the model itself may call it', async () => {
     rig.upstream.script = message({ input_tokens: 1_000, output_tokens: 10 });
     const later = { type: 'web_search_20260318', name: 'web_search', max_uses: 1, allowed_callers: ['direct'] };

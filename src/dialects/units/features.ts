@@ -127,8 +127,10 @@ function searchesAtMost(body: JsonObject, verbatim: string | null): Pick<Feature
   const search = verbatim === null ? undefined : SEARCHES[verbatim];
   const tools = providersTools(body);
   if (!search || !tools.every(search.isKnown)) return NO_LIMIT;
-  const webSearch = search.limit(tools, body);
-  return webSearch === null ? { most: null, limitedBy: search.limitedBy } : { most: { webSearch }, limitedBy: null };
+  const most = search.limit(tools, body);
+  if (most === null) return { most: null, limitedBy: search.limitedBy };
+  const uses = [...new Set(tools.map(feeOf))].map((fee) => [fee, most]);
+  return { most: Object.fromEntries(uses) as Fees, limitedBy: null };
 }
 
 interface Search {
@@ -139,6 +141,7 @@ interface Search {
   limit: (tools: readonly JsonObject[], body: JsonObject) => number | null;
 }
 
+const feeOf = ({ type }: JsonObject): keyof Fees => (type === 'file_search' ? 'fileSearch' : 'webSearch');
 const isDirect = (callers: unknown): boolean => listOf(callers).length === 1 && listOf(callers)[0] === 'direct';
 
 const SEARCHES: Readonly<Partial<Record<string, Search>>> = {
@@ -151,7 +154,7 @@ const SEARCHES: Readonly<Partial<Record<string, Search>>> = {
       tools.map((tool) => count(tool['max_uses'])).reduce((sum, uses) => (sum === null || uses === null ? null : sum + uses), 0),
   },
   'openai-responses': {
-    isKnown: ({ type }) => type === 'web_search' || type === 'web_search_2025_08_26',
+    isKnown: ({ type }) => type === 'web_search' || type === 'web_search_2025_08_26' || type === 'file_search',
     limitedBy: 'max_tool_calls',
     limit: (_, body) => count(body['max_tool_calls']),
   },
