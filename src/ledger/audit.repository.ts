@@ -17,7 +17,16 @@ const LISTED = 50;
 /** How long a statement may take. A snapshot that is held for long keeps dead rows from being removed. */
 const TIMEOUT: Record<Depth, string> = { recent: '1s', full: '30min' };
 /** The most that a statement of a recent audit reads, however much there is. */
-const MOST = { periods: 500, counters: 2_000, holds: 5_000, entries: 20_000, entriesOfPeriods: 50_000, entriesOfTenant: 2_000 };
+const MOST = {
+  periods: 500,
+  counters: 2_000,
+  holds: 5_000,
+  entries: 20_000,
+  entriesOfPeriods: 50_000,
+  entriesOfTenant: 2_000,
+  quarters: 20,
+  callsOfQuarter: 500,
+};
 
 /** The periods and counters that a recent audit looks at. */
 interface Page {
@@ -309,10 +318,43 @@ const duplicates = (depth: Depth): string => `
   )
   ${answer('I5', 'entry', 'i5')}`;
 
+const SUMS = `array_agg(to_jsonb(s) - 'id' ORDER BY s.project_id, s.api_key_id, s.provider, s.model)`;
+
+/** Spans whose roll-up is compared. In a recent audit: quarters of the last two hours with few calls, of some tenants, another order of them each time. */
+const SPANS: Record<Depth, string> = {
+  full: `SELECT id AS tenant_id, '-infinity'::timestamptz AS since, 'infinity'::timestamptz AS until FROM tenants`,
+  recent: `SELECT q.* FROM (SELECT id FROM tenants ORDER BY hashtextextended(id::text, extract(epoch FROM weir_now())::bigint)) t CROSS JOIN LATERAL (
+      SELECT tenant_id, starts_at, starts_at + ${MINUTES} FROM usage_rollups WHERE tenant_id = t.id AND starts_at > weir_now() - interval '2 hours'
+      GROUP BY tenant_id, starts_at HAVING sum(calls) <= ${MOST.callsOfQuarter}
+    ) q (tenant_id, since, until) LIMIT ${MOST.quarters}`,
+};
+
+/** I8. A quarter for which something was booked since the roll-up got to it is not compared: reports read its entries. */
+const rolling = (depth: Depth): string => `
+  WITH span AS MATERIALIZED (${SPANS[depth]}), fresh AS MATERIALIZED (
+    SELECT DISTINCT l.tenant_id, date_bin(${MINUTES}, l.admitted_at, 'epoch') AS starts_at FROM span p
+    JOIN ledger_entries l ON l.tenant_id = p.tenant_id AND l.admitted_at >= p.since AND l.admitted_at < p.until
+    WHERE l.booked_at >= (SELECT until FROM usage_rolled)
+  ), entry AS (
+    SELECT s.tenant_id, s.starts_at, sum(s.amount) AS amount, ${SUMS} AS sums
+    FROM span p CROSS JOIN LATERAL ${sqlFunction('usage_between')}(p.tenant_id, p.since, p.until) s GROUP BY 1, 2
+  ), rolled AS (
+    SELECT s.tenant_id, s.starts_at, sum(s.amount) AS amount, ${SUMS} AS sums
+    FROM span p JOIN usage_rollups s ON s.tenant_id = p.tenant_id AND s.starts_at >= p.since AND s.starts_at < p.until GROUP BY 1, 2
+  ), quarter AS MATERIALIZED (
+    SELECT tenant_id, starts_at, r.amount AS rolled, e.amount AS total, r.sums IS DISTINCT FROM e.sums AS differs
+    FROM rolled r FULL JOIN entry e USING (tenant_id, starts_at)
+    WHERE (tenant_id, starts_at) NOT IN (SELECT tenant_id, starts_at FROM fresh)
+  ), i8 AS (
+    SELECT tenant_id, starts_at::text, coalesce(rolled, 0)::text AS rolled, coalesce(total, 0)::text AS total FROM quarter WHERE differs
+  )
+  ${answer('I8', 'quarter', 'i8')}`;
+
 const statements = (depth: Depth): Statement[] => [
   { text: spending(depth), takes: ({ periods }) => [periods] },
   { text: holding(depth), takes: ({ periods, counters }) => [periods, counters] },
   { text: booking(depth) },
   { text: duplicates(depth) },
+  { text: rolling(depth) },
 ];
 const STATEMENTS: Record<Depth, Statement[]> = { full: statements('full'), recent: statements('recent') };

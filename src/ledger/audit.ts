@@ -13,6 +13,7 @@ export const INVARIANTS = {
   I5: 'one entry per call, attempt and kind',
   I6: 'what was used is booked once, and nothing else is',
   I7: 'what is no longer in flight holds nothing',
+  I8: 'what is rolled up for reports are the sums of the entries',
 } as const;
 export type Invariant = keyof typeof INVARIANTS;
 
@@ -147,6 +148,12 @@ const SENTENCES: Record<Invariant, (facts: Facts) => Sentence> = {
           message: `${period(facts)} holds ${usd(facts['held'])}, but nothing of it is in flight.`,
           remedy: `Set held to 0 in budget_periods where id = ${facts['period_id']}: what is held there can never be spent.`,
         },
+  I8: (facts) => ({
+    what: `quarter:${facts['tenant_id']}:${facts['starts_at']}`,
+    message: `${upper(tenant(facts))} has ${usd(facts['rolled'])} rolled up for the quarter of an hour from ${facts['starts_at']}, but its entries come to ${usd(facts['total'])}, or their tokens or calls differ.`,
+    remedy:
+      'The entries are right: as the owner of the database, call the function rebuild_usage. Reports read the entries until it is done.',
+  }),
 };
 
 /** A call that was refused while Postgres was away has a hold, so that it cannot be held later, and no call row. */

@@ -21,4 +21,5 @@ export type {
 export { LedgerModule } from './ledger.module.js';
 export { LedgerService } from './ledger.service.js';
 export { RetentionRepository } from './retention.repository.js';
+export { RollUpsRepository } from './roll-ups.repository.js';
 export { findDeadGateways, SentMarks } from './sent-marks.js';

@@ -22,6 +22,7 @@ import { KeepPartitions } from './keep-partitions.js';
 import { OpenPeriods } from './open-periods.js';
 import { ProbeLocalModel } from './probe-local-model.js';
 import { ReapHolds } from './reap-holds.js';
+import { RollUpUsage } from './roll-up-usage.js';
 import { TellExpiringKeys } from './tell-expiring-keys.js';
 import { TidyApprovals } from './tidy-approvals.js';
 
@@ -50,6 +51,7 @@ import { TidyApprovals } from './tidy-approvals.js';
     TidyApprovals,
     DeliverWebhooks,
     TellExpiringKeys,
+    RollUpUsage,
   ],
 })
 export class WorkerModule implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -70,6 +72,7 @@ export class WorkerModule implements OnApplicationBootstrap, OnApplicationShutdo
     private readonly tidyApprovals: TidyApprovals,
     private readonly deliverWebhooks: DeliverWebhooks,
     private readonly tellExpiringKeys: TellExpiringKeys,
+    private readonly rollUpUsage: RollUpUsage,
     health: Health,
     reloads: Reloads,
   ) {
@@ -99,6 +102,7 @@ export class WorkerModule implements OnApplicationBootstrap, OnApplicationShutdo
       this.tidyApprovals,
       this.deliverWebhooks,
       this.tellExpiringKeys,
+      this.rollUpUsage,
     ];
     queues.start(jobs, (queue, ok) => {
       this.metrics.jobs.inc({ queue, result: ok ? 'completed' : 'failed' });

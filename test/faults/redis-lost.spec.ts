@@ -17,7 +17,7 @@ import { clockOffBy } from './support/wrong-clock.js';
 const CALLS = sizeOf('FAULT_CALLS', 60);
 /** What a worker does by the clock: audit, deliver webhooks, erase tenants, keep partitions, open periods, probe the local model, reap holds, tell of keys,
  * tidy approvals. */
-const JOBS = 9;
+const JOBS = 10;
 const WORKING = { WEIR_ROLES: 'gateway,worker' };
 const TEN_MINUTES_MS = 600_000;
 

@@ -63,6 +63,7 @@ test('a ledger that nobody tampered with breaks nothing, and everything was look
     ['I5', 2, 0],
     ['I6', 3, 0],
     ['I7', 1, 0],
+    ['I8', 0, 0],
   ]);
 });
 

@@ -47,7 +47,7 @@ test('an installation is audited while it runs and when it does not, and is left
   expect(running).toMatchObject({ code: 0, stderr: '' });
   const { depth, checks, breaches } = JSON.parse(running.stdout) as Audit;
   expect({ depth, breaches }).toEqual({ depth: 'full', breaches: [] });
-  expect(checks.map(({ invariant }) => invariant)).toEqual(['I1', 'I2', 'I3', 'I4', 'I5', 'I6', 'I7']);
+  expect(checks.map(({ invariant }) => invariant)).toEqual(['I1', 'I2', 'I3', 'I4', 'I5', 'I6', 'I7', 'I8']);
   expect(checks.find(({ invariant }) => invariant === 'I4')).toMatchObject({ checked: 1, broken: 0 });
   await openai.models.list();
 

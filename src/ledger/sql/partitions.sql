@@ -26,6 +26,7 @@ END $$;
 -- Drops the oldest month of calls and ledger_entries that has been over for p_months months. What each period spent in it goes to `archived`,
 -- and what its providers cost to `archived_cost`, in the same transaction, so both stay provable. Answers the month, e.g. 2026_11; NULL: none is that old, or another worker is at it.
 -- Who holds the tables for longer than the lock timeout goes first: this fails, and is tried again later. Lock order as everywhere: periods, then tables.
+-- What was rolled up of it goes with it: the roll-up is of the entries that are there.
 -- What was booked late above a hard cap stays a breach when its month is dropped: only overruns and adjustments may go above.
 CREATE FUNCTION drop_oldest_month(p_months integer) RETURNS text LANGUAGE plpgsql
 SECURITY DEFINER SET search_path FROM CURRENT SET lock_timeout = '300ms' AS $$
@@ -49,6 +50,7 @@ BEGIN
     PERFORM 1 FROM budget_periods WHERE id = ANY (v_periods) ORDER BY id FOR UPDATE;
     UPDATE budget_periods p SET archived = p.archived + s.amount, archived_above = p.archived_above + s.above, archived_cost = p.archived_cost + s.cost
       FROM unnest(v_periods, v_amounts, v_above, v_costs) AS s (id, amount, above, cost) WHERE p.id = s.id;
+    DELETE FROM usage_rollups WHERE date_trunc('month', starts_at, 'UTC') = make_timestamptz(left(v_month, 4)::integer, right(v_month, 2)::integer, 1, 0, 0, 0, 'UTC');
   END IF;
   LOCK TABLE calls, ledger_entries IN ACCESS EXCLUSIVE MODE;
   EXECUTE format('DROP TABLE IF EXISTS %I, %I', 'calls_' || v_month, 'ledger_entries_' || v_month);

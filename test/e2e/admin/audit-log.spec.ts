@@ -30,6 +30,8 @@ const UNAUDITED = [
   'outbox',
   'sessions',
   'target_health',
+  'usage_rolled',
+  'usage_rollups',
   'webhook_deliveries',
 ];
 

@@ -165,6 +165,16 @@ export type KeptAnswerTotal = Prisma.KeptAnswerTotalModel
  */
 export type LedgerEntry = Prisma.LedgerEntryModel
 /**
+ * Model UsageRollup
+ * 
+ */
+export type UsageRollup = Prisma.UsageRollupModel
+/**
+ * Model UsageRolled
+ * 
+ */
+export type UsageRolled = Prisma.UsageRolledModel
+/**
  * Model NetworkBinding
  * 
  */

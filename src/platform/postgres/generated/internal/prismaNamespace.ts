@@ -422,6 +422,8 @@ export const ModelName = {
   InferenceRoute: 'InferenceRoute',
   KeptAnswerTotal: 'KeptAnswerTotal',
   LedgerEntry: 'LedgerEntry',
+  UsageRollup: 'UsageRollup',
+  UsageRolled: 'UsageRolled',
   NetworkBinding: 'NetworkBinding',
   OutboxEvent: 'OutboxEvent',
   Webhook: 'Webhook',
@@ -458,7 +460,7 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
     omit: GlobalOmitOptions
   }
   meta: {
-    modelProps: "adminKey" | "person" | "adminSession" | "invite" | "signInLink" | "singleSignOn" | "apiKey" | "auditLine" | "budgetPeriod" | "budget" | "call" | "configChange" | "connection" | "credential" | "credentialHealth" | "credentialModelHealth" | "dataKey" | "gateway" | "heldApart" | "hold" | "idempotencyKey" | "idempotentCall" | "inferenceRoute" | "keptAnswerTotal" | "ledgerEntry" | "networkBinding" | "outboxEvent" | "webhook" | "webhookDelivery" | "model" | "price" | "project" | "providerHeaders" | "providerGrant" | "provider" | "egressRule" | "route" | "session" | "tenant" | "targetHealth" | "budgetSlice" | "grant" | "approval" | "budgetStatement" | "limit" | "limitCounter"
+    modelProps: "adminKey" | "person" | "adminSession" | "invite" | "signInLink" | "singleSignOn" | "apiKey" | "auditLine" | "budgetPeriod" | "budget" | "call" | "configChange" | "connection" | "credential" | "credentialHealth" | "credentialModelHealth" | "dataKey" | "gateway" | "heldApart" | "hold" | "idempotencyKey" | "idempotentCall" | "inferenceRoute" | "keptAnswerTotal" | "ledgerEntry" | "usageRollup" | "usageRolled" | "networkBinding" | "outboxEvent" | "webhook" | "webhookDelivery" | "model" | "price" | "project" | "providerHeaders" | "providerGrant" | "provider" | "egressRule" | "route" | "session" | "tenant" | "targetHealth" | "budgetSlice" | "grant" | "approval" | "budgetStatement" | "limit" | "limitCounter"
     txIsolationLevel: TransactionIsolationLevel
   }
   model: {
@@ -2309,6 +2311,138 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         count: {
           args: Prisma.LedgerEntryCountArgs<ExtArgs>
           result: runtime.Types.Utils.Optional<Prisma.LedgerEntryCountAggregateOutputType> | number
+        }
+      }
+    }
+    UsageRollup: {
+      payload: Prisma.$UsageRollupPayload<ExtArgs>
+      fields: Prisma.UsageRollupFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.UsageRollupFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$UsageRollupPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.UsageRollupFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$UsageRollupPayload>
+        }
+        findFirst: {
+          args: Prisma.UsageRollupFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$UsageRollupPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.UsageRollupFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$UsageRollupPayload>
+        }
+        findMany: {
+          args: Prisma.UsageRollupFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$UsageRollupPayload>[]
+        }
+        create: {
+          args: Prisma.UsageRollupCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$UsageRollupPayload>
+        }
+        createMany: {
+          args: Prisma.UsageRollupCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.UsageRollupCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$UsageRollupPayload>[]
+        }
+        delete: {
+          args: Prisma.UsageRollupDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$UsageRollupPayload>
+        }
+        update: {
+          args: Prisma.UsageRollupUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$UsageRollupPayload>
+        }
+        deleteMany: {
+          args: Prisma.UsageRollupDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.UsageRollupUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.UsageRollupUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$UsageRollupPayload>[]
+        }
+        upsert: {
+          args: Prisma.UsageRollupUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$UsageRollupPayload>
+        }
+        aggregate: {
+          args: Prisma.UsageRollupAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateUsageRollup>
+        }
+        groupBy: {
+          args: Prisma.UsageRollupGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.UsageRollupGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.UsageRollupCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.UsageRollupCountAggregateOutputType> | number
+        }
+      }
+    }
+    UsageRolled: {
+      payload: Prisma.$UsageRolledPayload<ExtArgs>
+      fields: Prisma.UsageRolledFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.UsageRolledFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$UsageRolledPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.UsageRolledFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$UsageRolledPayload>
+        }
+        findFirst: {
+          args: Prisma.UsageRolledFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$UsageRolledPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.UsageRolledFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$UsageRolledPayload>
+        }
+        findMany: {
+          args: Prisma.UsageRolledFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$UsageRolledPayload>[]
+        }
+        delete: {
+          args: Prisma.UsageRolledDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$UsageRolledPayload>
+        }
+        update: {
+          args: Prisma.UsageRolledUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$UsageRolledPayload>
+        }
+        deleteMany: {
+          args: Prisma.UsageRolledDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.UsageRolledUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.UsageRolledUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$UsageRolledPayload>[]
+        }
+        aggregate: {
+          args: Prisma.UsageRolledAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateUsageRolled>
+        }
+        groupBy: {
+          args: Prisma.UsageRolledGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.UsageRolledGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.UsageRolledCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.UsageRolledCountAggregateOutputType> | number
         }
       }
     }
@@ -4359,6 +4493,38 @@ export const LedgerEntryScalarFieldEnum = {
 export type LedgerEntryScalarFieldEnum = (typeof LedgerEntryScalarFieldEnum)[keyof typeof LedgerEntryScalarFieldEnum]
 
 
+export const UsageRollupScalarFieldEnum = {
+  id: 'id',
+  tenantId: 'tenantId',
+  startsAt: 'startsAt',
+  projectId: 'projectId',
+  apiKeyId: 'apiKeyId',
+  provider: 'provider',
+  model: 'model',
+  calls: 'calls',
+  providerCalls: 'providerCalls',
+  modelCalls: 'modelCalls',
+  units: 'units',
+  quantities: 'quantities',
+  amount: 'amount',
+  adjusted: 'adjusted',
+  providerCost: 'providerCost',
+  ownProviderCost: 'ownProviderCost'
+} as const
+
+export type UsageRollupScalarFieldEnum = (typeof UsageRollupScalarFieldEnum)[keyof typeof UsageRollupScalarFieldEnum]
+
+
+export const UsageRolledScalarFieldEnum = {
+  id: 'id',
+  until: 'until',
+  safeUntil: 'safeUntil',
+  seenAt: 'seenAt'
+} as const
+
+export type UsageRolledScalarFieldEnum = (typeof UsageRolledScalarFieldEnum)[keyof typeof UsageRolledScalarFieldEnum]
+
+
 export const NetworkBindingScalarFieldEnum = {
   tenantId: 'tenantId',
   id: 'id',
@@ -5038,6 +5204,8 @@ export type GlobalOmitConfig = {
   inferenceRoute?: Prisma.InferenceRouteOmit
   keptAnswerTotal?: Prisma.KeptAnswerTotalOmit
   ledgerEntry?: Prisma.LedgerEntryOmit
+  usageRollup?: Prisma.UsageRollupOmit
+  usageRolled?: Prisma.UsageRolledOmit
   networkBinding?: Prisma.NetworkBindingOmit
   outboxEvent?: Prisma.OutboxEventOmit
   webhook?: Prisma.WebhookOmit
