@@ -1,10 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Pool } from 'pg';
 import { WeirError } from '../kernel/errors.js';
-import type { Setter } from '../kernel/setter.js';
 import { summedUsage, type UsageSums, usageSums } from '../kernel/usage.js';
 import type { CallRecord, CallStatus } from './call.js';
-import { BUCKET_WIDTHS, type BucketPage, bucketSpans, type CostSum, type Group, type SumQuery, type UsageSum } from './usage.js';
 
 export interface CallFilters {
   projectId?: string;
@@ -25,8 +23,6 @@ export interface CallPage {
 
 type CallRow = Omit<CallRecord, 'usage'> & UsageSums;
 
-type UsageRow = Group & UsageSums & { requests: bigint };
-
 const CALL = `c.tenant_id AS "tenantId", c.id, c.admitted_at AS "admittedAt", c.project_id AS "projectId", c.api_key_id AS "apiKeyId", c.surface, c.stream,
   c.requested_model AS "requestedModel", c.served_model AS "servedModel", c.provider, c.lent, c.status, c.http_status AS "httpStatus", c.error_code AS "errorCode",
   c.finish_reason AS "finishReason", c.estimated, c.attempts, c.usage_raw AS "usageRaw", c.first_byte_ms AS "firstByteMs", c.duration_ms AS "durationMs", c.end_user AS "endUser", c.session, coalesce(c.tags, '{}') AS tags, coalesce(c.scopes, '{}') AS scopes, e.*`;
@@ -40,12 +36,6 @@ const ENTRIES = `LEFT JOIN LATERAL (
     ${sumOrNothing(`sum(l.provider_cost) FILTER (WHERE ${isPaidByTenant})`)} AS "ownProviderCost"
   FROM ledger_entries l WHERE l.tenant_id = c.tenant_id AND l.call_id = c.id AND l.admitted_at = c.admitted_at
 ) e ON true`;
-
-const GROUP_COLUMNS = {
-  project_id: ['l.project_id', 'NULL::uuid', '"projectId"'],
-  api_key_id: ['l.api_key_id', 'NULL::uuid', '"apiKeyId"'],
-  model: [`l.provider || '/' || l.model`, 'NULL::text', 'model'],
-} as const;
 
 /** Reads what the ledger booked. */
 @Injectable()
@@ -93,60 +83,6 @@ export class CallsRepository {
     return { calls: backwards ? calls.reverse() : calls, hasMore: rows.length > limit };
   }
 
-  /** Tokens and requests per bucket and group. A call with several attempts is one request, of each of their models. */
-  usage(tenantId: string, query: SumQuery): Promise<BucketPage<UsageSum>> {
-    const sums = `count(*) FILTER (WHERE l.kind = 'usage' AND ${isFirstOfCall(query)}) AS requests, ${usageSums('l')}`;
-    return this.sum<UsageRow, UsageSum>(tenantId, query, sums, (row) => ({
-      ...groupOf(row),
-      requests: Number(row.requests),
-      usage: summedUsage(row),
-    }));
-  }
-
-  /**
-   * Money per bucket and group, as it was charged or with its later corrections. What has no price adds nothing.
-   * @param viewer what the platform pays is not for a tenant.
-   */
-  costs(tenantId: string, query: SumQuery, basis: 'charged' | 'corrected', viewer: Setter): Promise<BucketPage<CostSum>> {
-    const counted = basis === 'charged' ? ` FILTER (WHERE l.kind <> 'adjustment')` : '';
-    const shown = viewer === 'operator' ? '' : ` FILTER (WHERE ${isPaidByTenant})`;
-    const sums = `coalesce(sum(l.amount)${counted}, 0)::bigint AS amount, (sum(l.provider_cost)${shown})::bigint AS "providerCost"`;
-    return this.sum<CostSum, CostSum>(tenantId, query, sums, (row) => ({
-      ...groupOf(row),
-      amount: row.amount,
-      providerCost: row.providerCost,
-    }));
-  }
-
-  /** Sums over entries by the time their call was admitted. A budget's reset is no call's cost: manual entries are left out. */
-  private async sum<Row extends Group, Sum>(
-    tenantId: string,
-    query: SumQuery,
-    sums: string,
-    toSum: (row: Row) => Sum,
-  ): Promise<BucketPage<Sum>> {
-    const spans = bucketSpans(query.start, query.end, query.bucketWidth, query.limit);
-    const until = spans.at(-1)?.end ?? query.end;
-    const groups = Object.entries(GROUP_COLUMNS).map(
-      ([field, [column, none, name]]) => `${query.groupBy.some((by) => by === field) ? column : none} AS ${name}`,
-    );
-    const { rows } = await this.pool.query<Row & { bucket: bigint }>(
-      `SELECT extract(epoch FROM date_bin($4, l.admitted_at, 'epoch'))::bigint AS bucket, ${groups.join(', ')}, ${sums}
-       FROM ledger_entries l
-       WHERE l.tenant_id = $1 AND l.admitted_at >= to_timestamp($2) AND l.admitted_at < to_timestamp($3) AND l.kind <> 'manual'
-         AND ($5::uuid[] IS NULL OR l.project_id = ANY ($5)) AND ($6::uuid[] IS NULL OR l.api_key_id = ANY ($6))
-         AND ($7::text[] IS NULL OR l.provider || '/' || l.model = ANY ($7))
-       GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4`,
-      [tenantId, query.start, until, `${BUCKET_WIDTHS[query.bucketWidth]} seconds`, query.projectIds, query.apiKeyIds, query.models],
-    );
-    const byBucket = Map.groupBy(rows, (row) => Number(row.bucket));
-    const width = BUCKET_WIDTHS[query.bucketWidth];
-    return {
-      buckets: spans.map((span) => ({ ...span, results: (byBucket.get(Math.floor(span.start / width) * width) ?? []).map(toSum) })),
-      next: until < query.end ? until : null,
-    };
-  }
-
   /** As text, which keeps the microseconds. */
   private async admissionOf(tenantId: string, param: 'after' | 'before', id: string): Promise<string> {
     const { rows } = await this.pool.query<{ at: string }>('SELECT admitted_at::text AS at FROM calls WHERE tenant_id = $1 AND id = $2', [
@@ -158,17 +94,5 @@ export class CallsRepository {
     return rows[0].at;
   }
 }
-
-/** SQL: no entry of an earlier attempt counts its call in the same group. Looked up for later attempts only, which are few. */
-function isFirstOfCall({ groupBy }: SumQuery): string {
-  const isInGroup = groupBy.includes('model')
-    ? '(f.provider, f.model) = (l.provider, l.model)'
-    : `($7::text[] IS NULL OR f.provider || '/' || f.model = ANY ($7))`;
-  return `(l.attempt = 1 OR NOT EXISTS (
-    SELECT FROM ledger_entries f WHERE f.tenant_id = l.tenant_id AND f.admitted_at = l.admitted_at AND f.call_id = l.call_id AND f.kind = 'usage'
-      AND f.attempt < l.attempt AND ${isInGroup}))`;
-}
-
-const groupOf = ({ projectId, apiKeyId, model }: Group): Group => ({ projectId, apiKeyId, model });
 
 const toCall = (row: CallRow): CallRecord => ({ ...row, usage: summedUsage(row) });

@@ -81,13 +81,3 @@ export interface Grant {
 
 /** What calls may still be held for. Negative after an overrun or a lowered limit. */
 export const headroomOf = (period: BudgetPeriod): Nano => period.limit + period.granted - period.spent - period.held;
-
-/** True for an IANA time zone this runtime knows. */
-export function isTimeZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return !/^[+-]/.test(name);
-  } catch {
-    return false;
-  }
-}

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import type { Pool } from 'pg';
 import { CallsRepository } from '../../src/calls/calls.repository.js';
-import { renderCall } from '../../src/calls/index.js';
+import { ReportsRepository, renderCall } from '../../src/calls/index.js';
 import { newId } from '../../src/kernel/ids.js';
 import { NO_USAGE } from '../../src/kernel/usage.js';
 import { encodeSettlement, encodeWithHold } from '../../src/ledger/encode-settlement.js';
@@ -27,13 +27,14 @@ let db: Pool;
 let pool: Pool;
 let ledger: LedgerRepository;
 let calls: CallsRepository;
+let reports: ReportsRepository;
 
 beforeAll(async () => {
   database = await createDatabase();
   db = openPool(database.url);
   await db.query(`SELECT ${sqlFunction('ensure_partitions')}()`);
   pool = createPool(database.url, { max: 8, statementTimeoutMs: 10_000, connectTimeoutMs: 20_000, name: 'test' });
-  [ledger, calls] = [new LedgerRepository(pool), new CallsRepository(pool)];
+  [ledger, calls, reports] = [new LedgerRepository(pool), new CallsRepository(pool), new ReportsRepository(pool)];
 });
 
 afterEach(async () => {
@@ -370,9 +371,7 @@ test('reports count a call once, and each attempt for its own model; statements 
     start: now - 3_600,
     end: now + 3_600,
     bucketWidth: '1d' as const,
-    projectIds: null,
-    apiKeyIds: null,
-    models: null,
+    timeZone: 'UTC',
     limit: 10,
   };
   const again = await failed(tenant, 60n);
@@ -382,18 +381,20 @@ test('reports count a call once, and each attempt for its own model; statements 
     await settle(later, 1n);
   }
   const all = async (groupBy: ['model'] | [], models: string[] | null = null) =>
-    (await calls.usage(tenant, { ...query, groupBy, models })).buckets.flatMap(({ results }) => results);
+    (await reports.usage(tenant, { ...query, groupBy, filters: models ? { model: models } : {} })).buckets.flatMap(
+      ({ results }) => results,
+    );
   expect(await all([])).toMatchObject([{ requests: 3, usage: { input: 6, output: 6 } }]);
   expect(await all([], ['q/n'])).toMatchObject([{ requests: 3, usage: { input: 4 } }]);
   expect(await all([], ['p/m', 'q/n'])).toMatchObject([{ requests: 3, usage: { input: 6 } }]);
   expect(await all(['model'])).toMatchObject([
-    { model: 'p/m', requests: 2, usage: { input: 2 } },
-    { model: 'q/n', requests: 3, usage: { input: 4 } },
+    { group: { model: 'p/m' }, requests: 2, usage: { input: 2 } },
+    { group: { model: 'q/n' }, requests: 3, usage: { input: 4 } },
   ]);
-  const costs = await calls.costs(tenant, { ...query, groupBy: ['model'] }, 'corrected', 'tenant');
+  const costs = await reports.costs(tenant, { ...query, groupBy: ['model'], filters: {} }, 'corrected', 'tenant');
   expect(costs.buckets.flatMap(({ results }) => results)).toMatchObject([
-    { model: 'p/m', amount: 20n },
-    { model: 'q/n', amount: 42n },
+    { group: { model: 'p/m' }, amount: 20n },
+    { group: { model: 'q/n' }, amount: 42n },
   ]);
   await db.query('UPDATE budget_periods SET closed_at = now() WHERE tenant_id = $1', [tenant]);
   await db.query(`SELECT ${sqlFunction('write_statements')}($1, 10)`, [tenant]);

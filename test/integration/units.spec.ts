@@ -1,7 +1,7 @@
 // First: what follows the table is imported after it.
 import '../support/made-up-unit.js';
 import { randomUUID } from 'node:crypto';
-import { CallObject, CallsRepository, renderCall } from '../../src/calls/index.js';
+import { CallObject, CallsRepository, ReportsRepository, renderCall } from '../../src/calls/index.js';
 import { renderPrice } from '../../src/control/prices/render.js';
 import { CreatePrice, PriceObject, ratesOf } from '../../src/control/prices/schema.js';
 import { renderUsage } from '../../src/control/usage/render.js';
@@ -80,12 +80,11 @@ test('it is booked, corrected by the truth that comes late, and reported, with n
       start: now - 3_600,
       end: now + 3_600,
       bucketWidth: '1d',
+      timeZone: 'UTC',
       groupBy: [],
-      projectIds: null,
-      apiKeyIds: null,
-      models: null,
+      filters: {},
     } as const;
-    const page = renderUsage(await calls.usage(tenant, { ...query, limit: 2 }));
+    const page = renderUsage(await new ReportsRepository(pool).usage(tenant, { ...query, limit: 2 }));
     UsagePage.parse(page);
     expect(page.data.flatMap(({ results }) => results)).toMatchObject([
       { input_tokens: 4_000_000, [MADE_UP.shown.sums]: 2 * WRITTEN, output_tokens: 2_000_000, num_model_requests: 2 },

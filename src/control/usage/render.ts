@@ -10,8 +10,8 @@ export const renderUsage = (page: BucketPage<UsageSum>): z.input<typeof UsagePag
     object: 'organization.usage.completions.result',
     ...showUsage(sum.usage, 'sums'),
     num_model_requests: sum.requests,
-    ...renderGroup(sum),
-    model: sum.model,
+    ...renderGroup(sum.group),
+    model: sum.group.model ?? null,
     batch: null,
     service_tier: null,
   }));
@@ -21,8 +21,8 @@ export const renderCosts = (page: BucketPage<CostSum>): z.input<typeof CostsPage
     object: 'organization.costs.result',
     amount: { value: usdNumber(sum.amount), currency: 'usd' },
     provider_cost: sum.providerCost === null ? null : { value: usdNumber(sum.providerCost), currency: 'usd' },
-    line_item: sum.model,
-    ...renderGroup(sum),
+    line_item: sum.group.model ?? null,
+    ...renderGroup(sum.group),
   }));
 
 function renderPage<Sum, Result>({ buckets, next }: BucketPage<Sum>, render: (sum: Sum) => Result) {
@@ -39,8 +39,11 @@ function renderPage<Sum, Result>({ buckets, next }: BucketPage<Sum>, render: (su
   };
 }
 
-const renderGroup = ({ projectId, apiKeyId }: Group) => ({
-  project_id: projectId && publicId('project', projectId),
+/** OpenAI's fields are always there, ours where the sums are grouped by them. */
+const renderGroup = ({ project_id, api_key_id, credential_id, provider, endpoint, end_user, session, tag, scope }: Group) => ({
+  project_id: project_id ? publicId('project', project_id) : null,
   user_id: null,
-  api_key_id: apiKeyId && publicId('apiKey', apiKeyId),
+  api_key_id: api_key_id ? publicId('apiKey', api_key_id) : null,
+  ...Object.fromEntries(Object.entries({ provider, endpoint, end_user, session, tag, scope }).filter(([, value]) => value !== undefined)),
+  ...(credential_id !== undefined && { credential_id: credential_id && publicId('credential', credential_id) }),
 });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { BUCKET_WIDTHS, type BucketWidth, type GroupField, type SumQuery, usageFields } from '../../calls/index.js';
+import { BUCKET_WIDTHS, type BucketWidth, CALL_DIMENSIONS, type Dimension, type SumQuery, usageFields } from '../../calls/index.js';
+import { isTimeZone } from '../../kernel/time-zone.js';
 import { idText, text } from '../http/fields.js';
 
 const MAX_FILTERS = 100;
@@ -13,8 +14,14 @@ const list = <Item extends z.ZodType>(item: Item) =>
 
 type Limits = Record<BucketWidth, { usual: number; most: number }>;
 
-/** OpenAI's usual and largest number of buckets per page. */
-const USAGE_LIMITS: Limits = { '1m': { usual: 60, most: 1_440 }, '1h': { usual: 24, most: 168 }, '1d': { usual: 7, most: 31 } };
+/** OpenAI's usual and largest number of buckets per page, where it has the width. */
+const USAGE_LIMITS: Limits = {
+  '1m': { usual: 60, most: 1_440 },
+  '15m': { usual: 96, most: 672 },
+  '1h': { usual: 24, most: 168 },
+  '1d': { usual: 7, most: 31 },
+  '1mo': { usual: 12, most: 36 },
+};
 
 const COST_LIMITS: Limits = { ...USAGE_LIMITS, '1d': { usual: 7, most: 180 } };
 
@@ -24,10 +31,23 @@ const sumsQuery = <Field extends string>(fields: readonly [Field, ...Field[]], l
       start_time: instant.describe('Unix seconds, inclusive.'),
       end_time: instant.optional().describe('Unix seconds, exclusive. Absent: now.'),
       bucket_width: z.enum(Object.keys(BUCKET_WIDTHS) as [BucketWidth, ...BucketWidth[]]).default('1d'),
-      group_by: list(z.enum(fields)).optional(),
+      time_zone: text(64)
+        .refine(isTimeZone, { error: 'must be an IANA time zone, such as "Europe/Berlin" or "UTC"' })
+        .default('UTC')
+        .describe('IANA time zone. Decides when hours, days and months begin.'),
+      group_by: list(z.enum([...fields, 'provider', ...CALL_DIMENSIONS]))
+        .optional()
+        .describe('One or more. A call with several tags or scopes counts for each of them.'),
       project_ids: list(idText('project')).optional(),
       api_key_ids: list(idText('apiKey')).optional(),
       models: list(text(512)).optional().describe('Models as `provider/model-id`.'),
+      providers: list(text(255)).optional().describe('Names of providers.'),
+      endpoints: list(text(64)).optional().describe('Endpoints, as `surface` of a call names them.'),
+      credential_ids: list(idText('credential')).optional().describe('Credentials that calls ended with.'),
+      end_users: list(text(256)).optional(),
+      sessions: list(text(256)).optional(),
+      tags: list(text(256)).optional().describe('Calls with one of the tags.'),
+      scopes: list(text(256)).optional().describe('Calls with one of the scopes.'),
       limit: z.coerce.number().int().min(1).optional().describe('Buckets per page.'),
       page: z.string().regex(PAGE, { error: 'must be the next_page of another page' }).optional(),
     })
@@ -55,6 +75,11 @@ export type CostsQuery = z.output<typeof CostsQuery>;
 
 const group = z.string().nullable();
 
+/** Where the sums are grouped by them. */
+const ownGroups = Object.fromEntries(
+  (['provider', ...CALL_DIMENSIONS] as const).map((dimension) => [dimension, group.optional()]),
+) as Record<'provider' | (typeof CALL_DIMENSIONS)[number], z.ZodOptional<typeof group>>;
+
 const amount = z.strictObject({ value: z.number(), currency: z.literal('usd') });
 
 const pageOf = <Result extends z.ZodType>(result: Result) =>
@@ -79,6 +104,7 @@ export const UsagePage = pageOf(
       model: group,
       batch: z.null(),
       service_tier: z.null(),
+      ...ownGroups,
     })
     .meta({ id: 'UsageResult' }),
 );
@@ -97,6 +123,7 @@ export const CostsPage = pageOf(
       project_id: group,
       user_id: z.null(),
       api_key_id: group,
+      ...ownGroups,
     })
     .meta({ id: 'CostsResult' }),
 );
@@ -113,16 +140,27 @@ export const costsSumQuery = (query: CostsQuery, only: string | null): SumQuery 
     only,
   );
 
-function sumQuery(query: Omit<UsageQuery, 'group_by'>, groupBy: GroupField[], limits: Limits, only: string | null): SumQuery {
-  const asked = query.project_ids ?? null;
+function sumQuery(query: Omit<UsageQuery, 'group_by'>, groupBy: Dimension[], limits: Limits, only: string | null): SumQuery {
+  const asked = query.project_ids;
+  const filters = {
+    project_id: only === null ? asked : [only].filter((id) => asked?.includes(id) ?? true),
+    api_key_id: query.api_key_ids,
+    model: query.models,
+    provider: query.providers,
+    endpoint: query.endpoints,
+    credential_id: query.credential_ids,
+    end_user: query.end_users,
+    session: query.sessions,
+    tag: query.tags,
+    scope: query.scopes,
+  };
   return {
     start: Math.max(query.start_time, Number(PAGE.exec(query.page ?? '')?.[1] ?? 0)),
     end: query.end_time ?? Math.ceil(Date.now() / 1000),
     bucketWidth: query.bucket_width,
-    groupBy,
-    projectIds: only === null ? asked : [only].filter((id) => asked?.includes(id) ?? true),
-    apiKeyIds: query.api_key_ids ?? null,
-    models: query.models ?? null,
+    timeZone: query.time_zone,
+    groupBy: [...new Set(groupBy)],
+    filters: Object.fromEntries(Object.entries(filters).filter(([, wanted]) => wanted !== undefined)),
     limit: query.limit ?? limits[query.bucket_width].usual,
   };
 }

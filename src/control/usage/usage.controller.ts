@@ -1,5 +1,5 @@
 import { Controller, Get, Query } from '@nestjs/common';
-import { CallsRepository } from '../../calls/index.js';
+import { ReportsRepository } from '../../calls/index.js';
 import type { Setter } from '../../kernel/setter.js';
 import { Access, KeepsToProject, ReadsKeptLedger } from '../http/access.js';
 import { ActsAs, ProjectId, TenantId } from '../http/admin.js';
@@ -15,17 +15,22 @@ import { CostsPage, CostsQuery, costsSumQuery, UsagePage, UsageQuery, usageSumQu
 @KeepsToProject(true)
 @StatementTimeout(10_000)
 export class UsageController {
-  constructor(private readonly calls: CallsRepository) {}
+  constructor(private readonly reports: ReportsRepository) {}
 
   @Get('usage/completions')
   @Answers(UsagePage, 'Sum up tokens and requests over time.')
   async usage(@TenantId() tenantId: string, @ProjectId() only: string | null, @Query({ schema: UsageQuery }) query: UsageQuery) {
-    return renderUsage(await this.calls.usage(tenantId, usageSumQuery(query, only)));
+    return renderUsage(await this.reports.usage(tenantId, usageSumQuery(query, only)));
   }
 
   @Get('costs')
   @Answers(CostsPage, 'Sum up costs over time. Calls with an unknown price add nothing.')
-  async costs(@TenantId() tenantId: string, @ProjectId() only: string | null, @ActsAs() viewer: Setter, @Query({ schema: CostsQuery }) query: CostsQuery) {
-    return renderCosts(await this.calls.costs(tenantId, costsSumQuery(query, only), query.basis, viewer));
+  async costs(
+    @TenantId() tenantId: string,
+    @ProjectId() only: string | null,
+    @ActsAs() viewer: Setter,
+    @Query({ schema: CostsQuery }) query: CostsQuery,
+  ) {
+    return renderCosts(await this.reports.costs(tenantId, costsSumQuery(query, only), query.basis, viewer));
   }
 }

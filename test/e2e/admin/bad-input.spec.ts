@@ -186,9 +186,23 @@ test.each([
   [
     '/v1/organization/costs?start_time=5&group_by[]=user_id',
     'group_by.0',
-    '"group_by.0" must be one of "project_id", "api_key_id", "line_item".',
+    '"group_by.0" must be one of "project_id", "api_key_id", "line_item", "provider", "endpoint", "credential_id", "end_user", "session", "tag", "scope".',
   ],
-  ['/v1/organization/usage/completions?start_time=5&limit=32', 'limit', '"limit" must be at most 1440 for 1m, 168 for 1h, 31 for 1d.'],
+  [
+    '/v1/organization/usage/completions?start_time=5&limit=32',
+    'limit',
+    '"limit" must be at most 1440 for 1m, 672 for 15m, 168 for 1h, 31 for 1d, 36 for 1mo.',
+  ],
+  [
+    '/v1/organization/costs?start_time=5&time_zone=Mars',
+    'time_zone',
+    '"time_zone" must be an IANA time zone, such as "Europe/Berlin" or "UTC".',
+  ],
+  [
+    '/v1/organization/costs?start_time=1795000000&end_time=1800000000&limit=60&group_by[]=end_user',
+    'start_time',
+    'A page of a report by end_user has 31 days at most. Ask for a shorter time, or for fewer buckets per page with "limit".',
+  ],
 ])('GET %s is refused naming %s', async (path, param, message) => {
   const reply = await send('GET', path);
   expect([reply.status, reply.body.error.param, reply.body.error.message]).toEqual([400, param, message]);
