@@ -8,7 +8,18 @@
 // --dev also installs what tests, checks and benchmarks need; without it, what running needs.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -21,6 +32,8 @@ const CLIENT_STAMP = `${GENERATED}/.stamp`;
 const TYPES_STAMP = `${GENERATED}/models/.stamp`;
 const PRISMA = 'node_modules/prisma-cli/build/index.js';
 const BUILD_STAMP = 'dist/.stamp';
+/** The command `weir` of the checkout; npm makes it only where Weir is installed as a package. */
+const COMMAND = 'node_modules/.bin/weir';
 const PROGRESS_MS = 1_000;
 
 /** An installation for developers stays one. */
@@ -39,7 +52,7 @@ try {
 
 /** A checkout that is ready is not written to: it may belong to another user. */
 function isReady() {
-  return isInstalled() && isGenerated() && (!wantsBuild || isBuilt());
+  return isInstalled() && isGenerated() && (!wantsBuild || (isBuilt() && existsSync(at(COMMAND))));
 }
 
 async function prepare() {
@@ -48,6 +61,7 @@ async function prepare() {
   removeUnused();
   if (!isGenerated()) await generateClient();
   if (wantsBuild && !isBuilt()) build();
+  if (wantsBuild) linkCommand();
 }
 
 /** Where npm brings no Node, the host's runs Weir. Its flags are those of one version: another refuses to start with some of them. */
@@ -177,6 +191,12 @@ function build() {
   const inputs = buildInputs();
   run(['scripts/build.mjs', ...buildFlags()], process.env, 'The build failed.');
   writeFileSync(at(BUILD_STAMP), inputs);
+}
+
+function linkCommand() {
+  chmodSync(at('dist/cli.js'), 0o755);
+  rmSync(at(COMMAND), { force: true });
+  symlinkSync('../../dist/cli.js', at(COMMAND));
 }
 
 // --- one run at a time

@@ -242,7 +242,7 @@ const variables = z.object({
 
 /** Weir's own variables, and those that name the files of secrets. */
 /** What the documents have clients keep their keys in, maybe in the same shell. */
-const OF_CLIENTS: ReadonlySet<string> = new Set(['WEIR_API_KEY', 'WEIR_ADMIN_KEY']);
+const OF_CLIENTS: ReadonlySet<string> = new Set(['WEIR_API_KEY', 'WEIR_ADMIN_KEY', 'WEIR_TENANT']);
 const KNOWN = [...Object.keys(variables.shape), ...SECRETS.map((name) => `${name}_FILE`)];
 
 /** A call is counted by all budgets on each of its scopes, so this bounds what one call can make Postgres do. */
