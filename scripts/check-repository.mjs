@@ -3,7 +3,18 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
-const LICENSES = new Set(['MIT', 'MIT-0', 'Apache-2.0', 'ISC', 'BSD-2-Clause', 'BSD-3-Clause', '0BSD', 'Python-2.0', 'BlueOak-1.0.0', 'PostgreSQL']);
+const LICENSES = new Set([
+  'MIT',
+  'MIT-0',
+  'Apache-2.0',
+  'ISC',
+  'BSD-2-Clause',
+  'BSD-3-Clause',
+  '0BSD',
+  'Python-2.0',
+  'BlueOak-1.0.0',
+  'PostgreSQL',
+]);
 /** They name theirs in a text only, by which it is MIT. */
 const UNNAMED = new Set(['node_modules/pause']);
 

@@ -77,7 +77,9 @@ function faultOfUse(method: Method, path: string, said: readonly string[]): stri
 const CLOSED: ReadonlySet<string> = new Set(
   `admin apikey apikeys auth balance balances billing budget budgets chatkit cost costs credential credentials credit credits iam invite invites invoice
   invoices key keys login logout member members oauth oauth2 org organization organizations orgs password payment payments
-  permission permissions role roles secret secrets spend subscription subscriptions team teams usage usages user users wallet wallets workspace workspaces`.split(/\s+/),
+  permission permissions role roles secret secrets spend subscription subscriptions team teams usage usages user users wallet wallets workspace workspaces`.split(
+    /\s+/,
+  ),
 );
 /** The same for what is too common as a part of names, such as `count_tokens`. */
 const CLOSED_PARTS: ReadonlySet<string> = new Set(['account', 'me', 'token', 'tokens', 'whoami']);

@@ -17,7 +17,9 @@ test.each(ROLES.filter((role) => role !== 'owner' && role !== 'admin'))(
   '%s: reads no admin keys, and writes nothing but its own',
   (role) => {
     const writes = rights.filter(([right, roles]) => right.endsWith(':write') && roles.includes(role)).map(([right]) => right);
-    expect(writes).toEqual({ billing: ['prices:write'], developer: ['api_keys:write'] }[role as string] ?? []);
+    expect(writes).toEqual(
+      { approver: ['approvals:write'], billing: ['prices:write'], developer: ['api_keys:write'] }[role as string] ?? [],
+    );
     expect(PERMISSIONS.admin_keys.read).not.toContain(role);
   },
 );

@@ -279,7 +279,9 @@ describe('replies of a provider', () => {
 
 describe('an exception inside a call', () => {
   /** Where its consequence is this call's. The others are of jobs, or of what is shared by calls. */
-  const OF_A_CALL: CrashPoint[] = CRASH_POINTS.filter((point) => !/claim|reap|roll|webhook|journal|settle_sent|hold_sent|after_done/.test(point));
+  const OF_A_CALL: CrashPoint[] = CRASH_POINTS.filter(
+    (point) => !/claim|reap|roll|webhook|journal|settle_sent|hold_sent|after_done/.test(point),
+  );
   /** After these the provider has the request, and bills it. */
   const SENT: CrashPoint[] = ['first_byte', 'mid_stream', 'upstream_end', 'settle_committed', 'before_done'];
   const THROW: Omit<Crash, 'point'> = { passing: 1, kind: 'throw' };

@@ -75,7 +75,9 @@ async function furnish(): Promise<string> {
   );
   await db.query(`INSERT INTO models (tenant_id, id, provider, model, vision) VALUES (${owned}, 'p', 'm', true)`, [tenant]);
   await db.query(`SELECT ${sqlFunction('emit_event')}($1, 'test', $2, '{}')`, [tenant, randomUUID()]);
-  await db.query(`INSERT INTO webhooks (tenant_id, id, name, format, address, sealed) VALUES (${owned}, 'w', 'standard', '', '')`, [tenant]);
+  await db.query(`INSERT INTO webhooks (tenant_id, id, name, format, address, sealed) VALUES (${owned}, 'w', 'standard', '', '')`, [
+    tenant,
+  ]);
   await db.query(
     `INSERT INTO webhook_deliveries (tenant_id, id, webhook_id, event_id, next_attempt_at, created_at) SELECT $1, $1, $1, id, now(), now() FROM outbox WHERE tenant_id = $1 LIMIT 1`,
     [tenant],

@@ -43,7 +43,10 @@ export const CreateBudget = z
       .describe(
         '`deny`: a hard cap. `approve`: a hard cap that somebody may lift for a call. `observe`: counts and alerts, and refuses nothing.',
       ),
-    four_eyes: z.boolean().default(false).describe('Of mode `approve`: the person or admin key that made the API key of a call may not approve the call.'),
+    four_eyes: z
+      .boolean()
+      .default(false)
+      .describe('Of mode `approve`: the person or admin key that made the API key of a call may not approve the call.'),
     external_id: externalId.optional(),
     metadata: metadata.optional(),
   })

@@ -23,7 +23,12 @@ export class CallsController {
 
   @Get()
   @Answers(listOf(CallObject), 'List finished calls.')
-  async list(@TenantId() tenantId: string, @ProjectId() only: string | null, @ActsAs() viewer: Setter, @Query({ schema: CallQuery }) query: CallQuery) {
+  async list(
+    @TenantId() tenantId: string,
+    @ProjectId() only: string | null,
+    @ActsAs() viewer: Setter,
+    @Query({ schema: CallQuery }) query: CallQuery,
+  ) {
     const { limit, order, project_id: asked, api_key_id: apiKeyId, model, status } = query;
     if (only !== null) found('project', asked === undefined || asked === only ? only : null, 'project_id');
     const filters = { projectId: only ?? asked, apiKeyId, model, status };

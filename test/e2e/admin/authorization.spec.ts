@@ -310,7 +310,7 @@ function requestOf({ method, path }: Route, ids = standing): { path: string; bod
 }
 
 /** Writes that change nothing here: they ask, send once more, find no call to rate anew, or give the prices that a release gives. */
-const CHANGES_NOTHING = /\/(probe|test|replay|resolve|poll|rerate|prices\/catalogue)$/;
+const CHANGES_NOTHING = /\/(probe|test|replay|resolve|poll|rerate|prices\/catalog\w+)$/;
 
 /** As SCIM has it; all others answer 200. */
 const DONE: Record<string, number> = { 'POST /scim/v2/Users': 201, 'DELETE /scim/v2/Users/{user_id}': 204 };
