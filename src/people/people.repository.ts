@@ -218,8 +218,22 @@ export class PeopleRepository {
     return rows[0] ?? null;
   }
 
-  async setSubject(id: Id, subject: string): Promise<void> {
-    await this.pool.query('UPDATE people SET subject = $2 WHERE id = $1', [id, subject]);
+  /**
+   * Notes who a person is at the identity provider, the first time. Whoever had its record until then may be somebody else with the address: its sessions,
+   * sign-in links, password and second factor end.
+   */
+  bind(tenantId: Id, id: Id, subject: string, actor: string): Promise<void> {
+    return inTransaction(this.pool, async (client) => {
+      const { rowCount } = await client.query(
+        `UPDATE people SET subject = $2, password = NULL, totp_secret = NULL, totp_confirmed_at = NULL, totp_last_step = NULL, recovery_codes = '{}'
+         WHERE id = $1 AND subject IS NULL`,
+        [id, subject],
+      );
+      if (rowCount === 0) return;
+      await client.query('DELETE FROM admin_sessions WHERE person_id = $1', [id]);
+      await client.query('DELETE FROM sign_in_links WHERE person_id = $1', [id]);
+      await note(client, 'person.bound', tenantId, { person: ['person', id], actor });
+    });
   }
 }
 

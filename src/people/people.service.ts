@@ -38,8 +38,8 @@ export class People {
     return this.repository.remove(tenantId, id, actor, (now) => assertMayGive(caller, now.role));
   }
 
-  /** What a person changes of itself. @throws WeirError conflict */
-  changeSelf({ tenantId, id }: Person, changes: Pick<PersonChanges, 'name' | 'email'>, actor: string): Promise<void> {
+  /** What a person changes of itself. Not its address: single sign-on goes by it, and nobody has proved that it is the person's. */
+  changeSelf({ tenantId, id }: Person, changes: Pick<PersonChanges, 'name'>, actor: string): Promise<void> {
     return this.repository.change(tenantId, id, changes, actor, () => {});
   }
 }

@@ -112,7 +112,7 @@ export class SingleSignOns {
     if (known?.disabledAt) throw new WeirError('sso_not_a_member');
     const actor = `sso:${sso.issuer}`;
     if (known) {
-      await this.people.setSubject(known.id, subject);
+      await this.people.bind(tenantId, known.id, subject, actor);
       // The last owner stays one, whatever the provider says: somebody must be able to change that.
       if (role !== null && role !== known.role)
         await this.people

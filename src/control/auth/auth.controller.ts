@@ -2,7 +2,7 @@ import { Body, Controller, Delete, Get, Param, Post, Query, Req, Res } from '@ne
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { found } from '../../kernel/found.js';
 import { publicId } from '../../kernel/ids.js';
-import { AdminSessions, emailOf, PasswordSignIn, People, SecondFactor, type SignedIn } from '../../people/index.js';
+import { AdminSessions, PasswordSignIn, People, SecondFactor, type SignedIn } from '../../people/index.js';
 import { TenantsRepository } from '../../tenants/index.js';
 import { Access } from '../http/access.js';
 import { Actor, Signed } from '../http/admin.js';
@@ -43,9 +43,9 @@ export class AuthController {
   }
 
   @PostOrPatch('me')
-  @Answers(SelfObject, 'Change your name or email address.')
-  async update(@Signed() signed: SignedIn, @Actor() actor: string, @Body({ schema: UpdateSelf }) { name, email }: UpdateSelf) {
-    await this.people.changeSelf(signed.person, { name, email: email && emailOf(email) }, actor);
+  @Answers(SelfObject, 'Change your name. Who administers people changes addresses.')
+  async update(@Signed() signed: SignedIn, @Actor() actor: string, @Body({ schema: UpdateSelf }) { name }: UpdateSelf) {
+    await this.people.changeSelf(signed.person, { name }, actor);
     return this.selfOf(signed);
   }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { SIGN_IN_METHODS } from '../../people/index.js';
-import { idText, name, notEmpty, Timestamp, text } from '../http/fields.js';
+import { idText, name, Timestamp, text } from '../http/fields.js';
 import { token } from '../invites/schema.js';
 import { email, PersonObject, password } from '../people/schema.js';
 
@@ -19,10 +19,7 @@ export type SignIn = z.output<typeof SignIn>;
 export const RedeemLink = z.strictObject({ token }).meta({ example: { token: 'Q0vHh7zvWGg9pVxX1dEJr3m2c6yqk0bXW4b6s0T1u2A' } });
 export type RedeemLink = z.output<typeof RedeemLink>;
 
-export const UpdateSelf = z
-  .strictObject({ name: name.optional(), email: email.optional() })
-  .refine(...notEmpty)
-  .meta({ example: { name: 'Ada' } });
+export const UpdateSelf = z.strictObject({ name }).meta({ example: { name: 'Ada' } });
 export type UpdateSelf = z.output<typeof UpdateSelf>;
 
 export const SetPassword = z

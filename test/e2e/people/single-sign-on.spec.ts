@@ -9,6 +9,7 @@ const ACCOUNTS: Accounts = {
   eve: { email: 'eve@elsewhere.example', email_verified: true, groups: ['weir-admins'] },
   nil: { email: 'nil@example.com', email_verified: true, groups: [] },
   fay: { email: 'fay@example.com', email_verified: false, groups: ['staff'] },
+  ceo: { email: 'ceo@example.com', email_verified: true, groups: ['weir-owners'] },
 };
 
 let idp: TestIdentityProvider;
@@ -103,6 +104,49 @@ test('without just-in-time only who was a member before signs in; the provider g
   await join(weir, tenant, 'owner');
   const again = await signIn('bob');
   expect((await again.browser.send('GET', '/v1/auth/me')).body.user.role).toBe('developer');
+  await set();
+});
+
+/** A member by an invite, who says what its address is. */
+async function accept(email: string, role = 'viewer') {
+  const invite = await tenant.admin<{ token: string }>('POST', '/v1/organization/invites', { email, role });
+  const browser = new Browser(weir);
+  await browser.send('POST', '/v1/invites/accept', { token: invite.token, name: 'Mallory', password: PASSWORD });
+  return browser;
+}
+
+test('who is known by an address only keeps no session, password or second factor when the provider says who has it', async () => {
+  await set({ roles: { 'weir-owners': 'owner', staff: 'developer' } });
+  const mallory = await accept('mallory@example.com');
+  expect((await mallory.send('POST', '/v1/auth/me', { email: 'ceo@example.com' })).body.error).toMatchObject({
+    code: 'invalid_request',
+    param: 'email',
+  });
+  const squatter = await accept('ceo@example.com');
+  await squatter.send('POST', '/v1/auth/totp');
+  await weir.db.query(`UPDATE people SET totp_confirmed_at = now(), recovery_codes = '{x}' WHERE email = 'ceo@example.com'`);
+  const { id } = (await squatter.send('GET', '/v1/auth/me')).body.user;
+  const link = await admin<{ url: string }>(weir, weir.operatorKey, 'POST', '/v1/platform/sign_in_links', { user: id });
+  const ceo = await signIn('ceo');
+  const me = () => ceo.browser.send('GET', '/v1/auth/me');
+  expect((await me()).body.user).toMatchObject({ role: 'owner', has_password: false, has_second_factor: false });
+  expect(code(await squatter.send('GET', '/v1/auth/me'))).toEqual([401, 'session_over']);
+  const byPassword = { email: 'ceo@example.com', password: PASSWORD };
+  expect(code(await squatter.send('POST', '/v1/auth/sign_in', byPassword))).toEqual([401, 'invalid_sign_in']);
+  const token = new URL(link.url).hash.slice('#token='.length);
+  expect(code(await squatter.send('POST', '/v1/auth/links/redeem', { token }))).toEqual([401, 'invalid_sign_in_link']);
+  // Only the first time: what the person sets afterwards is its own.
+  await ceo.browser.send('POST', '/v1/auth/password', { new_password: PASSWORD });
+  await signIn('ceo');
+  expect((await me()).body.user.has_password).toBe(true);
+  await set();
+});
+
+test('an address that the provider calls unverified leads to no member', async () => {
+  await set({ allowed_domains: [] });
+  const fay = await accept('fay@example.com');
+  expect(code((await signIn('fay')).reply)).toEqual([403, 'sso_not_a_member']);
+  expect((await fay.send('GET', '/v1/auth/me')).status).toBe(200);
   await set();
 });
 
