@@ -48,4 +48,4 @@ export const PersonObject = z
   })
   .meta({ id: 'Person' });
 
-export const password = text(256).min(12).describe('12 to 256 characters.');
+export const password = text(256).min(12, { error: 'must have at least 12 characters' }).describe('12 to 256 characters.');

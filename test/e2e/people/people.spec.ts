@@ -41,6 +41,11 @@ test('a person who accepts an invite is a member with its role, signed in by a c
   expect(stored.rows[0].text).not.toContain(browser.cookies.get('weir'));
 });
 
+test('who chooses a short password is told how long it must be', async () => {
+  const { body } = await new Browser(weir).send('POST', '/v1/invites/accept', { token: 'x', name: 'Ada', password: 'short' });
+  expect(body.error).toMatchObject({ param: 'password', message: '"password" must have at least 12 characters.' });
+});
+
 test('of 32 who accept one invite at once, one becomes a member', async () => {
   const { token } = await tenant.admin<{ token: string }>('POST', '/v1/organization/invites', {
     email: 'many@example.com',
