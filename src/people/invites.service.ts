@@ -8,7 +8,7 @@ import type { Invite } from './invite.js';
 import { InvitesRepository, type NewInvite } from './invites.repository.js';
 import { Passwords } from './passwords.js';
 import { assertProject } from './people.service.js';
-import { assertMayGive } from './ranks.js';
+import { assertMayGive, assertMayInvite } from './ranks.js';
 import { newToken, tokenDigest } from './token.js';
 
 @Injectable()
@@ -19,8 +19,9 @@ export class Invites {
     private readonly keyring: Keyring,
   ) {}
 
-  /** @returns the secret as well, which is shown once. @throws WeirError insufficient_role, invalid_request, conflict */
+  /** @returns the secret as well, which is shown once. @throws WeirError forbidden, insufficient_role, invalid_request, conflict */
   async create(fields: Omit<NewInvite, 'digest'>, caller: AdminCaller): Promise<{ id: Id; token: string }> {
+    assertMayInvite(caller, fields.tenantId);
     assertMayGive(caller, fields.role);
     assertProject(fields.role, fields.projectId);
     const token = newToken();

@@ -4,7 +4,7 @@ import { WeirError } from '../kernel/errors.js';
 import type { Id } from '../kernel/ids.js';
 import { PeopleRepository, type PersonChanges } from './people.repository.js';
 import type { Person, PersonRole } from './person.js';
-import { assertMayGive } from './ranks.js';
+import { assertMayGive, assertMayInvite } from './ranks.js';
 
 /** Members of tenants, and operators as people. */
 @Injectable()
@@ -24,8 +24,9 @@ export class People {
     return this.repository.list(tenantId);
   }
 
-  /** Another role, and being disabled, end the person's sessions. @throws WeirError last_owner, insufficient_role, conflict, invalid_request */
+  /** Another role, and being disabled, end the person's sessions. @throws WeirError last_owner, forbidden, insufficient_role, conflict, invalid_request */
   async change(tenantId: Id | null, id: Id, changes: PersonChanges, caller: AdminCaller, actor: string): Promise<void> {
+    if (changes.role) assertMayInvite(caller, tenantId);
     await this.repository.change(tenantId, id, withoutProject(changes), actor, (now) => {
       assertMayGive(caller, now.role);
       assertMayGive(caller, changes.role ?? now.role);

@@ -29,6 +29,11 @@ export function assertWithin(caller: AdminCaller, owner: string | null, rights: 
   if (caller.kind === 'operator' && owner !== null) return;
   if (caller.kind !== 'operator' && caller.projectId !== null && rights.projectId !== caller.projectId)
     throw beyond('project_id', `Your key works in one project. Send "${publicId('project', caller.projectId)}".`);
+  assertWithinBounds(caller, rights);
+}
+
+/** Asserts that a key works from no other networks than the caller, and no longer. @throws WeirError forbidden */
+export function assertWithinBounds(caller: AdminCaller, rights: Pick<AdminKeyRights, 'cidrs' | 'expiresAt'>): void {
   if (!rights.cidrs.every((inner) => caller.cidrs.some((outer) => outer === '*' || (inner !== '*' && liesWithin(inner, outer)))))
     throw beyond('cidrs', `Your key may be used from ${caller.cidrs.join(', ')} only, and makes no key for other addresses.`);
   if (caller.expiresAt !== null && (rights.expiresAt === null || rights.expiresAt > caller.expiresAt))

@@ -1,15 +1,16 @@
 import { Body, Controller, Delete, Get, Param, Post, Query } from '@nestjs/common';
 import type { z } from 'zod';
-import { type ApiKey, type ApiKeySettings, ApiKeysService } from '../../api-keys/index.js';
+import { type AdminKeyRights, type ApiKey, type ApiKeySettings, ApiKeysService } from '../../api-keys/index.js';
 import { type AdminCaller, actorOf, actsAs } from '../../kernel/admin-caller.js';
 import { WeirError } from '../../kernel/errors.js';
 import { found } from '../../kernel/found.js';
 import { publicId } from '../../kernel/ids.js';
-import { assertMayChange, type Setter } from '../../kernel/setter.js';
+import { assertMayChange } from '../../kernel/setter.js';
 import { References } from '../../routing/index.js';
 import { type Project, TenantsRepository } from '../../tenants/index.js';
+import { assertWithinBounds, rightsOf } from '../admin-keys/reach.js';
 import { Access } from '../http/access.js';
-import { Actor, ActsAs, Caller, TenantId } from '../http/admin.js';
+import { Actor, Caller, TenantId } from '../http/admin.js';
 import { deleted } from '../http/fields.js';
 import { ListQuery, listOf, pageOf, renderList } from '../http/list.js';
 import { idOf } from '../http/path-id.js';
@@ -28,20 +29,24 @@ export class ApiKeysController {
   ) {}
 
   @Post()
-  @Answers(NewApiKeyObject, 'Create an API key. Its value is shown only once.')
+  @Answers(
+    NewApiKeyObject,
+    'Create an API key. Its value is shown only once. It works from no other networks than the key that makes it, and no longer.',
+  )
   async create(
     @TenantId() tenantId: string,
-    @Actor() actor: string,
-    @ActsAs() by: Setter,
+    @Caller() caller: AdminCaller,
     @Param('project_id') projectId: string,
     @Body({ schema: CreateApiKey }) body: CreateApiKey,
   ): Promise<z.input<typeof NewApiKeyObject>> {
     const project = await this.findProject(tenantId, projectId);
     if (project.archivedAt)
       throw new WeirError('conflict', { message: 'The project is archived, so a key of it would not work. Use another project.' });
-    const settings = settingsIn(body);
+    const { cidrs, expiresAt } = rightsOf(caller, tenantId);
+    const settings = { cidrs: [...cidrs], expiresAt, ...settingsIn(body) };
+    assertInReach(caller, settings);
     await this.checkModels(tenantId, settings, settings.models);
-    const key = { ...settings, name: body.name, tenantId, projectId: project.id, createdBy: actor, setBy: by };
+    const key = { ...settings, name: body.name, tenantId, projectId: project.id, createdBy: actorOf(caller), setBy: actsAs(caller) };
     const { apiKey, value } = await this.apiKeys.create(key);
     return { ...renderApiKey(apiKey), value };
   }
@@ -72,6 +77,7 @@ export class ApiKeysController {
     const key = await this.findOwn(caller, tenantId, projectId, id);
     assertMayChange(key, actsAs(caller));
     const changes = settingsIn(body);
+    assertInReach(caller, { ...key, ...changes });
     if (changes.disabledAt && key.disabledAt) changes.disabledAt = key.disabledAt;
     await this.checkModels(tenantId, changes, changes.models ?? key.models);
     await this.apiKeys.update(tenantId, key.id, changes);
@@ -91,6 +97,7 @@ export class ApiKeysController {
     @Body({ schema: RotateKey }) { overlap_seconds }: RotateKey,
   ) {
     const key = await this.findOwn(caller, tenantId, projectId, id);
+    assertInReach(caller, key);
     const value = await this.apiKeys.rotate(tenantId, key.id, overlap_seconds);
     return { ...renderApiKey(await this.find(tenantId, projectId, id)), value };
   }
@@ -160,6 +167,11 @@ export class ApiKeysController {
   private async findProject(tenantId: string, id: string): Promise<Project> {
     return found('project', await this.tenants.findProject(tenantId, idOf('project', id)));
   }
+}
+
+/** Whoever gets a key's value may do no more with it than with its own. An operator gives what it likes. @throws WeirError forbidden */
+function assertInReach(caller: AdminCaller, key: Pick<AdminKeyRights, 'cidrs' | 'expiresAt'>): void {
+  if (caller.kind !== 'operator') assertWithinBounds(caller, key);
 }
 
 /** What is absent is left out. */

@@ -56,7 +56,7 @@ export class InvitesController extends InvitesOf {
   @Post()
   @Answers(
     NewInviteObject,
-    'Invite a person. Weir sends no email: give the token to the person, who accepts it within 7 days. A new invite to an address revokes the one before. Only an owner can invite an owner.',
+    'Invite a person. Weir sends no email: give the token to the person, who accepts it within 7 days. A new invite to an address revokes the one before. Only an owner can invite an owner. A key with an end or with networks invites nobody.',
   )
   async create(
     @TenantId() tenantId: string,

@@ -144,6 +144,31 @@ test('a developer changes the keys that it has made, in its project', async () =
   }
 });
 
+test('an API key that is made, changed or rotated works from no other networks than the admin key, and no longer', async () => {
+  const expires_at = Math.floor(Date.now() / 1000) + 86_400;
+  const bounds = { cidrs: ['10.1.0.0/16'], expires_at };
+  const { body } = await owner('POST', '/v1/organization/admin_api_keys', { name: 'office', ...bounds });
+  const send = clientOf(weir, body.value);
+  const office = (method: string, path: string, sent?: object) => send(method, path, sent, { 'x-forwarded-for': '10.1.0.1' });
+  const refused = async (reply: ReturnType<Send>) => [(await reply).status, (await reply).body.error?.param];
+  const { body: own } = await office('POST', keys, { name: 'own' });
+  expect(own).toMatchObject(bounds);
+  for (const [param, wider] of [
+    ['cidrs', { cidrs: ['*'] }],
+    ['cidrs', { cidrs: ['10.0.0.0/8'] }],
+    ['expires_at', { expires_at: null }],
+    ['expires_at', { expires_at: expires_at + 1 }],
+  ] as const) {
+    expect(await refused(office('POST', keys, { name: 'wider', ...wider }))).toEqual([403, param]);
+    expect(await refused(office('PATCH', `${keys}/${own.id}`, wider))).toEqual([403, param]);
+  }
+  expect((await office('POST', `${keys}/${own.id}/rotate`)).status).toBe(200);
+  const { id } = await make();
+  expect(await refused(office('POST', `${keys}/${id}/rotate`))).toEqual([403, 'cidrs']);
+  expect(await refused(office('PATCH', `${keys}/${id}`, { name: 'mine' }))).toEqual([403, 'cidrs']);
+  expect((await office('PATCH', `${keys}/${id}`, bounds)).status).toBe(200);
+});
+
 test('a tenant’s admin does not change a key that an operator made', async () => {
   const inTenant = { 'x-weir-tenant': tenant.id };
   const operator = clientOf(weir, weir.operatorKey);
