@@ -62,6 +62,16 @@ export class SingleSignOnRepository {
     });
   }
 
+  /** True once per sign-in, also of several processes. Noted as an event, which outlives the sign-in and goes to no webhook. @param state what the sign-in is known by. */
+  async use(tenantId: Id, state: string): Promise<boolean> {
+    const { rowCount } = await this.pool.query(
+      `INSERT INTO outbox (tenant_id, kind, dedupe_key, payload, delivered_at)
+       VALUES ($1, 'single_sign_on.used', 'single_sign_on.used:' || $2, '{}', weir_now()) ON CONFLICT (dedupe_key) DO NOTHING`,
+      [tenantId, state],
+    );
+    return rowCount === 1;
+  }
+
   /** False: there is none. @throws WeirError precondition_failed */
   delete(tenantId: Id, version: number | null, actor: string): Promise<boolean> {
     return inTransaction(this.pool, async (client) => {

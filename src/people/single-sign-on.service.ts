@@ -94,6 +94,9 @@ export class SingleSignOns {
     const sso = await this.repository.findForSignIn(underWay.tenantId);
     if (!sso) throw new WeirError('sso_failed');
     const claims = await this.telling(sso, async () => this.openId.finish(await this.registrationOf(sso), url, underWay));
+    // After the provider has confirmed it: strangers add nothing to the database.
+    if (!(await this.repository.use(sso.tenantId, underWay.state)))
+      throw new WeirError('sso_failed', { message: 'This sign-in was used already. Begin again.' });
     const personId = await this.admit(sso, claims);
     return { proof: { tenantId: sso.tenantId, personId, method: 'sso', confirmed: false }, returnTo: underWay.returnTo };
   }

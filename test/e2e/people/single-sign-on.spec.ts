@@ -45,8 +45,13 @@ async function toCallback(browser: Browser, account: string, returnTo = '/usage'
   idp.account = account;
   const start = await browser.send('GET', `/v1/auth/oidc/start?organization=${tenant.id}&return_to=${encodeURIComponent(returnTo)}`);
   if (start.status !== 302) throw new Error(`the start was answered ${start.status}: ${JSON.stringify(start.body)}`);
+  return throughProvider(start.headers.get('location')!);
+}
+
+/** Where the provider sends the browser to in the end. */
+async function throughProvider(from: string): Promise<string> {
   const elsewhere = new Browser({ adminUrl: idp.issuer });
-  let location = start.headers.get('location')!;
+  let location = from;
   while (!location.startsWith(weir.adminUrl)) {
     const reply = await elsewhere.send('GET', location, undefined, { 'x-forwarded-for': null });
     if (reply.status < 300 || reply.status > 399) throw new Error(`the provider answered ${reply.status}: ${JSON.stringify(reply.body)}`);
@@ -162,6 +167,21 @@ test('an answer of the provider is taken from the browser that began, once, and 
   copy.cookies.set('weir-sso', browser.cookies.get('weir-sso')!);
   expect((await browser.send('GET', callback)).status).toBe(302);
   expect(code(await copy.send('GET', callback))).toEqual([401, 'sso_failed']);
+});
+
+test('a sign-in that was begun ends once, also with two answers of the provider', async () => {
+  idp.account = 'ada';
+  const browser = new Browser(weir);
+  const start = await browser.send('GET', `/v1/auth/oidc/start?organization=${tenant.id}`);
+  const copy = new Browser(weir);
+  copy.cookies.set('weir-sso', browser.cookies.get('weir-sso')!);
+  const [first, second] = [await throughProvider(start.headers.get('location')!), await throughProvider(start.headers.get('location')!)];
+  expect(first).not.toBe(second);
+  const replies = [await browser.send('GET', first), await copy.send('GET', second)];
+  expect(replies.map(code)).toEqual([
+    [302, undefined],
+    [401, 'sso_failed'],
+  ]);
 });
 
 test.each(['//evil.example', 'https://evil.example', '/\\evil.example', 'usage'])('the browser is not sent on to %s', async (returnTo) => {
