@@ -200,6 +200,7 @@ test('keys are added and removed one by one, and each shows its health', async (
     id: keys[0]!.id,
     object: 'provider.key',
     deleted: true,
+    routes: [],
   });
   expect((await operator('DELETE', `${path}/keys/${keys[0]!.id}`)).status).toBe(404);
   await answers('several/test-model', 200);
