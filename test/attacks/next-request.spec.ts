@@ -265,7 +265,7 @@ const TESTED =
   /^(\/v1\/organization\/(settings|routes(\/.*)?|egress_rules(\/.*)?|inference|projects|projects\/{project_id}\/(api_keys(\/.*)?|archive)|prices|models(\/.*)?|providers|providers\/{provider_id}(\/keys(\/.*)?)?)|\/v1\/platform\/(routes(\/.*)?|inference|prices(\/catalog\w+)?|credentials|credentials\/{credential_id}(\/(keys|grants)(\/.*)?)?|tenants\/{tenant_id}\/(suspend|resume)))$/;
 /** Writes of what each call reads from Postgres itself, what no call goes by, and of labels. */
 const READ_EACH_TIME =
-  /\/(budgets|rate_limits|approvals|webhooks)(\/|$)|\/inference\/bindings(\/|$)|\/models\/resolve$|\/prices\/rerate$|\/probe$|(admin_api_keys|operator_keys)(\/|$)|^\/v1\/platform\/tenants$|^\/v1\/platform\/tenants\/{tenant_id}$|^\/v1\/organization\/projects\/{project_id}$|\/connection(\/|$)|^\/v1\/platform\/gateways\/|^\/v1\/(auth|invites)\/|\/(users|invites)(\/|$)|\/sso$|\/sign_in_links$/;
+  /\/(budgets|rate_limits|approvals|webhooks)(\/|$)|\/inference\/bindings(\/|$)|\/models\/resolve$|\/prices\/rerate$|\/probe$|(admin_api_keys|operator_keys)(\/|$)|^\/v1\/platform\/tenants$|^\/v1\/platform\/tenants\/{tenant_id}$|^\/v1\/organization\/projects\/{project_id}$|\/connection(\/|$)|^\/v1\/platform\/gateways\/|^\/v1\/(auth|invites)\/|\/(users|invites)(\/|$)|\/sso$|\/sign_in_links$|^\/scim\//;
 
 test('every route that writes is tested here, or writes nothing that calls go by from memory', () => {
   const writes = ROUTES.filter(({ method }) => method !== 'GET').map(({ path }) => path);
