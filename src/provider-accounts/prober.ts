@@ -101,7 +101,7 @@ export class Prober {
     if (!isAnswer(heard.status)) return finding(translation.decodeRefusal(heard.status, heard.body, heard.headers).class);
     try {
       if (question === 'streaming') {
-        const reader = readStream(translation, heard);
+        const reader = await inSlices(readStream(translation, heard));
         return finding(reader.refusal?.class ?? (reader.complete ? 'ok' : 'interrupted'), reader.facts.usage);
       }
       const whole = await inSlices(readWhole(translation, heard));
@@ -126,11 +126,11 @@ function readWhole(translation: Translation, heard: WholeAnswer): Work<WholeRepl
 }
 
 /** @throws when it did not stream, though it was asked to. */
-function readStream(translation: Translation, heard: WholeAnswer): StreamReader {
+function* readStream(translation: Translation, heard: WholeAnswer): Work<StreamReader> {
   if (!isStream(translation, heard)) throw new Error('no stream');
   const reader = translation.streams!.read(Number.POSITIVE_INFINITY);
-  reader.push(heard.body);
-  reader.finish();
+  yield* reader.push(heard.body);
+  yield* reader.finish();
   return reader;
 }
 
