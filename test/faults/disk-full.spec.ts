@@ -91,6 +91,8 @@ withLimits(
   async () => {
     const stream = await caller.stream();
     const before = rig.upstream.calls.length;
+    // Past the part of its log that it may still write, should it have begun a new file of it.
+    await rig.db.query(`SELECT pg_logical_emit_message(false, 'test', repeat('x', 131072))`);
     postgres.fillDisk();
     for (let i = 0; i < 4; i++) expect(await caller.make(i % 2 === 0)).toMatchObject({ status: 503, code: 'ledger_unavailable' });
     expect(rig.upstream.calls).toHaveLength(before);
