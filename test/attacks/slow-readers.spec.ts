@@ -155,7 +155,8 @@ test.each(CONVERSATIONS.map((surface) => [surface.path, surface] as const))(
     socket.pause();
     await flood.heldBack();
     expect(flood.written).toBeLessThan(LONG);
-    expect((await memory()) - before).toBeLessThan(BUFFERED);
+    // What has gone on to the client may still be garbage.
+    expect((await memory()) - before).toBeLessThan(2 * BUFFERED);
     socket.destroy();
     await eventually(async () => (await rows()) > booked, 10_000);
   },
