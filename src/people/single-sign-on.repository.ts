@@ -36,7 +36,7 @@ export class SingleSignOnRepository {
       const { rowCount } = await client.query(
         `INSERT INTO single_sign_on AS o (tenant_id, issuer, client_id, client_secret, allowed_domains, role_claim, roles, default_role, creates_people, required,
            updated_at)
-         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, weir_now()
+         SELECT $1::uuid, $2, $3, $4, $5, $6, $7, $8, $9, $10, weir_now()
          WHERE $11::int IS NULL OR EXISTS (SELECT FROM single_sign_on s WHERE s.tenant_id = $1 AND s.deleted_at IS NULL AND s.version = $11)
          ON CONFLICT (tenant_id) DO UPDATE SET issuer = excluded.issuer, client_id = excluded.client_id, client_secret = excluded.client_secret,
            allowed_domains = excluded.allowed_domains, role_claim = excluded.role_claim, roles = excluded.roles, default_role = excluded.default_role,

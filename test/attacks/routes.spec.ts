@@ -26,7 +26,7 @@ describe('a sample request', () => {
   test.each(SURFACES.map((surface) => [surface.route, surface] as const))('%s is taken', async (_, surface) => {
     const reply = await send(rig.to, surface, surface.body('mock/echo'));
     // No call is known, and no rule allows a path of a provider.
-    const status = surface.kind === 'passthrough' ? 403 : surface.path.includes('/calls/') ? 404 : 200;
+    const status = surface.kind === 'passthrough' ? 403 : /\/(calls|approvals)\//.test(surface.path) ? 404 : 200;
     expect([reply.status, await reply.text()]).toEqual([status, expect.any(String)]);
   });
 
