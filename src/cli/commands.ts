@@ -273,7 +273,7 @@ export const ROWS: readonly Row[] = [
   },
   {
     command: 'model list',
-    does: 'List the entries of the tenant. `weir api` with the path /v1/models of the gateway has all models.',
+    does: 'List the entries of the tenant. All models that a key can call are at GET /v1/models of the public address.',
     call: `GET ${ORGANIZATION}/models`,
     flags: 'provider model',
     columns: 'id provider model context_window max_output_tokens tools vision reasoning',
