@@ -54,10 +54,10 @@ export class CallerDirectory {
   }
 
   /**
-   * @param address where it comes from; null: nobody knows.
+   * @param addressOf where it comes from, asked for only where that matters; null: nobody knows.
    * @throws WeirError invalid_api_key, keys_unconfirmed, tenant_suspended, address_not_allowed
    */
-  verify(presented: string, address: string | null): Caller {
+  verify(presented: string, addressOf: () => string | null): Caller {
     if (this.changes.ageMs > MAX_UNCONFIRMED_MS) throw new WeirError('keys_unconfirmed');
     const digest = hash('sha256', this.secret + presented, 'binary');
     let found = this.verified.get(digest);
@@ -67,7 +67,7 @@ export class CallerDirectory {
       this.verified.set(digest, found);
     }
     this.assertUsable(found.key);
-    if (found.from && !found.from.hold(address ?? undefined)) throw new WeirError('address_not_allowed');
+    if (found.from && !found.from.hold(addressOf() ?? undefined)) throw new WeirError('address_not_allowed');
     this.uses.note(found.key.id);
     return found.caller;
   }

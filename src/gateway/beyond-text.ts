@@ -81,11 +81,9 @@ export function beyondText(
     percent: percentOf(feature, units, model),
   };
   const most = (fee: keyof Fees) => (isFinal ? 0 : (allowed?.[fee] ?? 0));
-  let all: Usage = {
-    ...usage,
-    webSearch: isUntoldSearch ? 1 : Math.max(searched, most('webSearch')),
-    fileSearch: Math.max(inFiles, most('fileSearch')),
-  };
+  const webSearch = isUntoldSearch ? 1 : Math.max(searched, most('webSearch'));
+  const fileSearch = Math.max(inFiles, most('fileSearch'));
+  let all = webSearch === usage.webSearch && fileSearch === usage.fileSearch ? usage : { ...usage, webSearch, fileSearch };
   if (hears) all = toMedium(all, mediaUnit('audioInput'), all.input);
   if (speaks) all = toMedium(all, madeBy(feature!), all.output);
   return { usage: all, beyond, told: !(isUntoldSearch || isUntoldTool || hears || speaks) };

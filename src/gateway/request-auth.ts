@@ -84,7 +84,7 @@ export class RequestAuth {
   private callerOf(request: FastifyRequest, key: string | null, isLocal: boolean): Caller {
     if (isLocal && (key === null || !isOurs(key))) return this.bound(request);
     if (key === null) throw withoutKey(hostOf(request));
-    const caller = this.callers.verify(key, this.addressOf(request));
+    const caller = this.callers.verify(key, () => this.addressOf(request));
     const endpoint = endpointAt(request.routeOptions.url);
     if (endpoint !== null && caller.endpoints && !caller.endpoints.has(endpoint))
       throw new WeirError('endpoint_not_allowed', {

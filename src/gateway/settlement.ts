@@ -42,7 +42,7 @@ export function settlementOf(
   const cost = rates && costOf(tokens, rates);
   const extra = rates && used ? costBeyond(usage, rates, beyond) : 0n;
   // Fees, and what media cost more than the text that they were counted as.
-  const more = rates && used ? costOf(usage, rates) - cost! : 0n;
+  const more = rates && usage !== tokens ? costOf(usage, rates) - cost! : 0n;
   // Of unknown price: what the platform allowed for it was held, and is booked.
   const known = !used ? null : estimate ? estimatedCost(estimate.amount, cost, hold.amount) : (cost ?? hold.amount);
   const amount = known === null ? null : (estimate ? withMore(known, more, cost, hold.amount) : known + more) + extra;

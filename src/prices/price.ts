@@ -178,17 +178,23 @@ export function named<T, Name extends string>(name: (unit: RatedUnit) => Name, v
   return all;
 }
 
-export const storeRates = (rates: Rates): StoredRates => ({
-  ...(Object.fromEntries(
-    RATED_UNITS.flatMap(({ field, rate }) => (rates[field] === null ? [] : [[rate.stored, Number(rates[field])]])),
-  ) as StoredRates),
-});
+export function storeRates(rates: Rates): Readonly<StoredRates> {
+  let known = stored.get(rates);
+  if (!known) {
+    known = Object.fromEntries(
+      RATED_UNITS.flatMap(({ field, rate }) => (rates[field] === null ? [] : [[rate.stored, Number(rates[field])]])),
+    ) as StoredRates;
+    stored.set(rates, known);
+  }
+  return known;
+}
+
+/** Rates never change, and each call stores those of its price twice. */
+const stored = new WeakMap<Rates, StoredRates>();
 
 /** Rates that were stored before a unit was known lack it. @throws TypeError where a rate is missing that has no fallback: it is never free. */
-export function loadRates(stored: StoredRates): Rates {
+export function loadRates(kept: StoredRates): Rates {
   return ratesBy((unit) =>
-    stored[unit.rate.stored] === undefined && (isOptional(unit) || unit.rate.fallback !== null)
-      ? undefined
-      : BigInt(stored[unit.rate.stored]!),
+    kept[unit.rate.stored] === undefined && (isOptional(unit) || unit.rate.fallback !== null) ? undefined : BigInt(kept[unit.rate.stored]!),
   );
 }

@@ -239,7 +239,7 @@ test('keys that were not confirmed for a minute are refused with 503, known and 
   };
   const directory = new CallerDirectory({} as never, { pepper: Buffer.alloc(32) } as never, {} as never, changes as never, {} as never);
   const key = `weir_sk_${'a'.repeat(16)}_${'b'.repeat(43)}_00000000`;
-  expect(() => directory.verify(key, null)).toThrow(expect.objectContaining({ code: 'invalid_api_key', status: 401 }));
+  expect(() => directory.verify(key, () => null)).toThrow(expect.objectContaining({ code: 'invalid_api_key', status: 401 }));
   ageMs = 60_001;
-  expect(() => directory.verify(key, null)).toThrow(expect.objectContaining({ code: 'keys_unconfirmed', status: 503 }));
+  expect(() => directory.verify(key, () => null)).toThrow(expect.objectContaining({ code: 'keys_unconfirmed', status: 503 }));
 });
