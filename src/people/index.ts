@@ -9,6 +9,7 @@ export { PasswordSignIn } from './password-sign-in.js';
 export { PeopleModule } from './people.module.js';
 export { People } from './people.service.js';
 export { emailOf, MAX_EMAIL, type Person, type PersonRole } from './person.js';
+export { assertMayInvite } from './ranks.js';
 export { SecondFactor } from './second-factor.service.js';
 export { SignInLinks, signInUrl } from './sign-in-links.service.js';
 export type { SingleSignOn } from './single-sign-on.js';

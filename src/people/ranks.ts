@@ -14,7 +14,7 @@ export function assertMayInvite(caller: AdminCaller, tenantId: Id | null): void 
   if (caller.expiresAt === null && caller.cidrs.includes('*')) return;
   throw new WeirError('forbidden', {
     message:
-      'Your key has an end, or works from some networks only. A person would not be held to that, so it invites nobody and gives nobody a role. Use a key without such bounds, or sign in.',
+      'Your key has an end, or works from some networks only. A person would not be held to that, so the key invites nobody, gives nobody a role and sets no identity provider. Use a key without such bounds, or sign in.',
   });
 }
 

@@ -1,10 +1,11 @@
 import { Body, Controller, Delete, Get, Put, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { AdminCaller } from '../../kernel/admin-caller.js';
 import { WeirError } from '../../kernel/errors.js';
-import { SingleSignOns } from '../../people/index.js';
+import { assertMayInvite, SingleSignOns } from '../../people/index.js';
 import { Secret } from '../../platform/crypto/index.js';
 import { Access } from '../http/access.js';
-import { Actor, TenantId } from '../http/admin.js';
+import { Actor, Caller, TenantId } from '../http/admin.js';
 import { Browsers } from '../http/browsers.js';
 import { ChecksIfMatch, IfMatch } from '../http/etag.js';
 import { Answers } from '../http/route.js';
@@ -27,12 +28,15 @@ export class SingleSignOnController {
   @ChecksIfMatch()
   async put(
     @TenantId() tenantId: string,
+    @Caller() caller: AdminCaller,
     @Actor() actor: string,
     @IfMatch() version: number | null,
     @Body({ schema: PutSingleSignOn }) body: PutSingleSignOn,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
+    // Whoever its provider names becomes a member.
+    assertMayInvite(caller, tenantId);
     const secret = body.client_secret;
     const settings = {
       tenantId,

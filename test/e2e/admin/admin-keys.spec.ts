@@ -162,12 +162,14 @@ test.each([
   expect(await refusal(by()('POST', keys, { name: 'none', cidrs: ['10.1.0.0/33'] }))).toEqual([400, 'invalid_request', 'cidrs.0']);
 });
 
-test('a key that has an end, or works from some networks only, invites nobody', async () => {
+test('a key that has an end, or works from some networks only, invites nobody and sets no identity provider', async () => {
   const from = { 'x-forwarded-for': '10.1.0.1' };
   const invites = ['POST', '/v1/organization/invites', { email: 'x@example.com', role: 'admin' }, from] as const;
   for (const bounds of [{ expires_at: inSeconds(DAY_SECONDS) }, { cidrs: ['10.1.0.0/16'] }]) {
     const { send } = await keyWith(bounds);
     expect(await refusal(send(...invites))).toEqual([403, 'forbidden', null]);
+    const sso = { issuer: 'https://id.example.com', client_id: 'weir', default_role: 'owner', verify: false };
+    expect(await refusal(send('PUT', '/v1/organization/sso', sso, from))).toEqual([403, 'forbidden', null]);
     const { body } = await operator('POST', OPERATORS, { name: 'bounded', ...bounds });
     expect(await refusal(clientOf(weir, body.value)('POST', '/v1/platform/invites', { email: 'x@example.com' }, from))).toEqual([
       403,
